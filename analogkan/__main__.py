@@ -1,0 +1,5 @@
+"""``python -m analogkan``."""
+
+from .cli import main
+
+main()

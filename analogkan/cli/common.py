@@ -1,0 +1,115 @@
+"""What every command shares: error and exit conventions, consoles, progress, common options."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..errors import AnalogKanError, SimulationError
+
+EXIT_FAILURE = 1
+EXIT_THRESHOLD = 3
+EXIT_INTERRUPTED = 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder of the data sets, laid out as torchvision does (MNIST/raw/..., and so on).",
+)
+download_option = click.option(
+    "--download", is_flag=True, help="Let torchvision fetch a data set that is missing."
+)
+
+
+def guarded(command: Callable) -> Callable:
+    """Turn this package's errors, a full disk and Ctrl-C into one sentence and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        as_json = bool(kwargs.get("as_json"))
+        try:
+            return command(*args, **kwargs)
+        except AnalogKanError as error:
+            fail(error, as_json)
+        except OSError as error:
+            where = f" {error.filename}" if error.filename else ""
+            fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
+        except KeyboardInterrupt:
+            err.print("interrupted: the same command goes on from here", style="yellow")
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        return None
+
+    return run
+
+
+def fail(error: AnalogKanError, as_json: bool) -> None:
+    """Print the error (on stdout as JSON if that was asked for) and exit with 1."""
+    if as_json:
+        print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+    err.print("error: ", style="bold red", end="")
+    err.print(str(error), markup=False)
+    if isinstance(error, SimulationError) and error.stderr_tail:
+        err.print(error.stderr_tail, markup=False, style="dim")
+    raise SystemExit(EXIT_FAILURE)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout; numbers that JSON does not have become null."""
+    click.echo(json.dumps(plain(document), indent=2))
+
+
+def plain(value: Any) -> Any:
+    """``value`` in terms of JSON: paths as text, arrays as lists, NaN and infinity as null."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table whose first column is text and whose others are figures."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for k, column in enumerate(columns):
+        made.add_column(column, justify="left" if k == 0 else "right", overflow="fold")
+    return made
+
+
+def progress(as_json: bool) -> Progress:
+    """A progress bar on stderr; none in JSON mode."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=as_json,
+    )
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """``0.9871`` as ``98.71 %``."""
+    return f"{100 * share:.{digits}f} %"

@@ -1,0 +1,262 @@
+"""Data sets as arrays: idx and npz files by numpy, downloads by torchvision, the bundled images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import resources
+from ..errors import DataError
+
+BUNDLED = "data/bundled/mnist14-test-1000.npz"
+IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+DATASETS = (*IDX, "cifar10")
+SPLITS = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSet:
+    """Images (or any inputs) and their classes.
+
+    Attributes
+    ----------
+    name
+        Such as ``mnist``; what a checkpoint remembers.
+    x
+        (n, ...) raw values, uint8 or float.
+    y
+        (n,) int64 classes.
+    index
+        (n,) position of each image in the set it was taken from.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, positions: np.ndarray) -> ImageSet:
+        """The images at ``positions`` (k,), in that order."""
+        return replace(self, x=self.x[positions], y=self.y[positions], index=self.index[positions])
+
+    def flat(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Inputs (n, I) for a network that takes ``shape``, resized if they are larger images.
+
+        Raises
+        ------
+        DataError
+            If the images cannot become that shape.
+        """
+        if self.x.shape[1:] == shape or self.x.ndim == 2:
+            return self.x.reshape(len(self.x), -1)
+        if self.x.ndim == 3 and len(shape) == 2 and self.x.dtype == np.uint8:
+            return resize(self.x, shape).reshape(len(self.x), -1)
+        raise DataError(
+            f"images of {self.name} have shape {self.x.shape[1:]}; the network takes {shape}"
+        )
+
+
+def resize(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Grey uint8 images (n, H, W) resized to ``shape`` (h, w), bilinear with antialiasing.
+
+    What torchvision's ``Resize`` does to a PIL image, rounding included.
+    """
+    from PIL import Image
+
+    h, w = shape
+    out = np.empty((len(x), h, w), np.uint8)
+    for k, image in enumerate(x):
+        out[k] = Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR)
+    return out
+
+
+def load_bundled() -> ImageSet:
+    """The first 100 MNIST test images of each class at 14x14 that ship with the package.
+
+    ``index`` is each image's position in the MNIST test set. Source and licence (CC BY-SA 3.0)
+    are in the NOTICE beside the file.
+    """
+    with np.load(resources.path(BUNDLED)) as stored:
+        return checked(
+            ImageSet(name="mnist", x=stored["x"], y=stored["y"], index=stored["index"]), "bundled"
+        )
+
+
+def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -> ImageSet:
+    """A named data set or an npz file.
+
+    Parameters
+    ----------
+    name
+        ``mnist``, ``fashion-mnist``, ``cifar10``, or the path of an ``.npz`` file.
+    split
+        ``train`` or ``test``.
+    root
+        Folder of the data sets, laid out as torchvision does.
+    download
+        Let torchvision fetch what is missing.
+
+    Raises
+    ------
+    DataError
+        If it is unknown, missing or damaged.
+    """
+    if name.endswith(".npz"):
+        return load_npz(Path(name), split)
+    if name not in DATASETS:
+        raise DataError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
+    if name == "cifar10":
+        return checked(_cifar10(split, root, download), str(root))
+    folder = root / IDX[name] / "raw"
+    prefix = SPLITS[split]
+    files = [folder / f"{prefix}-images-idx3-ubyte", folder / f"{prefix}-labels-idx1-ubyte"]
+    if not all(f.is_file() for f in files):
+        _fetch(name, root, download, str(files[0]))
+    x, y = (read_idx(f) for f in files)
+    return checked(ImageSet(name=name, x=x, y=y, index=np.arange(len(y))), str(folder))
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An idx file of unsigned bytes (the format of MNIST), any number of axes.
+
+    Raises
+    ------
+    DataError
+        If the header does not describe the bytes that follow.
+    """
+    raw = path.read_bytes()
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+        raise DataError(f"{path} is not an idx file of unsigned bytes")
+    axes = raw[3]
+    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", count=axes, offset=4))
+    if len(raw) != 4 + 4 * axes + int(np.prod(shape)):
+        raise DataError(f"{path} is damaged: its header says {shape}, it has {len(raw)} bytes")
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def load_npz(path: Path, split: str) -> ImageSet:
+    """Own data: ``x`` (n, ...), ``y`` (n,), optional ``split`` (n,) of "train" and "test".
+
+    Without ``split`` a fifth of each class, drawn with seed 0, is the test set.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or an array is; or if it holds NaN, or labels that are no classes.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a readable npz file: {error}") from error
+    missing = [key for key in ("x", "y") if key not in arrays]
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}: it needs x (n, ...) and y (n,)")
+    x, y = arrays["x"], arrays["y"]
+    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
+        raise DataError(f"{path}: x has shape {x.shape} and y {y.shape}; want (n, ...) and (n,)")
+    whole = checked(ImageSet(name=path.stem, x=x, y=y, index=np.arange(len(y))), str(path))
+    if "split" in arrays:
+        marks = arrays["split"].astype(str)
+        if marks.shape != y.shape or not set(marks) <= set(SPLITS):
+            raise DataError(f'{path}: split must be (n,) of "train" and "test"')
+        chosen = np.flatnonzero(marks == split)
+    else:
+        from .subset import stratified
+
+        test = stratified(whole.y, max(1, len(whole) // 5), seed=0)
+        chosen = test if split == "test" else np.setdiff1d(np.arange(len(whole)), test)
+    if not chosen.size:
+        raise DataError(f"{path} has no {split} images")
+    return whole.take(chosen)
+
+
+def checked(images: ImageSet, where: str) -> ImageSet:
+    """``images`` with int64 labels, after the checks every set must pass."""
+    x, y = images.x, images.y
+    if len(x) != len(y) or not len(y):
+        raise DataError(f"{where}: {len(x)} images and {len(y)} labels")
+    if x.dtype.kind not in "uif":
+        raise DataError(f"{where}: x has type {x.dtype}, which holds no numbers")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        bad = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
+        raise DataError(f"{where}: image {bad} holds NaN or infinity")
+    if y.dtype.kind not in "ui" and not (y.dtype.kind == "f" and (y == np.floor(y)).all()):
+        raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
+    y = y.astype(np.int64)
+    if y.min() < 0:
+        raise DataError(f"{where}: label {y.min()} is out of range: classes start at 0")
+    return replace(images, y=y)
+
+
+def check_labels(images: ImageSet, classes: int) -> None:
+    """Raise DataError if a label is not one of ``classes`` outputs of the network."""
+    if len(images) and images.y.max() >= classes:
+        bad = int(np.argmax(images.y >= classes))
+        raise DataError(
+            f"label {images.y[bad]} of image {images.index[bad]} in {images.name} is out of "
+            f"range: the network has {classes} outputs, 0 to {classes - 1}"
+        )
+
+
+def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:
+    if not download:
+        raise DataError(
+            f"{wanted} does not exist: give the folder that holds {name} with --data, "
+            "or add --download to fetch it with torchvision"
+        )
+    datasets = _torchvision()
+    kind: Callable = getattr(datasets, {**IDX, "cifar10": "CIFAR10"}[name])
+    try:
+        for train in (True, False):
+            kind(str(root), train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"cannot download {name} into {root}: {error}") from error
+
+
+def _torchvision():
+    try:
+        from torchvision import datasets
+    except (ImportError, RuntimeError) as error:
+        raise DataError(
+            f"torchvision cannot be imported ({error}): install the torchvision that belongs to "
+            "this torch (`pip install --force-reinstall torch torchvision`)"
+        ) from error
+    return datasets
+
+
+def _cifar10(split: str, root: Path, download: bool) -> ImageSet:
+    jpeg = root / "cifar10" / "cifar10_jpeg.npz"
+    batches = root / "cifar-10-batches-py"
+    if jpeg.is_file() and not batches.is_dir():
+        x, y = _cifar10_jpeg(jpeg, split)
+        return ImageSet(name="cifar10 (JPEG quality 75)", x=x, y=y, index=np.arange(len(y)))
+    if not batches.is_dir():
+        _fetch("cifar10", root, download, str(batches))
+    try:
+        found = _torchvision().CIFAR10(str(root), train=split == "train", download=False)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{batches} is not the CIFAR-10 that torchvision knows: {error}") from error
+    y = np.array(found.targets)
+    return ImageSet(name="cifar10", x=np.asarray(found.data), y=y, index=np.arange(len(y)))
+
+
+def _cifar10_jpeg(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10 kept as JPEG scans behind one shared header: (n, 32, 32, 3) uint8 and (n,)."""
+    from PIL import Image
+
+    with np.load(path) as stored:
+        header = stored["header"].tobytes()
+        scans, ends = stored[f"{split}_scan"].tobytes(), stored[f"{split}_offsets"]
+        y = stored[f"{split}_labels"].astype(np.int64)
+    x = np.empty((len(y), 32, 32, 3), np.uint8)
+    for k in range(len(y)):
+        x[k] = Image.open(io.BytesIO(header + scans[ends[k] : ends[k + 1]]))
+    return x, y

@@ -1,0 +1,67 @@
+"""Choosing which images a study runs on."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ..errors import DataError
+
+
+def stratified(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
+    """Positions of ``n`` images, each class as near to its share as whole numbers allow.
+
+    Parameters
+    ----------
+    y
+        (N,) classes.
+    n
+        How many; 1 to N.
+    seed
+        Of the draw within each class, and of which classes get the odd image.
+
+    Returns
+    -------
+    np.ndarray
+        (n,) positions, increasing.
+
+    Raises
+    ------
+    DataError
+        If n is not in 1..N.
+    """
+    if not 1 <= n <= len(y):
+        raise DataError(f"a subset of {n} images is not possible: there are {len(y)}")
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(y, return_counts=True)
+    share = n * counts / len(y)
+    take = np.floor(share).astype(int)
+    order = np.lexsort((rng.random(classes.size), take - share))
+    take[order[: n - take.sum()]] += 1
+    chosen = [
+        rng.permutation(np.flatnonzero(y == c))[:k] for c, k in zip(classes, take, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
+    """Positions for ``None`` (all), ``"N"`` (class-stratified, seed 0) or ``"A:B"`` (a range).
+
+    Raises
+    ------
+    DataError
+        If the text is neither, or the subset is empty or leaves the data set.
+    """
+    if text is None:
+        return np.arange(len(y))
+    if re.fullmatch(r"\d+", text):
+        return stratified(y, int(text))
+    match = re.fullmatch(r"(\d*):(\d*)", text)
+    if not match:
+        raise DataError(f"subset {text!r} is neither a count such as 200 nor a range such as 0:200")
+    start = int(match[1] or 0)
+    stop = int(match[2] or len(y))
+    if not 0 <= start < stop <= len(y):
+        raise DataError(f"subset {text} is empty or leaves the data set: it has {len(y)} images")
+    return np.arange(start, stop)

@@ -1,0 +1,177 @@
+"""The checkpoint: one documented dictionary in a ``.pt`` file, read with ``weights_only=True``.
+
+Entries
+-------
+format       "analogkan-tdkan-1"
+name         str
+sizes        list of int, input to output
+devices      list of {name, source, v (N,) float64 volts, i (N,) float64 amperes}
+squash       {kind, v_lo, v_hi}, volts
+norm         "batch" or "none"
+encoding     {x_lo, x_hi, v_lo, v_hi, shape}: input units to volts
+dataset      str, such as "mnist"
+layers       list of {theta (I, O, D), bias (O,)}
+norms        list of {weight, bias, running_mean, running_var (each (O,)), eps}, one a hidden layer
+calibration  (N, I) training inputs in input units, or absent
+training     {command, recipe, seed, ...}: where it comes from; nothing reads it to compute
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..devices import IVCurve
+from ..devices.library import check_distinct
+from ..errors import AnalogKanError, CheckpointError
+from ..files import atomic_file
+from .model import TDKAN, TDKANConfig
+from .spec import Encoding, NetworkSpec, Squash
+
+FORMAT = "analogkan-tdkan-1"
+NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
+
+
+def save(
+    model: TDKAN,
+    path: Path,
+    *,
+    name: str,
+    encoding: Encoding,
+    dataset: str,
+    calibration: np.ndarray | None = None,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write ``model`` to ``path``, whole or not at all."""
+    config = model.config
+    entry: dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "sizes": list(config.sizes),
+        "devices": [
+            {
+                "name": c.name,
+                "source": c.source,
+                "v": torch.tensor(c.v),
+                "i": torch.tensor(c.i),
+            }
+            for c in config.curves
+        ],
+        "squash": vars(config.squash) | {},
+        "norm": config.norm,
+        "encoding": vars(encoding) | {"shape": list(encoding.shape)},
+        "dataset": dataset,
+        "layers": [
+            {"theta": layer.theta.detach().contiguous(), "bias": layer.bias.detach()}
+            for layer in model.layers
+        ],
+        "norms": [
+            {key: getattr(norm, key).detach() for key in NORM_TENSORS} | {"eps": norm.eps}
+            for norm in model.norms
+        ],
+        "training": training or {},
+    }
+    if calibration is not None:
+        entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
+    with atomic_file(path) as partial:
+        torch.save(entry, partial)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The dictionary in ``path``.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it is not a checkpoint, or reading it would run code.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: train a model with `analogkan train`")
+    try:
+        entry = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is refused: it is no plain dictionary of tensors and reading it could run "
+            "code. Save the state as a dictionary (`analogkan train` writes such a file)"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint, or is damaged") from error
+    if not isinstance(entry, dict) or entry.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is a torch file but not an {FORMAT} checkpoint")
+    return entry
+
+
+def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
+    """The torch module and the float64 arrays of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        As ``read``; or if an entry is missing, has the wrong shape, or holds NaN or infinity.
+    """
+    entry = read(path)
+    try:
+        model = _build(entry)
+        calibration = entry.get("calibration")
+        spec = model.to_spec(
+            _encoding(entry["encoding"]),
+            name=str(entry["name"]),
+            dataset=str(entry["dataset"]),
+            calibration=None if calibration is None else calibration.numpy(),
+        )
+    except KeyError as error:
+        raise CheckpointError(f"{path} lacks the entry {error}") from error
+    except AnalogKanError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} has an entry of the wrong kind: {error}") from error
+    return model, spec
+
+
+def load_spec(path: Path) -> NetworkSpec:
+    """The float64 arrays of a checkpoint; raises as ``load``."""
+    return load(path)[1]
+
+
+def _encoding(entry: dict[str, Any]) -> Encoding:
+    numbers = {key: float(entry[key]) for key in ("x_lo", "x_hi", "v_lo", "v_hi")}
+    return Encoding(**numbers, shape=tuple(int(n) for n in entry["shape"]))
+
+
+def _build(entry: dict[str, Any]) -> TDKAN:
+    curves = tuple(
+        IVCurve(str(d["name"]), d["v"].numpy(), d["i"].numpy(), str(d["source"]))
+        for d in entry["devices"]
+    )
+    check_distinct(curves)
+    config = TDKANConfig(
+        sizes=tuple(int(n) for n in entry["sizes"]),
+        curves=curves,
+        squash=Squash(**entry["squash"]),
+        norm=str(entry["norm"]),
+    )
+    model = TDKAN(config)
+    _fill(model.layers, entry["layers"], ("theta", "bias"), "layers")
+    _fill(model.norms, entry["norms"], NORM_TENSORS, "norms")
+    for norm, stored in zip(model.norms, entry["norms"], strict=True):
+        norm.eps = float(stored["eps"])
+    return model.eval()
+
+
+def _fill(modules, stored: list[dict[str, Any]], names: tuple[str, ...], what: str) -> None:
+    if len(modules) != len(stored):
+        raise CheckpointError(f"{what}: {len(stored)} stored, {len(modules)} expected from sizes")
+    for k, (module, tensors) in enumerate(zip(modules, stored, strict=True)):
+        for name in names:
+            target, value = getattr(module, name), tensors[name]
+            if tuple(value.shape) != tuple(target.shape):
+                raise CheckpointError(
+                    f"{what}[{k}].{name} has shape {tuple(value.shape)}; "
+                    f"sizes and devices ask for {tuple(target.shape)}"
+                )
+            with torch.no_grad():
+                target.copy_(value)

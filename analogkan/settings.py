@@ -1,0 +1,103 @@
+"""Reading frozen settings dataclasses from TOML and ``key=value`` text, with useful refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from . import resources
+from .errors import SettingsError
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The TOML file ``path`` as a dictionary; SettingsError if it is missing or no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {what} {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{what} {path} is not TOML: {error}") from error
+
+
+def find_named(name: str, folder: str, what: str) -> Path:
+    """Path of the shipped ``folder/name.toml``, or of the user's file if ``name`` ends in .toml.
+
+    Raises
+    ------
+    SettingsError
+        If there is none; the nearest name is suggested.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"))}
+    if name in known:
+        return known[name]
+    raise SettingsError(
+        f"unknown {what} {name!r}{nearest(name, known)} "
+        f"Known: {', '.join(known)}, or the path of a .toml file"
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``", did you mean ...?"`` for the known word closest to ``word``, or a full stop."""
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {found[0]}?" if found else "."
+
+
+def build(kind: type[T], values: dict[str, Any], what: str) -> T:
+    """A settings dataclass from a dictionary; unknown and ill-typed entries are refused by name."""
+    known = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise SettingsError(f"{what}: unknown setting {key!r}{nearest(key, known)}")
+    converted = {key: _convert(value, known[key], what) for key, value in values.items()}
+    try:
+        return kind(**converted)
+    except TypeError as error:
+        raise SettingsError(f"{what}: {error}") from error
+
+
+def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
+    """``{"key": "value"}`` from ``key=value`` texts; SettingsError if one has no ``=``."""
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise SettingsError(f"setting {text!r} is not key=value, such as g_max=2.5e-5")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _convert(value: Any, field: dataclasses.Field, what: str) -> Any:
+    """``value`` as the field's type: text from the command line or an entry of a TOML file."""
+    wanted = str(field.type)
+    try:
+        if wanted == "float" and not isinstance(value, bool):
+            return float(value)
+        if wanted == "int" and not isinstance(value, (bool, float)):
+            return int(value)
+        if wanted == "str" and isinstance(value, str):
+            return value
+        if wanted == "bool":
+            return {"true": True, "false": False}[str(value).lower()]
+        if wanted.startswith("tuple[float"):
+            return tuple(float(x) for x in value)
+        if wanted.startswith("tuple[int"):
+            return tuple(int(x) for x in value)
+        if wanted.startswith("tuple[str") and not isinstance(value, str):
+            return tuple(str(x) for x in value)
+    except (TypeError, ValueError, KeyError):
+        pass
+    raise SettingsError(f"{what}: {field.name} = {value!r} is not a {wanted}")
+
+
+def require(condition: bool, name: str, value: Any, limit: str) -> None:
+    """Raise SettingsError naming the setting, its value and its limit unless ``condition``."""
+    if not condition:
+        raise SettingsError(f"{name} = {value!r} is out of range: {limit}")

@@ -1,0 +1,1 @@
+"""Training: recipes, the loop, and the card that goes with a model."""

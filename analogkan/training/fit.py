@@ -1,0 +1,211 @@
+"""The training loop: resumable after every epoch, and reproducible from its seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ..data import ImageSet, stratified
+from ..devices import resolve
+from ..errors import CheckpointError, DataError
+from ..files import atomic_file
+from ..network.model import TDKAN, TDKANConfig
+from ..network.spec import Encoding, Squash
+from .augment import augmented
+from .recipe import Recipe
+
+CALIBRATION_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Progress after an epoch: its number from 1, of how many, mean loss, training accuracy."""
+
+    number: int
+    total: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the model in evaluation mode, its encoding, its calibration (N, I)."""
+
+    model: TDKAN
+    encoding: Encoding
+    calibration: np.ndarray
+
+
+def train(
+    images: ImageSet,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    state: Path | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Trained:
+    """Train on ``images``.
+
+    Parameters
+    ----------
+    images
+        The training set.
+    recipe
+        What to do.
+    seed
+        Of the initial coefficients and of every epoch's order and augmentation.
+    state
+        A file that is written after every epoch, read if it is there, and removed at the end.
+    on_epoch
+        Called after every epoch.
+
+    Raises
+    ------
+    DataError
+        If the images do not suit the recipe.
+    CheckpointError
+        If ``state`` belongs to another recipe, seed or training set.
+    """
+    shape = recipe.resize or images.x.shape[1:]
+    encoding = _encoding(images, recipe, shape)
+    clean_x = images.flat(shape)
+    clean = _volts(torch.from_numpy(clean_x.astype(np.float32)), encoding)
+    labels = torch.from_numpy(images.y)
+    if recipe.augments and (images.x.ndim != 3 or images.x.dtype != np.uint8):
+        raise DataError(
+            f"the recipe augments grey 8-bit images (n, H, W), but x is {images.x.dtype} of "
+            f"shape {images.x.shape}: use a recipe without rotate_deg, scale, shear, shift_px"
+        )
+    raw = torch.tensor(images.x) if recipe.augments else None
+
+    model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
+    model.initialise(
+        recipe.init_phi2, _generator(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
+    )
+    model.clip_sigma = recipe.clip_sigma
+    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    steps = -(-len(labels) // recipe.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
+    parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
+    key = repr((dataclasses.asdict(recipe), seed, images.name, images.x.shape))
+    first = _resume(state, key, parts)
+
+    for number in range(first + 1, recipe.epochs + 1):
+        generator = _generator(seed, number)
+        volts = clean
+        if raw is not None:
+            volts = _volts(augmented(raw, shape, recipe, generator), encoding)
+        order = torch.randperm(len(labels), generator=generator)
+        loss, correct = _run_epoch(model, optimiser, schedule, volts, labels, order, recipe)
+        if not np.isfinite(loss):
+            raise DataError(
+                f"training diverged in epoch {number} (loss {loss}): lower learning_rate from "
+                f"{recipe.learning_rate:g}"
+            )
+        if state is not None and number < recipe.epochs:
+            _save_state(state, key, number, parts)
+        on_epoch(Epoch(number, recipe.epochs, loss, correct / len(labels)))
+
+    model.bake_clipping()
+    model.eval()
+    _exact_norms(model, clean)
+    chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
+    return Trained(model, encoding, clean_x[chosen])
+
+
+def _config(recipe: Recipe, n_in: int, n_out: int) -> TDKANConfig:
+    squash = Squash(kind=recipe.squash, v_lo=recipe.range_lo, v_hi=recipe.range_hi)
+    return TDKANConfig(
+        sizes=(n_in, *recipe.hidden, n_out),
+        curves=resolve(recipe.devices),
+        squash=squash if recipe.squash == "clamp" else Squash(),
+        norm=recipe.norm,
+    )
+
+
+def _encoding(images: ImageSet, recipe: Recipe, shape: tuple[int, ...]) -> Encoding:
+    if images.x.dtype == np.uint8:
+        x_lo, x_hi = 0.0, 255.0
+    else:
+        x_lo, x_hi = float(images.x.min()), float(images.x.max())
+        if x_lo == x_hi:
+            raise DataError(f"every input value of {images.name} is {x_lo:g}: nothing to learn")
+    return Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=recipe.v_lo, v_hi=recipe.v_hi, shape=tuple(shape))
+
+
+def _volts(x: torch.Tensor, e: Encoding) -> torch.Tensor:
+    return e.v_lo + (x - e.x_lo) * ((e.v_hi - e.v_lo) / (e.x_hi - e.x_lo))
+
+
+def _generator(seed: int, stream: int) -> torch.Generator:
+    """An independent generator for each (seed, stream), so that an epoch can be run again alone."""
+    words = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+
+
+def _run_epoch(model, optimiser, schedule, volts, labels, order, recipe) -> tuple[float, int]:
+    """One pass; mean loss and number of correct answers while training."""
+    model.train()
+    total, correct = 0.0, 0
+    for start in range(0, len(order), recipe.batch):
+        index = order[start : start + recipe.batch]
+        if len(index) == 1 and len(order) > 1:
+            continue  # batch statistics of one image are not defined
+        logits, hidden = model.forward_with_hidden(volts[index])
+        loss = functional.cross_entropy(logits, labels[index])
+        for z in hidden if recipe.range_penalty else ():
+            outside = (recipe.range_lo - z).relu().square() + (z - recipe.range_hi).relu().square()
+            loss = loss + recipe.range_penalty * outside.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += float(loss.detach()) * len(index)
+        correct += int((logits.detach().argmax(1) == labels[index]).sum())
+    return total / len(order), correct
+
+
+@torch.no_grad()
+def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
+    """Replace the norms' running statistics by those of the whole clean training set."""
+    for k, norm in enumerate(model.norms):
+        before = []
+        for block in volts.split(4096):
+            v = block
+            for j in range(k + 1):
+                v = model.layers[j](model.squashed(model.norms[j - 1](v) if j else v))
+            before.append(v.double())
+        z = torch.cat(before)
+        norm.running_mean.copy_(z.mean(0))
+        norm.running_var.copy_(z.var(0, unbiased=False))
+
+
+def _resume(state: Path | None, key: str, parts: dict) -> int:
+    """Load ``state`` into ``parts`` if it is there; the number of epochs that are done."""
+    if state is None or not state.exists():
+        return 0
+    try:
+        stored = torch.load(state, weights_only=True)
+        stored_key = stored["key"]
+    except Exception as error:
+        raise CheckpointError(f"{state} cannot be read: remove it to start anew") from error
+    if stored_key != key:
+        raise CheckpointError(
+            f"{state} is an unfinished training with another recipe, seed or data set: "
+            "remove it to start anew, or give another --out"
+        )
+    for name, part in parts.items():
+        part.load_state_dict(stored[name])
+    return int(stored["epoch"])
+
+
+def _save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
+    entry = {name: part.state_dict() for name, part in parts.items()}
+    with atomic_file(state) as partial:
+        torch.save({"key": key, "epoch": epoch, **entry}, partial)

@@ -1,0 +1,95 @@
+"""Recipes: everything about a training that is chosen beforehand, as TOML."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..network.spec import SQUASHES
+from ..settings import build, find_named, read_toml, require
+
+FOLDER = "training/recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a TD-KAN is trained. The shipped ones say in a comment what they were measured to reach.
+
+    Attributes
+    ----------
+    devices
+        Names of the diodes of every input.
+    hidden
+        Widths of the hidden layers.
+    resize
+        Height and width images are resized to; empty leaves them as they are.
+    v_lo, v_hi
+        Volts at the smallest and largest input value.
+    squash
+        ``none`` or ``clamp``; the latter to ``range_lo`` and ``range_hi``.
+    norm
+        ``batch`` or ``none``.
+    epochs, batch, learning_rate
+        Adam (0.9, 0.999), cosine to zero over all steps.
+    clip_sigma
+        Coefficients are used and stored clipped at this many standard deviations; 0 is off.
+    range_penalty
+        Weight of mean(relu(range_lo - z)^2 + relu(z - range_hi)^2) over hidden voltages z.
+    range_lo, range_hi
+        Volts.
+    init_phi2
+        Expected phi^2 of each layer: theta starts as N(0, 1 / (I D phi2)).
+    norm_gain, norm_offset
+        Where the norms' affine part starts; volts.
+    rotate_deg, scale, shear, shift_px
+        Affine augmentation of grey images at full size, uniform in plus and minus these.
+    """
+
+    devices: tuple[str, ...]
+    hidden: tuple[int, ...]
+    epochs: int
+    learning_rate: float
+    batch: int = 128
+    resize: tuple[int, ...] = ()
+    v_lo: float = 0.0
+    v_hi: float = 0.7
+    squash: str = "none"
+    norm: str = "batch"
+    clip_sigma: float = 3.0
+    range_penalty: float = 100.0
+    range_lo: float = 0.0
+    range_hi: float = 1.25
+    init_phi2: tuple[float, ...] = (0.05, 0.3)
+    norm_gain: float = 0.2
+    norm_offset: float = 0.5
+    rotate_deg: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    shift_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
+        require(1 <= self.batch <= 65_536, "batch", self.batch, "1 to 65536")
+        require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
+        require(all(h >= 1 for h in self.hidden), "hidden", self.hidden, "every width at least 1")
+        require(len(self.resize) in (0, 2), "resize", self.resize, "height and width, or empty")
+        require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
+        require(self.norm in ("none", "batch"), "norm", self.norm, "none, batch")
+        require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
+        require(self.range_lo < self.range_hi, "range_hi", self.range_hi, "above range_lo")
+        require(bool(self.init_phi2) and min(self.init_phi2) > 0, "init_phi2", self.init_phi2, "> 0")
+        for name in ("clip_sigma", "range_penalty", "rotate_deg", "scale", "shear", "shift_px"):
+            value = getattr(self, name)
+            require(value >= 0 and math.isfinite(value), name, value, "0 or more")
+
+    @property
+    def augments(self) -> bool:
+        """Whether any augmentation is on."""
+        return any((self.rotate_deg, self.scale, self.shear, self.shift_px))
+
+
+def load_recipe(name: str, *, epochs: int | None = None) -> Recipe:
+    """A shipped recipe by name or the user's by path, optionally with another number of epochs."""
+    path = find_named(name, FOLDER, "recipe")
+    recipe = build(Recipe, read_toml(path, "recipe"), f"recipe {path.stem}")
+    return recipe if epochs is None else replace(recipe, epochs=epochs)
