@@ -1,0 +1,114 @@
+"""``analogkan devices``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..devices import get, library
+from . import common
+
+
+@click.group(short_help="List, show and plot the tunnel diodes and other devices.")
+def devices() -> None:
+    """The devices whose I-V curves are the basis functions.
+
+    A device is a table of volts and amperes, piecewise linear, constant beyond its ends. A name is
+    one of `devices list`, or the path of a TOML file with name, v and i.
+    """
+
+
+@devices.command("list")
+@common.json_option
+@common.guarded
+def list_devices(as_json) -> None:
+    """List the shipped devices.
+
+    \b
+    Example:
+      analogkan devices list
+    """
+    found = [_facts(get(name)) for name in library.names()]
+    if as_json:
+        common.print_json(found)
+        return
+    shown = common.table("Devices", "name", "points", "range (V)", "peak (A)", "at (V)", "NDR", "")
+    for d in found:
+        shown.add_row(
+            d["name"],
+            str(d["points"]),
+            f"{d['v_min']:g} to {d['v_max']:g}",
+            f"{d['i_peak']:.3g}",
+            f"{d['v_peak']:.3g}",
+            "yes" if d["negative_slopes"] else "no",
+            d["source"].split(",")[0],
+        )
+    common.out.print(shown)
+
+
+@devices.command("show")
+@click.argument("name")
+@common.json_option
+@common.guarded
+def show_device(name, as_json) -> None:
+    """Show a device: its source, its peaks and valleys, its table.
+
+    \b
+    Example:
+      analogkan devices show A21
+    """
+    curve = get(name)
+    facts = _facts(curve)
+    if as_json:
+        common.print_json(facts | {"v": curve.v, "i": curve.i})
+        return
+    common.out.print(f"[bold]{curve.name}[/]: {curve.notes}")
+    common.out.print(f"Source: {curve.source}")
+    for what, v, i in curve.extrema():
+        common.out.print(f"  {what:6} {v:6.3f} V  {i:.4g} A")
+    common.out.print(
+        f"  largest current {curve.i_peak:.4g} A at {curve.v_peak:.3f} V; "
+        f"steepest falling slope {min(curve.negative_slopes(), default=0):.3g} S"
+    )
+    shown = common.table("", "volts", "amperes")
+    for v, i in zip(curve.v, curve.i, strict=True):
+        shown.add_row(f"{v:g}", f"{i:.6g}")
+    common.out.print(shown)
+
+
+@devices.command("plot")
+@click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("devices.png"),
+    show_default=True,
+    help="PNG, SVG or PDF, by its ending.",
+)
+@common.guarded
+def plot_devices(names, out) -> None:
+    """Plot the I-V curves of one or several devices.
+
+    \b
+    Example:
+      analogkan devices plot A21 Z21 Z15 --out curves.png
+    """
+    from ..report.figures import iv_figure, save
+
+    save(iv_figure([get(name) for name in names]), out)
+    common.out.print(f"{out}")
+
+
+def _facts(curve) -> dict:
+    return {
+        "name": curve.name,
+        "points": curve.v.size,
+        "v_min": float(curve.v[0]),
+        "v_max": float(curve.v[-1]),
+        "i_peak": curve.i_peak,
+        "v_peak": curve.v_peak,
+        "negative_slopes": curve.negative_slopes().size,
+        "source": curve.source,
+        "notes": curve.notes,
+    }

@@ -1,0 +1,92 @@
+"""``analogkan doctor``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from ctypes.util import find_library
+
+import click
+
+from ..errors import SimulationError
+from . import common
+
+PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "networkx", "matplotlib")
+
+
+@click.command(short_help="Say what is installed, and what is missing.")
+@common.json_option
+@common.guarded
+def doctor(as_json) -> None:
+    """Check what inference needs: Python, its packages, and ngspice.
+
+    Exits with 1 when ngspice or a package is missing, and prints the line that mends it.
+
+    \b
+    Example:
+      analogkan doctor
+    """
+    report = examine()
+    if as_json:
+        common.print_json(report)
+    else:
+        for item in report["checks"]:
+            mark = {True: "[green]ok[/]     ", False: "[red]missing[/]", None: "[yellow]note[/]   "}
+            common.out.print(f"{mark[item['ok']]} {item['what']:12} {item['found']}")
+            if item["mend"]:
+                common.out.print(f"                     {item['mend']}", style="bold")
+    if not report["can_simulate"]:
+        raise SystemExit(common.EXIT_FAILURE)
+
+
+def examine() -> dict:
+    """The checks, and whether inference can run."""
+    checks = [_python(), *(_package(name) for name in PACKAGES), *_ngspice(), _library()]
+    return {
+        "can_simulate": all(check["ok"] is not False for check in checks),
+        "checks": checks,
+    }
+
+
+def _check(what: str, ok: bool | None, found: str, mend: str = "") -> dict:
+    return {"what": what, "ok": ok, "found": found, "mend": mend}
+
+
+def _python() -> dict:
+    fine = sys.version_info >= (3, 11)
+    return _check(
+        "Python", fine, platform.python_version(), "" if fine else "use Python 3.11 or newer"
+    )
+
+
+def _package(name: str) -> dict:
+    try:
+        return _check(name, True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return _check(name, False, "not installed", f"python -m pip install {name}")
+
+
+def _ngspice() -> list[dict]:
+    from ..engines.ngspice import find_ngspice
+
+    try:
+        program = find_ngspice()
+    except SimulationError as error:
+        return [_check("ngspice", False, "not usable", str(error))]
+    found = _check("ngspice", True, f"{program.version} at {program.path}")
+    if program.klu:
+        return [found, _check("KLU", True, "compiled in")]
+    mend = (
+        "results are the same without it, large circuits 2 to 20 times slower; ngspice 42 or newer "
+        "can have it (Debian 12: bookworm-backports)"
+    )
+    return [found, _check("KLU", None, "not in this ngspice", mend)]
+
+
+def _library() -> dict:
+    name = find_library("ngspice")
+    if name:
+        return _check("libngspice", True, name)
+    mend = "only PySpice's in-process sessions need it: apt install libngspice0"
+    return _check("libngspice", None, "not found", mend)

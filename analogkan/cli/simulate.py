@@ -1,0 +1,232 @@
+"""``analogkan simulate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from . import common
+
+
+def default_jobs() -> int:
+    """Processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@click.command(short_help="Run images through the circuit in ngspice, beside the software.")
+@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--dataset", metavar="NAME|FILE.npz", help="mnist, fashion-mnist, cifar10 or FILE.npz; "
+    "by default the bundled 1,000 MNIST test images."
+)
+@common.data_option
+@common.download_option
+@click.option("--subset", metavar="N|A:B", help="N images, class-stratified (seed 0); or a range.")
+@click.option(
+    "--engine",
+    type=click.Choice(["ngspice", "software"]),
+    default="ngspice",
+    show_default=True,
+    help="software evaluates the float64 network alone.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), help="ngspice processes; default: all cores.")
+@click.option("--chunk", type=click.IntRange(2, 100_000), help="Images in one process.")
+@click.option("--timeout", type=click.FloatRange(1), help="Seconds for a chunk.")
+@click.option("--descending", is_flag=True, help="Sweep from the last image to the first.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="RUN folder; by default <build>.run/<settings>. Finished chunks in it are not run again.",
+)
+@click.option("--trace", "trace_image", type=click.IntRange(0), metavar="K",
+              help="Only image K: its voltages stage by stage.")
+@click.option("--allow-edited", is_flag=True, help="Simulate a deck that was edited by hand.")
+@click.option("--fail-under", type=click.FloatRange(0, 1), metavar="X",
+              help="Exit with 3 if the accuracy (of the circuit, if it is simulated) is below X.")
+@common.json_option
+@common.guarded
+def simulate(
+    build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, out,
+    trace_image, allow_edited, fail_under, as_json,
+) -> None:  # fmt: skip
+    """Simulate inference in ngspice over test images, and compare with the software network.
+
+    Prints both accuracies with 95 % intervals (Wilson), their paired difference (Agresti-Min),
+    agreement (same class), logit errors and the flipped images. RUN keeps result.json and
+    result.npz; an interrupted run goes on when the same command is given again.
+
+    \b
+    Examples:
+      analogkan simulate mnist.build
+      analogkan simulate mnist.build --dataset mnist --data ./data --subset 1000 --jobs 2
+      analogkan simulate mnist.build --trace 7
+    """
+    from ..compiler.build import load_build
+    from ..data import load_bundled, load_dataset, parse_subset
+
+    circuit = load_build(build)
+    images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
+    if trace_image is not None:
+        _trace(circuit, images, trace_image, out, as_json, allow_edited)
+        return
+    images = images.take(parse_subset(subset, images.y))
+    summary = run_simulation(
+        circuit,
+        images,
+        engine=engine,
+        jobs=jobs,
+        chunk=chunk,
+        timeout=timeout,
+        descending=descending,
+        out=out,
+        allow_edited=allow_edited,
+        as_json=as_json,
+    ).summary
+    if as_json:
+        common.print_json(summary)
+    else:
+        print_comparison(summary)
+    key = "software_accuracy" if engine == "software" else "circuit_accuracy"
+    if fail_under is not None and summary[key] < fail_under:
+        common.err.print(
+            f"{key.replace('_', ' ')} {summary[key]:.4f} is below --fail-under {fail_under:g}",
+            style="red",
+        )
+        raise SystemExit(common.EXIT_THRESHOLD)
+
+
+def run_simulation(
+    circuit, images, *, engine="ngspice", jobs=None, chunk=None, timeout=None, descending=False,
+    out=None, allow_edited=False, as_json=False,
+):  # fmt: skip
+    """Call ``studies.simulate`` with a progress bar."""
+    from ..engines.batch import BatchOptions
+    from ..studies.simulate import simulate as run
+
+    with common.progress(as_json) as bar:
+        task = bar.add_task(f"{engine}: images", total=len(images))
+
+        def on_progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return run(
+            circuit,
+            images,
+            engine=engine,
+            options=BatchOptions(
+                jobs=jobs or default_jobs(),
+                chunk=chunk or 0,
+                timeout=timeout or 0.0,
+                descending=descending,
+            ),
+            run=out,
+            allow_edited=allow_edited,
+            on_progress=on_progress,
+        )
+
+
+def print_comparison(s: dict) -> None:
+    """The table that stands for the whole toolkit: software and circuit side by side."""
+
+    def interval(pair) -> str:
+        return f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
+
+    shown = common.table(f"{s['model']}: {s['n']} images of {s['dataset']}", "", "value", "95 %")
+    shown.add_row("software", common.percent(s["software_accuracy"]), interval(s["software_ci95"]))
+    if s["circuit_accuracy"] is None:
+        common.out.print(shown)
+        return
+    shown.add_row(
+        f"circuit (ngspice {s['ngspice_version']}{', KLU' if s['klu'] else ''})",
+        common.percent(s["circuit_accuracy"]),
+        interval(s["circuit_ci95"]),
+    )
+    shown.add_row(
+        "circuit - software", f"{100 * s['delta']:+.2f} points", interval(s["delta_ci95"])
+    )
+    shown.add_row("same class", common.percent(s["agreement"]), "")
+    shown.add_row(
+        "largest logit error",
+        f"{s['max_abs_logit_error']:.2g}",
+        f"{s['max_abs_logit_error'] / s['logit_full_scale']:.1e} of {s['logit_full_scale']:.3g}",
+    )
+    shown.add_row("images/s", f"{s['images_per_second']:.1f}", f"{s['jobs']} jobs")
+    common.out.print(shown)
+    for flip in s["flipped"][:10]:
+        common.out.print(
+            f"  flipped: image {flip['image']} ({flip['label']}), software says "
+            f"{flip['software']}, circuit {flip['circuit']}"
+        )
+    if len(s["flipped"]) > 10:
+        common.out.print(f"  and {len(s['flipped']) - 10} more in {s['run']}/result.json")
+    if s["saturated_inputs"]:
+        common.out.print(f"note: {s['saturated_inputs']} input values saturate the DAC")
+    if s["edited_files"]:
+        common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
+    common.out.print(f"kept in {s['run']}")
+
+
+def _trace(circuit, images, image: int, out: Path | None, as_json: bool, allow_edited: bool) -> None:
+    import numpy as np
+
+    from ..errors import DataError, NetlistError
+    from ..studies.trace import summarise_trace, trace
+
+    position = np.flatnonzero(images.index == image)
+    if not position.size:
+        raise DataError(f"image {image} is not among the {len(images)} images of {images.name}")
+    edited = circuit.edited_files()
+    if edited and not allow_edited:
+        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
+    chosen = images.take(position[:1])
+    volts = circuit.spec.encoding.volts(chosen.flat(circuit.spec.encoding.shape))[0]
+    keep = out or circuit.folder.with_name(f"{circuit.folder.stem}.run")
+    stages = trace(circuit, volts, keep / "failed")
+    found = summarise_trace(stages)
+    if out is not None:
+        save_trace(out, stages, found | {"image": image})
+    if as_json:
+        common.print_json(found | {"image": image, "label": chosen.y[0]})
+        return
+    shown = common.table(
+        f"image {image} (class {chosen.y[0]}): volts, circuit against software",
+        "stage", "nets", "scale", "error", "at", "own error", "at ",
+    )  # fmt: skip
+    for s in found["stages"]:
+        shown.add_row(
+            s["stage"],
+            str(s["nets"]),
+            f"{s['scale_volts']:.3g}",
+            f"{s['max_error_volts']:.2g}",
+            s["max_error_net"],
+            f"{s['own_error_volts']:.2g}",
+            s["own_error_net"],
+        )
+    common.out.print(shown)
+    worst = found["largest_divergence"]
+    common.out.print(
+        f"largest divergence that arises in its own stage: {worst['net']} ({worst['stage']}) is at "
+        f"{worst['circuit_volts']:.6g} V, what drives it asks for {worst['expected_volts']:.6g} V "
+        f"({worst['share_of_scale']:.1e} of the stage's scale)"
+    )
+
+
+def save_trace(folder: Path, stages, found: dict) -> None:
+    """``trace.json`` and ``trace.npz`` in ``folder``."""
+    import json
+
+    import numpy as np
+
+    from ..files import atomic_file, write_text
+
+    write_text(folder / "trace.json", json.dumps(common.plain(found), indent=2) + "\n")
+    arrays = {}
+    for s in stages:
+        key = s.what.replace(" ", "_")
+        arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
+        arrays[f"{key}_nets"] = np.array(s.nets)
+    with atomic_file(folder / "trace.npz") as partial, partial.open("wb") as stream:
+        np.savez(stream, **arrays)

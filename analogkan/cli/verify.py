@@ -1,0 +1,53 @@
+"""``analogkan verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import common
+
+
+@click.command(short_help="Read a netlist back and compare it with its network.")
+@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@common.json_option
+@common.guarded
+def verify(build, as_json) -> None:
+    """Read a BUILD's deck back, by code that the compiler does not share, and say what differs.
+
+    Every net has a DC path and two ends; stages follow each other; every resistor pair is its
+    coefficient, every table its device's curve, every amplifier its gain. Exits with 1 if not.
+
+    \b
+    Example:
+      analogkan verify mnist.build
+    """
+    from ..compiler.build import load_build
+    from ..compiler.verify import verify_build
+
+    found = verify_build(load_build(build))
+    if as_json:
+        common.print_json({"ok": found.ok, "findings": found.findings, "facts": found.facts})
+    else:
+        print_verification(found)
+    if not found.ok:
+        raise SystemExit(common.EXIT_FAILURE)
+
+
+def print_verification(found) -> None:
+    """The verdict, and what it rests on."""
+    f = found.facts
+    for finding in found.findings:
+        common.out.print(f"  [red]differs[/] {finding}")
+    looked = (
+        f"{f['resistors']:,} resistors, {f['diodes']} diodes and {f['op_amps']} op-amps between "
+        f"{f['nets']:,} nets; {f['blocks']:,} blocks"
+    )
+    if found.ok:
+        common.out.print(
+            f"[green]verified[/]: the netlist is the network ({looked}; largest coefficient error "
+            f"{f['max_coefficient_error']:.1e} of its output's largest)"
+        )
+    else:
+        common.out.print(f"[red]not verified[/]: {len(found.findings)} findings ({looked})")

@@ -1,0 +1,202 @@
+"""Recognising a flat netlist's blocks by how their elements are connected.
+
+Amplifiers, diodes, rows, lines and pairs are found from structure; names only say which input and
+which output a net is. What belongs to no block is reported, never skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .extract import GROUND, Controlled, Netlist, Table
+
+OPAMP_GAIN = 100.0
+"""A voltage-controlled source of more gain than this is an op-amp, of less a read-out."""
+
+
+@dataclass
+class Amplifier:
+    """A transimpedance amplifier: its nets, and the feedback found between them (ohms)."""
+
+    out: int
+    total: int
+    opamp: Controlled
+    feedback: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Difference:
+    """A difference amplifier: its inputs p and n, and r1 to r4 as found (ohms, by net)."""
+
+    out: int
+    inn: int
+    inp: int
+    opamp: Controlled
+    p: int = -1
+    n: int = -1
+    r1: float = np.nan
+    r2: float = np.nan
+    r3: float = np.nan
+    r4: float = np.nan
+
+    @property
+    def gain_n(self) -> float:
+        """Gain of the inverting input, as a positive number."""
+        return self.r2 / self.r1
+
+    @property
+    def gain_p(self) -> float:
+        """Gain of the non-inverting input."""
+        return self.r4 / (self.r3 + self.r4) * (1 + self.r2 / self.r1)
+
+
+class Blocks:
+    """The blocks of a netlist.
+
+    Attributes
+    ----------
+    amplifiers
+        Transimpedance amplifiers by their summing net.
+    differences
+        Difference amplifiers by their output net.
+    diodes
+        Behavioural current tables by anode net.
+    cells
+        (k,) indices of the resistors between a driven row and a summing net.
+    cell_row, cell_sum
+        (k,) their nets.
+    constants
+        Volts of the sources that neither feed a diode nor belong to an amplifier, by net.
+    inputs
+        Volts of the sources at diodes (the DACs), by net.
+    read_outs
+        (input net, gain) by output net.
+    problems
+        What fits nowhere, as sentences.
+    """
+
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        self.amplifiers: dict[int, Amplifier] = {}
+        self.differences: dict[int, Difference] = {}
+        self.diodes: dict[int, list[Table]] = {}
+        self.constants: dict[int, float] = {}
+        self.inputs: dict[int, float] = {}
+        self.read_outs: dict[int, tuple[int, float]] = {}
+        self.problems: list[str] = []
+        self._amplifiers()
+        self._diodes()
+        self._sources()
+        self._resistors()
+
+    def name(self, net: int) -> str:
+        """A net's name."""
+        return self.netlist.nets[net]
+
+    def _amplifiers(self) -> None:
+        for source in self.netlist.controlled:
+            inp, inn = source.control
+            out = source.out[0]
+            if source.gain < OPAMP_GAIN:
+                self.read_outs[out] = (inp, source.gain)
+            elif inp == GROUND:
+                if inn in self.amplifiers:
+                    self.problems.append(f"two amplifiers share the summing node {self.name(inn)}")
+                self.amplifiers[inn] = Amplifier(out, inn, source)
+            else:
+                if out in self.differences:
+                    self.problems.append(f"two amplifiers drive {self.name(out)}")
+                self.differences[out] = Difference(out, inn, inp, source)
+
+    def _diodes(self) -> None:
+        for table in self.netlist.tables:
+            if table.kind != "i":
+                continue
+            anode, cathode = table.nets
+            if table.control != table.nets:
+                self.problems.append(f"{table.name} is not controlled by its own voltage")
+            if cathode not in self.amplifiers:
+                self.problems.append(
+                    f"diode {table.name} does not end at an amplifier but at {self.name(cathode)}"
+                )
+            self.diodes.setdefault(anode, []).append(table)
+
+    def _sources(self) -> None:
+        offsets = {c.out[1] for c in self.netlist.controlled}
+        for source in self.netlist.volts:
+            plus, minus = source.nets
+            if plus in offsets:
+                continue
+            if minus != GROUND:
+                self.problems.append(f"source {source.name} does not end at ground")
+            group = self.inputs if plus in self.diodes else self.constants
+            if plus in group:
+                self.problems.append(f"two sources drive {self.name(plus)}")
+            group[plus] = source.value
+
+    def _resistors(self) -> None:
+        """Sort every resistor: feedback, difference amplifier, crossbar cell, or a problem."""
+        nl = self.netlist
+        count = len(nl.nets)
+        is_sum = _mask(count, self.amplifiers)
+        summed_out = {amp.out for amp in self.amplifiers.values()}
+        is_row = _mask(count, [*summed_out, *self.constants])
+        a, b = nl.r_a, nl.r_b
+        sum_net = np.where(is_sum[a], a, b)
+        other = np.where(is_sum[a], b, a)
+        out_of = np.full(count, -1)
+        for total, amp in self.amplifiers.items():
+            out_of[total] = amp.out
+        at_sum = is_sum[a] | is_sum[b]
+        feedback = at_sum & (out_of[sum_net] == other)
+        for k in np.flatnonzero(feedback):
+            self.amplifiers[int(sum_net[k])].feedback.append(float(nl.r_ohms[k]))
+        cell = at_sum & ~feedback & is_row[other]
+        self.cells = np.flatnonzero(cell)
+        self.cell_row, self.cell_sum = other[cell], sum_net[cell]
+        rest = np.flatnonzero(~(feedback | cell))
+        self._difference_resistors(rest)
+
+    def _difference_resistors(self, rest: np.ndarray) -> None:
+        nl = self.netlist
+        by_net = {d.inn: d for d in self.differences.values()}
+        by_net |= {d.inp: d for d in self.differences.values()}
+        stray: dict[str, list[str]] = {}
+        for k in rest:
+            a, b, ohms = int(nl.r_a[k]), int(nl.r_b[k]), float(nl.r_ohms[k])
+            inner, outer = (a, b) if a in by_net else (b, a)
+            if inner not in by_net:
+                pair = f"{self.name(a)} and {self.name(b)}"
+                where = next((self.name(x) for x in (a, b) if not self._is_driven(x)), pair)
+                stray.setdefault(where, []).append(nl.r_name[k])
+                continue
+            d = by_net[inner]
+            if inner == d.inn and outer == d.out:
+                d.r2 = ohms
+            elif inner == d.inn:
+                d.n, d.r1 = outer, ohms
+            elif outer == GROUND:
+                d.r4 = ohms
+            else:
+                d.p, d.r3 = outer, ohms
+        for where, names in stray.items():
+            self.problems.append(
+                f"{len(names)} resistors, {_some(names)}, end on {where}, which no amplifier reads"
+            )
+
+    def _is_driven(self, net: int) -> bool:
+        driven = {amp.out for amp in self.amplifiers.values()} | set(self.constants)
+        return net in driven or net in self.amplifiers
+
+
+def _mask(count: int, members: Iterable[int]) -> np.ndarray:
+    mask = np.zeros(count, bool)
+    mask[list(members)] = True
+    return mask
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,210 @@
+"""The BUILD folder: a deck, the network and the design it came from, and ``design.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..errors import CompileError, NetlistError
+from ..files import atomic_folder, sha256
+from ..network.spec import NetworkSpec, load_spec
+from . import spice
+from .design import Design, build_design, element_counts, load_design, save_design
+from .hardware import Hardware
+
+FORMAT = "analogkan-build-1"
+SUMMARY = "design.json"
+
+BYTES_PER_RESISTOR = 1500
+"""Memory of ngspice for each crossbar resistor; `python -m benchmarks.ngspice_batch` measures it."""
+SECONDS_PER_RESISTOR = 2.2e-7
+"""Time of one image for each crossbar resistor with KLU, one process; measured there too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """A BUILD folder, read.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    spec
+        The software network.
+    design
+        The circuit.
+    summary
+        The content of ``design.json``.
+    """
+
+    folder: Path
+    spec: NetworkSpec
+    design: Design
+    summary: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.spec.name
+
+    def deck_files(self) -> list[str]:
+        """Files that make up the deck."""
+        return [*spice.FILES, *(spice.layer_file(k) for k in range(len(self.design.stages)))]
+
+    def edited_files(self) -> list[str]:
+        """Files whose content is no longer what ``compile`` wrote, or that are gone."""
+        recorded = self.summary["files"]
+        return [
+            name
+            for name in sorted(recorded)
+            if not (self.folder / name).is_file() or sha256(self.folder / name) != recorded[name]
+        ]
+
+
+def write_build(
+    spec: NetworkSpec, hardware: Hardware, folder: Path, *, model: dict[str, str] | None = None
+) -> Build:
+    """Compile ``spec`` into ``folder``: whole or not at all.
+
+    Parameters
+    ----------
+    model
+        Facts about the checkpoint (``file``, ``sha256``) for ``design.json``.
+
+    Raises
+    ------
+    CompileError
+        If the network does not fit the hardware.
+    AnalogKanError
+        If ``folder`` holds something that is not a BUILD.
+    """
+    design = build_design(spec, hardware)
+    _check(design)
+    volts = image0_volts(spec)
+    expected = spec.forward_volts(volts[None])[0]
+    texts = {
+        "cells.cir": spice.write_cells(design),
+        "stimulus.cir": spice.write_stimulus(design, volts),
+        "network.cir": spice.write_network(design, _title(spec), expected),
+    }
+    with atomic_folder(folder, marker=SUMMARY) as partial:
+        for name, text in texts.items():
+            (partial / name).write_text(text, encoding="utf-8", newline="\n")
+        for k in range(len(design.stages)):
+            path = partial / spice.layer_file(k)
+            path.write_text(spice.write_layer(design, k), encoding="utf-8", newline="\n")
+        spec.save(partial / "network.npz")
+        save_design(design, partial / "design.npz")
+        summary = summarise(spec, design, expected, model or {})
+        summary["files"] = {p.name: sha256(p) for p in sorted(partial.iterdir())}
+        (partial / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return Build(folder, spec, design, summary)
+
+
+def load_build(folder: Path) -> Build:
+    """Read a BUILD folder.
+
+    Raises
+    ------
+    NetlistError
+        If it is not one, is damaged, or its network is another model's.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if summary["format"] != FORMAT:
+            raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
+        fingerprint, _ = summary["model"]["fingerprint"], summary["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NetlistError(f"{path} is damaged: compile the model again") from error
+    spec = load_spec(folder / "network.npz")
+    if spec.fingerprint() != fingerprint:
+        raise NetlistError(
+            f"{folder}/network.npz is another model than the one {SUMMARY} describes "
+            f"({spec.fingerprint()[:12]}, not {fingerprint[:12]}): compile the model again"
+        )
+    return Build(folder, spec, load_design(folder / "design.npz"), summary)
+
+
+def image0_volts(spec: NetworkSpec) -> np.ndarray:
+    """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
+    e = spec.encoding
+    if spec.calibration is not None and len(spec.calibration):
+        return e.volts(spec.calibration[:1])[0]
+    return np.full(e.width, (e.v_lo + e.v_hi) / 2)
+
+
+def summarise(
+    spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, str]
+) -> dict[str, Any]:
+    """``design.json``: what was compiled, every option, what came out, what it will cost."""
+    counts = element_counts(design)
+    resistors = counts["crossbar_resistors"]
+    e = dataclasses.asdict(spec.encoding)
+    stages = [
+        {
+            "inputs": stage.shape[0],
+            "outputs": stage.shape[1],
+            "devices": [curve.name for curve in stage.curves],
+            "squash": dataclasses.asdict(stage.squash),
+            "bias_rows": stage.n_bias,
+            "clipped_coefficients": stage.clipped,
+            "conductance_siemens": _range(stage.g),
+            "alpha_volts_per_siemens": _range(stage.alpha),
+            "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),
+            "difference_gain": _range(stage.gain),
+            "r_f_ohms": _range(stage.r_f),
+            "r_c_ohms": _range(stage.r_c),
+        }
+        for stage in design.stages
+    ]
+    return {
+        "format": FORMAT,
+        "analogkan": __version__,
+        "name": spec.name,
+        "sizes": list(spec.sizes),
+        "dataset": spec.dataset,
+        "model": {"fingerprint": spec.fingerprint(), **model},
+        "hardware": dataclasses.asdict(design.hardware),
+        "encoding": e,
+        "calibration_images": 0 if spec.calibration is None else len(spec.calibration),
+        "temperature_celsius": spice.TEMPERATURE_C,
+        "solver_options": spice.SOLVER_OPTIONS,
+        "stages": stages,
+        "volts_per_logit": design.v_per_logit,
+        "elements": counts,
+        "expected": {
+            "memory_megabytes": round(50 + resistors * BYTES_PER_RESISTOR / 1e6),
+            "seconds_per_image": float(f"{resistors * SECONDS_PER_RESISTOR:.2g}"),
+        },
+        "image0_software_logits": [float(v) for v in expected],
+        "notes": list(design.notes),
+    }
+
+
+def _range(values: np.ndarray) -> list[float]:
+    return [float(values.min()), float(values.max())]
+
+
+def _title(spec: NetworkSpec) -> str:
+    devices = " ".join(curve.name for curve in spec.layers[0].curves)
+    return f"{spec.name}, TD-KAN {'-'.join(map(str, spec.sizes))}, diodes {devices}"
+
+
+def _check(design: Design) -> None:
+    for k, stage in enumerate(design.stages):
+        for name in ("g", "r_f", "r_c", "gain", "alpha"):
+            array = getattr(stage, name)
+            if not (np.isfinite(array).all() and (array > 0).all()):
+                raise CompileError(
+                    f"layer {k}: {name} is not positive and finite everywhere; "
+                    "the coefficients cannot be mapped onto this conductance range"
+                )

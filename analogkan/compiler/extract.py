@@ -1,0 +1,391 @@
+"""Reading a deck back: text to a flat netlist of arrays. Shares no code with the emitter.
+
+Understands the subset of SPICE that a compiled deck uses, and refuses the rest by file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import NetlistError
+
+SUFFIXES = {
+    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15
+}  # fmt: skip
+NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?[a-z]*", re.I)
+PWL = re.compile(r"([iv])=pwl\(v\((\w+)(?:,(\w+))?\),(.*)\)")
+LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{\w+\})\),(\{\w+\})\)")
+GROUND = 0
+MAX_DEPTH = 8
+
+
+@dataclass
+class Line:
+    """A logical line: continuation lines joined, comments gone."""
+
+    text: str
+    where: str
+
+
+@dataclass
+class Subcircuit:
+    """A ``.subckt``: its ports, parameter defaults and lines."""
+
+    name: str
+    ports: list[str]
+    params: dict[str, str]
+    lines: list[Line] = field(default_factory=list)
+    resistors: tuple[list[str], np.ndarray, np.ndarray, np.ndarray, list[str]] | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A top-level ``x`` line: its name, the nets at its ports, the subcircuit it is one of."""
+
+    name: str
+    nets: tuple[str, ...]
+    kind: str
+
+
+@dataclass
+class Controlled:
+    """A voltage-controlled voltage source."""
+
+    name: str
+    out: tuple[int, int]
+    control: tuple[int, int]
+    gain: float
+
+
+@dataclass
+class Source:
+    """An independent source, volts or amperes, from the first net to the second."""
+
+    name: str
+    nets: tuple[int, int]
+    value: float
+
+
+@dataclass
+class Table:
+    """A behavioural PWL source: current or voltage against a controlling voltage."""
+
+    name: str
+    kind: str
+    subcircuit: str
+    nets: tuple[int, int]
+    control: tuple[int, int]
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass
+class Limiter:
+    """A behavioural clamp: ``v(out) = min(max(v(in), lo), hi)``."""
+
+    name: str
+    nets: tuple[int, int]
+    control: int
+    lo: float
+    hi: float
+
+
+class Netlist:
+    """A deck with its hierarchy flattened. Nets are numbered, ground is 0.
+
+    Attributes
+    ----------
+    nets
+        Name of each net; inner nets of an instance are ``instance.net``.
+    r_name, r_a, r_b, r_ohms
+        The resistors: names, their two nets (n,) and values (n,) in ohms.
+    controlled, volts, amps, tables, limiters
+        The other elements.
+    instances
+        The top level's, in order.
+    options, controls
+        ``.option`` lines and the lines of the ``.control`` section.
+    """
+
+    def __init__(self) -> None:
+        self.nets: list[str] = ["0"]
+        self.number: dict[str, int] = {"0": GROUND}
+        self.controlled: list[Controlled] = []
+        self.volts: list[Source] = []
+        self.amps: list[Source] = []
+        self.tables: list[Table] = []
+        self.limiters: list[Limiter] = []
+        self.instances: list[Instance] = []
+        self.options: list[str] = []
+        self.controls: list[str] = []
+        self.r_name: list[str] = []
+        self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.r_a = self.r_b = np.zeros(0, np.int64)
+        self.r_ohms = np.zeros(0)
+
+    def net(self, name: str) -> int:
+        """The number of a net, new if it has none yet."""
+        if name not in self.number:
+            self.number[name] = len(self.nets)
+            self.nets.append(name)
+        return self.number[name]
+
+    def add_resistors(self, names: list[str], a, b, ohms) -> None:
+        """Add resistors between nets ``a`` and ``b`` (n,)."""
+        self.r_name += names
+        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms)))
+
+    def close(self) -> None:
+        """Join the resistor blocks into arrays."""
+        if self._blocks:
+            self.r_a, self.r_b, self.r_ohms = (
+                np.concatenate(part) for part in zip(*self._blocks, strict=True)
+            )
+
+
+def read_deck(top: Path) -> Netlist:
+    """The flat netlist of the deck whose top file is ``top``.
+
+    Raises
+    ------
+    NetlistError
+        If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
+    """
+    subcircuits: dict[str, Subcircuit] = {}
+    main = Subcircuit("", [], {})
+    netlist = Netlist()
+    _collect(top, main, subcircuits, netlist, 0)
+    _expand(main, {}, "", {}, subcircuits, netlist, 0)
+    netlist.close()
+    return netlist
+
+
+# ---- text to lines
+
+
+def _logical_lines(path: Path) -> Iterator[Line]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetlistError(f"cannot read {path}: {error}") from error
+    pending: Line | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        stripped = raw.strip()
+        if not stripped or stripped.startswith("*"):
+            continue
+        if stripped.startswith("+"):
+            if pending is None:
+                raise NetlistError(f"{path.name}:{number}: a continuation of nothing")
+            pending.text += " " + stripped[1:].strip()
+            continue
+        if pending is not None:
+            yield pending
+        pending = Line(stripped.lower(), f"{path.name}:{number}")
+    if pending is not None:
+        yield pending
+
+
+def _collect(
+    path: Path,
+    main: Subcircuit,
+    subcircuits: dict[str, Subcircuit],
+    netlist: Netlist,
+    depth: int,
+) -> None:
+    """Sort the lines of a file and what it includes into subcircuits and the top level."""
+    if depth > MAX_DEPTH:
+        raise NetlistError(f"{path.name}: included too deeply, perhaps by itself")
+    target, in_control = main, False
+    for line in _logical_lines(path):
+        word, _, rest = line.text.partition(" ")
+        if in_control:
+            in_control = word != ".endc"
+            if in_control:
+                netlist.controls.append(line.text)
+        elif word == ".control":
+            in_control = True
+        elif word == ".include":
+            name = rest.strip().strip('"')
+            if Path(name).name != name:
+                raise NetlistError(f"{line.where}: {name!r} lies outside the deck's folder")
+            _collect(path.parent / name, main, subcircuits, netlist, depth + 1)
+        elif word == ".subckt":
+            target = _subcircuit(line, subcircuits)
+        elif word == ".ends":
+            target = main
+        elif word == ".option":
+            netlist.options.append(rest)
+        elif word == ".end":
+            return
+        elif word.startswith("."):
+            raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
+        else:
+            target.lines.append(line)
+
+
+def _subcircuit(line: Line, subcircuits: dict[str, Subcircuit]) -> Subcircuit:
+    words = line.text.split()[1:]
+    ports = [w for w in words[1:] if "=" not in w and w != "params:"]
+    params = dict(w.split("=", 1) for w in words[1:] if "=" in w)
+    if not words or words[0] in subcircuits:
+        raise NetlistError(f"{line.where}: a subcircuit without a name of its own")
+    subcircuits[words[0]] = Subcircuit(words[0], ports, params)
+    return subcircuits[words[0]]
+
+
+# ---- lines to elements
+
+
+def _expand(
+    sub: Subcircuit,
+    ports: dict[str, int],
+    prefix: str,
+    params: dict[str, float],
+    subcircuits: dict[str, Subcircuit],
+    netlist: Netlist,
+    depth: int,
+) -> None:
+    """Add the elements of one instance of ``sub``, whose ports are the nets ``ports``."""
+    if depth > MAX_DEPTH:
+        raise NetlistError(f"{sub.name}: nested too deeply, perhaps in itself")
+
+    def net(name: str) -> int:
+        if name == "0":
+            return GROUND
+        return ports[name] if name in ports else netlist.net(prefix + name)
+
+    if sub.resistors is None:
+        sub.resistors = _resistors(sub)
+    names, a, b, ohms, local = sub.resistors
+    if names:
+        numbers = np.array([net(name) for name in local])
+        netlist.add_resistors([prefix + n for n in names], numbers[a], numbers[b], ohms)
+    for line in sub.lines:
+        words = line.text.split()
+        kind = words[0][0]
+        try:
+            if kind == "r":
+                if "{" in words[3]:
+                    netlist.add_resistors(
+                        [prefix + words[0]],
+                        [net(words[1])],
+                        [net(words[2])],
+                        [_value(words[3], params)],
+                    )
+            elif kind == "x":
+                _instance(line, words, net, prefix, params, subcircuits, netlist, depth)
+            elif kind == "e":
+                out, control = (net(words[1]), net(words[2])), (net(words[3]), net(words[4]))
+                gain = _value(words[5], params)
+                netlist.controlled.append(Controlled(prefix + words[0], out, control, gain))
+            elif kind in "vi":
+                value = _value(words[4], params)
+                source = Source(prefix + words[0], (net(words[1]), net(words[2])), value)
+                (netlist.volts if kind == "v" else netlist.amps).append(source)
+            elif kind == "b":
+                _behavioural(sub, words, net, prefix, params, netlist)
+            else:
+                raise ValueError(f"element {words[0]!r} does not belong in a compiled deck")
+        except (IndexError, ValueError, KeyError, ZeroDivisionError) as error:
+            raise NetlistError(f"{line.where}: cannot read {line.text[:60]!r}: {error}") from error
+
+
+def _resistors(sub: Subcircuit):
+    """The plain resistors of a subcircuit, once for all its instances."""
+    names: list[str] = []
+    local: dict[str, int] = {}
+    a, b, ohms = [], [], []
+    for line in sub.lines:
+        if line.text[0] != "r":
+            continue
+        words = line.text.split()
+        if len(words) != 4:
+            raise NetlistError(f"{line.where}: {line.text[:60]!r} needs two nets and a value")
+        if "{" in words[3]:
+            continue
+        names.append(words[0])
+        a.append(local.setdefault(words[1], len(local)))
+        b.append(local.setdefault(words[2], len(local)))
+        try:
+            ohms.append(float(words[3]))
+        except ValueError:
+            ohms.append(_number(words[3]))
+    return names, np.array(a, np.int64), np.array(b, np.int64), np.array(ohms), list(local)
+
+
+def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> None:
+    plain = [w for w in words[1:] if "=" not in w]
+    given = dict(w.split("=", 1) for w in words[1:] if "=" in w)
+    kind, nets = plain[-1], plain[:-1]
+    if kind not in subcircuits:
+        raise NetlistError(f"{line.where}: no subcircuit {kind!r}")
+    sub = subcircuits[kind]
+    unknown = set(given) - set(sub.params)
+    if len(nets) != len(sub.ports) or unknown:
+        raise NetlistError(
+            f"{line.where}: {words[0]} has {len(nets)} nets and parameters {sorted(given)}; "
+            f"{kind} has {len(sub.ports)} ports and {sorted(sub.params)}"
+        )
+    inner = {key: _value(text, params) for key, text in {**sub.params, **given}.items()}
+    numbers = {port: net(name) for port, name in zip(sub.ports, nets, strict=True)}
+    if not prefix:
+        netlist.instances.append(Instance(words[0], tuple(nets), kind))
+    _expand(sub, numbers, f"{prefix}{words[0]}.", inner, subcircuits, netlist, depth + 1)
+
+
+def _behavioural(sub, words, net, prefix, params, netlist) -> None:
+    text = "".join(words[3:])
+    nets = (net(words[1]), net(words[2]))
+    if match := PWL.fullmatch(text):
+        numbers = [_number(part) for part in match[4].split(",")]
+        if len(numbers) % 2 or len(numbers) < 4:
+            raise ValueError("pwl needs pairs of numbers, two at least")
+        control = (net(match[2]), net(match[3]) if match[3] else GROUND)
+        x, y = np.array(numbers[0::2]), np.array(numbers[1::2])
+        name = prefix + words[0]
+        netlist.tables.append(Table(name, match[1], sub.name, nets, control, x, y))
+    elif match := LIMITER.fullmatch(text):
+        lo, hi = (_value(match[k], params) for k in (2, 3))
+        netlist.limiters.append(Limiter(prefix + words[0], nets, net(match[1]), lo, hi))
+    else:
+        raise ValueError("neither a table nor a limiter")
+
+
+def _number(text: str) -> float:
+    match = NUMBER.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no number")
+    return float(match[1]) * SUFFIXES.get((match[2] or "").lower(), 1.0)
+
+
+def _value(text: str, params: dict[str, float]) -> float:
+    """A number, or an arithmetic expression of parameters in braces."""
+    if not text.startswith("{"):
+        return _number(text)
+    return _evaluate(ast.parse(text.strip("{}"), mode="eval").body, params)
+
+
+def _evaluate(node: ast.expr, params: dict[str, float]) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return float(node.value)
+    if isinstance(node, ast.Name):
+        return params[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_evaluate(node.operand, params)
+    if isinstance(node, ast.BinOp):
+        left, right = _evaluate(node.left, params), _evaluate(node.right, params)
+        if isinstance(node.op, ast.Add):
+            return left + right
+        if isinstance(node.op, ast.Sub):
+            return left - right
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Div):
+            return left / right
+    raise ValueError(f"expression {ast.unparse(node)!r}")

@@ -1,0 +1,148 @@
+"""Two graphs of a deck: its elements' nets (scipy) and its blocks (networkx)."""
+
+from __future__ import annotations
+
+import re
+
+import networkx as nx
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from .extract import GROUND, Netlist
+
+ALLOWED = {
+    ("dac", "diode"),
+    ("clamp", "diode"),
+    ("difference", "diode"),
+    ("difference", "clamp"),
+    ("difference", "read-out"),
+    ("diode", "row amplifier"),
+    ("row amplifier", "tile"),
+    ("bias", "tile"),
+    ("tile", "line amplifier"),
+    ("line amplifier", "difference"),
+}
+"""What may drive what."""
+
+
+def unconnected(netlist: Netlist) -> list[str]:
+    """Sentences on nets that only one terminal touches, and nets without a DC path to ground."""
+    count = len(netlist.nets)
+    touched = np.zeros(count, np.int64)
+    edges: list[tuple[np.ndarray, np.ndarray]] = [(netlist.r_a, netlist.r_b)]
+    for ends in edges[0]:
+        np.add.at(touched, ends, 1)
+    pairs = [c.out for c in netlist.controlled] + [v.nets for v in netlist.volts]
+    for table in netlist.tables:  # a table of current conducts, one of voltage is a source
+        pairs.append(table.nets)
+        touched[list(table.control)] += 1
+    for limiter in netlist.limiters:
+        pairs.append(limiter.nets)
+        touched[limiter.control] += 1
+    for source in netlist.controlled:
+        touched[list(source.control)] += 1
+    if pairs:
+        ends = np.array(pairs, np.int64).T
+        edges.append((ends[0], ends[1]))
+        np.add.at(touched, ends.ravel(), 1)
+    for amp in netlist.amps:
+        touched[list(amp.nets)] += 1
+
+    a, b = (np.concatenate(part) for part in zip(*edges, strict=True))
+    matrix = sparse.coo_array((np.ones(a.size), (a, b)), shape=(count, count))
+    _, component = csgraph.connected_components(matrix, directed=False)
+    read_outs = {c.out[0] for c in netlist.controlled if c.out[1] == GROUND}
+    found = [
+        f"net {netlist.nets[k]} is touched by one terminal only"
+        for k in np.flatnonzero(touched == 1)
+        if k not in read_outs and k != GROUND
+    ]
+    found += [
+        f"net {netlist.nets[k]} has no DC path to ground"
+        for k in np.flatnonzero(component != component[GROUND])
+    ]
+    return found
+
+
+def block_graph(netlist: Netlist) -> nx.DiGraph:
+    """The instances of the top level as nodes, an edge where one's output is another's input.
+
+    Nodes carry ``kind`` and ``layer``; the nodes of single sources stand for the DACs and biases.
+    """
+    graph = nx.DiGraph()
+    drivers: dict[str, list[str]] = {}
+    readers: dict[str, list[str]] = {}
+    sums = {
+        inst.nets[1] for inst in netlist.instances if inst.kind.startswith("diode_")
+    }
+    for inst in netlist.instances:
+        kind, ins, outs = _ports(inst.kind, inst.nets, sums)
+        graph.add_node(inst.name, kind=kind, layer=_layer(inst.name))
+        for net in ins:
+            readers.setdefault(net, []).append(inst.name)
+        for net in outs:
+            drivers.setdefault(net, []).append(inst.name)
+    anodes = {inst.nets[0] for inst in netlist.instances if inst.kind.startswith("diode_")}
+    for source in netlist.volts:
+        if "." in source.name:
+            continue
+        net = netlist.nets[source.nets[0]]
+        graph.add_node(
+            source.name, kind="dac" if net in anodes else "bias", layer=_layer(source.name)
+        )
+        drivers.setdefault(net, []).append(source.name)
+    for source in netlist.controlled:
+        if "." in source.name:
+            continue
+        graph.add_node(source.name, kind="read-out", layer=-1)
+        readers.setdefault(netlist.nets[source.control[0]], []).append(source.name)
+    for net, from_ in drivers.items():
+        for one in from_:
+            for other in readers.get(net, ()):
+                graph.add_edge(one, other, net=net)
+    return graph
+
+
+def out_of_order(graph: nx.DiGraph) -> list[str]:
+    """Sentences on blocks that drive what they should not, loops, and layers out of order."""
+    found = []
+    for one, other, data in graph.edges(data=True):
+        kinds = (graph.nodes[one]["kind"], graph.nodes[other]["kind"])
+        if kinds not in ALLOWED:
+            found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {data['net']}")
+            continue
+        step = 1 if kinds[0] == "difference" else 0
+        layers = (graph.nodes[one]["layer"], graph.nodes[other]["layer"])
+        if kinds[1] != "read-out" and layers[1] != layers[0] + step:
+            found.append(f"{one} of layer {layers[0]} drives {other} of layer {layers[1]}")
+    for node, data in graph.nodes(data=True):
+        if not graph.in_degree(node) and data["kind"] not in ("dac", "bias"):
+            found.append(f"nothing drives {node} ({data['kind']})")
+        if not graph.out_degree(node) and data["kind"] != "read-out":
+            found.append(f"{node} ({data['kind']}) drives nothing")
+    if not nx.is_directed_acyclic_graph(graph):
+        loop = [edge[0] for edge in nx.find_cycle(graph)]
+        found.append(f"the stages form a loop: {' -> '.join(loop[:6])}")
+    return found
+
+
+def _ports(kind: str, nets: tuple[str, ...], sums: set[str]) -> tuple[str, list[str], list[str]]:
+    """Block kind, input nets and output nets of an instance."""
+    if kind.startswith("diode_"):
+        return "diode", [nets[0]], [nets[1]]
+    if kind == "tia":
+        name = "row amplifier" if nets[0] in sums else "line amplifier"
+        return name, [nets[0]], [nets[1]]
+    if kind == "diff_amp":
+        return "difference", list(nets[:2]), [nets[2]]
+    if kind == "clamp":
+        return "clamp", [nets[0]], [nets[1]]
+    # A tile: rows first, then the feet of its lines, which are summing nodes.
+    feet = [net for net in nets if net.endswith("_sum")]
+    return "tile", [net for net in nets if not net.endswith("_sum")], feet
+
+
+def _layer(name: str) -> int:
+    match = re.search(r"_l(\d+)_", name)
+    return int(match[1]) if match else -1

@@ -1,0 +1,95 @@
+"""Hardware: what the designer chooses. Presets are TOML files with a ``[hardware]`` table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import SettingsError
+from ..settings import build, find_named, nearest, parse_assignments, read_toml, require
+
+FOLDER = "presets"
+OPAMPS = ("linear", "ideal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """Choices that the circuit is built from. Changing one means compiling again.
+
+    Attributes
+    ----------
+    v_fs
+        Volts on a row at phi = 1. 1 V risks read disturb in RRAM; assumed.
+    v_rail
+        Amplifier supply, plus and minus, volts; assumed.
+    headroom
+        Share of ``v_rail`` that a line amplifier reaches on the calibration images.
+    g_min, g_max
+        Conductance range of a cell, siemens; assumed (RRAM: 40 kilohm to 4 megohm).
+    levels
+        States per cell, g_min and g_max among them; 0 is continuous. A pair has 2 levels - 1.
+    max_bias_rows
+        Most constant rows a layer may have; an output whose bias would need more uses less of its
+        cells' range instead.
+    tile_rows, tile_cols
+        Rows and physical columns of a tile; two columns an output.
+    opamp
+        ``linear`` (finite gain) or ``ideal`` (gain 1e9).
+    opamp_gain
+        Open-loop gain of ``linear``; assumed.
+    """
+
+    v_fs: float = 0.5
+    v_rail: float = 2.5
+    headroom: float = 0.8
+    g_min: float = 0.25e-6
+    g_max: float = 25e-6
+    levels: int = 0
+    max_bias_rows: int = 32
+    tile_rows: int = 64
+    tile_cols: int = 64
+    opamp: str = "linear"
+    opamp_gain: float = 1e5
+
+    def __post_init__(self) -> None:
+        require(0 < self.v_fs <= 10, "v_fs", self.v_fs, "above 0, at most 10 V")
+        require(0 < self.v_rail <= 100, "v_rail", self.v_rail, "above 0, at most 100 V")
+        require(0 < self.headroom <= 1, "headroom", self.headroom, "above 0, at most 1")
+        require(1e-12 <= self.g_min, "g_min", self.g_min, "at least 1e-12 S")
+        require(
+            self.g_min < self.g_max <= 1, "g_max", self.g_max, f"above g_min ({self.g_min:g}), <= 1"
+        )
+        require(
+            self.levels == 0 or 2 <= self.levels <= 65536, "levels", self.levels, "0, 2 to 65536"
+        )
+        require(1 <= self.max_bias_rows <= 4096, "max_bias_rows", self.max_bias_rows, "1 to 4096")
+        for name in ("tile_rows", "tile_cols"):
+            require(2 <= getattr(self, name) <= 65536, name, getattr(self, name), "2 to 65536")
+        require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
+        require(self.opamp in OPAMPS, "opamp", self.opamp, " or ".join(OPAMPS))
+        require(
+            10 <= self.opamp_gain <= 1e12, "opamp_gain", self.opamp_gain, "10 to 1e12 (120 = 1e6)"
+        )
+
+
+def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> Hardware:
+    """Hardware from a preset (a shipped name or a TOML file), then ``key=value`` texts on top.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown (the nearest is suggested) or a value out of its range.
+    """
+    path = find_named(preset, FOLDER, "preset")
+    document: Mapping[str, Any] = read_toml(path, "preset")
+    unknown = sorted(set(document) - {"hardware"})
+    if unknown:
+        raise SettingsError(f"preset {preset}: unknown table [{unknown[0]}]: it may have [hardware]")
+    values = dict(document.get("hardware", {}))
+    known = [field.name for field in fields(Hardware)]
+    for key, text in parse_assignments(assignments).items():
+        if key not in known:
+            raise SettingsError(f"--set {key}: unknown setting{nearest(key, known)}")
+        values[key] = text
+    return build(Hardware, values, f"preset {path.stem}")

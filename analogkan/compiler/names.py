@@ -1,0 +1,61 @@
+"""Names of nets, built from indices: what a deck, a probe list and a trace call things.
+
+``l`` layer, ``i`` input, ``d`` diode, ``o`` output, ``p``/``n`` the two lines of a pair, ``b`` bias.
+"""
+
+from __future__ import annotations
+
+from .design import CrossbarStage, Design
+
+
+class StageNames:
+    """Nets of one stage; every method returns a list in the order of the arrays' axes."""
+
+    def __init__(self, design: Design, layer: int) -> None:
+        self.layer = layer
+        self.prefix = f"l{layer}_"
+        self.stage: CrossbarStage = design.stages[layer]
+        self.n_in, self.n_out, self.n_dev = self.stage.shape
+        self._clamped = layer > 0 and self.stage.squash.kind == "clamp"
+
+    def inputs(self) -> list[str]:
+        """Diode voltages, I nets: the DAC's, the clamp's, or the outputs of the stage before."""
+        if self.layer == 0 or self._clamped:
+            return [self.prefix + f"v{i}" for i in padded(self.n_in)]
+        return [f"l{self.layer - 1}_y{i}" for i in padded(self.n_in)]
+
+    def row_ports(self) -> list[str]:
+        """Rows as a tile calls them, R: ``i012_d1`` with d fastest, then ``b05``."""
+        signal = [f"i{i}_d{d}" for i in padded(self.n_in) for d in padded(self.n_dev)]
+        return signal + [f"b{b}" for b in padded(self.stage.n_bias)]
+
+    def line_ports(self) -> list[str]:
+        """Lines as a tile calls them, 2 O: ``o03_p``, ``o03_n``, ..."""
+        return [f"o{o}_{sign}" for o in padded(self.n_out) for sign in "pn"]
+
+    def rows(self) -> list[str]:
+        """Row nets, R."""
+        return [self.prefix + port for port in self.row_ports()]
+
+    def sums(self) -> list[str]:
+        """Summing nodes of the line amplifiers, 2 O."""
+        return [self.prefix + port + "_sum" for port in self.line_ports()]
+
+    def lines(self) -> list[str]:
+        """Outputs of the line amplifiers, 2 O."""
+        return [self.prefix + port for port in self.line_ports()]
+
+    def outputs(self) -> list[str]:
+        """Outputs of the difference amplifiers, O."""
+        return [self.prefix + f"y{o}" for o in padded(self.n_out)]
+
+
+def padded(n: int) -> list[str]:
+    """``["00", "01", ...]``: the numbers below n, all of one width."""
+    width = len(str(max(n - 1, 0)))
+    return [f"{k:0{width}d}" for k in range(n)]
+
+
+def logits(design: Design) -> list[str]:
+    """The read-out nets, one a class."""
+    return [f"logit_{o}" for o in padded(design.stages[-1].shape[1])]

@@ -1,0 +1,1 @@
+"""Engines: what answers for a circuit. ngspice is the judge of all others."""

@@ -1,0 +1,197 @@
+"""Batch inference: many images as DC sweeps of an index source, chunk by chunk, in parallel."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..compiler import spice
+from ..compiler.build import Build
+from ..errors import NetlistError, SimulationError
+from .ngspice import Ngspice, Runner
+from .rawfile import read_raw
+
+MIN_CHUNK, MAX_CHUNK = 50, 500
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Images ``start`` to ``stop`` of a study, simulated in one ngspice process."""
+
+    number: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkResult:
+    """What came of a chunk: ``values`` (n, probes) volts, or the error that kept it from coming.
+
+    ``seconds`` is the wall time of the attempts, ``attempts`` 1 or 2.
+    """
+
+    chunk: Chunk
+    values: np.ndarray | None
+    error: SimulationError | None
+    seconds: float
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you."""
+
+    jobs: int = 1
+    chunk: int = 0
+    timeout: float = 0.0
+    descending: bool = False
+
+
+def plan_chunks(n: int, size: int = 0) -> list[Chunk]:
+    """Blocks of ``size`` images, or of a size that follows from n alone.
+
+    Not from the number of jobs: so the result does not depend on it to the last bit.
+    """
+    size = size or min(MAX_CHUNK, max(MIN_CHUNK, -(-n // 4)))
+    return [Chunk(k, a, min(a + size, n)) for k, a in enumerate(range(0, n, size))]
+
+
+class BatchEngine:
+    """Runs a build's own deck files, as they are on disk, over many images.
+
+    Use as a context manager: it works in a temporary copy of the deck.
+
+    Parameters
+    ----------
+    build
+        The circuit.
+    program
+        The ngspice to use.
+    keep
+        Folder in which the deck of a chunk that failed is kept.
+    """
+
+    def __init__(self, build: Build, program: Ngspice, keep: Path) -> None:
+        self.build = build
+        self.keep = keep
+        self.runner = Runner(program)
+        self._folder = Path()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> BatchEngine:
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="akan-")))
+        for name in self.build.deck_files():
+            try:
+                shutil.copyfile(self.build.folder / name, self._folder / name)
+            except FileNotFoundError as error:
+                self._stack.close()
+                raise NetlistError(
+                    f"{self.build.folder} lacks {name}: compile the model again"
+                ) from error
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.runner.stop()
+        self._stack.close()
+
+    def run(
+        self,
+        volts: np.ndarray,
+        chunks: Sequence[Chunk],
+        probes: Sequence[str],
+        options: BatchOptions = BatchOptions(),
+    ) -> Iterator[ChunkResult]:
+        """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
+
+        A chunk that fails is tried once more, cold and swept the other way; if it fails again its
+        result carries the error and its deck is kept. Leaving the loop early kills what runs.
+        """
+        waiting = list(reversed(chunks))
+        with ThreadPoolExecutor(max_workers=max(1, options.jobs)) as pool:
+            try:
+                running = set()
+                while waiting or running:
+                    while waiting and len(running) < max(1, options.jobs):
+                        chunk = waiting.pop()
+                        block = volts[chunk.start : chunk.stop]
+                        running.add(pool.submit(self._chunk, chunk, block, probes, options))
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            except BaseException:
+                self.runner.stop()
+                raise
+
+    def _chunk(
+        self, chunk: Chunk, volts: np.ndarray, probes: Sequence[str], options: BatchOptions
+    ) -> ChunkResult:
+        started = time.perf_counter()
+        error: SimulationError | None = None
+        for attempt in (1, 2):
+            descending = options.descending != (attempt == 2)
+            deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
+            try:
+                values = self._attempt(deck, volts, probes, descending, options.timeout)
+            except SimulationError as failure:
+                error = failure
+                continue
+            for path in deck.parent.glob(f"{deck.stem}.*"):
+                path.unlink()
+            return ChunkResult(chunk, values, None, time.perf_counter() - started, attempt)
+        assert error is not None
+        kept = self._keep(chunk)
+        failure = type(error)(
+            str(error),
+            deck=kept,
+            exit_code=error.exit_code,
+            stderr_tail=error.stderr_tail,
+        )
+        return ChunkResult(chunk, None, failure, time.perf_counter() - started, 2)
+
+    def _attempt(
+        self,
+        deck: Path,
+        volts: np.ndarray,
+        probes: Sequence[str],
+        descending: bool,
+        timeout: float,
+    ) -> np.ndarray:
+        """One run of one chunk: (n, probes) volts, or SimulationError."""
+        n = len(volts)
+        swept = volts if n > 1 else np.repeat(volts, 2, axis=0)
+        text = spice.write_batch(self.build.design, swept, probes, descending=descending)
+        deck.write_text(text, encoding="utf-8", newline="\n")
+        raw = deck.with_suffix(".raw")
+        self.runner.run(deck, raw, timeout=timeout or self._time_limit(n))
+        vectors = read_raw(raw, points=len(swept))
+        wanted = ["v(index)", *(f"v({probe})" for probe in probes)]
+        missing = [name for name in wanted if name not in vectors]
+        if missing:
+            raise SimulationError(f"ngspice delivered no {missing[0]}", deck=deck)
+        order = np.arange(len(swept))
+        if not np.array_equal(vectors["v(index)"], order[::-1] if descending else order):
+            raise SimulationError("ngspice swept other points than it was asked for", deck=deck)
+        values = np.stack([vectors[name] for name in wanted[1:]], axis=1)
+        return (values[::-1] if descending else values)[:n]
+
+    def _time_limit(self, n: int) -> float:
+        """Seconds: a minute, and thirty times what KLU is expected to need."""
+        return 60 + 30 * n * float(self.build.summary["expected"]["seconds_per_image"])
+
+    def _keep(self, chunk: Chunk) -> Path:
+        """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""
+        folder = self.keep / f"chunk{chunk.number:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = f"chunk{chunk.number:05d}_2"
+        for name in [*self.build.deck_files(), f"{stem}.cir", f"{stem}.log"]:
+            if (self._folder / name).is_file():
+                shutil.copyfile(self._folder / name, folder / name)
+        return folder / f"{stem}.cir"

@@ -1,0 +1,165 @@
+"""The ngspice binary: finding it, running a deck, and not believing a run that went wrong.
+
+The only module that starts processes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConvergenceError, SimulationError
+
+ENVIRONMENT = "ANALOGKAN_NGSPICE"
+PROGRAMS = ("ngspice", "ngspice_con")
+INSTALL = (
+    "install it (Debian, Ubuntu: `apt install ngspice`; macOS: `brew install ngspice`), "
+    f"or name the program in {ENVIRONMENT}"
+)
+TROUBLE = re.compile(
+    r"^.*(\berror\b|singular matrix|aborted|no convergence|no such vector|can't find|"
+    r"not converge|fatal).*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+NO_CONVERGENCE = re.compile(
+    r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
+)
+TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Ngspice:
+    """An ngspice that answered: its path, its version such as ``"46"``, whether it has KLU."""
+
+    path: Path
+    version: str
+    klu: bool
+
+
+def find_ngspice() -> Ngspice:
+    """The ngspice that the environment variable names, or the one on the PATH.
+
+    Raises
+    ------
+    SimulationError
+        If there is none, or it does not answer ``-v`` as ngspice does.
+    """
+    wanted = os.environ.get(ENVIRONMENT)
+    if wanted:
+        found = shutil.which(wanted)
+        if not found:
+            raise SimulationError(f"{ENVIRONMENT} names {wanted}, which is no program: {INSTALL}")
+    else:
+        found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        if not found:
+            raise SimulationError(f"ngspice is not installed: {INSTALL}")
+    try:
+        answer = subprocess.run(
+            [found, "-v"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SimulationError(f"{found} does not answer -v: {error}") from error
+    text = answer.stdout + answer.stderr
+    match = re.search(r"ngspice-(\d+[\w.]*)", text)
+    if not match:
+        raise SimulationError(f"{found} does not say which ngspice it is: {text.strip()[:200]!r}")
+    return Ngspice(Path(found), match[1], "compiled with klu" in text.lower())
+
+
+class Runner:
+    """Runs decks, several at once if asked from several threads, and can stop them all."""
+
+    def __init__(self, program: Ngspice) -> None:
+        self.program = program
+        self._running: set[subprocess.Popen] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
+        """Run ``deck`` in batch mode in its folder and write ``raw``; what ngspice printed.
+
+        ``timeout`` in seconds. No start-up file of the user is read.
+
+        Raises
+        ------
+        SimulationError
+            If ngspice cannot start, is killed, takes too long, exits with an error, or prints one.
+        ConvergenceError
+            If what it prints says that it found no solution.
+        """
+        raw.unlink(missing_ok=True)
+        log = deck.with_suffix(".log")
+        with log.open("wb") as stream:
+            process = self._start(deck, raw, stream)
+        try:
+            code: int | None = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = None
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        text = log.read_text(encoding="utf-8", errors="replace")
+        self._judge(text, code, deck, timeout)
+        return text
+
+    def stop(self) -> None:
+        """Kill every running ngspice and start no more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    def _start(self, deck: Path, raw: Path, stream) -> subprocess.Popen:
+        command = [str(self.program.path), "-n", "-b", "-r", raw.name, deck.name]
+        with self._lock:
+            if self._stopped:
+                raise SimulationError("stopped")
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=deck.parent,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "LC_ALL": "C", "OMP_NUM_THREADS": "1"},
+                )
+            except OSError as error:
+                raise SimulationError(f"cannot start {self.program.path}: {error}") from error
+            self._running.add(process)
+        return process
+
+    @staticmethod
+    def _judge(text: str, code: int | None, deck: Path, timeout: float) -> None:
+        tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+        trouble = TROUBLE.search(text)
+        if code is None:
+            what = f"ngspice took longer than {timeout:g} s and was stopped"
+        elif code < 0:
+            what = f"ngspice was killed by signal {-code}"
+        elif trouble and NO_CONVERGENCE.search(text):
+            raise ConvergenceError(
+                f"ngspice found no solution: {trouble[0].strip()}",
+                deck=deck,
+                exit_code=code,
+                stderr_tail=tail,
+            )
+        elif trouble:
+            what = f"ngspice printed: {trouble[0].strip()}"
+        elif code != 0:
+            what = f"ngspice ended with exit code {code}"
+        else:
+            return
+        raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)

@@ -1,0 +1,140 @@
+"""Every figure, one function each: data in, a matplotlib Figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from ..compiler.design import Design
+from ..devices import IVCurve
+from ..files import atomic_file
+from ..network.spec import NetworkSpec
+
+CYCLE = ("#1b6ca8", "#d1495b", "#3b8f5a", "#8a5fbf", "#c98a1b", "#4d4d4d")
+CIRCUIT, SOFTWARE = CYCLE[1], CYCLE[0]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF, by the ending of ``path``."""
+    with atomic_file(path) as partial:
+        figure.savefig(partial, format=path.suffix.lstrip(".") or "png", dpi=150)
+
+
+def iv_figure(
+    curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()
+) -> Figure:
+    """I-V curves, and below them how often each voltage was used.
+
+    Parameters
+    ----------
+    curves
+        What to draw.
+    used
+        (label, volts of any shape) for each place that drives these diodes.
+    """
+    fig = Figure(figsize=(7, 5.2 if used else 3.8), layout="constrained")
+    axes = fig.subplots(
+        2 if used else 1, 1, sharex=True, squeeze=False, height_ratios=[3, 1.3][: 2 if used else 1]
+    )[:, 0]
+    for k, curve in enumerate(curves):
+        axes[0].plot(curve.v, curve.i * 1e6, "-", color=CYCLE[k % 6], marker=".", label=curve.name)
+    axes[0].set_ylabel("current (µA)")
+    axes[0].legend(frameon=False)
+    for k, (label, volts) in enumerate(used):
+        inside, weights = volts.ravel(), np.full(volts.size, 100 / volts.size)
+        axes[1].hist(
+            inside, bins=80, weights=weights, histtype="step", color=CYCLE[(k + 3) % 6], label=label
+        )
+    if used:
+        axes[1].set_yscale("log")
+        axes[1].set_ylabel("use (%)")
+        axes[1].legend(frameon=False)
+    axes[-1].set_xlabel("voltage (V)")
+    _tidy(axes)
+    return fig
+
+
+def use_figure(spec: NetworkSpec, volts: np.ndarray) -> Figure:
+    """The first layer's curves with the voltages that inputs (B, I) put on each layer's diodes."""
+    used = [("inputs", volts)]
+    for k, outputs in enumerate(spec.layer_outputs(volts)[:-1]):
+        used.append((f"hidden {k + 1}", spec.layers[k + 1].diode_volts(outputs)))
+    return iv_figure(spec.layers[0].curves, used)
+
+
+def conductance_figure(design: Design) -> Figure:
+    """Signed conductance G+ - G- of every pair, a panel a layer; tile borders drawn in."""
+    count = len(design.stages)
+    fig = Figure(figsize=(4.6 * count, 5.6), layout="constrained")
+    span = (design.hardware.g_max - design.hardware.g_min) * 1e6
+    for k, stage in enumerate(design.stages):
+        ax = fig.add_subplot(1, count, k + 1)
+        signed = (stage.g[:, 0::2] - stage.g[:, 1::2]) * 1e6
+        image = ax.imshow(
+            signed,
+            aspect="auto",
+            cmap="RdBu_r",
+            norm=TwoSlopeNorm(0, -span, span),
+            interpolation="nearest",
+        )
+        for row in range(design.hardware.tile_rows, len(signed), design.hardware.tile_rows):
+            ax.axhline(row - 0.5, color="k", lw=0.6)
+        pairs = design.hardware.tile_cols // 2
+        for col in range(pairs, signed.shape[1], pairs):
+            ax.axvline(col - 0.5, color="k", lw=0.6)
+        ax.set_title(f"layer {k}")
+        ax.set_xlabel("output")
+        ax.set_ylabel("row (input, diode); bias rows last")
+    fig.colorbar(image, ax=fig.axes, label="G$_+$ − G$_-$ (µS)", shrink=0.8)
+    return fig
+
+
+def logit_figure(software: np.ndarray, circuit: np.ndarray) -> Figure:
+    """Circuit logits over software logits, and their difference; both (n, O)."""
+    fig = Figure(figsize=(9, 4), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    lo, hi = float(software.min()), float(software.max())
+    left.plot([lo, hi], [lo, hi], color="#999999", lw=1)
+    left.plot(software.ravel(), circuit.ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT)
+    left.set_xlabel("software logit")
+    left.set_ylabel("circuit logit")
+    right.plot(
+        software.ravel(), (circuit - software).ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT
+    )
+    right.axhline(0, color="#999999", lw=1)
+    right.set_xlabel("software logit")
+    right.set_ylabel("circuit − software")
+    _tidy((left, right))
+    return fig
+
+
+def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarray) -> Figure:
+    """Confusion matrices of both from labels (n,) and logits (n, O)."""
+    classes = software.shape[1]
+    fig = Figure(figsize=(9.5, 4.8), layout="constrained")
+    for k, (title, logits) in enumerate((("software", software), ("circuit", circuit))):
+        ax = fig.add_subplot(1, 2, k + 1)
+        counts = np.zeros((classes, classes), int)
+        np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
+        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for i, j in np.argwhere(counts):
+            color = "white" if share[i, j] > 0.5 else "black"
+            ax.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=color)
+        right = int(np.trace(counts))
+        ax.set_title(f"{title}: {right} of {len(labels)} right")
+        ax.set_xticks(range(classes))
+        ax.set_yticks(range(classes))
+        ax.set_xlabel("answer")
+        ax.set_ylabel("class")
+    return fig
+
+
+def _tidy(axes) -> None:
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.25)

@@ -1,0 +1,163 @@
+"""``--trace``: one image's voltages stage by stage, circuit against software."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiler import names
+from ..compiler.build import Build
+from ..compiler.design import CrossbarStage
+from ..engines.batch import BatchEngine, BatchOptions, Chunk
+from ..engines.ngspice import find_ngspice
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TraceStage:
+    """One kind of net of one layer.
+
+    Attributes
+    ----------
+    what
+        Such as ``layer 0 lines``.
+    nets
+        Their names, n of them.
+    circuit
+        (n,) volts in ngspice.
+    software
+        (n,) volts that the software network implies.
+    local
+        (n,) volts this stage should show given the circuit's own voltages one stage before: what
+        tells the stage that errs from those that inherit the error.
+    """
+
+    what: str
+    nets: list[str]
+    circuit: np.ndarray
+    software: np.ndarray
+    local: np.ndarray
+
+    @property
+    def scale(self) -> float:
+        """Largest software voltage of the stage, the unit of its divergences."""
+        return max(float(np.abs(self.software).max()), 1e-12)
+
+    def worst(self, reference: np.ndarray) -> int:
+        """Position of the largest divergence from ``reference`` (n,)."""
+        return int(np.abs(self.circuit - reference).argmax())
+
+
+def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
+    """Every stage's voltages for one image of input voltages (I,).
+
+    ``keep`` is where the deck is kept if ngspice fails.
+
+    Raises
+    ------
+    SimulationError
+        If it does.
+    """
+    stage_names = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
+    probes: list[str] = []
+    for n in stage_names:
+        probes += [*n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
+    probes = list(dict.fromkeys(probes))
+    with BatchEngine(build, find_ngspice(), keep) as engine:
+        (result,) = engine.run(volts[None], [Chunk(0, 0, 1)], probes, BatchOptions())
+    if result.error is not None:
+        raise result.error
+    assert result.values is not None
+    found = dict(zip(probes, result.values[0], strict=True))
+
+    stages: list[TraceStage] = []
+    expected = volts
+    before: np.ndarray | None = None
+    for k, (stage, n) in enumerate(zip(build.design.stages, stage_names, strict=True)):
+
+        def measured(nets: list[str]) -> np.ndarray:
+            return np.array([found[net] for net in nets])
+
+        v, rows = measured(n.inputs()), measured(n.rows())
+        lines, outputs = measured(n.lines()), measured(n.outputs())
+        expected = stage.squash(expected) if k else expected
+        ideal = _ideal_stage(stage, build.design.hardware.v_fs, expected)
+        near = (
+            volts if before is None else stage.squash(before),
+            _rows(stage, build.design.hardware.v_fs, v),
+            _lines(stage, rows),
+            _outputs(stage, lines),
+        )
+        for what, nets, circuit, software, local in zip(
+            ("inputs", "rows", "lines", "outputs"),
+            (n.inputs(), n.rows(), n.lines(), n.outputs()),
+            (v, rows, lines, outputs),
+            (expected, *ideal),
+            near,
+            strict=True,
+        ):
+            stages.append(
+                TraceStage(
+                    what=f"layer {k} {what}",
+                    nets=nets,
+                    circuit=circuit,
+                    software=software,
+                    local=local,
+                )
+            )
+        expected, before = ideal[-1], outputs
+    return stages
+
+
+def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:
+    """Each stage's largest divergence, and the net at which most error arises."""
+    rows = []
+    for s in stages:
+        far, near = s.worst(s.software), s.worst(s.local)
+        rows.append(
+            {
+                "stage": s.what,
+                "nets": len(s.nets),
+                "scale_volts": s.scale,
+                "max_error_volts": float(abs(s.circuit[far] - s.software[far])),
+                "max_error_net": s.nets[far],
+                "own_error_volts": float(abs(s.circuit[near] - s.local[near])),
+                "own_error_net": s.nets[near],
+            }
+        )
+    k = max(range(len(rows)), key=lambda j: rows[j]["own_error_volts"] / rows[j]["scale_volts"])
+    s, near = stages[k], stages[k].worst(stages[k].local)
+    return {
+        "stages": rows,
+        "largest_divergence": {
+            "stage": s.what,
+            "net": s.nets[near],
+            "circuit_volts": float(s.circuit[near]),
+            "expected_volts": float(s.local[near]),
+            "share_of_scale": rows[k]["own_error_volts"] / rows[k]["scale_volts"],
+        },
+    }
+
+
+def _rows(stage: CrossbarStage, v_fs: float, v: np.ndarray) -> np.ndarray:
+    """Row voltages (R,) for diode voltages ``v`` (I,)."""
+    current = np.stack([curve.current(v) for curve in stage.curves], axis=-1)
+    return np.concatenate([(-stage.r_f * current).ravel(), np.full(stage.n_bias, -v_fs)])
+
+
+def _lines(stage: CrossbarStage, rows: np.ndarray) -> np.ndarray:
+    """Line amplifier outputs (2 O,) for row voltages (R,)."""
+    return -stage.r_c * (rows @ stage.g)
+
+
+def _outputs(stage: CrossbarStage, lines: np.ndarray) -> np.ndarray:
+    """Difference amplifier outputs (O,) for line voltages (2 O,)."""
+    return stage.gain * (lines[0::2] - lines[1::2])
+
+
+def _ideal_stage(stage: CrossbarStage, v_fs: float, v: np.ndarray):
+    rows = _rows(stage, v_fs, v)
+    lines = _lines(stage, rows)
+    return rows, lines, _outputs(stage, lines)
