@@ -1,3 +1,42 @@
-"""analogkan: tunnel-diode Kolmogorov-Arnold networks as circuits, simulated by ngspice."""
+"""analogkan: tunnel-diode Kolmogorov-Arnold networks as circuits, simulated by ngspice.
+
+    import analogkan as ak
+
+    build = ak.compile_model("models/mnist-d2.pt", "mnist-d2.build")
+    assert ak.verify_build(build).ok
+    result = ak.simulate(build, ak.load_bundled())
+    print(result.summary["software_accuracy"], result.summary["circuit_accuracy"])
+
+Names are loaded when they are first used: importing the package does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "BatchOptions": "engines.batch",
+    "Design": "compiler.design",
+    "Hardware": "compiler.hardware",
+    "IVCurve": "devices.curve",
+    "ImageSet": "data.sources",
+    "NetworkSpec": "network.spec",
+    "TDKAN": "network.model",
+    "compile_model": "api",
+    "load_build": "compiler.build",
+    "load_bundled": "data.sources",
+    "load_dataset": "data.sources",
+    "simulate": "studies.simulate",
+    "verify_build": "compiler.verify",
+}
+
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'analogkan' has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)

@@ -74,7 +74,7 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
-def _convert(value: Any, field: dataclasses.Field, what: str) -> Any:
+def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
     wanted = str(field.type)
     try:
@@ -86,12 +86,9 @@ def _convert(value: Any, field: dataclasses.Field, what: str) -> Any:
             return value
         if wanted == "bool":
             return {"true": True, "false": False}[str(value).lower()]
-        if wanted.startswith("tuple[float"):
-            return tuple(float(x) for x in value)
-        if wanted.startswith("tuple[int"):
-            return tuple(int(x) for x in value)
-        if wanted.startswith("tuple[str") and not isinstance(value, str):
-            return tuple(str(x) for x in value)
+        if wanted.startswith("tuple[") and isinstance(value, list):
+            kind = {"tuple[float": float, "tuple[int": int, "tuple[str": str}
+            return tuple(kind[wanted.split(",")[0]](x) for x in value)
     except (TypeError, ValueError, KeyError):
         pass
     raise SettingsError(f"{what}: {field.name} = {value!r} is not a {wanted}")

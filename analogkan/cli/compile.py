@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 
-from ..errors import CheckpointError
 from . import common
 from .verify import print_verification
 
@@ -55,22 +52,13 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
       analogkan compile mnist.pt
       analogkan compile mnist.pt --preset ideal --set g_max=50e-6 -o mnist-50.build
     """
-    from ..compiler.build import write_build
-    from ..compiler.hardware import load_hardware
+    from ..api import compile_model
     from ..compiler.verify import verify_build
-    from ..files import sha256
-    from ..network import checkpoint
 
-    hardware = load_hardware(preset, assignments)
-    spec = checkpoint.load_spec(model)
-    if calibrate is not None:
-        spec = replace(spec, calibration=_calibration(calibrate, spec))
-    folder = out or Path(f"{model.stem}.build")
-    facts = {"file": model.name, "sha256": sha256(model)}
-    build = write_build(spec, hardware, folder, model=facts)
+    build = compile_model(model, out, preset=preset, settings=assignments, calibrate=calibrate)
     verification = None if no_verify else verify_build(build)
     if as_json:
-        document = build.summary | {"build": folder}
+        document = build.summary | {"build": build.folder}
         if verification is not None:
             document["verified"] = verification.ok
             document["findings"] = verification.findings
@@ -79,7 +67,7 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
         print_build(build)
         if verification is not None:
             print_verification(verification)
-            common.out.print(f"next: analogkan simulate {folder}")
+            common.out.print(f"next: analogkan simulate {build.folder}")
     if verification is not None and not verification.ok:
         raise SystemExit(common.EXIT_FAILURE)
 
@@ -119,12 +107,3 @@ def print_build(build) -> None:
 def _span(pair) -> str:
     lo, hi = (f"{x:.3g}" for x in pair)
     return lo if lo == hi else f"{lo} to {hi}"
-
-
-def _calibration(path: Path, spec) -> np.ndarray:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            x = stored["x"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise CheckpointError(f"{path} is no npz file with x (n, ...): {error}") from error
-    return x.reshape(len(x), -1)[:256]

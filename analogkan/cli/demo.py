@@ -39,21 +39,15 @@ def demo(out, images, jobs, as_json) -> None:
     Example:
       analogkan demo --out /tmp/demo
     """
-    from ..compiler.build import write_build
-    from ..compiler.hardware import load_hardware
+    from ..api import compile_model
     from ..compiler.verify import verify_build
     from ..data import load_bundled, parse_subset
     from ..engines.ngspice import find_ngspice
     from ..errors import AnalogKanError
-    from ..files import sha256
-    from ..network import checkpoint
     from ..report import figures
 
     find_ngspice()
-    model = resources.path("models/mnist-d2.pt")
-    spec = checkpoint.load_spec(model)
-    facts = {"file": model.name, "sha256": sha256(model)}
-    build = write_build(spec, load_hardware(), out / "mnist-d2.build", model=facts)
+    build = compile_model(resources.path("models/mnist-d2.pt"), out / "mnist-d2.build")
     verification = verify_build(build)
     if not verification.ok:
         raise AnalogKanError("the netlist is not the network: " + "; ".join(verification.findings))
@@ -63,9 +57,9 @@ def demo(out, images, jobs, as_json) -> None:
         print_build(build)
         print_verification(verification)
     result = run_simulation(build, chosen, jobs=jobs, out=out / f"run-{images}", as_json=as_json)
-    volts = spec.encoding.volts(chosen.flat(spec.encoding.shape))
+    volts = build.spec.encoding.volts(chosen.flat(build.spec.encoding.shape))
     plots = {
-        "iv.png": figures.use_figure(spec, volts),
+        "iv.png": figures.use_figure(build.spec, volts),
         "conductance.png": figures.conductance_figure(build.design),
         "logits.png": figures.logit_figure(result.software, result.circuit),
         "confusion.png": figures.confusion_figure(result.labels, result.software, result.circuit),

@@ -19,8 +19,10 @@ def default_jobs() -> int:
 @click.command(short_help="Run images through the circuit in ngspice, beside the software.")
 @click.argument("build", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "--dataset", metavar="NAME|FILE.npz", help="mnist, fashion-mnist, cifar10 or FILE.npz; "
-    "by default the bundled 1,000 MNIST test images."
+    "--dataset",
+    metavar="NAME|FILE.npz",
+    help="mnist, fashion-mnist, cifar10 or FILE.npz; "
+    "by default the bundled 1,000 MNIST test images.",
 )
 @common.data_option
 @common.download_option
@@ -41,11 +43,20 @@ def default_jobs() -> int:
     type=click.Path(path_type=Path, file_okay=False),
     help="RUN folder; by default <build>.run/<settings>. Finished chunks in it are not run again.",
 )
-@click.option("--trace", "trace_image", type=click.IntRange(0), metavar="K",
-              help="Only image K: its voltages stage by stage.")
+@click.option(
+    "--trace",
+    "trace_image",
+    type=click.IntRange(0),
+    metavar="K",
+    help="Only image K: its voltages stage by stage.",
+)
 @click.option("--allow-edited", is_flag=True, help="Simulate a deck that was edited by hand.")
-@click.option("--fail-under", type=click.FloatRange(0, 1), metavar="X",
-              help="Exit with 3 if the accuracy (of the circuit, if it is simulated) is below X.")
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Exit with 3 if the accuracy (of the circuit, if it is simulated) is below X.",
+)
 @common.json_option
 @common.guarded
 def simulate(
@@ -169,11 +180,13 @@ def print_comparison(s: dict) -> None:
     common.out.print(f"kept in {s['run']}")
 
 
-def _trace(circuit, images, image: int, out: Path | None, as_json: bool, allow_edited: bool) -> None:
+def _trace(
+    circuit, images, image: int, out: Path | None, as_json: bool, allow_edited: bool
+) -> None:
     import numpy as np
 
     from ..errors import DataError, NetlistError
-    from ..studies.trace import summarise_trace, trace
+    from ..studies.trace import save_trace, summarise_trace, trace
 
     position = np.flatnonzero(images.index == image)
     if not position.size:
@@ -212,21 +225,3 @@ def _trace(circuit, images, image: int, out: Path | None, as_json: bool, allow_e
         f"{worst['circuit_volts']:.6g} V, what drives it asks for {worst['expected_volts']:.6g} V "
         f"({worst['share_of_scale']:.1e} of the stage's scale)"
     )
-
-
-def save_trace(folder: Path, stages, found: dict) -> None:
-    """``trace.json`` and ``trace.npz`` in ``folder``."""
-    import json
-
-    import numpy as np
-
-    from ..files import atomic_file, write_text
-
-    write_text(folder / "trace.json", json.dumps(common.plain(found), indent=2) + "\n")
-    arrays = {}
-    for s in stages:
-        key = s.what.replace(" ", "_")
-        arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
-        arrays[f"{key}_nets"] = np.array(s.nets)
-    with atomic_file(folder / "trace.npz") as partial, partial.open("wb") as stream:
-        np.savez(stream, **arrays)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from ..errors import AnalogKanError
 from . import common
 
 
@@ -51,7 +50,31 @@ def train(dataset, recipe, data, download, out, seed, epochs, holdout, as_json) 
       analogkan train --dataset mnist --data ./data --download \\
           --recipe mnist-d2-short --out mnist.pt
     """
-    result = run_training(dataset, recipe, data, download, out, seed, epochs, holdout, as_json)
+    from ..training.run import TrainingRequest, run_training
+
+    request = TrainingRequest(
+        dataset=dataset,
+        recipe=recipe,
+        out=out,
+        data=data,
+        download=download,
+        seed=seed,
+        epochs=epochs,
+        holdout=holdout,
+        command="analogkan " + shlex.join(sys.argv[1:]),
+    )
+    with common.progress(as_json) as bar:
+        task = bar.add_task(f"training {out.stem}", total=request.plan().epochs)
+
+        def on_epoch(epoch) -> None:
+            bar.update(
+                task,
+                completed=epoch.number,
+                description=f"training {out.stem}: loss {epoch.loss:.4f}, "
+                f"{common.percent(epoch.accuracy)} of train",
+            )
+
+        result = run_training(request, on_epoch=on_epoch)
     if as_json:
         common.print_json(result)
         return
@@ -63,79 +86,3 @@ def train(dataset, recipe, data, download, out, seed, epochs, holdout, as_json) 
         f"measured range. Card: {result['card']}"
     )
     common.out.print(f"next: analogkan compile {shlex.quote(str(out))}")
-
-
-def run_training(dataset, recipe, data, download, out, seed, epochs, holdout, as_json) -> dict:
-    """Load, train, evaluate once, write checkpoint and card; the JSON document."""
-    import torch
-
-    from .. import __version__
-    from ..data import load_dataset, stratified
-    from ..network import checkpoint
-    from ..training.card import evaluate, parameter_count, write_card
-    from ..training.fit import train as fit
-    from ..training.recipe import load_recipe
-
-    import numpy as np
-
-    plan = load_recipe(recipe, epochs=epochs)
-    images = load_dataset(dataset, "train", data, download=download)
-    if holdout:
-        if holdout >= len(images):
-            raise AnalogKanError(f"--holdout {holdout} leaves nothing of {len(images)} images")
-        kept = stratified(images.y, holdout)
-        judged, what = images.take(kept), "held-out training"
-        images = images.take(np.setdiff1d(np.arange(len(images)), kept))
-    with common.progress(as_json) as bar:
-        task = bar.add_task(f"training {out.stem}", total=plan.epochs)
-
-        def on_epoch(epoch) -> None:
-            bar.update(
-                task,
-                completed=epoch.number,
-                description=f"training {out.stem}: loss {epoch.loss:.4f}, "
-                f"{common.percent(epoch.accuracy)} of train",
-            )
-
-        state = out.with_name(out.name + ".training")
-        done = fit(images, plan, seed=seed, state=state, on_epoch=on_epoch)
-    if not holdout:
-        judged, what = load_dataset(dataset, "test", data, download=download), "test"
-    command = "analogkan " + shlex.join(sys.argv[1:])
-    spec = done.model.to_spec(
-        done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
-    )
-    found = evaluate(spec, judged, f"{images.name} {what}, read once")
-    checkpoint.save(
-        done.model,
-        out,
-        name=out.stem,
-        encoding=done.encoding,
-        dataset=images.name,
-        calibration=done.calibration,
-        training={"command": command, "recipe": Path(recipe).stem, "seed": seed},
-    )
-    card = out.with_suffix(".md")
-    facts = {
-        "recipe, seed": f"{Path(recipe).stem}, {seed}; {plan.epochs} epochs on {len(images):,} "
-        f"images of {images.name}",
-        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads",
-    }
-    write_card(card, spec, found, model=out, command=command, facts=facts)
-    state.unlink(missing_ok=True)
-    return {
-        "model": out,
-        "card": card,
-        "dataset": images.name,
-        "recipe": recipe,
-        "seed": seed,
-        "epochs": plan.epochs,
-        "parameters": parameter_count(spec),
-        "evaluated_on": what,
-        "n": found.n,
-        "accuracy": found.accuracy,
-        "ci95": found.ci95,
-        "out_of_range": found.out_of_range,
-        "hidden_volts": found.hidden_volts,
-    }

@@ -22,9 +22,9 @@ FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
 
 BYTES_PER_RESISTOR = 1500
-"""Memory of ngspice for each crossbar resistor; `python -m benchmarks.ngspice_batch` measures it."""
+"""Memory of ngspice a crossbar resistor; `python -m benchmarks.ngspice_batch` measures it."""
 SECONDS_PER_RESISTOR = 2.2e-7
-"""Time of one image for each crossbar resistor with KLU, one process; measured there too."""
+"""Time of an image a crossbar resistor with KLU, one process; measured there too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,8 +107,9 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(layer.theta)).sum())
         if raised:
             notes.append(
-                f"layer {k}: the bias of {raised} of {layer.bias.size} outputs would need more than "
-                f"{hardware.max_bias_rows} bias rows, so their coefficients use less of the range"
+                f"layer {k}: the bias of {raised} of {layer.bias.size} outputs would need more "
+                f"than {hardware.max_bias_rows} bias rows, so their coefficients use less of the "
+                "range"
             )
         drive = _line_drive(layer, volts, mapped.g, mapped.n_bias, hardware.v_fs)
         limit = hardware.headroom * hardware.v_rail
@@ -116,12 +117,13 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         if last:  # one scale for all logits, so that their order is that of the voltages
             r_c = (r_c / mapped.alpha).min() * mapped.alpha
         gamma = r_c * hardware.v_fs / mapped.alpha
+        r_f = [hardware.v_fs / curve.i_peak for curve in layer.curves]
         stages.append(
             CrossbarStage(
                 curves=layer.curves,
                 squash=layer.squash,
                 g=mapped.g,
-                r_f=np.tile([hardware.v_fs / c.i_peak for c in layer.curves], (layer.theta.shape[0], 1)),
+                r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
                 r_c=np.repeat(r_c, 2),
                 gain=np.ones_like(gamma) if last else 1.0 / gamma,
                 alpha=mapped.alpha,

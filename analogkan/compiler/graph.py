@@ -73,9 +73,7 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
     graph = nx.DiGraph()
     drivers: dict[str, list[str]] = {}
     readers: dict[str, list[str]] = {}
-    sums = {
-        inst.nets[1] for inst in netlist.instances if inst.kind.startswith("diode_")
-    }
+    sums = {inst.nets[1] for inst in netlist.instances if inst.kind.startswith("diode_")}
     for inst in netlist.instances:
         kind, ins, outs = _ports(inst.kind, inst.nets, sums)
         graph.add_node(inst.name, kind=kind, layer=_layer(inst.name))

@@ -56,7 +56,7 @@ class Hardware:
         require(0 < self.v_fs <= 10, "v_fs", self.v_fs, "above 0, at most 10 V")
         require(0 < self.v_rail <= 100, "v_rail", self.v_rail, "above 0, at most 100 V")
         require(0 < self.headroom <= 1, "headroom", self.headroom, "above 0, at most 1")
-        require(1e-12 <= self.g_min, "g_min", self.g_min, "at least 1e-12 S")
+        require(self.g_min >= 1e-12, "g_min", self.g_min, "at least 1e-12 S")
         require(
             self.g_min < self.g_max <= 1, "g_max", self.g_max, f"above g_min ({self.g_min:g}), <= 1"
         )
@@ -85,7 +85,7 @@ def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> H
     document: Mapping[str, Any] = read_toml(path, "preset")
     unknown = sorted(set(document) - {"hardware"})
     if unknown:
-        raise SettingsError(f"preset {preset}: unknown table [{unknown[0]}]: it may have [hardware]")
+        raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have [hardware]")
     values = dict(document.get("hardware", {}))
     known = [field.name for field in fields(Hardware)]
     for key, text in parse_assignments(assignments).items():

@@ -1,6 +1,6 @@
 """Names of nets, built from indices: what a deck, a probe list and a trace call things.
 
-``l`` layer, ``i`` input, ``d`` diode, ``o`` output, ``p``/``n`` the two lines of a pair, ``b`` bias.
+``l`` layer, ``i`` input, ``d`` diode, ``o`` output, ``p`` and ``n`` a pair's lines, ``b`` bias.
 """
 
 from __future__ import annotations

@@ -96,10 +96,10 @@ def format_diode(curve: IVCurve) -> str:
     v = [curve.v[0] - 1.0, *curve.v, curve.v[-1] + 1.0]
     i = [curve.i[0], *curve.i, curve.i[-1]]
     points = ", ".join(f"{format_number(a)}, {format_number(b)}" for a, b in zip(v, i, strict=True))
-    words = f"i=pwl(v(a,c), {points})".split(" ")
-    source = format_comment(f"{diode_name(curve)}: {curve.name}, anode a, cathode c. {curve.source}")
-    body = format_wrapped("b1 a c", words)
-    return f"{source}\n.subckt {diode_name(curve)} a c\n{body}\n.ends {diode_name(curve)}\n"
+    body = format_wrapped("b1 a c", f"i=pwl(v(a,c), {points})".split(" "))
+    name = diode_name(curve)
+    source = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
+    return f"{source}\n.subckt {name} a c\n{body}\n.ends {name}\n"
 
 
 # ---- a layer
@@ -120,7 +120,8 @@ def write_layer(design: Design, layer: int) -> str:
     tiles = list(_tiles(stage, names, design.hardware.tile_rows, design.hardware.tile_cols))
     parts += [text for text, _ in tiles]
     if layer and stage.squash.kind == "clamp":
-        parts += ["* Clamps: hidden nodes to diode voltages.", *_clamps(stage, names, design, layer)]
+        parts += ["* Clamps: hidden nodes to diode voltages."]
+        parts += _clamps(stage, names, design, layer)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
     parts += _row_drivers(stage, names)
     if stage.n_bias:
@@ -134,14 +135,10 @@ def write_layer(design: Design, layer: int) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _clamps(
-    stage: CrossbarStage, names: StageNames, design: Design, layer: int
-) -> Iterable[str]:
+def _clamps(stage: CrossbarStage, names: StageNames, design: Design, layer: int) -> Iterable[str]:
     limits = f"lo={format_number(stage.squash.v_lo)} hi={format_number(stage.squash.v_hi)}"
     before = StageNames(design, layer - 1).outputs()
-    return [
-        f"x_{v} {y} {v} clamp {limits}" for y, v in zip(before, names.inputs(), strict=True)
-    ]
+    return [f"x_{v} {y} {v} clamp {limits}" for y, v in zip(before, names.inputs(), strict=True)]
 
 
 def _row_drivers(stage: CrossbarStage, names: StageNames) -> Iterable[str]:
@@ -209,12 +206,11 @@ def write_network(design: Design, title: str, expected: Sequence[float]) -> str:
     nets = logits(design)
     outputs = StageNames(design, len(design.stages) - 1).outputs()
     scale = format_number(1.0 / design.v_per_logit)
+    said = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
     parts = [
         format_comment(f"analogkan: {title}"),
         format_comment("Run it:  ngspice -b network.cir     It prints the logits of image 0."),
-        format_comment(
-            "The software's: " + " ".join(f"{n}={float(v):.6g}" for n, v in zip(nets, expected, strict=True))
-        ),
+        format_comment(f"The software's: {said}"),
         "",
         ".include cells.cir",
         *(f".include {layer_file(k)}" for k in range(len(design.stages))),

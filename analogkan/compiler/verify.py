@@ -263,9 +263,7 @@ class _StageCheck:
         for k in suspects[:64]:
             twin = [int(j) for j in suspects if j != k and np.allclose(have[k], want[j], EXACT, 0)]
             if twin and (twin[0] > k or not np.allclose(have[twin[0]], want[k], EXACT, 0)):
-                said.append(
-                    self._say(f"{what} {labels[k]} and {labels[twin[0]]} are exchanged")
-                )
+                said.append(self._say(f"{what} {labels[k]} and {labels[twin[0]]} are exchanged"))
         return said
 
     def _compare_coefficients(self, g: np.ndarray, r_f: np.ndarray, gains: np.ndarray) -> float:
@@ -294,13 +292,13 @@ class _StageCheck:
             for i, o, d in np.argwhere(~(error <= limit[None, :, None])):
                 said.append(
                     self._say(
-                        f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model and "
+                        f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model, "
                         f"{theta[i, o, d]:.9g} in the deck"
                     )
                 )
         bias_error = np.abs(bias - layer.bias)
         said += [
-            self._say(f"bias[{o}] is {layer.bias[o]:.9g} in the model and {bias[o]:.9g} in the deck")
+            self._say(f"bias[{o}] is {layer.bias[o]:.9g} in the model, {bias[o]:.9g} in the deck")
             for o in np.flatnonzero(~(bias_error <= limit))
         ]
         self.found.add(said)
@@ -361,7 +359,7 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
     opamps = [*blocks.amplifiers.values(), *blocks.differences.values()]
     for amp in opamps:
         source = amp.opamp
-        if source.gain != wanted or source.out[1] != GROUND and offsets.get(source.out[1]) != 0:
+        if source.gain != wanted or (source.out[1] != GROUND and offsets.get(source.out[1]) != 0):
             said.append(f"op-amp {source.name} has gain {source.gain:g} or an offset")
     said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps if a.value]
     return said
@@ -371,7 +369,7 @@ def _options(netlist: Netlist) -> list[str]:
     """What a plain run of the deck must say to be at 300 K and accurate."""
     text = " ".join(netlist.options)
     wanted = ("temp=26.85", "tnom=26.85", "reltol=", "vntol=", "abstol=")
-    said = [f"no .option {word}: results are not those of this design" for word in wanted if word not in text]
+    said = [f"no .option {word} in the deck" for word in wanted if word not in text]
     if not any(line.split()[0] == "op" for line in netlist.controls):
         said.append("the deck runs no operating point")
     return said

@@ -93,6 +93,4 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
 
 def _measured(knots: np.ndarray, table: np.ndarray, v: np.ndarray, i: np.ndarray) -> PWLFit:
     residual = (np.interp(v, knots, table) - i) / table.max()
-    return PWLFit(
-        knots, table, float(np.sqrt(np.mean(residual**2))), float(np.abs(residual).max())
-    )
+    return PWLFit(knots, table, float(np.sqrt(np.mean(residual**2))), float(np.abs(residual).max()))

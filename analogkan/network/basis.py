@@ -13,7 +13,8 @@ from ..devices import IVCurve
 class PWLBasis(nn.Module):
     """phi_d(v) = I_d(v) / I_peak,d for D devices: piecewise linear, flat outside the tables.
 
-    Tables are kept in float64 and used in the input's precision. The gradient is the segment's slope, zero outside; at a knot, that of the segment below it.
+    Tables are kept in float64 and used in the input's precision. The gradient is the segment's
+    slope, zero outside; at a knot, that of the segment below it.
     """
 
     def __init__(self, curves: Sequence[IVCurve]) -> None:

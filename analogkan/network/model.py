@@ -83,13 +83,16 @@ class TDKAN(nn.Module):
     layer's diode voltages. Parameters: sum I O D + sum O + 2 per normed hidden node.
     """
 
+    layers: Sequence[TDKANLayer]  # both are nn.ModuleList, which has no element type
+    norms: Sequence[nn.BatchNorm1d]
+
     def __init__(self, config: TDKANConfig) -> None:
         super().__init__()
         self.config = config
         pairs = list(zip(config.sizes[:-1], config.sizes[1:], strict=True))
-        self.layers = nn.ModuleList(TDKANLayer(i, o, config.curves) for i, o in pairs)
+        self.layers = nn.ModuleList(TDKANLayer(i, o, config.curves) for i, o in pairs)  # type: ignore
         hidden = config.sizes[1:-1] if config.norm == "batch" else ()
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in hidden)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in hidden)  # type: ignore
         self.clip_sigma = 0.0
 
     def squashed(self, v: Tensor) -> Tensor:
@@ -147,6 +150,7 @@ class TDKAN(nn.Module):
             scale = shift = None
             if k and len(self.norms):
                 norm = self.norms[k - 1]
+                assert norm.running_mean is not None and norm.running_var is not None
                 variance = array(norm.running_var) + norm.eps
                 scale = array(norm.weight) / variance**0.5
                 shift = array(norm.bias) - array(norm.running_mean) * scale

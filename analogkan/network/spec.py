@@ -204,7 +204,7 @@ class NetworkSpec:
         for k, layer in enumerate(self.layers):
             if layer.theta.shape[0] != widths[k]:
                 raise CheckpointError(
-                    f"layer {k} has {layer.theta.shape[0]} inputs, but what feeds it has {widths[k]}"
+                    f"layer {k} has {layer.theta.shape[0]} inputs, what feeds it has {widths[k]}"
                 )
         if self.calibration is not None:
             self.encoding.volts(self.calibration)
@@ -264,7 +264,7 @@ class NetworkSpec:
         """Write everything to one npz file (arrays and a JSON entry), without timestamps."""
         arrays, meta = _pack(self)
         with atomic_file(path) as partial, partial.open("wb") as stream:
-            np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
+            np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of every array and setting that the function depends on."""

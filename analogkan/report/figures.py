@@ -24,9 +24,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format=path.suffix.lstrip(".") or "png", dpi=150)
 
 
-def iv_figure(
-    curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()
-) -> Figure:
+def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()) -> Figure:
     """I-V curves, and below them how often each voltage was used.
 
     Parameters
@@ -102,9 +100,7 @@ def logit_figure(software: np.ndarray, circuit: np.ndarray) -> Figure:
     left.plot(software.ravel(), circuit.ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT)
     left.set_xlabel("software logit")
     left.set_ylabel("circuit logit")
-    right.plot(
-        software.ravel(), (circuit - software).ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT
-    )
+    right.plot(software.ravel(), (circuit - software).ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT)
     right.axhline(0, color="#999999", lw=1)
     right.set_xlabel("software logit")
     right.set_ylabel("circuit − software")
@@ -115,7 +111,7 @@ def logit_figure(software: np.ndarray, circuit: np.ndarray) -> Figure:
 def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarray) -> Figure:
     """Confusion matrices of both from labels (n,) and logits (n, O)."""
     classes = software.shape[1]
-    fig = Figure(figsize=(9.5, 4.8), layout="constrained")
+    fig = Figure(figsize=(9.5, 5.3), layout="constrained")
     for k, (title, logits) in enumerate((("software", software), ("circuit", circuit))):
         ax = fig.add_subplot(1, 2, k + 1)
         counts = np.zeros((classes, classes), int)

@@ -17,7 +17,7 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
 from ..engines.ngspice import find_ngspice
-from ..errors import NetlistError, SimulationError
+from ..errors import NetlistError
 from .compare import compare
 from .run import RunFolder
 
@@ -125,9 +125,7 @@ def simulate(
     }
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
-        circuit, attempts = _run_chunks(
-            build, program, volts, chunks, options, store, on_progress
-        )
+        circuit, attempts = _run_chunks(build, program, volts, chunks, options, store, on_progress)
         seconds = store.spent()
         summary |= compare(images.y, images.index, software, circuit) | {
             "ngspice_version": program.version,

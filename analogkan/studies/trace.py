@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..compiler.build import Build
 from ..compiler.design import CrossbarStage
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import find_ngspice
+from ..files import atomic_file, write_text
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,6 +141,18 @@ def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:
             "share_of_scale": rows[k]["own_error_volts"] / rows[k]["scale_volts"],
         },
     }
+
+
+def save_trace(folder: Path, stages: list[TraceStage], summary: dict[str, Any]) -> None:
+    """Write ``trace.json`` and ``trace.npz`` (each stage's nets and voltages) into ``folder``."""
+    write_text(folder / "trace.json", json.dumps(summary, indent=2) + "\n")
+    arrays: dict[str, np.ndarray] = {}
+    for s in stages:
+        key = s.what.replace(" ", "_")
+        arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
+        arrays[f"{key}_nets"] = np.array(s.nets)
+    with atomic_file(folder / "trace.npz") as partial, partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def _rows(stage: CrossbarStage, v_fs: float, v: np.ndarray) -> np.ndarray:

@@ -182,6 +182,7 @@ def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
                 v = model.layers[j](model.squashed(model.norms[j - 1](v) if j else v))
             before.append(v.double())
         z = torch.cat(before)
+        assert norm.running_mean is not None and norm.running_var is not None
         norm.running_mean.copy_(z.mean(0))
         norm.running_var.copy_(z.var(0, unbiased=False))
 

@@ -77,7 +77,7 @@ class Recipe:
         require(self.norm in ("none", "batch"), "norm", self.norm, "none, batch")
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
         require(self.range_lo < self.range_hi, "range_hi", self.range_hi, "above range_lo")
-        require(bool(self.init_phi2) and min(self.init_phi2) > 0, "init_phi2", self.init_phi2, "> 0")
+        require(min(self.init_phi2, default=0) > 0, "init_phi2", self.init_phi2, "above 0")
         for name in ("clip_sigma", "range_penalty", "rotate_deg", "scale", "shear", "shift_px"):
             value = getattr(self, name)
             require(value >= 0 and math.isfinite(value), name, value, "0 or more")

@@ -1,0 +1,125 @@
+"""One training from data set to checkpoint and card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..data import ImageSet, load_dataset, stratified
+from ..errors import DataError
+from ..network import checkpoint
+from .card import evaluate, parameter_count, write_card
+from .fit import Epoch, train
+from .recipe import Recipe, load_recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """What to train, on what, and where it goes.
+
+    Attributes
+    ----------
+    dataset, data, download
+        As for ``load_dataset``.
+    recipe
+        A shipped name or a TOML file.
+    out
+        The checkpoint; the card goes beside it, the unfinished state too.
+    seed, epochs
+        The latter instead of the recipe's.
+    holdout
+        Training images kept back and reported on instead of the test set.
+    command
+        What the card says made the model.
+    """
+
+    dataset: str
+    recipe: str
+    out: Path
+    data: Path = Path("data")
+    download: bool = False
+    seed: int = 0
+    epochs: int | None = None
+    holdout: int | None = None
+    command: str = ""
+
+    def plan(self) -> Recipe:
+        """The recipe, read."""
+        return load_recipe(self.recipe, epochs=self.epochs)
+
+
+def run_training(
+    request: TrainingRequest, *, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> dict[str, Any]:
+    """Train, read the test set once, write checkpoint and card; the figures as a dictionary.
+
+    Raises
+    ------
+    SettingsError, DataError, DeviceError, CheckpointError
+        If the recipe, the data, a device or an unfinished training in the way cannot be used.
+    """
+    plan = request.plan()
+    images = load_dataset(request.dataset, "train", request.data, download=request.download)
+    held = None
+    if request.holdout:
+        images, held = _split(images, request.holdout)
+    out = request.out
+    state = out.with_name(out.name + ".training")
+    done = train(images, plan, seed=request.seed, state=state, on_epoch=on_epoch)
+    if held is None:
+        what = "test"
+        judged = load_dataset(request.dataset, "test", request.data, download=request.download)
+    else:
+        what, judged = "held-out training", held
+    spec = done.model.to_spec(
+        done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
+    )
+    found = evaluate(spec, judged, f"{images.name} {what}, read once")
+    recipe = Path(request.recipe).stem
+    checkpoint.save(
+        done.model,
+        out,
+        name=out.stem,
+        encoding=done.encoding,
+        dataset=images.name,
+        calibration=done.calibration,
+        training={"command": request.command, "recipe": recipe, "seed": request.seed},
+    )
+    card = out.with_suffix(".md")
+    facts = {
+        "recipe, seed": f"{recipe}, {request.seed}; {plan.epochs} epochs on {len(images):,} "
+        f"images of {images.name}",
+        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads",
+    }
+    write_card(card, spec, found, model=out, command=request.command, facts=facts)
+    state.unlink(missing_ok=True)
+    return {
+        "model": str(out),
+        "card": str(card),
+        "dataset": images.name,
+        "recipe": recipe,
+        "seed": request.seed,
+        "epochs": plan.epochs,
+        "parameters": parameter_count(spec),
+        "evaluated_on": what,
+        "n": found.n,
+        "accuracy": found.accuracy,
+        "ci95": found.ci95,
+        "out_of_range": found.out_of_range,
+        "hidden_volts": found.hidden_volts,
+    }
+
+
+def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
+    """Training images without, and with only, a stratified ``holdout`` of them."""
+    if holdout >= len(images):
+        raise DataError(f"holding out {holdout} of {len(images)} training images leaves none")
+    kept = stratified(images.y, holdout)
+    return images.take(np.setdiff1d(np.arange(len(images)), kept)), images.take(kept)

@@ -1,0 +1,31 @@
+"""Fixtures every test file uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analogkan.engines.ngspice import Ngspice, find_ngspice
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write netlists/golden/ anew from the compiler"
+    )
+
+
+@pytest.fixture(scope="session")
+def ngspice() -> Ngspice:
+    """The simulator. Missing is a failure, not a skip."""
+    return find_ngspice()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Full data sets beside the checkout, where a developer has them."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the full data sets are not beside this checkout")
+    return SHARED_DATA

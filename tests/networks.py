@@ -1,0 +1,58 @@
+"""Small random networks for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analogkan.devices import IVCurve
+from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec, Squash
+
+
+def random_curve(rng: np.random.Generator, name: str) -> IVCurve:
+    """A curve with 3 to 12 random points over about a volt; it starts at the origin."""
+    n = int(rng.integers(3, 13))
+    v = np.concatenate([[0.0], np.cumsum(rng.uniform(0.05, 0.2, n - 1))])
+    i = np.concatenate([[0.0], rng.uniform(0.0, 3e-6, n - 2), rng.uniform(1e-6, 3e-6, 1)])
+    return IVCurve(name, v, i, "random")
+
+
+def random_spec(
+    seed: int,
+    sizes: tuple[int, ...] = (5, 4, 3),
+    *,
+    n_dev: int = 2,
+    squash: str = "none",
+    norm: bool = False,
+    n_calibration: int = 16,
+    curves: tuple[IVCurve, ...] | None = None,
+) -> NetworkSpec:
+    """A network with random coefficients, 8-bit inputs and random devices."""
+    rng = np.random.default_rng(seed)
+    if curves is None:
+        curves = tuple(random_curve(rng, f"T{d}") for d in range(n_dev))
+    layers = []
+    for k, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        normed = norm and k > 0
+        layers.append(
+            LayerSpec(
+                theta=rng.normal(0, 0.5, (n_in, n_out, len(curves))),
+                bias=rng.normal(0, 1.0, n_out),
+                curves=curves,
+                squash=Squash(kind=squash, v_lo=0.05, v_hi=0.9),
+                norm_scale=rng.uniform(0.2, 2.0, n_in) if normed else None,
+                norm_shift=rng.normal(0.4, 0.2, n_in) if normed else None,
+            )
+        )
+    x = random_inputs(seed + 1, n_calibration, sizes[0])
+    return NetworkSpec(
+        name=f"net{seed}",
+        layers=tuple(layers),
+        encoding=Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(sizes[0],)),
+        dataset="random",
+        calibration=x if n_calibration else None,
+    )
+
+
+def random_inputs(seed: int, n: int, width: int) -> np.ndarray:
+    """(n, width) uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (n, width)).astype(np.uint8)
