@@ -33,10 +33,12 @@ _HOME = {
     "verify_build": "compiler.verify",
 }
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
-
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'analogkan' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*_HOME, "__version__"]

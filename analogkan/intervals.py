@@ -30,6 +30,6 @@ def paired_difference(
     won = float((~first & second).sum()) + 0.5
     lost = float((first & ~second).sum()) + 0.5
     delta = (won - lost) / n
-    spread = np.sqrt((won + lost) / n - delta**2) / np.sqrt(n)
+    spread = float(np.sqrt((won + lost) / n - delta**2) / np.sqrt(n))
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     return max(-1.0, delta - z * spread), min(1.0, delta + z * spread)

@@ -88,7 +88,7 @@ def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
             return {"true": True, "false": False}[str(value).lower()]
         if wanted.startswith("tuple[") and isinstance(value, list):
             kind = {"tuple[float": float, "tuple[int": int, "tuple[str": str}
-            return tuple(kind[wanted.split(",")[0]](x) for x in value)
+            return tuple(kind[wanted.split(",", maxsplit=1)[0]](x) for x in value)
     except (TypeError, ValueError, KeyError):
         pass
     raise SettingsError(f"{what}: {field.name} = {value!r} is not a {wanted}")

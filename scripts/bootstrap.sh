@@ -58,9 +58,9 @@ ensure_ngspice() {
   apt_update
   local version
   if version=$(backports_version ngspice); then
-    apt_install "ngspice=$version"
+    apt_install "ngspice=$version" "libngspice0=$version"
   else
-    apt_install ngspice
+    apt_install ngspice libngspice0
   fi
 }
 

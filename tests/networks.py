@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from analogkan.devices import IVCurve
@@ -31,7 +33,7 @@ def random_spec(
     if curves is None:
         curves = tuple(random_curve(rng, f"T{d}") for d in range(n_dev))
     layers = []
-    for k, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (n_in, n_out) in enumerate(pairwise(sizes)):
         normed = norm and k > 0
         layers.append(
             LayerSpec(

@@ -97,7 +97,7 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     notes = []
     volts = None
     if spec.calibration is not None and len(spec.calibration):
-        volts = spec.encoding.volts(spec.calibration)
+        volts = spec.dac_volts(spec.calibration)
     else:
         notes.append("no calibration images: gains are sized for the worst case, signals are small")
     stages = []
@@ -173,9 +173,8 @@ def _line_drive(
 
 def element_counts(design: Design) -> dict[str, int]:
     """How many of each element the deck has, hierarchy flattened."""
-    counts = dict.fromkeys(
-        ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "clamps", "tiles"), 0
-    )
+    kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "clamps", "tiles")
+    counts: dict[str, int] = dict.fromkeys(kinds, 0)
     hw = design.hardware
     for k, stage in enumerate(design.stages):
         n_in, n_out, n_dev = stage.shape
@@ -214,7 +213,7 @@ def save_design(design: Design, path: Path) -> None:
         "stages": stages,
     }
     with atomic_file(path) as partial, partial.open("wb") as stream:
-        np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
+        np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
 
 
 def load_design(path: Path) -> Design:

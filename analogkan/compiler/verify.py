@@ -154,7 +154,7 @@ class _StageCheck:
                     said.append(
                         self._say(
                             f"row amplifier of input {i}, diode {curve.name}: feedback "
-                            f"{amp.feedback} ohm, not {self.stage.r_f[i, d]!r}"
+                            f"{amp.feedback} ohm, not {float(self.stage.r_f[i, d])!r}"
                         )
                     )
             said += [self._say(f"input {i} ({name}) also feeds {t.name}") for t in diodes]
@@ -247,8 +247,8 @@ class _StageCheck:
         for row, line in np.argwhere(wrong):
             said.append(
                 self._say(
-                    f"resistor {ports[row]} to {feet[line]} is {1 / g[row, line]!r} ohm; "
-                    f"its coefficient asks for {1 / self.stage.g[row, line]!r}"
+                    f"resistor {ports[row]} to {feet[line]} is {float(1 / g[row, line])!r} ohm; "
+                    f"its coefficient asks for {float(1 / self.stage.g[row, line])!r}"
                 )
             )
         self.found.add(said)

@@ -73,7 +73,7 @@ def resize(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     h, w = shape
     out = np.empty((len(x), h, w), np.uint8)
     for k, image in enumerate(x):
-        out[k] = Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR)
+        out[k] = np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR))
     return out
 
 
@@ -258,5 +258,5 @@ def _cifar10_jpeg(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
         y = stored[f"{split}_labels"].astype(np.int64)
     x = np.empty((len(y), 32, 32, 3), np.uint8)
     for k in range(len(y)):
-        x[k] = Image.open(io.BytesIO(header + scans[ends[k] : ends[k + 1]]))
+        x[k] = np.asarray(Image.open(io.BytesIO(header + scans[ends[k] : ends[k + 1]])))
     return x, y

@@ -214,6 +214,13 @@ class NetworkSpec:
         """Widths from input to output, such as (196, 64, 10)."""
         return (self.encoding.width, *(layer.theta.shape[1] for layer in self.layers))
 
+    def dac_volts(self, x: np.ndarray) -> np.ndarray:
+        """What the DACs put on the first layer's diodes for ``x`` (B, I) in input units; volts.
+
+        The first layer's squash is part of it: its inputs are digital, so no cell is spent on it.
+        """
+        return self.layers[0].squash(self.encoding.volts(x))
+
     def forward_volts(self, v: np.ndarray) -> np.ndarray:
         """Logits (B, O) for first-layer voltages ``v`` (B, I), 4,096 rows at a time."""
         blocks = [v[k : k + 4096] for k in range(0, len(v), 4096)] or [v]
@@ -229,7 +236,7 @@ class NetworkSpec:
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Logits (B, O) for inputs ``x`` (B, I) in input units."""
-        return self.forward_volts(self.encoding.volts(x))
+        return self.forward_volts(self.dac_volts(x))
 
     def out_of_range(self, v: np.ndarray) -> float:
         """Share of hidden diode voltages outside the measured range of any device, for ``v``.

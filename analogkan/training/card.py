@@ -33,7 +33,7 @@ class Evaluation:
 def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
     """Accuracy of ``spec`` on ``images``, which ``what`` names."""
     check_labels(images, spec.sizes[-1])
-    volts = spec.encoding.volts(images.flat(spec.encoding.shape))
+    volts = spec.dac_volts(images.flat(spec.encoding.shape))
     outputs = spec.layer_outputs(volts)
     correct = int((outputs[-1].argmax(axis=1) == images.y).sum())
     hidden = [

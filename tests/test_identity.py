@@ -1,0 +1,121 @@
+"""The identity limit: with every imperfection off, ngspice and software compute the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.data import ImageSet
+from analogkan.engines.batch import BatchOptions
+from analogkan.studies.simulate import simulate
+
+from .networks import random_inputs, random_spec
+
+IDEAL = Hardware(opamp="ideal", tile_rows=8, tile_cols=8)
+SAME = 1e-6
+"""Of full scale: what software and an ideal circuit may differ by; Newton's tolerance is 3e-8."""
+
+
+def as_images(x: np.ndarray) -> ImageSet:
+    return ImageSet(name="random", x=x, y=np.zeros(len(x), np.int64), index=np.arange(len(x)))
+
+
+def run(spec, tmp_path, x, tag="", **options):
+    build = write_build(spec, IDEAL, tmp_path / f"net{tag}.build")
+    return simulate(
+        build, as_images(x), options=BatchOptions(**options), run=tmp_path / f"run{tag}"
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    sizes=st.lists(st.integers(1, 8), min_size=2, max_size=4),
+    n_dev=st.integers(1, 4),
+    squash=st.sampled_from(["none", "clamp"]),
+    norm=st.booleans(),
+)
+def test_random_networks_agree(ngspice, tmp_path_factory, seed, sizes, n_dev, squash, norm):
+    spec = random_spec(seed, tuple(sizes), n_dev=n_dev, squash=squash, norm=norm)
+    result = run(spec, tmp_path_factory.mktemp("net"), random_inputs(seed, 12, sizes[0]))
+    worst = np.abs(result.circuit - result.software).max()
+    assert worst <= SAME * result.summary["logit_full_scale"]
+
+
+def test_order_direction_and_chunks_do_not_matter(ngspice, tmp_path):
+    """An NDR circuit can have several solutions; a stiffly driven one has not."""
+    spec = random_spec(5, (6, 5, 4), n_dev=3)
+    x = random_inputs(5, 40, 6)
+    straight = run(spec, tmp_path, x, "a")
+    scale = straight.summary["logit_full_scale"]
+    order = np.random.default_rng(0).permutation(len(x))
+    others = {
+        "down": run(spec, tmp_path, x, "b", descending=True).circuit,
+        "chunks": run(spec, tmp_path, x, "c", chunk=7).circuit,
+        "cold": run(spec, tmp_path, x, "d", chunk=2).circuit,
+        "permuted": run(spec, tmp_path, x[order], "e").circuit[np.argsort(order)],
+    }
+    for how, circuit in others.items():
+        assert np.abs(circuit - straight.circuit).max() <= SAME * scale, how
+
+
+def test_less_gain_means_more_error_in_proportion(ngspice, tmp_path):
+    """Exact as gain grows: ten times the gain, a tenth of the error."""
+    spec, x = random_spec(8, (6, 5, 3)), random_inputs(8, 10, 6)
+    errors = []
+    for gain in (1e4, 1e5, 1e6):
+        build = write_build(spec, Hardware(opamp_gain=gain), tmp_path / f"{gain:g}.build")
+        result = simulate(build, as_images(x), run=tmp_path / f"{gain:g}")
+        errors.append(result.summary["max_abs_logit_error"])
+    np.testing.assert_allclose(np.divide(errors[:-1], errors[1:]), 10, rtol=0.02)
+
+
+def test_plain_ngspice_prints_the_logits_of_image_0(ngspice, tmp_path):
+    spec = random_spec(9, (7, 6, 4))
+    build = write_build(spec, IDEAL, tmp_path / "net.build")
+    done = subprocess.run(
+        [ngspice.path, "-b", build.folder / "network.cir"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed = [float(v) for v in re.findall(r"v\(logit_\d+\) = (\S+)", done.stdout)]
+    assert spec.calibration is not None
+    expected = spec.logits(spec.calibration[:1])[0]
+    np.testing.assert_allclose(printed, expected, rtol=2e-5)
+    top = (build.folder / "network.cir").read_text()
+    assert all(f"logit_{k}={v:.6g}" in top for k, v in enumerate(expected))
+
+
+def test_a_circuit_without_calibration_images_still_agrees(ngspice, tmp_path):
+    spec, x = random_spec(10, (6, 5, 3), n_calibration=0), random_inputs(10, 10, 6)
+    result = run(spec, tmp_path, x)
+    worst = np.abs(result.circuit - result.software).max()
+    assert worst <= SAME * result.summary["logit_full_scale"]
+
+
+@pytest.mark.campaign
+def test_the_shipped_models_agree_on_the_bundled_images(ngspice, tmp_path):
+    from analogkan import compile_model, load_bundled, resources
+
+    for name in ("mnist-d2", "mnist-d3"):
+        for descending in (False, True):
+            build = compile_model(
+                resources.path(f"models/{name}.pt"), tmp_path / f"{name}.build", preset="ideal"
+            )
+            result = simulate(
+                build,
+                load_bundled(),
+                options=BatchOptions(jobs=2, descending=descending),
+                run=tmp_path / f"{name}{descending}",
+            )
+            s = result.summary
+            assert s["max_abs_logit_error"] <= SAME * s["logit_full_scale"]
+            assert s["agreement"] == 1.0

@@ -1,0 +1,95 @@
+"""The emitted text: golden decks, the same bytes every time, numbers that read back exactly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analogkan.compiler import spice
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.devices import resolve
+
+from .networks import random_spec
+
+GOLDEN = Path(__file__).parents[1] / "netlists" / "golden"
+NETS = {
+    "plain": ((3, 2, 2), {"curves": resolve("A21")}, Hardware()),
+    "clamp": (
+        (4, 3, 2),
+        {"curves": resolve("A21,Z21"), "squash": "clamp", "norm": True},
+        Hardware(opamp="ideal", tile_rows=4, tile_cols=4, levels=32),
+    ),
+}
+
+
+def golden_spec(name):
+    sizes, options, _ = NETS[name]
+    spec = random_spec(11, sizes, **options)
+    object.__setattr__(spec, "name", name)
+    return spec
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_decks_equal_the_golden_ones(name, tmp_path, request):
+    build = write_build(golden_spec(name), NETS[name][2], tmp_path / name)
+    for file in build.deck_files():
+        text = (build.folder / file).read_text(encoding="utf-8")
+        golden = GOLDEN / name / file
+        if request.config.getoption("--update-golden"):
+            golden.parent.mkdir(parents=True, exist_ok=True)
+            golden.write_text(text, encoding="utf-8", newline="\n")
+        assert text == golden.read_text(encoding="utf-8"), f"{file} differs from {golden}"
+
+
+def test_another_process_emits_the_same_bytes(tmp_path):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.test_spice import NETS, golden_spec\n"
+        "from analogkan.compiler.build import write_build\n"
+        "write_build(golden_spec('clamp'), NETS['clamp'][2], Path(sys.argv[1]))\n"
+    )
+    folders = [tmp_path / "here", tmp_path / "there"]
+    write_build(golden_spec("clamp"), NETS["clamp"][2], folders[0])
+    root = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", program, str(folders[1])], cwd=root, check=True)
+    names = sorted(p.name for p in folders[0].iterdir())
+    assert names == sorted(p.name for p in folders[1].iterdir())
+    for name in names:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_reads_back_exactly(x):
+    assert float(spice.format_number(np.float64(x))) == x
+
+
+@pytest.mark.parametrize("x", [float("nan"), float("inf")])
+def test_no_number_means_no_netlist(x):
+    with pytest.raises(ValueError, match="cannot stand in a netlist"):
+        spice.format_number(x)
+
+
+def test_a_comment_cannot_become_a_command():
+    text = spice.format_comment("evil\n.control\nshell rm\n.endc \r\x00 .end")
+    assert all(line.startswith("*") for line in text.splitlines())
+
+
+def test_every_line_of_a_deck_is_short_enough_to_read():
+    for path in GOLDEN.glob("*/*.cir"):
+        longest = max(path.read_text(encoding="utf-8").splitlines(), key=len)
+        assert len(longest) <= 400, path
+
+
+def test_a_sweep_of_one_point_is_refused():
+    build_spec = golden_spec("plain")
+    from analogkan.compiler.design import build_design
+
+    with pytest.raises(ValueError, match="a sweep needs two points"):
+        spice.write_batch(build_design(build_spec, Hardware()), np.zeros((1, 3)), [])

@@ -1,0 +1,99 @@
+"""The layering the modules keep: imports point one way, and some things stay in one place."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "analogkan"
+LAYERS = (
+    {"errors", "resources", "files", "settings", "intervals", "analogkan"},
+    {"devices"},
+    {"network"},
+    {"data"},
+    {"training", "compiler"},
+    {"engines"},
+    {"studies"},
+    {"report"},
+    {"api"},
+    {"cli", "__main__"},
+)
+TORCH = {"network/basis.py", "network/model.py", "network/checkpoint.py"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def rank(part: str) -> int:
+    return next(k for k, layer in enumerate(LAYERS) if part in layer)
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of everything a module imports, at its top or inside functions."""
+    found = set()
+    base = ["analogkan", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            prefix = base[: len(base) - node.level + 1] if node.level else []
+            module = ".".join([*prefix, *filter(None, [node.module])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(name: str) -> str | None:
+    words = name.split(".")
+    if words[0] != "analogkan":
+        return None
+    part = words[1] if len(words) > 1 else "analogkan"
+    known = set().union(*LAYERS)
+    return part if part in known else "analogkan"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    relative = path.relative_to(PACKAGE)
+    own = relative.parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    for name in imports(path):
+        part = part_of(name)
+        assert part is None or rank(part) <= rank(own), f"{relative} imports {name}"
+
+
+def test_torch_stays_where_networks_are_made():
+    users = {
+        str(p.relative_to(PACKAGE))
+        for p in MODULES
+        if any(n.split(".")[0] == "torch" for n in imports(p))
+    }
+    assert {u for u in users if not u.startswith("training/")} == TORCH
+
+
+def test_only_one_module_starts_processes():
+    users = [p.relative_to(PACKAGE) for p in MODULES if "subprocess" in imports(p)]
+    assert users == [Path("engines/ngspice.py")]
+
+
+def test_reading_a_deck_shares_no_code_with_writing_it():
+    for reader in ("extract.py", "blocks.py", "graph.py"):
+        assert not any(
+            "spice" in n or "mapping" in n for n in imports(PACKAGE / "compiler" / reader)
+        )
+
+
+def test_modules_stay_short():
+    long = {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+def test_importing_the_package_does_not_import_torch():
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, analogkan.cli, analogkan.studies.simulate, analogkan.compiler.verify;"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

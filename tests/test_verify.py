@@ -1,0 +1,210 @@
+"""verify: silent on what compile writes, and naming each kind of damage and its place."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.verify import verify_build
+from analogkan.errors import NetlistError
+
+from .networks import random_spec
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory) -> Path:
+    spec = random_spec(21, (12, 6, 4), squash="clamp", norm=True)
+    folder = tmp_path_factory.mktemp("verify") / "net.build"
+    write_build(spec, Hardware(tile_rows=8, tile_cols=8), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(pristine, tmp_path) -> Path:
+    return Path(shutil.copytree(pristine, tmp_path / "net.build"))
+
+
+def findings_after(folder: Path, file: str, pattern: str, replacement: str, count: int = 1) -> str:
+    """All findings after the first match of ``pattern`` in ``file`` was replaced."""
+    path = folder / file
+    text, done = re.subn(pattern, replacement, path.read_text(), count=count, flags=re.MULTILINE)
+    assert done, f"{pattern} is not in {file}"
+    path.write_text(text)
+    found = verify_build(load_build(folder))
+    assert not found.ok
+    assert f"{file} was edited after it was compiled" in found.findings
+    return "\n".join(found.findings)
+
+
+@pytest.mark.parametrize("squash", ["none", "clamp"])
+@pytest.mark.parametrize("hardware", [{}, {"levels": 8}, {"opamp": "ideal", "tile_rows": 4}])
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 3), (7, 5, 3), (4, 5, 6, 3)])
+def test_what_compile_writes_is_the_network(sizes, hardware, squash, tmp_path):
+    spec = random_spec(sum(sizes), sizes, squash=squash, norm=len(sizes) > 2)
+    build = write_build(spec, Hardware(**hardware), tmp_path / "b")
+    found = verify_build(build)
+    assert found.findings == []
+    assert found.facts["crossbar_resistors"] == build.summary["elements"]["crossbar_resistors"]
+    assert found.facts["op_amps"] == build.summary["elements"]["op_amps"]
+    if not hardware.get("levels"):
+        assert found.facts["max_coefficient_error"] < 1e-12
+
+
+def sixth_digit(folder: Path) -> str:
+    text = (folder / "layer0.cir").read_text()
+    match = re.search(r"^r_i03_d1_o2_n i03_d1 o2_n (\d+\.\d+)$", text, re.MULTILINE)
+    assert match
+    return match[1]
+
+
+def test_a_resistor_changed_in_the_sixth_digit(folder):
+    ohms = sixth_digit(folder)
+    digits = [k for k, c in enumerate(ohms) if c.isdigit()]
+    k = digits[5]
+    changed = ohms[:k] + str((int(ohms[k]) + 1) % 10) + ohms[k + 1 :]
+    said = findings_after(
+        folder,
+        "layer0.cir",
+        rf"^(r_i03_d1_o2_n i03_d1 o2_n ){re.escape(ohms)}$",
+        rf"\g<1>{changed}",
+    )
+    assert f"layer 0: resistor i03_d1 to o2_n is {float(changed)!r} ohm" in said
+
+
+def test_two_lines_swapped_at_their_difference_amplifier(folder):
+    said = findings_after(
+        folder, "layer0.cir", r"^x_l0_y3_diff l0_o3_p l0_o3_n", "x_l0_y3_diff l0_o3_n l0_o3_p"
+    )
+    assert "layer 0: lines o3_p and o3_n are exchanged" in said
+
+
+def test_two_rows_swapped_at_a_tile(folder):
+    said = findings_after(
+        folder,
+        "layer0.cir",
+        r"^(x_l0_tile_0_0\n\+ )l0_i00_d0 l0_i00_d1",
+        r"\g<1>l0_i00_d1 l0_i00_d0",
+    )
+    assert "layer 0: resistor i00_d0 to o0_p is" in said
+    assert "layer 0: resistor i00_d1 to" in said or "more like the last one" in said
+
+
+def test_two_diodes_swapped(folder):
+    path = folder / "layer0.cir"
+    text = path.read_text()
+    swap = {"diode_t0": "diode_t1", "diode_t1": "diode_t0"}
+    text = re.sub(
+        r"^(x_l0_i05_d\d_diode .* )(diode_t\d)$",
+        lambda m: m[1] + swap[m[2]],
+        text,
+        flags=re.MULTILINE,
+    )
+    path.write_text(text)
+    said = "\n".join(verify_build(load_build(folder)).findings)
+    assert "layer 0: row amplifier of input 5, diode T0: feedback" in said
+    assert "rows i05_d0 and i05_d1 are exchanged" in said
+
+
+def test_a_diode_removed(folder):
+    said = findings_after(folder, "layer0.cir", r"^x_l0_i07_d1_diode .*\n", "")
+    assert "layer 0: input 7 (l0_v07): diode T1 is missing" in said
+
+
+def test_a_diode_removed_behind_a_clamp(folder):
+    said = findings_after(folder, "layer1.cir", r"^x_l1_i4_d0_diode .*\n", "")
+    assert "layer 1: input 4 (l1_v4): diode T0 is missing" in said
+
+
+def test_a_table_point_moved(folder, pristine):
+    curve = load_build(pristine).spec.layers[0].curves[0]
+    old = repr(float(curve.i[1]))
+    said = findings_after(folder, "cells.cir", re.escape(old), repr(float(curve.i[1]) * 1.000001))
+    assert f"diode_t0: point 2 is ({float(curve.v[1])!r} V, " in said
+    assert f"the curve has ({float(curve.v[1])!r} V, {old} A)" in said
+
+
+def test_a_tile_column_disconnected(folder):
+    said = findings_after(
+        folder, "layer0.cir", r"(^x_l0_tile_1_0\n(?:\+.*\n)*?\+.*)l0_o2_p_sum", r"\g<1>l0_nowhere"
+    )
+    assert "resistors" in said and "end on l0_nowhere, which no amplifier reads" in said
+    assert "layer 0: line o2_p has no cell at 8 of its rows" in said
+
+
+def test_a_clamp_bypassed(folder):
+    said = findings_after(
+        folder, "layer1.cir", r"^x_l1_v2 l0_y2 l1_v2 clamp .*$", "r_short l0_y2 l1_v2 1"
+    )
+    assert "layer 1: no clamp drives l1_v2" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "sentence"),
+    [
+        ("layer0.cir", r"^x_l0_o1_n_tia .*\n", "", "no line amplifier drives the input l0_o1_n"),
+        ("layer0.cir", r"(x_l0_o1_n_tia .* rf=)(\S+)", r"\g<1>1e3", "line amplifier l0_o1_n"),
+        ("layer1.cir", r"(x_l1_i2_d1_tia .* rf=)\S+", r"\g<1>1e3", "row amplifier of input 2"),
+        ("layer0.cir", r"(x_l0_y4_diff .* gain=)\S+", r"\g<1>2.5", "difference amplifier l0_y4"),
+        ("layer0.cir", r"^(v_l0_b0 .* dc )\S+", r"\g<1>-0.4", "bias row l0_b0 is at -0.4 V"),
+        ("layer1.cir", r"(x_l1_v1 .*) hi=\S+", r"\g<1> hi=1.1", "the clamp of l1_v1 limits to"),
+        ("cells.cir", r"gain=100000\.0", "gain=5e4", "has gain 50000 or an offset"),
+        ("cells.cir", r"vos=0 ib=0", "vos=1e-3 ib=0", "or an offset"),
+        ("cells.cir", r"vos=0 ib=0", "vos=0 ib=1e-9", "draws 1e-09 A"),
+        ("network.cir", r"^e_logit_2 logit_2 0 l1_y2", "e_logit_2 logit_2 0 l1_y1", "logit_2"),
+        ("network.cir", r"temp=26.85 tnom", "temp=85 tnom", "no .option temp=26.85"),
+        ("stimulus.cir", r"^(v_l0_v03 .* dc )\S+", r"\g<1>0.123", "input l0_v03 is at 0.123 V"),
+        ("layer0.cir", r"\Z", "r_extra l0_i00_d0 l0_o0_p_sum 1e6\n", "several cells at 1 of"),
+        ("layer0.cir", r"\Z", "r_lost a b 1e6\n", "net a has no DC path to ground"),
+        ("layer0.cir", r"\Z", "r_bridge l0_o0_p_sum l0_o0_n_sum 1e6\n", "which no amplifier reads"),
+    ],
+)  # fmt: skip
+def test_other_damage_is_named(folder, file, pattern, replacement, sentence):
+    assert sentence in findings_after(folder, file, pattern, replacement)
+
+
+def test_a_layer_fed_by_itself_is_a_loop_out_of_order(folder):
+    said = findings_after(folder, "layer0.cir", r"^(x_l0_i00_d0_diode )l0_v00", r"\g<1>l0_y0")
+    assert "of layer 0 drives x_l0_i00_d0_diode of layer 0" in said
+    assert "the stages form a loop" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "sentence"),
+    [
+        ("layer0.cir", "c1 l0_v00 0 1p", "layer0.cir:.*'c1' does not belong in a compiled deck"),
+        ("layer0.cir", "r1 l0_v00 0", "needs two nets and a value"),
+        ("layer0.cir", "x1 l0_v00 0 nosuch", "no subcircuit 'nosuch'"),
+        ("layer0.cir", "x1 l0_v00 tia", "tia has 2 ports"),
+        ("network.cir", ".include ../other.cir", "lies outside the deck's folder"),
+        ("network.cir", ".tran 1 2", ".tran does not belong in a compiled deck"),
+        ("cells.cir", "b1 a 0 i=exp(v(a))", "neither a table nor a limiter"),
+    ],
+)
+def test_a_line_it_cannot_read_is_refused_with_its_place(folder, file, line, sentence):
+    path = folder / file
+    path.write_text(line + "\n" + path.read_text())
+    with pytest.raises(NetlistError, match=sentence):
+        verify_build(load_build(folder))
+
+
+def test_a_build_of_another_model_is_refused(folder, tmp_path):
+    other = write_build(random_spec(99, (12, 6, 4)), Hardware(), tmp_path / "other")
+    shutil.copy(other.folder / "network.npz", folder / "network.npz")
+    with pytest.raises(NetlistError, match=r"is another model than the one design.json describes"):
+        load_build(folder)
+
+
+def test_no_build_is_refused(tmp_path):
+    with pytest.raises(NetlistError, match=r"is no BUILD folder \(no design.json\)"):
+        load_build(tmp_path)
+
+
+def test_a_build_reads_back_as_it_was_written(pristine):
+    build = load_build(pristine)
+    assert isinstance(build, Build)
+    assert build.edited_files() == []
