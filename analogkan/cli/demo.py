@@ -40,7 +40,6 @@ def demo(out, images, jobs, as_json) -> None:
       analogkan demo --out /tmp/demo
     """
     from ..api import compile_model
-    from ..compiler.build import dac_volts
     from ..compiler.verify import verify_build
     from ..data import load_bundled, parse_subset
     from ..engines.ngspice import find_ngspice
@@ -59,7 +58,7 @@ def demo(out, images, jobs, as_json) -> None:
         print_verification(verification)
     result = run_simulation(build, chosen, jobs=jobs, out=out / f"run-{images}", as_json=as_json)
     assert result.circuit is not None
-    volts = dac_volts(build.spec, chosen.flat(build.spec.encoding.shape))
+    volts = build.spec.dac_volts(chosen.flat(build.spec.encoding.shape))
     plots = {
         "iv.png": figures.use_figure(build.spec, volts),
         "conductance.png": figures.conductance_figure(build.design),

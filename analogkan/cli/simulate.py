@@ -185,7 +185,6 @@ def _trace(
 ) -> None:
     import numpy as np
 
-    from ..compiler.build import dac_volts
     from ..errors import DataError, NetlistError
     from ..studies.trace import save_trace, summarise_trace, trace
 
@@ -196,7 +195,7 @@ def _trace(
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
     chosen = images.take(position[:1])
-    volts = dac_volts(circuit.spec, chosen.flat(circuit.spec.encoding.shape))[0]
+    volts = circuit.spec.dac_volts(chosen.flat(circuit.spec.encoding.shape))[0]
     keep = out or circuit.folder.with_name(f"{circuit.folder.stem}.run")
     stages = trace(circuit, volts, keep / "failed")
     found = summarise_trace(stages)

@@ -134,20 +134,12 @@ def load_build(folder: Path) -> Build:
     return Build(folder, spec, load_design(folder / "design.npz"), summary)
 
 
-def dac_volts(spec: NetworkSpec, x: np.ndarray) -> np.ndarray:
-    """Voltages (n, I) that the DACs put out for inputs ``x`` (n, I).
-
-    The first layer has no squash cell: the DACs keep within its range themselves.
-    """
-    return spec.layers[0].squash(spec.encoding.volts(x))
-
-
 def image0_volts(spec: NetworkSpec) -> np.ndarray:
     """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
-    e = spec.encoding
     if spec.calibration is not None and len(spec.calibration):
-        return dac_volts(spec, spec.calibration[:1])[0]
-    return spec.layers[0].squash(np.full(e.width, (e.v_lo + e.v_hi) / 2))
+        return spec.dac_volts(spec.calibration[:1])[0]
+    middle = (spec.encoding.x_lo + spec.encoding.x_hi) / 2
+    return spec.dac_volts(np.full((1, spec.encoding.width), middle))[0]
 
 
 def summarise(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import names
-from ..compiler.build import Build, dac_volts
+from ..compiler.build import Build
 from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
@@ -87,7 +87,7 @@ def simulate(
     spec = build.spec
     check_labels(images, spec.sizes[-1])
     x = images.flat(spec.encoding.shape)
-    volts = dac_volts(spec, x)
+    volts = spec.dac_volts(x)
     software = spec.forward_volts(volts)
     summary: dict[str, Any] = {
         "model": build.name,
