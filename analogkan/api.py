@@ -11,7 +11,7 @@ import numpy as np
 from .compiler.build import Build, write_build
 from .compiler.hardware import load_hardware
 from .errors import CheckpointError
-from .files import sha256
+from .files import read_npz, sha256
 
 CALIBRATION_IMAGES = 256
 
@@ -58,8 +58,7 @@ def compile_model(
 
 def _calibration(path: Path) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            x = stored["x"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        x = read_npz(path)["x"]
+    except (ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is no npz file with x (n, ...): {error}") from error
     return x.reshape(len(x), -1)[:CALIBRATION_IMAGES]

@@ -9,14 +9,31 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import AnalogKanError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an npz file, none of them pickled; ValueError with the reason if one fails."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except Exception as error:  # for a damaged file numpy, zipfile and zlib raise some ten kinds
+        raise ValueError(f"it is damaged or of another kind ({error})") from error
 
 
 @contextmanager
@@ -62,13 +79,18 @@ def atomic_folder(path: Path, *, marker: str) -> Iterator[Path]:
         raise AnalogKanError(
             f"{path} holds files but no {marker}, so it is not replaced: give another folder"
         )
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    before = partial.with_suffix(".before")
     try:
         yield partial
         partial.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(before)
         partial.replace(path)
     finally:
+        if before.exists() and not path.exists():
+            before.rename(path)
+        shutil.rmtree(before, ignore_errors=True)
         shutil.rmtree(partial, ignore_errors=True)

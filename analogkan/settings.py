@@ -76,22 +76,24 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
 
 def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
-    wanted = str(field.type)
     try:
-        if wanted == "float" and not isinstance(value, bool):
-            return float(value)
-        if wanted == "int" and not isinstance(value, (bool, float)):
-            return int(value)
-        if wanted == "str" and isinstance(value, str):
-            return value
-        if wanted == "bool":
-            return {"true": True, "false": False}[str(value).lower()]
-        if wanted.startswith("tuple[") and isinstance(value, list):
-            kind = {"tuple[float": float, "tuple[int": int, "tuple[str": str}
-            return tuple(kind[wanted.split(",", maxsplit=1)[0]](x) for x in value)
+        return _as(str(field.type), value)
     except (TypeError, ValueError, KeyError):
-        pass
-    raise SettingsError(f"{what}: {field.name} = {value!r} is not a {wanted}")
+        raise SettingsError(f"{what}: {field.name} = {value!r} is not a {field.type}") from None
+
+
+def _as(wanted: str, value: Any) -> Any:
+    if wanted == "float" and not isinstance(value, bool):
+        return float(value)
+    if wanted == "int" and not isinstance(value, (bool, float)):
+        return int(value)
+    if wanted == "str" and isinstance(value, str):
+        return value
+    if wanted == "bool":
+        return {"true": True, "false": False}[str(value).lower()]
+    if wanted.startswith("tuple[") and isinstance(value, list):
+        return tuple(_as(wanted[len("tuple[") :].split(",", maxsplit=1)[0], x) for x in value)
+    raise TypeError(wanted)
 
 
 def require(condition: bool, name: str, value: Any, limit: str) -> None:

@@ -196,7 +196,8 @@ def _trace(
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
     chosen = images.take(position[:1])
     volts = circuit.spec.dac_volts(chosen.flat(circuit.spec.encoding.shape))[0]
-    keep = out or circuit.folder.with_name(f"{circuit.folder.stem}.run")
+    folder = circuit.folder.resolve()
+    keep = out or folder.with_name(f"{folder.stem}.run")
     stages = trace(circuit, volts, keep / "failed")
     found = summarise_trace(stages)
     if out is not None:

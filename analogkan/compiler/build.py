@@ -21,7 +21,7 @@ from .hardware import Hardware
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
 
-BYTES_PER_RESISTOR = 1500
+BYTES_PER_RESISTOR = 1400
 """Memory of ngspice a crossbar resistor; `python -m benchmarks.ngspice_batch` measures it."""
 SECONDS_PER_RESISTOR = 2.2e-7
 """Time of an image a crossbar resistor with KLU, one process; measured there too."""
@@ -182,7 +182,7 @@ def summarise(
         "volts_per_logit": design.v_per_logit,
         "elements": counts,
         "expected": {
-            "memory_megabytes": round(50 + resistors * BYTES_PER_RESISTOR / 1e6),
+            "memory_megabytes": round(20 + resistors * BYTES_PER_RESISTOR / 1e6),
             "seconds_per_image": float(f"{resistors * SECONDS_PER_RESISTOR:.2g}"),
         },
         "image0_software_logits": [float(v) for v in expected],

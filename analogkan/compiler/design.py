@@ -14,7 +14,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import NetlistError
-from ..files import atomic_file
+from ..files import atomic_file, read_npz
 from ..network.spec import LayerSpec, NetworkSpec, Squash
 from .hardware import Hardware
 from .mapping import map_layer
@@ -219,8 +219,7 @@ def save_design(design: Design, path: Path) -> None:
 def load_design(path: Path) -> Design:
     """Read what ``save_design`` wrote; NetlistError if it cannot be."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
+        arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
         stages = tuple(
             CrossbarStage(
@@ -242,5 +241,5 @@ def load_design(path: Path) -> Design:
             v_per_logit=meta["v_per_logit"],
             notes=tuple(meta["notes"]),
         )
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error

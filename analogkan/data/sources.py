@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from .. import resources
 from ..errors import DataError
+from ..files import read_npz
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
@@ -54,7 +57,7 @@ class ImageSet:
         DataError
             If the images cannot become that shape.
         """
-        if self.x.shape[1:] == shape or self.x.ndim == 2:
+        if self.x.shape[1:] in (shape, (math.prod(shape),)):
             return self.x.reshape(len(self.x), -1)
         if self.x.ndim == 3 and len(shape) == 2 and self.x.dtype == np.uint8:
             return resize(self.x, shape).reshape(len(self.x), -1)
@@ -135,8 +138,8 @@ def read_idx(path: Path) -> np.ndarray:
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
         raise DataError(f"{path} is not an idx file of unsigned bytes")
     axes = raw[3]
-    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", count=axes, offset=4))
-    if len(raw) != 4 + 4 * axes + int(np.prod(shape)):
+    shape = struct.unpack_from(f">{axes}I", raw.ljust(4 + 4 * axes, b"\xff"), 4)
+    if len(raw) != 4 + 4 * axes + math.prod(shape):
         raise DataError(f"{path} is damaged: its header says {shape}, it has {len(raw)} bytes")
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
@@ -152,16 +155,13 @@ def load_npz(path: Path, split: str) -> ImageSet:
         If the file is missing or an array is; or if it holds NaN, or labels that are no classes.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+        arrays = read_npz(path)
+    except ValueError as error:
         raise DataError(f"{path} is not a readable npz file: {error}") from error
     missing = [key for key in ("x", "y") if key not in arrays]
     if missing:
         raise DataError(f"{path} lacks {', '.join(missing)}: it needs x (n, ...) and y (n,)")
     x, y = arrays["x"], arrays["y"]
-    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
-        raise DataError(f"{path}: x has shape {x.shape} and y {y.shape}; want (n, ...) and (n,)")
     whole = checked(ImageSet(name=path.stem, x=x, y=y, index=np.arange(len(y))), str(path))
     if "split" in arrays:
         marks = arrays["split"].astype(str)
@@ -181,14 +181,15 @@ def load_npz(path: Path, split: str) -> ImageSet:
 def checked(images: ImageSet, where: str) -> ImageSet:
     """``images`` with int64 labels, after the checks every set must pass."""
     x, y = images.x, images.y
-    if len(x) != len(y) or not len(y):
-        raise DataError(f"{where}: {len(x)} images and {len(y)} labels")
+    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or not x.size:
+        raise DataError(f"{where}: x has shape {x.shape} and y {y.shape}; want (n, ...) and (n,)")
     if x.dtype.kind not in "uif":
         raise DataError(f"{where}: x has type {x.dtype}, which holds no numbers")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         bad = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
         raise DataError(f"{where}: image {bad} holds NaN or infinity")
-    if y.dtype.kind not in "ui" and not (y.dtype.kind == "f" and (y == np.floor(y)).all()):
+    whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
+    if y.dtype.kind not in "ui" and not whole:
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
     y = y.astype(np.int64)
     if y.min() < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
+from ..settings import nearest
 from .curve import IVCurve
 
 FOLDER = "devices/library"
@@ -33,8 +34,7 @@ def get(name: str) -> IVCurve:
     known = {p.stem: p for p in resources.path(FOLDER).glob("*.toml")}
     if name.lower() in known:
         return load(known[name.lower()])
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f", did you mean {near[0].upper()}?" if near else ""
+    hint = nearest(name.upper(), names())
     raise DeviceError(
         f"unknown device {name!r}{hint} Known: {', '.join(names())}, or the path of a .toml file"
     )
@@ -101,8 +101,8 @@ def save(curve: IVCurve, path: Path) -> None:
         rows = [", ".join(texts[k : k + 6]) for k in range(0, len(texts), 6)]
         return "[\n  " + ",\n  ".join(rows) + ",\n]"
 
-    def quoted(text: str) -> str:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    def quoted(text: str) -> str:  # JSON's escapes are TOML's, but for DEL
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
     write_text(
         path,

@@ -115,20 +115,22 @@ class BatchEngine:
         result carries the error and its deck is kept. Leaving the loop early kills what runs.
         """
         waiting = list(reversed(chunks))
-        with ThreadPoolExecutor(max_workers=max(1, options.jobs)) as pool:
-            try:
-                running = set()
-                while waiting or running:
-                    while waiting and len(running) < max(1, options.jobs):
-                        chunk = waiting.pop()
-                        block = volts[chunk.start : chunk.stop]
-                        running.add(pool.submit(self._chunk, chunk, block, probes, options))
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            except BaseException:
-                self.runner.stop()
-                raise
+        jobs = max(1, options.jobs)
+        # On the stack, so that its threads have ended before their folder is removed.
+        pool = self._stack.enter_context(ThreadPoolExecutor(max_workers=jobs))
+        try:
+            running = set()
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    chunk = waiting.pop()
+                    block = volts[chunk.start : chunk.stop]
+                    running.add(pool.submit(self._chunk, chunk, block, probes, options))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            self.runner.stop()
+            raise
 
     def _chunk(
         self, chunk: Chunk, volts: np.ndarray, probes: Sequence[str], options: BatchOptions
@@ -141,6 +143,8 @@ class BatchEngine:
             try:
                 values = self._attempt(deck, volts, probes, descending, options.timeout)
             except SimulationError as failure:
+                if self.runner.stopped:
+                    raise
                 error = failure
                 continue
             for path in deck.parent.glob(f"{deck.stem}.*"):

@@ -26,6 +26,8 @@ TROUBLE = re.compile(
     r"not converge|fatal).*$",
     re.IGNORECASE | re.MULTILINE,
 )
+TITLE = re.compile(r"^Circuit: .*$", re.MULTILINE)
+"""ngspice's echo of the deck's first line: a network's name may say anything."""
 NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
 )
@@ -74,7 +76,7 @@ def find_ngspice() -> Ngspice:
     match = re.search(r"ngspice-(\d+[\w.]*)", text)
     if not match:
         raise SimulationError(f"{found} does not say which ngspice it is: {text.strip()[:200]!r}")
-    return Ngspice(Path(found), match[1], "compiled with klu" in text.lower())
+    return Ngspice(Path(found).absolute(), match[1], "compiled with klu" in text.lower())
 
 
 class Runner:
@@ -84,7 +86,7 @@ class Runner:
         self.program = program
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
-        self._stopped = False
+        self.stopped = False
 
     def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
         """Run ``deck`` in batch mode in its folder and write ``raw``; what ngspice printed.
@@ -118,14 +120,14 @@ class Runner:
     def stop(self) -> None:
         """Kill every running ngspice and start no more."""
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             for process in self._running:
                 process.kill()
 
     def _start(self, deck: Path, raw: Path, stream) -> subprocess.Popen:
         command = [str(self.program.path), "-n", "-b", "-r", raw.name, deck.name]
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 raise SimulationError("stopped")
             try:
                 process = subprocess.Popen(
@@ -144,6 +146,7 @@ class Runner:
     @staticmethod
     def _judge(text: str, code: int | None, deck: Path, timeout: float) -> None:
         tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+        text = TITLE.sub("", text)
         trouble = TROUBLE.search(text)
         if code is None:
             what = f"ngspice took longer than {timeout:g} s and was stopped"

@@ -42,10 +42,10 @@ def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
         raise SimulationError(
             f"ngspice delivered {declared} of {points} points: the sweep stopped on the way"
         )
-    if len(body) != 8 * points * len(names):
-        raise SimulationError(
-            f"ngspice's result file is cut short: {len(body)} of {8 * points * len(names)} bytes"
-        )
+    wanted = 8 * points * len(names)
+    if len(body) != wanted:
+        what = "is cut short" if len(body) < wanted else "holds more than one plot"
+        raise SimulationError(f"ngspice's result file {what}: {len(body)} of {wanted} bytes")
     values = np.frombuffer(body, "<f8").reshape(points, len(names))
     if not np.isfinite(values).all():
         point, column = np.argwhere(~np.isfinite(values))[0]

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..devices import IVCurve
-from ..errors import CheckpointError, DataError
-from ..files import atomic_file
+from ..errors import AnalogKanError, CheckpointError, DataError
+from ..files import atomic_file, read_npz
 
 SQUASHES = ("none", "clamp")
 FORMAT = "analogkan-network-1"
@@ -292,15 +292,14 @@ def load_spec(path: Path) -> NetworkSpec:
         If the file is missing, damaged, or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
+        arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
         if meta["format"] != FORMAT:
             raise CheckpointError(f"{path} has format {meta['format']!r}, not {FORMAT}")
         return _unpack(arrays, meta)
     except CheckpointError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except (AnalogKanError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not a network file: {error}") from error
 
 

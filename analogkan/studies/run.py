@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import atomic_file, write_text
+from ..files import atomic_file, read_npz, write_text
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
 
@@ -62,8 +62,8 @@ class RunFolder:
             write_text(stored, json.dumps(self.settings, indent=2) + "\n")
             return
         try:
-            before = json.loads(stored.read_text(encoding="utf-8"))
-        except ValueError as error:
+            before = dict(json.loads(stored.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
             raise StudyError(f"{stored} is damaged: give another --out") from error
         changed = [
             key
@@ -80,12 +80,9 @@ class RunFolder:
         """A finished chunk's logits (n, O), or None."""
         path = self._chunk_path(chunk)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                logits = stored["logits"]
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, EOFError):
-            return None  # cut short by a crash of the machine: simulated again
+            logits = read_npz(path)["logits"]
+        except (ValueError, KeyError):
+            return None  # not there, or cut short by a crash of the machine: simulated again
         return logits if len(logits) == chunk.stop - chunk.start else None
 
     def add_chunk(self, chunk: Chunk, logits: np.ndarray, seconds: float) -> None:
@@ -107,7 +104,7 @@ class RunFolder:
             return 0.0
 
     def add_spent(self, seconds: float) -> None:
-        """Add this session's wall seconds."""
+        """Add wall seconds; before the chunk they went into, so that no chunk is free."""
         write_text(self.path / "seconds", repr(self.spent() + seconds))
 
     def _chunk_path(self, chunk: Chunk) -> Path:

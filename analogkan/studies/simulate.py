@@ -17,7 +17,7 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
 from ..engines.ngspice import find_ngspice
-from ..errors import NetlistError
+from ..errors import DataError, NetlistError
 from .compare import compare
 from .run import RunFolder
 
@@ -85,6 +85,8 @@ def simulate(
         If the images do not suit the network.
     """
     spec = build.spec
+    if not len(images):
+        raise DataError(f"{images.name} has no images to simulate")
     check_labels(images, spec.sizes[-1])
     x = images.flat(spec.encoding.shape)
     volts = spec.dac_volts(x)
@@ -167,20 +169,20 @@ def _run_chunks(build, program, volts, chunks, options, store, on_progress):
         return logits, 0
     probes = names.logits(build.design)
     failures, retried = [], 0
-    started = time.perf_counter()
-    try:
-        with BatchEngine(build, program, store.path / "failed") as engine:
-            for result in engine.run(volts, missing, probes, options):
-                if result.values is None:
-                    failures.append(result)
-                    continue
-                retried += result.attempts - 1
-                store.add_chunk(result.chunk, result.values, result.seconds)
-                logits[result.chunk.start : result.chunk.stop] = result.values
-                done += len(result.values)
-                on_progress(done, len(volts))
-    finally:
-        store.add_spent(time.perf_counter() - started)
+    since = time.perf_counter()
+    with BatchEngine(build, program, store.path / "failed") as engine:
+        for result in engine.run(volts, missing, probes, options):
+            now = time.perf_counter()
+            store.add_spent(now - since)
+            since = now
+            if result.values is None:
+                failures.append(result)
+                continue
+            retried += result.attempts - 1
+            store.add_chunk(result.chunk, result.values, result.seconds)
+            logits[result.chunk.start : result.chunk.stop] = result.values
+            done += len(result.values)
+            on_progress(done, len(volts))
     if failures:
         _raise_failures(failures, store, len(chunks))
     return logits, retried

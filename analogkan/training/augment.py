@@ -35,7 +35,7 @@ def augmented(
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK, None].float()
         grid = functional.affine_grid(
-            _draw(len(block), block.shape[-1], recipe, generator),
+            _draw(len(block), block.shape[-2:], recipe, generator),
             list(block.shape),
             align_corners=False,
         )
@@ -46,8 +46,9 @@ def augmented(
     return out.clamp_(0.0, 255.0)
 
 
-def _draw(n: int, width: int, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Affine maps (n, 2, 3) in the normalised coordinates of ``affine_grid``."""
+def _draw(n: int, size: torch.Size, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Affine maps (n, 2, 3) in the coordinates of ``affine_grid``: both sides are 2 long."""
+    height, width = size
 
     def uniform(limit: float) -> Tensor:
         return (torch.rand(n, generator=generator) * 2 - 1) * limit
@@ -55,7 +56,8 @@ def _draw(n: int, width: int, recipe: Recipe, generator: torch.Generator) -> Ten
     angle = uniform(math.radians(recipe.rotate_deg))
     zoom = 1 + uniform(recipe.scale)
     shear = uniform(recipe.shear)
-    shift_x, shift_y = uniform(2 * recipe.shift_px / width), uniform(2 * recipe.shift_px / width)
+    shift_x, shift_y = uniform(2 * recipe.shift_px / width), uniform(2 * recipe.shift_px / height)
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
-    rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
+    tall = height / width
+    rows = [cos, (cos * shear - sin) * tall, shift_x, sin / tall, sin * shear + cos, shift_y]
     return torch.stack(rows, dim=1).view(n, 2, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,8 @@ def train(
     seed
         Of the initial coefficients and of every epoch's order and augmentation.
     state
-        A file that is written after every epoch, read if it is there, and removed at the end.
+        A file that is written after every epoch but the last and read if it is there.
+        Who asked for it removes it when the result is safe.
     on_epoch
         Called after every epoch.
 
@@ -72,6 +74,8 @@ def train(
     CheckpointError
         If ``state`` belongs to another recipe, seed or training set.
     """
+    if len(images) < 2:
+        raise DataError(f"{images.name} has one training image: at least two are needed")
     shape = recipe.resize or images.x.shape[1:]
     encoding = _encoding(images, recipe, shape)
     clean_x = images.flat(shape)
@@ -93,7 +97,8 @@ def train(
     steps = -(-len(labels) // recipe.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-    key = repr((dataclasses.asdict(recipe), seed, images.name, images.x.shape))
+    content = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
+    key = repr((dataclasses.asdict(recipe), seed, images.name, images.x.shape, content))
     first = _resume(state, key, parts)
 
     for number in range(first + 1, recipe.epochs + 1):
@@ -155,7 +160,7 @@ def _run_epoch(model, optimiser, schedule, volts, labels, order, recipe) -> tupl
     total, correct = 0.0, 0
     for start in range(0, len(order), recipe.batch):
         index = order[start : start + recipe.batch]
-        if len(index) == 1 and len(order) > 1:
+        if len(index) == 1:
             continue  # batch statistics of one image are not defined
         logits, hidden = model.forward_with_hidden(volts[index])
         loss = functional.cross_entropy(logits, labels[index])

@@ -69,10 +69,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
-        require(1 <= self.batch <= 65_536, "batch", self.batch, "1 to 65536")
+        require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
         require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
         require(all(h >= 1 for h in self.hidden), "hidden", self.hidden, "every width at least 1")
-        require(len(self.resize) in (0, 2), "resize", self.resize, "height and width, or empty")
+        sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
+        require(sides, "resize", self.resize, "height and width, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
         require(self.norm in ("none", "batch"), "norm", self.norm, "none, batch")
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")

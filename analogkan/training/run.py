@@ -12,6 +12,7 @@ import torch
 
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
+from ..data.sources import check_labels
 from ..errors import DataError
 from ..network import checkpoint
 from .card import evaluate, parameter_count, write_card
@@ -66,17 +67,16 @@ def run_training(
     """
     plan = request.plan()
     images = load_dataset(request.dataset, "train", request.data, download=request.download)
-    held = None
     if request.holdout:
         images, held = _split(images, request.holdout)
+        what, judged = "held-out training", held
+    else:
+        what = "test"
+        judged = load_dataset(request.dataset, "test", request.data, download=request.download)
+    check_labels(judged, int(images.y.max()) + 1)
     out = request.out
     state = out.with_name(out.name + ".training")
     done = train(images, plan, seed=request.seed, state=state, on_epoch=on_epoch)
-    if held is None:
-        what = "test"
-        judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    else:
-        what, judged = "held-out training", held
     spec = done.model.to_spec(
         done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
     )
