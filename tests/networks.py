@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from analogkan.data import ImageSet
 from analogkan.devices import IVCurve
 from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec, Squash
 
@@ -58,3 +59,13 @@ def random_spec(
 def random_inputs(seed: int, n: int, width: int) -> np.ndarray:
     """(n, width) uint8."""
     return np.random.default_rng(seed).integers(0, 256, (n, width)).astype(np.uint8)
+
+
+def random_images(seed: int, n: int, width: int, classes: int = 3) -> ImageSet:
+    """``n`` images of classes 0, 1, 2, 0, ... whose positions in their set start at 100."""
+    return ImageSet(
+        name="random",
+        x=random_inputs(seed, n, width),
+        y=np.arange(n) % classes,
+        index=np.arange(100, 100 + n),
+    )

@@ -100,7 +100,7 @@ def test_a_raw_file_with_anything_missing_is_refused(raw, content, sentence):
 
 
 def test_a_raw_file_that_is_not_there_is_no_result(raw):
-    with pytest.raises(SimulationError, match="^ngspice wrote no result file$"):
+    with pytest.raises(SimulationError, match=r"^ngspice wrote no result file$"):
         read_raw(raw, points=2)
 
 
@@ -197,7 +197,7 @@ def test_a_good_run_is_believed_whatever_the_deck_is_called(run):
 
 def test_a_loop_of_sources_is_a_convergence_error_with_its_evidence(run, tmp_path):
     with pytest.raises(
-        ConvergenceError, match="^ngspice found no solution: Warning: singular matrix"
+        ConvergenceError, match=r"^ngspice found no solution: Warning: singular matrix"
     ) as caught:
         run("v2 a 0 2\n" + DIVIDER)
     assert caught.value.deck == tmp_path / "t.cir"
@@ -226,7 +226,7 @@ def test_what_ngspice_complains_of_is_quoted(run, line, sentence):
 
 def test_an_earlier_result_file_is_not_taken_for_this_runs(run, tmp_path):
     (tmp_path / "t.raw").write_bytes(raw_bytes(["v(b)"], np.zeros((5, 1))))
-    with pytest.raises(SimulationError, match="^ngspice wrote no result file$"):
+    with pytest.raises(SimulationError, match=r"^ngspice wrote no result file$"):
         run(DIVIDER.replace(".dc v1 0 4 1\n", ""))  # no analysis: ngspice exits with 0
 
 
@@ -234,6 +234,6 @@ def test_a_stopped_runner_starts_nothing(ngspice, tmp_path):
     runner = Runner(ngspice)
     runner.stop()
     (tmp_path / "t.cir").write_text("* t\n" + DIVIDER + ".end\n")
-    with pytest.raises(SimulationError, match="^stopped$"):
+    with pytest.raises(SimulationError, match=r"^stopped$"):
         runner.run(tmp_path / "t.cir", tmp_path / "t.raw", timeout=20)
     assert not (tmp_path / "t.raw").exists()

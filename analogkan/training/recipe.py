@@ -76,6 +76,9 @@ class Recipe:
         require(sides, "resize", self.resize, "height and width, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
         require(self.norm in ("none", "batch"), "norm", self.norm, "none, batch")
+        for name in ("v_lo", "v_hi", "range_lo", "range_hi", "norm_gain", "norm_offset"):
+            value = getattr(self, name)
+            require(math.isfinite(value), name, value, "a finite number")
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
         require(self.range_lo < self.range_hi, "range_hi", self.range_hi, "above range_lo")
         require(min(self.init_phi2, default=0) > 0, "init_phi2", self.init_phi2, "above 0")

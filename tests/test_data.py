@@ -1,0 +1,232 @@
+"""Data sets: the formats that are read, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from re import escape
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analogkan.data import load_bundled, load_dataset, load_npz
+from analogkan.data.sources import check_labels, read_idx
+from analogkan.errors import DataError
+
+RNG = np.random.default_rng(0)
+X = RNG.integers(0, 256, (20, 4, 3)).astype(np.uint8)
+Y = np.arange(20) % 4
+
+
+def write_idx(path: Path, array: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = b"\x00\x00\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+    return path
+
+
+def npz(tmp_path: Path, **arrays) -> Path:
+    np.savez(tmp_path / "own.npz", **({"x": X, "y": Y} | arrays))
+    return tmp_path / "own.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")]
+)
+def test_idx_files_are_read_where_torchvision_puts_them(tmp_path, name, folder):
+    for part, n in (("train", 20), ("t10k", 5)):
+        write_idx(tmp_path / folder / "raw" / f"{part}-images-idx3-ubyte", X[:n])
+        write_idx(tmp_path / folder / "raw" / f"{part}-labels-idx1-ubyte", Y[:n])
+    for split, n in (("train", 20), ("test", 5)):
+        images = load_dataset(name, split, tmp_path)
+        np.testing.assert_array_equal(images.x, X[:n])
+        np.testing.assert_array_equal(images.y, Y[:n])
+        assert (images.name, images.index.tolist()) == (name, list(range(n)))
+
+
+def test_more_or_fewer_bytes_than_the_header_says_are_refused(tmp_path):
+    path = write_idx(tmp_path / "x", X)
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole + b"\x00"):
+        path.write_bytes(content)
+        sentence = f"{path} is damaged: its header says (20, 4, 3), it has {len(content)} bytes"
+        with pytest.raises(DataError, match=escape(sentence)):
+            read_idx(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\x00", b"\x00\x00\x0d\x01" + bytes(8), b"PK\x03\x04"]
+)
+def test_what_is_no_idx_file_is_refused(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(DataError, match=r"x is not an idx file of unsigned bytes$"):
+        read_idx(tmp_path / "x")
+
+
+def test_an_idx_header_cut_short_is_refused(tmp_path):
+    (tmp_path / "x").write_bytes(b"\x00\x00\x08\x03\x00\x00")
+    with pytest.raises(DataError, match="x is damaged: its header says"):
+        read_idx(tmp_path / "x")
+
+
+def test_images_and_labels_that_differ_in_number_are_refused(tmp_path):
+    write_idx(tmp_path / "MNIST/raw/t10k-images-idx3-ubyte", X)
+    write_idx(tmp_path / "MNIST/raw/t10k-labels-idx1-ubyte", Y[:-1])
+    sentence = r"x has shape \(20, 4, 3\) and y \(19,\); want \(n, ...\) and \(n,\)$"
+    with pytest.raises(DataError, match=sentence):
+        load_dataset("mnist", "test", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+def test_a_missing_data_set_tells_of_data_and_download(tmp_path, name):
+    sentence = (
+        f"does not exist: give the folder that holds {name} with --data, "
+        "or add --download to fetch it with torchvision"
+    )
+    with pytest.raises(DataError, match=sentence):
+        load_dataset(name, "test", tmp_path)
+
+
+def test_an_unknown_data_set_is_refused(tmp_path):
+    sentence = "data set 'emnist' is unknown: mnist, fashion-mnist, cifar10, or an .npz file"
+    with pytest.raises(DataError, match=sentence):
+        load_dataset("emnist", "test", tmp_path)
+
+
+def test_an_npz_is_split_by_its_marks(tmp_path):
+    marks = np.where(np.arange(20) < 12, "train", "test")
+    path = npz(tmp_path, split=marks)
+    assert load_npz(path, "train").index.tolist() == list(range(12))
+    test = load_dataset(str(path), "test", tmp_path)
+    np.testing.assert_array_equal(test.x, X[12:])
+    np.testing.assert_array_equal(test.y, Y[12:])
+
+
+def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_path):
+    path = npz(tmp_path)
+    train, test = load_npz(path, "train"), load_npz(path, "test")
+    assert np.bincount(test.y).tolist() == [1, 1, 1, 1]
+    assert sorted([*train.index, *test.index]) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"y": Y[:3]}, ": x has shape (20, 4, 3) and y (3,); want (n, ...) and (n,)"),
+        ({"x": X[:, 0, 0]}, ": x has shape (20,) and y (20,); want (n, ...) and (n,)"),
+        ({"x": X[:, :0]}, ": x has shape (20, 0, 3) and y (20,); want (n, ...) and (n,)"),
+        ({"x": np.where(X < 9, np.nan, X)}, " holds NaN or infinity"),
+        ({"x": X.astype(str)}, ": x has type <U3, which holds no numbers"),
+        ({"y": Y - 1}, ": label -1 is out of range: classes start at 0"),
+        ({"y": Y + 0.5}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
+        ({"y": np.full(20, np.inf)}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
+        ({"y": Y.astype(str)}, ": labels of type <U21 are no classes: use 0, 1, 2, ..."),
+        ({"split": np.full(20, "val")}, ': split must be (n,) of "train" and "test"'),
+        ({"split": np.full(20, "train")}, " has no test images"),
+    ],
+)
+def test_an_npz_that_holds_no_data_set_is_refused(tmp_path, arrays, sentence):
+    with pytest.raises(DataError, match=escape(sentence) + "$"):
+        load_npz(npz(tmp_path, **arrays), "test")
+
+
+def test_the_first_image_that_holds_nan_is_named(tmp_path):
+    x = X.astype(float)
+    x[[7, 9], 1, 2] = np.nan
+    with pytest.raises(DataError, match=r"own.npz: image 7 holds NaN or infinity$"):
+        load_npz(npz(tmp_path, x=x), "test")
+
+
+def test_an_npz_that_is_missing_lacks_labels_or_is_damaged_is_refused(tmp_path):
+    path = tmp_path / "bad.npz"
+    with pytest.raises(DataError, match=r"bad.npz is not a readable npz file: No such file or"):
+        load_npz(path, "test")
+    np.savez(path, x=X)
+    with pytest.raises(DataError, match=r"bad.npz lacks y: it needs x \(n, ...\) and y \(n,\)$"):
+        load_npz(path, "test")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"bad.npz is not a readable npz file: it is damaged or of"):
+        load_npz(path, "test")
+    np.savez(path, x=np.array([{}] * 2), y=np.arange(2))  # would be unpickled
+    with pytest.raises(DataError, match=r"Object arrays cannot be loaded when allow_pickle=False"):
+        load_npz(path, "test")
+
+
+def test_whole_float_labels_are_classes(tmp_path):
+    assert load_npz(npz(tmp_path, y=Y.astype(float)), "test").y.dtype == np.int64
+
+
+def test_a_label_without_an_output_is_refused_and_its_image_named(tmp_path):
+    images = load_npz(npz(tmp_path, split=np.full(20, "test")), "test").take(np.array([1, 2, 3]))
+    check_labels(images, 4)
+    sentence = "label 3 of image 3 in own is out of range: the network has 3 outputs, 0 to 2"
+    with pytest.raises(DataError, match=f"^{sentence}$"):
+        check_labels(images, 3)
+
+
+def test_images_become_the_networks_shape_or_are_refused(tmp_path):
+    images = load_npz(npz(tmp_path, split=np.full(20, "test")), "test")
+    np.testing.assert_array_equal(images.flat((4, 3)), X.reshape(20, 12))
+    assert images.flat((2, 2)).shape == (20, 4)
+    with pytest.raises(DataError, match=r"images of own have shape \(4, 3\); the network takes"):
+        images.flat((3, 2, 2))
+    flat = load_npz(npz(tmp_path, x=X.reshape(20, 12)), "test")
+    assert flat.flat((4, 3)).shape == (4, 12)
+    with pytest.raises(DataError, match=r"have shape \(12,\); the network takes \(2, 2\)$"):
+        flat.flat((2, 2))
+
+
+def test_the_bundled_images_are_100_of_each_class_at_14_by_14():
+    images = load_bundled()
+    assert (images.x.shape, images.x.dtype) == ((1000, 196), np.uint8)
+    assert np.bincount(images.y).tolist() == [100] * 10
+
+
+def test_the_bundled_images_are_the_first_of_each_class_of_the_mnist_test_set(shared_data):
+    bundled, mnist = load_bundled(), load_dataset("mnist", "test", shared_data)
+    first = np.concatenate([np.flatnonzero(mnist.y == c)[:100] for c in range(10)])
+    np.testing.assert_array_equal(bundled.index, np.sort(first))
+    same = mnist.take(bundled.index)
+    np.testing.assert_array_equal(bundled.y, same.y)
+    np.testing.assert_array_equal(bundled.x, same.flat((14, 14)))
+
+
+def jpegs(n: int) -> tuple[list[bytes], np.ndarray]:
+    """n random JPEG files, and what they decode to."""
+    files, decoded = [], []
+    for k in range(n):
+        stream = io.BytesIO()
+        noise = np.random.default_rng(k).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(stream, "jpeg", quality=75)
+        files.append(stream.getvalue())
+        decoded.append(np.asarray(Image.open(io.BytesIO(files[-1]))))
+    return files, np.stack(decoded)
+
+
+def test_cifar10_kept_as_jpeg_scans_behind_one_header_is_decoded(tmp_path):
+    files, decoded = jpegs(4)
+    header = files[0][: files[0].index(b"\xff\xda")]  # all up to the start of the scan
+    assert all(f.startswith(header) for f in files)
+    scans = [f[len(header) :] for f in files]
+    (tmp_path / "cifar10").mkdir()
+    np.savez(
+        tmp_path / "cifar10" / "cifar10_jpeg.npz",
+        header=np.frombuffer(header, np.uint8),
+        test_scan=np.frombuffer(b"".join(scans), np.uint8),
+        test_offsets=np.cumsum([0, *map(len, scans)]),
+        test_labels=np.array([3, 1, 0, 2]),
+    )
+    images = load_dataset("cifar10", "test", tmp_path)
+    assert images.name == "cifar10 (JPEG quality 75)"
+    np.testing.assert_array_equal(images.x, decoded)
+    np.testing.assert_array_equal(images.y, [3, 1, 0, 2])
+
+
+def test_the_cifar10_folder_loads(shared_data):
+    images = load_dataset("cifar10", "test", shared_data)
+    assert (images.x.shape, images.x.dtype) == ((10_000, 32, 32, 3), np.uint8)
+    assert images.y.tolist() == list(range(10)) * 1000
+    # Published channel means of CIFAR-10 are 0.49, 0.48 and 0.45 of full scale.
+    np.testing.assert_allclose(images.x.mean((0, 1, 2)) / 255, [0.494, 0.485, 0.450], atol=0.002)

@@ -1,0 +1,71 @@
+"""Confidence intervals: published values, symmetry, and the coverage they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analogkan.intervals import paired_difference, wilson
+
+YES, NO = np.ones(200, bool), np.zeros(200, bool)
+
+
+@pytest.mark.parametrize(
+    ("correct", "n", "low", "high"),
+    [  # Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, Table I
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_gives_the_published_intervals(correct, n, low, high):
+    assert wilson(correct, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_wilson_interval_of_all_right_ends_at_1_and_mirrors_all_wrong():
+    low, high = wilson(50, 50)
+    assert high == 1.0
+    assert wilson(0, 50) == pytest.approx((0.0, 1.0 - low), abs=1e-12)
+
+
+def test_more_confidence_is_a_wider_interval():
+    narrow, wide = (wilson(90, 100, confidence=c) for c in (0.9, 0.99))
+    assert wide[0] < narrow[0] < 0.9 < narrow[1] < wide[1]
+
+
+def test_a_paired_difference_contains_0_when_no_image_differs():
+    for both in (YES, NO):
+        low, high = paired_difference(both, both)
+        assert low < 0 < high
+        assert high == -low < 0.02
+
+
+def test_exchanging_the_two_mirrors_the_interval():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 200)) < 0.8
+    low, high = paired_difference(first, second)
+    assert paired_difference(second, first) == (-high, -low)
+
+
+def test_a_gain_is_positive_and_stays_within_1():
+    low, high = paired_difference(NO, YES)
+    assert 0.9 < low < high <= 1.0
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0.03, 0.06), (0.005, 0.005), (0.2, 0.1), (0.0, 0.01)])
+def test_95_percent_intervals_of_a_difference_cover_it(lost, won):
+    # 2,000 draws of 200 images: 0.93 is four standard errors below 0.95.
+    rng = np.random.default_rng(1)
+    kinds = rng.choice(4, p=[lost, won, 0.6, 0.4 - lost - won], size=(2000, 200))
+    covered = 0
+    for kind in kinds:
+        low, high = paired_difference((kind == 0) | (kind == 2), (kind == 1) | (kind == 2))
+        covered += low <= won - lost <= high
+    assert covered / 2000 >= 0.93
+
+
+def test_95_percent_wilson_intervals_cover_the_accuracy():
+    correct = np.random.default_rng(2).binomial(200, 0.97, 2000)
+    bounds = [wilson(int(k), 200) for k in correct]
+    assert np.mean([low <= 0.97 <= high for low, high in bounds]) >= 0.93

@@ -1,0 +1,179 @@
+"""Settings from TOML and ``key=value`` texts, and files that are whole or not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from re import escape
+
+import pytest
+
+from analogkan import resources
+from analogkan.compiler.hardware import Hardware, load_hardware
+from analogkan.errors import AnalogKanError, SettingsError
+from analogkan.files import atomic_file, atomic_folder, read_npz, sha256, write_text
+from analogkan.settings import build, parse_assignments, read_toml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    ratio: float
+    count: int = 1
+    name: str = "a"
+    on: bool = False
+    sizes: tuple[int, ...] = ()
+
+
+def test_the_presets_differ_in_their_amplifiers_alone():
+    assert load_hardware("nominal") == Hardware()
+    assert load_hardware("ideal") == replace(Hardware(), opamp="ideal")
+
+
+def test_assignments_go_over_the_preset():
+    found = load_hardware("ideal", ["g_max=1e-4", " tile_rows = 32 ", "opamp=linear"])
+    assert found == replace(Hardware(), g_max=1e-4, tile_rows=32)
+
+
+def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
+    (tmp_path / "own.toml").write_text("[hardware]\nlevels = 32\nv_fs = 1\n")
+    assert load_hardware(str(tmp_path / "own.toml")) == replace(Hardware(), levels=32, v_fs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("g_mx=1", "--set g_mx: unknown setting, did you mean g_max?"),
+        ("colour=red", "--set colour: unknown setting."),
+        ("g_max", "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
+        ("g_max=", "setting 'g_max=' is not key=value, such as g_max=2.5e-5"),
+        ("=1", "setting '=1' is not key=value, such as g_max=2.5e-5"),
+        ("g_max=wide", "preset nominal: g_max = 'wide' is not a float"),
+        ("levels=2.5", "preset nominal: levels = '2.5' is not a int"),
+        ("levels=1", "levels = 1 is out of range: 0, 2 to 65536"),
+        ("g_max=1e-7", "g_max = 1e-07 is out of range: above g_min (2.5e-07), <= 1"),
+        ("g_max=nan", "g_max = nan is out of range: above g_min (2.5e-07), <= 1"),
+        ("v_rail=inf", "v_rail = inf is out of range: above 0, at most 100 V"),
+        ("tile_cols=7", "tile_cols = 7 is out of range: even: a pair stays together"),
+        ("opamp=real", "opamp = 'real' is out of range: linear or ideal"),
+    ],
+)
+def test_a_bad_assignment_is_refused(assignment, sentence):
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        load_hardware("nominal", [assignment])
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name():
+    sentence = (
+        "unknown preset 'nominl', did you mean nominal? "
+        "Known: ideal, nominal, or the path of a .toml file"
+    )
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        load_hardware("nominl")
+
+
+def test_an_unknown_table_of_a_preset_is_refused(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("[hardwear]\nlevels = 32\n")
+    sentence = f"preset {path}: unknown [hardwear]: it may have [hardware]"
+    with pytest.raises(SettingsError, match=escape(sentence)):
+        load_hardware(str(path))
+
+
+def test_a_missing_file_and_one_that_is_no_toml_are_refused(tmp_path):
+    path = tmp_path / "own.toml"
+    with pytest.raises(SettingsError, match=escape(f"cannot read preset {path}: No such file or")):
+        load_hardware(str(path))
+    for content in (b"levels 32", b"\xff\xfe"):
+        path.write_bytes(content)
+        with pytest.raises(SettingsError, match=escape(f"preset {path} is not TOML: ")):
+            read_toml(path, "preset")
+
+
+def test_values_become_the_types_of_their_fields():
+    texts = parse_assignments(["ratio=1e-3", "count = 7", "name=b=c", "on=True"])
+    assert build(Sample, texts, "x") == Sample(ratio=1e-3, count=7, name="b=c", on=True)
+    entries = {"ratio": 2, "on": False, "sizes": [3, 4]}
+    assert build(Sample, entries, "x") == Sample(ratio=2.0, sizes=(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        ({"ratio": True}, "float"),
+        ({"ratio": [1]}, "float"),
+        ({"count": 7.0}, "int"),
+        ({"count": "seven"}, "int"),
+        ({"name": 3}, "str"),
+        ({"on": 1}, "bool"),
+        ({"on": "maybe"}, "bool"),
+        ({"sizes": "3,4"}, "tuple[int, ...]"),
+        ({"sizes": [3, 4.5]}, "tuple[int, ...]"),
+        ({"sizes": [3, True]}, "tuple[int, ...]"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(entry, kind):
+    ((name, value),) = entry.items()
+    with pytest.raises(SettingsError, match=escape(f"x: {name} = {value!r} is not a {kind}") + "$"):
+        build(Sample, {"ratio": 1.0} | entry, "x")
+
+
+def test_a_missing_value_is_refused():
+    with pytest.raises(SettingsError, match="x: .* missing 1 required .*'ratio'"):
+        build(Sample, {}, "x")
+
+
+def test_what_ships_is_found_and_what_does_not_is_refused():
+    assert resources.path("models/mnist-d2.pt").is_file()
+    assert resources.path("presets/nominal.toml").is_file()
+    sentence = "models/none.pt does not ship with this installation: reinstall analogkan"
+    with pytest.raises(AnalogKanError, match=f"^{sentence}$"):
+        resources.path("models/none.pt")
+
+
+def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path):
+    path = tmp_path / "deep" / "file"
+    write_text(path, "first\n")
+    with pytest.raises(KeyError), atomic_file(path) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert path.read_bytes() == b"first\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_stays_as_it_was(tmp_path):
+    path = tmp_path / "folder"
+    for name in ("old", "new"):
+        with atomic_folder(path, marker="marker") as partial:
+            write_text(partial / "marker", "")
+            write_text(partial / name, name)
+    with pytest.raises(KeyError), atomic_folder(path, marker="marker") as partial:
+        raise KeyError
+    assert sorted(p.name for p in path.iterdir()) == ["marker", "new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_or_file_of_somebody_else_is_not_replaced(tmp_path):
+    path = tmp_path / "folder"
+    write_text(path / "thesis.tex", "mine")
+    sentence = f"{path} holds files but no marker, so it is not replaced: give another folder"
+    with (
+        pytest.raises(AnalogKanError, match=escape(sentence)),
+        atomic_folder(path, marker="marker"),
+    ):
+        pass
+    with (
+        pytest.raises(AnalogKanError, match=r"thesis.tex is a file: give another folder with -o"),
+        atomic_folder(path / "thesis.tex", marker="marker"),
+    ):
+        pass
+    assert (path / "thesis.tex").read_text() == "mine"
+
+
+def test_a_files_hash_is_sha_256(tmp_path):
+    write_text(tmp_path / "abc", "abc")  # the example of FIPS 180-4
+    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223b00361a396177a9c")
+
+
+def test_a_lone_array_is_no_npz(tmp_path):
+    (tmp_path / "one.npz").write_bytes(b"\x93NUMPY\x01\x00v\x00")
+    with pytest.raises(ValueError, match="it is damaged or of another kind"):
+        read_npz(tmp_path / "one.npz")
