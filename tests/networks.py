@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from analogkan.data import ImageSet
-from analogkan.devices import IVCurve
+from analogkan.devices import IVCurve, get
 from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec, Squash
 
 
@@ -69,3 +70,26 @@ def random_images(seed: int, n: int, width: int, classes: int = 3) -> ImageSet:
         y=np.arange(n) % classes,
         index=np.arange(100, 100 + n),
     )
+
+
+def random_checkpoint(path: Path, seed: int = 0) -> None:
+    """Write a checkpoint of a small random network: 5 inputs, 3 classes, a clamp, a norm."""
+    import torch
+
+    from analogkan.network import checkpoint
+    from analogkan.network.model import TDKAN, TDKANConfig
+
+    curves = (random_curve(np.random.default_rng(seed), "T0"), get("A21"))
+    squash = Squash(kind="clamp", v_lo=0.05, v_hi=0.9)
+    model = TDKAN(TDKANConfig(sizes=(5, 4, 3), curves=curves, squash=squash)).eval()
+    generator = torch.Generator().manual_seed(seed)
+    model.initialise([0.3], generator, gamma=0.3, beta=0.4)
+    encoding = Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(5,))
+    x = random_inputs(seed, 16, 5)
+    checkpoint.save(model, path, name=path.stem, encoding=encoding, dataset="random", calibration=x)
+
+
+def random_npz(path: Path, n: int = 40) -> None:
+    """Write a data set that is all test: ``n`` images of 5 values, 3 classes."""
+    images = random_images(5, n, 5)
+    np.savez(path, x=images.x, y=images.y, split=np.full(n, "test"))

@@ -12,7 +12,7 @@ YES, NO = np.ones(200, bool), np.zeros(200, bool)
 
 @pytest.mark.parametrize(
     ("correct", "n", "low", "high"),
-    [  # Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, Table I
+    [  # Newcombe 1998, Statistics in Medicine 17, 857, Table I
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0000, 0.1611),
@@ -53,7 +53,7 @@ def test_a_gain_is_positive_and_stays_within_1():
     assert 0.9 < low < high <= 1.0
 
 
-@pytest.mark.parametrize(("lost", "won"), [(0.03, 0.06), (0.005, 0.005), (0.2, 0.1), (0.0, 0.01)])
+@pytest.mark.parametrize(("lost", "won"), [(0.03, 0.06), (0.005, 0.005), (0.2, 0.1)])
 def test_95_percent_intervals_of_a_difference_cover_it(lost, won):
     # 2,000 draws of 200 images: 0.93 is four standard errors below 0.95.
     rng = np.random.default_rng(1)
@@ -66,6 +66,6 @@ def test_95_percent_intervals_of_a_difference_cover_it(lost, won):
 
 
 def test_95_percent_wilson_intervals_cover_the_accuracy():
-    correct = np.random.default_rng(2).binomial(200, 0.97, 2000)
-    bounds = [wilson(int(k), 200) for k in correct]
-    assert np.mean([low <= 0.97 <= high for low, high in bounds]) >= 0.93
+    drawn, times = np.unique(np.random.default_rng(2).binomial(200, 0.97, 2000), return_counts=True)
+    bounds = np.array([wilson(int(k), 200) for k in drawn])
+    assert times[(bounds[:, 0] <= 0.97) & (bounds[:, 1] >= 0.97)].sum() / 2000 >= 0.93

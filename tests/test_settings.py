@@ -117,7 +117,7 @@ def test_a_value_of_another_type_is_refused(entry, kind):
 
 
 def test_a_missing_value_is_refused():
-    with pytest.raises(SettingsError, match="x: .* missing 1 required .*'ratio'"):
+    with pytest.raises(SettingsError, match=r"x: .* missing 1 required .*'ratio'"):
         build(Sample, {}, "x")
 
 

@@ -20,8 +20,8 @@ EXIT_FAILURE = 1
 EXIT_THRESHOLD = 3
 EXIT_INTERRUPTED = 130
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
@@ -99,14 +99,14 @@ def table(title: str, *columns: str) -> Table:
 
 
 def progress(as_json: bool) -> Progress:
-    """A progress bar on stderr; none in JSON mode."""
+    """A progress bar on stderr, if that is a terminal; none in JSON mode."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=err,
-        disable=as_json,
+        disable=as_json or not err.is_terminal,
     )
 
 

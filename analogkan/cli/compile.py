@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from . import common
 from .verify import print_verification
@@ -67,7 +68,7 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
         print_build(build)
         if verification is not None:
             print_verification(verification)
-            common.out.print(f"next: analogkan simulate {build.folder}")
+            common.out.print(f"next: analogkan simulate {build.folder}", markup=False)
     if verification is not None and not verification.ok:
         raise SystemExit(common.EXIT_FAILURE)
 
@@ -77,8 +78,8 @@ def print_build(build) -> None:
     s = build.summary
     e = s["elements"]
     common.out.print(
-        f"[bold]{build.folder}[/]: {e['crossbar_resistors']:,} crossbar resistors in {e['tiles']} "
-        f"tiles, {e['diodes']} diodes, {e['op_amps']} op-amps"
+        f"[bold]{escape(str(build.folder))}[/]: {e['crossbar_resistors']:,} crossbar resistors in "
+        f"{e['tiles']} tiles, {e['diodes']} diodes, {e['op_amps']} op-amps"
     )
     shown = common.table(
         "", "layer", "in", "out", "bias rows", "alpha (V/S)", "R_c (ohm)", "gamma", "clipped"

@@ -71,5 +71,5 @@ def demo(out, images, jobs, as_json) -> None:
         common.print_json(result.summary | {"plots": [str(out / name) for name in plots]})
         return
     print_comparison(result.summary)
-    common.out.print("plots: " + ", ".join(str(out / name) for name in plots))
-    common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir")
+    common.out.print("plots: " + ", ".join(str(out / name) for name in plots), markup=False)
+    common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from ..devices import get, library
 from . import common
@@ -63,8 +64,8 @@ def show_device(name, as_json) -> None:
     if as_json:
         common.print_json(facts | {"v": curve.v, "i": curve.i})
         return
-    common.out.print(f"[bold]{curve.name}[/]: {curve.notes}")
-    common.out.print(f"Source: {curve.source}")
+    common.out.print(f"[bold]{curve.name}[/]: {escape(curve.notes)}")
+    common.out.print(f"Source: {curve.source}", markup=False)
     for what, v, i in curve.extrema():
         common.out.print(f"  {what:6} {v:6.3f} V  {i:.4g} A")
     common.out.print(
@@ -97,7 +98,7 @@ def plot_devices(names, out) -> None:
     from ..report.figures import iv_figure, save
 
     save(iv_figure([get(name) for name in names]), out)
-    common.out.print(f"{out}")
+    common.out.print(str(out), markup=False)
 
 
 def _facts(curve) -> dict:

@@ -8,6 +8,7 @@ import sys
 from ctypes.util import find_library
 
 import click
+from rich.markup import escape
 
 from ..errors import SimulationError
 from . import common
@@ -33,9 +34,9 @@ def doctor(as_json) -> None:
     else:
         for item in report["checks"]:
             mark = {True: "[green]ok[/]     ", False: "[red]missing[/]", None: "[yellow]note[/]   "}
-            common.out.print(f"{mark[item['ok']]} {item['what']:12} {item['found']}")
+            common.out.print(f"{mark[item['ok']]} {item['what']:12} {escape(item['found'])}")
             if item["mend"]:
-                common.out.print(f"                     {item['mend']}", style="bold")
+                common.out.print(f"                     {item['mend']}", style="bold", markup=False)
     if not report["can_simulate"]:
         raise SystemExit(common.EXIT_FAILURE)
 

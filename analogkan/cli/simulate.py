@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from . import common
 
@@ -145,7 +146,8 @@ def print_comparison(s: dict) -> None:
     def interval(pair) -> str:
         return f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
 
-    shown = common.table(f"{s['model']}: {s['n']} images of {s['dataset']}", "", "value", "95 %")
+    title = escape(f"{s['model']}: {s['n']} images of {s['dataset']}")
+    shown = common.table(title, "", "value", "95 %")
     shown.add_row("software", common.percent(s["software_accuracy"]), interval(s["software_ci95"]))
     if s["circuit_accuracy"] is None:
         common.out.print(shown)
@@ -177,7 +179,7 @@ def print_comparison(s: dict) -> None:
         common.out.print(f"note: {s['saturated_inputs']} input values saturate the DAC")
     if s["edited_files"]:
         common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
-    common.out.print(f"kept in {s['run']}")
+    common.out.print(f"kept in {s['run']}", markup=False)
 
 
 def _trace(

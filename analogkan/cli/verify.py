@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from . import common
 
@@ -39,7 +40,7 @@ def print_verification(found) -> None:
     """The verdict, and what it rests on."""
     f = found.facts
     for finding in found.findings:
-        common.out.print(f"  [red]differs[/] {finding}")
+        common.out.print(f"  [red]differs[/] {escape(finding)}")
     looked = (
         f"{f['resistors']:,} resistors, {f['diodes']} diodes and {f['op_amps']} op-amps between "
         f"{f['nets']:,} nets; {f['blocks']:,} blocks"

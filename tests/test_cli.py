@@ -1,0 +1,240 @@
+"""The command line where all is well: what each command prints, keeps and exits with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import analogkan
+from analogkan.cli import COMMANDS, main
+from analogkan.devices import get, library
+from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
+
+from .networks import random_checkpoint, random_npz
+
+
+def cli(*args: object) -> Result:
+    """Run a command; what it does not catch itself fails the test."""
+    return CliRunner().invoke(main, [str(a) for a in args], catch_exceptions=False)
+
+
+def done(*args: object) -> str:
+    """What a command that succeeds prints."""
+    result = cli(*args)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder with model.pt, data.npz and the compiled net.build."""
+    folder = tmp_path_factory.mktemp("cli")
+    random_checkpoint(folder / "model.pt")
+    random_npz(folder / "data.npz")
+    done("compile", folder / "model.pt", "-o", folder / "net.build", "--preset", "ideal")
+    return folder
+
+
+@pytest.fixture
+def build(home, tmp_path) -> Path:
+    return shutil.copytree(home / "net.build", tmp_path / "net.build")
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The words of every command that is no group."""
+    if not isinstance(command, click.Group):
+        return [path]
+    context = click.Context(command)
+    found = []
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
+        found += leaves(inner, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("words", leaves(main), ids=" ".join)
+def test_help_shows_an_example_of(words):
+    text = done(*words, "--help")
+    assert "Example" in text
+    assert f"analogkan {' '.join(words)}" in text.split("Example", 1)[1]
+
+
+def test_the_first_help_names_every_command_and_the_exit_codes():
+    text = done("--help")
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert "Exit codes: 0 ok, 1 failure, 2 usage, 3 below a threshold" in text
+    assert done("--version") == f"analogkan, version {analogkan.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["nosuch"], "No such command 'nosuch'"),
+        (["simulate"], "Missing argument 'BUILD'"),
+        (["simulate", "x", "--engine", "spectre"], "'spectre' is not one of 'ngspice', 'software'"),
+        (["simulate", "x", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
+        (["simulate", "x", "--fail-under", "91"], "91.0 is not in the range 0<=x<=1"),
+        (["demo", "--images", "5"], "5 is not in the range 10<=x<=1000"),
+        (["compile", "x.pt", "--sett", "a=1"], "No such option"),
+    ],
+)
+def test_wrong_usage_exits_with_2(args, sentence):
+    result = cli(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+
+
+# ---- doctor and devices
+
+
+def test_doctor_finds_everything_here(ngspice: Ngspice):
+    assert f"ngspice      {ngspice.version} at {ngspice.path}" in done("doctor")
+    report = json.loads(done("doctor", "--json"))
+    assert report["can_simulate"] is True
+    assert {"torch", "PySpice", "ngspice"} <= {c["what"] for c in report["checks"] if c["ok"]}
+
+
+def test_doctor_without_ngspice_says_how_to_mend_it(monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT, "/nonexistent")
+    mend = (
+        "ANALOGKAN_NGSPICE names /nonexistent, which is no program: install it (Debian, Ubuntu: "
+        "`apt install ngspice`; macOS: `brew install ngspice`), or name the program in "
+        "ANALOGKAN_NGSPICE"
+    )
+    result = cli("doctor")
+    assert result.exit_code == 1
+    assert f"missing ngspice      not usable\n                     {mend}\n" in result.stdout
+    result = cli("doctor", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["can_simulate"] is False
+    assert [c["mend"] for c in report["checks"] if c["ok"] is False] == [mend]
+
+
+def test_devices_are_listed_and_shown():
+    listed = json.loads(done("devices", "list", "--json"))
+    assert [d["name"] for d in listed] == library.names()
+    assert all(name in done("devices", "list") for name in library.names())
+    shown = json.loads(done("devices", "show", "a21", "--json"))
+    curve = get("A21")
+    assert (shown["v"], shown["i"]) == (curve.v.tolist(), curve.i.tolist())
+    text = done("devices", "show", "A21")
+    assert f"largest current {curve.i_peak:.4g} A at {curve.v_peak:.3f} V" in text
+    assert f"Source: {curve.source}\n" in text
+
+
+def test_devices_are_plotted(tmp_path):
+    target = tmp_path / "curves[bold].png"
+    assert done("devices", "plot", "A21", "Z21", "--out", target) == f"{target}\n"
+    with Image.open(target) as image:
+        assert image.size == (1050, 570)
+
+
+# ---- compile, verify, simulate
+
+
+def test_compile_says_what_it_made_and_that_it_is_the_network(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = done("compile", home / "model.pt")
+    assert text.startswith("model.build: ")
+    assert "verified: the netlist is the network (" in text
+    assert text.endswith("next: analogkan simulate model.build\n")
+    text = done("compile", home / "model.pt", "-o", "odd [b]:x:.build", "--no-verify")
+    assert text.startswith("odd [b]:x:.build: ")
+    assert "verified" not in text
+
+
+def test_compile_replaces_its_own_build_and_takes_settings(home, build):
+    settings = ("--set", "g_max=50e-6", "--set", "tile_rows=8")
+    document = json.loads(done("compile", home / "model.pt", "-o", build, *settings, "--json"))
+    assert document["verified"] is True
+    assert document["findings"] == []
+    assert document["hardware"]["g_max"] == 50e-6
+    assert document["elements"]["tiles"] > 2
+    assert json.loads((build / "design.json").read_text())["hardware"] == document["hardware"]
+    assert [p.name for p in build.parent.iterdir()] == ["net.build"]
+
+
+def test_compile_sizes_gains_from_images_it_is_given(home, tmp_path):
+    build, data = tmp_path / "net.build", home / "data.npz"
+    args = ("compile", home / "model.pt", "-o", build, "--calibrate", data, "--json")
+    assert json.loads(done(*args))["calibration_images"] == 40
+
+
+def test_verify_says_so(build):
+    assert done("verify", build).startswith("verified: the netlist is the network (")
+    found = json.loads(done("verify", build, "--json"))
+    assert (found["ok"], found["findings"]) == (True, [])
+
+
+def test_simulate_compares_circuit_and_software(home, build, ngspice):
+    args = ("simulate", build, "--dataset", home / "data.npz")
+    s = json.loads(done(*args, "--json"))
+    assert (s["n"], s["agreement"], s["delta"]) == (40, 1.0, 0.0)
+    assert s["max_abs_logit_error"] < 1e-5 * s["logit_full_scale"]
+    assert json.loads(Path(s["run"], "result.json").read_text()) == s
+    text = done(*args)
+    assert f"circuit (ngspice {ngspice.version}" in text
+    assert f"{100 * s['circuit_accuracy']:.2f} %" in text
+    assert text.endswith(f"kept in {s['run']}\n")
+
+
+def test_simulate_takes_a_subset_and_the_software_alone(home, build, monkeypatch):
+    args = ("simulate", build, "--dataset", home / "data.npz", "--json")
+    s = json.loads(done(*args, "--subset", "9", "--chunk", "4", "--descending"))
+    assert (s["n"], s["chunk"]) == (9, 4)
+    monkeypatch.setenv(ENVIRONMENT, "/nonexistent")
+    s = json.loads(done(*args, "--subset", "5:12", "--engine", "software"))
+    assert (s["n"], s["engine"], s["circuit_accuracy"]) == (7, "software", None)
+
+
+@pytest.mark.parametrize("engine", ["ngspice", "software"])
+def test_fail_under_exits_with_3_only_below_the_threshold(home, build, engine):
+    args = ("simulate", build, "--dataset", home / "data.npz", "--engine", engine, "--json")
+    accuracy = json.loads(done(*args))["software_accuracy"]
+    assert 0 < accuracy < 0.9
+    done(*args, "--fail-under", accuracy)
+    result = cli(*args, "--fail-under", "0.9")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["software_accuracy"] == accuracy
+    what = "software accuracy" if engine == "software" else "circuit accuracy"
+    assert result.stderr == f"{what} {accuracy:.4f} is below --fail-under 0.9\n"
+
+
+def test_trace_follows_one_image(home, build, tmp_path, monkeypatch):
+    monkeypatch.chdir(build)
+    args = ("simulate", ".", "--dataset", home / "data.npz", "--trace", "7")
+    found = json.loads(done(*args, "--out", tmp_path / "trace", "--json"))
+    assert (found["image"], len(found["stages"])) == (7, 8)
+    assert found["largest_divergence"]["share_of_scale"] < 1e-6
+    kept = json.loads((tmp_path / "trace" / "trace.json").read_text())
+    assert kept["stages"] == found["stages"]
+    text = done(*args)
+    assert "largest divergence that arises in its own stage: l" in text
+    assert "layer 1 outputs" in text
+
+
+# ---- demo
+
+
+def test_demo_goes_all_the_way(ngspice, tmp_path):
+    out = tmp_path / "demo"
+    s = json.loads(done("demo", "--images", "10", "--out", out, "--json"))
+    assert (s["model"], s["n"], s["agreement"]) == ("mnist-d2", 10, 1.0)
+    assert s["max_abs_logit_error"] < 1e-2 * s["logit_full_scale"]
+    names = ["iv.png", "conductance.png", "logits.png", "confusion.png"]
+    assert s["plots"] == [str(out / name) for name in names]
+    for plot in s["plots"]:
+        with Image.open(plot) as image:
+            pixels = np.asarray(image.convert("L"))
+        assert min(pixels.shape) >= 400
+        assert np.unique(pixels).size > 50  # something is drawn
+    assert (out / "mnist-d2.build" / "network.cir").is_file()
