@@ -10,6 +10,7 @@ import numpy as np
 from analogkan.data import ImageSet
 from analogkan.devices import IVCurve, get
 from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec, Squash
+from analogkan.studies.simulate import SimResult
 
 
 def random_curve(rng: np.random.Generator, name: str) -> IVCurve:
@@ -93,3 +94,9 @@ def random_npz(path: Path, n: int = 40) -> None:
     """Write a data set that is all test: ``n`` images of 5 values, 3 classes."""
     images = random_images(5, n, 5)
     np.savez(path, x=images.x, y=images.y, split=np.full(n, "test"))
+
+
+def circuit(result: SimResult) -> np.ndarray:
+    """The circuit's logits (n, O) of a simulation that has them."""
+    assert result.circuit is not None
+    return result.circuit

@@ -6,6 +6,7 @@ import os
 import pickle
 from pathlib import Path
 from re import escape
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from analogkan.network.spec import Encoding, Squash
 
 from .networks import random_inputs
 
-OWN = IVCurve("own", [0.0, 0.1, 1 / 3], [0.0, 2e-6, 1e-7], "by hand")
+OWN = IVCurve("own", np.array([0.0, 0.1, 1 / 3]), np.array([0.0, 2e-6, 1e-7]), "by hand")
 ENCODING = Encoding(x_lo=0, x_hi=255, v_lo=0.05, v_hi=0.65, shape=(2, 3))
 X = random_inputs(5, 12, 6)
 
@@ -32,6 +33,7 @@ def model() -> TDKAN:
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
             tensor.uniform_(0.1, 1.0, generator=generator)
+    model.norms[0].eps = 1e-3
     return model.eval()
 
 
@@ -207,7 +209,7 @@ def test_an_entry_that_does_not_fit_is_refused(path, where, to, sentence):
     ],
 )
 def test_coefficients_that_are_no_numbers_are_refused(path, where, name, value):
-    tensor = checkpoint.read(path)
+    tensor: Any = checkpoint.read(path)
     for key in where:
         tensor = tensor[key]
     tensor.view(-1)[-1] = value

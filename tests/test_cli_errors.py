@@ -138,6 +138,19 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(
     assert snapshot(tmp_path) == before
 
 
+def test_a_full_disk_leaves_no_half_plot(tmp_path, monkeypatch):
+    def no_space(self: Path, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "replace", no_space)
+    args = ["devices", "plot", "A21", "--out", str(tmp_path / "a.png")]
+    result = CliRunner().invoke(main, args, catch_exceptions=False)
+    assert result.exit_code == 1
+    sentence = f"error: cannot read or write {tmp_path / 'a.png'}: No space left on device\n"
+    assert result.stderr == sentence
+    assert not list(tmp_path.iterdir())
+
+
 # ---- builds
 
 

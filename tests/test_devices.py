@@ -14,7 +14,7 @@ from analogkan.devices.library import load, save
 from analogkan.errors import DeviceError
 
 SHIPPED = ["A21", "E2N7002", "RTD", "Z15", "Z21", "ZAZ21"]
-ZIGZAG = IVCurve("Z", [0.0, 1.0, 2.0, 4.0], [0.0, 3e-6, 1e-6, 2e-6])
+ZIGZAG = IVCurve("Z", np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.0, 3e-6, 1e-6, 2e-6]))
 
 
 def test_six_devices_ship():
@@ -139,7 +139,8 @@ def test_no_device_is_refused():
 )
 def test_a_device_file_reads_back_equal_to_the_last_bit(tmp_path_factory, v, i, text):
     path = tmp_path_factory.mktemp("device") / "own.toml"
-    curve = IVCurve("own", sorted(v), i[: len(v)], text, 'a "quoted" \\ note\r\n\tof two lines\x7f')
+    table = np.sort(v), np.array(i[: len(v)])
+    curve = IVCurve("own", *table, text, 'a "quoted" \\ note\r\n\tof two lines\x7f')
     save(curve, path)
     back = get(str(path))
     assert (back.v.tobytes(), back.i.tobytes()) == (curve.v.tobytes(), curve.i.tobytes())

@@ -33,7 +33,7 @@ def raw_bytes(names=NAMES, values=VALUES, *, flags="real", points=None) -> bytes
         *(f"\t{k}\t{name}\tvoltage" for k, name in enumerate(names)),
         "Binary:",
     ]
-    return ("\n".join(head) + "\n").encode() + np.asarray(values, "<f8").tobytes()
+    return ("\n".join(head) + "\n").encode() + values.astype("<f8").tobytes()
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def test_binary_data_that_looks_like_the_marker_is_data(raw):
             "ngspice delivered 1 of 2 points: the sweep stopped on the way",
         ),
         (
-            raw_bytes(values=[[0, 1, 2], [1, np.nan, 3]]),
+            raw_bytes(values=np.array([[0, 1, 2], [1, np.nan, 3]])),
             "ngspice delivered v(logit_0) = NaN or infinity at 1",
         ),
         (
-            raw_bytes(values=[[0, 1, -np.inf], [1, 2, 3]]),
+            raw_bytes(values=np.array([[0, 1, -np.inf], [1, 2, 3]])),
             "ngspice delivered v(logit_1) = NaN or infinity at 0",
         ),
         (
@@ -224,10 +224,16 @@ def test_what_ngspice_complains_of_is_quoted(run, line, sentence):
         run(line + DIVIDER)
 
 
-def test_an_earlier_result_file_is_not_taken_for_this_runs(run, tmp_path):
-    (tmp_path / "t.raw").write_bytes(raw_bytes(["v(b)"], np.zeros((5, 1))))
+def test_a_deck_without_an_analysis_has_no_result_although_ngspice_exits_with_0(run):
     with pytest.raises(SimulationError, match=r"^ngspice wrote no result file$"):
-        run(DIVIDER.replace(".dc v1 0 4 1\n", ""))  # no analysis: ngspice exits with 0
+        run(DIVIDER.replace(".dc v1 0 4 1\n", ""))
+
+
+def test_an_earlier_result_file_is_not_taken_for_this_runs(tmp_path, raw):
+    raw.write_bytes(raw_bytes())
+    idle = Ngspice(script(tmp_path / "idle", "pass"), "46", True)
+    Runner(idle).run(tmp_path / "t.cir", raw, timeout=20)
+    assert not raw.exists()
 
 
 def test_a_stopped_runner_starts_nothing(ngspice, tmp_path):

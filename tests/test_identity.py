@@ -56,11 +56,13 @@ def test_order_direction_and_chunks_do_not_matter(ngspice, tmp_path):
     straight = run(spec, tmp_path, x, "a")
     scale = straight.summary["logit_full_scale"]
     order = np.random.default_rng(0).permutation(len(x))
+    permuted = run(spec, tmp_path, x[order], "e").circuit
+    assert permuted is not None
     others = {
         "down": run(spec, tmp_path, x, "b", descending=True).circuit,
         "chunks": run(spec, tmp_path, x, "c", chunk=7).circuit,
         "cold": run(spec, tmp_path, x, "d", chunk=2).circuit,
-        "permuted": run(spec, tmp_path, x[order], "e").circuit[np.argsort(order)],
+        "permuted": permuted[np.argsort(order)],
     }
     for how, circuit in others.items():
         assert np.abs(circuit - straight.circuit).max() <= SAME * scale, how

@@ -90,6 +90,7 @@ def test_no_line_passes_its_headroom_on_the_calibration_images(n_calibration):
     hw = Hardware()
     design = build_design(spec, hw)
     x = spec.calibration if n_calibration else np.full((1, 8), 255)
+    assert x is not None
     volts, worst = spec.dac_volts(x), []
     for stage, layer_spec in zip(design.stages, spec.folded().layers, strict=True):
         phi = layer_spec.phi(layer_spec.diode_volts(volts)).reshape(len(volts), -1)

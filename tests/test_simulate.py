@@ -20,7 +20,7 @@ from analogkan.intervals import paired_difference, wilson
 from analogkan.studies.compare import compare
 from analogkan.studies.simulate import simulate
 
-from .networks import random_images, random_inputs, random_spec
+from .networks import circuit, random_images, random_inputs, random_spec
 
 IDEAL = Hardware(opamp="ideal")
 KEYS = {
@@ -49,8 +49,9 @@ def test_the_circuit_is_the_software(ngspice, tmp_path, images, squash, norm):
     np.testing.assert_array_equal(result.index, np.arange(100, 110))
     np.testing.assert_array_equal(result.labels, images.y)
     assert s["logit_full_scale"] == np.abs(result.software).max()
-    assert s["max_abs_logit_error"] == np.abs(result.circuit - result.software).max()
-    assert 0 < s["max_abs_logit_error"] <= 1e-6 * s["logit_full_scale"]
+    assert s["max_abs_logit_error"] == np.abs(circuit(result) - result.software).max()
+    limit = 1e-6 if ngspice.klu else 1e-5  # Sparse loses digits to the ideal amplifiers' gain
+    assert 0 < s["max_abs_logit_error"] <= limit * s["logit_full_scale"]
 
 
 def test_the_summary_has_every_figure_and_is_kept_in_run(ngspice, build, images, tmp_path):
@@ -61,27 +62,27 @@ def test_the_summary_has_every_figure_and_is_kept_in_run(ngspice, build, images,
     assert s["images_per_second"] == 10 / s["seconds"] > 0
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == json.loads(json.dumps(s))
     with np.load(tmp_path / "run" / "result.npz") as kept:
-        np.testing.assert_array_equal(kept["circuit"], result.circuit)
+        np.testing.assert_array_equal(kept["circuit"], circuit(result))
         np.testing.assert_array_equal(kept["index"], result.index)
 
 
 def test_the_number_of_jobs_changes_nothing_to_the_last_bit(build, images, tmp_path):
     one = simulate(build, images, options=BatchOptions(chunk=3, jobs=1), run=tmp_path / "1")
     two = simulate(build, images, options=BatchOptions(chunk=3, jobs=2), run=tmp_path / "2")
-    assert one.circuit.tobytes() == two.circuit.tobytes()
+    assert circuit(one).tobytes() == circuit(two).tobytes()
 
 
 def test_a_single_image_is_simulated(build, images):
     result = simulate(build, images.take(np.array([7])))
-    assert result.circuit.shape == (1, 3)
+    assert circuit(result).shape == (1, 3)
     assert result.index.tolist() == [107]
-    np.testing.assert_allclose(result.circuit, result.software, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(circuit(result), result.software, rtol=0, atol=1e-6)
 
 
 def test_a_name_that_reads_like_an_error_is_no_error(ngspice, tmp_path, images):
     spec = replace(random_spec(1), name="fatal error, aborted")
     result = simulate(write_build(spec, IDEAL, tmp_path / "net.build"), images)
-    np.testing.assert_allclose(result.circuit, result.software, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(circuit(result), result.software, rtol=0, atol=1e-6)
 
 
 # ---- decks and images
@@ -111,7 +112,7 @@ def test_a_deck_that_lost_a_file_is_refused_even_if_edits_are_allowed(build, ima
 def test_a_build_moves_with_its_folder(build, images, tmp_path):
     here = simulate(build, images)
     moved = load_build(shutil.copytree(build.folder, tmp_path / "elsewhere" / "net.build"))
-    assert simulate(moved, images).circuit.tobytes() == here.circuit.tobytes()
+    assert circuit(simulate(moved, images)).tobytes() == circuit(here).tobytes()
 
 
 def test_the_software_engine_needs_no_ngspice(build, images, monkeypatch, tmp_path):

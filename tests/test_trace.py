@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +81,16 @@ def test_a_planted_fault_is_named(build, tmp_path, layer, line):
     assert wrong == [f"layer {layer} lines"]  # the stages after it inherit the error
 
 
+def test_a_fault_of_a_row_is_not_put_down_to_the_lines_it_feeds(build, tmp_path):
+    edit(build, "layer1.cir", r"^(x_l1_i2_d1_tia .* rf=)\S+$", r"\g<1>1e3")
+    found = summarise_trace(trace(build, VOLTS[0], tmp_path))
+    worst = found["largest_divergence"]
+    assert (worst["stage"], worst["net"]) == ("layer 1 rows", "l1_i2_d1")
+    lines = next(s for s in found["stages"] if s["stage"] == "layer 1 lines")
+    assert lines["max_error_volts"] > 1e-3 * lines["scale_volts"]
+    assert lines["own_error_volts"] < 1e-6 * lines["scale_volts"]
+
+
 def test_the_circuits_own_voltages_are_what_a_fault_makes_of_them(build, tmp_path):
     halve_rf(build, 0, "o2_p")
     clean, stage = SPEC.folded().layer_outputs(VOLTS)[0][0], build.design.stages[0]
@@ -113,5 +122,6 @@ def test_a_deck_without_a_solution_is_kept_and_named(build, tmp_path):
     )
     with pytest.raises(ConvergenceError, match=r"^ngspice found no solution: ") as caught:
         trace(build, VOLTS[0], tmp_path / "failed")
-    assert caught.value.deck == tmp_path / "failed" / "chunk00000" / "chunk00000_2.cir"
-    assert Path(caught.value.deck).is_file()
+    deck = tmp_path / "failed" / "chunk00000" / "chunk00000_2.cir"
+    assert caught.value.deck == deck
+    assert deck.is_file()

@@ -17,7 +17,8 @@ from analogkan.errors import CheckpointError, DataError
 from analogkan.files import sha256
 from analogkan.network import checkpoint
 from analogkan.network.model import TDKAN, TDKANConfig
-from analogkan.training import run
+from analogkan.training import fit, run
+from analogkan.training.augment import augmented
 from analogkan.training.card import evaluate
 from analogkan.training.fit import Epoch, Trained, train
 from analogkan.training.recipe import Recipe, load_recipe
@@ -63,6 +64,20 @@ def test_the_same_seed_gives_the_same_coefficients_and_another_seed_others(image
     first, again, other = (train(images, AUGMENTED, seed=seed) for seed in (3, 3, 4))
     assert_equal(first, again)
     assert (coefficients(first)["layers.0.weight"] != coefficients(other)["layers.0.weight"]).any()
+
+
+def test_every_epoch_draws_its_own_augmentation(images, monkeypatch):
+    seen = []
+
+    def recorded(*arguments):
+        seen.append(augmented(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(fit, "augmented", recorded)
+    train(images, AUGMENTED)
+    first, second, third = seen
+    for a, b in ((first, second), (first, third), (second, third)):
+        assert ((a - b).abs().amax(1) > 1).float().mean() > 0.9
 
 
 class Stopped(Exception):

@@ -106,5 +106,5 @@ def print_build(build) -> None:
 
 
 def _span(pair) -> str:
-    lo, hi = (f"{x:.3g}" for x in pair)
-    return lo if lo == hi else f"{lo} to {hi}"
+    lo, hi = (f"{x:.0f}" if x >= 1000 else f"{x:.3g}" for x in pair)
+    return lo if lo == hi else f"{lo}–{hi}"

@@ -66,7 +66,7 @@ def simulate(
 ) -> None:  # fmt: skip
     """Simulate inference in ngspice over test images, and compare with the software network.
 
-    Prints both accuracies with 95 % intervals (Wilson), their paired difference (Agresti-Min),
+    Prints both accuracies with 95 % intervals (Wilson), their paired difference (Tango),
     agreement (same class), logit errors and the flipped images. RUN keeps result.json and
     result.npz; an interrupted run goes on when the same command is given again.
 

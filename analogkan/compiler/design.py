@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..devices import IVCurve
-from ..errors import NetlistError
+from ..errors import AnalogKanError, NetlistError
 from ..files import atomic_file, read_npz
 from ..network.spec import LayerSpec, NetworkSpec, Squash
 from .hardware import Hardware
@@ -241,5 +241,5 @@ def load_design(path: Path) -> Design:
             v_per_logit=meta["v_per_logit"],
             notes=tuple(meta["notes"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (AnalogKanError, ValueError, KeyError, TypeError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error

@@ -86,7 +86,10 @@ def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> H
     unknown = sorted(set(document) - {"hardware"})
     if unknown:
         raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have [hardware]")
-    values = dict(document.get("hardware", {}))
+    table = document.get("hardware", {})
+    if not isinstance(table, dict):
+        raise SettingsError(f"preset {preset}: hardware = {table!r} must be a [hardware] table")
+    values = dict(table)
     known = [field.name for field in fields(Hardware)]
     for key, text in parse_assignments(assignments).items():
         if key not in known:

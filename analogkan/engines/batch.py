@@ -112,25 +112,21 @@ class BatchEngine:
         """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
 
         A chunk that fails is tried once more, cold and swept the other way; if it fails again its
-        result carries the error and its deck is kept. Leaving the loop early kills what runs.
+        result carries the error and its deck is kept. Leaving the engine kills what still runs.
         """
         waiting = list(reversed(chunks))
         jobs = max(1, options.jobs)
         # On the stack, so that its threads have ended before their folder is removed.
         pool = self._stack.enter_context(ThreadPoolExecutor(max_workers=jobs))
-        try:
-            running = set()
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    chunk = waiting.pop()
-                    block = volts[chunk.start : chunk.stop]
-                    running.add(pool.submit(self._chunk, chunk, block, probes, options))
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BaseException:
-            self.runner.stop()
-            raise
+        running = set()
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                chunk = waiting.pop()
+                block = volts[chunk.start : chunk.stop]
+                running.add(pool.submit(self._chunk, chunk, block, probes, options))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
 
     def _chunk(
         self, chunk: Chunk, volts: np.ndarray, probes: Sequence[str], options: BatchOptions

@@ -158,6 +158,8 @@ def _build(entry: dict[str, Any]) -> TDKAN:
         norm=str(entry["norm"]),
     )
     model = TDKAN(config)
+    if entry["layers"] and entry["layers"][0]["theta"].dtype == torch.float64:
+        model.double()
     _fill(model.layers, entry["layers"], ("theta", "bias"), "layers")
     _fill(model.norms, entry["norms"], NORM_TENSORS, "norms")
     for norm, stored in zip(model.norms, entry["norms"], strict=True):

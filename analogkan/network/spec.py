@@ -274,7 +274,7 @@ class NetworkSpec:
             np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
 
     def fingerprint(self) -> str:
-        """Hex SHA-256 of every array and setting that the function depends on."""
+        """Hex SHA-256 of all but the calibration: the function, its name and its sources."""
         arrays, meta = _pack(replace(self, calibration=None))
         digest = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
         for key in sorted(arrays):
