@@ -215,7 +215,7 @@ def test_trace_follows_one_image(home, build, tmp_path, monkeypatch):
     found = json.loads(done(*args, "--out", tmp_path / "trace", "--json"))
     assert (found["image"], len(found["stages"])) == (7, 8)
     assert found["largest_divergence"]["share_of_scale"] < 1e-6
-    kept = json.loads((tmp_path / "trace" / "trace.json").read_text())
+    kept = json.loads((tmp_path / "trace" / "trace-7" / "trace.json").read_text())
     assert kept["stages"] == found["stages"]
     text = done(*args)
     assert "largest divergence that arises in its own stage: l" in text

@@ -77,7 +77,7 @@ def test_only_one_module_starts_processes():
 
 
 def test_reading_a_deck_shares_no_code_with_writing_it():
-    for reader in ("extract.py", "blocks.py", "graph.py"):
+    for reader in ("extract.py", "netlist.py", "blocks.py", "graph.py"):
         assert not any(
             "spice" in n or "mapping" in n for n in imports(PACKAGE / "compiler" / reader)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.errors import NetlistError
+from analogkan.files import sha256
 
 from .networks import random_spec
 
@@ -156,7 +158,7 @@ def test_a_clamp_bypassed(folder):
         ("cells.cir", r"vos=0 ib=0", "vos=1e-3 ib=0", "or an offset"),
         ("cells.cir", r"vos=0 ib=0", "vos=0 ib=1e-9", "draws 1e-09 A"),
         ("network.cir", r"^e_logit_2 logit_2 0 l1_y2", "e_logit_2 logit_2 0 l1_y1", "logit_2"),
-        ("network.cir", r"temp=26.85 tnom", "temp=85 tnom", "no .option temp=26.85"),
+        ("network.cir", r"temp=26.85 tnom", "temp=85 tnom", ".option temp is 85, not 26.85"),
         ("stimulus.cir", r"^(v_l0_v03 .* dc )\S+", r"\g<1>0.123", "input l0_v03 is at 0.123 V"),
         ("layer0.cir", r"\Z", "r_extra l0_i00_d0 l0_o0_p_sum 1e6\n", "several cells at 1 of"),
         ("layer0.cir", r"\Z", "r_lost a b 1e6\n", "net a has no DC path to ground"),
@@ -187,7 +189,7 @@ def test_a_layer_fed_by_itself_is_a_loop_out_of_order(folder):
 )
 def test_a_line_it_cannot_read_is_refused_with_its_place(folder, file, line, sentence):
     path = folder / file
-    path.write_text(line + "\n" + path.read_text())
+    path.write_text(f"* title\n{line}\n{path.read_text()}")
     with pytest.raises(NetlistError, match=sentence):
         verify_build(load_build(folder))
 
@@ -208,3 +210,57 @@ def test_a_build_reads_back_as_it_was_written(pristine):
     build = load_build(pristine)
     assert isinstance(build, Build)
     assert build.edited_files() == []
+
+
+def unhashed(folder: Path) -> None:
+    """Make design.json agree with the files as they are, as somebody hiding an edit would."""
+    path = folder / "design.json"
+    summary = json.loads(path.read_text())
+    summary["files"] = {name: sha256(folder / name) for name in summary["files"]}
+    path.write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "sentence"),
+    [
+        ("network.cir", r"^\.control", ".option temp=85\n.control", ".option temp is 85, not"),
+        ("network.cir", r"^\.control", ".option gmin=1\n.control", ".option gmin=1 is not one of"),
+        ("network.cir", r"^op$", "set temp=85\nop", "run and print image 0: set temp"),
+        ("cells.cir", r"^(\.ends tia)", r"r9 in 0 1e9\n\1", "resistors in all in the deck"),
+        ("cells.cir", r"^(\.ends tia)", r"b9 out 0 v=pwl(v(in), 0, 0, 1, 1)\n\1", "voltage table"),
+        ("cells.cir", r"^(\.ends diode_t0)", r"r9 a c 1e9\n\1", "which no amplifier reads"),
+        ("layer0.cir", r"\Z", "v_extra l0_i00_d0 0 dc 0.1\n", "source at l0_i00_d0 is no bias row"),
+        ("layer0.cir", r"\Z", "e_extra l0_y0 0 l0_y1 0 1\n", "l0_y0 is no read-out of the design"),
+        ("layer0.cir", r"\Z", "e_extra l0_q 0 0 l0_y1 1e6\n", "op-amps in the deck"),
+    ],
+)  # fmt: skip
+def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, replacement, sentence):
+    path = folder / file
+    text, done = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
+    assert done
+    path.write_text(text)
+    unhashed(folder)
+    found = verify_build(load_build(folder))
+    assert sentence in "\n".join(found.findings)
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "sentence"),
+    [
+        ("network.cir", r"\A\*.*\n(?:\*.*\n)*", "r_x a b 1\n", "the first line is the title"),
+        ("cells.cir", r"(r1 in out \{rf\})", r"\1 tc1=0.1", "needs two nets and a value"),
+        ("cells.cir", r"(e1 .*\{gain\})", r"\1 tc1=0.1", "needs four nets and a gain"),
+        ("layer0.cir", r"(v_l0_b0 .*)dc", r"\1ac", "needs two nets, dc and a value"),
+        ("cells.cir", r"^(r1 in out)", r".include x.cir\n\1", ".include inside subcircuit tia"),
+        ("cells.cir", r"^(\.subckt tia )", r".subckt tia a b\n.ends\n\1", "name of its own"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1mil", "is no number"),
+        ("layer0.cir", r"^(x_l0_i00_d0_tia .*)$", r"\1 m=2", "tia has 2 ports"),
+    ],
+)  # fmt: skip
+def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, replacement, sentence):
+    path = folder / file
+    text, done = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
+    assert done
+    path.write_text(text)
+    with pytest.raises(NetlistError, match=re.escape(sentence)):
+        verify_build(load_build(folder))

@@ -49,7 +49,7 @@ def default_jobs() -> int:
     "trace_image",
     type=click.IntRange(0),
     metavar="K",
-    help="Only image K: its voltages stage by stage.",
+    help="Only image K: its voltages stage by stage; with --out also into OUT/trace-K.",
 )
 @click.option("--allow-edited", is_flag=True, help="Simulate a deck that was edited by hand.")
 @click.option(
@@ -82,6 +82,10 @@ def simulate(
     circuit = load_build(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
     if trace_image is not None:
+        if subset or engine != "ngspice" or fail_under is not None:
+            raise click.UsageError(
+                "--trace runs one image in ngspice: no --subset, --fail-under or --engine software"
+            )
         _trace(circuit, images, trace_image, out, as_json, allow_edited)
         return
     images = images.take(parse_subset(subset, images.y))
@@ -203,7 +207,7 @@ def _trace(
     stages = trace(circuit, volts, keep / "failed")
     found = summarise_trace(stages)
     if out is not None:
-        save_trace(out, stages, found | {"image": image})
+        save_trace(out / f"trace-{image}", stages, found | {"image": image})
     if as_json:
         common.print_json(found | {"image": image, "label": chosen.y[0]})
         return

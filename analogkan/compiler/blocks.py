@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .extract import GROUND, Controlled, Netlist, Table
+from .netlist import GROUND, Controlled, Netlist, Table
 
 OPAMP_GAIN = 100.0
 """A voltage-controlled source of more gain than this is an op-amp, of less a read-out."""

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NetlistError
+from .netlist import GROUND, Controlled, Instance, Limiter, Netlist, Source, Table
 
 SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
 SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?[a-z]*", re.I)
+NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?")
 PWL = re.compile(r"([iv])=pwl\(v\((\w+)(?:,(\w+))?\),(.*)\)")
 LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{\w+\})\),(\{\w+\})\)")
-GROUND = 0
 MAX_DEPTH = 8
 
 
@@ -43,111 +43,6 @@ class Subcircuit:
     resistors: tuple[list[str], np.ndarray, np.ndarray, np.ndarray, list[str]] | None = None
 
 
-@dataclass(frozen=True)
-class Instance:
-    """A top-level ``x`` line: its name, the nets at its ports, the subcircuit it is one of."""
-
-    name: str
-    nets: tuple[str, ...]
-    kind: str
-
-
-@dataclass
-class Controlled:
-    """A voltage-controlled voltage source."""
-
-    name: str
-    out: tuple[int, int]
-    control: tuple[int, int]
-    gain: float
-
-
-@dataclass
-class Source:
-    """An independent source, volts or amperes, from the first net to the second."""
-
-    name: str
-    nets: tuple[int, int]
-    value: float
-
-
-@dataclass
-class Table:
-    """A behavioural PWL source: current or voltage against a controlling voltage."""
-
-    name: str
-    kind: str
-    subcircuit: str
-    nets: tuple[int, int]
-    control: tuple[int, int]
-    x: np.ndarray
-    y: np.ndarray
-
-
-@dataclass
-class Limiter:
-    """A behavioural clamp: ``v(out) = min(max(v(in), lo), hi)``."""
-
-    name: str
-    nets: tuple[int, int]
-    control: int
-    lo: float
-    hi: float
-
-
-class Netlist:
-    """A deck with its hierarchy flattened. Nets are numbered, ground is 0.
-
-    Attributes
-    ----------
-    nets
-        Name of each net; inner nets of an instance are ``instance.net``.
-    r_name, r_a, r_b, r_ohms
-        The resistors: names, their two nets (n,) and values (n,) in ohms.
-    controlled, volts, amps, tables, limiters
-        The other elements.
-    instances
-        The top level's, in order.
-    options, controls
-        ``.option`` lines and the lines of the ``.control`` section.
-    """
-
-    def __init__(self) -> None:
-        self.nets: list[str] = ["0"]
-        self.number: dict[str, int] = {"0": GROUND}
-        self.controlled: list[Controlled] = []
-        self.volts: list[Source] = []
-        self.amps: list[Source] = []
-        self.tables: list[Table] = []
-        self.limiters: list[Limiter] = []
-        self.instances: list[Instance] = []
-        self.options: list[str] = []
-        self.controls: list[str] = []
-        self.r_name: list[str] = []
-        self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self.r_a = self.r_b = np.zeros(0, np.int64)
-        self.r_ohms = np.zeros(0)
-
-    def net(self, name: str) -> int:
-        """The number of a net, new if it has none yet."""
-        if name not in self.number:
-            self.number[name] = len(self.nets)
-            self.nets.append(name)
-        return self.number[name]
-
-    def add_resistors(self, names: list[str], a, b, ohms) -> None:
-        """Add resistors between nets ``a`` and ``b`` (n,)."""
-        self.r_name += names
-        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms)))
-
-    def close(self) -> None:
-        """Join the resistor blocks into arrays."""
-        if self._blocks:
-            self.r_a, self.r_b, self.r_ohms = (
-                np.concatenate(part) for part in zip(*self._blocks, strict=True)
-            )
-
-
 def read_deck(top: Path) -> Netlist:
     """The flat netlist of the deck whose top file is ``top``.
 
@@ -159,6 +54,7 @@ def read_deck(top: Path) -> Netlist:
     subcircuits: dict[str, Subcircuit] = {}
     main = Subcircuit("", [], {})
     netlist = Netlist()
+    _check_title(top)
     _collect(top, main, subcircuits, netlist, 0)
     _expand(main, {}, "", {}, subcircuits, netlist, 0)
     netlist.close()
@@ -190,6 +86,17 @@ def _logical_lines(path: Path) -> Iterator[Line]:
         yield pending
 
 
+def _check_title(top: Path) -> None:
+    """ngspice takes the first line for a title, whatever stands there."""
+    try:
+        with top.open(encoding="utf-8") as stream:
+            first = stream.readline()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetlistError(f"cannot read {top}: {error}") from error
+    if not first.startswith("*"):
+        raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment")
+
+
 def _collect(
     path: Path,
     main: Subcircuit,
@@ -207,6 +114,8 @@ def _collect(
             in_control = word != ".endc"
             if in_control:
                 netlist.controls.append(line.text)
+        elif target is not main and word.startswith(".") and word != ".ends":
+            raise NetlistError(f"{line.where}: {word} inside subcircuit {target.name}")
         elif word == ".control":
             in_control = True
         elif word == ".include":
@@ -219,8 +128,10 @@ def _collect(
         elif word == ".ends":
             target = main
         elif word == ".option":
-            netlist.options.append(rest)
-        elif word == ".end":
+            netlist.options |= {
+                key: value for key, _, value in (entry.partition("=") for entry in rest.split())
+            }
+        elif word == ".end" and not depth:
             return
         elif word.startswith("."):
             raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
@@ -280,10 +191,12 @@ def _expand(
             elif kind == "x":
                 _instance(line, words, net, prefix, params, subcircuits, netlist, depth)
             elif kind == "e":
+                _require(len(words) == 6, "needs four nets and a gain")
                 out, control = (net(words[1]), net(words[2])), (net(words[3]), net(words[4]))
                 gain = _value(words[5], params)
                 netlist.controlled.append(Controlled(prefix + words[0], out, control, gain))
             elif kind in "vi":
+                _require(len(words) == 5 and words[3] == "dc", "needs two nets, dc and a value")
                 value = _value(words[4], params)
                 source = Source(prefix + words[0], (net(words[1]), net(words[2])), value)
                 (netlist.volts if kind == "v" else netlist.amps).append(source)
@@ -316,6 +229,11 @@ def _resistors(sub: Subcircuit):
         except ValueError:
             ohms.append(_number(words[3]))
     return names, np.array(a, np.int64), np.array(b, np.int64), np.array(ohms), list(local)
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(what)
 
 
 def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> None:
@@ -360,7 +278,7 @@ def _number(text: str) -> float:
     match = NUMBER.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{text!r} is no number")
-    return float(match[1]) * SUFFIXES.get((match[2] or "").lower(), 1.0)
+    return float(match[1]) * SUFFIXES.get(match[2], 1.0)
 
 
 def _value(text: str, params: dict[str, float]) -> float:

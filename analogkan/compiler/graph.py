@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .extract import GROUND, Netlist
+from .netlist import GROUND, Netlist
 
 ALLOWED = {
     ("dac", "diode"),

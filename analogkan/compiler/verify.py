@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from ..network.spec import LayerSpec
 from . import names
 from .blocks import Blocks
 from .build import Build, image0_volts
-from .design import CrossbarStage
-from .extract import GROUND, Netlist, Table, read_deck
+from .design import element_counts
+from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
+from .netlist import GROUND, Netlist, Table
+from .verify_stage import StageCheck, Verification
 
-EXACT = 1e-12
-"""Relative: what writing and reading a number may cost."""
-SAME = 1e-9
-"""Of the largest coefficient of an output: what the electrical transfer may differ by."""
-MOST = 5
-"""Findings of one kind that are listed one by one."""
-
-
-@dataclass
-class Verification:
-    """What ``verify`` found.
-
-    Attributes
-    ----------
-    findings
-        Sentences; empty if the netlist is the network.
-    facts
-        What was looked at: counts, and the largest coefficient error.
-    """
-
-    findings: list[str] = field(default_factory=list)
-    facts: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """No finding."""
-        return not self.findings
-
-    def add(self, sentences: Sequence[str]) -> None:
-        """Add findings of one kind, the first few of them in full."""
-        self.findings += sentences[:MOST]
-        if len(sentences) > MOST:
-            self.findings.append(f"... and {len(sentences) - MOST} more like the last one")
+TEMPERATURE_C = 26.85
+"""300 K; what every deck must say."""
+SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
+"""Tolerances at which Newton does not stop across a kink of a curve; KLU where there is one."""
 
 
 def verify_build(build: Build) -> Verification:
@@ -70,9 +39,10 @@ def verify_build(build: Build) -> Verification:
     found.add(_inputs(build, blocks))
     worst = 0.0
     for k in range(len(build.design.stages)):
-        worst = max(worst, _StageCheck(build, blocks, k, found).run())
+        worst = max(worst, StageCheck(build, blocks, k, found).run())
     found.add(_read_out(build, blocks))
-    found.add(_options(netlist))
+    found.add(_strangers(build, blocks))
+    found.add(_top(build, netlist))
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -84,225 +54,6 @@ def verify_build(build: Build) -> Verification:
         "max_coefficient_error": worst,
     }
     return found
-
-
-class _StageCheck:
-    """One layer of the deck against the design's arrays and the model's coefficients."""
-
-    def __init__(self, build: Build, blocks: Blocks, layer: int, found: Verification) -> None:
-        self.build = build
-        self.blocks = blocks
-        self.layer = layer
-        self.found = found
-        self.stage: CrossbarStage = build.design.stages[layer]
-        self.names = names.StageNames(build.design, layer)
-
-    def run(self) -> float:
-        """Compare; the largest coefficient error, as a share of its output's largest one."""
-        number = self.blocks.netlist.number
-        inputs = [number.get(name, -1) for name in self.names.inputs()]
-        self.found.add(self._clamps(inputs))
-        rows, r_f = self._rows(inputs)
-        lines, gains = self._lines()
-        g = self._conductances(rows, lines)
-        self._compare_conductances(g)
-        return self._compare_coefficients(g, r_f, gains)
-
-    def _say(self, text: str) -> str:
-        return f"layer {self.layer}: {text}"
-
-    def _clamps(self, inputs: list[int]) -> list[str]:
-        squash = self.stage.squash
-        if self.layer == 0 or squash.kind != "clamp":
-            return []
-        number = self.blocks.netlist.number
-        clamps = {c.nets[0]: c for c in self.blocks.netlist.limiters}
-        before = names.StageNames(self.build.design, self.layer - 1).outputs()
-        said = []
-        for net, name, source in zip(inputs, self.names.inputs(), before, strict=True):
-            clamp = clamps.get(net)
-            if clamp is None:
-                said.append(self._say(f"no clamp drives {name}"))
-            elif clamp.control != number.get(source):
-                said.append(self._say(f"the clamp of {name} does not follow {source}"))
-            elif (clamp.lo, clamp.hi) != (squash.v_lo, squash.v_hi):
-                said.append(self._say(f"the clamp of {name} limits to {clamp.lo}, {clamp.hi} V"))
-        return said
-
-    def _rows(self, inputs: list[int]) -> tuple[dict[int, int], np.ndarray]:
-        """Row index by net, and the feedback (I, D) in ohms, found from the diodes on."""
-        n_in, _, n_dev = self.stage.shape
-        rows: dict[int, int] = {}
-        r_f = np.full((n_in, n_dev), np.nan)
-        said = []
-        for i, (net, name) in enumerate(zip(inputs, self.names.inputs(), strict=True)):
-            diodes = list(self.blocks.diodes.get(net, ()))
-            for d, curve in enumerate(self.stage.curves):
-                kind = f"diode_{curve.name.lower()}"
-                mine = [t for t in diodes if t.subcircuit == kind]
-                if len(mine) != 1:
-                    what = "is missing" if not mine else f"is there {len(mine)} times"
-                    said.append(self._say(f"input {i} ({name}): diode {curve.name} {what}"))
-                    continue
-                diodes.remove(mine[0])
-                amp = self.blocks.amplifiers.get(mine[0].nets[1])
-                if amp is None:
-                    continue
-                rows[amp.out] = i * n_dev + d
-                r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
-                if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
-                    said.append(
-                        self._say(
-                            f"row amplifier of input {i}, diode {curve.name}: feedback "
-                            f"{amp.feedback} ohm, not {float(self.stage.r_f[i, d])!r}"
-                        )
-                    )
-            said += [self._say(f"input {i} ({name}) also feeds {t.name}") for t in diodes]
-        bias_volts = -self.build.design.hardware.v_fs
-        for b, name in enumerate(self.names.rows()[n_in * n_dev :]):
-            net = self.blocks.netlist.number.get(name, -1)
-            volts = self.blocks.constants.get(net)
-            rows[net] = n_in * n_dev + b
-            if volts != bias_volts:
-                said.append(self._say(f"bias row {name} is at {volts} V, not {bias_volts} V"))
-        self.found.add(said)
-        return rows, r_f
-
-    def _lines(self) -> tuple[dict[int, int], np.ndarray]:
-        """Line index by summing net, and each line's transfer (2 O,): volts out an ampere in."""
-        number = self.blocks.netlist.number
-        by_out = {amp.out: amp for amp in self.blocks.amplifiers.values()}
-        lines: dict[int, int] = {}
-        gains = np.full(2 * self.stage.shape[1], np.nan)
-        said = []
-        for o, name in enumerate(self.names.outputs()):
-            diff = self.blocks.differences.get(number.get(name, -1))
-            if diff is None:
-                said.append(self._say(f"no difference amplifier drives {name}"))
-                continue
-            for side, net, gain in ((0, diff.p, diff.gain_p), (1, diff.n, diff.gain_n)):
-                line = 2 * o + side
-                label = self.names.lines()[line]
-                amp = by_out.get(net)
-                if amp is None:
-                    said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
-                    continue
-                lines[amp.total] = line
-                feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
-                gains[line] = gain * feedback
-                if not np.isclose(feedback, self.stage.r_c[line], rtol=EXACT, atol=0):
-                    said.append(
-                        self._say(
-                            f"line amplifier {label}: feedback {amp.feedback} ohm, "
-                            f"not {float(self.stage.r_c[line])!r}"
-                        )
-                    )
-                if not np.isclose(gain, self.stage.gain[o], rtol=EXACT, atol=0):
-                    said.append(
-                        self._say(
-                            f"difference amplifier {name}: gain {gain!r} from {label}, "
-                            f"not {float(self.stage.gain[o])!r}"
-                        )
-                    )
-        self.found.add(said)
-        return lines, gains
-
-    def _conductances(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
-        """The crossbar (R, 2 O), siemens, from the resistors between these rows and lines."""
-        nl, blocks = self.blocks.netlist, self.blocks
-        row_of = _lookup(len(nl.nets), rows)
-        line_of = _lookup(len(nl.nets), lines)
-        r, c = row_of[blocks.cell_row], line_of[blocks.cell_sum]
-        here = (r >= 0) & (c >= 0)
-        g = np.zeros(self.stage.g.shape)
-        hits = np.zeros(self.stage.g.shape, np.int64)
-        np.add.at(g, (r[here], c[here]), 1.0 / nl.r_ohms[blocks.cells[here]])
-        np.add.at(hits, (r[here], c[here]), 1)
-        mine = (r >= 0) ^ (c >= 0)
-        said = [
-            self._say(f"{nl.r_name[blocks.cells[k]]} joins a row and a line of different layers")
-            for k in np.flatnonzero(mine)
-        ]
-        ports, feet = self.names.row_ports(), self.names.line_ports()
-        for what, where in (("no cell", hits == 0), ("several cells", hits > 1)):
-            for line in np.flatnonzero(where.any(axis=0)):
-                at = np.flatnonzero(where[:, line])
-                said.append(
-                    self._say(
-                        f"line {feet[line]} has {what} at {at.size} of its rows, "
-                        f"the first {ports[at[0]]}"
-                    )
-                )
-        self.found.add(said)
-        return g
-
-    def _compare_conductances(self, g: np.ndarray) -> None:
-        """Each resistor against the design's."""
-        wrong = ~np.isclose(g, self.stage.g, rtol=EXACT, atol=0) & (g > 0)
-        if not wrong.any():
-            return
-        ports, feet = self.names.row_ports(), self.names.line_ports()
-        said = self._exchanged(g, wrong, axis=1, labels=feet, what="lines")
-        said += self._exchanged(g, wrong, axis=0, labels=ports, what="rows")
-        for row, line in np.argwhere(wrong):
-            said.append(
-                self._say(
-                    f"resistor {ports[row]} to {feet[line]} is {float(1 / g[row, line])!r} ohm; "
-                    f"its coefficient asks for {float(1 / self.stage.g[row, line])!r}"
-                )
-            )
-        self.found.add(said)
-
-    def _exchanged(
-        self, g: np.ndarray, wrong: np.ndarray, *, axis: int, labels: list[str], what: str
-    ) -> list[str]:
-        """Sentences on rows or lines that hold another one's conductances."""
-        have, want = (g.T, self.stage.g.T) if axis else (g, self.stage.g)
-        suspects = np.flatnonzero((wrong.T if axis else wrong).sum(axis=1) > 1)
-        said = []
-        for k in suspects[:64]:
-            twin = [int(j) for j in suspects if j != k and np.allclose(have[k], want[j], EXACT, 0)]
-            if twin and (twin[0] > k or not np.allclose(have[twin[0]], want[k], EXACT, 0)):
-                said.append(self._say(f"{what} {labels[k]} and {labels[twin[0]]} are exchanged"))
-        return said
-
-    def _compare_coefficients(self, g: np.ndarray, r_f: np.ndarray, gains: np.ndarray) -> float:
-        """The deck's electrical transfer against the model's theta and bias."""
-        layer: LayerSpec = self.build.spec.folded().layers[self.layer]
-        n_in, n_out, n_dev = self.stage.shape
-        last = self.layer == len(self.build.design.stages) - 1
-        unit = self.build.design.v_per_logit if last else 1.0
-        row_volts = np.full(len(g), self.build.design.hardware.v_fs)
-        peaks = np.array([curve.i_peak for curve in layer.curves])
-        row_volts[: n_in * n_dev] = (r_f * peaks).ravel()
-        transfer = (row_volts[:, None] * g * gains).reshape(len(g), n_out, 2) / unit
-        signed = transfer[..., 0] - transfer[..., 1]
-        theta = signed[: n_in * n_dev].reshape(n_in, n_dev, n_out).transpose(0, 2, 1)
-        bias = signed[n_in * n_dev :].sum(axis=0)
-        scale = np.maximum(np.abs(layer.theta).max(axis=(0, 2)), np.abs(layer.bias))
-        scale[scale == 0] = 1.0
-        hw = self.build.design.hardware
-        half = 0.5 / (hw.levels - 1) if hw.levels else 0.0
-        full = self.stage.alpha * (hw.g_max - hw.g_min)
-        limit = SAME * scale + (1 + SAME) * half * full
-        # Cells are rounded one by one; of a bias only the one that is partly filled is.
-        error = np.abs(theta - layer.theta)
-        said = []
-        if not self.stage.clipped:
-            for i, o, d in np.argwhere(~(error <= limit[None, :, None])):
-                said.append(
-                    self._say(
-                        f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model, "
-                        f"{theta[i, o, d]:.9g} in the deck"
-                    )
-                )
-        bias_error = np.abs(bias - layer.bias)
-        said += [
-            self._say(f"bias[{o}] is {layer.bias[o]:.9g} in the model, {bias[o]:.9g} in the deck")
-            for o in np.flatnonzero(~(bias_error <= limit))
-        ]
-        self.found.add(said)
-        return float(max((error / scale[None, :, None]).max(), (bias_error / scale).max()))
 
 
 def _devices(build: Build, netlist: Netlist) -> list[str]:
@@ -365,21 +116,45 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
     return said
 
 
-def _options(netlist: Netlist) -> list[str]:
-    """What a plain run of the deck must say to be at 300 K and accurate."""
-    text = " ".join(netlist.options)
-    wanted = ("temp=26.85", "tnom=26.85", "reltol=", "vntol=", "abstol=")
-    said = [f"no .option {word} in the deck" for word in wanted if word not in text]
-    if not any(line.split()[0] == "op" for line in netlist.controls):
-        said.append("the deck runs no operating point")
+def _strangers(build: Build, blocks: Blocks) -> list[str]:
+    """Elements that the circuit has and the design has not, and the other way round."""
+    counts = element_counts(build.design)
+    number, nl = blocks.netlist.number, blocks.netlist
+    stages = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
+    bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
+    outs = {number.get(net) for net in names.logits(build.design)}
+    said = [f"source at {blocks.name(k)} is no bias row" for k in set(blocks.constants) - bias]
+    said += [f"{blocks.name(k)} is no read-out of the design" for k in set(blocks.read_outs) - outs]
+    said += [f"{t.name} is a voltage table, which no block has" for t in nl.tables if t.kind != "i"]
+    for what, have, want in (
+        ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
+        ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
+        ("clamps", len(nl.limiters), counts["clamps"]),
+        ("DACs", len(blocks.inputs), stages[0].n_in),
+        ("crossbar resistors", int(blocks.cells.size), counts["crossbar_resistors"]),
+        (
+            "resistors in all",
+            len(nl.r_name),
+            counts["crossbar_resistors"] + counts["amplifier_resistors"],
+        ),
+    ):
+        if have != want:
+            said.append(f"{have:,} {what} in the deck, {want:,} in the design")
     return said
 
 
-def _lookup(count: int, indices: dict[int, int]) -> np.ndarray:
-    """An array (count,) from net number to index, -1 elsewhere."""
-    table = np.full(count, -1)
-    known = [(net, k) for net, k in indices.items() if net >= 0]
-    if known:
-        nets, ks = zip(*known, strict=True)
-        table[list(nets)] = ks
-    return table
+def _top(build: Build, netlist: Netlist) -> list[str]:
+    """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
+    wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
+    said = []
+    for key in sorted({*netlist.options, *wanted}):
+        value = netlist.options.get(key, "missing")
+        if key not in wanted:
+            said.append(f".option {key}={value} is not one of the design's")
+        elif value != str(wanted[key]):
+            said.append(f".option {key} is {value}, not {wanted[key]}")
+    expected = ["op", *(f"print v({net})" for net in names.logits(build.design))]
+    if netlist.controls != expected:
+        odd = next((c for c in netlist.controls if c not in expected), "a line is missing")
+        said.append(f"the control section does not just run and print image 0: {odd}")
+    return said

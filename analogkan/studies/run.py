@@ -39,7 +39,9 @@ class RunFolder:
         stored = self.path / SETTINGS
         if self.path.exists() and not self.path.is_dir():
             raise StudyError(f"{self.path} is a file: give another folder with --out")
-        foreign = self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}
+        foreign = self.path.is_dir() and any(
+            p.name != ".lock" and not p.name.startswith("trace-") for p in self.path.iterdir()
+        )
         if foreign and not stored.is_file():
             raise StudyError(f"{self.path} holds files but no {SETTINGS}: give another --out")
         self.path.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,114 @@
+"""Netlist: a flat circuit as arrays and short lists; what reading a deck back gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+GROUND = 0
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A top-level ``x`` line: its name, the nets at its ports, the subcircuit it is one of."""
+
+    name: str
+    nets: tuple[str, ...]
+    kind: str
+
+
+@dataclass
+class Controlled:
+    """A voltage-controlled voltage source."""
+
+    name: str
+    out: tuple[int, int]
+    control: tuple[int, int]
+    gain: float
+
+
+@dataclass
+class Source:
+    """An independent source, volts or amperes, from the first net to the second."""
+
+    name: str
+    nets: tuple[int, int]
+    value: float
+
+
+@dataclass
+class Table:
+    """A behavioural PWL source: current or voltage against a controlling voltage."""
+
+    name: str
+    kind: str
+    subcircuit: str
+    nets: tuple[int, int]
+    control: tuple[int, int]
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass
+class Limiter:
+    """A behavioural clamp: ``v(out) = min(max(v(in), lo), hi)``."""
+
+    name: str
+    nets: tuple[int, int]
+    control: int
+    lo: float
+    hi: float
+
+
+class Netlist:
+    """A deck with its hierarchy flattened. Nets are numbered, ground is 0.
+
+    Attributes
+    ----------
+    nets
+        Name of each net; inner nets of an instance are ``instance.net``.
+    r_name, r_a, r_b, r_ohms
+        The resistors: names, their two nets (n,) and values (n,) in ohms.
+    controlled, volts, amps, tables, limiters
+        The other elements.
+    instances
+        The top level's, in order.
+    options, controls
+        What ``.option`` lines set, the last word on each; the lines of the ``.control`` section.
+    """
+
+    def __init__(self) -> None:
+        self.nets: list[str] = ["0"]
+        self.number: dict[str, int] = {"0": GROUND}
+        self.controlled: list[Controlled] = []
+        self.volts: list[Source] = []
+        self.amps: list[Source] = []
+        self.tables: list[Table] = []
+        self.limiters: list[Limiter] = []
+        self.instances: list[Instance] = []
+        self.options: dict[str, str] = {}
+        self.controls: list[str] = []
+        self.r_name: list[str] = []
+        self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.r_a = self.r_b = np.zeros(0, np.int64)
+        self.r_ohms = np.zeros(0)
+
+    def net(self, name: str) -> int:
+        """The number of a net, new if it has none yet."""
+        if name not in self.number:
+            self.number[name] = len(self.nets)
+            self.nets.append(name)
+        return self.number[name]
+
+    def add_resistors(self, names: list[str], a, b, ohms) -> None:
+        """Add resistors between nets ``a`` and ``b`` (n,)."""
+        self.r_name += names
+        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms)))
+
+    def close(self) -> None:
+        """Join the resistor blocks into arrays."""
+        if self._blocks:
+            self.r_a, self.r_b, self.r_ohms = (
+                np.concatenate(part) for part in zip(*self._blocks, strict=True)
+            )
