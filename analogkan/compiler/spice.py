@@ -224,6 +224,7 @@ def write_network(design: Design, title: str, expected: Sequence[float]) -> str:
         ".control",
         "op",
         *(f"print v({net})" for net in nets),
+        *("if $?batchmode", "quit", "end"),  # without it ngspice 39 exits with 1
         ".endc",
         ".end",
     ]

@@ -153,7 +153,8 @@ def _top(build: Build, netlist: Netlist) -> list[str]:
             said.append(f".option {key}={value} is not one of the design's")
         elif value != str(wanted[key]):
             said.append(f".option {key} is {value}, not {wanted[key]}")
-    expected = ["op", *(f"print v({net})" for net in names.logits(build.design))]
+    prints = [f"print v({net})" for net in names.logits(build.design)]
+    expected = ["op", *prints, "if $?batchmode", "quit", "end"]
     if netlist.controls != expected:
         odd = next((c for c in netlist.controls if c not in expected), "a line is missing")
         said.append(f"the control section does not just run and print image 0: {odd}")
