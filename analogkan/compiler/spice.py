@@ -66,7 +66,8 @@ def write_cells(design: Design) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     squashes = {stage.squash.kind for stage in design.stages[1:]}
-    cells = [f"opamp_{hw.opamp}", "tia", "diff_amp"] + (["clamp"] if "clamp" in squashes else [])
+    amplifier = "opamp_ideal" if hw.opamp == "ideal" else "opamp_gain"
+    cells = [amplifier, "tia", "diff_amp"] + (["clamp"] if "clamp" in squashes else [])
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     folder = resources.path("netlists/cells")
     parts += [(folder / f"{cell}.lib").read_text(encoding="utf-8") for cell in cells]
@@ -74,7 +75,7 @@ def write_cells(design: Design) -> str:
     parts.append(
         "* opamp: the amplifier in every cell.\n"
         ".subckt opamp inp inn out\n"
-        f"x1 inp inn out opamp_{hw.opamp}{gain}\n"
+        f"x1 inp inn out {amplifier}{gain}\n"
         ".ends opamp\n"
     )
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
