@@ -29,6 +29,10 @@ def test_encoding_is_linear_from_input_units_to_volts():
         (np.array([[0.0] * 6, [0, 0, np.nan, 0, 0, 0]]), "image 1 holds NaN or infinity"),
         (np.array([[np.inf] * 6]), "image 0 holds NaN or infinity"),
         (
+            np.array([[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]]),
+            "input values span 0 to 1; this network was trained on 0 to 255: rescale them",
+        ),
+        (
             np.array([[-1.0, 0, 1, 2, 3, 4]]),
             "input values span -1 to 4; this network was trained on 0 to 255: rescale them",
         ),

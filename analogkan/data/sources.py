@@ -60,9 +60,12 @@ class ImageSet:
         if self.x.shape[1:] in (shape, (math.prod(shape),)):
             return self.x.reshape(len(self.x), -1)
         if self.x.ndim == 3 and len(shape) == 2 and self.x.dtype == np.uint8:
-            return resize(self.x, shape).reshape(len(self.x), -1)
+            (rows, columns), (h, w) = self.x.shape[1:], shape
+            if rows >= h and rows * w == columns * h:
+                return resize(self.x, shape).reshape(len(self.x), -1)
         raise DataError(
-            f"images of {self.name} have shape {self.x.shape[1:]}; the network takes {shape}"
+            f"images of {self.name} have shape {self.x.shape[1:]}; the network takes {shape} "
+            "(larger grey 8-bit images of the same proportions are resized)"
         )
 
 

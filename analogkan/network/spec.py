@@ -21,6 +21,8 @@ from ..files import atomic_file, read_npz
 
 SQUASHES = ("none", "clamp")
 FORMAT = "analogkan-network-1"
+MIN_SPAN = 0.01
+"""Share of the input range that data with fractions must use not to be taken for another unit."""
 MAX_SATURATED = 0.01
 """Share of input values that may saturate the DAC before the data is taken to be in other units."""
 
@@ -67,19 +69,21 @@ class Encoding:
         Raises
         ------
         DataError
-            If the width is not I, a value is not finite, or more than 1 % of the values lie
-            outside [x_lo, x_hi]: then the data has another unit.
+            If the width is not I, a value is not finite, or the data has another unit: more
+            than 1 % of the values lie outside [x_lo, x_hi], or fractions use less than 1 % of it.
         """
         if x.ndim != 2 or x.shape[1] != self.width:
             raise DataError(
                 f"images have shape {x.shape}; this network takes (n, {self.width}), "
                 f"that is {'x'.join(map(str, self.shape))} values each"
             )
+        fractions = x.dtype.kind == "f"
         x = x.astype(np.float64)
         if not np.isfinite(x).all():
             bad = int(np.argmax(~np.isfinite(x).all(axis=1)))
             raise DataError(f"image {bad} holds NaN or infinity")
-        if self.saturated(x) > MAX_SATURATED * x.size:
+        tiny = fractions and x.size and 0 < np.ptp(x) < MIN_SPAN * (self.x_hi - self.x_lo)
+        if tiny or self.saturated(x) > MAX_SATURATED * x.size:
             raise DataError(
                 f"input values span {x.min():g} to {x.max():g}; "
                 f"this network was trained on {self.x_lo:g} to {self.x_hi:g}: rescale them"
