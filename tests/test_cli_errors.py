@@ -106,8 +106,9 @@ def test_somebody_elses_folder_is_neither_replaced_nor_written_to(home, build, t
     (mine / "thesis.tex").write_text("years of work")
     before = snapshot(tmp_path)
     assert refused("compile", home / "model.pt", "-o", mine) == (
-        "AnalogKanError",
-        f"{mine} holds files but no design.json, so it is not replaced: give another folder",
+        "CompileError",
+        f"{mine} holds thesis.tex, which no compile wrote, so it is not replaced: "
+        "give another folder with -o",
     )
     assert refused("simulate", build, "--dataset", home / "data.npz", "--out", mine) == (
         "StudyError",

@@ -12,7 +12,7 @@ import pytest
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
-from analogkan.errors import NetlistError
+from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
 
 from .networks import random_spec
@@ -225,13 +225,20 @@ def unhashed(folder: Path) -> None:
     [
         ("network.cir", r"^\.control", ".option temp=85\n.control", ".option temp is 85, not"),
         ("network.cir", r"^\.control", ".option gmin=1\n.control", ".option gmin=1 is not one of"),
+        ("cells.cir", r"\Z", ".control\nalter v_l0_b0 = -5\n.endc\n", "image 0: alter v_l0_b0"),
+        ("cells.cir", r"^(\.ends diff_amp)", r"r9 inn out 5k\n\1", "resistors in all in the deck"),
+        ("cells.cir", r"^(\.ends tia)", r"v9 in 0 dc 0\n\1", "is no bias row"),
+        ("cells.cir", r"^(\.ends tia)", r"e9 in 0 out 0 0.1\n\1", "op-amps in the deck"),
+        ("cells.cir", r"^(b1 out) 0 (v=min)", r"\1 in \2", "is not referred to ground"),
+        ("layer0.cir", r"\Z", "r_evil l0_o0_p l0_i02_d0_sum 1e4\n", "crossbar resistors in"),
+        ("layer0.cir", r"(x_l0_i02_d0_tia) l0_i02_d0_sum", r"\1 gnd", "theta[2, "),
         ("network.cir", r"^op$", "set temp=85\nop", "run and print image 0: set temp"),
         ("cells.cir", r"^(\.ends tia)", r"r9 in 0 1e9\n\1", "resistors in all in the deck"),
         ("cells.cir", r"^(\.ends tia)", r"b9 out 0 v=pwl(v(in), 0, 0, 1, 1)\n\1", "voltage table"),
         ("cells.cir", r"^(\.ends diode_t0)", r"r9 a c 1e9\n\1", "which no amplifier reads"),
         ("layer0.cir", r"\Z", "v_extra l0_i00_d0 0 dc 0.1\n", "source at l0_i00_d0 is no bias row"),
         ("layer0.cir", r"\Z", "e_extra l0_y0 0 l0_y1 0 1\n", "l0_y0 is no read-out of the design"),
-        ("layer0.cir", r"\Z", "e_extra l0_q 0 0 l0_y1 1e6\n", "op-amps in the deck"),
+        ("layer0.cir", r"\Z", "e_extra l0_q 0 0 l0_y1 1e6\n", "e_extra is not referred"),
     ],
 )  # fmt: skip
 def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, replacement, sentence):
@@ -254,6 +261,16 @@ def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, repl
         ("cells.cir", r"^(r1 in out)", r".include x.cir\n\1", ".include inside subcircuit tia"),
         ("cells.cir", r"^(\.subckt tia )", r".subckt tia a b\n.ends\n\1", "name of its own"),
         ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1mil", "is no number"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) \d", r"\1 1_0", "is no number"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1a", "is no number"),
+        ("layer0.cir", r"^(v_l0_b0 .*)$", r"\1 dc -0.4", "needs two nets, dc and a value"),
+        ("layer0.cir", r"\Z", ".end\nr_evil l0_o0_p_sum l0_y1 1000\n", ".end does not belong"),
+        ("network.cir", r"\Z", "r_evil l0_o0_p_sum l0_y1 1000\n", "something follows .end"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p )", "* \x0c\\1", "a control character"),
+        ("cells.cir", r"\A", "*# alter v_l0_b0 = -5\n", "a hidden command"),
+        ("cells.cir", r"\{rf\}$", "{rf", "is no expression in braces"),
+        ("cells.cir", r"\{rf\}$", "{rf}*2", "is no expression in braces"),
+        ("cells.cir", r"\{rf\}$", "{rf*}", "is no expression"),
         ("layer0.cir", r"^(x_l0_i00_d0_tia .*)$", r"\1 m=2", "tia has 2 ports"),
     ],
 )  # fmt: skip
@@ -264,3 +281,52 @@ def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, rep
     path.write_text(text)
     with pytest.raises(NetlistError, match=re.escape(sentence)):
         verify_build(load_build(folder))
+
+
+def test_a_file_that_design_json_does_not_list_counts_as_edited(folder):
+    path = folder / "design.json"
+    summary = json.loads(path.read_text())
+    path.write_text(json.dumps(summary | {"files": {}}))
+    assert "layer0.cir" in load_build(folder).edited_files()
+
+
+def test_a_deck_that_includes_another_file_than_simulate_runs_is_named(folder):
+    shutil.copy(folder / "layer0.cir", folder / "Good.cir")
+    path = folder / "network.cir"
+    path.write_text(path.read_text().replace("include layer0.cir", "include Good.cir"))
+    unhashed(folder)
+    said = "\n".join(verify_build(load_build(folder)).findings)
+    assert "the deck includes cells.cir, Good.cir, layer1.cir, stimulus.cir, not just its" in said
+
+
+def test_a_start_up_file_beside_the_deck_is_named(folder):
+    (folder / ".spiceinit").write_text("option rshunt=100\n")
+    assert (
+        ".spiceinit would change what plain ngspice does"
+        in verify_build(load_build(folder)).findings[0]
+    )
+
+
+@pytest.mark.parametrize("settings", [{"headroom": 0.001}, {"opamp_gain": 10}])
+def test_odd_but_allowed_hardware_still_verifies(settings, tmp_path):
+    """A read-out of large gain is not an op-amp; an op-amp of small gain is one."""
+    build = write_build(random_spec(4, (5, 4, 3)), Hardware(**settings), tmp_path / "b")
+    assert verify_build(build).findings == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"files": None}, {"files": ["a"]}, {"model": {"fingerprint": None}}, {"expected": {}}],
+)
+def test_a_damaged_design_json_is_refused(folder, damage):
+    path = folder / "design.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(NetlistError, match=r"is damaged|is another model"):
+        load_build(folder)
+
+
+def test_a_folder_with_anything_of_somebody_elses_is_not_replaced(folder):
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(CompileError, match=r"holds notes.txt, which no compile wrote"):
+        write_build(random_spec(4), Hardware(), folder)
+    assert (folder / "notes.txt").read_text() == "mine"

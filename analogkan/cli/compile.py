@@ -68,6 +68,7 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
         print_build(build)
         if verification is not None:
             print_verification(verification)
+        if verification is None or verification.ok:
             common.out.print(f"next: analogkan simulate {build.folder}", markup=False)
     if verification is not None and not verification.ok:
         raise SystemExit(common.EXIT_FAILURE)

@@ -32,7 +32,7 @@ def demo(out, images, jobs, as_json) -> None:
     """Compile the bundled mnist-d2 model, verify it, and run 200 images in ngspice.
 
     Nothing is downloaded. Leaves the netlist in demo.run/mnist-d2.build, the results in
-    demo.run/run, and four plots: iv.png (curves and the voltages in use), conductance.png,
+    demo.run/run-200, and four plots: iv.png (curves and the voltages in use), conductance.png,
     logits.png, confusion.png.
 
     \b

@@ -170,7 +170,8 @@ def print_comparison(s: dict) -> None:
         f"{s['max_abs_logit_error']:.2g}",
         f"{s['max_abs_logit_error'] / s['logit_full_scale']:.1e} of {s['logit_full_scale']:.3g}",
     )
-    shown.add_row("images/s", f"{s['images_per_second']:.1f}", f"{s['jobs']} jobs")
+    if s["images_per_second"] is not None:
+        shown.add_row("images/s", f"{s['images_per_second']:.1f}", f"{s['jobs']} jobs")
     common.out.print(shown)
     for flip in s["flipped"][:10]:
         common.out.print(

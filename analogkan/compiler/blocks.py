@@ -13,9 +13,6 @@ import numpy as np
 
 from .netlist import GROUND, Controlled, Netlist, Table
 
-OPAMP_GAIN = 100.0
-"""A voltage-controlled source of more gain than this is an op-amp, of less a read-out."""
-
 
 @dataclass
 class Amplifier:
@@ -100,8 +97,10 @@ class Blocks:
         for source in self.netlist.controlled:
             inp, inn = source.control
             out = source.out[0]
-            if source.gain < OPAMP_GAIN:
+            if "." not in source.name:  # at the top level: a read-out; op-amps are inside cells
                 self.read_outs[out] = (inp, source.gain)
+                if source.out[1] != GROUND or inn != GROUND:
+                    self.problems.append(f"read-out {source.name} is not referred to ground")
             elif inp == GROUND:
                 if inn in self.amplifiers:
                     self.problems.append(f"two amplifiers share the summing node {self.name(inn)}")
@@ -128,7 +127,9 @@ class Blocks:
         offsets = {c.out[1] for c in self.netlist.controlled}
         for source in self.netlist.volts:
             plus, minus = source.nets
-            if plus in offsets:
+            if plus in offsets and plus != GROUND:
+                if minus != GROUND:
+                    self.problems.append(f"offset source {source.name} does not end at ground")
                 continue
             if minus != GROUND:
                 self.problems.append(f"source {source.name} does not end at ground")

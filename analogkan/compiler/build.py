@@ -20,9 +20,10 @@ from .hardware import Hardware
 
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
+ARRAYS = ("design.npz", "network.npz")
 
 BYTES_PER_RESISTOR = 1400
-"""Memory of ngspice a crossbar resistor; `python -m benchmarks.ngspice_batch` measures it."""
+"""Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""
 SECONDS_PER_RESISTOR = 2.2e-7
 """Time of an image a crossbar resistor with KLU, one process; measured there too."""
 
@@ -62,8 +63,9 @@ class Build:
         recorded = self.summary["files"]
         return [
             name
-            for name in sorted(recorded)
-            if not (self.folder / name).is_file() or sha256(self.folder / name) != recorded[name]
+            for name in sorted({*recorded, *self.deck_files(), *ARRAYS})
+            if not (self.folder / name).is_file()
+            or sha256(self.folder / name) != recorded.get(name)
         ]
 
 
@@ -86,6 +88,7 @@ def write_build(
     """
     design = build_design(spec, hardware)
     _check(design)
+    _check_replaceable(folder)
     volts = image0_volts(spec)
     expected = spec.forward_volts(volts[None])[0]
     texts = {
@@ -107,6 +110,23 @@ def write_build(
     return Build(folder, spec, design, summary)
 
 
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to replace a folder that holds anything but an earlier BUILD."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        ours = {SUMMARY, *summary["files"]} if summary["format"] == FORMAT else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    foreign = sorted(p.name for p in folder.iterdir() if p.name not in ours)
+    if foreign:
+        raise CompileError(
+            f"{folder} holds {foreign[0]}, which no compile wrote, so it is not replaced: "
+            "give another folder with -o"
+        )
+
+
 def load_build(folder: Path) -> Build:
     """Read a BUILD folder.
 
@@ -122,8 +142,11 @@ def load_build(folder: Path) -> Build:
         summary = json.loads(path.read_text(encoding="utf-8"))
         if summary["format"] != FORMAT:
             raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
-        fingerprint, _ = summary["model"]["fingerprint"], summary["files"]
-    except (ValueError, KeyError, TypeError) as error:
+        fingerprint, files = str(summary["model"]["fingerprint"]), dict(summary["files"])
+        float(summary["expected"]["seconds_per_image"])
+        if not all(isinstance(text, str) for pair in files.items() for text in pair):
+            raise ValueError("files must map names to hashes")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again") from error
     spec = load_spec(folder / "network.npz")
     if spec.fingerprint() != fingerprint:

@@ -18,7 +18,7 @@ from .netlist import GROUND, Controlled, Instance, Limiter, Netlist, Source, Tab
 
 SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
 SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?")
+NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)(meg|[tgkmunpf])?")
 PWL = re.compile(r"([iv])=pwl\(v\((\w+)(?:,(\w+))?\),(.*)\)")
 LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{\w+\})\),(\{\w+\})\)")
 MAX_DEPTH = 8
@@ -70,8 +70,10 @@ def _logical_lines(path: Path) -> Iterator[Line]:
     except (OSError, UnicodeDecodeError) as error:
         raise NetlistError(f"cannot read {path}: {error}") from error
     pending: Line | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         stripped = raw.strip()
+        if not raw.isprintable() or stripped.startswith("*#"):
+            raise NetlistError(f"{path.name}:{number}: a control character or a hidden command")
         if not stripped or stripped.startswith("*"):
             continue
         if stripped.startswith("+"):
@@ -81,7 +83,9 @@ def _logical_lines(path: Path) -> Iterator[Line]:
             continue
         if pending is not None:
             yield pending
-        pending = Line(stripped.lower(), f"{path.name}:{number}")
+        # File names keep their case: only what ngspice folds is folded.
+        folded = stripped if stripped.lower().startswith(".include") else stripped.lower()
+        pending = Line(folded, f"{path.name}:{number}")
     if pending is not None:
         yield pending
 
@@ -108,8 +112,11 @@ def _collect(
     if depth > MAX_DEPTH:
         raise NetlistError(f"{path.name}: included too deeply, perhaps by itself")
     target, in_control = main, False
+    ended = False
     for line in _logical_lines(path):
         word, _, rest = line.text.partition(" ")
+        if ended:
+            raise NetlistError(f"{line.where}: something follows .end")
         if in_control:
             in_control = word != ".endc"
             if in_control:
@@ -122,6 +129,7 @@ def _collect(
             name = rest.strip().strip('"')
             if Path(name).name != name:
                 raise NetlistError(f"{line.where}: {name!r} lies outside the deck's folder")
+            netlist.includes.append(name)
             _collect(path.parent / name, main, subcircuits, netlist, depth + 1)
         elif word == ".subckt":
             target = _subcircuit(line, subcircuits)
@@ -132,7 +140,7 @@ def _collect(
                 key: value for key, _, value in (entry.partition("=") for entry in rest.split())
             }
         elif word == ".end" and not depth:
-            return
+            ended = True
         elif word.startswith("."):
             raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
         else:
@@ -166,7 +174,7 @@ def _expand(
         raise NetlistError(f"{sub.name}: nested too deeply, perhaps in itself")
 
     def net(name: str) -> int:
-        if name == "0":
+        if name in ("0", "gnd"):  # ngspice takes both for ground, everywhere
             return GROUND
         return ports[name] if name in ports else netlist.net(prefix + name)
 
@@ -225,9 +233,9 @@ def _resistors(sub: Subcircuit):
         a.append(local.setdefault(words[1], len(local)))
         b.append(local.setdefault(words[2], len(local)))
         try:
-            ohms.append(float(words[3]))
-        except ValueError:
             ohms.append(_number(words[3]))
+        except ValueError as error:
+            raise NetlistError(f"{line.where}: {error}") from error
     return names, np.array(a, np.int64), np.array(b, np.int64), np.array(ohms), list(local)
 
 
@@ -285,7 +293,12 @@ def _value(text: str, params: dict[str, float]) -> float:
     """A number, or an arithmetic expression of parameters in braces."""
     if not text.startswith("{"):
         return _number(text)
-    return _evaluate(ast.parse(text.strip("{}"), mode="eval").body, params)
+    if not text.endswith("}"):
+        raise ValueError(f"{text!r} is no expression in braces")
+    try:
+        return _evaluate(ast.parse(text[1:-1], mode="eval").body, params)
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} is no expression") from error
 
 
 def _evaluate(node: ast.expr, params: dict[str, float]) -> float:

@@ -76,6 +76,8 @@ class Netlist:
         The top level's, in order.
     options, controls
         What ``.option`` lines set, the last word on each; the lines of the ``.control`` section.
+    includes
+        Files included, in order, as they are written.
     """
 
     def __init__(self) -> None:
@@ -89,6 +91,7 @@ class Netlist:
         self.instances: list[Instance] = []
         self.options: dict[str, str] = {}
         self.controls: list[str] = []
+        self.includes: list[str] = []
         self.r_name: list[str] = []
         self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.r_a = self.r_b = np.zeros(0, np.int64)

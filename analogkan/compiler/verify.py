@@ -116,6 +116,11 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
     return said
 
 
+def startup_files(build: Build) -> list[str]:
+    """Start-up files of ngspice in the folder, which a plain run there would obey."""
+    return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
+
+
 def _strangers(build: Build, blocks: Blocks) -> list[str]:
     """Elements that the circuit has and the design has not, and the other way round."""
     counts = element_counts(build.design)
@@ -126,6 +131,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     said = [f"source at {blocks.name(k)} is no bias row" for k in set(blocks.constants) - bias]
     said += [f"{blocks.name(k)} is no read-out of the design" for k in set(blocks.read_outs) - outs]
     said += [f"{t.name} is a voltage table, which no block has" for t in nl.tables if t.kind != "i"]
+    said += [f"{c.name} is not referred to ground" for c in nl.limiters if c.nets[1] != GROUND]
     for what, have, want in (
         ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
         ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
@@ -147,6 +153,12 @@ def _top(build: Build, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     said = []
+    files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]
+    if netlist.includes != [*files, "stimulus.cir"]:
+        said.append(f"the deck includes {', '.join(netlist.includes)}, not just its own files")
+    said += [
+        f"{name} would change what plain ngspice does: remove it" for name in startup_files(build)
+    ]
     for key in sorted({*netlist.options, *wanted}):
         value = netlist.options.get(key, "missing")
         if key not in wanted:

@@ -78,14 +78,15 @@ class RunFolder:
                 "or remove the folder"
             )
 
-    def chunk(self, chunk: Chunk) -> np.ndarray | None:
-        """A finished chunk's logits (n, O), or None."""
+    def chunk(self, chunk: Chunk, width: int) -> np.ndarray | None:
+        """A finished chunk's logits (n, ``width``), or None."""
         path = self._chunk_path(chunk)
         try:
             logits = read_npz(path)["logits"]
         except (ValueError, KeyError):
             return None  # not there, or cut short by a crash of the machine: simulated again
-        return logits if len(logits) == chunk.stop - chunk.start else None
+        whole = logits.shape == (chunk.stop - chunk.start, width) and np.isfinite(logits).all()
+        return logits if whole else None
 
     def add_chunk(self, chunk: Chunk, logits: np.ndarray, seconds: float) -> None:
         """Keep a chunk's logits (n, O)."""

@@ -132,7 +132,7 @@ def simulate(
         summary |= compare(images.y, images.index, software, circuit) | {
             "ngspice_version": program.version,
             "klu": program.klu,
-            "images_per_second": len(images) / seconds,
+            "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
             "jobs": options.jobs,
             "chunk": chunks[0].stop,
@@ -158,7 +158,7 @@ def _run_chunks(build, program, volts, chunks, options, store, on_progress):
     logits = np.empty((len(volts), build.spec.sizes[-1]))
     missing = []
     for chunk in chunks:
-        stored = store.chunk(chunk)
+        stored = store.chunk(chunk, logits.shape[1])
         if stored is None:
             missing.append(chunk)
         else:

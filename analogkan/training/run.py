@@ -13,7 +13,7 @@ import torch
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
 from ..data.sources import check_labels
-from ..errors import DataError
+from ..errors import CheckpointError, DataError
 from ..network import checkpoint
 from .card import evaluate, parameter_count, write_card
 from .fit import Epoch, train
@@ -66,6 +66,11 @@ def run_training(
         If the recipe, the data, a device or an unfinished training in the way cannot be used.
     """
     plan = request.plan()
+    out, card = request.out, request.out.with_suffix(".md")
+    if out.suffix != ".pt":
+        raise CheckpointError(f"--out {out} must end in .pt")
+    if card.exists() and "| sha256 |" not in card.read_text(encoding="utf-8", errors="replace"):
+        raise CheckpointError(f"{card}, where the card would go, is no card: give another --out")
     images = load_dataset(request.dataset, "train", request.data, download=request.download)
     if request.holdout:
         images, held = _split(images, request.holdout)
@@ -74,7 +79,6 @@ def run_training(
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
     check_labels(judged, int(images.y.max()) + 1)
-    out = request.out
     state = out.with_name(out.name + ".training")
     done = train(images, plan, seed=request.seed, state=state, on_epoch=on_epoch)
     spec = done.model.to_spec(
@@ -91,7 +95,6 @@ def run_training(
         calibration=done.calibration,
         training={"command": request.command, "recipe": recipe, "seed": request.seed},
     )
-    card = out.with_suffix(".md")
     facts = {
         "recipe, seed": f"{recipe}, {request.seed}; {plan.epochs} epochs on {len(images):,} "
         f"images of {images.name}",
