@@ -268,3 +268,11 @@ def test_ctrl_c_ends_ngspice_and_says_how_to_go_on(home, build, ngspice, tmp_pat
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     assert not list(tmp_path.glob("*.run/*/failed"))
+
+
+def test_a_plot_of_an_unknown_format_is_refused(tmp_path):
+    out = tmp_path / "x.foo"
+    result = CliRunner().invoke(main, ["devices", "plot", "A21", "--out", str(out)])
+    assert result.exit_code == 1
+    assert "its name must end in .png, .svg or .pdf" in result.stderr
+    assert not out.exists()

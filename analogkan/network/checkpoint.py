@@ -18,6 +18,7 @@ training     {command, recipe, seed, ...}: where it comes from; nothing reads it
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
 from pathlib import Path
@@ -78,8 +79,18 @@ def save(
     }
     if calibration is not None:
         entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
+    write_torch(entry, path)
+
+
+def write_torch(entry: dict[str, Any], path: Path) -> None:
+    """Write ``entry`` to ``path``, whole or not at all.
+
+    By way of memory: torch's own writer reports a full disk as a RuntimeError.
+    """
+    buffer = io.BytesIO()
+    torch.save(entry, buffer)
     with atomic_file(path) as partial:
-        torch.save(entry, partial)
+        partial.write_bytes(buffer.getvalue())
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..compiler.design import Design
 from ..devices import IVCurve
+from ..errors import AnalogKanError
 from ..files import atomic_file
 from ..network.spec import NetworkSpec
 
@@ -20,8 +21,10 @@ CIRCUIT, SOFTWARE = CYCLE[1], CYCLE[0]
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the ending of ``path``."""
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise AnalogKanError(f"cannot plot into {path}: its name must end in .png, .svg or .pdf")
     with atomic_file(path) as partial:
-        figure.savefig(partial, format=path.suffix.lstrip(".") or "png", dpi=150)
+        figure.savefig(partial, format=path.suffix[1:], dpi=150)
 
 
 def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()) -> Figure:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..data import ImageSet, stratified
 from ..devices import resolve
 from ..errors import CheckpointError, DataError
-from ..files import atomic_file
+from ..network.checkpoint import write_torch
 from ..network.model import TDKAN, TDKANConfig
 from ..network.spec import Encoding, Squash
 from .augment import augmented
@@ -213,5 +213,4 @@ def _resume(state: Path | None, key: str, parts: dict) -> int:
 
 def _save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
     entry = {name: part.state_dict() for name, part in parts.items()}
-    with atomic_file(state) as partial:
-        torch.save({"key": key, "epoch": epoch, **entry}, partial)
+    write_torch({"key": key, "epoch": epoch, **entry}, state)
