@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..errors import AnalogKanError, SimulationError
+from ..errors import AnalogKanError, SettingsError, SimulationError
 
 EXIT_FAILURE = 1
+EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
 EXIT_INTERRUPTED = 130
 
@@ -60,14 +61,14 @@ def guarded(command: Callable) -> Callable:
 
 
 def fail(error: AnalogKanError, as_json: bool) -> None:
-    """Print the error (on stdout as JSON if that was asked for) and exit with 1."""
+    """Print the error, on stdout too as JSON if asked for, and exit: 2 for settings, else 1."""
     if as_json:
         print_json({"error": {"type": type(error).__name__, "message": str(error)}})
     err.print("error: ", style="bold red", end="")
     err.print(str(error), markup=False)
     if isinstance(error, SimulationError) and error.stderr_tail:
         err.print(error.stderr_tail, markup=False, style="dim")
-    raise SystemExit(EXIT_FAILURE)
+    raise SystemExit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILURE)
 
 
 def print_json(document: Any) -> None:
