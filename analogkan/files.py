@@ -51,6 +51,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write ``arrays`` to ``path`` as npz, whole or not at all; equal arrays give equal bytes."""
+    import numpy as np
+
+    with atomic_file(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8 with line feeds, whole or not at all."""
     with atomic_file(path) as partial:

@@ -31,12 +31,17 @@ def folder(pristine, tmp_path) -> Path:
     return Path(shutil.copytree(pristine, tmp_path / "net.build"))
 
 
-def findings_after(folder: Path, file: str, pattern: str, replacement: str, count: int = 1) -> str:
-    """All findings after the first match of ``pattern`` in ``file`` was replaced."""
+def damage(folder: Path, file: str, pattern: str, replacement: str, count: int = 1) -> None:
+    """Replace the first match of ``pattern`` in ``file``, which must have one."""
     path = folder / file
     text, done = re.subn(pattern, replacement, path.read_text(), count=count, flags=re.MULTILINE)
     assert done, f"{pattern} is not in {file}"
     path.write_text(text)
+
+
+def findings_after(folder: Path, file: str, pattern: str, replacement: str, count: int = 1) -> str:
+    """All findings after the first match of ``pattern`` in ``file`` was replaced."""
+    damage(folder, file, pattern, replacement, count)
     found = verify_build(load_build(folder))
     assert not found.ok
     assert f"{file} was edited after it was compiled" in found.findings
@@ -242,10 +247,7 @@ def unhashed(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, replacement, sentence):
-    path = folder / file
-    text, done = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
-    assert done
-    path.write_text(text)
+    damage(folder, file, pattern, replacement)
     unhashed(folder)
     found = verify_build(load_build(folder))
     assert sentence in "\n".join(found.findings)
@@ -275,10 +277,7 @@ def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, repl
     ],
 )  # fmt: skip
 def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, replacement, sentence):
-    path = folder / file
-    text, done = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
-    assert done
-    path.write_text(text)
+    damage(folder, file, pattern, replacement)
     with pytest.raises(NetlistError, match=re.escape(sentence)):
         verify_build(load_build(folder))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import AnalogKanError, NetlistError
-from ..files import atomic_file, read_npz
+from ..files import read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec, Squash
 from .hardware import Hardware
 from .mapping import map_layer
@@ -212,8 +212,7 @@ def save_design(design: Design, path: Path) -> None:
         "notes": list(design.notes),
         "stages": stages,
     }
-    with atomic_file(path) as partial, partial.open("wb") as stream:
-        np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
+    write_npz(path, {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays})
 
 
 def load_design(path: Path) -> Design:

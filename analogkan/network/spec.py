@@ -17,7 +17,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError, DataError
-from ..files import atomic_file, read_npz
+from ..files import read_npz, write_npz
 
 SQUASHES = ("none", "clamp")
 FORMAT = "analogkan-network-1"
@@ -274,8 +274,7 @@ class NetworkSpec:
     def save(self, path: Path) -> None:
         """Write everything to one npz file (arrays and a JSON entry), without timestamps."""
         arrays, meta = _pack(self)
-        with atomic_file(path) as partial, partial.open("wb") as stream:
-            np.savez(stream, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)  # type: ignore[arg-type]
+        write_npz(path, {"meta": np.array(json.dumps(meta, sort_keys=True)), **arrays})
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of all but the calibration: the function, its name and its sources."""

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import atomic_file, read_npz, write_text
+from ..files import read_npz, write_npz, write_text
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
 
@@ -90,13 +90,11 @@ class RunFolder:
 
     def add_chunk(self, chunk: Chunk, logits: np.ndarray, seconds: float) -> None:
         """Keep a chunk's logits (n, O)."""
-        with atomic_file(self._chunk_path(chunk)) as partial, partial.open("wb") as stream:
-            np.savez(stream, logits=logits, seconds=seconds)
+        write_npz(self._chunk_path(chunk), {"logits": logits, "seconds": np.array(seconds)})
 
     def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> None:
         """Write the result; chunks stay, so that a run is never paid for twice."""
-        with atomic_file(self.path / ARRAYS) as partial, partial.open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        write_npz(self.path / ARRAYS, arrays)
         write_text(self.path / RESULT, json.dumps(result, indent=2) + "\n")
 
     def spent(self) -> float:

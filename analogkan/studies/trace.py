@@ -14,7 +14,7 @@ from ..compiler.build import Build
 from ..compiler.design import CrossbarStage
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import find_ngspice
-from ..files import atomic_file, write_text
+from ..files import write_npz, write_text
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -151,8 +151,7 @@ def save_trace(folder: Path, stages: list[TraceStage], summary: dict[str, Any]) 
         key = s.what.replace(" ", "_")
         arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
         arrays[f"{key}_nets"] = np.array(s.nets)
-    with atomic_file(folder / "trace.npz") as partial, partial.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    write_npz(folder / "trace.npz", arrays)
 
 
 def _rows(stage: CrossbarStage, v_fs: float, v: np.ndarray) -> np.ndarray:
