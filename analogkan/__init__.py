@@ -24,12 +24,15 @@ _HOME = {
     "IVCurve": "devices.curve",
     "ImageSet": "data.sources",
     "NetworkSpec": "network.spec",
+    "Session": "engines.session",
     "TDKAN": "network.model",
     "compile_model": "api",
+    "convert_model": "api",
     "load_build": "compiler.build",
     "load_bundled": "data.sources",
     "load_dataset": "data.sources",
     "simulate": "studies.simulate",
+    "to_pyspice": "engines.pyspice",
     "verify_build": "compiler.verify",
 }
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .compiler.build import Build, write_build
 from .compiler.hardware import load_hardware
-from .errors import CheckpointError
+from .compiler.verify import verify_build
+from .compiler.verify_stage import Verification
+from .devices import resolve
+from .errors import CheckpointError, NetlistError, SettingsError
 from .files import read_npz, sha256
+from .network.encoding import Encoding
+from .network.spec import NetworkSpec
+from .network.squash import parse_squash
 
 CALIBRATION_IMAGES = 256
 
@@ -23,8 +31,9 @@ def compile_model(
     preset: str = "nominal",
     settings: Iterable[str] = (),
     calibrate: Path | None = None,
+    verify: bool = True,
 ) -> Build:
-    """Compile a checkpoint into a BUILD folder.
+    """Compile a checkpoint into a BUILD folder, and check that the netlist is the network.
 
     Parameters
     ----------
@@ -38,13 +47,26 @@ def compile_model(
         ``key=value`` texts on top of the preset.
     calibrate
         An npz file with training inputs ``x`` (n, ...) for a checkpoint that carries none.
+    verify
+        Read the netlist back; without it nothing vouches for the folder.
 
     Raises
     ------
     CheckpointError, SettingsError, CompileError, AnalogKanError
         If the checkpoint, a setting, the network on this hardware or the folder cannot be used.
+    NetlistError
+        If the netlist is not the network; nothing is written then.
     """
     from .network import checkpoint
+
+    found: list[Verification] = []
+
+    def check(build: Build) -> None:
+        found.append(verify_build(build))
+        if not found[0].ok:
+            raise NetlistError(
+                f"the netlist is not the network, so nothing was written: {found[0].sentence()}"
+            )
 
     model = Path(model)
     hardware = load_hardware(preset, settings)
@@ -53,7 +75,139 @@ def compile_model(
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model)}
-    return write_build(spec, hardware, target, model=facts)
+    checks = {"check": check} if verify else {}
+    build = write_build(spec, hardware, target, model=facts, **checks)
+    return replace(build, verification=found[0] if found else None)
+
+
+def convert_model(
+    source: str | Path,
+    out: str | Path,
+    *,
+    devices: str | Sequence[str],
+    basis_fit: str,
+    squash: str,
+    basis_unit: str = "uA",
+    norm: str | None = None,
+    input_scale: tuple[float, float] = (0.0, 1.0),
+    input_values: tuple[float, float] = (0.0, 255.0),
+    input_shape: tuple[int, ...] | None = None,
+    calibrate: Path | None = None,
+    dataset: str = "",
+    beyond_measured: bool = False,
+    command: str = "",
+    **fit_options: Any,
+) -> dict[str, Any]:
+    """Convert a KANalogue state dictionary into a checkpoint; the report as a dictionary.
+
+    Parameters
+    ----------
+    source
+        What KANalogue wrote: a state dictionary, or a training checkpoint with ``model_state``.
+    out
+        The checkpoint, a ``.pt`` file. An earlier checkpoint there is replaced, no other file.
+    devices
+        As for ``resolve``, in the order of the coefficients' last axis.
+    basis_fit, basis_unit, fit_options
+        As ``fit``, ``unit``, ``smoothing`` and ``order`` of ``make_basis``.
+    squash, norm, beyond_measured
+        As for ``parse_squash`` and ``convert``.
+    input_scale, input_values
+        The network's input (taken as volts) for the lowest and highest value of the data, and
+        those values.
+    input_shape
+        By default (14, 14), (28, 28) or (3, 32, 32) where the width is theirs, else (I,).
+    calibrate
+        An npz file with training inputs ``x`` (n, ...): 256 are kept for the compiler.
+    dataset, command
+        What the checkpoint says it was trained on and made by.
+
+    Raises
+    ------
+    CheckpointError, SettingsError, DeviceError, DataError
+        If the file, a setting, a device or the calibration inputs cannot be used; nothing is
+        written then.
+    """
+    from .network import checkpoint
+    from .network.convert import SHAPES, convert, make_basis
+    from .network.state import read_state
+
+    source, out = Path(source), Path(out)
+    _check_out(out)
+    basis = make_basis(resolve(devices), fit=basis_fit, unit=basis_unit, **fit_options)
+    squashed = parse_squash(squash)
+    state = read_state(source)
+    try:
+        model, report = convert(
+            state, basis, squash=squashed, norm=norm, beyond_measured=beyond_measured
+        )
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from error
+    width = report["sizes"][0]
+    shape = input_shape or SHAPES.get(width, (width,))
+    if math.prod(shape) != width:
+        raise SettingsError(
+            f"input shape {'x'.join(map(str, shape))} has {math.prod(shape)} values, but the "
+            f"network takes {width}"
+        )
+    (x_lo, x_hi), (v_lo, v_hi) = input_values, input_scale
+    encoding = Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=shape)
+    x = None if calibrate is None else _calibration(calibrate)
+    facts = {"encoding": encoding, "name": out.stem, "dataset": dataset, "calibration": x}
+    spec = model.to_spec(**facts)
+    origin = {"command": command, "source": source.name, "sha256": sha256(source)}
+    settings = {key: report[key] for key in ("basis_fit", "basis_unit")}
+    checkpoint.save(model, out, **facts, training=origin | settings)
+    return (
+        {"model": out, **origin}
+        | report
+        | {
+            "encoding": vars(encoding),
+            "dataset": dataset,
+            "calibration_inputs": 0 if x is None else len(x),
+            "out_of_range": None if x is None else spec.out_of_range(spec.dac_volts(x)),
+            "notes": report["notes"] + _input_notes(spec, x is None),
+        }
+    )
+
+
+def _check_out(out: Path) -> None:
+    """Raise CheckpointError unless ``out`` ends in .pt and is free or a checkpoint."""
+    from .network import checkpoint
+
+    if out.suffix != ".pt":
+        raise CheckpointError(f"--out {out} must end in .pt")
+    if out.exists():
+        try:
+            checkpoint.read(out)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{out} exists and is no analogkan checkpoint, so it is not replaced: "
+                "give another --out"
+            ) from error
+
+
+def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
+    """What a designer should read about the inputs of a converted network."""
+    notes = []
+    first, e = spec.layers[0], spec.encoding
+    for curve in first.curves if first.squash.kind == "none" else ():
+        if e.v_lo < curve.v[0] or e.v_hi > curve.v[-1]:
+            notes.append(
+                f"inputs of {e.v_lo:g} to {e.v_hi:g} V leave what was measured of {curve.name} "
+                f"({curve.v[0]:g} to {curve.v[-1]:g} V): the curve's end value is held there"
+            )
+    if uncalibrated and first.squash.kind == "none" and len(spec.layers) > 1:
+        notes.append(
+            "nothing keeps hidden voltages inside the measured curves: --calibrate has the share "
+            "outside counted"
+        )
+    if uncalibrated:
+        notes.append(
+            "no calibration inputs: the compiler will size gains for the worst case "
+            "(give training inputs with --calibrate)"
+        )
+    return notes
 
 
 def _calibration(path: Path) -> np.ndarray:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import AnalogKanError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -66,27 +64,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path, *, marker: str) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary sibling folder that replaces ``path`` when the block ends well.
 
-    Parameters
-    ----------
-    path
-        The folder to make. It may exist if it holds ``marker`` (one of ours) or is empty.
-    marker
-        Name of a file that tells a folder of ours from somebody else's.
-
-    Raises
-    ------
-    AnalogKanError
-        If ``path`` is a file, or a folder with content that is not ours.
+    Whether what ``path`` holds may be replaced is the caller's to know.
     """
-    if path.exists() and not path.is_dir():
-        raise AnalogKanError(f"{path} is a file: give another folder with -o")
-    if path.is_dir() and any(path.iterdir()) and not (path / marker).exists():
-        raise AnalogKanError(
-            f"{path} holds files but no {marker}, so it is not replaced: give another folder"
-        )
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,16 @@ from . import resources
 from .errors import SettingsError
 
 T = TypeVar("T")
+KINDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "a text",
+    "bool": "true or false",
+    "tuple[int, ...]": "a list of whole numbers",
+    "tuple[float, ...]": "a list of numbers",
+    "tuple[str, ...]": "a list of texts",
+}
+"""How a field's type is called in an error."""
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -50,17 +61,30 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean {found[0]}?" if found else "."
 
 
+def unknown_setting(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence on a setting that does not exist: the nearest, or all there are."""
+    known = list(known)
+    hint = nearest(word, known)
+    return f"unknown setting {word!r}{hint}" + (
+        "" if hint != "." else f" Known: {', '.join(known)}"
+    )
+
+
 def build(kind: type[T], values: dict[str, Any], what: str) -> T:
     """A settings dataclass from a dictionary; unknown and ill-typed entries are refused by name."""
     known = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise SettingsError(f"{what}: unknown setting {key!r}{nearest(key, known)}")
+            raise SettingsError(f"{what}: {unknown_setting(key, known)}")
     converted = {key: _convert(value, known[key], what) for key, value in values.items()}
-    try:
-        return kind(**converted)
-    except TypeError as error:
-        raise SettingsError(f"{what}: {error}") from error
+    absent = [
+        name
+        for name, field in known.items()
+        if name not in converted and field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if absent:
+        raise SettingsError(f"{what} lacks {', '.join(absent)}")
+    return kind(**converted)
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
@@ -74,12 +98,24 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
+def parse_range(text: str, what: str) -> tuple[float, float]:
+    """``(lo, hi)`` from ``LO:HI``; SettingsError unless both are finite numbers and lo < hi."""
+    try:
+        lo, hi = (float(word) for word in text.split(":"))
+    except ValueError:
+        lo = hi = math.nan
+    if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+        raise SettingsError(f"{what} {text!r} is not a range LO:HI, such as 0:1")
+    return lo, hi
+
+
 def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
     try:
         return _as(str(field.type), value)
     except (TypeError, ValueError, KeyError):
-        raise SettingsError(f"{what}: {field.name} = {value!r} is not a {field.type}") from None
+        wanted = KINDS.get(str(field.type), str(field.type))
+        raise SettingsError(f"{what}: {field.name} = {value!r} is not {wanted}") from None
 
 
 def _as(wanted: str, value: Any) -> Any:

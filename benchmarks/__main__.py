@@ -9,11 +9,13 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch")
+NAMES = ("emit", "batch", "session")
 
 
 def main() -> None:
     wanted = sys.argv[1:] or NAMES
+    if wanted[0] in ("-h", "--help"):
+        raise SystemExit(f"{__doc__}\nNames: {', '.join(NAMES)}; without one, all of them.")
     for name in wanted:
         if name not in NAMES:
             raise SystemExit(f"unknown benchmark {name!r}: {', '.join(NAMES)}")

@@ -15,7 +15,8 @@ from analogkan.compiler.design import element_counts
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import resolve
-from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec
+from analogkan.network.encoding import Encoding
+from analogkan.network.spec import LayerSpec, NetworkSpec
 
 
 def random_network(sizes: tuple[int, ...], devices: str = "A21,Z21") -> NetworkSpec:

@@ -3,7 +3,7 @@
 #   bash scripts/bootstrap.sh demo    the demo on the bundled model and images
 #   bash scripts/bootstrap.sh test    the test suite
 #   bash scripts/bootstrap.sh setup   nothing more
-# It makes .venv/ in the checkout and installs ngspice (and, where missing, Python's venv module)
+# It makes .venv/ in the checkout and installs ngspice and libngspice (and, where missing, Python's venv module)
 # with apt. Run it again at any time: what is there already is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -54,7 +54,10 @@ ensure_venv() {
 
 ensure_ngspice() {
   [ -n "${ANALOGKAN_NGSPICE:-}" ] && return
-  command -v ngspice >/dev/null && return
+  if command -v ngspice >/dev/null; then
+    ensure_library
+    return
+  fi
   apt_update
   local version
   if version=$(backports_version ngspice); then
@@ -62,6 +65,16 @@ ensure_ngspice() {
   else
     apt_install ngspice libngspice0
   fi
+}
+
+# The library of an ngspice that apt installed; sessions refuse one of another version.
+ensure_library() {
+  local version
+  /sbin/ldconfig -p | grep libngspice >/dev/null && return
+  version=$(dpkg-query -W -f '${Version}' ngspice 2>/dev/null) || return 0
+  apt_update
+  apt_install "libngspice0=$version" ||
+    echo "bootstrap: apt has no libngspice0 $version: sessions (PySpice) will not run" >&2
 }
 
 case "${1:-}" in demo | test | setup) ;; *) usage ;; esac

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from analogkan.engines.ngspice import Ngspice, find_ngspice
+from analogkan.engines.session import Session
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -21,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def ngspice() -> Ngspice:
     """The simulator. Missing is a failure, not a skip."""
     return find_ngspice()
+
+
+@pytest.fixture(scope="session")
+def session(ngspice: Ngspice) -> Iterator[Session]:
+    """One libngspice for all benches. Missing, or of another build, is a failure too."""
+    with Session() as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ import numpy as np
 
 from analogkan.data import ImageSet
 from analogkan.devices import IVCurve, get
-from analogkan.network.spec import Encoding, LayerSpec, NetworkSpec, Squash
+from analogkan.network.encoding import Encoding
+from analogkan.network.spec import LayerSpec, NetworkSpec
+from analogkan.network.squash import Norm, Squash
 from analogkan.studies.simulate import SimResult
 
 
@@ -27,7 +29,7 @@ def random_spec(
     *,
     n_dev: int = 2,
     squash: str = "none",
-    norm: bool = False,
+    norm: str = "none",
     n_calibration: int = 16,
     curves: tuple[IVCurve, ...] | None = None,
 ) -> NetworkSpec:
@@ -37,15 +39,20 @@ def random_spec(
         curves = tuple(random_curve(rng, f"T{d}") for d in range(n_dev))
     layers = []
     for k, (n_in, n_out) in enumerate(pairwise(sizes)):
-        normed = norm and k > 0
         layers.append(
             LayerSpec(
                 theta=rng.normal(0, (n_in * len(curves)) ** -0.5, (n_in, n_out, len(curves))),
                 bias=rng.normal(0, 1.0, n_out),
                 curves=curves,
                 squash=Squash(kind=squash, v_lo=0.05, v_hi=0.9),
-                norm_scale=rng.uniform(0.2, 2.0, n_in) if normed else None,
-                norm_shift=rng.normal(0.4, 0.2, n_in) if normed else None,
+                norm=Norm(
+                    kind=norm,
+                    scale=rng.uniform(0.2, 2.0, n_in),
+                    shift=rng.normal(0.4, 0.2, n_in),
+                    eps=1e-5 if norm == "layer" else 0.0,
+                )
+                if k and norm != "none"
+                else None,
             )
         )
     x = random_inputs(seed + 1, n_calibration, sizes[0])

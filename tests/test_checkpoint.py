@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from re import escape
 from typing import Any
@@ -15,8 +16,10 @@ import torch
 from analogkan.devices import IVCurve, get
 from analogkan.errors import CheckpointError
 from analogkan.network import checkpoint
+from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
-from analogkan.network.spec import Encoding, Squash
+from analogkan.network.spec import load_spec
+from analogkan.network.squash import Squash
 
 from .networks import random_inputs
 
@@ -72,6 +75,22 @@ def test_a_checkpoint_carries_devices_encoding_calibration_and_origin(path):
     assert spec.calibration.dtype == np.uint8
     np.testing.assert_array_equal(spec.calibration, X)
     assert checkpoint.read(path)["training"] == {"command": "analogkan train", "seed": 7}
+
+
+def test_a_checkpoint_and_a_network_file_carry_the_tables_at_other_temperatures(tmp_path):
+    hot = OWN.i * np.array([1.0, 0.9, 1.1])
+    warm = IVCurve("warm", OWN.v, OWN.i, temperatures=((25.0, OWN.i), (85.0, hot)))
+    model = TDKAN(TDKANConfig(sizes=(6, 4, 3), curves=(get("A21"), warm)))
+    saved = tmp_path / "net.pt"
+    checkpoint.save(model, saved, name="net", encoding=ENCODING, dataset="own")
+    spec = checkpoint.load_spec(saved)
+    spec.save(tmp_path / "network.npz")
+    for found in (spec, load_spec(tmp_path / "network.npz")):
+        assert [layer.curves for layer in found.layers] == [(get("A21"), warm)] * 2
+        assert found.layers[0].curves[1].i_at.tobytes() == warm.i_at.tobytes()
+    cold = replace(warm, temperatures=())
+    layers = tuple(replace(layer, curves=(get("A21"), cold)) for layer in spec.layers)
+    assert replace(spec, layers=layers).fingerprint() != spec.fingerprint()
 
 
 def test_the_arrays_are_the_models_own_in_double_precision(model, path):
@@ -179,9 +198,14 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (("norms", 0, "weight"), torch.ones(3), ": norms[0].weight has shape (3,); sizes and dev"),
         (("sizes",), [6, 4, 4, 3], ": layers: 2 stored, 3 expected from sizes"),
         (("sizes",), [6], ": sizes (6,): at least an input and an output, all >= 1"),
+        (("norm",), "layer", ": norms: norm layer has no running_mean, running_var"),
         (("norm",), "none", ": norms: 1 stored, 0 expected from sizes"),
-        (("norm",), "layer", ": norm 'layer' is unknown: one of none, batch"),
-        (("squash", "kind"), "relu", ": squash 'relu' is unknown: one of none, clamp"),
+        (("norm",), "group", ": norm 'group' is unknown: one of none, batch, layer"),
+        (
+            ("squash", "kind"),
+            "relu",
+            ": squash 'relu' is unknown: one of none, clamp, sigmoid, tanh",
+        ),
         (("squash", "v_lo"), 2.0, ": clamp range [2.0, 0.9] V is empty"),
         (("encoding", "x_hi"), -1.0, ": input encoding (0.0, -1.0, 0.05, 0.65) is not a range"),
         (("encoding", "shape"), [7], ": layer 0 has 6 inputs, what feeds it has 7"),
@@ -204,8 +228,8 @@ def test_an_entry_that_does_not_fit_is_refused(path, where, to, sentence):
     [
         (("layers", 1, "theta"), "theta"),
         (("layers", 0, "bias"), "bias"),
-        (("norms", 0, "weight"), "norm_scale"),
-        (("norms", 0, "running_mean"), "norm_shift"),
+        (("norms", 0, "weight"), "norm scale"),
+        (("norms", 0, "running_mean"), "norm shift"),
     ],
 )
 def test_coefficients_that_are_no_numbers_are_refused(path, where, name, value):

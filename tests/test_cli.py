@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -119,6 +121,27 @@ def test_doctor_without_ngspice_says_how_to_mend_it(monkeypatch):
     assert [c["mend"] for c in report["checks"] if c["ok"] is False] == [mend]
 
 
+def test_doctor_says_whether_library_and_program_are_of_one_build(ngspice, monkeypatch, tmp_path):
+    assert re.search(
+        rf"ok      libngspice   {ngspice.version} at \S+, of the program's build\n", done("doctor")
+    )
+    monkeypatch.setenv("ANALOGKAN_LIBNGSPICE", "/nonexistent")
+    text = done("doctor")
+    assert "note    libngspice   not usable\n" in text
+    assert (
+        "only in-process sessions (PySpice) need it: ANALOGKAN_LIBNGSPICE names /nonexistent, "
+        "which is no file: install it (Debian, Ubuntu: `apt install libngspice0`;" in text
+    )
+    monkeypatch.delenv("ANALOGKAN_LIBNGSPICE")
+    other = tmp_path / "ngspice"
+    other.write_text(f"#!{sys.executable} -SE\nprint('** ngspice-45.2 : Circuit')\n")
+    other.chmod(0o755)
+    monkeypatch.setenv(ENVIRONMENT, str(other))
+    text = done("doctor")
+    assert re.search(r"note    libngspice   \d+ at \S+, another build than the program's\n", text)
+    assert "and refuse it: install the one of the program's build, 45.2\n" in text
+
+
 def test_devices_are_listed_and_shown():
     listed = json.loads(done("devices", "list", "--json"))
     assert [d["name"] for d in listed] == library.names()
@@ -156,7 +179,7 @@ def test_compile_replaces_its_own_build_and_takes_settings(home, build):
     settings = ("--set", "g_max=50e-6", "--set", "tile_rows=8")
     document = json.loads(done("compile", home / "model.pt", "-o", build, *settings, "--json"))
     assert document["verified"] is True
-    assert document["findings"] == []
+    assert document["verification"]["crossbar_resistors"] > 100
     assert document["hardware"]["g_max"] == 50e-6
     assert document["elements"]["tiles"] > 2
     assert json.loads((build / "design.json").read_text())["hardware"] == document["hardware"]
@@ -185,6 +208,16 @@ def test_simulate_compares_circuit_and_software(home, build, ngspice):
     assert f"circuit (ngspice {ngspice.version}" in text
     assert f"{100 * s['circuit_accuracy']:.2f} %" in text
     assert text.endswith(f"kept in {s['run']}\n")
+
+
+def test_simulate_in_a_session_says_so_and_gives_the_same(home, build, ngspice):
+    args = ("simulate", build, "--dataset", home / "data.npz")
+    program = json.loads(done(*args, "--json"))
+    session = json.loads(done(*args, "--session", "--json"))
+    assert (session["engine"], session["session"], program["session"]) == ("ngspice", True, False)
+    for key in ("circuit_accuracy", "max_abs_logit_error", "rms_logit_error", "ngspice_version"):
+        assert session[key] == program[key]
+    assert f"circuit (libngspice {ngspice.version}" in done(*args, "--session")
 
 
 def test_simulate_takes_a_subset_and_the_software_alone(home, build, monkeypatch):

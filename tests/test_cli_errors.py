@@ -88,9 +88,9 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
             "a .toml file",
         ),
         (("--preset", "no.toml"), "cannot read preset no.toml: No such file or directory"),
-        (("--set", "gmax=5e-5"), "--set gmax: unknown setting, did you mean g_max?"),
+        (("--set", "gmax=5e-5"), "--set: unknown setting 'gmax', did you mean g_max?"),
         (("--set", "g_max"), "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
-        (("--set", "g_max=big"), "preset nominal: g_max = 'big' is not a float"),
+        (("--set", "g_max=big"), "preset nominal with --set: g_max = 'big' is not a number"),
         (("--set", "g_max=2"), "g_max = 2.0 is out of range: above g_min (2.5e-07), <= 1"),
     ],
 )
@@ -150,6 +150,27 @@ def test_a_full_disk_leaves_no_half_plot(tmp_path, monkeypatch):
     sentence = f"error: cannot read or write {tmp_path / 'a.png'}: No space left on device\n"
     assert result.stderr == sentence
     assert not list(tmp_path.iterdir())
+
+
+def test_a_netlist_that_is_not_the_network_never_takes_its_place(home, tmp_path, monkeypatch):
+    from analogkan.compiler import spice
+
+    target = shutil.copytree(home / "other.build", tmp_path / "net.build")
+    before, format_number = snapshot(tmp_path), spice.format_number
+    monkeypatch.setattr(spice, "format_number", lambda x: f"{format_number(x)[:6]}")
+    kind, sentence = refused("compile", home / "model.pt", "-o", target)
+    assert kind == "NetlistError"
+    assert sentence.startswith("the netlist is not the network, so nothing was written: ")
+    assert snapshot(tmp_path) == before
+
+
+def test_a_file_is_not_replaced_by_a_build(home, tmp_path):
+    (tmp_path / "net.build").write_text("mine")
+    assert refused("compile", home / "model.pt", "-o", tmp_path / "new" / ".." / "net.build") == (
+        "CompileError",
+        f"{tmp_path}/net.build is a file: give another folder with -o",
+    )
+    assert (tmp_path / "net.build").read_text() == "mine"
 
 
 # ---- builds
@@ -216,10 +237,6 @@ def test_an_edited_deck_is_found_by_verify_and_simulated_only_on_request(home, b
             ("--subset", "5:5"),
             "subset 5:5 is empty or leaves the data set: it has 40 images",
         ),
-        (
-            ("--subset", "all:x:"),
-            "subset 'all:x:' is neither a count such as 200 nor a range such as 0:200",
-        ),
         (("--trace", "140"), "image 140 is not among the 40 images of data"),
     ],
 )
@@ -230,7 +247,47 @@ def test_images_that_are_not_there_are_refused(home, build, args, sentence):
     assert result.stderr == f"error: {sentence}\n"
 
 
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (
+            ("--subset", "all:x:"),
+            "subset 'all:x:' is neither a count such as 200 nor a range such as 0:200",
+        ),
+        (
+            ("--dataset", "mnits"),
+            "data set 'mnits' is unknown: mnist, fashion-mnist, cifar10, or an .npz file",
+        ),
+    ],
+)
+def test_words_that_mean_nothing_are_usage_errors(build, args, sentence):
+    assert refused("simulate", build, *args) == ("SettingsError", sentence)
+
+
+def test_software_alone_keeps_no_run(build, tmp_path):
+    args = ["simulate", str(build), "--engine", "software", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 2
+    assert "--out keeps ngspice's chunks: --engine software has none" in result.stderr
+    result = CliRunner().invoke(main, [*args[:4], "--session"])
+    assert result.exit_code == 2
+    assert "--session is a way to run ngspice: --engine software has none" in result.stderr
+    result = CliRunner().invoke(main, [*args[:2], "--trace", "1", "--session"])
+    assert result.exit_code == 2
+    assert "--trace runs one image in the ngspice program: no --subset, --fail-" in result.stderr
+
+
 # ---- ngspice and other processes
+
+
+def test_without_the_library_no_session_simulates(home, build, monkeypatch):
+    monkeypatch.setenv("ANALOGKAN_LIBNGSPICE", "/nonexistent")
+    assert refused("simulate", build, "--dataset", home / "data.npz", "--session") == (
+        "SimulationError",
+        "ANALOGKAN_LIBNGSPICE names /nonexistent, which is no file: install it (Debian, Ubuntu: "
+        "`apt install libngspice0`; macOS: `brew install libngspice`), or name the file in "
+        "ANALOGKAN_LIBNGSPICE",
+    )
 
 
 def test_without_ngspice_nothing_is_simulated(home, build, tmp_path, monkeypatch):
@@ -262,9 +319,9 @@ def test_ctrl_c_ends_ngspice_and_says_how_to_go_on(home, build, ngspice, tmp_pat
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr.endswith("interrupted: the same command goes on from here\n")
+    assert stderr.endswith("interrupted: the same command goes on with what is left\n")
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     assert not list(tmp_path.glob("*.run/*/failed"))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from analogkan.data import load_bundled, load_dataset, load_npz
 from analogkan.data.sources import check_labels, read_idx
-from analogkan.errors import DataError
+from analogkan.errors import DataError, SettingsError
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (20, 4, 3)).astype(np.uint8)
@@ -91,7 +91,7 @@ def test_a_missing_data_set_tells_of_data_and_download(tmp_path, name):
 
 def test_an_unknown_data_set_is_refused(tmp_path):
     sentence = "data set 'emnist' is unknown: mnist, fashion-mnist, cifar10, or an .npz file"
-    with pytest.raises(DataError, match=sentence):
+    with pytest.raises(SettingsError, match=sentence):
         load_dataset("emnist", "test", tmp_path)
 
 
@@ -119,7 +119,7 @@ def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_pa
         ({"x": X[:, :0]}, ": x has shape (20, 0, 3) and y (20,); want (n, ...) and (n,)"),
         ({"x": np.where(X < 9, np.nan, X)}, " holds NaN or infinity"),
         ({"x": X.astype(str)}, ": x has type <U3, which holds no numbers"),
-        ({"y": Y - 1}, ": label -1 is out of range: classes start at 0"),
+        ({"y": Y - 1}, ": label -1 is out of range: classes are 0 to 65535"),
         ({"y": Y + 0.5}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
         ({"y": np.full(20, np.inf)}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
         ({"y": Y.astype(str)}, ": labels of type <U21 are no classes: use 0, 1, 2, ..."),

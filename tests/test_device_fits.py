@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analogkan.devices import IVCurve, get
-from analogkan.devices.fit import fit_pwl, round_significant, tabulate
+from analogkan.devices.fit import fit_knots, fit_pwl, round_significant, tabulate
 from analogkan.devices.formulas import mosfet_2n7002, resonant_tunnel_diode
 from analogkan.errors import DeviceError
 
@@ -85,3 +85,10 @@ def test_the_shipped_tables_are_fits_of_the_public_sweeps(shared_data, name):
     fit = fit_pwl(v, 1e-6 * i_ua)
     assert IVCurve(name, fit.v, fit.i) == get(name)
     assert fit.max_residual <= 5e-6
+
+
+def test_a_fit_of_too_many_knots_is_refused():
+    v = np.linspace(0, 1, 20_001)
+    sentence = "9,001 knots for 20,001 points are too many to fit: at most 999 knots here"
+    with pytest.raises(DeviceError, match=f"^{sentence}$"):
+        fit_knots(np.linspace(0, 1, 9_001), v, v)

@@ -109,6 +109,66 @@ def test_curves_are_equal_by_name_and_table_alone():
     assert IVCurve("Z", ZIGZAG.v, np.nextafter(ZIGZAG.i, 1)) != ZIGZAG
 
 
+# ---- temperatures
+
+HOT = np.array([0.0, 2e-6, 1.5e-6, 2.5e-6])
+WARM = IVCurve("W", ZIGZAG.v, ZIGZAG.i, temperatures=((85.0, HOT), (25, ZIGZAG.i)))
+
+
+def test_tables_at_other_temperatures_are_kept_in_order_and_not_read_by_the_curve():
+    assert WARM.temps_c == (25.0, 85.0)
+    np.testing.assert_array_equal(WARM.i_at, [ZIGZAG.i, HOT])
+    v = np.linspace(-1, 5, 99)
+    np.testing.assert_array_equal(WARM.current(v), ZIGZAG.current(v))
+    assert (ZIGZAG.temps_c, ZIGZAG.i_at.shape) == ((), (0, 4))
+    with pytest.raises(ValueError, match="read-only"):
+        WARM.temperatures[1][1][0] = 1.0
+
+
+def test_curves_with_other_temperatures_or_tables_there_differ():
+    same = IVCurve("W", ZIGZAG.v, ZIGZAG.i, temperatures=((25.0, ZIGZAG.i), (85.0, HOT)))
+    assert (same, hash(same)) == (WARM, hash(WARM))
+    others = [
+        (),
+        ((25.0, ZIGZAG.i),),
+        ((25.0, ZIGZAG.i), (86.0, HOT)),
+        ((25.0, ZIGZAG.i), (85.0, np.nextafter(HOT, 1))),
+    ]
+    for temperatures in others:
+        assert IVCurve("W", ZIGZAG.v, ZIGZAG.i, temperatures=temperatures) != WARM
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "sentence"),
+    [
+        (((-300, HOT),), "device W at -300 degC: temperatures lie above -273.15 degC"),
+        (((np.nan, HOT),), "device W at nan degC: temperatures lie above -273.15 degC"),
+        (((85, HOT[1:]),), "device W at 85 degC: its currents have shape (3,); the voltages (4,)"),
+        (((85, HOT * np.nan),), "device W at 85 degC: its table holds NaN or infinity"),
+        (((85, HOT * 0),), "device W at 85 degC: no positive current, so it has no peak"),
+        (((85, HOT), (85.0, HOT)), "device W has two tables at 85 degC"),
+        (
+            ((-40, ZIGZAG.i), (85, HOT), (0, HOT)),
+            "device W: i is not its table at 0 degC, the temperature measured that is nearest to "
+            "26.85",
+        ),
+    ],
+)
+def test_tables_at_temperatures_that_do_not_fit_are_refused(temperatures, sentence):
+    with pytest.raises(DeviceError, match=f"^{escape(sentence)}$"):
+        IVCurve("W", ZIGZAG.v, ZIGZAG.i, temperatures=temperatures)
+
+
+def test_a_device_file_keeps_temperatures_to_the_last_bit(tmp_path):
+    v, i = np.array([0, 1 / 3]), np.array([0, 1e-6 / 3])
+    odd = IVCurve("W", v, i, temperatures=((1 / 3, i),))
+    for curve in (WARM, odd):
+        save(curve, tmp_path / "w.toml")
+        back = load(tmp_path / "w.toml")
+        assert back == curve
+        assert back.i_at.tobytes() == curve.i_at.tobytes()
+
+
 def test_an_unknown_device_is_refused_with_the_nearest_name():
     sentence = "unknown device 'A12', did you mean A21? Known: A21, E2N7002, RTD, Z15, Z21, ZAZ21, "
     with pytest.raises(DeviceError, match=escape(sentence)):
@@ -154,6 +214,18 @@ def test_a_device_file_reads_back_equal_to_the_last_bit(tmp_path_factory, v, i, 
         (b"\xff\xfe", "is not a TOML device file"),
         (b'name = "A"', "lacks v, i: a device file has name, v and i"),
         (b'name = "A"\nv = [0, "x"]\ni = [0, 1]', "v and i must be lists of numbers"),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\ntemps_c = [25]',
+            "1 temps_c but 0 tables in i_at; one each",
+        ),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\ntemps_c = ["x"]\ni_at = [[0, 1]]',
+            "v and i must be lists of numbers, i_at a list of such lists",
+        ),
+        (
+            b'name = "A\\n.control"\nv = [0, 1]\ni = [0, 1]',
+            "is not usable in a netlist: letters, digits and underscores",
+        ),
     ],
 )
 def test_a_bad_device_file_is_refused(tmp_path, content, sentence):

@@ -5,11 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
+
+from analogkan.cli import main
+from analogkan.devices import resolve
+
+from .kanalogue import pwl, random_net
+from .networks import random_inputs
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +49,43 @@ def test_each_example_runs(ngspice, example, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path / "out")])
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/kanalogue.md"])
+def test_the_documents_conversions_convert(page, tmp_path, monkeypatch):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", "")
+    found = re.findall(r"^    analogkan (convert .*)$", text, re.MULTILINE)
+    assert found
+    curves = resolve("Z15,ZAZ21")
+    net = random_net((196, 4, 10), [pwl(c) for c in curves], squash="none", norm="batch")
+    monkeypatch.chdir(tmp_path)
+    torch.save(net.state_dict(), "best.pth")
+    np.savez("train.npz", x=random_inputs(0, 9, 196))
+    for words in found:
+        result = CliRunner().invoke(main, shlex.split(words), catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
+        assert Path("theirs.pt").is_file()
+
+
+def test_the_commands_for_a_device_of_ones_own_lead_to_an_accuracy(ngspice, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "own-devices.md").read_text(encoding="utf-8")
+    script = re.search(r"```sh\n(.*?)```", page, re.DOTALL).group(1)  # type: ignore[union-attr]
+    first, *commands = (shlex.split(line, comments=True) for line in script.splitlines())
+    assert first == ["python", "examples/02_own_device.py", "own"]
+    monkeypatch.chdir(tmp_path)
+    example = runpy.run_path(str(ROOT / first[1]))
+    example["write_sweeps"](Path("own"))  # what the example makes before it imports them itself
+    example["write_images"](Path("own"))
+    printed = []
+    for program, *words in commands:
+        assert program == "analogkan"
+        result = CliRunner().invoke(main, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        printed.append(result.stdout)
+    stated = re.search(r"```text\n(.*?)```", page, re.DOTALL).group(1)  # type: ignore[union-attr]
+    assert printed[0] == stated
+    assert re.search(r"circuit \(ngspice .*\)\s+\d\d\.\d\d %", printed[-1])
+    assert re.search(r"same class\s+100.00 %", printed[-1])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

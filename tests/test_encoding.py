@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analogkan.errors import CheckpointError, DataError
-from analogkan.network.spec import Encoding
+from analogkan.network.encoding import Encoding
 
 ENCODING = Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(2, 3))
 

@@ -163,7 +163,7 @@ def test_an_ngspice_that(fake, build, ngspice, tmp_path, body, kind, sentence):
     assert str(error) == (
         "1 of 1 chunks failed twice: images 100 to 104 (5 of them). "
         f"First reason: {sentence}. Its deck is kept: {error.deck}. "
-        f"Finished chunks are kept in {run}; the same command tries the failed ones again"
+        "The same command tries the failed chunks again"
     )
     assert_all_dead(calls, runs=2)
     assert sorted(p.name for p in run.iterdir()) == [".lock", "failed", "run.json", "seconds"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analogkan.compiler.design import build_design, element_counts, load_design, save_design
+from analogkan.compiler.design import ARRAYS, build_design, element_counts, load_design, save_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer, unmap_layer
 from analogkan.errors import SettingsError
@@ -86,17 +86,17 @@ def test_an_output_without_coefficients_still_maps():
 @pytest.mark.parametrize("n_calibration", [0, 32])
 def test_no_line_passes_its_headroom_on_the_calibration_images(n_calibration):
     """Nor, without any, on the worst input there can be."""
-    spec = random_spec(5, (8, 6, 4), norm=True, n_calibration=n_calibration)
+    spec = random_spec(5, (8, 6, 4), norm="batch", n_calibration=n_calibration)
     hw = Hardware()
     design = build_design(spec, hw)
     x = spec.calibration if n_calibration else np.full((1, 8), 255)
     assert x is not None
     volts, worst = spec.dac_volts(x), []
     for stage, layer_spec in zip(design.stages, spec.folded().layers, strict=True):
-        phi = layer_spec.phi(layer_spec.diode_volts(volts)).reshape(len(volts), -1)
+        phi = layer_spec.phi(volts).reshape(len(volts), -1)
         rows = np.concatenate([phi, np.ones((len(phi), stage.n_bias))], axis=1) * hw.v_fs
         worst.append((np.abs(rows @ stage.g) * stage.r_c).max())
-        volts = layer_spec.forward(volts)
+        volts = layer_spec.respond(volts)  # no squash: the next diodes see it as it is
     limit = hw.headroom * hw.v_rail
     if n_calibration:
         np.testing.assert_allclose(worst, limit, rtol=1e-9)
@@ -106,23 +106,30 @@ def test_no_line_passes_its_headroom_on_the_calibration_images(n_calibration):
 
 
 def test_element_counts_are_those_of_the_arrays():
-    design = build_design(random_spec(6, (5, 4, 3), squash="clamp"), Hardware(tile_rows=4))
+    spec = random_spec(6, (5, 4, 3), squash="tanh", norm="layer")
+    design = build_design(spec, Hardware(tile_rows=4, opamp="rails"))
     counts = element_counts(design)
     assert counts["crossbar_resistors"] == sum(stage.g.size for stage in design.stages)
     assert counts["diodes"] == 2 * (5 + 4)
     assert counts["op_amps"] == 2 * (5 + 4) + 3 * (4 + 3)
-    assert counts["clamps"] == 4
+    assert (counts["squash_cells"], counts["layernorm_cells"]) == (4, 9)
+    assert (counts["capacitors"], counts["limiters"]) == (counts["diodes"], counts["op_amps"])
 
 
-def test_a_design_survives_the_round_trip(tmp_path):
-    design = build_design(random_spec(7, squash="clamp"), Hardware(levels=16))
+@pytest.mark.parametrize(("squash", "norm"), [("clamp", "batch"), ("sigmoid", "layer")])
+def test_a_design_survives_the_round_trip(tmp_path, squash, norm):
+    design = build_design(random_spec(7, squash=squash, norm=norm), Hardware(levels=16))
     save_design(design, tmp_path / "d.npz")
     back = load_design(tmp_path / "d.npz")
     assert back.hardware == design.hardware and back.v_per_logit == design.v_per_logit
     for a, b in zip(back.stages, design.stages, strict=True):
-        assert a.curves == b.curves and a.squash == b.squash and a.n_bias == b.n_bias
-        for name in ("g", "r_f", "r_c", "gain", "alpha"):
+        assert a.curves == b.curves and a.n_bias == b.n_bias and a.stability == b.stability
+        for name in ARRAYS:
             assert np.array_equal(getattr(a, name), getattr(b, name))
+        assert a.front.squash == b.front.squash and a.front.r_load == b.front.r_load
+        assert np.array_equal(a.front.attenuation, b.front.attenuation)
+        x = np.random.default_rng(0).normal(size=(3, a.shape[0]))
+        assert np.array_equal(a.front.normed(x), b.front.normed(x))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_a_design_survives_the_round_trip(tmp_path):
         ({"g_min": 3e-5}, r"g_max = 2.5e-05 is out of range: above g_min \(3e-05\), <= 1"),
         ({"levels": 1}, "levels = 1 is out of range: 0, 2 to 65536"),
         ({"tile_cols": 63}, "tile_cols = 63 is out of range: even: a pair stays together"),
-        ({"opamp": "magic"}, "opamp = 'magic' is out of range: linear or ideal"),
+        ({"opamp": "magic"}, "opamp = 'magic' is out of range: linear or ideal or rails"),
         ({"v_fs": float("nan")}, "v_fs = nan is out of range"),
     ],
 )

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from analogkan.devices import IVCurve, resolve
 from analogkan.errors import CheckpointError
 from analogkan.network.basis import PWLBasis
+from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
-from analogkan.network.spec import Encoding, LayerSpec, Squash, load_spec
+from analogkan.network.spec import LayerSpec, load_spec
+from analogkan.network.squash import NORMS, SQUASHES, Norm, Squash
 from analogkan.training.card import parameter_count
 
 from .networks import random_curve, random_inputs, random_spec
 
+CONSTANT = IVCurve("ONE", np.array([0.0, 1.0]), np.array([2e-6, 2e-6]))
 ENCODING = Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(2, 3))
 
 
@@ -44,8 +47,8 @@ def random_model(seed: int, sizes: tuple[int, ...], squash: str, norm: str, n_de
 @given(
     seed=st.integers(0, 10**6),
     hidden=st.lists(st.integers(1, 6), max_size=2),
-    squash=st.sampled_from(["none", "clamp"]),
-    norm=st.sampled_from(["none", "batch"]),
+    squash=st.sampled_from(SQUASHES),
+    norm=st.sampled_from(NORMS),
     n_dev=st.integers(1, 3),
 )
 def test_torch_in_double_precision_equals_the_arrays(seed, hidden, squash, norm, n_dev):
@@ -54,15 +57,17 @@ def test_torch_in_double_precision_equals_the_arrays(seed, hidden, squash, norm,
     v = np.random.default_rng(seed).uniform(-0.3, 1.5, (7, 4))
     with torch.no_grad():
         logits = model(torch.tensor(v)).numpy()
-    np.testing.assert_allclose(spec.forward_volts(v), logits, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        spec.forward_volts(spec.layers[0].squash(v)), logits, rtol=1e-12, atol=1e-12
+    )
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(["none", "clamp"]))
+@given(st.integers(0, 10**6), st.sampled_from(SQUASHES))
 def test_folding_the_norms_changes_no_output(seed, squash):
-    spec = random_spec(seed, (5, 6, 4, 3), squash=squash, norm=True)
+    spec = random_spec(seed, (5, 6, 4, 3), squash=squash, norm="batch")
     folded = spec.folded()
-    assert all(layer.norm_scale is None for layer in folded.layers)
+    assert all(layer.norm is None for layer in folded.layers)
     v = np.random.default_rng(seed).uniform(0, 0.7, (9, 5))
     np.testing.assert_allclose(
         folded.forward_volts(v), spec.forward_volts(v), rtol=1e-12, atol=1e-12
@@ -115,7 +120,7 @@ def test_an_initialised_layer_has_the_asked_for_spread():
 
 
 def test_a_network_file_reads_back_equal_and_is_the_same_bytes_every_time(tmp_path):
-    spec = random_spec(1, (5, 4, 3), norm=True, squash="clamp")
+    spec = random_spec(1, (5, 4, 3), norm="batch", squash="clamp")
     spec.save(tmp_path / "a.npz")
     back = load_spec(tmp_path / "a.npz")
     back.save(tmp_path / "b.npz")
@@ -168,6 +173,69 @@ def test_a_missing_network_file_and_one_of_another_kind_are_refused(tmp_path):
         load_spec(tmp_path / "other.npz")
 
 
+def norm(scale: np.ndarray, shift: np.ndarray, **changes) -> Norm:
+    return Norm(**({"kind": "batch", "scale": scale, "shift": shift} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"kind": "group"}, "norm 'group' is unknown: one of none, batch, layer"),
+        ({"eps": -1.0}, "norm eps -1.0 must be finite and not negative"),
+        ({"eps": float("inf")}, "norm eps inf must be finite and not negative"),
+        ({"kind": "layer"}, "a LayerNorm's eps is 0: equal inputs would divide 0 by 0"),
+    ],
+)
+def test_a_norm_that_is_none_is_refused(changes, sentence):
+    with pytest.raises(CheckpointError, match=f"^{escape(sentence)}$"):
+        norm(np.ones(3), np.zeros(3), **changes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"kind": "relu"}, "squash 'relu' is unknown: one of none, clamp, sigmoid, tanh"),
+        ({"v_lo": 1.0}, "sigmoid range [1.0, 1.0] V is empty"),
+        ({"v_hi": float("inf")}, "squash sigmoid [0.0, inf, 1.0] must have finite numbers"),
+        ({"slope": 0.0}, "sigmoid slope 0 per volt is out of range: above 0, at most 1000"),
+        ({"slope": 2000.0}, "sigmoid slope 2000 per volt is out of range: above 0, at most 1000"),
+    ],
+)
+def test_a_squash_that_is_none_is_refused(settings, sentence):
+    with pytest.raises(CheckpointError, match=f"^{escape(sentence)}$"):
+        Squash(**({"kind": "sigmoid", "v_lo": 0.0, "v_hi": 1.0} | settings))
+
+
+def test_squashes_are_their_formulas():
+    x = np.linspace(-40, 40, 801)
+    sigmoid = Squash(kind="sigmoid", v_lo=0.1, v_hi=0.9, slope=3.0)(x)
+    np.testing.assert_allclose(sigmoid, 0.1 + 0.8 / (1 + np.exp(-3 * x)), rtol=1e-14)
+    tanh = Squash(kind="tanh", v_lo=-1.0, v_hi=1.0)(x)
+    np.testing.assert_allclose(tanh, np.tanh(x), rtol=0, atol=1e-15)
+
+
+def test_layer_norm_has_mean_0_and_variance_1_but_for_eps():
+    x = np.random.default_rng(0).normal(3.0, 2.0, (5, 7))
+    y = norm(np.ones(7), np.zeros(7), kind="layer", eps=1e-5)(x)
+    np.testing.assert_allclose(y.mean(axis=1), 0, atol=1e-14)
+    np.testing.assert_allclose(y.var(axis=1), x.var(axis=1) / (x.var(axis=1) + 1e-5), rtol=1e-12)
+
+
+def test_a_device_of_constant_current_folds_into_the_bias():
+    rng = np.random.default_rng(3)
+    curves = (random_curve(rng, "T0"), CONSTANT)
+    spec = random_spec(3, (5, 4, 3), curves=curves, norm="layer", squash="sigmoid")
+    folded = spec.folded()
+    assert [layer.theta.shape for layer in folded.layers] == [(5, 4, 1), (4, 3, 1)]
+    v = rng.uniform(0, 0.7, (6, 5))
+    np.testing.assert_allclose(folded.forward_volts(v), spec.forward_volts(v), rtol=1e-13)
+
+
+def test_a_layer_of_nothing_but_constants_keeps_them():
+    curves = (CONSTANT,)
+    assert random_spec(3, curves=curves).folded().layers[0].theta.shape == (5, 4, 1)
+
+
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
@@ -176,7 +244,8 @@ def test_a_missing_network_file_and_one_of_another_kind_are_refused(tmp_path):
         ({"theta": np.ones((3, 2, 2))}, "theta has 2 diodes per input but 1 devices"),
         ({"bias": np.ones(3)}, "bias has shape (3,); it must be (2,)"),
         ({"bias": np.array([0, np.inf])}, "bias holds 1 NaN or inf"),
-        ({"norm_scale": np.ones(3)}, "norm_scale and norm_shift come together or not at all"),
+        ({"norm": norm(np.ones(2), np.ones(3))}, "norm scale has shape (2,); it must be (3,)"),
+        ({"norm": norm(np.ones(3), np.full(3, np.nan))}, "norm shift holds 3 NaN or inf"),
     ],
 )
 def test_a_layer_of_arrays_that_do_not_fit_is_refused(arrays, sentence):

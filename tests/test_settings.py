@@ -41,19 +41,24 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("assignment", "sentence"),
     [
-        ("g_mx=1", "--set g_mx: unknown setting, did you mean g_max?"),
-        ("colour=red", "--set colour: unknown setting."),
+        ("g_mx=1", "--set: unknown setting 'g_mx', did you mean g_max?"),
+        (
+            "colour=red",
+            "--set: unknown setting 'colour'. Known: v_fs, v_rail, headroom, g_min, g_max, levels, "
+            "max_bias_rows, tile_rows, tile_cols, opamp, opamp_gain, gbw, c_f, r_out, "
+            "npn_bf, npn_vaf, i_tail",
+        ),
         ("g_max", "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
         ("g_max=", "setting 'g_max=' is not key=value, such as g_max=2.5e-5"),
         ("=1", "setting '=1' is not key=value, such as g_max=2.5e-5"),
-        ("g_max=wide", "preset nominal: g_max = 'wide' is not a float"),
-        ("levels=2.5", "preset nominal: levels = '2.5' is not a int"),
+        ("g_max=wide", "preset nominal with --set: g_max = 'wide' is not a number"),
+        ("levels=2.5", "preset nominal with --set: levels = '2.5' is not a whole number"),
         ("levels=1", "levels = 1 is out of range: 0, 2 to 65536"),
         ("g_max=1e-7", "g_max = 1e-07 is out of range: above g_min (2.5e-07), <= 1"),
         ("g_max=nan", "g_max = nan is out of range: above g_min (2.5e-07), <= 1"),
         ("v_rail=inf", "v_rail = inf is out of range: above 0, at most 100 V"),
         ("tile_cols=7", "tile_cols = 7 is out of range: even: a pair stays together"),
-        ("opamp=real", "opamp = 'real' is out of range: linear or ideal"),
+        ("opamp=real", "opamp = 'real' is out of range: linear or ideal or rails"),
     ],
 )
 def test_a_bad_assignment_is_refused(assignment, sentence):
@@ -98,26 +103,26 @@ def test_values_become_the_types_of_their_fields():
 @pytest.mark.parametrize(
     ("entry", "kind"),
     [
-        ({"ratio": True}, "float"),
-        ({"ratio": [1]}, "float"),
-        ({"count": 7.0}, "int"),
-        ({"count": "seven"}, "int"),
-        ({"name": 3}, "str"),
-        ({"on": 1}, "bool"),
-        ({"on": "maybe"}, "bool"),
-        ({"sizes": "3,4"}, "tuple[int, ...]"),
-        ({"sizes": [3, 4.5]}, "tuple[int, ...]"),
-        ({"sizes": [3, True]}, "tuple[int, ...]"),
+        ({"ratio": True}, "a number"),
+        ({"ratio": [1]}, "a number"),
+        ({"count": 7.0}, "a whole number"),
+        ({"count": "seven"}, "a whole number"),
+        ({"name": 3}, "a text"),
+        ({"on": 1}, "true or false"),
+        ({"on": "maybe"}, "true or false"),
+        ({"sizes": "3,4"}, "a list of whole numbers"),
+        ({"sizes": [3, 4.5]}, "a list of whole numbers"),
+        ({"sizes": [3, True]}, "a list of whole numbers"),
     ],
 )
 def test_a_value_of_another_type_is_refused(entry, kind):
     ((name, value),) = entry.items()
-    with pytest.raises(SettingsError, match=escape(f"x: {name} = {value!r} is not a {kind}") + "$"):
+    with pytest.raises(SettingsError, match=escape(f"x: {name} = {value!r} is not {kind}") + "$"):
         build(Sample, {"ratio": 1.0} | entry, "x")
 
 
 def test_a_missing_value_is_refused():
-    with pytest.raises(SettingsError, match=r"x: .* missing 1 required .*'ratio'"):
+    with pytest.raises(SettingsError, match=r"^x lacks ratio$"):
         build(Sample, {}, "x")
 
 
@@ -142,30 +147,12 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path):
 def test_a_folder_is_replaced_whole_or_stays_as_it_was(tmp_path):
     path = tmp_path / "folder"
     for name in ("old", "new"):
-        with atomic_folder(path, marker="marker") as partial:
-            write_text(partial / "marker", "")
+        with atomic_folder(path) as partial:
             write_text(partial / name, name)
-    with pytest.raises(KeyError), atomic_folder(path, marker="marker") as partial:
+    with pytest.raises(KeyError), atomic_folder(path) as partial:
         raise KeyError
-    assert sorted(p.name for p in path.iterdir()) == ["marker", "new"]
+    assert sorted(p.name for p in path.iterdir()) == ["new"]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_or_file_of_somebody_else_is_not_replaced(tmp_path):
-    path = tmp_path / "folder"
-    write_text(path / "thesis.tex", "mine")
-    sentence = f"{path} holds files but no marker, so it is not replaced: give another folder"
-    with (
-        pytest.raises(AnalogKanError, match=escape(sentence)),
-        atomic_folder(path, marker="marker"),
-    ):
-        pass
-    with (
-        pytest.raises(AnalogKanError, match=r"thesis.tex is a file: give another folder with -o"),
-        atomic_folder(path / "thesis.tex", marker="marker"),
-    ):
-        pass
-    assert (path / "thesis.tex").read_text() == "mine"
 
 
 def test_a_files_hash_is_sha_256(tmp_path):

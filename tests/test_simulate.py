@@ -40,7 +40,7 @@ def images() -> ImageSet:
     return random_images(2, 10, 5)
 
 
-@pytest.mark.parametrize(("squash", "norm"), [("none", False), ("clamp", True)])
+@pytest.mark.parametrize(("squash", "norm"), [("none", "none"), ("clamp", "batch")])
 def test_the_circuit_is_the_software(ngspice, tmp_path, images, squash, norm):
     spec = random_spec(6, (5, 6, 4, 3), squash=squash, norm=norm)
     result = simulate(write_build(spec, IDEAL, tmp_path / "net.build"), images)

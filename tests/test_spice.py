@@ -23,8 +23,13 @@ NETS = {
     "plain": ((3, 2, 2), {"curves": resolve("A21")}, Hardware()),
     "clamp": (
         (4, 3, 2),
-        {"curves": resolve("A21,Z21"), "squash": "clamp", "norm": True},
+        {"curves": resolve("A21,Z21"), "squash": "clamp", "norm": "batch"},
         Hardware(opamp="ideal", tile_rows=4, tile_cols=4, levels=32),
+    ),
+    "sigmoid": (
+        (3, 3, 2),
+        {"curves": resolve("Z21"), "squash": "sigmoid", "norm": "layer"},
+        Hardware(opamp="rails"),
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-TORCH = {"network/basis.py", "network/model.py", "network/checkpoint.py"}
+TORCH = {f"network/{name}.py" for name in ("basis", "model", "checkpoint", "convert", "state")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -74,6 +75,34 @@ def test_torch_stays_where_networks_are_made():
 def test_only_one_module_starts_processes():
     users = [p.relative_to(PACKAGE) for p in MODULES if "subprocess" in imports(p)]
     assert users == [Path("engines/ngspice.py")]
+
+
+def test_pyspice_stays_where_it_is_used():
+    users = {
+        str(p.relative_to(PACKAGE))
+        for p in MODULES
+        if any(n.split(".")[0] == "PySpice" for n in imports(p))
+    }
+    assert users == {"engines/pyspice.py", "engines/worker.py"}
+    makers = [p for p in MODULES if "multiprocessing" in imports(p)]
+    assert [p.name for p in makers] == ["session.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_is_for_one_system_only(path):
+    """No module or call that Windows lacks, and no shell; text files are UTF-8 everywhere."""
+    assert not imports(path) & {"fcntl", "pwd", "grp", "resource", "termios", "pty", "posix"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in {"fork", "killpg", "setsid", "getuid", "symlink_to", "system"}
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.match(r"/bin/|bash( |$)|sh -c", node.value), node.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            code = ast.unparse(node)
+            mode = next((a.value for a in node.args if isinstance(a, ast.Constant)), "r")
+            opens = node.func.attr == "open" and not code.startswith(("os.", "Image."))
+            if node.func.attr in {"read_text", "write_text"} or (opens and "b" not in str(mode)):
+                assert "encoding" in {keyword.arg for keyword in node.keywords}, code
 
 
 def test_reading_a_deck_shares_no_code_with_writing_it():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogkan.data import parse_subset, stratified
-from analogkan.errors import DataError
+from analogkan.errors import DataError, SettingsError
 
 Y = np.arange(20) % 4
 
@@ -61,7 +61,7 @@ def test_a_subset_given_as_a_count_is_stratified_with_seed_0():
 @pytest.mark.parametrize("text", ["", "abc", "-3", "1.5", "1:2:3", "a:b", "1,2"])
 def test_a_subset_in_another_form_is_refused(text):
     sentence = f"^subset {escape(repr(text))} is neither a count such as 200 nor a range such as"
-    with pytest.raises(DataError, match=sentence):
+    with pytest.raises(SettingsError, match=sentence):
         parse_subset(text, Y)
 
 

@@ -15,7 +15,7 @@ from analogkan.studies.trace import save_trace, summarise_trace, trace
 
 from .networks import random_inputs, random_spec
 
-SPEC = random_spec(4, (5, 6, 4, 3), squash="clamp", norm=True)
+SPEC = random_spec(4, (5, 6, 4, 3), squash="clamp", norm="batch")
 VOLTS = SPEC.dac_volts(random_inputs(7, 1, 5))
 
 
@@ -82,7 +82,7 @@ def test_a_planted_fault_is_named(build, tmp_path, layer, line):
 
 
 def test_a_fault_of_a_row_is_not_put_down_to_the_lines_it_feeds(build, tmp_path):
-    edit(build, "layer1.cir", r"^(x_l1_i2_d1_tia .* rf=)\S+$", r"\g<1>1e3")
+    edit(build, "layer1.cir", r"^(x_l1_i2_d1_amp .* rf=)\S+", r"\g<1>1e3")
     found = summarise_trace(trace(build, VOLTS[0], tmp_path))
     worst = found["largest_divergence"]
     assert (worst["stage"], worst["net"]) == ("layer 1 rows", "l1_i2_d1")

@@ -12,8 +12,9 @@ import torch
 
 from analogkan import __version__
 from analogkan.data import ImageSet, load_bundled, load_npz
-from analogkan.devices import resolve
-from analogkan.errors import CheckpointError, DataError
+from analogkan.devices import IVCurve, get, resolve
+from analogkan.devices.library import save
+from analogkan.errors import CheckpointError, DataError, DeviceError
 from analogkan.files import sha256
 from analogkan.network import checkpoint
 from analogkan.network.model import TDKAN, TDKANConfig
@@ -101,16 +102,22 @@ def test_a_training_stopped_after_an_epoch_and_resumed_equals_an_uninterrupted_o
     assert_equal(resumed, train(images, AUGMENTED))
 
 
-@pytest.mark.parametrize("change", ["recipe", "seed", "image"])
+@pytest.mark.parametrize("change", ["recipe", "seed", "device", "image"])
 def test_the_state_of_another_training_is_refused(images, tmp_path, change):
-    state = tmp_path / "state"
-    train(images, AUGMENTED, state=state)
-    recipe = replace(AUGMENTED, learning_rate=1e-2) if change == "recipe" else AUGMENTED
+    state, own = tmp_path / "state", tmp_path / "own.toml"
+    a21 = get("A21")
+    save(a21, own)
+    recipe = replace(AUGMENTED, devices=(str(own), "Z21"))
+    train(images, recipe, state=state)
+    if change == "recipe":
+        recipe = replace(recipe, learning_rate=1e-2)
+    if change == "device":  # another table behind the same name
+        save(replace(a21, i=np.nextafter(a21.i, 1.0)), own)
     if change == "image":
         images = replace(images, x=images.x.copy())
         images.x[-1, 7, 7] ^= 1
     sentence = (
-        f"{state} is an unfinished training with another recipe, seed or data set: "
+        f"{state} is an unfinished training with another recipe, seed, device or data set: "
         "remove it to start anew, or give another --out"
     )
     with pytest.raises(CheckpointError, match=f"^{escape(sentence)}$"):
@@ -128,6 +135,7 @@ def test_the_norms_hold_the_statistics_of_the_whole_clean_training_set(images):
     spec = done.model.to_spec(done.encoding, name="n")
     outputs = spec.layer_outputs(spec.dac_volts(images.flat((14, 14))))
     for norm, z in zip(done.model.norms, outputs[:-1], strict=True):
+        assert isinstance(norm, torch.nn.BatchNorm1d)
         assert norm.running_mean is not None
         assert norm.running_var is not None
         np.testing.assert_allclose(norm.running_mean, z.mean(axis=0), rtol=1e-5, atol=1e-5)
@@ -222,6 +230,34 @@ def test_a_training_run_leaves_a_checkpoint_and_a_card_that_say_the_same(npz, tm
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.md", "net.pt"]
 
 
+def test_the_devices_asked_for_take_the_place_of_the_recipes(npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = IVCurve("own", np.array([0.0, 0.6, 1.2]), np.array([0.0, 2e-6, 1e-6]))
+    save(own, tmp_path / "mine.toml")
+    request = TrainingRequest(dataset=str(npz), recipe="plain-d2", out=tmp_path / "n.pt", epochs=1)
+    run_training(replace(request, devices="A21, ./mine.toml"))
+    assert checkpoint.load_spec(tmp_path / "n.pt").layers[1].curves == (get("A21"), own)
+    assert "devices A21, own |" in (tmp_path / "n.md").read_text()
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('devices = ["mine.toml"]\nhidden = [4]\nepochs = 1\nlearning_rate = 0.01\n')
+    run_training(replace(request, recipe=str(recipe)))
+    assert checkpoint.load_spec(tmp_path / "n.pt").layers[0].curves == (own,)
+
+
+@pytest.mark.parametrize(
+    ("devices", "sentence"),
+    [
+        (" , ", "no device named: a layer needs at least one, such as A21"),
+        ("A21,none.toml", "cannot read device file none.toml: No such file or directory"),
+    ],
+)
+def test_devices_that_are_none_are_refused_before_the_data_are_read(tmp_path, devices, sentence):
+    request = TrainingRequest(dataset="none.npz", recipe="plain-d2", out=tmp_path / "n.pt")
+    with pytest.raises(DeviceError, match=f"^{escape(sentence)}$"):
+        run_training(replace(request, devices=devices))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_holdout_is_reported_on_and_the_test_set_is_not_read(npz, tmp_path, monkeypatch):
     def train_only(name, split, *rest, **options):
         assert split == "train", "the test set was read"
@@ -243,6 +279,16 @@ def test_a_test_set_that_cannot_be_used_is_refused_before_training(tmp_path):
     request = TrainingRequest(dataset=str(path), recipe="plain-d2", out=tmp_path / "n.pt")
     sentence = "label 2 of image 9 in own is out of range: the network has 2 outputs, 0 to 1"
     with pytest.raises(DataError, match=sentence):
+        run_training(request, on_epoch=lambda epoch: pytest.fail("it trained"))
+
+
+def test_a_test_set_in_another_unit_is_refused_before_training(tmp_path):
+    path, x = tmp_path / "own.npz", np.random.default_rng(0).random((10, 4))
+    x[8:] *= 255
+    marks = np.array(["train"] * 8 + ["test"] * 2)
+    np.savez(path, x=x, y=np.array([0, 1] * 5), split=marks)
+    request = TrainingRequest(dataset=str(path), recipe="plain-d2", out=tmp_path / "n.pt")
+    with pytest.raises(DataError, match=r"this network was trained on .*: rescale them"):
         run_training(request, on_epoch=lambda epoch: pytest.fail("it trained"))
 
 

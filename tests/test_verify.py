@@ -14,15 +14,25 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
+from analogkan.network.squash import NORMS, SQUASHES
 
 from .networks import random_spec
 
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory) -> Path:
-    spec = random_spec(21, (12, 6, 4), squash="clamp", norm=True)
+    spec = random_spec(21, (12, 6, 4), squash="clamp", norm="batch")
     folder = tmp_path_factory.mktemp("verify") / "net.build"
     write_build(spec, Hardware(tile_rows=8, tile_cols=8), folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["sigmoid", "tanh"])
+def bent(request, tmp_path_factory) -> Path:
+    """A build with every other kind of cell: transistor pairs, LayerNorm, rails."""
+    spec = random_spec(22, (5, 4, 3), squash=request.param, norm="layer")
+    folder = tmp_path_factory.mktemp("verify") / "net.build"
+    write_build(spec, Hardware(opamp="rails"), folder)
     return folder
 
 
@@ -48,11 +58,14 @@ def findings_after(folder: Path, file: str, pattern: str, replacement: str, coun
     return "\n".join(found.findings)
 
 
-@pytest.mark.parametrize("squash", ["none", "clamp"])
-@pytest.mark.parametrize("hardware", [{}, {"levels": 8}, {"opamp": "ideal", "tile_rows": 4}])
-@pytest.mark.parametrize("sizes", [(1, 1), (5, 3), (7, 5, 3), (4, 5, 6, 3)])
-def test_what_compile_writes_is_the_network(sizes, hardware, squash, tmp_path):
-    spec = random_spec(sum(sizes), sizes, squash=squash, norm=len(sizes) > 2)
+@pytest.mark.parametrize("squash", SQUASHES)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    "hardware", [{}, {"levels": 8}, {"opamp": "ideal", "tile_rows": 4}, {"opamp": "rails"}]
+)
+@pytest.mark.parametrize("sizes", [(1, 1), (7, 5, 3), (4, 5, 1, 3)])
+def test_what_compile_writes_is_the_network(sizes, hardware, squash, norm, tmp_path):
+    spec = random_spec(sum(sizes), sizes, squash=squash, norm=norm)
     build = write_build(spec, Hardware(**hardware), tmp_path / "b")
     found = verify_build(build)
     assert found.findings == []
@@ -155,7 +168,7 @@ def test_a_clamp_bypassed(folder):
     [
         ("layer0.cir", r"^x_l0_o1_n_tia .*\n", "", "no line amplifier drives the input l0_o1_n"),
         ("layer0.cir", r"(x_l0_o1_n_tia .* rf=)(\S+)", r"\g<1>1e3", "line amplifier l0_o1_n"),
-        ("layer1.cir", r"(x_l1_i2_d1_tia .* rf=)\S+", r"\g<1>1e3", "row amplifier of input 2"),
+        ("layer1.cir", r"(x_l1_i2_d1_amp .* rf=)\S+", r"\g<1>1e3", "row amplifier of input 2"),
         ("layer0.cir", r"(x_l0_y4_diff .* gain=)\S+", r"\g<1>2.5", "difference amplifier l0_y4"),
         ("layer0.cir", r"^(v_l0_b0 .* dc )\S+", r"\g<1>-0.4", "bias row l0_b0 is at -0.4 V"),
         ("layer1.cir", r"(x_l1_v1 .*) hi=\S+", r"\g<1> hi=1.1", "the clamp of l1_v1 limits to"),
@@ -174,6 +187,85 @@ def test_other_damage_is_named(folder, file, pattern, replacement, sentence):
     assert sentence in findings_after(folder, file, pattern, replacement)
 
 
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "sentence"),
+    [
+        (
+            "layer1.cir",
+            r"(x_l1_v2 l1_n2 l1_v2 \w+ k=)\S+",
+            r"\g<1>0.03",
+            "cell of l1_v2 has slope 1.16",
+        ),
+        (
+            "layer1.cir",
+            r"(x_l1_v2 .* (?:lo|mid)=)\S+",
+            r"\g<1>0.1",
+            "cell of l1_v2 starts from 0.1 V",
+        ),
+        ("layer1.cir", r"(x_l1_v2 .* rl=)\S+", r"\g<1>1e5", "cell of l1_v2 swings"),
+        ("layer1.cir", r"(x_l1_v2 .* itail=)\S+", r"\g<1>2e-5", "cell of l1_v2 swings"),
+        (
+            "layer1.cir",
+            r"x_l1_v2 l1_n2 l1_v2",
+            "x_l1_v2 l1_n1 l1_v2",
+            "of l1_v2 does not follow l1_n2",
+        ),
+        ("layer1.cir", r"^x_l1_v2 .*", "v_l1_v2 l1_v2 0 dc 0.5", "cell drives l1_v2"),
+        ("layer1.cir", r"^(x_l1_ln .* eps=)\S+", r"\g<1>1e-3", "the LayerNorm's eps is 0.001, not"),
+        ("layer1.cir", r"^x_l1_ln .*\n", "", "l1_rms has 0 cells that make it from l1_square"),
+        ("layer1.cir", r"^x_l1_l0_y1_ln .*\n", "", "l0_y1 enters the LayerNorm 0 times"),
+        ("layer1.cir", r"^(x_l1_l0_y1_ln .*)$", r"\1 r=5k", "averages with [5000.0, 10000.0] ohm"),
+        (
+            "layer1.cir",
+            r"^(x_l1_l0_y1_ln .*)$",
+            r"\1\nx_l1_b l1_v0 l1_mean l1_square layernorm_input",
+            "l1_v0 enters the",
+        ),
+        (
+            "layer1.cir",
+            r"^(x_l1_n3_ln .* scale=)\S+",
+            r"\g<1>1.0",
+            "output l1_n3 has another scale",
+        ),
+        (
+            "layer1.cir",
+            r"^x_l1_n3_ln l0_y3",
+            "x_l1_n3_ln l0_y2",
+            "no LayerNorm output drives l1_n3",
+        ),
+        ("layer0.cir", r"(x_l0_i0_d0_amp .* cf=)\S+", r"\g<1>1e-15 ", "capacitors [1e-15] F, not"),
+        ("layer0.cir", r"(x_l0_y1_diff .* vr=)\S+", r"\g<1>5", "is limited to (-5.0, 5.0)"),
+        ("layer0.cir", r"\Z", "c1 l0_y0 0 1p\n", "capacitor c1 is across no feedback"),
+        ("cells.cir", r"bf=100.0", "bf=200.0", "the transistor models are"),
+        (
+            "cells.cir",
+            r"^(v1 base 0 dc) -1",
+            r"\1 -0.9",
+            "is not the library's: 'v1 base 0 dc -0.9'",
+        ),
+        ("cells.cir", r"^(b1 rms 0 v=1/sqrt.*)$", r"\1\nr9 rms 0 1k", "is not the library's: more"),
+        ("network.cir", r"gmin=1e-18", "gmin=1e-12", ".option gmin is 1e-12, not 1e-18"),
+    ],
+)
+def test_damage_to_pairs_norms_and_rails_is_named(
+    bent, tmp_path, file, pattern, replacement, sentence
+):
+    folder = Path(shutil.copytree(bent, tmp_path / "net.build"))
+    assert sentence in findings_after(folder, file, pattern, replacement)
+
+
+def test_whole_numbers_in_hardware_are_as_good_as_others(tmp_path):
+    hardware = Hardware(npn_bf=100, npn_vaf=50, v_fs=1, g_max=1)
+    spec = random_spec(23, (4, 3, 2), squash="tanh")
+    assert verify_build(write_build(spec, hardware, tmp_path / "net.build")).findings == []
+
+
+def test_a_title_that_makes_ngspice_take_the_deck_for_a_script_is_refused(folder):
+    damage(folder, "network.cir", r"\A\* .*", "*ng_script")
+    with pytest.raises(NetlistError, match=r"network.cir:1: the first line is the title and must"):
+        verify_build(load_build(folder))
+
+
 def test_a_layer_fed_by_itself_is_a_loop_out_of_order(folder):
     said = findings_after(folder, "layer0.cir", r"^(x_l0_i00_d0_diode )l0_v00", r"\g<1>l0_y0")
     assert "of layer 0 drives x_l0_i00_d0_diode of layer 0" in said
@@ -183,7 +275,7 @@ def test_a_layer_fed_by_itself_is_a_loop_out_of_order(folder):
 @pytest.mark.parametrize(
     ("file", "line", "sentence"),
     [
-        ("layer0.cir", "c1 l0_v00 0 1p", "layer0.cir:.*'c1' does not belong in a compiled deck"),
+        ("layer0.cir", "l1 l0_v00 0 1p", "layer0.cir:.*'l1' does not belong in a compiled deck"),
         ("layer0.cir", "r1 l0_v00 0", "needs two nets and a value"),
         ("layer0.cir", "x1 l0_v00 0 nosuch", "no subcircuit 'nosuch'"),
         ("layer0.cir", "x1 l0_v00 tia", "tia has 2 ports"),
@@ -236,7 +328,7 @@ def unhashed(folder: Path) -> None:
         ("cells.cir", r"^(\.ends tia)", r"e9 in 0 out 0 0.1\n\1", "op-amps in the deck"),
         ("cells.cir", r"^(b1 out) 0 (v=min)", r"\1 in \2", "is not referred to ground"),
         ("layer0.cir", r"\Z", "r_evil l0_o0_p l0_i02_d0_sum 1e4\n", "crossbar resistors in"),
-        ("layer0.cir", r"(x_l0_i02_d0_tia) l0_i02_d0_sum", r"\1 gnd", "theta[2, "),
+        ("layer0.cir", r"(x_l0_i02_d0_amp) l0_i02_d0_sum", r"\1 gnd", "theta[2, "),
         ("network.cir", r"^op$", "set temp=85\nop", "run and print image 0: set temp"),
         ("cells.cir", r"^(\.ends tia)", r"r9 in 0 1e9\n\1", "resistors in all in the deck"),
         ("cells.cir", r"^(\.ends tia)", r"b9 out 0 v=pwl(v(in), 0, 0, 1, 1)\n\1", "voltage table"),
@@ -260,7 +352,7 @@ def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, repl
         ("cells.cir", r"(r1 in out \{rf\})", r"\1 tc1=0.1", "needs two nets and a value"),
         ("cells.cir", r"(e1 .*\{gain\})", r"\1 tc1=0.1", "needs four nets and a gain"),
         ("layer0.cir", r"(v_l0_b0 .*)dc", r"\1ac", "needs two nets, dc and a value"),
-        ("cells.cir", r"^(r1 in out)", r".include x.cir\n\1", ".include inside subcircuit tia"),
+        ("cells.cir", r"^(r1 in out)", r".include x.cir\n\1", ".include inside subcircuit row_amp"),
         ("cells.cir", r"^(\.subckt tia )", r".subckt tia a b\n.ends\n\1", "name of its own"),
         ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1mil", "is no number"),
         ("layer0.cir", r"^(r_i00_d0_o0_p .*) \d", r"\1 1_0", "is no number"),
@@ -273,7 +365,7 @@ def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, repl
         ("cells.cir", r"\{rf\}$", "{rf", "is no expression in braces"),
         ("cells.cir", r"\{rf\}$", "{rf}*2", "is no expression in braces"),
         ("cells.cir", r"\{rf\}$", "{rf*}", "is no expression"),
-        ("layer0.cir", r"^(x_l0_i00_d0_tia .*)$", r"\1 m=2", "tia has 2 ports"),
+        ("layer0.cir", r"^(x_l0_i00_d0_amp .*)$", r"\1 m=2", "row_amp has 2 ports"),
     ],
 )  # fmt: skip
 def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, replacement, sentence):

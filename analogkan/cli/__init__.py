@@ -12,6 +12,7 @@ COMMANDS = {
     "doctor": "doctor",
     "devices": "devices",
     "train": "train",
+    "convert": "convert",
     "compile": "compile",
     "verify": "verify",
     "simulate": "simulate",

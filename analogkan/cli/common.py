@@ -20,6 +20,8 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
 EXIT_INTERRUPTED = 130
+RESUMABLE = ("train", "simulate", "demo")
+"""Commands that keep what they have finished."""
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -53,7 +55,9 @@ def guarded(command: Callable) -> Callable:
             where = f" {error.filename}" if error.filename else ""
             fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
         except KeyboardInterrupt:
-            err.print("interrupted: the same command goes on from here", style="yellow")
+            resumes = click.get_current_context().info_name in RESUMABLE
+            how = ": the same command goes on with what is left" if resumes else ""
+            err.print(f"interrupted{how}", style="yellow")
             raise SystemExit(EXIT_INTERRUPTED) from None
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -46,7 +47,10 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
       g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
       tile_rows=64 tile_cols=64            crossbar tiles
       max_bias_rows=32                     constant rows a layer may have
-      opamp=linear opamp_gain=1e5          or opamp=ideal
+      opamp=linear opamp_gain=1e5          or opamp=ideal, opamp=rails (outputs stop at v_rail)
+      gbw=10e6 c_f=0 r_out=50              bandwidth (Hz), row amplifiers' C_f (F; 0: three times
+                                           what is stable), what drives the diodes (ohm)
+      npn_bf=100 npn_vaf=50 i_tail=10e-6   transistors of sigmoid and tanh cells
 
     \b
     Examples:
@@ -54,24 +58,27 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
       analogkan compile mnist.pt --preset ideal --set g_max=50e-6 -o mnist-50.build
     """
     from ..api import compile_model
-    from ..compiler.verify import verify_build
 
-    build = compile_model(model, out, preset=preset, settings=assignments, calibrate=calibrate)
-    verification = None if no_verify else verify_build(build)
+    build = compile_model(
+        model,
+        out,
+        preset=preset,
+        settings=assignments,
+        calibrate=calibrate,
+        verify=not no_verify,
+    )
+    verification = build.verification
     if as_json:
-        document = build.summary | {"build": build.folder}
-        if verification is not None:
-            document["verified"] = verification.ok
-            document["findings"] = verification.findings
-        common.print_json(document)
-    else:
-        print_build(build)
-        if verification is not None:
-            print_verification(verification)
-        if verification is None or verification.ok:
-            common.out.print(f"next: analogkan simulate {build.folder}", markup=False)
-    if verification is not None and not verification.ok:
-        raise SystemExit(common.EXIT_FAILURE)
+        facts = None if verification is None else verification.facts
+        verified = verification is not None
+        common.print_json(
+            build.summary | {"build": build.folder, "verified": verified, "verification": facts}
+        )
+        return
+    print_build(build)
+    if verification is not None:
+        print_verification(verification)
+    common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}", markup=False)
 
 
 def print_build(build) -> None:
@@ -81,20 +88,22 @@ def print_build(build) -> None:
     common.out.print(
         f"[bold]{escape(str(build.folder))}[/]: {e['crossbar_resistors']:,} crossbar resistors in "
         f"{e['tiles']} tiles, {e['diodes']} diodes, {e['op_amps']} op-amps"
+        + (f", {e['squash_cells']} squash cells" if e["squash_cells"] else "")
+        + (f", {e['layernorm_cells']} LayerNorm cells" if e["layernorm_cells"] else "")
     )
     shown = common.table(
-        "", "layer", "in", "out", "bias rows", "alpha (V/S)", "R_c (ohm)", "gamma", "clipped"
+        "", "layer", "in", "out", "front", "bias rows", "R_c (ohm)", "gamma", "C_f (pF)"
     )
     for k, stage in enumerate(s["stages"]):
         shown.add_row(
             str(k),
             str(stage["inputs"]),
             str(stage["outputs"]),
+            _front(k, stage),
             str(stage["bias_rows"]),
-            _span(stage["alpha_volts_per_siemens"]),
             _span(stage["r_c_ohms"]),
             _span(stage["gamma"]),
-            str(stage["clipped_coefficients"]),
+            _span([1e12 * c for c in stage["c_f_farads"]]),
         )
     common.out.print(shown)
     common.out.print(
@@ -102,6 +111,12 @@ def print_build(build) -> None:
         f"{s['expected']['memory_megabytes']} MB and {s['expected']['seconds_per_image']:.2g} s an "
         "image (with KLU, one process)"
     )
+    common.out.print(_stability(s["stages"]))
+    clipped = sum(stage["clipped_coefficients"] for stage in s["stages"])
+    if clipped:
+        common.out.print(
+            f"note: {clipped} coefficients are cut to the cells' range", style="yellow"
+        )
     for note in s["notes"]:
         common.out.print(f"note: {note}", style="yellow")
 
@@ -109,3 +124,23 @@ def print_build(build) -> None:
 def _span(pair) -> str:
     lo, hi = (f"{x:.0f}" if x >= 1000 else f"{x:.3g}" for x in pair)
     return lo if lo == hi else f"{lo}–{hi}"
+
+
+def _front(layer: int, stage: dict) -> str:
+    """What stands before a stage's diodes: the DACs, LayerNorm, a squash, or just wires."""
+    if layer == 0:
+        return "DAC"
+    cells = ["norm"] if stage["layernorm"] else []
+    cells += [stage["squash"]["kind"]] if stage["squash"]["kind"] != "none" else []
+    return ", ".join(cells) or "direct"
+
+
+def _stability(stages: list[dict]) -> str:
+    """The margins of the worst row amplifier and the worst diode node."""
+    ratios = [s["stability"]["c_margin"] for s in stages]
+    needed = [ratio for ratio in ratios if ratio is not None]
+    rows = "no row amplifier needs one to be stable"
+    if needed:
+        rows = f"{min(needed):.3g} times what the steepest falling segment needs"
+    node = min(s["stability"]["node_margin"] for s in stages)
+    return f"stability: C_f is {rows}; diode nodes keep {100 * node:.4g} % of their margin"

@@ -40,22 +40,17 @@ def demo(out, images, jobs, as_json) -> None:
       analogkan demo --out /tmp/demo
     """
     from ..api import compile_model
-    from ..compiler.verify import verify_build
     from ..data import load_bundled, parse_subset
     from ..engines.ngspice import find_ngspice
-    from ..errors import AnalogKanError
     from ..report import figures
 
     find_ngspice()
     build = compile_model(resources.path("models/mnist-d2.pt"), out / "mnist-d2.build")
-    verification = verify_build(build)
-    if not verification.ok:
-        raise AnalogKanError("the netlist is not the network: " + "; ".join(verification.findings))
     bundled = load_bundled()
     chosen = bundled.take(parse_subset(str(images), bundled.y))
     if not as_json:
         print_build(build)
-        print_verification(verification)
+        print_verification(build.verification)
     result = run_simulation(build, chosen, jobs=jobs, out=out / f"run-{images}", as_json=as_json)
     assert result.circuit is not None
     volts = build.spec.dac_volts(chosen.flat(build.spec.encoding.shape))

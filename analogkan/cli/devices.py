@@ -9,15 +9,21 @@ from rich.markup import escape
 
 from ..devices import get, library
 from . import common
+from .device_files import fit_device, import_device
 
 
-@click.group(short_help="List, show and plot the tunnel diodes and other devices.")
+@click.group(short_help="List, show and plot devices; import and fit measured ones.")
 def devices() -> None:
     """The devices whose I-V curves are the basis functions.
 
     A device is a table of volts and amperes, piecewise linear, constant beyond its ends. A name is
-    one of `devices list`, or the path of a TOML file with name, v and i.
+    one of `devices list`, or the path of a TOML file with name, v and i, which `devices import`
+    writes from measured sweeps.
     """
+
+
+devices.add_command(import_device)
+devices.add_command(fit_device)
 
 
 @devices.command("list")
@@ -62,7 +68,8 @@ def show_device(name, as_json) -> None:
     curve = get(name)
     facts = _facts(curve)
     if as_json:
-        common.print_json(facts | {"v": curve.v, "i": curve.i})
+        tables = {"v": curve.v, "i": curve.i, "temps_c": curve.temps_c, "i_at": curve.i_at}
+        common.print_json(facts | tables)
         return
     common.out.print(f"[bold]{curve.name}[/]: {escape(curve.notes)}")
     common.out.print(f"Source: {curve.source}", markup=False)
@@ -72,9 +79,10 @@ def show_device(name, as_json) -> None:
         f"  largest current {curve.i_peak:.4g} A at {curve.v_peak:.3f} V; "
         f"steepest falling slope {min(curve.negative_slopes(), default=0):.3g} S"
     )
-    shown = common.table("", "volts", "amperes")
-    for v, i in zip(curve.v, curve.i, strict=True):
-        shown.add_row(f"{v:g}", f"{i:.6g}")
+    others = [f"at {temp_c:g} degC" for temp_c in curve.temps_c]
+    shown = common.table("", "volts", "amperes", *others)
+    for v, *currents in zip(curve.v, curve.i, *curve.i_at, strict=True):
+        shown.add_row(f"{v:g}", *(f"{i:.6g}" for i in currents))
     common.out.print(shown)
 
 

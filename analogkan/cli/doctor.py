@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from ctypes.util import find_library
 
 import click
 from rich.markup import escape
@@ -86,8 +85,20 @@ def _ngspice() -> list[dict]:
 
 
 def _library() -> dict:
-    name = find_library("ngspice")
-    if name:
-        return _check("libngspice", True, name)
-    mend = "only PySpice's in-process sessions need it: apt install libngspice0"
-    return _check("libngspice", None, "not found", mend)
+    from ..engines.ngspice import find_ngspice
+    from ..engines.session import library_info
+
+    only = "only in-process sessions (PySpice) need it"
+    try:
+        library = library_info()
+    except SimulationError as error:
+        return _check("libngspice", None, "not usable", f"{only}: {error}")
+    found = f"{library.version} at {library.path}"
+    try:
+        program = find_ngspice()
+    except SimulationError:
+        return _check("libngspice", True, found)
+    if (library.version, library.klu) == (program.version, program.klu):
+        return _check("libngspice", True, f"{found}, of the program's build")
+    mend = f"{only}, and refuse it: install the one of the program's build, {program.version}"
+    return _check("libngspice", None, f"{found}, another build than the program's", mend)

@@ -40,6 +40,9 @@ def default_jobs() -> int:
 @click.option("--timeout", type=click.FloatRange(1), help="Seconds for a chunk.")
 @click.option("--descending", is_flag=True, help="Sweep from the last image to the first.")
 @click.option(
+    "--session", is_flag=True, help="libngspice in worker processes instead of the program."
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="RUN folder; by default <build>.run/<settings>. Finished chunks in it are not run again.",
@@ -61,8 +64,8 @@ def default_jobs() -> int:
 @common.json_option
 @common.guarded
 def simulate(
-    build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, out,
-    trace_image, allow_edited, fail_under, as_json,
+    build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, session,
+    out, trace_image, allow_edited, fail_under, as_json,
 ) -> None:  # fmt: skip
     """Simulate inference in ngspice over test images, and compare with the software network.
 
@@ -82,12 +85,17 @@ def simulate(
     circuit = load_build(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
     if trace_image is not None:
-        if subset or engine != "ngspice" or fail_under is not None:
+        if subset or engine != "ngspice" or fail_under is not None or session:
             raise click.UsageError(
-                "--trace runs one image in ngspice: no --subset, --fail-under or --engine software"
+                "--trace runs one image in the ngspice program: no --subset, --fail-under, "
+                "--session or --engine software"
             )
         _trace(circuit, images, trace_image, out, as_json, allow_edited)
         return
+    if engine == "software" and session:
+        raise click.UsageError("--session is a way to run ngspice: --engine software has none")
+    if engine == "software" and out is not None:
+        raise click.UsageError("--out keeps ngspice's chunks: --engine software has none")
     images = images.take(parse_subset(subset, images.y))
     summary = run_simulation(
         circuit,
@@ -97,6 +105,7 @@ def simulate(
         chunk=chunk,
         timeout=timeout,
         descending=descending,
+        session=session,
         out=out,
         allow_edited=allow_edited,
         as_json=as_json,
@@ -116,7 +125,7 @@ def simulate(
 
 def run_simulation(
     circuit, images, *, engine="ngspice", jobs=None, chunk=None, timeout=None, descending=False,
-    out=None, allow_edited=False, as_json=False,
+    session=False, out=None, allow_edited=False, as_json=False,
 ):  # fmt: skip
     """Call ``studies.simulate`` with a progress bar."""
     from ..engines.batch import BatchOptions
@@ -137,6 +146,7 @@ def run_simulation(
                 chunk=chunk or 0,
                 timeout=timeout or 0.0,
                 descending=descending,
+                session=session,
             ),
             run=out,
             allow_edited=allow_edited,
@@ -157,7 +167,8 @@ def print_comparison(s: dict) -> None:
         common.out.print(shown)
         return
     shown.add_row(
-        f"circuit (ngspice {s['ngspice_version']}{', KLU' if s['klu'] else ''})",
+        f"circuit ({'lib' if s['session'] else ''}ngspice {s['ngspice_version']}"
+        f"{', KLU' if s['klu'] else ''})",
         common.percent(s["circuit_accuracy"]),
         interval(s["circuit_ci95"]),
     )
@@ -171,7 +182,8 @@ def print_comparison(s: dict) -> None:
         f"{s['max_abs_logit_error'] / s['logit_full_scale']:.1e} of {s['logit_full_scale']:.3g}",
     )
     if s["images_per_second"] is not None:
-        shown.add_row("images/s", f"{s['images_per_second']:.1f}", f"{s['jobs']} jobs")
+        jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
+        shown.add_row("images/s", f"{s['images_per_second']:.1f}", jobs)
     common.out.print(shown)
     for flip in s["flipped"][:10]:
         common.out.print(
@@ -180,8 +192,18 @@ def print_comparison(s: dict) -> None:
         )
     if len(s["flipped"]) > 10:
         common.out.print(f"  and {len(s['flipped']) - 10} more in {s['run']}/result.json")
+    if s["retried_chunks"]:
+        common.out.print(f"note: {s['retried_chunks']} chunks succeeded only when run again, cold")
+    if s["trained_on"] and s["dataset"] != s["trained_on"]:
+        common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
     if s["saturated_inputs"]:
         common.out.print(f"note: {s['saturated_inputs']} input values saturate the DAC")
+    if s["saturated_images"]:
+        listed = ", ".join(map(str, s["saturated_images"][:10]))
+        common.out.print(
+            f"note: on {len(s['saturated_images'])} images an amplifier would leave its supplies: "
+            f"{listed}{', ...' if len(s['saturated_images']) > 10 else ''}"
+        )
     if s["edited_files"]:
         common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
     common.out.print(f"kept in {s['run']}", markup=False)

@@ -14,6 +14,11 @@ from . import common
 @click.command(short_help="Train a TD-KAN and write its checkpoint and card.")
 @click.option("--dataset", required=True, metavar="NAME|FILE.npz", help="See above.")
 @click.option("--recipe", required=True, metavar="NAME|FILE.toml", help="See above.")
+@click.option(
+    "--devices",
+    metavar="LIST",
+    help="Instead of the recipe's, such as A21,./mine.toml: names or device files.",
+)
 @common.data_option
 @common.download_option
 @click.option(
@@ -33,14 +38,15 @@ from . import common
 )
 @common.json_option
 @common.guarded
-def train(dataset, recipe, data, download, out, seed, epochs, holdout, as_json) -> None:
+def train(dataset, recipe, devices, data, download, out, seed, epochs, holdout, as_json) -> None:
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
     \b
     Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
-    Recipes: mnist-d2, mnist-d3, mnist-d2-short, plain-d2, or a TOML file of your own
-    with the same keys as analogkan/training/recipes/*.toml.
+    Recipes: mnist-d2, mnist-d3, mnist-d2-short, paper-mnist-d2, paper-mnist-d3, plain-d2,
+    or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
+    Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
     Training goes on where it was stopped when the same command is run again. The test set is
     read once, at the end.
@@ -55,6 +61,7 @@ def train(dataset, recipe, data, download, out, seed, epochs, holdout, as_json) 
     request = TrainingRequest(
         dataset=dataset,
         recipe=recipe,
+        devices=devices,
         out=out,
         data=data,
         download=download,

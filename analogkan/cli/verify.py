@@ -46,9 +46,10 @@ def print_verification(found) -> None:
         f"{f['nets']:,} nets; {f['blocks']:,} blocks"
     )
     if found.ok:
+        within = f" within half a level: each cell has {f['levels']} states" if f["levels"] else ""
         common.out.print(
-            f"[green]verified[/]: the netlist is the network ({looked}; largest coefficient error "
-            f"{f['max_coefficient_error']:.1e} of its output's largest)"
+            f"[green]verified[/]: the netlist is the network{within} ({looked}; largest "
+            f"coefficient error {f['max_coefficient_error']:.1e} of its output's largest)"
         )
     else:
         common.out.print(f"[red]not verified[/]: {len(found.findings)} findings ({looked})")

@@ -11,27 +11,39 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .netlist import GROUND, Controlled, Netlist, Table
+from .netlist import GROUND, Controlled, Limiter, Netlist, Table
 
 
 @dataclass
 class Amplifier:
-    """A transimpedance amplifier: its nets, and the feedback found between them (ohms)."""
+    """A transimpedance amplifier: its nets, and the feedback found between them.
+
+    ``inner`` is the op-amp's own output: ``out``, or what a limiter stands behind. ``feedback`` is
+    in ohms, ``capacitors`` in farads.
+    """
 
     out: int
+    inner: int
     total: int
     opamp: Controlled
+    limiter: Limiter | None = None
     feedback: list[float] = field(default_factory=list)
+    capacitors: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Difference:
-    """A difference amplifier: its inputs p and n, and r1 to r4 as found (ohms, by net)."""
+    """A difference amplifier: its inputs p and n, and r1 to r4 as found (ohms, by net).
+
+    ``inner`` as for an Amplifier.
+    """
 
     out: int
+    inner: int
     inn: int
     inp: int
     opamp: Controlled
+    limiter: Limiter | None = None
     p: int = -1
     n: int = -1
     r1: float = np.nan
@@ -88,15 +100,21 @@ class Blocks:
         self._diodes()
         self._sources()
         self._resistors()
+        self._capacitors()
 
     def name(self, net: int) -> str:
         """A net's name."""
         return self.netlist.nets[net]
 
     def _amplifiers(self) -> None:
+        # A limiter that reads a net inside its own cell stands behind an op-amp.
+        behind = {c.control: c for c in self.netlist.limiters if "." in self.name(c.control)}
         for source in self.netlist.controlled:
             inp, inn = source.control
-            out = source.out[0]
+            out = inner = source.out[0]
+            limiter = behind.get(inner)
+            if limiter is not None:
+                out = limiter.nets[0]
             if "." not in source.name:  # at the top level: a read-out; op-amps are inside cells
                 self.read_outs[out] = (inp, source.gain)
                 if source.out[1] != GROUND or inn != GROUND:
@@ -104,11 +122,11 @@ class Blocks:
             elif inp == GROUND:
                 if inn in self.amplifiers:
                     self.problems.append(f"two amplifiers share the summing node {self.name(inn)}")
-                self.amplifiers[inn] = Amplifier(out, inn, source)
+                self.amplifiers[inn] = Amplifier(out, inner, inn, source, limiter)
             else:
                 if out in self.differences:
                     self.problems.append(f"two amplifiers drive {self.name(out)}")
-                self.differences[out] = Difference(out, inn, inp, source)
+                self.differences[out] = Difference(out, inner, inn, inp, source, limiter)
 
     def _diodes(self) -> None:
         for table in self.netlist.tables:
@@ -150,7 +168,7 @@ class Blocks:
         other = np.where(is_sum[a], b, a)
         out_of = np.full(count, -1)
         for total, amp in self.amplifiers.items():
-            out_of[total] = amp.out
+            out_of[total] = amp.inner
         at_sum = is_sum[a] | is_sum[b]
         feedback = at_sum & (out_of[sum_net] == other)
         for k in np.flatnonzero(feedback):
@@ -160,6 +178,16 @@ class Blocks:
         self.cell_row, self.cell_sum = other[cell], sum_net[cell]
         rest = np.flatnonzero(~(feedback | cell))
         self._difference_resistors(rest)
+
+    def _capacitors(self) -> None:
+        """Every capacitor belongs across an amplifier's feedback."""
+        for capacitor in self.netlist.capacitors:
+            a, b = capacitor.nets
+            amp = self.amplifiers.get(a) or self.amplifiers.get(b)
+            if amp is None or {a, b} != {amp.total, amp.inner}:
+                self.problems.append(f"capacitor {capacitor.name} is across no feedback")
+                continue
+            amp.capacitors.append(capacitor.farads)
 
     def _difference_resistors(self, rest: np.ndarray) -> None:
         nl = self.netlist
@@ -175,7 +203,7 @@ class Blocks:
                 stray.setdefault(where, []).append(nl.r_name[k])
                 continue
             d = by_net[inner]
-            if inner == d.inn and outer == d.out:
+            if inner == d.inn and outer == d.inner:
                 d.r2 = ohms
             elif inner == d.inn:
                 d.n, d.r1 = outer, ohms

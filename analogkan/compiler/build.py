@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +17,12 @@ from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, sha256
 from ..network.spec import NetworkSpec, load_spec
 from . import spice
+from .design import ARRAYS as ARRAYS_OF_STAGE
 from .design import Design, build_design, element_counts, load_design, save_design
 from .hardware import Hardware
+
+if TYPE_CHECKING:
+    from .verify_stage import Verification
 
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
@@ -26,6 +32,9 @@ BYTES_PER_RESISTOR = 1400
 """Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""
 SECONDS_PER_RESISTOR = 2.2e-7
 """Time of an image a crossbar resistor with KLU, one process; measured there too."""
+
+PAIRS_FACTOR = 4.0
+"""Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +51,15 @@ class Build:
         The circuit.
     summary
         The content of ``design.json``.
+    verification
+        What reading the deck back found, if compiling did that; None in a BUILD that was read.
     """
 
     folder: Path
     spec: NetworkSpec
     design: Design
     summary: dict[str, Any]
+    verification: Verification | None = None
 
     @property
     def name(self) -> str:
@@ -70,7 +82,12 @@ class Build:
 
 
 def write_build(
-    spec: NetworkSpec, hardware: Hardware, folder: Path, *, model: dict[str, str] | None = None
+    spec: NetworkSpec,
+    hardware: Hardware,
+    folder: Path,
+    *,
+    model: dict[str, str] | None = None,
+    check: Callable[[Build], None] = lambda build: None,
 ) -> Build:
     """Compile ``spec`` into ``folder``: whole or not at all.
 
@@ -78,6 +95,8 @@ def write_build(
     ----------
     model
         Facts about the checkpoint (``file``, ``sha256``) for ``design.json``.
+    check
+        Looks at the finished folder under a temporary name, and raises to keep it from coming.
 
     Raises
     ------
@@ -86,9 +105,10 @@ def write_build(
     AnalogKanError
         If ``folder`` holds something that is not a BUILD.
     """
+    folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
+    _check_replaceable(folder)
     design = build_design(spec, hardware)
     _check(design)
-    _check_replaceable(folder)
     volts = image0_volts(spec)
     expected = spec.forward_volts(volts[None])[0]
     texts = {
@@ -96,7 +116,7 @@ def write_build(
         "stimulus.cir": spice.write_stimulus(design, volts),
         "network.cir": spice.write_network(design, _title(spec), expected),
     }
-    with atomic_folder(folder, marker=SUMMARY) as partial:
+    with atomic_folder(folder) as partial:
         for name, text in texts.items():
             (partial / name).write_text(text, encoding="utf-8", newline="\n")
         for k in range(len(design.stages)):
@@ -107,11 +127,14 @@ def write_build(
         summary = summarise(spec, design, expected, model or {})
         summary["files"] = {p.name: sha256(p) for p in sorted(partial.iterdir())}
         (partial / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        check(Build(partial, spec, design, summary))
     return Build(folder, spec, design, summary)
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Refuse to replace a folder that holds anything but an earlier BUILD."""
+    """Refuse to replace a file, or a folder that holds anything but an earlier BUILD."""
+    if folder.exists() and not folder.is_dir():
+        raise CompileError(f"{folder} is a file: give another folder with -o")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     try:
@@ -127,7 +150,7 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def load_build(folder: Path) -> Build:
+def load_build(folder: str | Path) -> Build:
     """Read a BUILD folder.
 
     Raises
@@ -135,6 +158,7 @@ def load_build(folder: Path) -> Build:
     NetlistError
         If it is not one, is damaged, or its network is another model's.
     """
+    folder = Path(folder)
     path = folder / SUMMARY
     if not path.is_file():
         raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")
@@ -171,20 +195,27 @@ def summarise(
     """``design.json``: what was compiled, every option, what came out, what it will cost."""
     counts = element_counts(design)
     resistors = counts["crossbar_resistors"]
+    seconds = resistors * SECONDS_PER_RESISTOR
+    if spice.has_transistors(design):
+        seconds *= PAIRS_FACTOR
     e = dataclasses.asdict(spec.encoding)
     stages = [
         {
             "inputs": stage.shape[0],
             "outputs": stage.shape[1],
             "devices": [curve.name for curve in stage.curves],
-            "squash": dataclasses.asdict(stage.squash),
+            "squash": dataclasses.asdict(stage.front.squash),
+            "layernorm": stage.front.norm is not None,
             "bias_rows": stage.n_bias,
             "clipped_coefficients": stage.clipped,
             "conductance_siemens": _range(stage.g),
             "alpha_volts_per_siemens": _range(stage.alpha),
             "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),
             "difference_gain": _range(stage.gain),
+            "volts_per_unit": _range(stage.unit),
             "r_f_ohms": _range(stage.r_f),
+            "c_f_farads": _range(stage.c_f),
+            "stability": stage.stability,
             "r_c_ohms": _range(stage.r_c),
         }
         for stage in design.stages
@@ -200,13 +231,13 @@ def summarise(
         "encoding": e,
         "calibration_images": 0 if spec.calibration is None else len(spec.calibration),
         "temperature_celsius": spice.TEMPERATURE_C,
-        "solver_options": spice.SOLVER_OPTIONS,
+        "solver_options": spice.get_solver(design),
         "stages": stages,
         "volts_per_logit": design.v_per_logit,
         "elements": counts,
         "expected": {
             "memory_megabytes": round(20 + resistors * BYTES_PER_RESISTOR / 1e6),
-            "seconds_per_image": float(f"{resistors * SECONDS_PER_RESISTOR:.2g}"),
+            "seconds_per_image": float(f"{seconds:.2g}"),
         },
         "image0_software_logits": [float(v) for v in expected],
         "notes": list(design.notes),
@@ -224,7 +255,7 @@ def _title(spec: NetworkSpec) -> str:
 
 def _check(design: Design) -> None:
     for k, stage in enumerate(design.stages):
-        for name in ("g", "r_f", "r_c", "gain", "alpha"):
+        for name in ARRAYS_OF_STAGE:
             array = getattr(stage, name)
             if not (np.isfinite(array).all() and (array > 0).all()):
                 raise CompileError(

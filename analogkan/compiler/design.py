@@ -9,52 +9,68 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..devices import IVCurve
 from ..errors import AnalogKanError, NetlistError
 from ..files import read_npz, write_npz
-from ..network.spec import LayerSpec, NetworkSpec, Squash
+from ..network.spec import LayerSpec, NetworkSpec
+from ..network.squash import Norm, Squash
+from .front import Front, build_front, dac_front
 from .hardware import Hardware
 from .mapping import map_layer
+from .stability import driven_range, stabilise
+
+ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha")
+"""Fields of a stage that are arrays of positive numbers."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CrossbarStage:
-    """One layer in hardware: squash cells, diodes and row amplifiers, crossbar, column amplifiers.
+    """One layer in hardware: front, diodes and row amplifiers, crossbar, column amplifiers.
 
     Attributes
     ----------
     curves
         The D diode types of every input.
-    squash
-        The cell between the stage before and the diodes; at the first stage the DAC's business.
+    front
+        The cells between the stage before and the diodes.
     g
         (R, 2 O) siemens.
     r_f
         (I, D) ohms, feedback of the row amplifiers: a row is at -r_f I_d(v) = -V_fs phi.
+    c_f
+        (D,) farads beside them.
     r_c
         (2 O,) ohms, feedback of the line amplifiers.
     gain
         (O,) of the difference amplifiers.
+    unit
+        (O,) volts at the outputs per unit of y.
     alpha
         (O,) volts per siemens of the mapping.
     n_bias
         Bias rows, the last ones.
     clipped
         Coefficients cut by the conductance range.
+    stability
+        Margins, see ``stability.Stability.summary``.
     """
 
     curves: tuple[IVCurve, ...]
-    squash: Squash
+    front: Front
     g: np.ndarray
     r_f: np.ndarray
+    c_f: np.ndarray
     r_c: np.ndarray
     gain: np.ndarray
+    unit: np.ndarray
     alpha: np.ndarray
     n_bias: int
     clipped: int
+    stability: dict[str, float | None]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -74,8 +90,6 @@ class Design:
         What it was built from.
     stages
         In the order of the signal.
-    v_per_logit
-        Volts of the last difference amplifiers per logit: the scale of the read-out.
     notes
         Sentences a designer should read.
     """
@@ -83,8 +97,12 @@ class Design:
     name: str
     hardware: Hardware
     stages: tuple[CrossbarStage, ...]
-    v_per_logit: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def v_per_logit(self) -> float:
+        """Volts of the last difference amplifiers per logit: the scale of the read-out."""
+        return float(self.stages[-1].unit[0])
 
 
 def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
@@ -92,17 +110,22 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
 
     Without calibration inputs gains are sized for the worst case, every phi at its extreme: no
     line can pass its headroom, at the price of small signals. The design's notes say so.
+
+    Raises
+    ------
+    CompileError
+        If a diode node or its row amplifier would not be stable.
     """
-    folded = spec.folded()
+    layers = spec.folded().layers
     notes = []
     volts = None
     if spec.calibration is not None and len(spec.calibration):
         volts = spec.dac_volts(spec.calibration)
     else:
         notes.append("no calibration images: gains are sized for the worst case, signals are small")
-    stages = []
-    for k, layer in enumerate(folded.layers):
-        last = k == len(folded.layers) - 1
+    stages: list[CrossbarStage] = []
+    for k, layer in enumerate(layers):
+        after = layers[k + 1] if k + 1 < len(layers) else None
         mapped = map_layer(layer.theta, layer.bias, hardware)
         raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(layer.theta)).sum())
         if raised:
@@ -112,40 +135,82 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 "range"
             )
         drive = _line_drive(layer, volts, mapped.g, mapped.n_bias, hardware.v_fs)
-        limit = hardware.headroom * hardware.v_rail
-        r_c = limit / drive.reshape(-1, 2).max(axis=1)
-        if last:  # one scale for all logits, so that their order is that of the voltages
-            r_c = (r_c / mapped.alpha).min() * mapped.alpha
-        gamma = r_c * hardware.v_fs / mapped.alpha
+        y = None if volts is None else layer.respond(volts)
+        reach = _reach(layer) if y is None else float(np.abs(y).max())
+        if after is not None and after.squash.kind in ("none", "clamp") and after.norm is None:
+            notes += _beyond_rails(k, reach, hardware, y is not None)
+        volts = after.diode_volts(y) if after is not None and y is not None else None
+        r_c, gain, unit = _gains(drive, mapped.alpha, reach, after, hardware)
+        front = (
+            build_front(layer.squash, layer.norm, stages[-1].unit, hardware)
+            if stages
+            else dac_front()
+        )
+        beyond = layer.squash.beyond(layer.curves)
+        if beyond:
+            notes.append(f"layer {k}: {beyond}: its end value holds there")
+        reachable = driven_range(layer.squash, None if stages else spec.dac_range())
+        stable = stabilise(layer.curves, reachable, hardware, k)
         r_f = [hardware.v_fs / curve.i_peak for curve in layer.curves]
         stages.append(
             CrossbarStage(
                 curves=layer.curves,
-                squash=layer.squash,
+                front=front,
                 g=mapped.g,
                 r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
+                c_f=stable.c_f,
                 r_c=np.repeat(r_c, 2),
-                gain=np.ones_like(gamma) if last else 1.0 / gamma,
+                gain=gain,
+                unit=unit,
                 alpha=mapped.alpha,
                 n_bias=mapped.n_bias,
                 clipped=mapped.clipped,
+                stability=stable.summary(),
             )
         )
-        if volts is not None:
-            volts = layer.forward(volts)
-            reach = float(np.abs(volts).max())
-            if not last and reach > hardware.v_rail:
-                notes.append(
-                    f"hidden nodes of layer {k} reach {reach:.2f} V on the calibration images, but "
-                    f"the rails are at {hardware.v_rail:g} V: train with a range penalty or a clamp"
-                )
-    return Design(
-        name=spec.name,
-        hardware=hardware,
-        stages=tuple(stages),
-        v_per_logit=float(gamma[0]),
-        notes=tuple(notes),
-    )
+    return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
+
+
+def _gains(
+    drive: np.ndarray, alpha: np.ndarray, reach: float, after: LayerSpec | None, hardware: Hardware
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """R_c (O,) ohms, gain (O,) of the difference amplifiers, and volts per unit of y (O,).
+
+    ``drive`` (2 O,) is the lines' largest current, ``reach`` the largest |y|.
+    """
+    limit = hardware.headroom * hardware.v_rail
+    # An output that nothing drives gets the gain of one row at g_min.
+    idle = hardware.v_fs * hardware.g_min
+    r_c = limit / np.maximum(drive.reshape(-1, 2).max(axis=1), idle)
+    if after is None or after.norm is not None:
+        # One scale for all: logits keep their order, and a LayerNorm compares its inputs.
+        common = (r_c / alpha).min()
+        return common * alpha, np.ones_like(alpha), np.full_like(alpha, common * hardware.v_fs)
+    gamma = r_c * hardware.v_fs / alpha
+    unit = np.ones_like(gamma)
+    if after.squash.bends and reach > limit:  # its attenuator takes any scale
+        unit *= limit / reach
+    return r_c, unit / gamma, unit
+
+
+def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) -> list[str]:
+    """A note if hidden nodes leave the supplies on the calibration images."""
+    if not measured or reach <= hardware.v_rail:
+        return []
+    return [
+        f"hidden nodes of layer {layer} reach {reach:.2f} V on the calibration images, but the "
+        f"rails are at {hardware.v_rail:g} V: train with a range penalty or a squash"
+    ]
+
+
+def _reach(layer: LayerSpec) -> float:
+    """Largest |y| that any voltages could produce."""
+    extreme = np.array([_extreme_phi(curve) for curve in layer.curves])
+    return float(((np.abs(layer.theta) * extreme).sum(axis=(0, 2)) + np.abs(layer.bias)).max())
+
+
+def _extreme_phi(curve: IVCurve) -> float:
+    return max(abs(curve.i.min()), curve.i_peak) / curve.i_peak
 
 
 def _span(hardware: Hardware) -> float:
@@ -161,29 +226,33 @@ def _largest(theta: np.ndarray) -> np.ndarray:
 def _line_drive(
     layer: LayerSpec, volts: np.ndarray | None, g: np.ndarray, n_bias: int, v_fs: float
 ) -> np.ndarray:
-    """Largest current each line carries, amperes, (2 O,): on ``volts`` (N, I) or at worst."""
+    """Largest current of each line, amperes, (2 O,): for diode ``volts`` (N, I), or at worst."""
     if volts is None:
-        extreme = [max(abs(c.i.min()), c.i_peak) / c.i_peak for c in layer.curves]
+        extreme = [_extreme_phi(curve) for curve in layer.curves]
         phi = np.tile(extreme, layer.theta.shape[0])[None]
     else:
-        phi = layer.phi(layer.diode_volts(volts)).reshape(len(volts), -1)
+        phi = layer.phi(volts).reshape(len(volts), -1)
     rows = np.concatenate([phi, np.ones((len(phi), n_bias))], axis=1)
     return v_fs * np.abs(rows @ g).max(axis=0)
 
 
 def element_counts(design: Design) -> dict[str, int]:
     """How many of each element the deck has, hierarchy flattened."""
-    kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "clamps", "tiles")
-    counts: dict[str, int] = dict.fromkeys(kinds, 0)
+    kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "capacitors")
+    more = ("squash_cells", "layernorm_cells", "limiters", "tiles")
+    counts: dict[str, int] = dict.fromkeys(kinds + more, 0)
     hw = design.hardware
-    for k, stage in enumerate(design.stages):
+    for stage in design.stages:
         n_in, n_out, n_dev = stage.shape
         rows, lines = stage.g.shape
         counts["crossbar_resistors"] += stage.g.size
         counts["diodes"] += n_in * n_dev
         counts["op_amps"] += n_in * n_dev + 3 * n_out
         counts["amplifier_resistors"] += n_in * n_dev + 2 * n_out + 4 * n_out
-        counts["clamps"] += n_in if k and stage.squash.kind == "clamp" else 0
+        counts["capacitors"] += n_in * n_dev
+        counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
+        counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
+        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.opamp == "rails" else 0
         counts["tiles"] += -(-rows // hw.tile_rows) * -(-lines // hw.tile_cols)
     return counts
 
@@ -193,14 +262,21 @@ def save_design(design: Design, path: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     stages = []
     for k, stage in enumerate(design.stages):
-        for name in ("g", "r_f", "r_c", "gain", "alpha"):
+        for name in ARRAYS:
             arrays[f"l{k}_{name}"] = getattr(stage, name)
+        arrays[f"l{k}_attenuation"] = stage.front.attenuation
+        if stage.front.norm is not None:
+            arrays[f"l{k}_norm_scale"] = stage.front.norm.scale
+            arrays[f"l{k}_norm_shift"] = stage.front.norm.shift
         for d, curve in enumerate(stage.curves):
             arrays[f"l{k}_d{d}_v"], arrays[f"l{k}_d{d}_i"] = curve.v, curve.i
         stages.append(
             {
                 "curves": [curve.name for curve in stage.curves],
-                "squash": dataclasses.asdict(stage.squash),
+                "squash": dataclasses.asdict(stage.front.squash),
+                "r_load": stage.front.r_load,
+                "norm_eps": None if stage.front.norm is None else stage.front.norm.eps,
+                "stability": stage.stability,
                 "n_bias": stage.n_bias,
                 "clipped": stage.clipped,
             }
@@ -208,7 +284,6 @@ def save_design(design: Design, path: Path) -> None:
     meta = {
         "name": design.name,
         "hardware": dataclasses.asdict(design.hardware),
-        "v_per_logit": design.v_per_logit,
         "notes": list(design.notes),
         "stages": stages,
     }
@@ -226,10 +301,11 @@ def load_design(path: Path) -> Design:
                     IVCurve(name, arrays[f"l{k}_d{d}_v"], arrays[f"l{k}_d{d}_i"])
                     for d, name in enumerate(entry["curves"])
                 ),
-                squash=Squash(**entry["squash"]),
+                front=_front(arrays, entry, k),
+                stability=entry["stability"],
                 n_bias=entry["n_bias"],
                 clipped=entry["clipped"],
-                **{name: arrays[f"l{k}_{name}"] for name in ("g", "r_f", "r_c", "gain", "alpha")},
+                **{name: arrays[f"l{k}_{name}"] for name in ARRAYS},
             )
             for k, entry in enumerate(meta["stages"])
         )
@@ -237,8 +313,20 @@ def load_design(path: Path) -> Design:
             name=meta["name"],
             hardware=Hardware(**meta["hardware"]),
             stages=stages,
-            v_per_logit=meta["v_per_logit"],
             notes=tuple(meta["notes"]),
         )
     except (AnalogKanError, ValueError, KeyError, TypeError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error
+
+
+def _front(arrays: dict[str, np.ndarray], entry: dict[str, Any], k: int) -> Front:
+    norm = None
+    if entry["norm_eps"] is not None:
+        scale, shift = arrays[f"l{k}_norm_scale"], arrays[f"l{k}_norm_shift"]
+        norm = Norm(kind="layer", scale=scale, shift=shift, eps=entry["norm_eps"])
+    return Front(
+        squash=Squash(**entry["squash"]),
+        norm=norm,
+        attenuation=arrays[f"l{k}_attenuation"],
+        r_load=entry["r_load"],
+    )

@@ -14,13 +14,24 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NetlistError
-from .netlist import GROUND, Controlled, Instance, Limiter, Netlist, Source, Table
+from .netlist import (
+    CELLS,
+    GROUND,
+    Capacitor,
+    Cell,
+    Controlled,
+    Instance,
+    Limiter,
+    Netlist,
+    Source,
+    Table,
+)
 
 SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
 SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)(meg|[tgkmunpf])?")
 PWL = re.compile(r"([iv])=pwl\(v\((\w+)(?:,(\w+))?\),(.*)\)")
-LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{\w+\})\),(\{\w+\})\)")
+LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{-?\w+\})\),(\{\w+\})\)")
 MAX_DEPTH = 8
 
 
@@ -56,9 +67,25 @@ def read_deck(top: Path) -> Netlist:
     netlist = Netlist()
     _check_title(top)
     _collect(top, main, subcircuits, netlist, 0)
+    netlist.definitions = {
+        name: definition(sub) for name, sub in subcircuits.items() if name in CELLS
+    }
     _expand(main, {}, "", {}, subcircuits, netlist, 0)
     netlist.close()
     return netlist
+
+
+def read_cell(path: Path) -> list[str]:
+    """The definition in a cell's library file, comparable with ``Netlist.definitions``."""
+    subcircuits: dict[str, Subcircuit] = {}
+    _collect(path, Subcircuit("", [], {}), subcircuits, Netlist(), 0)
+    return definition(subcircuits[path.stem])
+
+
+def definition(sub: Subcircuit) -> list[str]:
+    """A subcircuit's ports, parameters and lines, blanks evened out."""
+    head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
+    return [" ".join(head), *(" ".join(line.text.split()) for line in sub.lines)]
 
 
 # ---- text to lines
@@ -97,8 +124,8 @@ def _check_title(top: Path) -> None:
             first = stream.readline()
     except (OSError, UnicodeDecodeError) as error:
         raise NetlistError(f"cannot read {top}: {error}") from error
-    if not first.startswith("*"):
-        raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment")
+    if not first.startswith("* "):
+        raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
 
 
 def _collect(
@@ -139,6 +166,11 @@ def _collect(
             netlist.options |= {
                 key: value for key, _, value in (entry.partition("=") for entry in rest.split())
             }
+        elif word == ".model":
+            name, _, text = rest.partition(" ")
+            if name in netlist.models:
+                raise NetlistError(f"{line.where}: a second model {name}")
+            netlist.models[name] = text
         elif word == ".end" and not depth:
             ended = True
         elif word.startswith("."):
@@ -196,6 +228,11 @@ def _expand(
                         [net(words[2])],
                         [_value(words[3], params)],
                     )
+            elif kind == "c":
+                _require(len(words) == 4, "needs two nets and a value")
+                ends = (net(words[1]), net(words[2]))
+                farads = _value(words[3], params)
+                netlist.capacitors.append(Capacitor(prefix + words[0], ends, farads))
             elif kind == "x":
                 _instance(line, words, net, prefix, params, subcircuits, netlist, depth)
             elif kind == "e":
@@ -261,6 +298,12 @@ def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> 
     numbers = {port: net(name) for port, name in zip(sub.ports, nets, strict=True)}
     if not prefix:
         netlist.instances.append(Instance(words[0], tuple(nets), kind))
+    if kind in CELLS:
+        at = tuple(numbers[port] for port in sub.ports)
+        if len(at) != CELLS[kind].count:
+            raise NetlistError(f"{line.where}: {kind} has {len(at)} ports, not the library's")
+        netlist.cells.append(Cell(prefix + words[0], kind, at, inner))
+        return
     _expand(sub, numbers, f"{prefix}{words[0]}.", inner, subcircuits, netlist, depth + 1)
 
 

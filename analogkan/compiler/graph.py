@@ -9,13 +9,20 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .netlist import GROUND, Netlist
+from .netlist import CELLS, GROUND, Netlist
 
 ALLOWED = {
     ("dac", "diode"),
-    ("clamp", "diode"),
     ("difference", "diode"),
-    ("difference", "clamp"),
+    ("difference", "squash"),
+    ("difference", "layernorm input"),
+    ("difference", "layernorm output"),
+    ("layernorm input", "layernorm core"),
+    ("layernorm input", "layernorm output"),
+    ("layernorm core", "layernorm output"),
+    ("layernorm output", "squash"),
+    ("layernorm output", "diode"),
+    ("squash", "diode"),
     ("difference", "read-out"),
     ("diode", "row amplifier"),
     ("row amplifier", "tile"),
@@ -42,6 +49,14 @@ def unconnected(netlist: Netlist) -> list[str]:
         touched[limiter.control] += 1
     for source in netlist.controlled:
         touched[list(source.control)] += 1
+    for cell in netlist.cells:
+        pins = CELLS[cell.kind]
+        np.add.at(touched, list(cell.nets), 1)
+        at = [(cell.nets[a], cell.nets[b]) for a, b in pins.conducting]
+        at += [(cell.nets[k], GROUND) for k in pins.driven]
+        edges.append(tuple(np.array(at, np.int64).T))  # type: ignore[arg-type]
+    for capacitor in netlist.capacitors:  # no path for direct current
+        np.add.at(touched, list(capacitor.nets), 1)
     if pairs:
         ends = np.array(pairs, np.int64).T
         edges.append((ends[0], ends[1]))
@@ -73,9 +88,8 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
     graph = nx.DiGraph()
     drivers: dict[str, list[str]] = {}
     readers: dict[str, list[str]] = {}
-    sums = {inst.nets[1] for inst in netlist.instances if inst.kind.startswith("diode_")}
     for inst in netlist.instances:
-        kind, ins, outs = _ports(inst.kind, inst.nets, sums)
+        kind, ins, outs = _ports(inst.kind, inst.nets)
         graph.add_node(inst.name, kind=kind, layer=_layer(inst.name))
         for net in ins:
             readers.setdefault(net, []).append(inst.name)
@@ -110,7 +124,7 @@ def out_of_order(graph: nx.DiGraph) -> list[str]:
         if kinds not in ALLOWED:
             found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {data['net']}")
             continue
-        step = 1 if kinds[0] == "difference" else 0
+        step = 1 if kinds[0] == "difference" else 0  # fronts count to the layer they drive
         layers = (graph.nodes[one]["layer"], graph.nodes[other]["layer"])
         if kinds[1] != "read-out" and layers[1] != layers[0] + step:
             found.append(f"{one} of layer {layers[0]} drives {other} of layer {layers[1]}")
@@ -125,17 +139,23 @@ def out_of_order(graph: nx.DiGraph) -> list[str]:
     return found
 
 
-def _ports(kind: str, nets: tuple[str, ...], sums: set[str]) -> tuple[str, list[str], list[str]]:
+def _ports(kind: str, nets: tuple[str, ...]) -> tuple[str, list[str], list[str]]:
     """Block kind, input nets and output nets of an instance."""
     if kind.startswith("diode_"):
         return "diode", [nets[0]], [nets[1]]
+    kind = kind.removesuffix("_rails")
+    if kind == "row_amp":
+        return "row amplifier", [nets[0]], [nets[1]]
     if kind == "tia":
-        name = "row amplifier" if nets[0] in sums else "line amplifier"
-        return name, [nets[0]], [nets[1]]
+        return "line amplifier", [nets[0]], [nets[1]]
     if kind == "diff_amp":
         return "difference", list(nets[:2]), [nets[2]]
-    if kind == "clamp":
-        return "clamp", [nets[0]], [nets[1]]
+    if kind in ("clamp", "sigmoid", "tanh"):
+        return "squash", [nets[0]], [nets[1]]
+    if kind in CELLS:
+        name = kind.replace("_", " ")
+        outs = 2 if kind == "layernorm_input" else 1
+        return name, list(nets[:-outs]), list(nets[-outs:])
     # A tile: rows first, then the feet of its lines, which are summing nodes.
     feet = [net for net in nets if net.endswith("_sum")]
     return "tile", [net for net in nets if not net.endswith("_sum")], feet

@@ -7,10 +7,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import SettingsError
-from ..settings import build, find_named, nearest, parse_assignments, read_toml, require
+from ..settings import (
+    build,
+    find_named,
+    parse_assignments,
+    read_toml,
+    require,
+    unknown_setting,
+)
 
 FOLDER = "presets"
-OPAMPS = ("linear", "ideal")
+OPAMPS = ("linear", "ideal", "rails")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +42,24 @@ class Hardware:
     tile_rows, tile_cols
         Rows and physical columns of a tile; two columns an output.
     opamp
-        ``linear`` (finite gain) or ``ideal`` (gain 1e9).
+        ``linear`` (finite gain), ``ideal`` (gain 1e9), or ``rails``: linear, and no row, line or
+        output leaves the supplies.
     opamp_gain
-        Open-loop gain of ``linear``; assumed.
+        Open-loop gain of ``linear`` and ``rails``; assumed.
+    gbw
+        Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' capacitors are
+        sized for; assumed.
+    c_f
+        Feedback capacitor of the row amplifiers, farads; 0 chooses three times the smallest that
+        is stable.
+    r_out
+        Output resistance of what drives a diode node, ohms: must leave the node stiff against
+        falling diodes, and is not in the deck; assumed.
+    npn_bf, npn_vaf
+        Forward current gain and Early voltage (V) of the transistors of sigmoid and tanh cells;
+        assumed.
+    i_tail
+        Tail current of their pairs, amperes; assumed.
     """
 
     v_fs: float = 0.5
@@ -51,9 +73,18 @@ class Hardware:
     tile_cols: int = 64
     opamp: str = "linear"
     opamp_gain: float = 1e5
+    gbw: float = 10e6
+    c_f: float = 0.0
+    r_out: float = 50.0
+    npn_bf: float = 100.0
+    npn_vaf: float = 50.0
+    i_tail: float = 10e-6
 
     def __post_init__(self) -> None:
-        require(0 < self.v_fs <= 10, "v_fs", self.v_fs, "above 0, at most 10 V")
+        for field in fields(self):  # whole numbers are welcome, and would print without a point
+            if field.type == "float":
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
+        require(0.01 <= self.v_fs <= 10, "v_fs", self.v_fs, "0.01 to 10 V")
         require(0 < self.v_rail <= 100, "v_rail", self.v_rail, "above 0, at most 100 V")
         require(0 < self.headroom <= 1, "headroom", self.headroom, "above 0, at most 1")
         require(self.g_min >= 1e-12, "g_min", self.g_min, "at least 1e-12 S")
@@ -68,9 +99,13 @@ class Hardware:
             require(2 <= getattr(self, name) <= 65536, name, getattr(self, name), "2 to 65536")
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
         require(self.opamp in OPAMPS, "opamp", self.opamp, " or ".join(OPAMPS))
-        require(
-            10 <= self.opamp_gain <= 1e12, "opamp_gain", self.opamp_gain, "10 to 1e12 (120 = 1e6)"
-        )
+        require(10 <= self.opamp_gain <= 1e12, "opamp_gain", self.opamp_gain, "10 to 1e12")
+        require(1 <= self.gbw <= 1e12, "gbw", self.gbw, "1 to 1e12 Hz")
+        require(0 <= self.c_f <= 1e-3, "c_f", self.c_f, "0 to choose, up to 1e-3 F")
+        require(0 <= self.r_out <= 1e9, "r_out", self.r_out, "0 to 1e9 ohm")
+        require(1 <= self.npn_bf <= 1e6, "npn_bf", self.npn_bf, "1 to 1e6")
+        require(1 <= self.npn_vaf <= 1e6, "npn_vaf", self.npn_vaf, "1 to 1e6 V")
+        require(1e-9 <= self.i_tail <= 1e-2, "i_tail", self.i_tail, "1e-9 to 1e-2 A")
 
 
 def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> Hardware:
@@ -91,8 +126,11 @@ def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> H
         raise SettingsError(f"preset {preset}: hardware = {table!r} must be a [hardware] table")
     values = dict(table)
     known = [field.name for field in fields(Hardware)]
-    for key, text in parse_assignments(assignments).items():
+    texts = parse_assignments(assignments)
+    for key, text in texts.items():
         if key not in known:
-            raise SettingsError(f"--set {key}: unknown setting{nearest(key, known)}")
+            raise SettingsError(f"--set: {unknown_setting(key, known)}")
         values[key] = text
-    return build(Hardware, values, f"preset {path.stem}")
+    return build(
+        Hardware, values, f"preset {path.stem} with --set" if texts else f"preset {path.stem}"
+    )

@@ -16,13 +16,28 @@ class StageNames:
         self.prefix = f"l{layer}_"
         self.stage: CrossbarStage = design.stages[layer]
         self.n_in, self.n_out, self.n_dev = self.stage.shape
-        self._clamped = layer > 0 and self.stage.squash.kind == "clamp"
+
+    def sources(self) -> list[str]:
+        """What the front starts from, I nets: the outputs of the stage before."""
+        return [f"l{self.layer - 1}_y{i}" for i in padded(self.n_in)]
+
+    def normed(self) -> list[str]:
+        """After the LayerNorm, I nets: before a squash cell or at the diodes; else the sources."""
+        front = self.stage.front
+        if front.norm is None:
+            return self.sources()
+        letter = "v" if front.squash.kind == "none" else "n"
+        return [self.prefix + f"{letter}{i}" for i in padded(self.n_in)]
 
     def inputs(self) -> list[str]:
-        """Diode voltages, I nets: the DAC's, the clamp's, or the outputs of the stage before."""
-        if self.layer == 0 or self._clamped:
+        """Diode voltages, I nets: the DAC's, a cell's, or the outputs of the stage before."""
+        if self.layer == 0 or self.stage.front.kind != "none":
             return [self.prefix + f"v{i}" for i in padded(self.n_in)]
-        return [f"l{self.layer - 1}_y{i}" for i in padded(self.n_in)]
+        return self.sources()
+
+    def shared(self) -> list[str]:
+        """A LayerNorm's shared nets: the mean, the variance, the reciprocal spread."""
+        return [self.prefix + name for name in ("mean", "square", "rms")]
 
     def row_ports(self) -> list[str]:
         """Rows as a tile calls them, R: ``i012_d1`` with d fastest, then ``b05``."""

@@ -61,6 +61,48 @@ class Limiter:
     hi: float
 
 
+@dataclass
+class Capacitor:
+    """A capacitor between two nets, farads."""
+
+    name: str
+    nets: tuple[int, int]
+    farads: float
+
+
+@dataclass
+class Cell:
+    """An instance of a cell whose inside is known from the library and is not flattened."""
+
+    name: str
+    kind: str
+    nets: tuple[int, ...]
+    params: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What the pins of such a cell are, by position.
+
+    ``conducting`` are pairs joined by resistors, ``driven`` pins that the cell holds at a voltage
+    against ground, directly or through a resistor; the others only read.
+    """
+
+    count: int
+    driven: tuple[int, ...]
+    conducting: tuple[tuple[int, int], ...] = ()
+
+
+CELLS = {
+    "sigmoid": Pins(2, (1,)),
+    "tanh": Pins(2, (1,)),
+    "layernorm_input": Pins(3, (2,), ((0, 1),)),
+    "layernorm_core": Pins(2, (1,)),
+    "layernorm_output": Pins(4, (3,)),
+}
+"""The cells that are compared with the library as text instead of element by element."""
+
+
 class Netlist:
     """A deck with its hierarchy flattened. Nets are numbered, ground is 0.
 
@@ -70,8 +112,12 @@ class Netlist:
         Name of each net; inner nets of an instance are ``instance.net``.
     r_name, r_a, r_b, r_ohms
         The resistors: names, their two nets (n,) and values (n,) in ohms.
-    controlled, volts, amps, tables, limiters
+    controlled, volts, amps, tables, limiters, capacitors, cells
         The other elements.
+    models
+        What follows each ``.model`` name.
+    definitions
+        The lines of each subcircuit that is one of ``CELLS``.
     instances
         The top level's, in order.
     options, controls
@@ -88,6 +134,10 @@ class Netlist:
         self.amps: list[Source] = []
         self.tables: list[Table] = []
         self.limiters: list[Limiter] = []
+        self.capacitors: list[Capacitor] = []
+        self.cells: list[Cell] = []
+        self.models: dict[str, str] = {}
+        self.definitions: dict[str, list[str]] = {}
         self.instances: list[Instance] = []
         self.options: dict[str, str] = {}
         self.controls: list[str] = []

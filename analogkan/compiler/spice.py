@@ -13,7 +13,10 @@ import numpy as np
 
 from .. import resources
 from ..devices import IVCurve
+from ..network.squash import Norm
 from .design import CrossbarStage, Design
+from .front import Front
+from .hardware import Hardware
 from .names import StageNames, logits, padded
 
 TEMPERATURE_C = 26.85
@@ -22,6 +25,12 @@ TEMPERATURE_C = 26.85
 SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 """Newton must not stop across a kink of a PWL curve: at the default tolerances it does, to 4e-6 of
 full scale; at these the worst is 3e-8, for no more iterations."""
+
+TRANSISTOR_OPTION = "gmin=1e-18"
+"""Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6."""
+
+NPN_IS = 1e-16
+"""Amperes, saturation current of the pairs' transistors; it cancels. Assumed."""
 
 FILES = ("cells.cir", "stimulus.cir", "network.cir")
 """Files of every deck beside its ``layer<k>.cir``."""
@@ -65,22 +74,44 @@ def layer_file(layer: int) -> str:
 def write_cells(design: Design) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
-    squashes = {stage.squash.kind for stage in design.stages[1:]}
-    amplifier = "opamp_ideal" if hw.opamp == "ideal" else "opamp_gain"
-    cells = [amplifier, "tia", "diff_amp"] + (["clamp"] if "clamp" in squashes else [])
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     folder = resources.path("netlists/cells")
-    parts += [(folder / f"{cell}.lib").read_text(encoding="utf-8") for cell in cells]
-    gain = f" gain={format_number(hw.opamp_gain)}" if hw.opamp == "linear" else ""
+    amplifier = "opamp_ideal" if hw.opamp == "ideal" else "opamp_gain"
+    parts += [
+        (folder / f"{cell}.lib").read_text(encoding="utf-8")
+        for cell in [amplifier, *get_cells(design)]
+    ]
+    gain = "" if hw.opamp == "ideal" else f" gain={format_number(hw.opamp_gain)}"
     parts.append(
         "* opamp: the amplifier in every cell.\n"
         ".subckt opamp inp inn out\n"
         f"x1 inp inn out {amplifier}{gain}\n"
         ".ends opamp\n"
     )
+    if has_transistors(design):
+        bf, vaf = format_number(hw.npn_bf), format_number(hw.npn_vaf)
+        parts.append(
+            "* npn: the transistors of the pairs.\n"
+            f".model npn npn(is={format_number(NPN_IS)} bf={bf} vaf={vaf})\n"
+        )
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
     parts += [format_diode(curve) for _, curve in sorted(curves.items())]
     return "\n".join(parts)
+
+
+def get_cells(design: Design) -> list[str]:
+    """Names of the cells that a design uses, beside the op-amp."""
+    rails = "_rails" if design.hardware.opamp == "rails" else ""
+    fronts = [stage.front for stage in design.stages]
+    cells = [f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
+    if any(front.norm is not None for front in fronts):
+        cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
+    return cells + sorted({front.squash.kind for front in fronts} - {"none"})
+
+
+def has_transistors(design: Design) -> bool:
+    """Whether a stage has transistor pairs."""
+    return any(stage.front.squash.bends for stage in design.stages)
 
 
 def diode_name(curve: IVCurve) -> str:
@@ -120,11 +151,15 @@ def write_layer(design: Design, layer: int) -> str:
     ]
     tiles = list(_tiles(stage, names, design.hardware.tile_rows, design.hardware.tile_cols))
     parts += [text for text, _ in tiles]
-    if layer and stage.squash.kind == "clamp":
-        parts += ["* Clamps: hidden nodes to diode voltages."]
-        parts += _clamps(stage, names, design, layer)
+    if stage.front.norm is not None:
+        parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
+        parts += _layernorm(stage.front.norm, names)
+    if stage.front.squash.kind != "none":
+        parts += ["* Squash cells: hidden nodes to diode voltages."]
+        parts += _squash_cells(stage.front, names, design.hardware)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
-    parts += _row_drivers(stage, names)
+    rails = _rails(design.hardware)
+    parts += _row_drivers(stage, names, *rails)
     if stage.n_bias:
         parts += ["* Bias rows, at -V_fs whatever the input."]
         dc = format_number(-design.hardware.v_fs)
@@ -132,23 +167,52 @@ def write_layer(design: Design, layer: int) -> str:
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
     parts += [instance for _, instance in tiles]
     parts += ["* Columns: an amplifier per line; the difference of a pair is the output."]
-    parts += _columns(stage, names)
+    parts += _columns(stage, names, *rails)
     return "\n".join(parts) + "\n"
 
 
-def _clamps(stage: CrossbarStage, names: StageNames, design: Design, layer: int) -> Iterable[str]:
-    limits = f"lo={format_number(stage.squash.v_lo)} hi={format_number(stage.squash.v_hi)}"
-    before = StageNames(design, layer - 1).outputs()
-    return [f"x_{v} {y} {v} clamp {limits}" for y, v in zip(before, names.inputs(), strict=True)]
+def _rails(hardware: Hardware) -> tuple[str, str]:
+    """What op-amps with rails add to a cell's name and to its instances."""
+    if hardware.opamp != "rails":
+        return "", ""
+    return "_rails", f" vr={format_number(hardware.v_rail)}"
 
 
-def _row_drivers(stage: CrossbarStage, names: StageNames) -> Iterable[str]:
+def _layernorm(norm: Norm, names: StageNames) -> Iterable[str]:
+    mean, square, rms = names.shared()
+    for net in names.sources():
+        yield f"x_{names.prefix}{net}_ln {net} {mean} {square} layernorm_input"
+    yield f"x_{names.prefix}ln {square} {rms} layernorm_core eps={format_number(norm.eps)}"
+    for net, out, scale, shift in zip(
+        names.sources(), names.normed(), norm.scale, norm.shift, strict=True
+    ):
+        affine = f"scale={format_number(scale)} shift={format_number(shift)}"
+        yield f"x_{out}_ln {net} {mean} {rms} {out} layernorm_output {affine}"
+
+
+def _squash_cells(front: Front, names: StageNames, hardware: Hardware) -> Iterable[str]:
+    squash, lo, hi = front.squash, front.squash.v_lo, front.squash.v_hi
+    for i, (x, v) in enumerate(zip(names.normed(), names.inputs(), strict=True)):
+        if squash.bends:
+            pair = f"k={format_number(front.attenuation[i])}"
+            start = f"lo={format_number(lo)}"
+            if squash.kind == "tanh":
+                start = f"mid={format_number(0.5 * (lo + hi))}"
+            load = f"rl={format_number(front.r_load)} itail={format_number(hardware.i_tail)}"
+            settings = f"{pair} {start} {load}"
+        else:
+            settings = f"lo={format_number(lo)} hi={format_number(hi)}"
+        yield f"x_{v} {x} {v} {squash.kind} {settings}"
+
+
+def _row_drivers(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:
     rows = iter(names.rows())
     for i, source in enumerate(names.inputs()):
         for d, curve in enumerate(stage.curves):
             row = next(rows)
             yield f"x_{row}_diode {source} {row}_sum {diode_name(curve)}"
-            yield f"x_{row}_tia {row}_sum {row} tia rf={format_number(stage.r_f[i, d])}"
+            feedback = f"rf={format_number(stage.r_f[i, d])} cf={format_number(stage.c_f[d])}"
+            yield f"x_{row}_amp {row}_sum {row} row_amp{suffix} {feedback}{limit}"
 
 
 def _tiles(
@@ -183,12 +247,12 @@ def format_resistors(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -
     )
 
 
-def _columns(stage: CrossbarStage, names: StageNames) -> Iterable[str]:
+def _columns(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:
     lines = names.lines()
     for line, total, ohms in zip(lines, names.sums(), stage.r_c, strict=True):
-        yield f"x_{line}_tia {total} {line} tia rf={format_number(ohms)}"
+        yield f"x_{line}_tia {total} {line} tia{suffix} rf={format_number(ohms)}{limit}"
     for y, p, n, gain in zip(names.outputs(), lines[0::2], lines[1::2], stage.gain, strict=True):
-        yield f"x_{y}_diff {p} {n} {y} diff_amp gain={format_number(gain)}"
+        yield f"x_{y}_diff {p} {n} {y} diff_amp{suffix} gain={format_number(gain)}{limit}"
 
 
 # ---- stimuli and the top
@@ -205,8 +269,6 @@ def write_stimulus(design: Design, volts: np.ndarray) -> str:
 def write_network(design: Design, title: str, expected: Sequence[float]) -> str:
     """``network.cir``: the top of the deck, which plain ngspice runs."""
     nets = logits(design)
-    outputs = StageNames(design, len(design.stages) - 1).outputs()
-    scale = format_number(1.0 / design.v_per_logit)
     said = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
     parts = [
         format_comment(f"analogkan: {title}"),
@@ -218,9 +280,9 @@ def write_network(design: Design, title: str, expected: Sequence[float]) -> str:
         ".include stimulus.cir",
         "",
         format_comment(f"Read-out: volts to logits, {design.v_per_logit:.6g} V a logit."),
-        *(f"e_{net} {net} 0 {y} 0 {scale}" for net, y in zip(nets, outputs, strict=True)),
+        *format_read_out(design),
         "",
-        *format_options(),
+        *format_options(design),
         "",
         ".control",
         "op",
@@ -232,10 +294,24 @@ def write_network(design: Design, title: str, expected: Sequence[float]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def format_options() -> list[str]:
+def format_read_out(design: Design) -> list[str]:
+    """A source per class that turns volts into logits."""
+    outputs = StageNames(design, len(design.stages) - 1).outputs()
+    scale = format_number(1.0 / design.v_per_logit)
+    return [
+        f"e_{net} {net} 0 {y} 0 {scale}" for net, y in zip(logits(design), outputs, strict=True)
+    ]
+
+
+def format_options(design: Design) -> list[str]:
     """Temperature and solver; ``klu`` is ignored by an ngspice that does not have it."""
     t = format_number(TEMPERATURE_C)
-    return [f".option temp={t} tnom={t}", f".option {SOLVER_OPTIONS}", ".option klu"]
+    return [f".option temp={t} tnom={t}", f".option {get_solver(design)}", ".option klu"]
+
+
+def get_solver(design: Design) -> str:
+    """Solver options of a design's decks."""
+    return SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if has_transistors(design) else "")
 
 
 def write_batch(
@@ -249,14 +325,11 @@ def write_batch(
     n = len(volts)
     if n < 2:
         raise ValueError("a sweep needs two points: a pwl source of one point does not converge")
-    last = len(design.stages) - 1
-    scale = format_number(1.0 / design.v_per_logit)
-    read_out = zip(logits(design), StageNames(design, last).outputs(), strict=True)
     lines = [
         format_comment(f"{design.name}: {n} images as one sweep"),
         ".include cells.cir",
         *(f".include {layer_file(k)}" for k in range(len(design.stages))),
-        *(f"e_{net} {net} 0 {y} 0 {scale}" for net, y in read_out),
+        *format_read_out(design),
         "v_index index 0 dc 0",
     ]
     for net, column in zip(StageNames(design, 0).inputs(), volts.T, strict=True):
@@ -268,7 +341,7 @@ def write_batch(
             lines.append(format_wrapped(f"b_{net} {net} 0 v=pwl(v(index),", points))
     start, stop, step = (n - 1, 0, -1) if descending else (0, n - 1, 1)
     lines += [
-        *format_options(),
+        *format_options(design),
         format_wrapped(".save v(index)", [f"v({probe})" for probe in probes]),
         f".dc v_index {start} {stop} {step}",
         ".end",

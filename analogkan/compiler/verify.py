@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from . import names
@@ -11,12 +13,16 @@ from .design import element_counts
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .netlist import GROUND, Netlist, Table
+from .verify_front import library_differences
 from .verify_stage import StageCheck, Verification
 
 TEMPERATURE_C = 26.85
 """300 K; what every deck must say."""
 SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
 """Tolerances at which Newton does not stop across a kink of a curve; KLU where there is one."""
+
+TRANSISTORS = {"gmin": "1e-18"}
+"""Beside them where there are transistors."""
 
 
 def verify_build(build: Build) -> Verification:
@@ -36,6 +42,7 @@ def verify_build(build: Build) -> Verification:
     blocks = Blocks(netlist)
     found.add(blocks.problems)
     found.add(_devices(build, netlist))
+    found.add(library_differences(build, netlist))
     found.add(_inputs(build, blocks))
     worst = 0.0
     for k in range(len(build.design.stages)):
@@ -52,6 +59,7 @@ def verify_build(build: Build) -> Verification:
         "blocks": graph.number_of_nodes(),
         "block_connections": graph.number_of_edges(),
         "max_coefficient_error": worst,
+        "levels": build.design.hardware.levels,
     }
     return found
 
@@ -105,13 +113,16 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
         if have != (number.get(source, -1), gain):
             said.append(f"read-out {net} is not {gain!r} times {source}")
     hw = build.design.hardware
-    wanted = hw.opamp_gain if hw.opamp == "linear" else 1e9
+    wanted = 1e9 if hw.opamp == "ideal" else hw.opamp_gain
     offsets = {v.nets[0]: v.value for v in blocks.netlist.volts}
     opamps = [*blocks.amplifiers.values(), *blocks.differences.values()]
     for amp in opamps:
         source = amp.opamp
         if source.gain != wanted or (source.out[1] != GROUND and offsets.get(source.out[1]) != 0):
             said.append(f"op-amp {source.name} has gain {source.gain:g} or an offset")
+        limits = None if amp.limiter is None else (amp.limiter.lo, amp.limiter.hi)
+        if limits != ((-hw.v_rail, hw.v_rail) if hw.opamp == "rails" else None):
+            said.append(f"op-amp {source.name} is limited to {limits}, not as its rails are")
     said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps if a.value]
     return said
 
@@ -126,6 +137,10 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     counts = element_counts(build.design)
     number, nl = blocks.netlist.number, blocks.netlist
     stages = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
+    kinds = Counter(cell.kind for cell in nl.cells)
+    pairs_found = kinds["sigmoid"] + kinds["tanh"]
+    clamps = sum(n.n_in for n in stages[1:] if n.stage.front.squash.kind == "clamp")
+    pairs = counts["squash_cells"] - clamps
     bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
     outs = {number.get(net) for net in names.logits(build.design)}
     said = [f"source at {blocks.name(k)} is no bias row" for k in set(blocks.constants) - bias]
@@ -135,7 +150,10 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     for what, have, want in (
         ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
         ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
-        ("clamps", len(nl.limiters), counts["clamps"]),
+        ("limiters", len(nl.limiters), counts["limiters"] + clamps),
+        ("sigmoid and tanh cells", pairs_found, pairs),
+        ("LayerNorm cells", len(nl.cells) - pairs_found, counts["layernorm_cells"]),
+        ("capacitors", len(nl.capacitors), counts["capacitors"]),
         ("DACs", len(blocks.inputs), stages[0].n_in),
         ("crossbar resistors", int(blocks.cells.size), counts["crossbar_resistors"]),
         (
@@ -152,6 +170,8 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
 def _top(build: Build, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
+    if any(layer.squash.bends for layer in build.spec.layers[1:]):
+        wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]
     if netlist.includes != [*files, "stimulus.cir"]:

@@ -12,9 +12,8 @@ from . import names
 from .blocks import Blocks
 from .build import Build
 from .design import CrossbarStage
+from .verify_front import EXACT, front_differences
 
-EXACT = 1e-12
-"""Relative: what writing and reading a number may cost."""
 SAME = 1e-9
 """Of the largest coefficient of an output: what the electrical transfer may differ by."""
 MOST = 5
@@ -41,6 +40,10 @@ class Verification:
         """No finding."""
         return not self.findings
 
+    def sentence(self) -> str:
+        """The findings in one line."""
+        return "; ".join(self.findings)
+
     def add(self, sentences: Sequence[str]) -> None:
         """Add findings of one kind, the first few of them in full."""
         self.findings += sentences[:MOST]
@@ -57,13 +60,16 @@ class StageCheck:
         self.layer = layer
         self.found = found
         self.stage: CrossbarStage = build.design.stages[layer]
+        self.model: LayerSpec = build.spec.folded().layers[layer]
         self.names = names.StageNames(build.design, layer)
 
     def run(self) -> float:
         """Compare; the largest coefficient error, as a share of its output's largest one."""
-        number = self.blocks.netlist.number
-        inputs = [number.get(name, -1) for name in self.names.inputs()]
-        self.found.add(self._clamps(inputs))
+        nl = self.blocks.netlist
+        inputs = [nl.number.get(name, -1) for name in self.names.inputs()]
+        self.found.add(
+            [self._say(text) for text in front_differences(self.build, nl, self.layer, self.model)]
+        )
         rows, r_f = self._rows(inputs)
         lines, gains = self._lines()
         g = self._conductances(rows, lines)
@@ -72,24 +78,6 @@ class StageCheck:
 
     def _say(self, text: str) -> str:
         return f"layer {self.layer}: {text}"
-
-    def _clamps(self, inputs: list[int]) -> list[str]:
-        squash = self.stage.squash
-        if self.layer == 0 or squash.kind != "clamp":
-            return []
-        number = self.blocks.netlist.number
-        clamps = {c.nets[0]: c for c in self.blocks.netlist.limiters}
-        before = names.StageNames(self.build.design, self.layer - 1).outputs()
-        said = []
-        for net, name, source in zip(inputs, self.names.inputs(), before, strict=True):
-            clamp = clamps.get(net)
-            if clamp is None:
-                said.append(self._say(f"no clamp drives {name}"))
-            elif clamp.control != number.get(source):
-                said.append(self._say(f"the clamp of {name} does not follow {source}"))
-            elif (clamp.lo, clamp.hi) != (squash.v_lo, squash.v_hi):
-                said.append(self._say(f"the clamp of {name} limits to {clamp.lo}, {clamp.hi} V"))
-        return said
 
     def _rows(self, inputs: list[int]) -> tuple[dict[int, int], np.ndarray]:
         """Row index by net, and the feedback (I, D) in ohms, found from the diodes on."""
@@ -117,6 +105,13 @@ class StageCheck:
                         self._say(
                             f"row amplifier of input {i}, diode {curve.name}: feedback "
                             f"{amp.feedback} ohm, not {float(self.stage.r_f[i, d])!r}"
+                        )
+                    )
+                if amp.capacitors != [self.stage.c_f[d]]:
+                    said.append(
+                        self._say(
+                            f"row amplifier of input {i}, diode {curve.name}: capacitors "
+                            f"{amp.capacitors} F, not {float(self.stage.c_f[d])!r}"
                         )
                     )
             said += [self._say(f"input {i} ({name}) also feeds {t.name}") for t in diodes]
@@ -150,6 +145,8 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
+                if amp.capacitors:
+                    said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 gains[line] = gain * feedback
                 if not np.isclose(feedback, self.stage.r_c[line], rtol=EXACT, atol=0):
@@ -230,15 +227,15 @@ class StageCheck:
 
     def _compare_coefficients(self, g: np.ndarray, r_f: np.ndarray, gains: np.ndarray) -> float:
         """The deck's electrical transfer against the model's theta and bias."""
-        layer: LayerSpec = self.build.spec.folded().layers[self.layer]
+        layer = self.model
         n_in, n_out, n_dev = self.stage.shape
         last = self.layer == len(self.build.design.stages) - 1
-        unit = self.build.design.v_per_logit if last else 1.0
+        unit = self.build.design.v_per_logit if last else self.stage.unit
         row_volts = np.full(len(g), self.build.design.hardware.v_fs)
         peaks = np.array([curve.i_peak for curve in layer.curves])
         row_volts[: n_in * n_dev] = (r_f * peaks).ravel()
-        transfer = (row_volts[:, None] * g * gains).reshape(len(g), n_out, 2) / unit
-        signed = transfer[..., 0] - transfer[..., 1]
+        transfer = (row_volts[:, None] * g * gains).reshape(len(g), n_out, 2)
+        signed = (transfer[..., 0] - transfer[..., 1]) / unit
         theta = signed[: n_in * n_dev].reshape(n_in, n_dev, n_out).transpose(0, 2, 1)
         bias = signed[n_in * n_dev :].sum(axis=0)
         scale = np.maximum(np.abs(layer.theta).max(axis=(0, 2)), np.abs(layer.bias))

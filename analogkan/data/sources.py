@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from .. import resources
-from ..errors import DataError
+from ..errors import DataError, SettingsError
 from ..files import read_npz
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 DATASETS = (*IDX, "cifar10")
 SPLITS = {"train": "train", "test": "t10k"}
+MAX_CLASSES = 65_536
+"""More are taken for labels that are no class numbers."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,13 +113,15 @@ def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -
 
     Raises
     ------
+    SettingsError
+        If there is no data set of that name.
     DataError
-        If it is unknown, missing or damaged.
+        If it is missing or damaged.
     """
     if name.endswith(".npz"):
         return load_npz(Path(name), split)
     if name not in DATASETS:
-        raise DataError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
+        raise SettingsError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
     if name == "cifar10":
         return checked(_cifar10(split, root, download), str(root))
     folder = root / IDX[name] / "raw"
@@ -194,10 +198,12 @@ def checked(images: ImageSet, where: str) -> ImageSet:
     whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
     if y.dtype.kind not in "ui" and not whole:
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
-    y = y.astype(np.int64)
-    if y.min() < 0:
-        raise DataError(f"{where}: label {y.min()} is out of range: classes start at 0")
-    return replace(images, y=y)
+    if not 0 <= y.min() <= y.max() < MAX_CLASSES:
+        bad = y.min() if y.min() < 0 else y.max()
+        raise DataError(
+            f"{where}: label {bad:g} is out of range: classes are 0 to {MAX_CLASSES - 1}"
+        )
+    return replace(images, y=y.astype(np.int64))
 
 
 def check_labels(images: ImageSet, classes: int) -> None:

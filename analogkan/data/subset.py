@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, SettingsError
 
 
 def stratified(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
@@ -50,8 +50,10 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
 
     Raises
     ------
+    SettingsError
+        If the text is neither.
     DataError
-        If the text is neither, or the subset is empty or leaves the data set.
+        If the subset is empty or leaves the data set.
     """
     if text is None:
         return np.arange(len(y))
@@ -59,7 +61,9 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
         return stratified(y, int(text))
     match = re.fullmatch(r"(\d*):(\d*)", text)
     if not match:
-        raise DataError(f"subset {text!r} is neither a count such as 200 nor a range such as 0:200")
+        raise SettingsError(
+            f"subset {text!r} is neither a count such as 200 nor a range such as 0:200"
+        )
     start = int(match[1] or 0)
     stop = int(match[2] or len(y))
     if not 0 <= start < stop <= len(y):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from ..errors import DeviceError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+NOMINAL_TEMP_C = 26.85
+"""Degrees Celsius: 300 K, the temperature of every table that names none."""
+ABSOLUTE_ZERO_C = -273.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,10 @@ class IVCurve:
         Where the figures come from.
     notes
         Anything else worth keeping: how the table was fitted and its residuals.
+    temperatures
+        (degrees Celsius, currents (N,) amperes on the same voltages) for every temperature the
+        device was measured at, in rising order; empty if nothing is known of it. ``i`` is the
+        one nearest to 26.85. ``current`` and ``phi`` do not read the others.
     """
 
     name: str
@@ -38,6 +47,7 @@ class IVCurve:
     i: np.ndarray
     source: str = ""
     notes: str = field(default="", repr=False)
+    temperatures: tuple[tuple[float, np.ndarray], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -66,18 +76,61 @@ class IVCurve:
         i.setflags(write=False)
         object.__setattr__(self, "v", v)
         object.__setattr__(self, "i", i)
+        object.__setattr__(self, "temperatures", self._checked_temperatures())
+
+    def _checked_temperatures(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """``temperatures`` sorted and read-only; DeviceError if one is no table of this device."""
+        tables = []
+        for temp_c, currents in self.temperatures:
+            at, i = f"device {self.name} at {temp_c:g} degC", np.array(currents, dtype=np.float64)
+            if not ABSOLUTE_ZERO_C < temp_c < np.inf:
+                raise DeviceError(f"{at}: temperatures lie above {ABSOLUTE_ZERO_C:g} degC")
+            if i.shape != self.v.shape:
+                raise DeviceError(
+                    f"{at}: its currents have shape {i.shape}; the voltages {self.v.shape}"
+                )
+            if not np.isfinite(i).all():
+                raise DeviceError(f"{at}: its table holds NaN or infinity")
+            if i.max() <= 0:
+                raise DeviceError(f"{at}: no positive current, so it has no peak")
+            i.setflags(write=False)
+            tables.append((float(temp_c), i))
+        tables.sort(key=lambda entry: entry[0])
+        for (temp_c, _), (above, _) in pairwise(tables):
+            if temp_c == above:
+                raise DeviceError(f"device {self.name} has two tables at {temp_c:g} degC")
+        if tables:
+            temp_c = nearest_to_nominal([t for t, _ in tables])
+            if not np.array_equal(dict(tables)[temp_c], self.i):
+                raise DeviceError(
+                    f"device {self.name}: i is not its table at {temp_c:g} degC, the temperature "
+                    f"measured that is nearest to {NOMINAL_TEMP_C:g}"
+                )
+        return tuple(tables)
 
     def __eq__(self, other: object) -> bool:
-        """Equal if name and table are; where the figures came from does not matter."""
+        """Equal if name and tables are; where the figures came from does not matter."""
         return (
             isinstance(other, IVCurve)
             and self.name == other.name
             and np.array_equal(self.v, other.v)
             and np.array_equal(self.i, other.i)
+            and self.temps_c == other.temps_c
+            and np.array_equal(self.i_at, other.i_at)
         )
 
     def __hash__(self) -> int:
-        return hash((self.name, self.v.tobytes(), self.i.tobytes()))
+        return hash((self.name, *(a.tobytes() for a in (self.v, self.i, self.i_at)), self.temps_c))
+
+    @property
+    def temps_c(self) -> tuple[float, ...]:
+        """The temperatures it was measured at, degrees Celsius, rising; empty if none is known."""
+        return tuple(temp_c for temp_c, _ in self.temperatures)
+
+    @property
+    def i_at(self) -> np.ndarray:
+        """Its currents at ``temps_c``: (T, N), amperes."""
+        return np.array([i for _, i in self.temperatures]).reshape(-1, self.v.size)
 
     @property
     def i_peak(self) -> float:
@@ -112,3 +165,8 @@ class IVCurve:
             elif sign[k - 1] < 0 < sign[k]:
                 found.append(("valley", float(self.v[k]), float(self.i[k])))
         return found
+
+
+def nearest_to_nominal(temps_c: Iterable[float]) -> float:
+    """The temperature nearest to 26.85 degrees Celsius; of two, the lower."""
+    return min(temps_c, key=lambda temp_c: (abs(temp_c - NOMINAL_TEMP_C), temp_c))

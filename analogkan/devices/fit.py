@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import DeviceError
+from .curve import IVCurve
 
+MAX_CELLS = 20_000_000
+"""Knots times points of a least-squares fit: 160 MB, some seconds."""
 GRID_TOLERANCE = 1e-9
 """Volts within which a sweep point counts as lying on a knot."""
+
+SUPPORT = 0.1
+"""Smallest singular value of a fit: the noise of a reading grows at most tenfold. Assumed."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +50,42 @@ def fit_pwl(v: np.ndarray, i: np.ndarray, *, step: float = 0.05, digits: int = 6
     DeviceError
         If the sweep leaves a knot without support.
     """
-    knots = v[0] + step * np.arange(int(np.floor((v[-1] - v[0]) / step + 1e-6)) + 1)
-    if v[-1] - knots[-1] > GRID_TOLERANCE:
-        knots = np.append(knots, v[-1])
-    knots = np.round(knots, 12)
-    hats = np.stack([np.interp(v, knots, row) for row in np.eye(knots.size)], axis=1)
-    solution, _, rank, _ = np.linalg.lstsq(hats, i, rcond=None)
-    if rank < knots.size:
+    knots = uniform_knots(v[0], v[-1], step)
+    return fit_knots(knots, v, i, digits=digits, spaced=f"every {step:g} V")
+
+
+def uniform_knots(v_lo: float, v_hi: float, step: float) -> np.ndarray:
+    """Knots (N,) every ``step`` from ``v_lo``, and one at ``v_hi``; volts."""
+    knots = v_lo + step * np.arange(int(np.floor((v_hi - v_lo) / step + 1e-6)) + 1)
+    if v_hi - knots[-1] > GRID_TOLERANCE:
+        knots = np.append(knots, v_hi)
+    return np.round(knots, 12)
+
+
+def fit_knots(
+    knots: np.ndarray, v: np.ndarray, i: np.ndarray, *, digits: int = 6, spaced: str = "given"
+) -> PWLFit:
+    """Least-squares piecewise-linear fit of points (P,) in any order on ``knots`` (N,), volts.
+
+    ``spaced`` describes the knots in the DeviceError raised if one is without support.
+    """
+    if knots.size * v.size > MAX_CELLS:
         raise DeviceError(
-            f"the sweep has too few points for knots every {step:g} V: "
-            f"{v.size} points support {rank} of {knots.size} knots"
+            f"{knots.size:,} knots for {v.size:,} points are too many to fit: at most "
+            f"{MAX_CELLS // v.size:,} knots here"
+        )
+    supported, solution = v.size, i
+    if knots.size <= v.size:
+        hats = np.stack([np.interp(v, knots, row) for row in np.eye(knots.size)], axis=1)
+        solution, _, _, singular = np.linalg.lstsq(hats, i, rcond=None)
+        supported = int((singular > SUPPORT).sum())
+    if supported < knots.size:
+        raise DeviceError(
+            f"the sweep has too few points for knots {spaced}: "
+            f"{v.size} points support {supported} of {knots.size} knots"
         )
     table = round_significant(solution, digits)
-    return _measured(knots, table, v, i)
+    return measured_fit(knots, table, v, i)
 
 
 def tabulate(
@@ -65,16 +95,19 @@ def tabulate(
     *,
     tolerance: float = 1e-3,
     digits: int = 6,
+    through: Sequence[float] | np.ndarray = (),
 ) -> PWLFit:
     """Tabulate a formula with knots where its curvature asks for them.
 
-    Starts from the ends and halves the segment with the largest error until every error is below
-    ``tolerance`` of the peak current, measured on a grid of 20,001 points.
+    Starts from the ends and the voltages ``through`` and halves the segment with the largest
+    error until every error is below ``tolerance`` of the peak current, measured on a grid of
+    20,001 points.
     """
-    grid = np.linspace(v_lo, v_hi, 20_001)
+    ends = np.array([v_lo, v_hi, *through])
+    grid = np.union1d(np.linspace(v_lo, v_hi, 20_001), ends)
     exact = function(grid)
     limit = tolerance * exact.max()
-    chosen = [0, grid.size - 1]
+    chosen = np.unique(np.searchsorted(grid, ends)).tolist()
     while True:
         error = np.abs(np.interp(grid, grid[chosen], exact[chosen]) - exact)
         if error.max() <= limit:
@@ -83,7 +116,7 @@ def tabulate(
         middle = (chosen[segment] + chosen[segment + 1]) // 2
         chosen.insert(segment + 1, middle)
     knots = np.round(grid[chosen], 12)
-    return _measured(knots, round_significant(function(knots), digits), grid, exact)
+    return measured_fit(knots, round_significant(function(knots), digits), grid, exact)
 
 
 def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
@@ -91,6 +124,91 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
     return np.vectorize(lambda x: float(f"{x:.{digits - 1}e}"), otypes=[np.float64])(values)
 
 
-def _measured(knots: np.ndarray, table: np.ndarray, v: np.ndarray, i: np.ndarray) -> PWLFit:
+def measured_fit(knots: np.ndarray, table: np.ndarray, v: np.ndarray, i: np.ndarray) -> PWLFit:
+    """The table ``knots``, ``table`` (N,) with its distance from the points ``v``, ``i`` (P,)."""
     residual = (np.interp(v, knots, table) - i) / table.max()
     return PWLFit(knots, table, float(np.sqrt(np.mean(residual**2))), float(np.abs(residual).max()))
+
+
+def smooth_table(
+    curve: IVCurve,
+    function: Callable[[np.ndarray], np.ndarray],
+    *,
+    step: float = 0.005,
+    tolerance: float = 1e-3,
+) -> PWLFit:
+    """Tabulate a smooth ``function`` (volts to amperes) on ``curve``'s range, ends included.
+
+    Knots are at most ``step`` volts apart, and closer, down to an eighth of that, until the error
+    is at most ``tolerance`` of the table's peak. The residuals, measured at 16 points a segment,
+    are what is left.
+
+    Raises
+    ------
+    DeviceError
+        If the function has no positive current on the range.
+    """
+    v_lo, v_hi = curve.v[0], curve.v[-1]
+    segments = int(np.ceil((v_hi - v_lo) / step - GRID_TOLERANCE))
+    for finer in (1, 2, 4, 8):
+        knots = np.linspace(v_lo, v_hi, finer * segments + 1)
+        table = function(knots)
+        if not table.max() > 0:
+            raise DeviceError(f"device {curve.name}: its fit has no positive current")
+        grid = np.linspace(v_lo, v_hi, 16 * finer * segments + 1)
+        fit = measured_fit(knots, table, grid, function(grid))
+        if fit.max_residual <= tolerance:
+            break
+    return fit
+
+
+def univariate_spline(
+    curve: IVCurve, smoothing: float, *, unit: float = 1e-6
+) -> Callable[[np.ndarray], np.ndarray]:
+    """scipy's smoothing cubic spline through a table's points, volts to amperes, flat outside.
+
+    ``smoothing`` bounds the sum of squared residuals, in ``unit`` amperes squared; 0 interpolates.
+
+    Raises
+    ------
+    DeviceError
+        If the table has too few points or FITPACK finds no such spline.
+    """
+    from scipy.interpolate import UnivariateSpline
+
+    if curve.v.size < 4:
+        raise DeviceError(
+            f"device {curve.name} has {curve.v.size} points: a cubic spline needs at least 4"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            spline = UnivariateSpline(curve.v, curve.i / unit, k=3, s=smoothing)
+    except (UserWarning, ValueError) as error:
+        raise DeviceError(
+            f"device {curve.name}: no spline of smoothing {smoothing:g}: {error}"
+        ) from error
+    return lambda v: unit * np.asarray(spline(np.clip(v, curve.v[0], curve.v[-1])))
+
+
+def fitted_polynomial(curve: IVCurve, order: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The least-squares polynomial of a table's points, volts to amperes, flat outside.
+
+    Raises
+    ------
+    DeviceError
+        If the points do not determine it in double precision.
+    """
+    undetermined = DeviceError(
+        f"device {curve.name}: its {curve.v.size} points do not determine a polynomial of order "
+        f"{order}: give a lower --order"
+    )
+    if order >= curve.v.size:
+        raise undetermined
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            polynomial = np.polynomial.Polynomial.fit(curve.v, curve.i, order)
+    except np.exceptions.RankWarning:
+        raise undetermined from None
+    return lambda v: polynomial(np.clip(v, curve.v[0], curve.v[-1]))

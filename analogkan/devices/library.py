@@ -67,6 +67,8 @@ def check_distinct(curves: Sequence[IVCurve]) -> None:
 def load(path: Path) -> IVCurve:
     """Read a device file: TOML with ``name``, ``v`` (volts), ``i`` (amperes), ``source``.
 
+    Measured at several temperatures, it has ``temps_c`` (T,) and ``i_at``, T lists like ``i``.
+
     Raises
     ------
     DeviceError
@@ -81,20 +83,33 @@ def load(path: Path) -> IVCurve:
     missing = [key for key in ("name", "v", "i") if key not in entry]
     if missing:
         raise DeviceError(f"{path} lacks {', '.join(missing)}: a device file has name, v and i")
+    temps_c, i_at = entry.get("temps_c", []), entry.get("i_at", [])
     try:
+        if len(temps_c) != len(i_at):
+            raise DeviceError(
+                f"{path}: {len(temps_c)} temps_c but {len(i_at)} tables in i_at; one each"
+            )
         return IVCurve(
             str(entry["name"]),
             entry["v"],
             entry["i"],
             str(entry.get("source", "")),
             str(entry.get("notes", "")),
+            tuple(zip(map(float, temps_c), i_at, strict=True)),
         )
     except (TypeError, ValueError) as error:
-        raise DeviceError(f"{path}: v and i must be lists of numbers: {error}") from error
+        raise DeviceError(
+            f"{path}: v and i must be lists of numbers, i_at a list of such lists: {error}"
+        ) from error
 
 
 def save(curve: IVCurve, path: Path) -> None:
     """Write a device file that ``load`` reads back equal to the last bit."""
+    write_text(path, format_device(curve))
+
+
+def format_device(curve: IVCurve) -> str:
+    """The text of a device file."""
 
     def numbers(values) -> str:
         texts = [repr(float(x)) for x in values]
@@ -104,11 +119,41 @@ def save(curve: IVCurve, path: Path) -> None:
     def quoted(text: str) -> str:  # JSON's escapes are TOML's, but for DEL
         return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
-    write_text(
-        path,
+    text = (
         f"name = {quoted(curve.name)}\n"
         f"source = {quoted(curve.source)}\n"
         f"notes = {quoted(curve.notes)}\n"
         f"v = {numbers(curve.v)}  # volts\n"
-        f"i = {numbers(curve.i)}  # amperes\n",
+        f"i = {numbers(curve.i)}  # amperes\n"
     )
+    if curve.temperatures:
+        tables = ",\n".join(numbers(row) for row in curve.i_at)
+        text += (
+            f"temps_c = {list(curve.temps_c)}  # degrees Celsius\n"
+            f"i_at = [\n{tables},\n]  # amperes, a list for each temperature\n"
+        )
+    return text
+
+
+def check_replaceable(path: Path, *, force: bool) -> None:
+    """Raise DeviceError unless a device file may be written to ``path``.
+
+    It must end in .toml, and what is there may only be a device file, and that only with
+    ``force``.
+    """
+    if path.suffix != ".toml":
+        raise DeviceError(
+            f"{path} does not end in .toml: that ending tells a device file from a device's name"
+        )
+    if path.is_dir():
+        raise DeviceError(f"{path} is a folder: give the name of a file")
+    if not path.exists():
+        return
+    try:
+        load(path)
+    except DeviceError as error:
+        raise DeviceError(
+            f"{path} is there and is no device file, so it is not replaced: give another name"
+        ) from error
+    if not force:
+        raise DeviceError(f"{path} is there already: --force replaces it")

@@ -18,6 +18,7 @@ from ..compiler.build import Build
 from ..errors import NetlistError, SimulationError
 from .ngspice import Ngspice, Runner
 from .rawfile import read_raw
+from .session import SessionRunner
 
 MIN_CHUNK, MAX_CHUNK = 50, 500
 
@@ -47,12 +48,16 @@ class ChunkResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
-    """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you."""
+    """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you.
+
+    ``session`` runs it in libngspice, in a worker process a job, instead of the program.
+    """
 
     jobs: int = 1
     chunk: int = 0
     timeout: float = 0.0
     descending: bool = False
+    session: bool = False
 
 
 def plan_chunks(n: int, size: int = 0) -> list[Chunk]:
@@ -82,7 +87,7 @@ class BatchEngine:
     def __init__(self, build: Build, program: Ngspice, keep: Path) -> None:
         self.build = build
         self.keep = keep
-        self.runner = Runner(program)
+        self.runner: Runner | SessionRunner = Runner(program)
         self._folder = Path()
         self._stack = contextlib.ExitStack()
 
@@ -114,6 +119,8 @@ class BatchEngine:
         A chunk that fails is tried once more, cold and swept the other way; if it fails again its
         result carries the error and its deck is kept. Leaving the engine kills what still runs.
         """
+        if options.session and isinstance(self.runner, Runner):
+            self.runner = SessionRunner()
         waiting = list(reversed(chunks))
         jobs = max(1, options.jobs)
         # On the stack, so that its threads have ended before their folder is removed.

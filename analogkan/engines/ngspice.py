@@ -16,14 +16,15 @@ from pathlib import Path
 from ..errors import ConvergenceError, SimulationError
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
-PROGRAMS = ("ngspice", "ngspice_con")
+PROGRAMS = ("ngspice_con", "ngspice")
+"""In this order: on Windows ``ngspice.exe`` opens a window and ``ngspice_con.exe`` prints."""
 INSTALL = (
     "install it (Debian, Ubuntu: `apt install ngspice`; macOS: `brew install ngspice`), "
     f"or name the program in {ENVIRONMENT}"
 )
 TROUBLE = re.compile(
     r"^.*(\berror\b|singular matrix|aborted|no convergence|no such vector|can't find|"
-    r"not converge|fatal).*$",
+    r"not converge|fatal|instance line, ignored|resistance to low).*$",
     re.IGNORECASE | re.MULTILINE,
 )
 TITLE = re.compile(r"^Circuit: .*$", re.MULTILINE)
@@ -32,6 +33,8 @@ NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
 )
 TAIL_LINES = 15
+WINDOWS_EXCEPTION = 0xC0000000
+"""Where Windows has signals it has exit codes from here on, such as 0xC0000005."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,9 @@ def find_ngspice() -> Ngspice:
     SimulationError
         If there is none, or it does not answer ``-v`` as ngspice does.
     """
-    wanted = os.environ.get(ENVIRONMENT)
-    if wanted:
-        found = shutil.which(wanted)
-        if not found:
-            raise SimulationError(f"{ENVIRONMENT} names {wanted}, which is no program: {INSTALL}")
-    else:
-        found = next(filter(None, map(shutil.which, PROGRAMS)), None)
-        if not found:
-            raise SimulationError(f"ngspice is not installed: {INSTALL}")
+    found = locate()
+    if not found:
+        raise SimulationError(f"ngspice is not installed: {INSTALL}")
     try:
         answer = subprocess.run(
             [found, "-v"],
@@ -72,11 +69,26 @@ def find_ngspice() -> Ngspice:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SimulationError(f"{found} does not answer -v: {error}") from error
-    text = answer.stdout + answer.stderr
+    return identify(Path(found).absolute(), answer.stdout + answer.stderr)
+
+
+def locate() -> str | None:
+    """Path of the program that would be used, or None if nothing is installed."""
+    wanted = os.environ.get(ENVIRONMENT)
+    if not wanted:
+        return next(filter(None, map(shutil.which, PROGRAMS)), None)
+    found = shutil.which(wanted)
+    if not found:
+        raise SimulationError(f"{ENVIRONMENT} names {wanted}, which is no program: {INSTALL}")
+    return found
+
+
+def identify(path: Path, text: str) -> Ngspice:
+    """What an ngspice, program or library, is by the ``text`` that it says of itself."""
     match = re.search(r"ngspice-(\d+[\w.]*)", text)
     if not match:
-        raise SimulationError(f"{found} does not say which ngspice it is: {text.strip()[:200]!r}")
-    return Ngspice(Path(found).absolute(), match[1], "compiled with klu" in text.lower())
+        raise SimulationError(f"{path} does not say which ngspice it is: {text.strip()[:200]!r}")
+    return Ngspice(path, match[1], "compiled with klu" in text.lower())
 
 
 class Runner:
@@ -114,7 +126,7 @@ class Runner:
             with self._lock:
                 self._running.discard(process)
         text = log.read_text(encoding="utf-8", errors="replace")
-        self._judge(text, code, deck, timeout)
+        judge(text, code, deck, timeout)
         return text
 
     def stop(self) -> None:
@@ -143,26 +155,39 @@ class Runner:
             self._running.add(process)
         return process
 
-    @staticmethod
-    def _judge(text: str, code: int | None, deck: Path, timeout: float) -> None:
-        tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
-        text = TITLE.sub("", text)
-        trouble = TROUBLE.search(text)
-        if code is None:
-            what = f"ngspice took longer than {timeout:g} s and was stopped"
-        elif code < 0:
-            what = f"ngspice was killed by signal {-code}"
-        elif trouble and NO_CONVERGENCE.search(text):
-            raise ConvergenceError(
-                f"ngspice found no solution: {trouble[0].strip()}",
-                deck=deck,
-                exit_code=code,
-                stderr_tail=tail,
-            )
-        elif trouble:
-            what = f"ngspice printed: {trouble[0].strip()}"
-        elif code != 0:
-            what = f"ngspice ended with exit code {code}"
-        else:
-            return
-        raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
+
+def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> None:
+    """Raise what was wrong with a run that printed ``text`` and ended with exit code ``code``.
+
+    The same rules for the program and for a session. ``code`` is None after ``timeout`` seconds.
+
+    Raises
+    ------
+    SimulationError
+        If it was stopped, was killed, ended with an error, or printed one.
+    ConvergenceError
+        If what it printed says that it found no solution.
+    """
+    tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+    text = TITLE.sub("", text)
+    trouble = TROUBLE.search(text)
+    if code is None:
+        what = f"ngspice took longer than {timeout:g} s and was stopped"
+    elif code < 0:
+        what = f"ngspice was killed by signal {-code}"
+    elif code >= WINDOWS_EXCEPTION:
+        what = f"ngspice was ended by Windows exception {code:#010x}"
+    elif trouble and NO_CONVERGENCE.search(text):
+        raise ConvergenceError(
+            f"ngspice found no solution: {trouble[0].strip()}",
+            deck=deck,
+            exit_code=code,
+            stderr_tail=tail,
+        )
+    elif trouble:
+        what = f"ngspice printed: {trouble[0].strip()}"
+    elif code != 0:
+        what = f"ngspice ended with exit code {code}"
+    else:
+        return
+    raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)

@@ -47,10 +47,17 @@ def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
         what = "is cut short" if len(body) < wanted else "holds more than one plot"
         raise SimulationError(f"ngspice's result file {what}: {len(body)} of {wanted} bytes")
     values = np.frombuffer(body, "<f8").reshape(points, len(names))
-    if not np.isfinite(values).all():
-        point, column = np.argwhere(~np.isfinite(values))[0]
-        raise SimulationError(f"ngspice delivered {names[column]} = NaN or infinity at {point}")
-    return {name: values[:, k].copy() for k, name in enumerate(names)}
+    vectors = {name: values[:, k].copy() for k, name in enumerate(names)}
+    check_finite(vectors)
+    return vectors
+
+
+def check_finite(vectors: dict[str, np.ndarray]) -> None:
+    """Refuse a vector with NaN or infinity in it."""
+    for name, values in vectors.items():
+        if not np.isfinite(values).all():
+            point = np.flatnonzero(~np.isfinite(values))[0]
+            raise SimulationError(f"ngspice delivered {name} = NaN or infinity at {point}")
 
 
 def _header(head: bytes) -> tuple[list[str], int]:

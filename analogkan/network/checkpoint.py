@@ -6,12 +6,13 @@ format       "analogkan-tdkan-1"
 name         str
 sizes        list of int, input to output
 devices      list of {name, source, v (N,) float64 volts, i (N,) float64 amperes}
-squash       {kind, v_lo, v_hi}, volts
-norm         "batch" or "none"
+squash       {kind, v_lo, v_hi, slope}, volts and per volt
+norm         "batch", "layer" or "none"
 encoding     {x_lo, x_hi, v_lo, v_hi, shape}: input units to volts
 dataset      str, such as "mnist"
 layers       list of {theta (I, O, D), bias (O,)}
-norms        list of {weight, bias, running_mean, running_var (each (O,)), eps}, one a hidden layer
+norms        list of {weight, bias (each (O,)), eps}, one a hidden layer; with "batch" also
+             running_mean and running_var (each (O,))
 calibration  (N, I) training inputs in input units, or absent
 training     {command, recipe, seed, ...}: where it comes from; nothing reads it to compute
 """
@@ -31,11 +32,17 @@ from ..devices import IVCurve
 from ..devices.library import check_distinct
 from ..errors import AnalogKanError, CheckpointError
 from ..files import atomic_file
+from .encoding import Encoding
 from .model import TDKAN, TDKANConfig
-from .spec import Encoding, NetworkSpec, Squash
+from .spec import NetworkSpec
+from .squash import Squash
 
 FORMAT = "analogkan-tdkan-1"
-NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
+NORM_TENSORS = {
+    "none": (),
+    "layer": ("weight", "bias"),
+    "batch": ("weight", "bias", "running_mean", "running_var"),
+}
 
 
 def save(
@@ -54,15 +61,7 @@ def save(
         "format": FORMAT,
         "name": name,
         "sizes": list(config.sizes),
-        "devices": [
-            {
-                "name": c.name,
-                "source": c.source,
-                "v": torch.tensor(c.v),
-                "i": torch.tensor(c.i),
-            }
-            for c in config.curves
-        ],
+        "devices": [_device(curve) for curve in config.curves],
         "squash": vars(config.squash) | {},
         "norm": config.norm,
         "encoding": vars(encoding) | {"shape": list(encoding.shape)},
@@ -72,7 +71,8 @@ def save(
             for layer in model.layers
         ],
         "norms": [
-            {key: getattr(norm, key).detach() for key in NORM_TENSORS} | {"eps": norm.eps}
+            {key: getattr(norm, key).detach() for key in NORM_TENSORS[config.norm]}
+            | {"eps": norm.eps}
             for norm in model.norms
         ],
         "training": training or {},
@@ -101,22 +101,40 @@ def read(path: Path) -> dict[str, Any]:
     CheckpointError
         If there is no such file, it is not a checkpoint, or reading it would run code.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist: train a model with `analogkan train`")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch on other pickle protocols: the errors suffice
-            entry = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is refused: it is no plain dictionary of tensors and reading it could run "
-            "code. Save the state as a dictionary (`analogkan train` writes such a file)"
-        ) from error
-    except Exception as error:  # a damaged file makes torch's readers raise a dozen kinds
-        raise CheckpointError(f"{path} is not a checkpoint, or is damaged") from error
+    entry = load_plain(
+        path,
+        missing="train a model with `analogkan train`",
+        unsafe="Save the state as a dictionary (`analogkan train` writes such a file)",
+        kind="a checkpoint",
+    )
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise CheckpointError(f"{path} is a torch file but not an {FORMAT} checkpoint")
     return entry
+
+
+def load_plain(path: Path, *, missing: str, unsafe: str, kind: str) -> Any:
+    """What the torch file ``path`` holds, if that is plain: tensors, numbers, texts, containers.
+
+    ``missing`` and ``unsafe`` are the next steps that the errors give, ``kind`` what was expected.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it is damaged, or reading it would run code.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: {missing}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch on other pickle protocols: the errors suffice
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is refused: it is no plain dictionary of tensors and reading it could run "
+            f"code. {unsafe}"
+        ) from error
+    except Exception as error:  # a damaged file makes torch's readers raise a dozen kinds
+        raise CheckpointError(f"{path} is not {kind}, or is damaged") from error
 
 
 def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
@@ -156,11 +174,28 @@ def _encoding(entry: dict[str, Any]) -> Encoding:
     return Encoding(**numbers, shape=tuple(int(n) for n in entry["shape"]))
 
 
-def _build(entry: dict[str, Any]) -> TDKAN:
-    curves = tuple(
-        IVCurve(str(d["name"]), d["v"].numpy(), d["i"].numpy(), str(d["source"]))
-        for d in entry["devices"]
+def _device(curve: IVCurve) -> dict[str, Any]:
+    """A device's entry; ``temps_c`` and ``i_at`` (T, N) only if it has such tables."""
+    entry = {"name": curve.name, "source": curve.source}
+    entry |= {"v": torch.tensor(curve.v), "i": torch.tensor(curve.i)}
+    if curve.temperatures:
+        entry |= {"temps_c": list(curve.temps_c), "i_at": torch.tensor(curve.i_at)}
+    return entry
+
+
+def _curve(entry: dict[str, Any]) -> IVCurve:
+    tables = entry["i_at"].numpy() if "i_at" in entry else ()
+    return IVCurve(
+        str(entry["name"]),
+        entry["v"].numpy(),
+        entry["i"].numpy(),
+        str(entry["source"]),
+        temperatures=tuple(zip(entry.get("temps_c", ()), tables, strict=True)),
     )
+
+
+def _build(entry: dict[str, Any]) -> TDKAN:
+    curves = tuple(_curve(d) for d in entry["devices"])
     check_distinct(curves)
     config = TDKANConfig(
         sizes=tuple(int(n) for n in entry["sizes"]),
@@ -172,9 +207,12 @@ def _build(entry: dict[str, Any]) -> TDKAN:
     if entry["layers"] and entry["layers"][0]["theta"].dtype == torch.float64:
         model.double()
     _fill(model.layers, entry["layers"], ("theta", "bias"), "layers")
-    _fill(model.norms, entry["norms"], NORM_TENSORS, "norms")
+    _fill(model.norms, entry["norms"], NORM_TENSORS[config.norm], "norms")
     for norm, stored in zip(model.norms, entry["norms"], strict=True):
         norm.eps = float(stored["eps"])
+        extra = sorted(set(stored) - {*NORM_TENSORS[config.norm], "eps"})
+        if extra:
+            raise CheckpointError(f"norms: norm {config.norm} has no {', '.join(extra)}")
     return model.eval()
 
 
@@ -189,5 +227,7 @@ def _fill(modules, stored: list[dict[str, Any]], names: tuple[str, ...], what: s
                     f"{what}[{k}].{name} has shape {tuple(value.shape)}; "
                     f"sizes and devices ask for {tuple(target.shape)}"
                 )
+            if not value.is_floating_point():
+                raise CheckpointError(f"{what}[{k}].{name} holds {value.dtype}, not real numbers")
             with torch.no_grad():
                 target.copy_(value)

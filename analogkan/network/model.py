@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..devices import IVCurve
 from ..errors import CheckpointError
 from .basis import PWLBasis
-from .spec import Encoding, LayerSpec, NetworkSpec, Squash
-
-NORMS = ("none", "batch")
+from .encoding import Encoding
+from .spec import LayerSpec, NetworkSpec
+from .squash import NORMS, Norm, Squash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class TDKANConfig:
     squash
         Between a hidden node and its diodes.
     norm
-        ``batch`` or ``none``, on hidden nodes.
+        ``batch``, ``layer`` or ``none``, on hidden nodes.
     """
 
     sizes: tuple[int, ...]
@@ -84,21 +85,26 @@ class TDKAN(nn.Module):
     """
 
     layers: Sequence[TDKANLayer]  # both are nn.ModuleList, which has no element type
-    norms: Sequence[nn.BatchNorm1d]
+    norms: Sequence[nn.BatchNorm1d | nn.LayerNorm]
 
     def __init__(self, config: TDKANConfig) -> None:
         super().__init__()
         self.config = config
         pairs = list(zip(config.sizes[:-1], config.sizes[1:], strict=True))
         self.layers = nn.ModuleList(TDKANLayer(i, o, config.curves) for i, o in pairs)  # type: ignore
-        hidden = config.sizes[1:-1] if config.norm == "batch" else ()
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in hidden)  # type: ignore
+        kinds = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+        hidden = config.sizes[1:-1] if config.norm in kinds else ()
+        self.norms = nn.ModuleList(kinds[config.norm](width) for width in hidden)  # type: ignore
         self.clip_sigma = 0.0
 
     def squashed(self, v: Tensor) -> Tensor:
         """Hidden voltages (B, I) after the squash."""
         squash = self.config.squash
-        return v.clamp(squash.v_lo, squash.v_hi) if squash.kind == "clamp" else v
+        if squash.kind == "clamp":
+            return v.clamp(squash.v_lo, squash.v_hi)
+        if squash.bends:
+            return squash.v_lo + (squash.v_hi - squash.v_lo) * (squash.pair_slope * v).sigmoid()
+        return v
 
     def forward(self, v: Tensor) -> Tensor:
         """Logits (B, O) for input voltages ``v`` (B, I)."""
@@ -141,27 +147,15 @@ class TDKAN(nn.Module):
         self, encoding: Encoding, *, name: str, dataset: str = "", calibration=None
     ) -> NetworkSpec:
         """The network as float64 arrays: what is evaluated, compared and compiled."""
-
-        def array(tensor: Tensor):
-            return tensor.detach().to(torch.float64).cpu().numpy().copy()
-
         layers = []
         for k, layer in enumerate(self.layers):
-            scale = shift = None
-            if k and len(self.norms):
-                norm = self.norms[k - 1]
-                assert norm.running_mean is not None and norm.running_var is not None
-                variance = array(norm.running_var) + norm.eps
-                scale = array(norm.weight) / variance**0.5
-                shift = array(norm.bias) - array(norm.running_mean) * scale
             layers.append(
                 LayerSpec(
-                    theta=array(layer.theta),
-                    bias=array(layer.bias),
+                    theta=_array(layer.theta),
+                    bias=_array(layer.bias),
                     curves=self.config.curves,
                     squash=self.config.squash,
-                    norm_scale=scale,
-                    norm_shift=shift,
+                    norm=_norm(self.norms[k - 1]) if k and len(self.norms) else None,
                 )
             )
         return NetworkSpec(
@@ -171,3 +165,17 @@ class TDKAN(nn.Module):
             dataset=dataset,
             calibration=calibration,
         )
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().to(torch.float64).cpu().numpy().copy()
+
+
+def _norm(module: nn.BatchNorm1d | nn.LayerNorm) -> Norm:
+    """A norm at inference; BatchNorm's statistics become part of its scale and shift."""
+    scale, shift = _array(module.weight), _array(module.bias)
+    if isinstance(module, nn.LayerNorm):
+        return Norm(kind="layer", scale=scale, shift=shift, eps=module.eps)
+    assert module.running_mean is not None and module.running_var is not None
+    scale = scale / (_array(module.running_var) + module.eps) ** 0.5
+    return Norm(kind="batch", scale=scale, shift=shift - _array(module.running_mean) * scale)

@@ -59,6 +59,25 @@ def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] 
     return fig
 
 
+def fit_figure(curve: IVCurve, fitted: Sequence[IVCurve]) -> Figure:
+    """A device's points, curves fitted to them, and below what each misses at the points."""
+    fig = Figure(figsize=(7, 5.6), layout="constrained")
+    upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1.3])
+    upper.plot(curve.v, curve.i * 1e6, "o", ms=4, color=CYCLE[5], label=f"{curve.name}, points")
+    for k, fit in enumerate(fitted):
+        upper.plot(fit.v, fit.i * 1e6, "-", color=CYCLE[k % 5], label=f"{fit.name}, table")
+        missed = 100 * (fit.current(curve.v) - curve.i) / curve.i_peak
+        lower.plot(curve.v, missed, "-", marker=".", color=CYCLE[k % 5])
+    for ax in (upper, lower):
+        ax.axhline(0, color="#999999", lw=1)
+    upper.set_ylabel("current (µA)")
+    upper.legend(frameon=False)
+    lower.set_ylabel("residual (% of peak)")
+    lower.set_xlabel("voltage (V)")
+    _tidy((upper, lower))
+    return fig
+
+
 def use_figure(spec: NetworkSpec, volts: np.ndarray) -> Figure:
     """The first layer's curves with the voltages that inputs (B, I) put on each layer's diodes."""
     used = [("inputs", volts)]

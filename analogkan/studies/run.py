@@ -100,7 +100,7 @@ class RunFolder:
     def spent(self) -> float:
         """Wall seconds that earlier sessions of this run took."""
         try:
-            return float((self.path / "seconds").read_text())
+            return float((self.path / "seconds").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return 0.0
 

@@ -16,6 +16,7 @@ from ..compiler.build import Build
 from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
+from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice
 from ..errors import DataError, NetlistError
 from .compare import compare
@@ -66,7 +67,7 @@ def simulate(
     engine
         ``ngspice``, or ``software`` for the float64 network alone.
     options
-        Jobs, chunk size, time limit, direction of the sweep.
+        Jobs, chunk size, time limit, direction of the sweep, program or session.
     run
         RUN folder; without one, ``<build>.run/<hash of the settings>`` beside the build.
     allow_edited
@@ -97,9 +98,11 @@ def simulate(
         "model": build.name,
         "build": str(build.folder),
         "dataset": images.name,
+        "trained_on": spec.dataset,
         "engine": engine,
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
+        "saturated_images": [int(k) for k in images.index[saturating(build.design, volts)]],
     }
     if engine == "software":
         summary |= compare(images.y, images.index, software, None)
@@ -125,6 +128,8 @@ def simulate(
         "chunk": chunks[0].stop,
         "descending": options.descending,
     }
+    if options.session:
+        settings["session"] = True
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
         circuit, attempts = _run_chunks(build, program, volts, chunks, options, store, on_progress)
@@ -132,9 +137,10 @@ def simulate(
         summary |= compare(images.y, images.index, software, circuit) | {
             "ngspice_version": program.version,
             "klu": program.klu,
+            "session": options.session,
             "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
-            "jobs": options.jobs,
+            "jobs": min(options.jobs, len(chunks)),
             "chunk": chunks[0].stop,
             "retried_chunks": attempts,
             "edited_files": edited,
@@ -200,8 +206,8 @@ def _raise_failures(failures, store: RunFolder, total: int) -> None:
     first = failures[0].error
     raise type(first)(
         f"{len(failures)} of {total} chunks failed twice: {listed}{more}. First reason: {first}. "
-        f"Its deck is kept: {first.deck}. Finished chunks are kept in {store.path}; the same "
-        "command tries the failed ones again",
+        f"Its deck is kept: {first.deck}. The same command tries the failed chunks again"
+        + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
         deck=first.deck,
         exit_code=first.exit_code,
         stderr_tail=first.stderr_tail,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.build import Build
-from ..compiler.design import CrossbarStage
+from ..engines import ideal as ideal_engine
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import find_ngspice
 from ..files import write_npz, write_text
@@ -62,10 +62,11 @@ def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
     SimulationError
         If it does.
     """
-    stage_names = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
+    design = build.design
+    stage_names = [names.StageNames(design, k) for k in range(len(design.stages))]
     probes: list[str] = []
     for n in stage_names:
-        probes += [*n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
+        probes += [*_front_nets(n), *n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
     probes = list(dict.fromkeys(probes))
     with BatchEngine(build, find_ngspice(), keep) as engine:
         (result,) = engine.run(volts[None], [Chunk(0, 0, 1)], probes, BatchOptions())
@@ -74,43 +75,54 @@ def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
     assert result.values is not None
     found = dict(zip(probes, result.values[0], strict=True))
 
+    def measured(nets: list[str]) -> np.ndarray:
+        return np.array([found[net] for net in nets])[None]
+
     stages: list[TraceStage] = []
-    expected = volts
-    before: np.ndarray | None = None
-    for k, (stage, n) in enumerate(zip(build.design.stages, stage_names, strict=True)):
-
-        def measured(nets: list[str]) -> np.ndarray:
-            return np.array([found[net] for net in nets])
-
-        v, rows = measured(n.inputs()), measured(n.rows())
-        lines, outputs = measured(n.lines()), measured(n.outputs())
-        expected = stage.squash(expected) if k else expected
-        ideal = _ideal_stage(stage, build.design.hardware.v_fs, expected)
-        near = (
-            volts if before is None else stage.squash(before),
-            _rows(stage, build.design.hardware.v_fs, v),
-            _lines(stage, rows),
-            _outputs(stage, lines),
-        )
-        for what, nets, circuit, software, local in zip(
-            ("inputs", "rows", "lines", "outputs"),
-            (n.inputs(), n.rows(), n.lines(), n.outputs()),
-            (v, rows, lines, outputs),
-            (expected, *ideal),
-            near,
-            strict=True,
-        ):
-            stages.append(
-                TraceStage(
-                    what=f"layer {k} {what}",
-                    nets=nets,
-                    circuit=circuit,
-                    software=software,
-                    local=local,
-                )
+    before = volts[None]
+    ideal = ideal_engine.stage_volts(design, volts[None])
+    for k, (stage, n, software) in enumerate(zip(design.stages, stage_names, ideal, strict=True)):
+        rows, lines = measured(n.rows()), measured(n.lines())
+        normed = measured(_front_nets(n)) if _front_nets(n) else before
+        inputs, outputs = measured(n.inputs()), measured(n.outputs())
+        kinds = [
+            ("inputs", n.inputs(), inputs, software.inputs, stage.front.squashed(normed)),
+            ("rows", n.rows(), rows, software.rows, ideal_engine.row_volts(design, stage, inputs)),
+            (
+                "lines",
+                n.lines(),
+                lines,
+                software.lines,
+                ideal_engine.line_volts(design, stage, rows),
+            ),
+            (
+                "outputs",
+                n.outputs(),
+                outputs,
+                software.outputs,
+                ideal_engine.output_volts(design, stage, lines),
+            ),
+        ]
+        if _front_nets(n):
+            local = stage.front.normed(before)
+            kinds.insert(0, ("norm", _front_nets(n), normed, software.normed, local))
+        stages += [
+            TraceStage(
+                what=f"layer {k} {what}",
+                nets=nets,
+                circuit=circuit[0],
+                software=exact[0],
+                local=local[0],
             )
-        expected, before = ideal[-1], outputs
+            for what, nets, circuit, exact, local in kinds
+        ]
+        before = outputs
     return stages
+
+
+def _front_nets(n: names.StageNames) -> list[str]:
+    """Nets between a LayerNorm and what follows it, if there is one."""
+    return [] if n.stage.front.norm is None else n.normed()
 
 
 def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:
@@ -152,25 +164,3 @@ def save_trace(folder: Path, stages: list[TraceStage], summary: dict[str, Any]) 
         arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
         arrays[f"{key}_nets"] = np.array(s.nets)
     write_npz(folder / "trace.npz", arrays)
-
-
-def _rows(stage: CrossbarStage, v_fs: float, v: np.ndarray) -> np.ndarray:
-    """Row voltages (R,) for diode voltages ``v`` (I,)."""
-    current = np.stack([curve.current(v) for curve in stage.curves], axis=-1)
-    return np.concatenate([(-stage.r_f * current).ravel(), np.full(stage.n_bias, -v_fs)])
-
-
-def _lines(stage: CrossbarStage, rows: np.ndarray) -> np.ndarray:
-    """Line amplifier outputs (2 O,) for row voltages (R,)."""
-    return -stage.r_c * (rows @ stage.g)
-
-
-def _outputs(stage: CrossbarStage, lines: np.ndarray) -> np.ndarray:
-    """Difference amplifier outputs (O,) for line voltages (2 O,)."""
-    return stage.gain * (lines[0::2] - lines[1::2])
-
-
-def _ideal_stage(stage: CrossbarStage, v_fs: float, v: np.ndarray):
-    rows = _rows(stage, v_fs, v)
-    lines = _lines(stage, rows)
-    return rows, lines, _outputs(stage, lines)

@@ -51,7 +51,7 @@ def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
 
 def parameter_count(spec: NetworkSpec) -> int:
     """Trained parameters: theta, biases, and two a normed hidden node."""
-    norms = sum(2 * layer.theta.shape[0] for layer in spec.layers if layer.norm_scale is not None)
+    norms = sum(2 * layer.theta.shape[0] for layer in spec.layers if layer.norm is not None)
     return norms + sum(layer.theta.size + layer.bias.size for layer in spec.layers)
 
 

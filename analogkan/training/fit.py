@@ -14,14 +14,17 @@ from torch.nn import functional
 
 from ..data import ImageSet, stratified
 from ..devices import resolve
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, SettingsError
 from ..network.checkpoint import write_torch
+from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
-from ..network.spec import Encoding, Squash
+from ..network.squash import Squash
 from .augment import augmented
 from .recipe import Recipe
 
 CALIBRATION_IMAGES = 256
+MAX_INPUT = 1e30
+"""Training is in float32."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,12 @@ def train(
     DataError
         If the images do not suit the recipe.
     CheckpointError
-        If ``state`` belongs to another recipe, seed or training set.
+        If ``state`` belongs to another recipe, seed, training set, or table of a device.
     """
     if len(images) < 2:
         raise DataError(f"{images.name} has one training image: at least two are needed")
-    shape = recipe.resize or images.x.shape[1:]
-    encoding = _encoding(images, recipe, shape)
+    encoding = input_encoding(images, recipe)
+    shape = encoding.shape
     clean_x = images.flat(shape)
     clean = _volts(torch.from_numpy(clean_x.astype(np.float32)), encoding)
     labels = torch.from_numpy(images.y)
@@ -95,10 +98,12 @@ def train(
     model.clip_sigma = recipe.clip_sigma
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     steps = -(-len(labels) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
+    schedule = _schedule(optimiser, recipe, recipe.epochs * steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
     content = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
-    key = repr((dataclasses.asdict(recipe), seed, images.name, images.x.shape, content))
+    tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in model.config.curves)
+    devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
+    key = repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
     first = _resume(state, key, parts)
 
     for number in range(first + 1, recipe.epochs + 1):
@@ -125,23 +130,37 @@ def train(
 
 
 def _config(recipe: Recipe, n_in: int, n_out: int) -> TDKANConfig:
-    squash = Squash(kind=recipe.squash, v_lo=recipe.range_lo, v_hi=recipe.range_hi)
+    squash, curves = Squash(), resolve(recipe.devices)
+    if recipe.squash != "none":
+        squash = Squash(
+            kind=recipe.squash, v_lo=recipe.range_lo, v_hi=recipe.range_hi, slope=recipe.slope
+        )
+    beyond = squash.beyond(curves)
+    if beyond and not recipe.beyond_measured:
+        raise SettingsError(f"{beyond}: change range_lo, range_hi, or say beyond_measured = true")
     return TDKANConfig(
-        sizes=(n_in, *recipe.hidden, n_out),
-        curves=resolve(recipe.devices),
-        squash=squash if recipe.squash == "clamp" else Squash(),
-        norm=recipe.norm,
+        sizes=(n_in, *recipe.hidden, n_out), curves=curves, squash=squash, norm=recipe.norm
     )
 
 
-def _encoding(images: ImageSet, recipe: Recipe, shape: tuple[int, ...]) -> Encoding:
+def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if recipe.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+
+
+def input_encoding(images: ImageSet, recipe: Recipe) -> Encoding:
+    """From the training set's values to the recipe's volts; DataError if they are all equal."""
     if images.x.dtype == np.uint8:
         x_lo, x_hi = 0.0, 255.0
     else:
         x_lo, x_hi = float(images.x.min()), float(images.x.max())
         if x_lo == x_hi:
             raise DataError(f"every input value of {images.name} is {x_lo:g}: nothing to learn")
-    return Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=recipe.v_lo, v_hi=recipe.v_hi, shape=tuple(shape))
+        if max(-x_lo, x_hi) > MAX_INPUT:
+            raise DataError(f"input values reach {max(-x_lo, x_hi):g}: rescale them")
+    shape = tuple(recipe.resize or images.x.shape[1:])
+    return Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=recipe.v_lo, v_hi=recipe.v_hi, shape=shape)
 
 
 def _volts(x: torch.Tensor, e: Encoding) -> torch.Tensor:
@@ -178,8 +197,10 @@ def _run_epoch(model, optimiser, schedule, volts, labels, order, recipe) -> tupl
 
 @torch.no_grad()
 def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
-    """Replace the norms' running statistics by those of the whole clean training set."""
+    """Replace BatchNorm's running statistics by those of the whole clean training set."""
     for k, norm in enumerate(model.norms):
+        if not isinstance(norm, torch.nn.BatchNorm1d):
+            continue
         before = []
         for block in volts.split(4096):
             v = block
@@ -203,7 +224,7 @@ def _resume(state: Path | None, key: str, parts: dict) -> int:
         raise CheckpointError(f"{state} cannot be read: remove it to start anew") from error
     if stored_key != key:
         raise CheckpointError(
-            f"{state} is an unfinished training with another recipe, seed or data set: "
+            f"{state} is an unfinished training with another recipe, seed, device or data set: "
             "remove it to start anew, or give another --out"
         )
     for name, part in parts.items():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ..network.spec import SQUASHES
+from ..network.squash import MAX_SLOPE, NORMS, SQUASHES
 from ..settings import build, find_named, read_toml, require
 
 FOLDER = "training/recipes"
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,8 @@ class Recipe:
     Attributes
     ----------
     devices
-        Names of the diodes of every input.
+        The diodes of every input: names, or paths of ``.toml`` device files (relative ones from
+        the current folder).
     hidden
         Widths of the hidden layers.
     resize
@@ -26,11 +28,18 @@ class Recipe:
     v_lo, v_hi
         Volts at the smallest and largest input value.
     squash
-        ``none`` or ``clamp``; the latter to ``range_lo`` and ``range_hi``.
+        ``none``, ``clamp``, ``sigmoid`` or ``tanh``; all but the first from ``range_lo`` to
+        ``range_hi``.
+    slope
+        Of ``sigmoid`` and ``tanh``, per volt.
+    beyond_measured
+        Let the squash leave what was measured of a device; its current is then the table's end.
     norm
-        ``batch`` or ``none``.
+        ``batch``, ``layer`` or ``none``.
     epochs, batch, learning_rate
-        Adam (0.9, 0.999), cosine to zero over all steps.
+        Adam (0.9, 0.999).
+    schedule
+        Of the learning rate over all steps: ``cosine`` to zero, or ``constant``.
     clip_sigma
         Coefficients are used and stored clipped at this many standard deviations; 0 is off.
     range_penalty
@@ -50,10 +59,13 @@ class Recipe:
     epochs: int
     learning_rate: float
     batch: int = 128
+    schedule: str = "cosine"
     resize: tuple[int, ...] = ()
     v_lo: float = 0.0
     v_hi: float = 0.7
     squash: str = "none"
+    slope: float = 1.0
+    beyond_measured: bool = False
     norm: str = "batch"
     clip_sigma: float = 3.0
     range_penalty: float = 100.0
@@ -71,11 +83,15 @@ class Recipe:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
         require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
         require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
-        require(all(h >= 1 for h in self.hidden), "hidden", self.hidden, "every width at least 1")
+        require(
+            all(1 <= h <= 65_536 for h in self.hidden), "hidden", self.hidden, "each 1 to 65536"
+        )
         sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
         require(sides, "resize", self.resize, "height and width, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
-        require(self.norm in ("none", "batch"), "norm", self.norm, "none, batch")
+        require(0 < self.slope <= MAX_SLOPE, "slope", self.slope, f"above 0, to {MAX_SLOPE:g}")
+        require(self.norm in NORMS, "norm", self.norm, ", ".join(NORMS))
+        require(self.schedule in SCHEDULES, "schedule", self.schedule, ", ".join(SCHEDULES))
         for name in ("v_lo", "v_hi", "range_lo", "range_hi", "norm_gain", "norm_offset"):
             value = getattr(self, name)
             require(math.isfinite(value), name, value, "a finite number")

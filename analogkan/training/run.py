@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import torch
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
 from ..data.sources import check_labels
+from ..devices import resolve
 from ..errors import CheckpointError, DataError
 from ..network import checkpoint
 from .card import evaluate, parameter_count, write_card
-from .fit import Epoch, train
+from .fit import Epoch, input_encoding, train
 from .recipe import Recipe, load_recipe
 
 
@@ -30,6 +31,8 @@ class TrainingRequest:
         As for ``load_dataset``.
     recipe
         A shipped name or a TOML file.
+    devices
+        Instead of the recipe's, separated by commas: names, or paths of ``.toml`` files.
     out
         The checkpoint; the card goes beside it, the unfinished state too.
     seed, epochs
@@ -48,11 +51,16 @@ class TrainingRequest:
     seed: int = 0
     epochs: int | None = None
     holdout: int | None = None
+    devices: str | None = None
     command: str = ""
 
     def plan(self) -> Recipe:
-        """The recipe, read."""
-        return load_recipe(self.recipe, epochs=self.epochs)
+        """The recipe, read, with what is asked for instead."""
+        recipe = load_recipe(self.recipe, epochs=self.epochs)
+        if self.devices is None:
+            return recipe
+        named = (name.strip() for name in self.devices.split(","))
+        return replace(recipe, devices=tuple(name for name in named if name))
 
 
 def run_training(
@@ -71,6 +79,7 @@ def run_training(
         raise CheckpointError(f"--out {out} must end in .pt")
     if card.exists() and "| sha256 |" not in card.read_text(encoding="utf-8", errors="replace"):
         raise CheckpointError(f"{card}, where the card would go, is no card: give another --out")
+    resolve(plan.devices)  # a device that is none is refused before the data are read
     images = load_dataset(request.dataset, "train", request.data, download=request.download)
     if request.holdout:
         images, held = _split(images, request.holdout)
@@ -79,6 +88,8 @@ def run_training(
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
     check_labels(judged, int(images.y.max()) + 1)
+    encoding = input_encoding(images, plan)
+    encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     state = out.with_name(out.name + ".training")
     done = train(images, plan, seed=request.seed, state=state, on_epoch=on_epoch)
     spec = done.model.to_spec(

@@ -1,0 +1,236 @@
+"""``analogkan devices import`` and ``devices fit``: from measured sweeps to device files."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
+from ..devices.interpolate import METHODS
+from ..devices.measured import STEP
+from ..devices.sweep import BRANCHES
+from . import common
+
+POOR_FIT = 0.05
+"""Rms residual, as a share of the peak, from which on a note suggests a smaller step."""
+FILE = click.Path(path_type=Path)
+
+
+class Unit(click.Choice):
+    """One of some units, with u or µ for micro."""
+
+    def convert(self, value, param, ctx):
+        return super().convert(plain_unit(value), param, ctx)
+
+
+@click.command("import", short_help="Make a device of measured sweeps (CSV).")
+@click.argument("files", nargs=-1, type=FILE, metavar="FILE.csv...")
+@click.option("-o", "out", required=True, type=FILE, help="The device file to write, a .toml.")
+@click.option(
+    "--at",
+    multiple=True,
+    type=(float, FILE),
+    metavar="TEMP_C FILE",
+    help="A sweep at another temperature than 26.85 degC (300 K). Repeatable.",
+)
+@click.option("--v-col", metavar="NAME|NUMBER", help="Column of the voltage, counted from 1.")
+@click.option("--i-col", metavar="NAME|NUMBER", help="Column of the current.")
+@click.option("--v-unit", type=Unit(list(V_UNITS)), help="Where the header does not say.")
+@click.option("--i-unit", type=Unit(list(I_UNITS)), help="Where the header does not say.")
+@click.option("--sweep", type=click.Choice(BRANCHES), help="What to take of a loop.")
+@click.option(
+    "--step", type=float, default=STEP, show_default=True, help="Volts between the table's knots."
+)
+@click.option("--name", help="Of the device. By default the stem of -o, made safe.")
+@click.option("--source", default="", help="Where the figures come from. By default the files.")
+@click.option("--force", is_flag=True, help="Replace an earlier device file.")
+@common.json_option
+@common.guarded
+def import_device(
+    files, out, at, v_col, i_col, v_unit, i_unit, sweep, step, name, source, force, as_json
+) -> None:
+    """Make a device file from measured I-V sweeps, one sweep a file.
+
+    Separator, header and units are found; docs/own-devices.md says how. A loop is averaged, or
+    refused if up and down differ by more than 1 % of the peak: then choose with --sweep. Several
+    files are several devices of one type: the device is their mean, and their spreads go beside
+    it into a .variation.toml.
+
+    \b
+    Example:
+      analogkan devices import d1.csv d2.csv d3.csv -o mine.toml
+      analogkan devices import room.csv --at 85 hot.csv -o mine.toml
+    """
+    from ..devices import measured
+
+    made = measured.import_device(
+        files,
+        measured.safe_name(out.stem) if name is None else name,
+        at=at,
+        choice=ColumnChoice(v_col=v_col, i_col=i_col, v_unit=v_unit, i_unit=i_unit),
+        branch=sweep,
+        step=step,
+        source=source,
+    )
+    written = measured.write_measured(made, out, force=force)
+    stale = measured.variation_path(out)
+    notes = _import_notes(made, stale if stale.exists() and stale not in written else None)
+    if as_json:
+        common.print_json(_import_facts(made, written) | {"notes": notes})
+        return
+    curve = made.curve
+    common.out.print(
+        f"{out}: device {curve.name}, {curve.v.size} points from {curve.v[0]:g} to "
+        f"{curve.v[-1]:g} V, largest current {curve.i_peak:.4g} A at {curve.v_peak:.3f} V",
+        markup=False,
+    )
+    for s in made.sweeps:
+        how = (
+            s.branch
+            if s.hysteresis is None
+            else f"{s.branch}, hysteresis {100 * s.hysteresis:.1f} %"
+        )
+        common.out.print(f"  {s.file}: {s.v.size} points ({how}); {s.columns}", markup=False)
+    common.out.print(f"  {curve.notes}", markup=False)
+    if made.spread is not None:
+        _print_spread(made.spread, written[1])
+    for note in notes:
+        common.out.print(f"note: {note}", markup=False)
+    common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}", markup=False)
+
+
+def _import_notes(made, stale: Path | None) -> list[str]:
+    """What a user should know of a device just imported."""
+    notes = []
+    worst = max(fit.rms_residual for fit in made.fits.values())
+    if worst > POOR_FIT:
+        notes.append(
+            f"the table is {common.percent(worst)} of the peak (rms) off the points: noise, "
+            "spread, or a curve that a smaller --step follows better"
+        )
+    if made.curve.i.min() < 0:
+        lowest = common.percent(made.curve.i.min() / made.curve.i_peak)
+        notes.append(f"the table goes negative, to {lowest} of the peak: noise or offset; kept")
+    if stale is not None:
+        notes.append(f"{stale} is of an earlier import and does not describe this device")
+    return notes
+
+
+def _import_facts(made, written: list[Path]) -> dict:
+    curve, spread = made.curve, made.spread
+    facts = {
+        "name": curve.name,
+        "files": written,
+        "points": curve.v.size,
+        "i_peak": curve.i_peak,
+        "v_peak": curve.v_peak,
+        "temps_c": curve.temps_c,
+        "source": curve.source,
+        "fits": [
+            {"temp_c": t, "rms_residual": fit.rms_residual, "max_residual": fit.max_residual}
+            for t, fit in made.fits.items()
+        ],
+        "sweeps": [
+            {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns")}
+            | {"points": s.v.size}
+            for s in made.sweeps
+        ],
+        "spread": None,
+    }
+    if spread is not None:
+        facts["spread"] = {
+            "temp_c": spread.temp_c,
+            "factors": dict(zip(spread.files, spread.factors, strict=True)),
+        } | {
+            name: {"sigma": sigma, "ci95": interval, "noise": noise}
+            for name, sigma, interval, noise in spread.rows()
+        }
+    return facts
+
+
+def _print_spread(spread, path: Path) -> None:
+    shown = common.table(
+        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "noise"
+    )
+    for name, sigma, (lo, hi), noise in spread.rows():
+        shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{noise:.1g}")
+    common.out.print(shown)
+
+
+@click.command("fit", short_help="Fit a device's points by another method.")
+@click.argument("name", metavar="NAME|FILE.toml")
+@click.option("--method", required=True, type=click.Choice(METHODS))
+@click.option("--order", type=int, help="Segments of pwl, degree of poly.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="Of the table of a pchip or poly, as a share of the peak.",
+)
+@click.option("-o", "out", type=FILE, help="Write the fitted device, a .toml.")
+@click.option("--plot", type=FILE, help="Draw points, fit and residual: PNG, SVG or PDF.")
+@click.option("--name", "new_name", help="Of the fitted device. By default such as A21_poly9.")
+@click.option("--force", is_flag=True, help="Replace an earlier device file.")
+@common.json_option
+@common.guarded
+def fit_device(name, method, order, tolerance, out, plot, new_name, force, as_json) -> None:
+    """Fit a device's points by straight segments, monotone cubics or a polynomial.
+
+    Whatever the method, the result is a piecewise-linear table, denser for pchip and poly; its
+    distance from the points is stated.
+
+    \b
+    Example:
+      analogkan devices fit A21 --method poly --order 9 --plot poly9.png
+      analogkan devices fit mine.toml --method pwl --order 8 -o mine8.toml
+    """
+    from ..devices import get
+    from ..devices.interpolate import refit
+    from ..devices.library import check_replaceable, save
+
+    curve = get(name)
+    fit = refit(curve, method, order=order, tolerance=tolerance, name=new_name)
+    if out is not None:
+        check_replaceable(out, force=force)  # before anything is drawn
+    if plot is not None:
+        from ..report import figures
+
+        figures.save(figures.fit_figure(curve, [fit.curve]), plot)
+    if out is not None:
+        save(fit.curve, out)
+    notes = _fit_notes(curve, fit)
+    if as_json:
+        keys = ("method", "order", "rms_residual", "max_residual", "table_error")
+        facts = {"name": fit.curve.name, "points": fit.curve.v.size}
+        facts |= {key: getattr(fit, key) for key in (*keys, "lowest", "v_lowest")}
+        common.print_json(facts | {"notes": notes, "file": out, "plot": plot})
+        return
+    common.out.print(
+        f"{fit.curve.name}: {fit.curve.v.size} table points; residual at the {curve.v.size} points "
+        f"of {curve.name}: rms {common.percent(fit.rms_residual, 3)}, max "
+        f"{common.percent(fit.max_residual, 3)} of the peak; table within "
+        f"{common.percent(fit.table_error, 3)} of the function's peak",
+        markup=False,
+    )
+    for note in notes:
+        common.out.print(f"note: {note}", markup=False)
+    for written in filter(None, (out, plot)):
+        common.out.print(str(written), markup=False)
+
+
+def _fit_notes(curve, fit) -> list[str]:
+    notes = []
+    if fit.lowest < 0:
+        notes.append(
+            f"the fit goes negative above 0 V: {common.percent(fit.lowest)} of the peak at "
+            f"{fit.v_lowest:.3f} V, where {curve.name} does not"
+        )
+    if len(curve.temps_c) > 1:
+        notes.append(
+            f"only the table nearest to 26.85 degC is fitted; {curve.name} has others at other "
+            "temperatures"
+        )
+    return notes

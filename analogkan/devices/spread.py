@@ -1,0 +1,139 @@
+"""How much devices of one type differ: peak current, voltage scale and shift of each sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DeviceError
+from .sweep import Sweep
+
+PARAMETERS = ("diode_sigma_current", "diode_sigma_voltage", "diode_sigma_shift")
+MEANINGS = (
+    "relative, of the peak current (kI)",
+    "relative, of the voltage scale (kV)",
+    "volts, of the shift (dV)",
+)
+EDGE = 0.05
+"""Share of the table at each end that is not compared: beyond the table nothing is known."""
+
+MAX_RESIDUAL = 0.1
+"""Rms residual, as a share of the peak, of what still counts as a copy of the table; assumed."""
+MAX_SCALE = 1.25
+"""Largest voltage scale of what still counts as a copy, and its inverse the smallest; assumed."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Spread:
+    """Factors of n measured devices, I = kI f(kV V + dV) with f their common table.
+
+    Attributes
+    ----------
+    factors
+        (n, 3): kI, kV (no unit), dV (volts).
+    errors
+        (n, 3): standard errors of ``factors`` as the scatter of each sweep's points gives them.
+    residuals
+        (n,): rms distance of each sweep from its fit, as a share of the peak.
+    temp_c
+        Degrees Celsius all were measured at.
+    files
+        n names.
+    """
+
+    factors: np.ndarray
+    errors: np.ndarray
+    residuals: np.ndarray
+    temp_c: float
+    files: tuple[str, ...]
+
+    @property
+    def sigmas(self) -> np.ndarray:
+        """Sample standard deviations (3,) of kI, kV and dV (n - 1 in the denominator)."""
+        return self.factors.std(axis=0, ddof=1)
+
+    @property
+    def noise(self) -> np.ndarray:
+        """What the sweeps' noise alone would make of ``sigmas``: (3,), rms of ``errors``."""
+        return np.sqrt((self.errors**2).mean(axis=0))
+
+    def intervals(self) -> np.ndarray:
+        """95 % intervals (3, 2) of the standard deviations, for normal factors (chi-square)."""
+        from scipy.stats import chi2
+
+        n = len(self.factors)
+        scale = np.sqrt((n - 1) / chi2.ppf([0.975, 0.025], n - 1))
+        return self.sigmas[:, None] * scale
+
+    def rows(self) -> list[tuple[str, float, np.ndarray, float]]:
+        """(name of the setting, sigma, its 95 % interval (2,), noise) of kI, kV and dV."""
+        columns = (PARAMETERS, self.sigmas, self.intervals(), self.noise)
+        return [(n, float(s), ci, float(e)) for n, s, ci, e in zip(*columns, strict=True)]
+
+
+def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c: float) -> Spread:
+    """Fit kI, kV and dV of each of at least two sweeps to the table ``v``, ``i`` (N,)."""
+    fitted = [fit_factors(v, i, sweep) for sweep in sweeps]
+    factors, errors, residuals = (np.array(part) for part in zip(*fitted, strict=True))
+    files = tuple(sweep.file for sweep in sweeps)
+    return Spread(factors=factors, errors=errors, residuals=residuals, temp_c=temp_c, files=files)
+
+
+def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
+    """kI, kV, dV (3,) of a sweep against a table (N,), their standard errors (3,), rms residual.
+
+    Least squares over the sweep's points, all of the same weight, but for the outer twentieth of
+    the table at each end.
+
+    Raises
+    ------
+    DeviceError
+        If the sweep has too few points there, or is no scaled and shifted copy of the table.
+    """
+    from scipy.optimize import least_squares
+
+    edge = EDGE * (v[-1] - v[0])
+    inner = (sweep.v >= v[0] + edge) & (sweep.v <= v[-1] - edge)
+    volts, share, table = sweep.v[inner], sweep.i[inner] / i.max(), i / i.max()
+    if volts.size < 4:
+        raise DeviceError(
+            f"{sweep.file} has {volts.size} points within the table: its spread needs at least 4"
+        )
+
+    def residual(x: np.ndarray) -> np.ndarray:
+        return x[0] * np.interp(x[1] * volts + x[2], v, table) - share
+
+    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=[0.1, 0.01, 0.01])
+    rms = float(np.sqrt(np.mean(found.fun**2)))
+    k_i, k_v, d_v = found.x
+    if not found.success or rms > MAX_RESIDUAL or not 1 / MAX_SCALE < k_v < MAX_SCALE:
+        raise DeviceError(
+            f"{sweep.file} is no copy of the mean curve: the best fit is {k_i:.3g} times its "
+            f"current, {k_v:.3g} times its voltage (limit {MAX_SCALE:g}), {d_v:.3g} V shifted, and "
+            f"{100 * rms:.1f} % of the peak off (limit {100 * MAX_RESIDUAL:g}). Import it as a "
+            "device of its own"
+        )
+    variance = (found.fun**2).sum() / (volts.size - 3)
+    covariance = variance * np.linalg.pinv(found.jac.T @ found.jac)
+    return found.x, np.sqrt(np.diag(covariance)), rms
+
+
+def format_variation(spread: Spread) -> str:
+    """The text of a variation file."""
+    files = ", ".join("".join(c if c.isprintable() else " " for c in f) for f in spread.files)
+    n = len(spread.files)
+    lines = [
+        f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
+        "# Each sweep was fitted by I = kI f(kV V + dV), f being the table of all of them.",
+        f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
+        "# (chi-square). Measurement noise is in them; what it alone would make is given too.",
+        "[variation]",
+    ]
+    for meaning, (name, sigma, (lo, hi), noise) in zip(MEANINGS, spread.rows(), strict=True):
+        lines.append(
+            f"{name} = {float(f'{sigma:.3g}')!r}  # {meaning}; 95 %: {lo:.2g} to {hi:.2g}; "
+            f"noise alone {noise:.1g}"
+        )
+    return "\n".join(lines) + "\n"

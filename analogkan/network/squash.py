@@ -1,0 +1,161 @@
+"""What stands between a layer's output and the next layer's diodes: norm, then squash."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from ..devices import IVCurve
+from ..errors import CheckpointError, SettingsError
+
+SQUASHES = ("none", "clamp", "sigmoid", "tanh")
+NORMS = ("none", "batch", "layer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squash:
+    """From a hidden node (or an input) to the voltage of its diodes.
+
+    ``none`` passes it; ``clamp`` limits it to [v_lo, v_hi]; ``sigmoid`` is v_lo + (v_hi - v_lo) /
+    (1 + exp(-slope x)); ``tanh`` is the middle of the range plus half of it times tanh(slope x).
+
+    Attributes
+    ----------
+    kind
+        One of ``SQUASHES``.
+    v_lo, v_hi
+        Volts; ``none`` ignores them.
+    slope
+        Per volt; only ``sigmoid`` and ``tanh`` have one.
+    """
+
+    kind: str = "none"
+    v_lo: float = 0.0
+    v_hi: float = 0.0
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in SQUASHES:
+            raise CheckpointError(f"squash {self.kind!r} is unknown: one of {', '.join(SQUASHES)}")
+        numbers = (self.v_lo, self.v_hi, self.slope)
+        if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
+            raise CheckpointError(f"squash {self.kind} {list(numbers)} must have finite numbers")
+        if self.kind != "none" and not self.v_lo < self.v_hi:
+            raise CheckpointError(f"{self.kind} range [{self.v_lo}, {self.v_hi}] V is empty")
+        if self.bends and not 0 < self.slope <= MAX_SLOPE:
+            raise CheckpointError(
+                f"{self.kind} slope {self.slope:g} per volt is out of range: above 0, at most "
+                f"{MAX_SLOPE:g}"
+            )
+
+    @property
+    def bends(self) -> bool:
+        """Whether it is a transistor pair's curve, sigmoid or tanh."""
+        return self.kind in ("sigmoid", "tanh")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Diode voltages for ``x`` (any shape, volts)."""
+        if self.kind == "clamp":
+            return np.clip(x, self.v_lo, self.v_hi)
+        if self.bends:
+            return self.v_lo + (self.v_hi - self.v_lo) * expit(self.pair_slope * x)
+        return x
+
+    @property
+    def pair_slope(self) -> float:
+        """Slope of the sigmoid that it is: tanh(s x) is 2 sigmoid(2 s x) - 1."""
+        return 2.0 * self.slope if self.kind == "tanh" else self.slope
+
+    def beyond(self, curves: tuple[IVCurve, ...]) -> str:
+        """A sentence if the range leaves what was measured of a device; empty if it does not."""
+        if self.kind == "none":
+            return ""
+        for curve in curves:
+            if self.v_lo < curve.v[0] or self.v_hi > curve.v[-1]:
+                return (
+                    f"the {self.kind} range {self.v_lo:g} to {self.v_hi:g} V leaves what was "
+                    f"measured of {curve.name} ({curve.v[0]:g} to {curve.v[-1]:g} V)"
+                )
+        return ""
+
+
+MAX_SLOPE = 1000.0
+"""Per volt; steeper is a comparator."""
+FORMS = {
+    "none": ("none", (0,)),
+    "clamp": ("clamp:LO:HI", (2,)),
+    "sigmoid": ("sigmoid[:LO:HI[:SLOPE]]", (0, 2, 3)),
+    "tanh": ("tanh[:LO:HI[:SLOPE]]", (0, 2, 3)),
+}
+"""How a squash is written, and how many numbers it may have."""
+
+
+def parse_squash(text: str) -> Squash:
+    """A squash from ``none``, ``clamp:LO:HI``, ``sigmoid[:LO:HI[:SLOPE]]`` or ``tanh[...]``.
+
+    LO and HI are volts: 0 and 1 for ``sigmoid``, -1 and 1 for ``tanh``, unless said; SLOPE is per
+    volt, 1 unless said.
+
+    Raises
+    ------
+    SettingsError
+        If it is none of these, or its range or slope is not one.
+    """
+    kind, *words = text.split(":")
+    if kind not in FORMS:
+        forms = ", ".join(form for form, _ in FORMS.values())
+        raise SettingsError(f"squash {text!r} is unknown: one of {forms}")
+    form, counts = FORMS[kind]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(words) not in counts or len(numbers) != len(words):
+        raise SettingsError(f"squash {text!r} is not {form} with numbers")
+    defaults = {"sigmoid": [0.0, 1.0], "tanh": [-1.0, 1.0]}.get(kind, [0.0, 0.0])
+    v_lo, v_hi, slope = [*numbers, *[*defaults, 1.0][len(numbers) :]]
+    try:
+        return Squash(kind=kind, v_lo=v_lo, v_hi=v_hi, slope=slope)
+    except CheckpointError as error:
+        raise SettingsError(f"squash {text!r}: {error}") from error
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Norm:
+    """A norm at inference, before the squash.
+
+    ``batch`` is affine: scale x + shift. ``layer`` first subtracts the mean over the layer's
+    inputs and divides by sqrt(variance + eps), both per image.
+
+    Attributes
+    ----------
+    kind
+        ``batch`` or ``layer``.
+    scale, shift
+        (I,) each.
+    eps
+        Of ``layer``, the square of x's unit.
+    """
+
+    kind: str
+    scale: np.ndarray
+    shift: np.ndarray
+    eps: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in NORMS[1:]:
+            raise CheckpointError(f"norm {self.kind!r} is unknown: one of {', '.join(NORMS)}")
+        if not (math.isfinite(self.eps) and self.eps >= 0):
+            raise CheckpointError(f"norm eps {self.eps} must be finite and not negative")
+        if self.kind == "layer" and not self.eps:
+            raise CheckpointError("a LayerNorm's eps is 0: equal inputs would divide 0 by 0")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Normed ``x`` (B, I)."""
+        if self.kind == "layer":
+            x = x - x.mean(axis=1, keepdims=True)
+            x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + self.eps)
+        return x * self.scale + self.shift

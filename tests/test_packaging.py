@@ -1,0 +1,126 @@
+"""Wheel and sdist: complete, alike, and able to run the demo without the checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analogkan import resources
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = (
+    *("netlists/cells/tia.lib", "netlists/golden/plain/network.cir", "models/mnist-d2.pt"),
+    *("models/mnist-d2.md", "presets/nominal.toml", "training/recipes/mnist-d2.toml"),
+    *("devices/library/a21.toml", "data/bundled/mnist14-test-1000.npz", "data/bundled/NOTICE.md"),
+)
+"""One of each kind that the package looks for with ``resources.path``."""
+
+RUN = """
+import sys
+installed, checkout, *words = sys.argv[1:]
+sys.path = [installed, *(p for p in sys.path if p not in ("", checkout))]
+"""
+DEMO = RUN + "from analogkan.cli import main; main(words)"
+WHERE = RUN + (
+    "from analogkan import __file__, resources; print(__file__)\n"
+    "for name in words: print(resources.path(name).resolve())"
+)
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Path]:
+    """The wheel and the sdist, as anybody's `pip` builds them."""
+    folder = tmp_path_factory.mktemp("dist")
+    run("-m", "hatchling", "build", "-d", folder, cwd=ROOT)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    options = ("--quiet", "--no-deps", "--no-index", "--no-compile", "--target", folder)
+    run("-m", "pip", "install", *options, built[0], cwd=folder)
+    return folder
+
+
+def in_checkout() -> set[str]:
+    """Names in the wheel of every file it must hold."""
+    names = set()
+    for top, below in (
+        ("analogkan", "analogkan"),
+        ("netlists", "analogkan/_bundled/netlists"),
+        ("models", "analogkan/_bundled/models"),
+    ):
+        for path in (ROOT / top).rglob("*"):
+            scratch = {"__pycache__", "_bundled"} & set(path.parts) or path.suffix == ".training"
+            if path.is_file() and not scratch:
+                names.add(f"{below}/{path.relative_to(ROOT / top).as_posix()}")
+    return names
+
+
+def test_the_wheel_holds_every_file_and_the_licences(built):
+    with zipfile.ZipFile(built[0]) as wheel:
+        names = set(wheel.namelist())
+        (metadata,) = (n for n in names if n.endswith(".dist-info/METADATA"))
+        text = wheel.read(metadata).decode()
+    assert {n for n in names if ".dist-info/" not in n} == in_checkout()
+    info = metadata.removesuffix("METADATA")
+    assert names >= {
+        f"{info}licenses/LICENSE",
+        f"{info}licenses/analogkan/data/bundled/NOTICE.md",
+        f"{info}entry_points.txt",
+    }
+    assert "License-Expression: Apache-2.0" in text
+    assert "Requires-Dist: pyspice>=1.5" in text.replace("PySpice", "pyspice")
+
+
+def test_the_sdist_builds_the_same_wheel(built, tmp_path):
+    wheel, sdist = built
+    with tarfile.open(sdist) as archive:
+        safe: dict[str, Any] = (
+            {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        )  # from 3.11.4 on
+        archive.extractall(tmp_path, **safe)
+    (source,) = tmp_path.iterdir()
+    for name in ("LICENSE", "tests/test_packaging.py", "docs/main-path.md", "examples"):
+        assert (source / name).exists(), name
+    run("-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
+    again = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as a, zipfile.ZipFile(again) as b:
+        assert {i.filename: i.CRC for i in a.infolist()} == {
+            i.filename: i.CRC for i in b.infolist()
+        }
+
+
+def test_shipped_files_are_found_in_the_wheel_and_in_the_checkout(installed, tmp_path):
+    module, *paths = run("-I", "-c", WHERE, installed, ROOT, *SHIPPED, cwd=tmp_path).splitlines()
+    assert Path(module).is_relative_to(installed)
+    assert len(paths) == len(SHIPPED)
+    for name, path in zip(SHIPPED, paths, strict=True):
+        assert Path(path).is_relative_to(installed)
+        here = resources.path(name)
+        assert here.is_relative_to(ROOT)
+        assert Path(path).read_bytes() == here.read_bytes()
+
+
+def test_the_installed_wheel_runs_the_demo_without_the_checkout(ngspice, installed, tmp_path):
+    words = ("demo", "--images", "20", "--json")
+    found = json.loads(run("-I", "-c", DEMO, installed, ROOT, *words, cwd=tmp_path))
+    assert (found["n"], found["agreement"]) == (20, 1.0)
+    assert [p.name for p in tmp_path.iterdir()] == ["demo.run"]
