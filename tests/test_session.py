@@ -26,6 +26,8 @@ from analogkan.studies.simulate import simulate
 from .networks import circuit, random_images, random_spec
 
 GOOD = "* good\nv1 a 0 1\nr1 a b 1k\nr2 b 0 3k\n.save v(b) i(v1)\n.dc v1 0 4 1\n.end\n"
+# Most of a minute of work, and 0.1 GB: ngspice refuses at once what the machine's memory cannot hold.
+LONG = "c1 b 0 1n\nr2 a b 1\n.save v(b)\n.tran 1n 4m 0 1n"
 BAD = {
     "unknown subcircuit": (
         "x1 a 0 nosuch\n.op",
@@ -210,11 +212,10 @@ def test_commands_in_an_included_file_give_no_result(session, tmp_path, monkeypa
 
 
 def test_a_run_that_takes_too_long_is_stopped(session):
-    endless = deck("c1 b 0 1n\nr2 a b 1\n.save v(b)\n.tran 1n 1 0 1n")
     with pytest.raises(
         SimulationError, match=r"^ngspice took longer than 0.5 s and was stopped$"
     ) as caught:
-        session.run(endless, timeout=0.5)
+        session.run(deck(LONG), timeout=0.5)
     assert caught.value.exit_code is None
     good(session)
 
@@ -233,7 +234,7 @@ def test_a_session_is_stopped_from_another_thread(ngspice):
     with Session() as session:
         threading.Timer(0.5, session.stop).start()
         with pytest.raises(SimulationError):
-            session.run(deck("c1 b 0 1n\nr2 a b 1\n.save v(b)\n.tran 1n 1 0 1n"), timeout=30)
+            session.run(deck(LONG), timeout=60)
         with pytest.raises(SimulationError, match=r"^stopped$"):
             session.run(GOOD)
 
