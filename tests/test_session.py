@@ -26,7 +26,7 @@ from analogkan.studies.simulate import simulate
 from .networks import circuit, random_images, random_spec
 
 GOOD = "* good\nv1 a 0 1\nr1 a b 1k\nr2 b 0 3k\n.save v(b) i(v1)\n.dc v1 0 4 1\n.end\n"
-# Most of a minute of work, and 0.1 GB: ngspice refuses at once what the machine's memory cannot hold.
+# Most of a minute and 0.1 GB: ngspice refuses at once what the memory cannot hold.
 LONG = "c1 b 0 1n\nr2 a b 1\n.save v(b)\n.tran 1n 4m 0 1n"
 BAD = {
     "unknown subcircuit": (
