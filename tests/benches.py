@@ -23,7 +23,10 @@ def bench(*, opamp: str = "opamp_gain gain=1e5", options: str = "") -> Any:
     circuit: Any = Circuit("bench")
     for cell in CELLS:
         circuit.include(cell)
-    alias = f".subckt opamp inp inn out\nx1 inp inn out {opamp}\n.ends opamp"
+    alias = (
+        ".subckt opamp inp inn out params: a=1 vos=0 drift=0\n"
+        f"x1 inp inn out {opamp}\n.ends opamp\n.model feedback r()"
+    )
     circuit.raw_spice = "\n".join([alias, OPTIONS, options])
     return circuit
 

@@ -51,10 +51,10 @@ def solve(session, deck: Circuit) -> np.ndarray:
 
 def deck_logits(session, build, volts) -> np.ndarray:
     """Logits (3,) of the deck's own text."""
-    from analogkan.compiler import spice
+    from analogkan.compiler import spice, spice_cells
 
     design: Design = build.design
-    parts = [spice.write_cells(design), *spice.format_options(design)]
+    parts = [spice_cells.write_cells(design), *spice.format_options(design)]
     parts += [spice.write_layer(design, k) for k in range(len(design.stages))]
     parts += [spice.write_stimulus(design, volts), *spice.format_read_out(design)]
     vectors = session.run("\n".join(["* t", *parts]), ".op")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analogkan.compiler import spice
+from analogkan.compiler import spice, spice_cells
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.devices import resolve
@@ -72,17 +72,17 @@ def test_another_process_emits_the_same_bytes(tmp_path):
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_reads_back_exactly(x):
-    assert float(spice.format_number(np.float64(x))) == x
+    assert float(spice_cells.format_number(np.float64(x))) == x
 
 
 @pytest.mark.parametrize("x", [float("nan"), float("inf")])
 def test_no_number_means_no_netlist(x):
     with pytest.raises(ValueError, match="cannot stand in a netlist"):
-        spice.format_number(x)
+        spice_cells.format_number(x)
 
 
 def test_a_comment_cannot_become_a_command():
-    text = spice.format_comment("evil\n.control\nshell rm\n.endc \r\x00 .end")
+    text = spice_cells.format_comment("evil\n.control\nshell rm\n.endc \r\x00 .end")
     assert all(line.startswith("*") for line in text.splitlines())
 
 

@@ -9,7 +9,7 @@ from re import escape
 import numpy as np
 import pytest
 
-from analogkan.compiler import spice
+from analogkan.compiler import spice_cells
 from analogkan.compiler.build import write_build
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
@@ -41,9 +41,9 @@ def after_a_kick(session, curve: IVCurve, k: int, c_f: float) -> float:
     """
     rest = float(curve.v[k : k + 2].mean())
     circuit = bench(opamp=f"opamp_pole gain=1e5 gbw={GBW!r}", options=TRANSIENT)
-    circuit.raw_spice += "\n" + spice.format_diode(curve) + "\nc_in sum 0 50f"
+    circuit.raw_spice += "\n" + spice_cells.format_diode(curve, Hardware()) + "\nc_in sum 0 50f"
     circuit.V("1", "a", 0, f"dc {rest!r} pwl(0 {rest!r} 1u {rest!r} 1.01u {rest + KICK!r})")
-    circuit.X("1", spice.diode_name(curve), "a", "sum")
+    circuit.X("1", spice_cells.diode_name(curve), "a", "sum")
     r_f = 0.5 / curve.i_peak
     circuit.X("2", "row_amp", "sum", "row", rf=r_f, cf=c_f)
     time, row = transient(session, circuit, 2e-9, 12e-6, "row")

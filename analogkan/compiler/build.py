@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, sha256
 from ..network.spec import NetworkSpec, load_spec
-from . import spice
+from . import spice, spice_cells
 from .design import ARRAYS as ARRAYS_OF_STAGE
 from .design import Design, build_design, element_counts, load_design, save_design
 from .hardware import Hardware
@@ -112,7 +112,7 @@ def write_build(
     volts = image0_volts(spec)
     expected = spec.forward_volts(volts[None])[0]
     texts = {
-        "cells.cir": spice.write_cells(design),
+        "cells.cir": spice_cells.write_cells(design),
         "stimulus.cir": spice.write_stimulus(design, volts),
         "network.cir": spice.write_network(design, _title(spec), expected),
     }
@@ -196,7 +196,7 @@ def summarise(
     counts = element_counts(design)
     resistors = counts["crossbar_resistors"]
     seconds = resistors * SECONDS_PER_RESISTOR
-    if spice.has_transistors(design):
+    if spice_cells.has_transistors(design):
         seconds *= PAIRS_FACTOR
     e = dataclasses.asdict(spec.encoding)
     stages = [
@@ -230,7 +230,7 @@ def summarise(
         "hardware": dataclasses.asdict(design.hardware),
         "encoding": e,
         "calibration_images": 0 if spec.calibration is None else len(spec.calibration),
-        "temperature_celsius": spice.TEMPERATURE_C,
+        "temperature_celsius": spice_cells.TEMPERATURE_C,
         "solver_options": spice.get_solver(design),
         "stages": stages,
         "volts_per_logit": design.v_per_logit,

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..devices import IVCurve
+from ..devices.thermal import with_law
 from ..errors import AnalogKanError, NetlistError
 from ..files import read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
+from .chip import ReadNoise, StageErrors
 from .front import Front, build_front, dac_front
 from .hardware import Hardware
 from .mapping import map_layer
@@ -34,7 +36,7 @@ class CrossbarStage:
     Attributes
     ----------
     curves
-        The D diode types of every input.
+        The D diode types of every input, with the tables at other temperatures that the deck has.
     front
         The cells between the stage before and the diodes.
     g
@@ -57,6 +59,8 @@ class CrossbarStage:
         Coefficients cut by the conductance range.
     stability
         Margins, see ``stability.Stability.summary``.
+    errors
+        What one chip's cells differ in from the design's; None in a design.
     """
 
     curves: tuple[IVCurve, ...]
@@ -71,6 +75,7 @@ class CrossbarStage:
     n_bias: int
     clipped: int
     stability: dict[str, float | None]
+    errors: StageErrors | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -92,12 +97,15 @@ class Design:
         In the order of the signal.
     notes
         Sentences a designer should read.
+    noise
+        Read noise of one chip; None in a design.
     """
 
     name: str
     hardware: Hardware
     stages: tuple[CrossbarStage, ...]
     notes: tuple[str, ...] = ()
+    noise: ReadNoise | None = None
 
     @property
     def v_per_logit(self) -> float:
@@ -154,7 +162,9 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         r_f = [hardware.v_fs / curve.i_peak for curve in layer.curves]
         stages.append(
             CrossbarStage(
-                curves=layer.curves,
+                curves=tuple(
+                    with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves
+                ),
                 front=front,
                 g=mapped.g,
                 r_f=np.tile(r_f, (layer.theta.shape[0], 1)),

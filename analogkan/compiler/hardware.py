@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..devices.thermal import LAWS as DIODE_LAWS
 from ..errors import SettingsError
 from ..settings import (
     build,
@@ -17,6 +18,8 @@ from ..settings import (
 )
 
 FOLDER = "presets"
+TABLES = ("hardware", "variation", "conditions")
+"""What a preset may hold: what is chosen, what is chance, temperature and age."""
 OPAMPS = ("linear", "ideal", "rails")
 
 
@@ -60,6 +63,20 @@ class Hardware:
         assumed.
     i_tail
         Tail current of their pairs, amperes; assumed.
+    cell_tc1, cell_tc2
+        Temperature coefficients of the cells' resistance, 1/K and 1/K^2, from 26.85 degC on;
+        assumed (a metallic filament).
+    feedback_tc1, feedback_tc2
+        The same of the feedback resistors of rows and lines; assumed. The four resistors of a
+        difference amplifier are taken to drift alike, which cancels.
+    diode_law
+        How the diodes' curves follow temperature: ``linear`` by the two coefficients below,
+        ``tables`` by the curves measured at several temperatures, ``smear`` by the thermal
+        smearing of the curve at 300 K (a heuristic, see ``devices.thermal``).
+    diode_tc_current, diode_tc_voltage
+        Of ``linear``, 1/K: currents grow by 1 + tc dT, voltages by 1 + tc dT; assumed.
+    smear_width
+        Of ``smear``: 1 as derived, 0 none, 2 twice as wide.
     """
 
     v_fs: float = 0.5
@@ -79,6 +96,14 @@ class Hardware:
     npn_bf: float = 100.0
     npn_vaf: float = 50.0
     i_tail: float = 10e-6
+    cell_tc1: float = 1e-3
+    cell_tc2: float = 0.0
+    feedback_tc1: float = 1e-4
+    feedback_tc2: float = 0.0
+    diode_law: str = "linear"
+    diode_tc_current: float = -1e-3
+    diode_tc_voltage: float = -3e-4
+    smear_width: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):  # whole numbers are welcome, and would print without a point
@@ -106,31 +131,48 @@ class Hardware:
         require(1 <= self.npn_bf <= 1e6, "npn_bf", self.npn_bf, "1 to 1e6")
         require(1 <= self.npn_vaf <= 1e6, "npn_vaf", self.npn_vaf, "1 to 1e6 V")
         require(1e-9 <= self.i_tail <= 1e-2, "i_tail", self.i_tail, "1e-9 to 1e-2 A")
+        for name in ("cell_tc1", "feedback_tc1", "diode_tc_current", "diode_tc_voltage"):
+            value = getattr(self, name)
+            require(abs(value) <= 5e-3, name, value, "-5e-3 to 5e-3 per K")
+        for name in ("cell_tc2", "feedback_tc2"):
+            require(abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5")
+        require(self.diode_law in DIODE_LAWS, "diode_law", self.diode_law, " or ".join(DIODE_LAWS))
+        require(0 <= self.smear_width <= 5, "smear_width", self.smear_width, "0 to 5")
 
 
-def load_hardware(preset: str = "nominal", assignments: Iterable[str] = ()) -> Hardware:
+def load_hardware(
+    preset: str = "nominal", assignments: Iterable[str] = (), base: Hardware | None = None
+) -> Hardware:
     """Hardware from a preset (a shipped name or a TOML file), then ``key=value`` texts on top.
+
+    What neither names is as in ``base``, or as by default. ``[variation]`` and ``[conditions]`` of
+    a preset are for studies, see ``variation.spec``.
 
     Raises
     ------
     SettingsError
         If a name is unknown (the nearest is suggested) or a value out of its range.
     """
-    path = find_named(preset, FOLDER, "preset")
-    document: Mapping[str, Any] = read_toml(path, "preset")
-    unknown = sorted(set(document) - {"hardware"})
-    if unknown:
-        raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have [hardware]")
-    table = document.get("hardware", {})
-    if not isinstance(table, dict):
-        raise SettingsError(f"preset {preset}: hardware = {table!r} must be a [hardware] table")
-    values = dict(table)
+    values, what = preset_table(preset, "hardware")
     known = [field.name for field in fields(Hardware)]
     texts = parse_assignments(assignments)
     for key, text in texts.items():
         if key not in known:
             raise SettingsError(f"--set: {unknown_setting(key, known)}")
         values[key] = text
-    return build(
-        Hardware, values, f"preset {path.stem} with --set" if texts else f"preset {path.stem}"
-    )
+    before = {} if base is None else asdict(base)
+    return build(Hardware, before | values, f"{what} with --set" if texts else what)
+
+
+def preset_table(preset: str, table: str) -> tuple[dict[str, Any], str]:
+    """One table of a preset, empty if it has none, and what to call the preset in a sentence."""
+    path = find_named(preset, FOLDER, "preset")
+    document: Mapping[str, Any] = read_toml(path, "preset")
+    unknown = sorted(set(document) - set(TABLES))
+    if unknown:
+        may = ", ".join(f"[{name}]" for name in TABLES)
+        raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have {may}")
+    values = document.get(table, {})
+    if not isinstance(values, dict):
+        raise SettingsError(f"preset {preset}: {table} = {values!r} must be a [{table}] table")
+    return dict(values), f"preset {path.stem}"

@@ -1,8 +1,6 @@
-"""SPICE: the one module that knows its syntax for writing. A Design becomes text.
+"""SPICE, second half: layers, stimuli, the top of a deck, sweeps. A Design becomes text.
 
-``write_*`` return the text of a file, ``format_*`` a piece of it. The same Design gives the same
-bytes: nothing here depends on time, place or chance. Names come from indices and checked device
-names, numbers from ``format_number``; no other text reaches a line that ngspice executes.
+The same Design gives the same bytes: nothing here depends on time, place or chance.
 """
 
 from __future__ import annotations
@@ -11,16 +9,20 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .. import resources
-from ..devices import IVCurve
 from ..network.squash import Norm
+from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
 from .names import StageNames, logits, padded
-
-TEMPERATURE_C = 26.85
-"""300 K. ngspice's own default is 27 degrees, so every deck says this."""
+from .spice_cells import (
+    TEMPERATURE_C,
+    diode_name,
+    format_comment,
+    format_number,
+    format_wrapped,
+    has_transistors,
+)
 
 SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 """Newton must not stop across a kink of a PWL curve: at the default tolerances it does, to 4e-6 of
@@ -29,109 +31,13 @@ full scale; at these the worst is 3e-8, for no more iterations."""
 TRANSISTOR_OPTION = "gmin=1e-18"
 """Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6."""
 
-NPN_IS = 1e-16
-"""Amperes, saturation current of the pairs' transistors; it cancels. Assumed."""
-
 FILES = ("cells.cir", "stimulus.cir", "network.cir")
 """Files of every deck beside its ``layer<k>.cir``."""
-
-
-def format_number(x: float) -> str:
-    """The shortest text that reads back as exactly ``x``."""
-    if not np.isfinite(x):
-        raise ValueError(f"{x} cannot stand in a netlist")
-    return repr(float(x))
-
-
-def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
-    """``head``, the words on continuation lines of eight, and ``tail`` on one of its own."""
-    lines = [head]
-    lines += ["+ " + " ".join(words[k : k + 8]) for k in range(0, len(words), 8)]
-    if tail:
-        lines.append("+ " + tail)
-    return "\n".join(lines)
-
-
-def format_comment(text: str) -> str:
-    """``text`` as comment lines, whatever it holds."""
-    safe = "".join(c if c.isprintable() else " " for c in text)
-    words, lines = safe.split(), ["*"]
-    for word in words:
-        if len(lines[-1]) + 1 + len(word) > 100:
-            lines.append("*")
-        lines[-1] += " " + word
-    return "\n".join(lines)
 
 
 def layer_file(layer: int) -> str:
     """Name of a layer's file in the deck."""
     return f"layer{layer}.cir"
-
-
-# ---- cells and devices
-
-
-def write_cells(design: Design) -> str:
-    """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
-    hw = design.hardware
-    parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    folder = resources.path("netlists/cells")
-    amplifier = "opamp_ideal" if hw.opamp == "ideal" else "opamp_gain"
-    parts += [
-        (folder / f"{cell}.lib").read_text(encoding="utf-8")
-        for cell in [amplifier, *get_cells(design)]
-    ]
-    gain = "" if hw.opamp == "ideal" else f" gain={format_number(hw.opamp_gain)}"
-    parts.append(
-        "* opamp: the amplifier in every cell.\n"
-        ".subckt opamp inp inn out\n"
-        f"x1 inp inn out {amplifier}{gain}\n"
-        ".ends opamp\n"
-    )
-    if has_transistors(design):
-        bf, vaf = format_number(hw.npn_bf), format_number(hw.npn_vaf)
-        parts.append(
-            "* npn: the transistors of the pairs.\n"
-            f".model npn npn(is={format_number(NPN_IS)} bf={bf} vaf={vaf})\n"
-        )
-    curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
-    parts += [format_diode(curve) for _, curve in sorted(curves.items())]
-    return "\n".join(parts)
-
-
-def get_cells(design: Design) -> list[str]:
-    """Names of the cells that a design uses, beside the op-amp."""
-    rails = "_rails" if design.hardware.opamp == "rails" else ""
-    fronts = [stage.front for stage in design.stages]
-    cells = [f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
-    if any(front.norm is not None for front in fronts):
-        cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
-    return cells + sorted({front.squash.kind for front in fronts} - {"none"})
-
-
-def has_transistors(design: Design) -> bool:
-    """Whether a stage has transistor pairs."""
-    return any(stage.front.squash.bends for stage in design.stages)
-
-
-def diode_name(curve: IVCurve) -> str:
-    """Name of a device type's subcircuit."""
-    return f"diode_{curve.name.lower()}"
-
-
-def format_diode(curve: IVCurve) -> str:
-    """A two-terminal device: a source whose current is the table, piecewise linear.
-
-    ngspice extrapolates the last slope of ``pwl``, so one more point at each end, 1 V out and of
-    the same current, makes the ends flat.
-    """
-    v = [curve.v[0] - 1.0, *curve.v, curve.v[-1] + 1.0]
-    i = [curve.i[0], *curve.i, curve.i[-1]]
-    points = ", ".join(f"{format_number(a)}, {format_number(b)}" for a, b in zip(v, i, strict=True))
-    body = format_wrapped("b1 a c", f"i=pwl(v(a,c), {points})".split(" "))
-    name = diode_name(curve)
-    source = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
-    return f"{source}\n.subckt {name} a c\n{body}\n.ends {name}\n"
 
 
 # ---- a layer
@@ -207,12 +113,25 @@ def _squash_cells(front: Front, names: StageNames, hardware: Hardware) -> Iterab
 
 def _row_drivers(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:
     rows = iter(names.rows())
+    e = stage.errors
     for i, source in enumerate(names.inputs()):
         for d, curve in enumerate(stage.curves):
-            row = next(rows)
-            yield f"x_{row}_diode {source} {row}_sum {diode_name(curve)}"
+            row, own = next(rows), ""
+            if e is not None:
+                k_i, k_v, d_v = (format_number(f[i, d]) for f in (e.k_i, e.k_v, e.d_v))
+                own = f" ki={k_i} kv={k_v} dv={d_v}"
+            yield f"x_{row}_diode {source} {row}_sum {diode_name(curve)}{own}"
             feedback = f"rf={format_number(stage.r_f[i, d])} cf={format_number(stage.c_f[d])}"
-            yield f"x_{row}_amp {row}_sum {row} row_amp{suffix} {feedback}{limit}"
+            errors = _opamp(e and e.rows, (i, d))
+            yield f"x_{row}_amp {row}_sum {row} row_amp{suffix} {feedback}{limit}{errors}"
+
+
+def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> str:
+    """What an op-amp's errors add to its cell's instance."""
+    if errors is None:
+        return ""
+    gain, offset, drift = (format_number(f[at]) for f in (errors.gain, errors.offset, errors.drift))
+    return f" a={gain} vos={offset} drift={drift}"
 
 
 def _tiles(
@@ -240,7 +159,7 @@ def _tiles(
 
 def format_resistors(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
     """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
-    template = "".join(f"r_@_{line} @ {line} %r\n" for line in lines)
+    template = "".join(f"r_@_{line} @ {line} %r cell\n" for line in lines)
     ohms = (1.0 / g).tolist()
     return "".join(
         template.replace("@", row) % tuple(values) for row, values in zip(rows, ohms, strict=True)
@@ -248,11 +167,13 @@ def format_resistors(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -
 
 
 def _columns(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:
-    lines = names.lines()
-    for line, total, ohms in zip(lines, names.sums(), stage.r_c, strict=True):
-        yield f"x_{line}_tia {total} {line} tia{suffix} rf={format_number(ohms)}{limit}"
-    for y, p, n, gain in zip(names.outputs(), lines[0::2], lines[1::2], stage.gain, strict=True):
-        yield f"x_{y}_diff {p} {n} {y} diff_amp{suffix} gain={format_number(gain)}{limit}"
+    lines, e = names.lines(), stage.errors
+    for k, (line, total) in enumerate(zip(lines, names.sums(), strict=True)):
+        own = f"rf={format_number(stage.r_c[k])}{limit}{_opamp(e and e.lines, (k,))}"
+        yield f"x_{line}_tia {total} {line} tia{suffix} {own}"
+    for o, (y, p, n) in enumerate(zip(names.outputs(), lines[0::2], lines[1::2], strict=True)):
+        own = f"gain={format_number(stage.gain[o])}{limit}{_opamp(e and e.diffs, (o,))}"
+        yield f"x_{y}_diff {p} {n} {y} diff_amp{suffix} {own}"
 
 
 # ---- stimuli and the top
@@ -303,10 +224,10 @@ def format_read_out(design: Design) -> list[str]:
     ]
 
 
-def format_options(design: Design) -> list[str]:
+def format_options(design: Design, temp_c: float = TEMPERATURE_C) -> list[str]:
     """Temperature and solver; ``klu`` is ignored by an ngspice that does not have it."""
-    t = format_number(TEMPERATURE_C)
-    return [f".option temp={t} tnom={t}", f".option {get_solver(design)}", ".option klu"]
+    temps = f"temp={format_number(temp_c)} tnom={format_number(TEMPERATURE_C)}"
+    return [f".option {temps}", f".option {get_solver(design)}", ".option klu"]
 
 
 def get_solver(design: Design) -> str:
@@ -315,12 +236,19 @@ def get_solver(design: Design) -> str:
 
 
 def write_batch(
-    design: Design, volts: np.ndarray, probes: Sequence[str], *, descending: bool = False
+    design: Design,
+    volts: np.ndarray,
+    probes: Sequence[str],
+    *,
+    descending: bool = False,
+    temp_c: float = TEMPERATURE_C,
+    noise: Sequence[np.ndarray] = (),
 ) -> str:
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
     The index goes from 0 to n - 1, or down; each input is a table of its n voltages over it.
-    ``probes`` are the nets whose voltages are saved.
+    ``probes`` are the nets whose voltages are saved. ``noise`` is, for each stage, the currents
+    (n, 2 O) in amperes that flow into the lines' summing nodes.
     """
     n = len(volts)
     if n < 2:
@@ -336,14 +264,22 @@ def write_batch(
         if (column == column[0]).all():
             lines.append(f"v_{net} {net} 0 dc {format_number(column[0])}")
         else:
-            points = [f"{k}, {format_number(v)}," for k, v in enumerate(column)]
-            points[-1] = points[-1][:-1] + ")"
-            lines.append(format_wrapped(f"b_{net} {net} 0 v=pwl(v(index),", points))
+            lines.append(format_wrapped(f"b_{net} {net} 0 v=pwl(v(index),", _sweep(column)))
+    for k, currents in enumerate(noise):
+        for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
+            source = f"b_{net}_noise 0 {net} i=pwl(v(index),"
+            lines.append(format_wrapped(source, _sweep(column)))
     start, stop, step = (n - 1, 0, -1) if descending else (0, n - 1, 1)
     lines += [
-        *format_options(design),
+        *format_options(design, temp_c),
         format_wrapped(".save v(index)", [f"v({probe})" for probe in probes]),
         f".dc v_index {start} {stop} {step}",
         ".end",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sweep(column: np.ndarray) -> list[str]:
+    """The words of a table over the index, and the closing bracket."""
+    points = [f"{k}, {format_number(v)}," for k, v in enumerate(column)]
+    return [*points[:-1], points[-1][:-1] + ")"]

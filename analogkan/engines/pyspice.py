@@ -9,7 +9,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
-from ..compiler import spice
+from ..compiler import spice, spice_cells
 from ..compiler.design import Design
 from ..errors import NetlistError
 from .library import find_library
@@ -27,8 +27,8 @@ class DeckCircuit(Circuit):
             NgSpiceShared.LIBRARY_PATH = find_library()
         defaults = {
             "simulator": "ngspice-shared",
-            "temperature": spice.TEMPERATURE_C,
-            "nominal_temperature": spice.TEMPERATURE_C,
+            "temperature": spice_cells.TEMPERATURE_C,
+            "nominal_temperature": spice_cells.TEMPERATURE_C,
         }
         return super().simulator(*args, **defaults | kwargs)
 
@@ -60,9 +60,11 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
     volts = np.zeros(n_in) if volts is None else np.asarray(volts)
     if volts.shape != (n_in,) or not np.isfinite(volts).all():
         raise NetlistError(f"volts has shape {volts.shape}: want ({n_in},), all finite")
-    title = spice.format_comment(f"analogkan: {design.name}").splitlines()[0]
+    title = spice_cells.format_comment(f"analogkan: {design.name}").splitlines()[0]
     circuit = DeckCircuit(title.lstrip("* "))
-    circuit.raw_spice = "\n".join([spice.write_cells(design), *spice.format_options(design), ""])
+    circuit.raw_spice = "\n".join(
+        [spice_cells.write_cells(design), *spice.format_options(design), ""]
+    )
     texts = [spice.write_layer(design, k) for k in range(len(design.stages))]
     texts += [spice.write_stimulus(design, volts), "\n".join(spice.format_read_out(design))]
     for text in texts:

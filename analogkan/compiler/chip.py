@@ -1,0 +1,81 @@
+"""What makes a circuit one chip: the errors that a nominal stage has not.
+
+Conductances, feedback resistors and the gains of difference amplifiers that are off by a little
+need no fields of their own: they are the stage's arrays, changed.
+Axes: I inputs, D diodes, O outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OpAmpErrors:
+    """Errors of a group of op-amps, arrays of the group's shape.
+
+    Attributes
+    ----------
+    gain
+        Open-loop gain as a share of the design's.
+    offset
+        Volts at the input at 26.85 degC.
+    drift
+        Volts per kelvin of the offset.
+    """
+
+    gain: np.ndarray
+    offset: np.ndarray
+    drift: np.ndarray
+
+    def offset_at(self, dt: float) -> np.ndarray:
+        """Offsets, volts, ``dt`` kelvins above 26.85 degC."""
+        return self.offset + self.drift * dt
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StageErrors:
+    """Errors of one stage of one chip.
+
+    Attributes
+    ----------
+    k_i, k_v, d_v
+        (I, D) factors of each diode: I = k_i f(k_v V + d_v), d_v in volts and ramped in over
+        ``RAMP_VOLTS`` so that nothing flows at 0 V.
+    rows
+        Op-amps behind the diodes, (I, D).
+    lines
+        Op-amps of the lines, (2 O,).
+    diffs
+        Op-amps of the difference amplifiers, (O,).
+    """
+
+    k_i: np.ndarray
+    k_v: np.ndarray
+    d_v: np.ndarray
+    rows: OpAmpErrors
+    lines: OpAmpErrors
+    diffs: OpAmpErrors
+
+
+RAMP_VOLTS = 0.05
+"""Volts over which a diode's shift comes in: a passive device carries nothing at 0 V."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadNoise:
+    """Noise of a chip's cells at every read.
+
+    Attributes
+    ----------
+    sigma
+        Of a cell, as a share of its conductance.
+    seed, sample
+        What the noise is drawn from, beside layer and image.
+    """
+
+    sigma: float
+    seed: int
+    sample: int

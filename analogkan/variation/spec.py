@@ -1,0 +1,170 @@
+"""Variation (chance) and Conditions (temperature, age): the settings of studies, beside Hardware.
+
+All off by default. A preset or the user's TOML file has ``[hardware]``, ``[variation]`` and
+``[conditions]``; no name is in two of them, so ``--set`` needs no table's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+from ..compiler.hardware import Hardware, preset_table
+from ..devices.curve import NOMINAL_TEMP_C
+from ..errors import SettingsError
+from ..settings import build, parse_assignments, require, unknown_setting
+
+TRIMS = ("none", "dark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """How far one chip differs from its design. Every sigma is a standard deviation.
+
+    Attributes
+    ----------
+    sigma_g
+        Programming error of a cell, as a share of its own conductance.
+    sigma_g_abs
+        Programming error as a share of ``g_max``. Much harder on a network than the same number
+        relative: always say which.
+    read_noise
+        Noise of a cell at every read, as a share of its own conductance; drawn per line and image
+        with variance sum (read_noise g_r v_r)^2 over its rows.
+    stuck_min, stuck_max
+        Share of cells stuck at ``g_min`` and at ``g_max``.
+    drift_nu, drift_nu_sigma
+        Mean and spread of nu in g (t / t0)^-nu, one nu a cell, cells at ``g_min`` too; acts from
+        ``Conditions.age_s`` > t0 on.
+    trim
+        ``dark``: with every diode at 0 V the bias cells are programmed again until each output of
+        each layer equals the software's; ``none`` leaves them.
+    diode_sigma_current, diode_sigma_voltage, diode_sigma_shift
+        Of kI, kV (shares of 1) and dV (volts) in I = kI f(kV V + dV), each diode its own.
+        ``analogkan devices import`` measures them.
+    die_sigma_current, die_sigma_voltage, die_sigma_shift
+        The same, common to all diodes of one type on a chip.
+    offset_sigma
+        Input offset of an op-amp, volts.
+    offset_drift_sigma
+        Its drift, volts per kelvin from 26.85 degC on.
+    opamp_gain_sigma
+        Of ln(open-loop gain).
+    r_f_sigma, r_c_sigma
+        Tolerance of a row's feedback and, common to both lines of a pair, of a line's; shares of 1.
+    line_sigma
+        Of the relative difference between a pair's two line gains.
+    diff_gain_sigma
+        Gain error of a difference amplifier, a share of 1.
+    """
+
+    sigma_g: float = 0.0
+    sigma_g_abs: float = 0.0
+    read_noise: float = 0.0
+    stuck_min: float = 0.0
+    stuck_max: float = 0.0
+    drift_nu: float = 0.0
+    drift_nu_sigma: float = 0.0
+    trim: str = "none"
+    diode_sigma_current: float = 0.0
+    diode_sigma_voltage: float = 0.0
+    diode_sigma_shift: float = 0.0
+    die_sigma_current: float = 0.0
+    die_sigma_voltage: float = 0.0
+    die_sigma_shift: float = 0.0
+    offset_sigma: float = 0.0
+    offset_drift_sigma: float = 0.0
+    opamp_gain_sigma: float = 0.0
+    r_f_sigma: float = 0.0
+    r_c_sigma: float = 0.0
+    line_sigma: float = 0.0
+    diff_gain_sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        _floats(self)
+        for name, (most, unit) in LIMITS.items():
+            value = getattr(self, name)
+            ok = math.isfinite(value) and 0 <= value <= most
+            require(ok, name, value, f"0 to {most:g}{unit}")
+        both = self.stuck_min + self.stuck_max
+        require(both <= 1, "stuck_min + stuck_max", both, "at most 1")
+        require(self.trim in TRIMS, "trim", self.trim, " or ".join(TRIMS))
+
+    @property
+    def off(self) -> bool:
+        """Whether a chip is its design: nothing is drawn and nothing trimmed."""
+        return self == Variation()
+
+
+LIMITS = {
+    **dict.fromkeys(("sigma_g", "sigma_g_abs", "read_noise", "stuck_min", "stuck_max"), (1.0, "")),
+    **dict.fromkeys(("drift_nu", "drift_nu_sigma"), (1.0, "")),
+    **dict.fromkeys(("diode_sigma_current", "die_sigma_current"), (0.5, "")),
+    **dict.fromkeys(("diode_sigma_voltage", "die_sigma_voltage"), (0.2, "")),
+    **dict.fromkeys(("diode_sigma_shift", "die_sigma_shift"), (5e-3, " V")),
+    "offset_sigma": (0.1, " V"),
+    "offset_drift_sigma": (1e-3, " V/K"),
+    "opamp_gain_sigma": (2.0, ""),
+    **dict.fromkeys(("r_f_sigma", "r_c_sigma", "line_sigma", "diff_gain_sigma"), (0.2, "")),
+}
+"""Largest value of each, and its unit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What a chip is exposed to.
+
+    Attributes
+    ----------
+    temp_c
+        Degrees Celsius, of everything alike.
+    age_s
+        Seconds since programming.
+    t0_s
+        Seconds after programming at which the conductances are what was programmed.
+    """
+
+    temp_c: float = NOMINAL_TEMP_C
+    age_s: float = 0.0
+    t0_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        _floats(self)
+        require(-273.15 < self.temp_c <= 1000, "temp_c", self.temp_c, "above -273.15, to 1000 degC")
+        require(0 <= self.age_s <= 1e12, "age_s", self.age_s, "0 to 1e12 s")
+        require(0 < self.t0_s <= 1e12, "t0_s", self.t0_s, "above 0, to 1e12 s")
+
+
+def _floats(settings: Variation | Conditions) -> None:
+    for field in fields(settings):
+        if field.type == "float":
+            object.__setattr__(settings, field.name, float(getattr(settings, field.name)))
+
+
+def load_settings(
+    preset: str = "nominal", assignments: Iterable[str] = (), base: Hardware | None = None
+) -> tuple[Hardware, Variation, Conditions]:
+    """The settings of a preset (a shipped name or a TOML file), ``key=value`` texts on top.
+
+    Hardware that neither names is as in ``base``, or as by default.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown (the nearest is suggested) or a value out of its range.
+    """
+    kinds = {"hardware": Hardware, "variation": Variation, "conditions": Conditions}
+    texts = parse_assignments(assignments)
+    known = [field.name for kind in kinds.values() for field in fields(kind)]
+    for key in texts:
+        if key not in known:
+            raise SettingsError(f"--set: {unknown_setting(key, known)}")
+    made = []
+    for table, kind in kinds.items():
+        values, what = preset_table(preset, table)
+        mine = {key: text for key, text in texts.items() if key in kind.__dataclass_fields__}
+        start = asdict(base) if table == "hardware" and base is not None else {}
+        made.append(build(kind, start | values | mine, f"{what} with --set" if mine else what))
+    hardware, variation, conditions = made
+    return hardware, variation, conditions
