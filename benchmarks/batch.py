@@ -36,7 +36,7 @@ def main() -> None:
         probes = names.logits(build.design)
 
         started = time.perf_counter()
-        with BatchEngine(build, program, Path(folder) / "failed") as engine:
+        with BatchEngine(build, Runner(program), Path(folder) / "failed") as engine:
             chunks = plan_chunks(BATCH, BATCH)
             (result,) = engine.run(volts, chunks, probes, BatchOptions())
         batch = (time.perf_counter() - started) / BATCH

@@ -68,7 +68,7 @@ class Build:
 
     def deck_files(self) -> list[str]:
         """Files that make up the deck."""
-        return [*spice.FILES, *(spice.layer_file(k) for k in range(len(self.design.stages)))]
+        return deck_files(self.design)
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
@@ -167,7 +167,6 @@ def load_build(folder: str | Path) -> Build:
         if summary["format"] != FORMAT:
             raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
         fingerprint, files = str(summary["model"]["fingerprint"]), dict(summary["files"])
-        float(summary["expected"]["seconds_per_image"])
         if not all(isinstance(text, str) for pair in files.items() for text in pair):
             raise ValueError("files must map names to hashes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -193,11 +192,6 @@ def summarise(
     spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, str]
 ) -> dict[str, Any]:
     """``design.json``: what was compiled, every option, what came out, what it will cost."""
-    counts = element_counts(design)
-    resistors = counts["crossbar_resistors"]
-    seconds = resistors * SECONDS_PER_RESISTOR
-    if spice_cells.has_transistors(design):
-        seconds *= PAIRS_FACTOR
     e = dataclasses.asdict(spec.encoding)
     stages = [
         {
@@ -234,14 +228,28 @@ def summarise(
         "solver_options": spice.get_solver(design),
         "stages": stages,
         "volts_per_logit": design.v_per_logit,
-        "elements": counts,
-        "expected": {
-            "memory_megabytes": round(20 + resistors * BYTES_PER_RESISTOR / 1e6),
-            "seconds_per_image": float(f"{seconds:.2g}"),
-        },
+        "elements": element_counts(design),
+        "expected": expected_cost(design),
         "image0_software_logits": [float(v) for v in expected],
         "notes": list(design.notes),
     }
+
+
+def expected_cost(design: Design) -> dict[str, float]:
+    """What simulating will take: megabytes of memory, seconds an image with KLU."""
+    resistors = element_counts(design)["crossbar_resistors"]
+    seconds = resistors * SECONDS_PER_RESISTOR
+    if spice_cells.has_transistors(design):
+        seconds *= PAIRS_FACTOR
+    return {
+        "memory_megabytes": round(20 + resistors * BYTES_PER_RESISTOR / 1e6),
+        "seconds_per_image": float(f"{seconds:.2g}"),
+    }
+
+
+def deck_files(design: Design) -> list[str]:
+    """Names of the files that make up a deck."""
+    return [*spice.FILES, *(spice.layer_file(k) for k in range(len(design.stages)))]
 
 
 def _range(values: np.ndarray) -> list[float]:

@@ -21,6 +21,8 @@ FOLDER = "presets"
 TABLES = ("hardware", "variation", "conditions")
 """What a preset may hold: what is chosen, what is chance, temperature and age."""
 OPAMPS = ("linear", "ideal", "rails")
+IDEAL_GAIN = 1e9
+"""Of ``ideal`` op-amps: 1e12 loses 1e-6 to cancellation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,11 @@ class Hardware:
     diode_tc_current: float = -1e-3
     diode_tc_voltage: float = -3e-4
     smear_width: float = 1.0
+
+    @property
+    def opamp_gain_used(self) -> float:
+        """Open-loop gain of the op-amps as the deck has them."""
+        return IDEAL_GAIN if self.opamp == "ideal" else self.opamp_gain
 
     def __post_init__(self) -> None:
         for field in fields(self):  # whole numbers are welcome, and would print without a point

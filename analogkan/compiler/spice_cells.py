@@ -20,9 +20,6 @@ from .hardware import Hardware
 TEMPERATURE_C = 26.85
 """300 K. ngspice's own default is 27 degrees, so every deck says this."""
 
-IDEAL_GAIN = 1e9
-"""Of the cell opamp_ideal: 1e12 loses 1e-6 to cancellation."""
-
 NPN_IS = 1e-16
 """Amperes, saturation current of the pairs' transistors; it cancels. Assumed."""
 
@@ -92,8 +89,8 @@ def _amplifier(design: Design) -> tuple[str, str]:
     """The op-amp cell in every other cell, and the settings of its instance."""
     hw = design.hardware
     if is_chip(design):
-        gain = IDEAL_GAIN if hw.opamp == "ideal" else hw.opamp_gain
-        return "opamp_linear", f" gain={{{format_number(gain)}*a}} vos={{vos}} drift={{drift}}"
+        gain = format_number(hw.opamp_gain_used)
+        return "opamp_linear", f" gain={{{gain}*a}} vos={{vos}} drift={{drift}}"
     if hw.opamp == "ideal":
         return "opamp_ideal", ""
     return "opamp_gain", f" gain={format_number(hw.opamp_gain)}"

@@ -8,15 +8,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..compiler import spice
-from ..compiler.build import Build
+from ..compiler import spice, spice_cells
+from ..compiler.build import Build, deck_files, expected_cost
+from ..compiler.design import Design
 from ..errors import NetlistError, SimulationError
-from .ngspice import Ngspice, Runner
+from .ngspice import Runner
 from .rawfile import read_raw
 from .session import SessionRunner
 
@@ -69,38 +70,53 @@ def plan_chunks(n: int, size: int = 0) -> list[Chunk]:
     return [Chunk(k, a, min(a + size, n)) for k, a in enumerate(range(0, n, size))]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Exposure:
+    """What a batch is simulated under: degrees Celsius; for each stage the noise currents
+    (n, 2 O), amperes, of the n images, or none."""
+
+    temp_c: float = spice_cells.TEMPERATURE_C
+    noise: Sequence[np.ndarray] = ()
+
+    def part(self, chunk: Chunk) -> Exposure:
+        """The part of it that a chunk's images see."""
+        return replace(self, noise=[currents[chunk.start : chunk.stop] for currents in self.noise])
+
+
 class BatchEngine:
-    """Runs a build's own deck files, as they are on disk, over many images.
+    """Runs a deck over many images: a build's own files as they are on disk, or a design's.
 
     Use as a context manager: it works in a temporary copy of the deck.
 
     Parameters
     ----------
-    build
-        The circuit.
-    program
-        The ngspice to use.
+    circuit
+        A build, or a design whose deck is written for the purpose.
+    runner
+        What runs ngspice.
     keep
         Folder in which the deck of a chunk that failed is kept.
     """
 
-    def __init__(self, build: Build, program: Ngspice, keep: Path) -> None:
-        self.build = build
+    def __init__(self, circuit: Build | Design, runner: Runner, keep: Path) -> None:
+        self.circuit = circuit
+        self.design = circuit.design if isinstance(circuit, Build) else circuit
         self.keep = keep
-        self.runner: Runner | SessionRunner = Runner(program)
+        self.runner: Runner | SessionRunner = runner
+        self._expected = expected_cost(self.design)["seconds_per_image"]
         self._folder = Path()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> BatchEngine:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="akan-")))
-        for name in self.build.deck_files():
-            try:
-                shutil.copyfile(self.build.folder / name, self._folder / name)
-            except FileNotFoundError as error:
-                self._stack.close()
-                raise NetlistError(
-                    f"{self.build.folder} lacks {name}: compile the model again"
-                ) from error
+        try:
+            if isinstance(self.circuit, Build):
+                copy_deck(self.circuit, self._folder)
+            else:
+                write_deck(self.circuit, self._folder)
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *exc) -> None:
@@ -113,6 +129,7 @@ class BatchEngine:
         chunks: Sequence[Chunk],
         probes: Sequence[str],
         options: BatchOptions = BatchOptions(),
+        exposure: Exposure = Exposure(),
     ) -> Iterator[ChunkResult]:
         """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
 
@@ -130,13 +147,19 @@ class BatchEngine:
             while waiting and len(running) < jobs:
                 chunk = waiting.pop()
                 block = volts[chunk.start : chunk.stop]
-                running.add(pool.submit(self._chunk, chunk, block, probes, options))
+                part = exposure.part(chunk)
+                running.add(pool.submit(self._chunk, chunk, block, probes, options, part))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
 
     def _chunk(
-        self, chunk: Chunk, volts: np.ndarray, probes: Sequence[str], options: BatchOptions
+        self,
+        chunk: Chunk,
+        volts: np.ndarray,
+        probes: Sequence[str],
+        options: BatchOptions,
+        exposure: Exposure,
     ) -> ChunkResult:
         started = time.perf_counter()
         error: SimulationError | None = None
@@ -144,7 +167,7 @@ class BatchEngine:
             descending = options.descending != (attempt == 2)
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
-                values = self._attempt(deck, volts, probes, descending, options.timeout)
+                values = self._attempt(deck, volts, probes, descending, options.timeout, exposure)
             except SimulationError as failure:
                 if self.runner.stopped:
                     raise
@@ -170,11 +193,19 @@ class BatchEngine:
         probes: Sequence[str],
         descending: bool,
         timeout: float,
+        exposure: Exposure,
     ) -> np.ndarray:
         """One run of one chunk: (n, probes) volts, or SimulationError."""
         n = len(volts)
-        swept = volts if n > 1 else np.repeat(volts, 2, axis=0)
-        text = spice.write_batch(self.build.design, swept, probes, descending=descending)
+        swept, noise = at_least_two(volts), [at_least_two(part) for part in exposure.noise]
+        text = spice.write_batch(
+            self.design,
+            swept,
+            probes,
+            descending=descending,
+            temp_c=exposure.temp_c,
+            noise=noise,
+        )
         deck.write_text(text, encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
         self.runner.run(deck, raw, timeout=timeout or self._time_limit(n))
@@ -191,14 +222,37 @@ class BatchEngine:
 
     def _time_limit(self, n: int) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need."""
-        return 60 + 30 * n * float(self.build.summary["expected"]["seconds_per_image"])
+        return 60 + 30 * n * self._expected
 
     def _keep(self, chunk: Chunk) -> Path:
         """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""
         folder = self.keep / f"chunk{chunk.number:05d}"
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"chunk{chunk.number:05d}_2"
-        for name in [*self.build.deck_files(), f"{stem}.cir", f"{stem}.log"]:
+        for name in [*deck_files(self.design), f"{stem}.cir", f"{stem}.log"]:
             if (self._folder / name).is_file():
                 shutil.copyfile(self._folder / name, folder / name)
         return folder / f"{stem}.cir"
+
+
+def at_least_two(points: np.ndarray) -> np.ndarray:
+    """``points`` (n, ...) of a sweep, a single one twice: ngspice needs two."""
+    return points if len(points) > 1 else np.repeat(points, 2, axis=0)
+
+
+def copy_deck(build: Build, folder: Path) -> None:
+    """Copy a build's deck; NetlistError if a file of it is gone."""
+    for name in build.deck_files():
+        try:
+            shutil.copyfile(build.folder / name, folder / name)
+        except FileNotFoundError as error:
+            raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
+
+
+def write_deck(design: Design, folder: Path) -> None:
+    """Write what the sweeps of a design include: its cells and layers."""
+    texts = {"cells.cir": spice_cells.write_cells(design)}
+    for k in range(len(design.stages)):
+        texts[spice.layer_file(k)] = spice.write_layer(design, k)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -17,7 +17,7 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
 from ..engines.ideal import saturating
-from ..engines.ngspice import find_ngspice
+from ..engines.ngspice import Runner, find_ngspice
 from ..errors import DataError, NetlistError
 from .compare import compare
 from .run import RunFolder
@@ -176,7 +176,7 @@ def _run_chunks(build, program, volts, chunks, options, store, on_progress):
     probes = names.logits(build.design)
     failures, retried = [], 0
     since = time.perf_counter()
-    with BatchEngine(build, program, store.path / "failed") as engine:
+    with BatchEngine(build, Runner(program), store.path / "failed") as engine:
         for result in engine.run(volts, missing, probes, options):
             now = time.perf_counter()
             store.add_spent(now - since)

@@ -13,7 +13,7 @@ from ..compiler import names
 from ..compiler.build import Build
 from ..engines import ideal as ideal_engine
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
-from ..engines.ngspice import find_ngspice
+from ..engines.ngspice import Runner, find_ngspice
 from ..files import write_npz, write_text
 
 
@@ -68,7 +68,7 @@ def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
     for n in stage_names:
         probes += [*_front_nets(n), *n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
     probes = list(dict.fromkeys(probes))
-    with BatchEngine(build, find_ngspice(), keep) as engine:
+    with BatchEngine(build, Runner(find_ngspice()), keep) as engine:
         (result,) = engine.run(volts[None], [Chunk(0, 0, 1)], probes, BatchOptions())
     if result.error is not None:
         raise result.error

@@ -1,0 +1,46 @@
+"""What the cells' equations solve to at DC, with every error of an op-amp.
+
+Written with operators alone, so that the same lines serve numpy arrays and torch tensors. ``gain``
+is the open-loop gain A of the op-amp at hand, ``offset`` its offset in volts; a difference
+amplifier's closed-loop gain is ``ratio``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def row_volts(current: Any, r_f: Any, gain: Any, offset: Any) -> Any:
+    """Output of a row amplifier whose diode carries ``current`` amperes.
+
+    (s - out) / r_f = current and out = A (offset - s), s being the summing node.
+    """
+    return (offset - r_f * current) * gain / (1 + gain)
+
+
+def summing_volts(out: Any, gain: Any, offset: Any) -> Any:
+    """The summing node of an amplifier at ``out`` volts."""
+    return offset - out / gain
+
+
+def line_ohms(g_sum: Any, r_c: Any, gain: Any) -> Any:
+    """Volts that a line amplifier gives for an ampere into its summing node, as a positive number.
+
+    ``g_sum`` siemens is all that hangs on the node beside the feedback ``r_c``.
+    """
+    return 1 / (1 / r_c + (g_sum + 1 / r_c) / gain)
+
+
+def line_volts(current: Any, g_sum: Any, r_c: Any, gain: Any, offset: Any) -> Any:
+    """Output of a line amplifier; ``current`` is sum g v of its rows, and any noise."""
+    return (offset * (g_sum + 1 / r_c) - current) * line_ohms(g_sum, r_c, gain)
+
+
+def difference_volts(p: Any, n: Any, ratio: Any, gain: Any, offset: Any) -> Any:
+    """Output of the four-resistor difference amplifier for inputs ``p`` and ``n`` volts."""
+    return ((p - n) * ratio + offset * (1 + ratio)) * gain / (1 + ratio + gain)
+
+
+def drifted(tc1: float, tc2: float, dt: float) -> float:
+    """Factor of a resistance ``dt`` kelvins above 26.85 degC."""
+    return 1 + tc1 * dt + tc2 * dt * dt

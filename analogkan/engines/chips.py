@@ -1,0 +1,182 @@
+"""The two engines of studies: ngspice chip by chip, and the twin.
+
+Both work in fixed blocks of images, so that an answer does not depend on jobs or on who asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiler import names, spice
+from ..compiler.design import Design
+from ..errors import SimulationError
+from .batch import BatchEngine, BatchOptions, Exposure, at_least_two, plan_chunks, write_deck
+from .ngspice import Ngspice, Runner
+
+BLOCK = 100
+"""Images in one ngspice process."""
+
+
+class NgspiceEngine:
+    """Writes a chip's deck and lets ngspice sweep the images; see ``base.ChipEngine``.
+
+    Parameters
+    ----------
+    program
+        The ngspice to use.
+    keep
+        Folder for the decks of blocks that failed.
+    """
+
+    name = "ngspice"
+
+    def __init__(self, program: Ngspice, keep: Path) -> None:
+        self.program = program
+        self.keep = keep
+        self._runners: set[Runner] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def logits(
+        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
+    ) -> np.ndarray:
+        """Logits (B, O); see ``base.ChipEngine.logits``."""
+        exposure = self._exposure(design, volts, index, temp_c)
+        chunks = plan_chunks(len(volts), BLOCK)
+        logits = np.empty((len(volts), design.stages[-1].shape[1]))
+        keep = self.keep / _tag(design, temp_c)
+        with self._runner() as runner, BatchEngine(design, runner, keep) as engine:
+            probes = names.logits(design)
+            for result in engine.run(volts, chunks, probes, BatchOptions(), exposure):
+                if result.values is None:
+                    assert result.error is not None
+                    raise SimulationError(
+                        f"{result.error} (its deck is kept: {result.error.deck})",
+                        deck=result.error.deck,
+                        exit_code=result.error.exit_code,
+                        stderr_tail=result.error.stderr_tail,
+                    )
+                logits[result.chunk.start : result.chunk.stop] = result.values
+        return logits
+
+    def keep_deck(
+        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
+    ) -> Path:
+        """Write the deck of a chip over a few images where failed ones are kept; its path."""
+        folder = self.keep / _tag(design, temp_c)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_deck(design, folder)
+        exposure = self._exposure(design, volts, index, temp_c)
+        text = spice.write_batch(
+            design,
+            at_least_two(volts),
+            names.logits(design),
+            temp_c=temp_c,
+            noise=[at_least_two(part) for part in exposure.noise],
+        )
+        deck = folder / "images.cir"
+        deck.write_text(text, encoding="utf-8", newline="\n")
+        return deck
+
+    def stop(self) -> None:
+        """Kill what runs and start no more."""
+        with self._lock:
+            self._stopped = True
+            for runner in self._runners:
+                runner.stop()
+
+    @contextlib.contextmanager
+    def _runner(self) -> Iterator[Runner]:
+        """A runner of one call's, which ``stop`` reaches."""
+        runner = Runner(self.program)
+        with self._lock:
+            if self._stopped:
+                raise SimulationError("stopped")
+            self._runners.add(runner)
+        try:
+            yield runner
+        finally:
+            with self._lock:
+                self._runners.discard(runner)
+
+    def versions(self) -> dict[str, Any]:
+        """ngspice's version, KLU or not, its options, the block of images."""
+        return {"ngspice": self.program.version, "klu": self.program.klu, "block": BLOCK}
+
+    def _exposure(
+        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
+    ) -> Exposure:
+        """The temperature, and read noise as the twin draws and scales it."""
+        if design.noise is None:
+            return Exposure(temp_c=temp_c)
+        from .twin import Inputs, Twin
+
+        _, currents = Twin([design], temp_c).run(Inputs.of(volts), index)
+        return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
+
+
+def _tag(design: Design, temp_c: float) -> str:
+    """A short name for a chip at a temperature."""
+    digest = hashlib.sha256(repr((design.name, temp_c)).encode())
+    for stage in design.stages:
+        digest.update(np.ascontiguousarray(stage.g).tobytes())
+    return digest.hexdigest()[:8]
+
+
+class TwinEngine:
+    """Evaluates a chip in closed form; see ``base.ChipEngine``. One torch thread a call."""
+
+    name = "twin"
+
+    def __init__(self) -> None:
+        import torch
+
+        from . import twin
+
+        torch.set_num_threads(1)
+        self._twin = twin
+        self._inputs: list[tuple[np.ndarray, twin.Inputs]] = []
+
+    def logits(
+        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
+    ) -> np.ndarray:
+        """Logits (B, O); see ``base.ChipEngine.logits``."""
+        import torch
+
+        inputs = self._prepared(volts)
+        with torch.no_grad():
+            chip = self._twin.Twin([design], temp_c)
+            parts = [
+                chip.logits(inputs.block(k, k + TWIN_BLOCK), index[k : k + TWIN_BLOCK])[0]
+                for k in range(0, len(volts), TWIN_BLOCK)
+            ]
+        return torch.cat(parts, dim=1).T.numpy()
+
+    def _prepared(self, volts: np.ndarray) -> Any:
+        """The inputs' codes, worked out once an array: a study asks with the same one."""
+        for known, inputs in list(self._inputs):
+            if known is volts:
+                return inputs
+        inputs = self._twin.Inputs.of(volts)
+        self._inputs = [*self._inputs[-3:], (volts, inputs)]
+        return inputs
+
+    def stop(self) -> None:
+        """Nothing runs outside a call."""
+
+    def versions(self) -> dict[str, Any]:
+        """torch's version and the block of images."""
+        import torch
+
+        return {"torch": torch.__version__, "block": TWIN_BLOCK}
+
+
+TWIN_BLOCK = 1000
+"""Images the twin evaluates at once."""

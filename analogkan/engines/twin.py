@@ -1,0 +1,334 @@
+"""The twin: a chip in closed form, as exact as ngspice and hundreds of times as fast.
+
+Stages are one-way, so each is its diodes' equations, row by row, then one linear map. A diode
+whose current is piecewise linear, into a linear amplifier, is again piecewise linear: its table is
+worked out once a chip and no Newton iteration is left. Everything is float64 and differentiable.
+
+Axes: M chips, I inputs, D diodes, O outputs, B images, K points of a row's table; R rows. Images
+are last, so that a stage's outputs are the next one's inputs as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..compiler.chip import RAMP_VOLTS, ReadNoise, StageErrors
+from ..compiler.closed_form import (
+    difference_volts,
+    drifted,
+    line_ohms,
+    line_volts,
+    row_volts,
+    summing_volts,
+)
+from ..compiler.design import CrossbarStage, Design
+from ..compiler.front import Front
+from ..compiler.hardware import Hardware
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..devices import IVCurve
+from ..devices.thermal import table_at
+from ..errors import SimulationError
+from ..variation.sample import generator
+from .twin_front import front_volts
+
+NOISE_BLOCK = 1000
+"""Images whose read noise is drawn together; part of what the noise is."""
+
+
+def interpolate(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """Piecewise linear through (x, y) (..., K), flat outside, at ``at`` (..., B)."""
+    step = torch.diff(x)
+    # Equal points stand for a kink that two knots share: nothing lies between them.
+    slope = torch.where(step > 0, torch.diff(y) / torch.where(step > 0, step, 1.0), 0.0)
+    flat = torch.zeros_like(slope[..., :1])
+    slope = torch.cat([flat, slope, flat], dim=-1)
+    k = torch.searchsorted(x.detach(), at.detach(), right=True)
+    x0 = torch.cat([x[..., :1], x], dim=-1)
+    y0 = torch.cat([y[..., :1], y], dim=-1)
+    return torch.addcmul(y0.gather(-1, k), slope.gather(-1, k), at - x0.gather(-1, k))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TwinStage:
+    """One stage of M chips at one temperature, as tensors.
+
+    Attributes
+    ----------
+    front
+        The cells before the diodes; alike on all chips.
+    x, r
+        (M, I, D, K) volts: a row amplifier's output r over the voltage x at its diode.
+    g
+        (M, R, 2 O) siemens, bias rows last.
+    r_c
+        (M, 2 O) ohms.
+    ratio
+        (M, O) closed-loop gain of the difference amplifiers.
+    line_gain, line_offset
+        (M, 2 O) of the lines' op-amps: open-loop gain, volts.
+    diff_gain, diff_offset
+        (M, O) of the difference amplifiers'.
+    """
+
+    front: Front
+    x: torch.Tensor
+    r: torch.Tensor
+    g: torch.Tensor
+    r_c: torch.Tensor
+    ratio: torch.Tensor
+    line_gain: torch.Tensor
+    line_offset: torch.Tensor
+    diff_gain: torch.Tensor
+    diff_offset: torch.Tensor
+
+    @property
+    def n_rows(self) -> int:
+        """Rows with a diode, I D."""
+        return self.x.shape[1] * self.x.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """DAC voltages of B images, each distinct one evaluated once.
+
+    Attributes
+    ----------
+    codes
+        (U,) the distinct voltages, rising.
+    index
+        (I, B) which of them each input has.
+    """
+
+    codes: torch.Tensor
+    index: torch.Tensor
+
+    @staticmethod
+    def of(volts: np.ndarray) -> Inputs:
+        """From (B, I) volts."""
+        codes, index = np.unique(volts, return_inverse=True)
+        shaped = np.ascontiguousarray(index.reshape(volts.shape).T.astype(np.int64))
+        return Inputs(torch.from_numpy(codes), torch.from_numpy(shaped))
+
+    def block(self, start: int, stop: int) -> Inputs:
+        """Images ``start`` to ``stop``."""
+        return Inputs(self.codes, self.index[:, start:stop].contiguous())
+
+
+class Twin:
+    """M chips of one design at one temperature.
+
+    Parameters
+    ----------
+    chips
+        Designs of one shape, from ``perturb``; or the nominal one.
+    temp_c
+        Degrees Celsius.
+
+    Raises
+    ------
+    SimulationError
+        If a diode's circuit would have several operating points.
+    """
+
+    def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+        self.hardware = chips[0].hardware
+        self.temp_c = temp_c
+        self.v_per_logit = chips[0].v_per_logit
+        self.noise = [chip.noise for chip in chips]
+        per_chip = [[_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
+        self.stages = [
+            TwinStage(
+                front=chips[0].stages[k].front,
+                **{
+                    name: torch.from_numpy(np.stack([arrays[k][name] for arrays in per_chip]))
+                    for name in per_chip[0][k]
+                },
+            )
+            for k in range(len(chips[0].stages))
+        ]
+
+    def logits(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> torch.Tensor:
+        """Logits (M, O, B); ``index`` (B,) are the images' positions, which read noise needs."""
+        return self.run(inputs, index)[0]
+
+    def run(
+        self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Logits (M, O, B), and for each stage the noise currents (M, 2 O, B), if there are."""
+        rows = self.first_rows(inputs)
+        currents = []
+        y = torch.zeros(0)
+        for k, stage in enumerate(self.stages):
+            if k:
+                v = front_volts(stage.front, y, self.hardware, self.temp_c)
+                rows = self._rows(stage, v)
+            noise = self._noise(stage, rows, k, np.asarray(index))
+            currents += [] if noise is None else [noise]
+            y = self.outputs(stage, rows, noise)
+        return y / self.v_per_logit, currents
+
+    def first_rows(self, inputs: Inputs) -> torch.Tensor:
+        """Rows (M, I D, B) of the first stage: a look-up, for inputs are codes."""
+        stage = self.stages[0]
+        m, n_in, n_dev, _ = stage.x.shape
+        at = inputs.codes.expand(m, n_in, n_dev, -1).contiguous()
+        table = self._limited(interpolate(stage.x, stage.r, at))
+        wide = inputs.index[:, None, :].expand(m, n_in, n_dev, -1)
+        return table.gather(-1, wide).reshape(m, n_in * n_dev, -1)
+
+    def _rows(self, stage: TwinStage, v: torch.Tensor) -> torch.Tensor:
+        """Rows (M, I D, B) for diode voltages ``v`` (M, I, B)."""
+        at = v[:, :, None, :].expand(-1, -1, stage.x.shape[2], -1).contiguous()
+        return self._limited(interpolate(stage.x, stage.r, at)).flatten(1, 2)
+
+    def _limited(self, volts: torch.Tensor) -> torch.Tensor:
+        if self.hardware.opamp != "rails":
+            return volts
+        return volts.clamp(-self.hardware.v_rail, self.hardware.v_rail)
+
+    def outputs(
+        self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
+        total = stage.g.sum(dim=1)
+        bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
+        g = stage.g[:, : stage.n_rows]
+        line = (stage.r_c, stage.line_gain, stage.line_offset)
+        if noise is None and self.hardware.opamp != "rails":
+            return self._folded(stage, rows, g, bias, total)
+        current = g.transpose(1, 2) @ rows + bias[..., None]
+        if noise is not None:
+            current = current + noise
+        r_c, gain, offset = (part[..., None] for part in line)
+        lines = self._limited(line_volts(current, total[..., None], r_c, gain, offset))
+        diff = (part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset))
+        return self._limited(difference_volts(lines[:, 0::2], lines[:, 1::2], *diff))
+
+    def _folded(
+        self,
+        stage: TwinStage,
+        rows: torch.Tensor,
+        g: torch.Tensor,
+        bias: torch.Tensor,
+        total: torch.Tensor,
+    ) -> torch.Tensor:
+        """The same where nothing is limited: the two lines of a pair make one linear map."""
+        line = (total, stage.r_c, stage.line_gain)
+        rest = line_volts(bias, *line, stage.line_offset)
+        diff = (stage.ratio, stage.diff_gain)
+        constant = difference_volts(rest[:, 0::2], rest[:, 1::2], *diff, stage.diff_offset)
+        volts = -g * line_ohms(*line)[:, None]
+        weights = difference_volts(
+            volts[..., 0::2], volts[..., 1::2], *(part[:, None] for part in diff), 0.0
+        )
+        return torch.baddbmm(constant[..., None], weights.transpose(1, 2), rows)
+
+    def _noise(
+        self, stage: TwinStage, rows: torch.Tensor, layer: int, index: np.ndarray
+    ) -> torch.Tensor | None:
+        """Noise currents (M, 2 O, B): variance sum (sigma g v)^2 over a line's rows."""
+        if all(noise is None for noise in self.noise):
+            return None
+        squares = (stage.g**2).transpose(1, 2)
+        power = squares[..., : stage.n_rows] @ rows**2
+        power = power + self.hardware.v_fs**2 * squares[..., stage.n_rows :].sum(-1, keepdim=True)
+        lines = stage.g.shape[2]
+        drawn = np.stack([noise_draws(noise, layer, index, lines) for noise in self.noise])
+        return torch.sqrt(power) * torch.from_numpy(drawn)
+
+
+def noise_draws(noise: ReadNoise | None, layer: int, index: np.ndarray, lines: int) -> np.ndarray:
+    """Normal draws (2 O, B) of standard deviation ``noise.sigma`` for images ``index`` (B,).
+
+    An image's draws depend on its position in its data set, not on what else is simulated.
+    """
+    drawn = np.zeros((len(index), lines))
+    if noise is None:
+        return drawn.T
+    for block in np.unique(index // NOISE_BLOCK):
+        rng = generator(noise.seed, noise.sample, "read_noise", layer, int(block))
+        normal = rng.standard_normal((NOISE_BLOCK, lines))
+        here = index // NOISE_BLOCK == block
+        drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]
+    return np.ascontiguousarray(drawn.T)
+
+
+# ---- a stage's arrays
+
+
+def _arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str, np.ndarray]:
+    """The fields of a TwinStage for one chip."""
+    dt = temp_c - TEMPERATURE_C
+    cells = drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
+    feedback = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
+    if cells <= 0 or feedback <= 0:
+        raise SimulationError(f"at {temp_c:g} degC the coefficients make a resistance negative")
+    a, e = hardware.opamp_gain_used, stage.errors
+    lines, diffs = np.ones(stage.r_c.size), np.ones(stage.gain.size)
+    x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
+    return {
+        "x": x,
+        "r": r,
+        "g": stage.g / cells,
+        "r_c": stage.r_c * feedback,
+        "ratio": stage.gain,
+        "line_gain": a * (lines if e is None else e.lines.gain),
+        "line_offset": 0 * lines if e is None else e.lines.offset_at(dt),
+        "diff_gain": a * (diffs if e is None else e.diffs.gain),
+        "diff_offset": 0 * diffs if e is None else e.diffs.offset_at(dt),
+    }
+
+
+def _row_tables(
+    stage: CrossbarStage, hardware: Hardware, temp_c: float, r_f: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Input and output volts (I, D, K) at the kinks of every row; short tables end repeated."""
+    e, a = stage.errors, hardware.opamp_gain_used
+    dt = temp_c - TEMPERATURE_C
+    found = []
+    for d, curve in enumerate(stage.curves):
+        v, i = _current_table(curve, hardware, temp_c, e, d)
+        gain, offset = a, 0.0
+        if e is not None:
+            gain = a * e.rows.gain[:, d, None]
+            offset = e.rows.offset_at(dt)[:, d, None]
+        out = row_volts(i, r_f[:, d, None], gain, offset)
+        x = np.broadcast_to(v, out.shape) + summing_volts(out, gain, offset)
+        if (np.diff(x) < -1e-12).any():
+            raise SimulationError(
+                f"a row of diode {curve.name} has several operating points: op-amp gain too small"
+            )
+        found.append((np.maximum.accumulate(x, axis=1), out))
+    longest = max(x.shape[1] for x, _ in found)
+    padded = [
+        [np.pad(part, ((0, 0), (0, longest - part.shape[1])), mode="edge") for part in pair]
+        for pair in found
+    ]
+    return np.stack([x for x, _ in padded], axis=1), np.stack([r for _, r in padded], axis=1)
+
+
+def _current_table(
+    curve: IVCurve, hardware: Hardware, temp_c: float, errors: StageErrors | None, d: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Voltages across the diodes and currents, (I or 1, K), at the kinks of I = kI f(kV V + dV)."""
+    law = {}
+    if hardware.diode_law == "linear":
+        law = {"tc_current": hardware.diode_tc_current, "tc_voltage": hardware.diode_tc_voltage}
+    u, i = table_at(curve, temp_c, **law)
+    if errors is None:
+        return u[None], i[None]
+    k_i, k_v, d_v = (f[:, d, None] for f in (errors.k_i, errors.k_v, errors.d_v))
+    if not d_v.any():
+        return u / k_v, k_i * i
+    # The shift's ramp puts kinks of its own at 0 and at RAMP_VOLTS.
+    end = k_v * RAMP_VOLTS + d_v
+    v = np.where(u <= 0, u / k_v, np.where(u <= end, u / (end / RAMP_VOLTS), (u - d_v) / k_v))
+    kinks = np.concatenate([np.zeros_like(end), end], axis=1)
+    v = np.concatenate([v, np.broadcast_to([[0.0, RAMP_VOLTS]], kinks.shape)], axis=1)
+    i = np.concatenate([np.broadcast_to(i, (len(v), i.size)), np.interp(kinks, u, i)], axis=1)
+    order = np.argsort(v, axis=1, kind="stable")
+    return np.take_along_axis(v, order, axis=1), k_i * np.take_along_axis(i, order, axis=1)

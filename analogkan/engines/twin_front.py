@@ -1,0 +1,66 @@
+"""The twin's norm and squash cells, transistor pairs among them.
+
+Axes: M chips, I inputs, B images.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..compiler.front import Front
+from ..compiler.hardware import Hardware
+from ..devices.formulas import BOLTZMANN_OVER_CHARGE
+
+LIMIT_VOLTS = 0.8
+"""Where the cells' attenuators limit the voltage between a pair's bases."""
+BASE_VOLTS = -1.0
+"""At the second base; the collectors are held at 0 V."""
+ROUNDS = 3
+"""Of working out what the finite gain of a cell's op-amp does to its collectors: 1e-15 remains."""
+
+
+def front_volts(front: Front, y: torch.Tensor, hardware: Hardware, temp_c: float) -> torch.Tensor:
+    """Diode voltages (M, I, B) for outputs ``y`` (M, I, B) of the stage before."""
+    if front.norm is not None:
+        deviation = y - y.mean(dim=1, keepdim=True)
+        variance = (deviation**2).mean(dim=1, keepdim=True)
+        scale, shift = (torch.from_numpy(a)[:, None] for a in (front.norm.scale, front.norm.shift))
+        y = scale * deviation / torch.sqrt(variance + front.norm.eps) + shift
+    squash = front.squash
+    if squash.kind == "none":
+        return y
+    if squash.kind == "clamp":
+        return y.clamp(squash.v_lo, squash.v_hi)
+    drive = torch.from_numpy(front.attenuation)[:, None] * y
+    return pair_volts(front, drive.clamp(-LIMIT_VOLTS, LIMIT_VOLTS), hardware, temp_c)
+
+
+def pair_volts(
+    front: Front, drive: torch.Tensor, hardware: Hardware, temp_c: float
+) -> torch.Tensor:
+    """Output of the sigmoid or tanh cell for ``drive`` volts between its bases (any shape).
+
+    Both transistors, Gummel and Poon's with a current gain and an Early voltage, see one emitter:
+    their transport currents are in the ratio exp(V_d / V_T), and collector and base currents
+    together are the tail's. Junction leakage (1e-16 A of 1e-5) is left out.
+    """
+    v_t = (temp_c + 273.15) * BOLTZMANN_OVER_CHARGE
+    a, squash = hardware.opamp_gain_used, front.squash
+    tanh = squash.kind == "tanh"
+    ratio = torch.exp(drive / v_t)
+    first, second = torch.zeros_like(drive), torch.zeros_like(drive)  # collectors, volts
+    out = torch.zeros_like(drive)
+    for _ in range(ROUNDS):
+        early_1 = 1 - (BASE_VOLTS + drive - first) / hardware.npn_vaf
+        early_2 = 1 - (BASE_VOLTS - second) / hardware.npn_vaf
+        base = 1 / hardware.npn_bf
+        transport = hardware.i_tail / (ratio * (early_1 + base) + early_2 + base)
+        out = front.r_load * transport * ratio * early_1
+        if tanh:
+            other = front.r_load * transport * early_2 / (1 + 1 / a)
+            out = (out + 0.5 * (squash.v_lo + squash.v_hi) - other) / (1 + 2 / a)
+            second = -other / a
+        else:
+            out = (out + squash.v_lo) / (1 + 1 / a)
+        first = -out / a
+    return out

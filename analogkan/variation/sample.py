@@ -1,0 +1,207 @@
+"""One chip: a Design with everything drawn that chance decides.
+
+Axes: I inputs, D diodes, O outputs; R rows, 2 O lines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from ..compiler.chip import OpAmpErrors, ReadNoise, StageErrors
+from ..compiler.design import CrossbarStage, Design
+from ..compiler.hardware import Hardware
+from ..network.spec import NetworkSpec
+from .spec import Conditions, Variation
+from .trim import trim_stage
+
+QUANTITIES = (
+    "cell",
+    "cell_abs",
+    "stuck",
+    "retention",
+    "diode_current",
+    "diode_voltage",
+    "diode_shift",
+    "die_current",
+    "die_voltage",
+    "die_shift",
+    "row_offset",
+    "row_drift",
+    "row_gain",
+    "line_offset",
+    "line_drift",
+    "line_gain",
+    "diff_offset",
+    "diff_drift",
+    "diff_open_gain",
+    "r_f",
+    "r_c",
+    "pair",
+    "diff_gain",
+    "read_noise",
+)
+"""What is drawn. A place in this list is part of a draw's seed: names are only ever added."""
+
+DIE = -1
+"""In place of a layer's number where a draw is common to the whole chip."""
+
+
+def generator(
+    seed: int, sample: int, quantity: str, layer: int, block: int = 0
+) -> np.random.Generator:
+    """The random numbers of one quantity of one layer of chip ``sample``; of nothing else."""
+    key = (sample, QUANTITIES.index(quantity), layer + 1, block)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def perturb(
+    design: Design,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    spec: NetworkSpec,
+    seed: int,
+    sample: int,
+) -> tuple[Design, dict[str, int]]:
+    """Chip number ``sample`` of ``design``.
+
+    Parameters
+    ----------
+    design
+        The nominal circuit.
+    variation, conditions
+        What differs, and for how long the cells have drifted. The temperature is the engines'.
+    spec
+        The software network: what a dark trim aims at.
+    seed, sample
+        What every draw follows from, each quantity by itself: chip 7 is chip 7 whatever else is
+        drawn, and whoever draws it.
+
+    Returns
+    -------
+    Design, dict
+        The chip, and counts: ``clipped_cells`` (drawn below a tenth of g_min and set to it),
+        ``stuck_cells``, ``trim_saturated`` (outputs whose bias cells cannot reach the software).
+    """
+    counts: Counter[str] = Counter(clipped_cells=0, stuck_cells=0, trim_saturated=0)
+    die = _die_factors(design, variation, seed, sample)
+    layers = spec.folded().layers
+    stages = []
+    for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
+        draw = _Draw(seed, sample, k)
+        g, stuck = _cells(stage.g, design.hardware, variation, draw, counts)
+        chip = _surroundings(stage, variation, draw, die)
+        chip = replace(chip, g=g)
+        if variation.trim == "dark":
+            chip, saturated = trim_stage(chip, layer, design.hardware, stuck)
+            counts["trim_saturated"] += saturated
+        stages.append(replace(chip, g=_retained(chip.g, variation, conditions, draw)))
+    noise = None
+    if variation.read_noise:
+        noise = ReadNoise(sigma=variation.read_noise, seed=seed, sample=sample)
+    return replace(design, stages=tuple(stages), noise=noise), dict(counts)
+
+
+class _Draw:
+    """Standard normal and uniform draws of one layer of one chip."""
+
+    def __init__(self, seed: int, sample: int, layer: int) -> None:
+        self.at = (seed, sample)
+        self.layer = layer
+
+    def normal(self, quantity: str, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+        """Normal draws of mean 0; zeros if ``sigma`` is 0."""
+        if not sigma:
+            return np.zeros(shape)
+        return sigma * generator(*self.at, quantity, self.layer).standard_normal(shape)
+
+    def uniform(self, quantity: str, shape: tuple[int, ...]) -> np.ndarray:
+        return generator(*self.at, quantity, self.layer).random(shape)
+
+
+def _cells(
+    g: np.ndarray, hardware: Hardware, variation: Variation, draw: _Draw, counts: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Conductances (R, 2 O) after programming, and which cells are stuck."""
+    made = g * (1 + draw.normal("cell", g.shape, variation.sigma_g))
+    made += hardware.g_max * draw.normal("cell_abs", g.shape, variation.sigma_g_abs)
+    least = hardware.g_min / 10
+    counts["clipped_cells"] += int((made < least).sum())
+    made = np.maximum(made, least)
+    stuck = np.zeros(g.shape, bool)
+    if variation.stuck_min or variation.stuck_max:
+        u = draw.uniform("stuck", g.shape)
+        low, high = u < variation.stuck_min, u >= 1 - variation.stuck_max
+        made = np.where(low, hardware.g_min, np.where(high, hardware.g_max, made))
+        stuck = low | high
+        counts["stuck_cells"] += int(stuck.sum())
+    return made, stuck
+
+
+def _retained(
+    g: np.ndarray, variation: Variation, conditions: Conditions, draw: _Draw
+) -> np.ndarray:
+    """Conductances after the cells have drifted by (t / t0)^-nu."""
+    drifts = variation.drift_nu or variation.drift_nu_sigma
+    if not drifts or conditions.age_s <= conditions.t0_s:
+        return g
+    nu = variation.drift_nu + draw.normal("retention", g.shape, variation.drift_nu_sigma)
+    return g * (conditions.age_s / conditions.t0_s) ** -nu
+
+
+def _die_factors(
+    design: Design, variation: Variation, seed: int, sample: int
+) -> dict[str, np.ndarray]:
+    """kI, kV, dV (3,) common to all diodes of a type, by its name; 1, 1, 0 without a spread."""
+    names = sorted({curve.name for stage in design.stages for curve in stage.curves})
+    draw, shape = _Draw(seed, sample, DIE), (len(names),)
+    factors = (
+        1 + draw.normal("die_current", shape, variation.die_sigma_current),
+        1 + draw.normal("die_voltage", shape, variation.die_sigma_voltage),
+        draw.normal("die_shift", shape, variation.die_sigma_shift),
+    )
+    return dict(zip(names, np.stack(factors, axis=1), strict=True))
+
+
+def _surroundings(
+    stage: CrossbarStage,
+    variation: Variation,
+    draw: _Draw,
+    die: dict[str, np.ndarray],
+) -> CrossbarStage:
+    """The stage with its diodes', amplifiers' and feedback resistors' errors."""
+    n_in, n_out, n_dev = stage.shape
+    rows, lines, diffs = (n_in, n_dev), (2 * n_out,), (n_out,)
+    v = variation
+    common = np.array([die[curve.name] for curve in stage.curves]).T  # (3, D)
+    errors = StageErrors(
+        k_i=common[0] * (1 + draw.normal("diode_current", rows, v.diode_sigma_current)),
+        k_v=common[1] * (1 + draw.normal("diode_voltage", rows, v.diode_sigma_voltage)),
+        d_v=common[2] + draw.normal("diode_shift", rows, v.diode_sigma_shift),
+        rows=_op_amps("row", rows, v, draw, "row_gain"),
+        lines=_op_amps("line", lines, v, draw, "line_gain"),
+        diffs=_op_amps("diff", diffs, v, draw, "diff_open_gain"),
+    )
+    half = 0.5 * draw.normal("pair", diffs, v.line_sigma)
+    mismatch = np.stack([1 + half, 1 - half], axis=1).ravel()
+    common_r_c = np.repeat(1 + draw.normal("r_c", diffs, v.r_c_sigma), 2)
+    return replace(
+        stage,
+        r_f=stage.r_f * (1 + draw.normal("r_f", rows, v.r_f_sigma)),
+        r_c=stage.r_c * common_r_c * mismatch,
+        gain=stage.gain * (1 + draw.normal("diff_gain", diffs, v.diff_gain_sigma)),
+        errors=errors,
+    )
+
+
+def _op_amps(
+    kind: str, shape: tuple[int, ...], variation: Variation, draw: _Draw, gain: str
+) -> OpAmpErrors:
+    return OpAmpErrors(
+        gain=np.exp(draw.normal(gain, shape, variation.opamp_gain_sigma)),
+        offset=draw.normal(f"{kind}_offset", shape, variation.offset_sigma),
+        drift=draw.normal(f"{kind}_drift", shape, variation.offset_drift_sigma),
+    )
