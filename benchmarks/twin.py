@@ -49,4 +49,3 @@ def main() -> None:
     print(f"ngspice: {1e3 * slow / REPEATS / IMAGES:.1f} ms an image ({IMAGES} images a chip)")
     print(f"ratio a chip and image: {slow / REPEATS / IMAGES / per_image:.0f} times")
     print(f"largest difference: {worst:.1e} logits over {REPEATS} chips of {IMAGES} images")
-

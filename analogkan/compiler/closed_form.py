@@ -36,6 +36,19 @@ def line_volts(current: Any, g_sum: Any, r_c: Any, gain: Any, offset: Any) -> An
     return (offset * (g_sum + 1 / r_c) - current) * line_ohms(g_sum, r_c, gain)
 
 
+def wired_line_volts(
+    current: Any, feet: Any, r_c: Any, gain: Any, offset: Any, linalg: Any, diagonal: Any
+) -> Any:
+    """Outputs (..., L, n) of line amplifiers whose summing nodes see each other through wires.
+
+    ``current`` (..., L, n), ``feet`` (..., L, L) the admittance matrix of the summing nodes, the
+    rest (..., L). ``linalg`` and ``diagonal`` are numpy's or torch's.
+    """
+    matrix = feet / gain[..., None, :] + diagonal((1 + 1 / gain) / r_c)
+    v = offset[..., None]
+    return linalg.solve(matrix, feet @ v + v / r_c[..., None] - current)
+
+
 def difference_volts(p: Any, n: Any, ratio: Any, gain: Any, offset: Any) -> Any:
     """Output of the four-resistor difference amplifier for inputs ``p`` and ``n`` volts."""
     return ((p - n) * ratio + offset * (1 + ratio)) * gain / (1 + ratio + gain)

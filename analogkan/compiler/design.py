@@ -24,6 +24,7 @@ from .front import Front, build_front, dac_front
 from .hardware import Hardware
 from .mapping import map_layer
 from .stability import driven_range, stabilise
+from .wires import forecast
 
 ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha")
 """Fields of a stage that are arrays of positive numbers."""
@@ -178,6 +179,8 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 stability=stable.summary(),
             )
         )
+    if hardware.r_wire:
+        notes += [forecast(k, stage.g, hardware) for k, stage in enumerate(stages)]
     return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
 
 

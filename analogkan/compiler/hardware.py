@@ -21,6 +21,7 @@ FOLDER = "presets"
 TABLES = ("hardware", "variation", "conditions")
 """What a preset may hold: what is chosen, what is chance, temperature and age."""
 OPAMPS = ("linear", "ideal", "rails")
+WIRES = ("reduced", "explicit")
 IDEAL_GAIN = 1e9
 """Of ``ideal`` op-amps: 1e12 loses 1e-6 to cancellation."""
 
@@ -79,6 +80,15 @@ class Hardware:
         Of ``linear``, 1/K: currents grow by 1 + tc dT, voltages by 1 + tc dT; assumed.
     smear_width
         Of ``smear``: 1 as derived, 0 none, 2 twice as wide.
+    r_wire
+        Ohms of a wire segment between two cells of a tile, and at its ends; 0 is no wires.
+    wire_tc1
+        Temperature coefficient of the segments, 1/K (copper).
+    r_driver
+        Ohms between a row's amplifier, outside its feedback, and the row's entries to its tiles.
+    wires
+        How decks hold them: ``reduced`` to what a crossbar is between its ports, exactly, or
+        ``explicit``, every segment.
     """
 
     v_fs: float = 0.5
@@ -106,11 +116,20 @@ class Hardware:
     diode_tc_current: float = -1e-3
     diode_tc_voltage: float = -3e-4
     smear_width: float = 1.0
+    r_wire: float = 0.0
+    wire_tc1: float = 3.9e-3
+    r_driver: float = 0.0
+    wires: str = "reduced"
 
     @property
     def opamp_gain_used(self) -> float:
         """Open-loop gain of the op-amps as the deck has them."""
         return IDEAL_GAIN if self.opamp == "ideal" else self.opamp_gain
+
+    @property
+    def wires_scale_with_cells(self) -> bool:
+        """Whether wires drift as cells do, so that a reduced deck holds at every temperature."""
+        return self.wire_tc1 == self.cell_tc1 and not self.cell_tc2 and not self.r_driver
 
     def __post_init__(self) -> None:
         for field in fields(self):  # whole numbers are welcome, and would print without a point
@@ -138,12 +157,23 @@ class Hardware:
         require(1 <= self.npn_bf <= 1e6, "npn_bf", self.npn_bf, "1 to 1e6")
         require(1 <= self.npn_vaf <= 1e6, "npn_vaf", self.npn_vaf, "1 to 1e6 V")
         require(1e-9 <= self.i_tail <= 1e-2, "i_tail", self.i_tail, "1e-9 to 1e-2 A")
-        for name in ("cell_tc1", "feedback_tc1", "diode_tc_current", "diode_tc_voltage"):
+        for name in (
+            "cell_tc1",
+            "feedback_tc1",
+            "diode_tc_current",
+            "diode_tc_voltage",
+            "wire_tc1",
+        ):
             value = getattr(self, name)
             require(abs(value) <= 5e-3, name, value, "-5e-3 to 5e-3 per K")
         for name in ("cell_tc2", "feedback_tc2"):
             require(abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5")
         require(self.diode_law in DIODE_LAWS, "diode_law", self.diode_law, " or ".join(DIODE_LAWS))
+        require(0 <= self.r_wire <= 1e4, "r_wire", self.r_wire, "0 (no wires) to 1e4 ohm a segment")
+        require(0 <= self.r_driver <= 1e5, "r_driver", self.r_driver, "0 to 1e5 ohm")
+        require(self.wires in WIRES, "wires", self.wires, " or ".join(WIRES))
+        wanted = self.r_wire > 0 or (self.wires == "reduced" and self.r_driver == 0)
+        require(wanted, "r_wire", self.r_wire, "above 0 for explicit wires or a driver resistance")
         require(0 <= self.smear_width <= 5, "smear_width", self.smear_width, "0 to 5")
 
 

@@ -14,7 +14,7 @@ from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
-from .names import StageNames, logits, padded
+from .names import StageNames, logits
 from .spice_cells import (
     TEMPERATURE_C,
     diode_name,
@@ -23,6 +23,7 @@ from .spice_cells import (
     format_wrapped,
     has_transistors,
 )
+from .spice_tiles import format_crossbar
 
 SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 """Newton must not stop across a kink of a PWL curve: at the default tolerances it does, to 4e-6 of
@@ -43,8 +44,11 @@ def layer_file(layer: int) -> str:
 # ---- a layer
 
 
-def write_layer(design: Design, layer: int) -> str:
-    """``layer<k>.cir``: tiles as subcircuits, then rows, tiles and columns as instances."""
+def write_layer(design: Design, layer: int, temp_c: float = TEMPERATURE_C) -> str:
+    """``layer<k>.cir``: tiles as subcircuits, then rows, tiles and columns as instances.
+
+    Reduced wires are what they are at ``temp_c``.
+    """
     stage, names = design.stages[layer], StageNames(design, layer)
     n_in, n_out, n_dev = stage.shape
     devices = ", ".join(curve.name for curve in stage.curves)
@@ -55,8 +59,8 @@ def write_layer(design: Design, layer: int) -> str:
         ),
         "",
     ]
-    tiles = list(_tiles(stage, names, design.hardware.tile_rows, design.hardware.tile_cols))
-    parts += [text for text, _ in tiles]
+    crossbar = format_crossbar(stage, names, design.hardware, temp_c)
+    parts += crossbar.subcircuits
     if stage.front.norm is not None:
         parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
         parts += _layernorm(stage.front.norm, names)
@@ -71,7 +75,7 @@ def write_layer(design: Design, layer: int) -> str:
         dc = format_number(-design.hardware.v_fs)
         parts += [f"v_{row} {row} 0 dc {dc}" for row in names.rows()[n_in * n_dev :]]
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
-    parts += [instance for _, instance in tiles]
+    parts += crossbar.instances
     parts += ["* Columns: an amplifier per line; the difference of a pair is the output."]
     parts += _columns(stage, names, *rails)
     return "\n".join(parts) + "\n"
@@ -132,38 +136,6 @@ def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> str:
         return ""
     gain, offset, drift = (format_number(f[at]) for f in (errors.gain, errors.offset, errors.drift))
     return f" a={gain} vos={offset} drift={drift}"
-
-
-def _tiles(
-    stage: CrossbarStage, names: StageNames, tile_rows: int, tile_cols: int
-) -> Iterable[tuple[str, str]]:
-    """Each tile as (subcircuit text, instance text)."""
-    row_ports, line_ports = names.row_ports(), names.line_ports()
-    rows, sums = names.rows(), names.sums()
-    across = padded(-(-len(line_ports) // tile_cols))
-    for down, r in zip(
-        padded(-(-len(rows) // tile_rows)), range(0, len(rows), tile_rows), strict=True
-    ):
-        for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
-            tile = f"{names.prefix}tile_{down}_{along}"
-            at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
-            ports = row_ports[at] + line_ports[to]
-            text = (
-                format_wrapped(f".subckt {tile}", ports)
-                + "\n"
-                + format_resistors(row_ports[at], line_ports[to], stage.g[at, to])
-                + f".ends {tile}\n"
-            )
-            yield text, format_wrapped(f"x_{tile}", rows[at] + sums[to], tile)
-
-
-def format_resistors(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
-    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
-    template = "".join(f"r_@_{line} @ {line} %r cell\n" for line in lines)
-    ohms = (1.0 / g).tolist()
-    return "".join(
-        template.replace("@", row) % tuple(values) for row, values in zip(rows, ohms, strict=True)
-    )
 
 
 def _columns(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:

@@ -74,6 +74,10 @@ def write_cells(design: Design) -> str:
         f".model feedback r(tc1={format_number(hw.feedback_tc1)} "
         f"tc2={format_number(hw.feedback_tc2)})\n"
     )
+    if hw.r_wire and hw.wires == "explicit":
+        parts.append(
+            f"* wire: a segment.\n.model wire r(tc1={format_number(hw.wire_tc1)} tc2=0.0)\n"
+        )
     if has_transistors(design):
         bf, vaf = format_number(hw.npn_bf), format_number(hw.npn_vaf)
         parts.append(

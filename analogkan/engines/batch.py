@@ -96,10 +96,19 @@ class BatchEngine:
         What runs ngspice.
     keep
         Folder in which the deck of a chunk that failed is kept.
+    exposure
+        Temperature, and noise of the images that will be run.
     """
 
-    def __init__(self, circuit: Build | Design, runner: Runner, keep: Path) -> None:
+    def __init__(
+        self,
+        circuit: Build | Design,
+        runner: Runner,
+        keep: Path,
+        exposure: Exposure = Exposure(),
+    ) -> None:
         self.circuit = circuit
+        self.exposure = exposure
         self.design = circuit.design if isinstance(circuit, Build) else circuit
         self.keep = keep
         self.runner: Runner | SessionRunner = runner
@@ -113,7 +122,7 @@ class BatchEngine:
             if isinstance(self.circuit, Build):
                 copy_deck(self.circuit, self._folder)
             else:
-                write_deck(self.circuit, self._folder)
+                write_deck(self.circuit, self._folder, self.exposure.temp_c)
         except BaseException:
             self._stack.close()
             raise
@@ -129,7 +138,6 @@ class BatchEngine:
         chunks: Sequence[Chunk],
         probes: Sequence[str],
         options: BatchOptions = BatchOptions(),
-        exposure: Exposure = Exposure(),
     ) -> Iterator[ChunkResult]:
         """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
 
@@ -147,7 +155,7 @@ class BatchEngine:
             while waiting and len(running) < jobs:
                 chunk = waiting.pop()
                 block = volts[chunk.start : chunk.stop]
-                part = exposure.part(chunk)
+                part = self.exposure.part(chunk)
                 running.add(pool.submit(self._chunk, chunk, block, probes, options, part))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -249,10 +257,10 @@ def copy_deck(build: Build, folder: Path) -> None:
             raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
 
 
-def write_deck(design: Design, folder: Path) -> None:
-    """Write what the sweeps of a design include: its cells and layers."""
+def write_deck(design: Design, folder: Path, temp_c: float) -> None:
+    """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
     texts = {"cells.cir": spice_cells.write_cells(design)}
     for k in range(len(design.stages)):
-        texts[spice.layer_file(k)] = spice.write_layer(design, k)
+        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

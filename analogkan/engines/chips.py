@@ -52,9 +52,9 @@ class NgspiceEngine:
         chunks = plan_chunks(len(volts), BLOCK)
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
         keep = self.keep / _tag(design, temp_c)
-        with self._runner() as runner, BatchEngine(design, runner, keep) as engine:
+        with self._runner() as runner, BatchEngine(design, runner, keep, exposure) as engine:
             probes = names.logits(design)
-            for result in engine.run(volts, chunks, probes, BatchOptions(), exposure):
+            for result in engine.run(volts, chunks, probes, BatchOptions()):
                 if result.values is None:
                     assert result.error is not None
                     raise SimulationError(
@@ -72,7 +72,7 @@ class NgspiceEngine:
         """Write the deck of a chip over a few images where failed ones are kept; its path."""
         folder = self.keep / _tag(design, temp_c)
         folder.mkdir(parents=True, exist_ok=True)
-        write_deck(design, folder)
+        write_deck(design, folder, temp_c)
         exposure = self._exposure(design, volts, index, temp_c)
         text = spice.write_batch(
             design,

@@ -20,15 +20,16 @@ from ..compiler.chip import RAMP_VOLTS, ReadNoise, StageErrors
 from ..compiler.closed_form import (
     difference_volts,
     drifted,
-    line_ohms,
     line_volts,
     row_volts,
     summing_volts,
+    wired_line_volts,
 )
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
+from ..compiler.wires import wire_layer
 from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
@@ -63,7 +64,10 @@ class TwinStage:
     x, r
         (M, I, D, K) volts: a row amplifier's output r over the voltage x at its diode.
     g
-        (M, R, 2 O) siemens, bias rows last.
+        (M, R, 2 O) siemens between rows, bias rows last, and summing nodes.
+    feet
+        (M, 2 O, 2 O) admittance matrix of the summing nodes; None without wires, where it is
+        diagonal.
     r_c
         (M, 2 O) ohms.
     ratio
@@ -78,6 +82,7 @@ class TwinStage:
     x: torch.Tensor
     r: torch.Tensor
     g: torch.Tensor
+    feet: torch.Tensor | None = None
     r_c: torch.Tensor
     ratio: torch.Tensor
     line_gain: torch.Tensor
@@ -89,6 +94,14 @@ class TwinStage:
     def n_rows(self) -> int:
         """Rows with a diode, I D."""
         return self.x.shape[1] * self.x.shape[2]
+
+    def lines(self, current: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+        """Line amplifiers for ``current`` (M, 2 O, n) amperes, with ``offset`` (M, 2 O) volts."""
+        if self.feet is None:
+            r_c, gain, v = (part[..., None] for part in (self.r_c, self.line_gain, offset))
+            return line_volts(current, self.g.sum(dim=1)[..., None], r_c, gain, v)
+        amplifiers = (self.r_c, self.line_gain, offset)
+        return wired_line_volts(current, self.feet, *amplifiers, torch.linalg, torch.diag_embed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,17 +207,14 @@ class Twin:
         self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
     ) -> torch.Tensor:
         """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
-        total = stage.g.sum(dim=1)
         bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
-        g = stage.g[:, : stage.n_rows]
-        line = (stage.r_c, stage.line_gain, stage.line_offset)
+        g = stage.g[:, : stage.n_rows].transpose(1, 2)
         if noise is None and self.hardware.opamp != "rails":
-            return self._folded(stage, rows, g, bias, total)
-        current = g.transpose(1, 2) @ rows + bias[..., None]
+            return self._folded(stage, rows, g, bias[..., None])
+        current = g @ rows + bias[..., None]
         if noise is not None:
             current = current + noise
-        r_c, gain, offset = (part[..., None] for part in line)
-        lines = self._limited(line_volts(current, total[..., None], r_c, gain, offset))
+        lines = self._limited(stage.lines(current, stage.line_offset))
         ratio, gain, offset = (
             part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset)
         )
@@ -212,22 +222,20 @@ class Twin:
         return self._limited(difference_volts(p, n, ratio, gain, offset))
 
     def _folded(
-        self,
-        stage: TwinStage,
-        rows: torch.Tensor,
-        g: torch.Tensor,
-        bias: torch.Tensor,
-        total: torch.Tensor,
+        self, stage: TwinStage, rows: torch.Tensor, g: torch.Tensor, bias: torch.Tensor
     ) -> torch.Tensor:
-        """The same where nothing is limited: the two lines of a pair make one linear map."""
-        line = (total, stage.r_c, stage.line_gain)
-        rest = line_volts(bias, *line, stage.line_offset)
-        diff = (stage.ratio, stage.diff_gain)
-        constant = difference_volts(rest[:, 0::2], rest[:, 1::2], *diff, stage.diff_offset)
-        volts = -g * line_ohms(*line)[:, None]
-        ratio, gain = (part[:, None] for part in diff)
-        weights = difference_volts(volts[..., 0::2], volts[..., 1::2], ratio, gain, 0.0)
-        return torch.baddbmm(constant[..., None], weights.transpose(1, 2), rows)
+        """The same where nothing is limited: the two lines of a pair make one linear map.
+
+        ``g`` (M, 2 O, I D), ``bias`` (M, 2 O, 1) amperes.
+        """
+        rest = stage.lines(bias, stage.line_offset)
+        ratio, gain, offset = (
+            part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset)
+        )
+        constant = difference_volts(rest[:, 0::2], rest[:, 1::2], ratio, gain, offset)
+        volts = stage.lines(g, torch.zeros_like(stage.line_offset))
+        weights = difference_volts(volts[:, 0::2], volts[:, 1::2], ratio, gain, 0.0)
+        return torch.baddbmm(constant, weights, rows)
 
     def _noise(
         self, stage: TwinStage, rows: torch.Tensor, layer: int, index: np.ndarray
@@ -272,10 +280,15 @@ def _arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str
     a, e = hardware.opamp_gain_used, stage.errors
     lines, diffs = np.ones(stage.r_c.size), np.ones(stage.gain.size)
     x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
+    if hardware.r_wire:
+        wired = wire_layer(stage.g, hardware, temp_c)
+        crossbar = {"g": wired.g, "feet": wired.feet}
+    else:
+        crossbar = {"g": stage.g / cells}
     return {
         "x": x,
         "r": r,
-        "g": stage.g / cells,
+        **crossbar,
         "r_c": stage.r_c * feedback,
         "ratio": stage.gain,
         "line_gain": a * (lines if e is None else e.lines.gain),

@@ -10,14 +10,25 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.chip import RAMP_VOLTS, StageErrors
-from ..compiler.closed_form import difference_volts, line_ohms, line_volts, row_volts, summing_volts
+from ..compiler.closed_form import (
+    difference_volts,
+    line_volts,
+    row_volts,
+    summing_volts,
+    wired_line_volts,
+)
 from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
+from ..compiler.wires import WiredLayer, stack_layers, wire_layer
 from ..errors import CompileError
 from ..network.spec import LayerSpec
 
-STEPS = 4
-"""Newton steps: the first leaves what an offset sees of the new cells, 1e-4 of it; then less."""
+MAX_STEPS = 6
+"""Each as if neither wires nor finite gain took a share of the new current: a tenth of the error is
+left by each, or less."""
+
+EXACT_VOLTS = 1e-9
+"""What a trim may leave, where the cells' range allows it."""
 
 MAX_ROUNDS = 200
 """Rounds to a diode's operating point; each shrinks the error by the op-amp's gain."""
@@ -50,13 +61,42 @@ def trim_stage(
     rows = np.full(len(stage.g), -hardware.v_fs)
     rows[: n_in * n_dev] = _dark_rows(stage, errors, a).ravel()
     g = stage.g.copy()
+    crossbar = _Crossbar(g, n_in * n_dev, hardware)
     bias, free = g[n_in * n_dev :], ~stuck[n_in * n_dev :]
     missing = np.zeros(n_out)
-    for _ in range(STEPS):
-        out, ohms = _outputs(g, rows, stage, errors, a)
-        siemens = (target - out) / (hardware.v_fs * ohms * stage.gain)
+    for _ in range(MAX_STEPS):
+        lines = crossbar.lines(rows, stage.r_c, a * errors.lines.gain, errors.lines.offset)
+        diffs = (a * errors.diffs.gain, errors.diffs.offset)
+        out = difference_volts(lines[0::2], lines[1::2], stage.gain, *diffs)
+        if np.abs(target - out).max() < EXACT_VOLTS:
+            break
+        siemens = (target - out) / (hardware.v_fs * stage.r_c[0::2] * stage.gain)
         missing = _programme(bias, free, siemens, hardware)
     return replace(stage, g=g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
+
+
+class _Crossbar:
+    """Line amplifiers over cells ``g`` (R, 2 O) whose bias rows, from ``first`` on, change."""
+
+    def __init__(self, g: np.ndarray, first: int, hardware: Hardware) -> None:
+        self.g, self.hardware = g, hardware
+        self.still = first // hardware.tile_rows * hardware.tile_rows
+        self.above: WiredLayer | None = None
+        if hardware.r_wire and self.still:
+            self.above = wire_layer(g[: self.still], hardware)
+
+    def lines(
+        self, rows: np.ndarray, r_c: np.ndarray, gain: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray:
+        """Outputs (2 O,) in volts for rows (R,)."""
+        if not self.hardware.r_wire:
+            return line_volts(rows @ self.g, self.g.sum(axis=0), r_c, gain, offset)
+        wired = wire_layer(self.g[self.still :], self.hardware)
+        if self.above is not None:
+            wired = stack_layers(self.above, wired)
+        current = (rows @ wired.g)[:, None]
+        solved = wired_line_volts(current, wired.feet, r_c, gain, offset, np.linalg, np.diag)
+        return solved[:, 0]
 
 
 def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarray:
@@ -73,17 +113,6 @@ def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarra
         if np.abs(out - before).max() < 1e-15:
             return out
     raise CompileError("dark trim: a diode has no operating point at 0 V; raise opamp_gain")
-
-
-def _outputs(
-    g: np.ndarray, rows: np.ndarray, stage: CrossbarStage, errors: StageErrors, a: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (O,) in volts for rows (R,), and ohms (O,) of the lines of the pairs' + side."""
-    total, gain = g.sum(axis=0), a * errors.lines.gain
-    lines = line_volts(rows @ g, total, stage.r_c, gain, errors.lines.offset)
-    diffs = a * errors.diffs.gain
-    out = difference_volts(lines[0::2], lines[1::2], stage.gain, diffs, errors.diffs.offset)
-    return out, line_ohms(total, stage.r_c, gain)[0::2]
 
 
 def _programme(

@@ -1,0 +1,138 @@
+"""SPICE, the crossbar: tiles as subcircuits, with no wires, reduced ones, or every segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from .design import CrossbarStage
+from .hardware import Hardware
+from .names import StageNames, padded
+from .spice_cells import TEMPERATURE_C, format_comment, format_number, format_wrapped
+from .wires import wire_layer
+
+
+@dataclass
+class Crossbar:
+    """The text of a layer's crossbar: subcircuits, and what stands at the top level."""
+
+    subcircuits: list[str] = field(default_factory=list)
+    instances: list[str] = field(default_factory=list)
+
+
+def format_crossbar(
+    stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float
+) -> Crossbar:
+    """The crossbar of a stage; reduced wires are what they are at ``temp_c`` degrees Celsius."""
+    if not hardware.r_wire:
+        return _tiles(stage.g, names, hardware, names.rows(), _cells)
+    if hardware.wires == "explicit":
+        return _explicit(stage, names, hardware)
+    return _reduced(stage, names, hardware, temp_c)
+
+
+Body = Callable[[Sequence[str], Sequence[str], np.ndarray], str]
+
+
+def _tiles(
+    g: np.ndarray, names: StageNames, hardware: Hardware, rows: Sequence[str], body: Body
+) -> Crossbar:
+    """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes."""
+    made = Crossbar()
+    row_ports, line_ports, sums = names.row_ports(), names.line_ports(), names.sums()
+    tile_rows, tile_cols = hardware.tile_rows, hardware.tile_cols
+    across = padded(-(-len(sums) // tile_cols))
+    for down, r in zip(
+        padded(-(-len(rows) // tile_rows)), range(0, len(rows), tile_rows), strict=True
+    ):
+        for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
+            tile = f"{names.prefix}tile_{down}_{along}"
+            at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
+            made.subcircuits.append(
+                format_wrapped(f".subckt {tile}", row_ports[at] + line_ports[to])
+                + "\n"
+                + body(row_ports[at], line_ports[to], g[at, to])
+                + f".ends {tile}\n"
+            )
+            nets = [*rows[at], *sums[to]]
+            made.instances.append(format_wrapped(f"x_{tile}", nets, tile))
+    return made
+
+
+def _cells(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, model: str = " cell") -> str:
+    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
+    template = "".join(f"r_@_{line} @ {line} %r{model}\n" for line in lines)
+    ohms = (1.0 / g).tolist()
+    return "".join(
+        template.replace("@", row) % tuple(values) for row, values in zip(rows, ohms, strict=True)
+    )
+
+
+def _reduced(
+    stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float
+) -> Crossbar:
+    """Between ports: a resistor per row and line, and those between the lines' feet."""
+    everywhere = hardware.wires_scale_with_cells
+    at = TEMPERATURE_C if everywhere else temp_c
+    wired, model = wire_layer(stage.g, hardware, at), " cell" if everywhere else ""
+
+    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
+        return _cells(rows, lines, g, model)
+
+    made = _tiles(wired.g, names, hardware, names.rows(), body)
+    holds = "cells and wires drift alike, so this holds at every temperature."
+    if not everywhere:
+        holds = f"THIS FILE HOLDS AT {format_number(at)} DEGREES CELSIUS ONLY: `temp` must be that."
+    made.subcircuits.insert(
+        0,
+        format_comment(
+            f"Wires of {format_number(hardware.r_wire)} ohm a segment are reduced, exactly, to "
+            f"what they are between rows and summing nodes; {holds}"
+        )
+        + "\n",
+    )
+    made.instances.append("* Wires let the feet of the lines see each other.")
+    made.instances += _between_feet(wired.feet, names.sums(), names.line_ports(), names, model)
+    return made
+
+
+def _between_feet(
+    feet: np.ndarray, sums: Sequence[str], lines: Sequence[str], names: StageNames, model: str
+) -> Iterable[str]:
+    for a, b in np.argwhere(np.triu(feet < 0, 1)):
+        ohms = format_number(float(-1.0 / feet[a, b]))
+        yield f"r_{names.prefix}feet_{lines[a]}_{lines[b]} {sums[a]} {sums[b]} {ohms}{model}"
+
+
+def _explicit(stage: CrossbarStage, names: StageNames, hardware: Hardware) -> Crossbar:
+    """Every segment: along a row from its entry, down a column to its foot."""
+    segment = f"{format_number(hardware.r_wire)} wire"
+
+    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
+        text = []
+        for k, (row, values) in enumerate(zip(rows, (1.0 / g).tolist(), strict=True)):
+            along = [row, *(f"w_{row}_{line}" for line in lines)]
+            below = rows[k + 1] if k + 1 < len(rows) else None
+            for (before, here), line, ohms in zip(pairwise(along), lines, values, strict=True):
+                foot = f"c_{below}_{line}" if below is not None else line
+                text += [
+                    f"r_{here} {before} {here} {segment}\n",
+                    f"r_{row}_{line} {here} c_{row}_{line} {ohms!r} cell\n",
+                    f"r_c_{row}_{line} c_{row}_{line} {foot} {segment}\n",
+                ]
+        return "".join(text)
+
+    if not hardware.r_driver:
+        return _tiles(stage.g, names, hardware, names.rows(), body)
+    entries = [f"{row}_entry" for row in names.rows()]
+    made = _tiles(stage.g, names, hardware, entries, body)
+    ohms = format_number(hardware.r_driver)
+    made.instances.append("* What drives a row, outside its amplifier's feedback.")
+    made.instances += [
+        f"r_{row}_driver {row} {entry} {ohms}"
+        for row, entry in zip(names.rows(), entries, strict=True)
+    ]
+    return made

@@ -1,0 +1,200 @@
+"""Wires of a crossbar, exactly: what is left when every node between its ports is eliminated.
+
+A tile has a wire segment of ``r`` ohms from a row's entry to its first cell, between cells along
+rows and columns, and from a column's last cell to its foot; rows enter at the left, feet are at the
+bottom. It is linear, so seen from its ports (entries and feet) it is a network of resistors between
+them, the Kron reduction.
+
+Axes: R rows, C columns; leading axes ... are tiles of one shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..devices.curve import NOMINAL_TEMP_C
+from .closed_form import drifted
+from .hardware import Hardware
+
+
+@dataclass(frozen=True, eq=False)
+class Ports:
+    """A wired crossbar seen from its ports.
+
+    Attributes
+    ----------
+    g
+        (..., R, C) siemens between each row's entry and each column's foot.
+    feet
+        (..., C, C) admittance matrix of the feet with every entry at 0 V; off its diagonal are the
+        negative conductances between feet.
+    entries
+        (..., R, R) that of the entries with every foot at 0 V; None if it was not asked for.
+    """
+
+    g: np.ndarray
+    feet: np.ndarray
+    entries: np.ndarray | None = None
+
+
+def reduce_tile(g: np.ndarray, g_wire: float, *, entries: bool = False) -> Ports:
+    """Reduce tiles of conductances ``g`` (..., R, C), siemens, with segments of ``g_wire``.
+
+    Row by row from the top: what lies above a row is, seen from its column nodes, an admittance
+    matrix and the currents of the rows' entries; each row adds its ladder and one more segment. The
+    ladders' inverses are products of two recurrences, so a row costs one C x C solve.
+    """
+    *lead, n_rows, n_cols = g.shape
+    ladder, feed, ends = _rows(g, g_wire)
+    above = np.zeros((*lead, n_cols, n_cols))
+    currents = np.zeros((*lead, n_cols, n_rows))
+    inner = np.zeros((*lead, n_rows, n_rows))
+    eye = np.eye(n_cols)
+    for k in range(n_rows):
+        here = above + ladder[..., k, :, :]
+        currents[..., k] = feed[..., k, :]
+        # Through the segment below: the current that passes, and the admittance that is seen.
+        fed = currents[..., : k + 1]  # those above have entries, those below not yet
+        solved = np.linalg.solve(here + g_wire * eye, np.concatenate([here, fed], axis=-1))
+        if entries:
+            inner[..., : k + 1, : k + 1] += fed.swapaxes(-1, -2) @ solved[..., n_cols:]
+        fed[...] = g_wire * solved[..., n_cols:]
+        above = g_wire * solved[..., :n_cols]
+        above = 0.5 * (above + above.swapaxes(-1, -2))
+    own = None
+    if entries:
+        own = -inner
+        at = np.arange(n_rows)
+        own[..., at, at] += ends
+    return Ports(currents.swapaxes(-1, -2), above, own)
+
+
+def _rows(g: np.ndarray, g_wire: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each row's ladder seen from its column nodes, and from its entry.
+
+    Returns
+    -------
+    ladder
+        (..., R, C, C) admittance of the column nodes with the entry at 0 V.
+    feed
+        (..., R, C) siemens: current into the column nodes for 1 V at the entry.
+    ends
+        (..., R) siemens: current from the entry for 1 V there and 0 V at the column nodes.
+    """
+    n_cols = g.shape[-1]
+    # (T + diag g)^-1, T the ladder's matrix, is u_min v_max: u solves it from the entry, v from
+    # the far end. ``up`` and ``down`` are ratios of neighbours, which cannot overflow.
+    up = np.empty(g.shape)  # conductance to ground seen to the left of a node, its segment included
+    down = np.empty(g.shape)  # and to the right
+    up[..., 0] = g_wire
+    for j in range(1, n_cols):
+        left = up[..., j - 1] + g[..., j - 1]
+        up[..., j] = g_wire * left / (g_wire + left)
+    down[..., -1] = 0.0
+    for j in range(n_cols - 2, -1, -1):
+        right = down[..., j + 1] + g[..., j + 1]
+        down[..., j] = g_wire * right / (g_wire + right)
+    # Volts at node j for 1 A into node k <= j: those at k, passed on by each divider between.
+    own = 1.0 / (up + g + down)
+    passed = g_wire / (g_wire + down[..., 1:] + g[..., 1:])
+    steps = np.concatenate([np.zeros((*g.shape[:-1], 1)), np.cumsum(np.log(passed), -1)], -1)
+    decay = np.exp(-np.abs(steps[..., :, None] - steps[..., None, :]))
+    first = np.minimum(np.arange(n_cols)[:, None], np.arange(n_cols))
+    inverse = own[..., first] * decay
+    ladder = -g[..., :, None] * inverse * g[..., None, :]
+    at = np.arange(n_cols)
+    # On the diagonal g - g K g = g (up + down) K: no difference of nearly equal numbers.
+    ladder[..., at, at] = g * (up + down) * own
+    volts = g_wire * inverse[..., 0, :]
+    ends = g_wire * (g[..., 0] + down[..., 0]) * own[..., 0]
+    return ladder, g * volts, ends
+
+
+# ---- a layer of tiles
+
+
+@dataclass(frozen=True, eq=False)
+class WiredLayer:
+    """A layer's crossbar between its row amplifiers and the lines' summing nodes.
+
+    Attributes
+    ----------
+    g
+        (R, 2 O) siemens between rows and summing nodes.
+    feet
+        (2 O, 2 O) admittance matrix of the summing nodes with every row at 0 V.
+    """
+
+    g: np.ndarray
+    feet: np.ndarray
+
+
+def stack_layers(above: WiredLayer, below: WiredLayer) -> WiredLayer:
+    """The layer of two whose tiles hang on the same summing nodes, one's rows above the other's."""
+    return WiredLayer(np.concatenate([above.g, below.g]), above.feet + below.feet)
+
+
+def wire_layer(g: np.ndarray, hardware: Hardware, temp_c: float = NOMINAL_TEMP_C) -> WiredLayer:
+    """Reduce a layer of cells ``g`` (R, 2 O), siemens at 26.85 degC, at ``temp_c``.
+
+    Tiles share row entries (behind one driver resistance a row) and summing nodes.
+    """
+    dt = temp_c - NOMINAL_TEMP_C
+    g = g / drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
+    g_wire = 1.0 / (hardware.r_wire * drifted(hardware.wire_tc1, 0.0, dt))
+    rows, cols = hardware.tile_rows, hardware.tile_cols
+    down, across = range(0, len(g), rows), range(0, g.shape[1], cols)
+    made, feet = np.empty(g.shape), np.zeros((g.shape[1], g.shape[1]))
+    drivers = hardware.r_driver > 0
+    entries: list[np.ndarray] = [np.zeros(())] * len(down)
+    for c in across:
+        at = slice(c, c + cols)
+        # Rows without cells above a tile's first carry nothing: so that all tiles have one shape.
+        padded = np.zeros((len(down) * rows, len(g[0, at])))
+        stacked = [g[r : r + rows, at] for r in down]
+        tiles = padded.reshape(len(down), rows, -1)
+        for tile, cells in zip(tiles, stacked, strict=True):
+            tile[rows - len(cells) :] = cells
+        ports = reduce_tile(tiles, g_wire, entries=drivers)
+        feet[at, at] = ports.feet.sum(axis=0)
+        for k, (r, cells) in enumerate(zip(down, stacked, strict=True)):
+            made[r : r + rows, at] = ports.g[k, rows - len(cells) :]
+            if ports.entries is not None:
+                entries[k] = entries[k] + ports.entries[k, rows - len(cells) :, rows - len(cells) :]
+    if not drivers:
+        return WiredLayer(made, feet)
+    # A row's entries to its tiles are one node; only then is what drives it eliminated.
+    g_driver = 1.0 / hardware.r_driver
+    for r, block in zip(down, entries, strict=True):
+        here = made[r : r + rows]
+        solved = np.linalg.solve(block + g_driver * np.eye(len(block)), here)
+        feet -= here.T @ solved
+        made[r : r + rows] = g_driver * solved
+    return WiredLayer(made, feet)
+
+
+def kept(g: np.ndarray, hardware: Hardware) -> float:
+    """Share of its current that the crossbar ``g`` (R, 2 O) keeps, all rows at one voltage."""
+    return float(wire_layer(g, hardware).g.sum() / g.sum())
+
+
+ENOUGH = 0.98
+"""Share of the current below which ``forecast`` suggests something; assumed."""
+
+
+def forecast(layer: int, g: np.ndarray, hardware: Hardware) -> str:
+    """A sentence on what wires take from a layer ``g`` (R, 2 O), and what would take less."""
+    here = kept(g, hardware)
+    sentence = f"layer {layer}: wires leave {100 * here:.1f} % of the crossbar's current"
+    if here >= ENOUGH:
+        return sentence
+    half_tile = {"tile_rows": max(2, hardware.tile_rows // 2)}
+    half_tile["tile_cols"] = max(2, hardware.tile_cols // 4 * 2)
+    smaller = kept(g, replace(hardware, **half_tile))
+    less = kept(g / 2, hardware)
+    return (
+        f"{sentence}; {half_tile['tile_rows']} x {half_tile['tile_cols']} tiles would leave "
+        f"{100 * smaller:.1f} %, half the g_max {100 * less:.1f} %"
+    )
