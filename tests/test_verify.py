@@ -7,11 +7,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
+from analogkan.devices import IVCurve
 from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
 from analogkan.network.squash import NORMS, SQUASHES
@@ -77,7 +79,7 @@ def test_what_compile_writes_is_the_network(sizes, hardware, squash, norm, tmp_p
 
 def sixth_digit(folder: Path) -> str:
     text = (folder / "layer0.cir").read_text()
-    match = re.search(r"^r_i03_d1_o2_n i03_d1 o2_n (\d+\.\d+)$", text, re.MULTILINE)
+    match = re.search(r"^r_i03_d1_o2_n i03_d1 o2_n (\d+\.\d+) cell$", text, re.MULTILINE)
     assert match
     return match[1]
 
@@ -90,8 +92,8 @@ def test_a_resistor_changed_in_the_sixth_digit(folder):
     said = findings_after(
         folder,
         "layer0.cir",
-        rf"^(r_i03_d1_o2_n i03_d1 o2_n ){re.escape(ohms)}$",
-        rf"\g<1>{changed}",
+        rf"^(r_i03_d1_o2_n i03_d1 o2_n ){re.escape(ohms)} ",
+        rf"\g<1>{changed} ",
     )
     assert f"layer 0: resistor i03_d1 to o2_n is {float(changed)!r} ohm" in said
 
@@ -180,7 +182,7 @@ def test_a_clamp_bypassed(folder):
         ("stimulus.cir", r"^(v_l0_v03 .* dc )\S+", r"\g<1>0.123", "input l0_v03 is at 0.123 V"),
         ("layer0.cir", r"\Z", "r_extra l0_i00_d0 l0_o0_p_sum 1e6\n", "several cells at 1 of"),
         ("layer0.cir", r"\Z", "r_lost a b 1e6\n", "net a has no DC path to ground"),
-        ("layer0.cir", r"\Z", "r_bridge l0_o0_p_sum l0_o0_n_sum 1e6\n", "which no amplifier reads"),
+        ("layer0.cir", r"\Z", "r_bridge l0_o0_p_sum l0_o0_n_sum 1e6\n", "a resistor joins l0_o0_"),
     ],
 )  # fmt: skip
 def test_other_damage_is_named(folder, file, pattern, replacement, sentence):
@@ -236,7 +238,7 @@ def test_other_damage_is_named(folder, file, pattern, replacement, sentence):
         ("layer0.cir", r"(x_l0_i0_d0_amp .* cf=)\S+", r"\g<1>1e-15 ", "capacitors [1e-15] F, not"),
         ("layer0.cir", r"(x_l0_y1_diff .* vr=)\S+", r"\g<1>5", "is limited to (-5.0, 5.0)"),
         ("layer0.cir", r"\Z", "c1 l0_y0 0 1p\n", "capacitor c1 is across no feedback"),
-        ("cells.cir", r"bf=100.0", "bf=200.0", "the transistor models are"),
+        ("cells.cir", r"bf=100.0", "bf=200.0", "model npn is"),
         (
             "cells.cir",
             r"^(v1 base 0 dc) -1",
@@ -322,6 +324,16 @@ def unhashed(folder: Path) -> None:
     [
         ("network.cir", r"^\.control", ".option temp=85\n.control", ".option temp is 85, not"),
         ("network.cir", r"^\.control", ".option gmin=1\n.control", ".option gmin=1 is not one of"),
+        ("cells.cir", r"(model cell r.tc1)=\S+", r"\1=0.002", "model cell is r(tc1=0.002 tc2=0.0)"),
+        ("cells.cir", r"^.model feedback.*\n", "", "model feedback is missing, not r(tc1=0.0001"),
+        ("cells.cir", r"r1 in out feedback r=", "r1 in out cell r=", "not of the model feedback"),
+        ("cells.cir", r"^(r2 inn out \{r.gain\})", r"\1 cell", "the model that has no drift"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1", "r_i00_d0_o0_p is of the model ''"),
+        ("layer0.cir", r"^(x_l0_i00_d0_amp .*)$", r"\1 vos=1e-3", "x_l0_i00_d0_amp has vos=0.001"),
+        ("layer0.cir", r"^(x_l0_y1_diff .*)$", r"\1 a=0.5", "x_l0_y1_diff has a=0.5, which a nom"),
+        ("cells.cir", r"i=\(1-0.001", "i=(1-0.0011", "diode_t0: its weight is 1.11"),
+        ("cells.cir", r"/\(1-0.0003", "/(1+0.0003", "diode_t0: the scale of its voltages is 0.9"),
+        ("cells.cir", r"i=\(1-0.001", "i=(1-0.001*v(a)+0.001", "diode_t0: cannot evaluate"),
         ("cells.cir", r"\Z", ".control\nalter v_l0_b0 = -5\n.endc\n", "image 0: alter v_l0_b0"),
         ("cells.cir", r"^(\.ends diff_amp)", r"r9 inn out 5k\n\1", "resistors in all in the deck"),
         ("cells.cir", r"^(\.ends tia)", r"v9 in 0 dc 0\n\1", "is no bias row"),
@@ -345,18 +357,89 @@ def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, repl
     assert sentence in "\n".join(found.findings)
 
 
+THERMAL = IVCurve(
+    "T0",
+    np.array([0.0, 0.2, 0.5, 0.9]),
+    np.array([0.0, 2e-6, 1e-6, 3e-6]),
+    temperatures=(
+        (0.0, np.array([0.0, 1e-6, 2e-6, 3e-6])),
+        (25.0, np.array([0.0, 2e-6, 1e-6, 3e-6])),
+        (90.0, np.array([0.0, 3e-6, 1e-6, 4e-6])),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "sentence"),
+    [
+        (r"2e-06, 0\.5, 1e-06", "2e-06, 0.5, 1.1e-06", "diode_t0 at 26.85 degC: point 3 is (0.5 V"),
+        (r"/26\.85", "/26.95", "diode_t0 at 0 degC: its weight is"),
+        (r"\(90\.0-temper\)", "(91.0-temper)", "diode_t0 at 26.85 degC: its weight is"),
+        (r"\+max\(0,min\((?s:.*?)\n(?=\.ends diode_t0)", "\n", "is the sum of 1 tables, not of 3"),
+    ],
+)
+def test_tables_at_other_temperatures_are_verified(tmp_path, pattern, replacement, sentence):
+    spec = random_spec(7, (4, 3), curves=(THERMAL,))
+    folder = tmp_path / "net.build"
+    build = write_build(spec, Hardware(diode_law="tables"), folder)
+    assert verify_build(build).findings == []
+    damage(folder, "cells.cir", pattern, replacement)
+    unhashed(folder)
+    assert sentence in "\n".join(verify_build(load_build(folder)).findings)
+
+
+@pytest.mark.parametrize("opamp", ["linear", "rails"])
+@pytest.mark.parametrize(
+    "wires",
+    [
+        {"wires": "reduced"},
+        {"wires": "explicit"},
+        {"wires": "reduced", "r_driver": 50.0},
+        {"wires": "explicit", "r_driver": 50.0},
+        {"wires": "reduced", "wire_tc1": 1e-3},
+    ],
+)
+def test_wires_are_verified_by_elimination(tmp_path, wires, opamp):
+    spec = random_spec(7, (9, 5, 4), squash="sigmoid", norm="layer")
+    hardware = Hardware(r_wire=3.0, tile_rows=8, tile_cols=4, opamp=opamp, **wires)
+    build = write_build(spec, hardware, tmp_path / "net.build")
+    found = verify_build(build)
+    assert found.findings == []
+    assert found.facts["max_coefficient_error"] < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("how", "pattern", "replacement", "sentence"),
+    [
+        ("reduced", r"^(r_i3_d1_o2_n i3_d1 o2_n) \S+$", r"\1 1e6", "i3_d1 to o2_n is 1000000"),
+        ("reduced", r"^r_l0_feet_o0_p_o0_n.*\n", "", "the feet of o0_p and o0_n there are 0 S"),
+        ("explicit", r"^(r_i3_d1_o2_n .*) \S+ cell$", r"\1 1e6 cell", "resistor i3_d1 to o2_n is"),
+        ("explicit", r"^(r_w_i3_d1_o1_p \S+ \S+) 3.0", r"\1 4.0", "resistor i3_d1 to o1_p is"),
+        ("explicit", r"^(r_c_i1_d0_o1_n \S+ \S+) 3.0", r"\1 2.0", "between the feet of o"),
+        ("explicit", r"^r_c_i3_d1_o1_n .*\n", "", "line o1_n has no cell"),
+    ],
+)  # fmt: skip
+def test_damage_to_wires_is_named(tmp_path, how, pattern, replacement, sentence):
+    folder = tmp_path / "net.build"
+    hardware = Hardware(r_wire=3.0, tile_rows=8, tile_cols=8, wires=how)
+    write_build(random_spec(7, (4, 3)), hardware, folder)
+    damage(folder, "layer0.cir", pattern, replacement)
+    unhashed(folder)
+    assert sentence in "\n".join(verify_build(load_build(folder)).findings)
+
+
 @pytest.mark.parametrize(
     ("file", "pattern", "replacement", "sentence"),
     [
         ("network.cir", r"\A\*.*\n(?:\*.*\n)*", "r_x a b 1\n", "the first line is the title"),
-        ("cells.cir", r"(r1 in out \{rf\})", r"\1 tc1=0.1", "needs two nets and a value"),
+        ("cells.cir", r"(r1 in out feedback r=\{rf\})", r"\1 tc1=0.1", "needs two nets and a"),
         ("cells.cir", r"(e1 .*\{gain\})", r"\1 tc1=0.1", "needs four nets and a gain"),
         ("layer0.cir", r"(v_l0_b0 .*)dc", r"\1ac", "needs two nets, dc and a value"),
         ("cells.cir", r"^(r1 in out)", r".include x.cir\n\1", ".include inside subcircuit row_amp"),
         ("cells.cir", r"^(\.subckt tia )", r".subckt tia a b\n.ends\n\1", "name of its own"),
-        ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1mil", "is no number"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1mil cell", "is no number"),
         ("layer0.cir", r"^(r_i00_d0_o0_p .*) \d", r"\1 1_0", "is no number"),
-        ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1a", "is no number"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1a cell", "is no number"),
         ("layer0.cir", r"^(v_l0_b0 .*)$", r"\1 dc -0.4", "needs two nets, dc and a value"),
         ("layer0.cir", r"\Z", ".end\nr_evil l0_o0_p_sum l0_y1 1000\n", ".end does not belong"),
         ("network.cir", r"\Z", "r_evil l0_o0_p_sum l0_y1 1000\n", "something follows .end"),
@@ -407,7 +490,7 @@ def test_odd_but_allowed_hardware_still_verifies(settings, tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    [{"files": None}, {"files": ["a"]}, {"model": {"fingerprint": None}}, {"expected": {}}],
+    [{"files": None}, {"files": ["a"]}, {"model": {"fingerprint": None}}],
 )
 def test_a_damaged_design_json_is_refused(folder, damage):
     path = folder / "design.json"

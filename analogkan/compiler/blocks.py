@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .elimination import eliminate
 from .netlist import GROUND, Controlled, Limiter, Netlist, Table
 
 
@@ -74,9 +75,12 @@ class Blocks:
     diodes
         Behavioural current tables by anode net.
     cells
-        (k,) indices of the resistors between a driven row and a summing net.
-    cell_row, cell_sum
-        (k,) their nets.
+        (k,) indices of the resistors between a driven row and a summing net, -1 where it stands
+        for wires and cells together.
+    cell_row, cell_sum, cell_g
+        (k,) their nets, and siemens.
+    feet
+        Nets (k,), nets (k,) and siemens (k,) between summing nets, which wires make.
     constants
         Volts of the sources that neither feed a diode nor belong to an amplifier, by net.
     inputs
@@ -163,7 +167,7 @@ class Blocks:
         is_sum = _mask(count, self.amplifiers)
         summed_out = {amp.out for amp in self.amplifiers.values()}
         is_row = _mask(count, [*summed_out, *self.constants])
-        a, b = nl.r_a, nl.r_b
+        a, b, siemens, which = self._without_wires(is_sum | is_row)
         sum_net = np.where(is_sum[a], a, b)
         other = np.where(is_sum[a], b, a)
         out_of = np.full(count, -1)
@@ -172,12 +176,54 @@ class Blocks:
         at_sum = is_sum[a] | is_sum[b]
         feedback = at_sum & (out_of[sum_net] == other)
         for k in np.flatnonzero(feedback):
-            self.amplifiers[int(sum_net[k])].feedback.append(float(nl.r_ohms[k]))
+            self.amplifiers[int(sum_net[k])].feedback.append(float(nl.r_ohms[which[k]]))
+        between = is_sum[a] & is_sum[b]
+        self.feet = a[between], b[between], siemens[between]
         cell = at_sum & ~feedback & is_row[other]
-        self.cells = np.flatnonzero(cell)
-        self.cell_row, self.cell_sum = other[cell], sum_net[cell]
-        rest = np.flatnonzero(~(feedback | cell))
+        self.cells = which[cell]
+        self.cell_row, self.cell_sum, self.cell_g = other[cell], sum_net[cell], siemens[cell]
+        held = is_row[a] & is_row[b] & (which < 0)  # between rows, which amplifiers hold
+        self._models(which[feedback], "feedback")
+        rest = which[~(feedback | cell | between | held)]
+        self._models(rest, "")
         self._difference_resistors(rest)
+
+    def _without_wires(
+        self, port: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Resistors with the wires eliminated: nets a, nets b, siemens, and index or -1.
+
+        Wires are what hangs together by resistors whose nets nothing else touches; ``port`` are
+        the rows and summing nets at which they end.
+        """
+        nl = self.netlist
+        a, b, siemens = nl.r_a, nl.r_b, 1.0 / nl.r_ohms
+        which = np.arange(len(a))
+        segment = np.array([model == "wire" for model in nl.r_model], bool)
+        if not segment.any():
+            return a, b, siemens, which
+        inner = np.zeros(len(nl.nets), bool)
+        inner[a[segment]] = inner[b[segment]] = True
+        inner &= ~port
+        inner[GROUND] = False
+        wires = inner[a] | inner[b]
+        one, other, left = eliminate(a[wires], b[wires], siemens[wires], inner)
+        return (
+            np.concatenate([a[~wires], one]),
+            np.concatenate([b[~wires], other]),
+            np.concatenate([siemens[~wires], left]),
+            np.concatenate([which[~wires], np.full(len(one), -1)]),
+        )
+
+    def _models(self, which: np.ndarray, wanted: str) -> None:
+        """Problems with resistors that drift otherwise than ``wanted``."""
+        nl = self.netlist
+        wrong = [nl.r_name[k] for k in which if k >= 0 and nl.r_model[k] != wanted]
+        if wrong:
+            self.problems.append(
+                f"{len(wrong)} resistors, {_some(wrong)}, are not of the model "
+                f"{wanted or 'that has no drift'}"
+            )
 
     def _capacitors(self) -> None:
         """Every capacitor belongs across an amplifier's feedback."""

@@ -252,7 +252,7 @@ def _line_drive(
 def element_counts(design: Design) -> dict[str, int]:
     """How many of each element the deck has, hierarchy flattened."""
     kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "capacitors")
-    more = ("squash_cells", "layernorm_cells", "limiters", "tiles")
+    more = ("squash_cells", "layernorm_cells", "limiters", "tiles", "wire_segments", "drivers")
     counts: dict[str, int] = dict.fromkeys(kinds + more, 0)
     hw = design.hardware
     for stage in design.stages:
@@ -266,6 +266,8 @@ def element_counts(design: Design) -> dict[str, int]:
         counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
         counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
         counts["limiters"] += n_in * n_dev + 3 * n_out if hw.opamp == "rails" else 0
+        counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
+        counts["drivers"] += rows if hw.r_driver else 0
         counts["tiles"] += -(-rows // hw.tile_rows) * -(-lines // hw.tile_cols)
     return counts
 

@@ -5,7 +5,6 @@ Understands the subset of SPICE that a compiled deck uses, and refuses the rest 
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NetlistError
+from .expressions import number, value
 from .netlist import (
     CELLS,
     GROUND,
@@ -25,12 +25,14 @@ from .netlist import (
     Netlist,
     Source,
     Table,
+    Term,
 )
 
-SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
-SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)(meg|[tgkmunpf])?")
-PWL = re.compile(r"([iv])=pwl\(v\((\w+)(?:,(\w+))?\),(.*)\)")
+TERM = re.compile(
+    r"(?:(?P<weight>[^=]+?)\*)?pwl\(v\((?P<plus>\w+)(?:,(?P<minus>\w+))?\)"
+    r"(?:/(?P<stretch>[^,]+))?,(?P<points>[-+.,0-9a-z]+)\)"
+)
+"""One table of a behavioural source: a weight, and a voltage that may be stretched."""
 LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{-?\w+\})\),(\{\w+\})\)")
 MAX_DEPTH = 8
 
@@ -51,7 +53,19 @@ class Subcircuit:
     ports: list[str]
     params: dict[str, str]
     lines: list[Line] = field(default_factory=list)
-    resistors: tuple[list[str], np.ndarray, np.ndarray, np.ndarray, list[str]] | None = None
+    resistors: Resistors | None = None
+
+
+@dataclass
+class Resistors:
+    """The resistors of a subcircuit with plain values: ends as places in ``nets``, ohms, models."""
+
+    names: list[str]
+    a: np.ndarray
+    b: np.ndarray
+    ohms: np.ndarray
+    models: list[str]
+    nets: list[str]
 
 
 def read_deck(top: Path) -> Netlist:
@@ -97,22 +111,22 @@ def _logical_lines(path: Path) -> Iterator[Line]:
     except (OSError, UnicodeDecodeError) as error:
         raise NetlistError(f"cannot read {path}: {error}") from error
     pending: Line | None = None
-    for number, raw in enumerate(text.split("\n"), 1):
+    for at, raw in enumerate(text.split("\n"), 1):
         stripped = raw.strip()
         if not raw.isprintable() or stripped.startswith("*#"):
-            raise NetlistError(f"{path.name}:{number}: a control character or a hidden command")
+            raise NetlistError(f"{path.name}:{at}: a control character or a hidden command")
         if not stripped or stripped.startswith("*"):
             continue
         if stripped.startswith("+"):
             if pending is None:
-                raise NetlistError(f"{path.name}:{number}: a continuation of nothing")
+                raise NetlistError(f"{path.name}:{at}: a continuation of nothing")
             pending.text += " " + stripped[1:].strip()
             continue
         if pending is not None:
             yield pending
         # File names keep their case: only what ngspice folds is folded.
         folded = stripped if stripped.lower().startswith(".include") else stripped.lower()
-        pending = Line(folded, f"{path.name}:{number}")
+        pending = Line(folded, f"{path.name}:{at}")
     if pending is not None:
         yield pending
 
@@ -212,38 +226,38 @@ def _expand(
 
     if sub.resistors is None:
         sub.resistors = _resistors(sub)
-    names, a, b, ohms, local = sub.resistors
-    if names:
-        numbers = np.array([net(name) for name in local])
-        netlist.add_resistors([prefix + n for n in names], numbers[a], numbers[b], ohms)
+    own = sub.resistors
+    if own.names:
+        numbers = np.array([net(name) for name in own.nets])
+        said = [prefix + n for n in own.names]
+        netlist.add_resistors(said, numbers[own.a], numbers[own.b], own.ohms, own.models)
     for line in sub.lines:
         words = line.text.split()
         kind = words[0][0]
         try:
             if kind == "r":
-                if "{" in words[3]:
+                ohms, model = _resistor_value(words)
+                if "{" in ohms:
+                    ends = [net(words[1])], [net(words[2])]
                     netlist.add_resistors(
-                        [prefix + words[0]],
-                        [net(words[1])],
-                        [net(words[2])],
-                        [_value(words[3], params)],
+                        [prefix + words[0]], *ends, [value(ohms, params)], [model]
                     )
             elif kind == "c":
                 _require(len(words) == 4, "needs two nets and a value")
                 ends = (net(words[1]), net(words[2]))
-                farads = _value(words[3], params)
+                farads = value(words[3], params)
                 netlist.capacitors.append(Capacitor(prefix + words[0], ends, farads))
             elif kind == "x":
                 _instance(line, words, net, prefix, params, subcircuits, netlist, depth)
             elif kind == "e":
                 _require(len(words) == 6, "needs four nets and a gain")
                 out, control = (net(words[1]), net(words[2])), (net(words[3]), net(words[4]))
-                gain = _value(words[5], params)
+                gain = value(words[5], params)
                 netlist.controlled.append(Controlled(prefix + words[0], out, control, gain))
             elif kind in "vi":
                 _require(len(words) == 5 and words[3] == "dc", "needs two nets, dc and a value")
-                value = _value(words[4], params)
-                source = Source(prefix + words[0], (net(words[1]), net(words[2])), value)
+                ends = net(words[1]), net(words[2])
+                source = Source(prefix + words[0], ends, value(words[4], params))
                 (netlist.volts if kind == "v" else netlist.amps).append(source)
             elif kind == "b":
                 _behavioural(sub, words, net, prefix, params, netlist)
@@ -253,27 +267,37 @@ def _expand(
             raise NetlistError(f"{line.where}: cannot read {line.text[:60]!r}: {error}") from error
 
 
-def _resistors(sub: Subcircuit):
+def _resistors(sub: Subcircuit) -> Resistors:
     """The plain resistors of a subcircuit, once for all its instances."""
     names: list[str] = []
     local: dict[str, int] = {}
-    a, b, ohms = [], [], []
+    a, b, ohms, models = [], [], [], []
     for line in sub.lines:
         if line.text[0] != "r":
             continue
         words = line.text.split()
-        if len(words) != 4:
-            raise NetlistError(f"{line.where}: {line.text[:60]!r} needs two nets and a value")
-        if "{" in words[3]:
-            continue
+        try:
+            text, model = _resistor_value(words)
+            if "{" in text:
+                continue
+            ohms.append(number(text))
+        except ValueError as error:
+            raise NetlistError(f"{line.where}: {line.text[:60]!r} {error}") from error
         names.append(words[0])
         a.append(local.setdefault(words[1], len(local)))
         b.append(local.setdefault(words[2], len(local)))
-        try:
-            ohms.append(_number(words[3]))
-        except ValueError as error:
-            raise NetlistError(f"{line.where}: {error}") from error
-    return names, np.array(a, np.int64), np.array(b, np.int64), np.array(ohms), list(local)
+        models.append(model)
+    ends = np.array(a, np.int64), np.array(b, np.int64)
+    return Resistors(names, *ends, np.array(ohms), models, list(local))
+
+
+def _resistor_value(words: list[str]) -> tuple[str, str]:
+    """Value and model of ``r a b value [model]`` or ``r a b model r=value``; no model is ``""``."""
+    if len(words) == 5 and words[4].startswith("r="):
+        return words[4][2:], words[3]
+    if len(words) not in (4, 5) or "=" in words[-1]:
+        raise ValueError("needs two nets and a value")
+    return words[3], words[4] if len(words) == 5 else ""
 
 
 def _require(condition: bool, what: str) -> None:
@@ -294,10 +318,10 @@ def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> 
             f"{line.where}: {words[0]} has {len(nets)} nets and parameters {sorted(given)}; "
             f"{kind} has {len(sub.ports)} ports and {sorted(sub.params)}"
         )
-    inner = {key: _value(text, params) for key, text in {**sub.params, **given}.items()}
+    inner = {key: value(text, params) for key, text in {**sub.params, **given}.items()}
     numbers = {port: net(name) for port, name in zip(sub.ports, nets, strict=True)}
     if not prefix:
-        netlist.instances.append(Instance(words[0], tuple(nets), kind))
+        netlist.instances.append(Instance(words[0], tuple(nets), kind, inner))
     if kind in CELLS:
         at = tuple(numbers[port] for port in sub.ports)
         if len(at) != CELLS[kind].count:
@@ -310,55 +334,32 @@ def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> 
 def _behavioural(sub, words, net, prefix, params, netlist) -> None:
     text = "".join(words[3:])
     nets = (net(words[1]), net(words[2]))
-    if match := PWL.fullmatch(text):
-        numbers = [_number(part) for part in match[4].split(",")]
-        if len(numbers) % 2 or len(numbers) < 4:
-            raise ValueError("pwl needs pairs of numbers, two at least")
-        control = (net(match[2]), net(match[3]) if match[3] else GROUND)
-        x, y = np.array(numbers[0::2]), np.array(numbers[1::2])
-        name = prefix + words[0]
-        netlist.tables.append(Table(name, match[1], sub.name, nets, control, x, y))
-    elif match := LIMITER.fullmatch(text):
-        lo, hi = (_value(match[k], params) for k in (2, 3))
+    kind, equals, formula = text.partition("=")
+    if match := LIMITER.fullmatch(text):
+        lo, hi = (value(match[k], params) for k in (2, 3))
         netlist.limiters.append(Limiter(prefix + words[0], nets, net(match[1]), lo, hi))
-    else:
+        return
+    if kind not in ("i", "v") or not equals:
         raise ValueError("neither a table nor a limiter")
+    terms, controls, at = [], set(), 0
+    while at < len(formula):
+        match = TERM.match(formula, at)
+        if not match:
+            raise ValueError("neither a table nor a limiter")
+        terms.append(_term(match))
+        controls.add((net(match["plus"]), net(match["minus"]) if match["minus"] else GROUND))
+        at = match.end() + 1
+        if formula[match.end() : at] not in ("", "+"):
+            raise ValueError("tables are added, nothing else")
+    if len(controls) != 1:
+        raise ValueError("its tables see different voltages")
+    table = Table(prefix + words[0], kind, sub.name, nets, controls.pop(), terms)
+    netlist.tables.append(table)
 
 
-def _number(text: str) -> float:
-    match = NUMBER.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"{text!r} is no number")
-    return float(match[1]) * SUFFIXES.get(match[2], 1.0)
-
-
-def _value(text: str, params: dict[str, float]) -> float:
-    """A number, or an arithmetic expression of parameters in braces."""
-    if not text.startswith("{"):
-        return _number(text)
-    if not text.endswith("}"):
-        raise ValueError(f"{text!r} is no expression in braces")
-    try:
-        return _evaluate(ast.parse(text[1:-1], mode="eval").body, params)
-    except SyntaxError as error:
-        raise ValueError(f"{text!r} is no expression") from error
-
-
-def _evaluate(node: ast.expr, params: dict[str, float]) -> float:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return float(node.value)
-    if isinstance(node, ast.Name):
-        return params[node.id]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_evaluate(node.operand, params)
-    if isinstance(node, ast.BinOp):
-        left, right = _evaluate(node.left, params), _evaluate(node.right, params)
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.Mult):
-            return left * right
-        if isinstance(node.op, ast.Div):
-            return left / right
-    raise ValueError(f"expression {ast.unparse(node)!r}")
+def _term(match: re.Match[str]) -> Term:
+    numbers = [number(part) for part in match["points"].split(",")]
+    if len(numbers) % 2 or len(numbers) < 4:
+        raise ValueError("pwl needs pairs of numbers, two at least")
+    x, y = np.array(numbers[0::2]), np.array(numbers[1::2])
+    return Term(match["weight"] or "1", match["stretch"] or "1", x, y)

@@ -27,6 +27,9 @@ ALLOWED = {
     ("diode", "row amplifier"),
     ("row amplifier", "tile"),
     ("bias", "tile"),
+    ("row amplifier", "driver"),
+    ("bias", "driver"),
+    ("driver", "tile"),
     ("tile", "line amplifier"),
     ("line amplifier", "difference"),
 }
@@ -109,6 +112,12 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
             continue
         graph.add_node(source.name, kind="read-out", layer=-1)
         readers.setdefault(netlist.nets[source.control[0]], []).append(source.name)
+    for name, a, b in zip(netlist.r_name, netlist.r_a, netlist.r_b, strict=True):
+        before, behind = netlist.nets[a], netlist.nets[b]
+        if "." not in name and before in drivers and behind not in drivers:
+            graph.add_node(name, kind="driver", layer=_layer(name))
+            readers.setdefault(before, []).append(name)
+            drivers.setdefault(behind, []).append(name)
     for net, from_ in drivers.items():
         for one in from_:
             for other in readers.get(net, ()):

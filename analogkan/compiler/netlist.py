@@ -11,11 +11,12 @@ GROUND = 0
 
 @dataclass(frozen=True)
 class Instance:
-    """A top-level ``x`` line: its name, the nets at its ports, the subcircuit it is one of."""
+    """A top-level ``x`` line: its name, the nets at its ports, what it is one of, its settings."""
 
     name: str
     nets: tuple[str, ...]
     kind: str
+    params: dict[str, float]
 
 
 @dataclass
@@ -38,16 +39,28 @@ class Source:
 
 
 @dataclass
+class Term:
+    """One table of a source: weight(T) pwl(volts / stretch(T)), points ``x`` and ``y``.
+
+    ``weight`` and ``stretch`` are expressions of ``temper``.
+    """
+
+    weight: str
+    stretch: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass
 class Table:
-    """A behavioural PWL source: current or voltage against a controlling voltage."""
+    """A behavioural PWL source, a sum of terms: current or voltage against a voltage."""
 
     name: str
     kind: str
     subcircuit: str
     nets: tuple[int, int]
     control: tuple[int, int]
-    x: np.ndarray
-    y: np.ndarray
+    terms: list[Term]
 
 
 @dataclass
@@ -110,8 +123,9 @@ class Netlist:
     ----------
     nets
         Name of each net; inner nets of an instance are ``instance.net``.
-    r_name, r_a, r_b, r_ohms
-        The resistors: names, their two nets (n,) and values (n,) in ohms.
+    r_name, r_a, r_b, r_ohms, r_model
+        The resistors: names, their two nets (n,), values (n,) in ohms, and models' names, "" for
+        none.
     controlled, volts, amps, tables, limiters, capacitors, cells
         The other elements.
     models
@@ -143,6 +157,7 @@ class Netlist:
         self.controls: list[str] = []
         self.includes: list[str] = []
         self.r_name: list[str] = []
+        self.r_model: list[str] = []
         self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.r_a = self.r_b = np.zeros(0, np.int64)
         self.r_ohms = np.zeros(0)
@@ -154,9 +169,10 @@ class Netlist:
             self.nets.append(name)
         return self.number[name]
 
-    def add_resistors(self, names: list[str], a, b, ohms) -> None:
+    def add_resistors(self, names: list[str], a, b, ohms, models: list[str]) -> None:
         """Add resistors between nets ``a`` and ``b`` (n,)."""
         self.r_name += names
+        self.r_model += models
         self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms)))
 
     def close(self) -> None:

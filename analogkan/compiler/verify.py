@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
-
 from . import names
 from .blocks import Blocks
 from .build import Build, image0_volts
 from .design import element_counts
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
-from .netlist import GROUND, Netlist, Table
-from .verify_front import library_differences
+from .netlist import GROUND, Netlist
+from .verify_devices import device_differences
+from .verify_front import library_differences, model_differences
 from .verify_stage import StageCheck, Verification
 
 TEMPERATURE_C = 26.85
@@ -41,8 +40,10 @@ def verify_build(build: Build) -> Verification:
     found.add(out_of_order(graph))
     blocks = Blocks(netlist)
     found.add(blocks.problems)
-    found.add(_devices(build, netlist))
+    found.add(device_differences(build, netlist))
     found.add(library_differences(build, netlist))
+    found.add(model_differences(build, netlist))
+    found.add(_errors(netlist))
     found.add(_inputs(build, blocks))
     worst = 0.0
     for k in range(len(build.design.stages)):
@@ -62,34 +63,6 @@ def verify_build(build: Build) -> Verification:
         "levels": build.design.hardware.levels,
     }
     return found
-
-
-def _devices(build: Build, netlist: Netlist) -> list[str]:
-    """Each diode table in the deck against the model's curve."""
-    curves = {f"diode_{c.name.lower()}": c for layer in build.spec.layers for c in layer.curves}
-    said, seen = [], set()
-    for table in netlist.tables:
-        if table.kind != "i" or table.subcircuit in seen:
-            continue
-        seen.add(table.subcircuit)
-        curve = curves.get(table.subcircuit)
-        if curve is None:
-            said.append(f"{table.subcircuit} is no device of the model")
-            continue
-        v = np.concatenate([[curve.v[0] - 1], curve.v, [curve.v[-1] + 1]])
-        i = np.concatenate([[curve.i[0]], curve.i, [curve.i[-1]]])
-        said += _table_differences(table, v, i)
-    return said
-
-
-def _table_differences(table: Table, v: np.ndarray, i: np.ndarray) -> list[str]:
-    if table.x.shape != v.shape:
-        return [f"{table.subcircuit} has {table.x.size} points, the curve {v.size}"]
-    return [
-        f"{table.subcircuit}: point {k} is ({float(table.x[k])!r} V, {float(table.y[k])!r} A), "
-        f"the curve has ({float(v[k])!r} V, {float(i[k])!r} A)"
-        for k in np.flatnonzero((table.x != v) | (table.y != i))
-    ]
 
 
 def _inputs(build: Build, blocks: Blocks) -> list[str]:
@@ -127,6 +100,17 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
     return said
 
 
+def _errors(netlist: Netlist) -> list[str]:
+    """Settings of one chip's errors, which the op-amps of a nominal deck do not read."""
+    nominal = {"a": 1.0, "vos": 0.0, "drift": 0.0}
+    return [
+        f"{instance.name} has {key}={instance.params[key]:g}, which a nominal op-amp ignores"
+        for instance in netlist.instances
+        for key, value in nominal.items()
+        if instance.params.get(key, value) != value
+    ]
+
+
 def startup_files(build: Build) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
@@ -147,6 +131,11 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     said += [f"{blocks.name(k)} is no read-out of the design" for k in set(blocks.read_outs) - outs]
     said += [f"{t.name} is a voltage table, which no block has" for t in nl.tables if t.kind != "i"]
     said += [f"{c.name} is not referred to ground" for c in nl.limiters if c.nets[1] != GROUND]
+    resistors, wanted = len(nl.r_name), counts["crossbar_resistors"] + counts["amplifier_resistors"]
+    if build.design.hardware.wires == "explicit":
+        wanted += counts["wire_segments"] + counts["drivers"]
+    else:
+        resistors -= len(blocks.feet[0])
     for what, have, want in (
         ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
         ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
@@ -156,11 +145,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
         ("capacitors", len(nl.capacitors), counts["capacitors"]),
         ("DACs", len(blocks.inputs), stages[0].n_in),
         ("crossbar resistors", int(blocks.cells.size), counts["crossbar_resistors"]),
-        (
-            "resistors in all",
-            len(nl.r_name),
-            counts["crossbar_resistors"] + counts["amplifier_resistors"],
-        ),
+        ("resistors in all", resistors, wanted),
     ):
         if have != want:
             said.append(f"{have:,} {what} in the deck, {want:,} in the design")

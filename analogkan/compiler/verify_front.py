@@ -33,13 +33,25 @@ def library_differences(build: Build, netlist: Netlist) -> list[str]:
             )
             what = f"{lines[at]!r} instead of {wanted[at]!r}" if at >= 0 else "more or fewer lines"
             said.append(f"cell {kind} is not the library's: {what}")
-    models = {}
-    if any(layer.squash.bends for layer in build.spec.layers[1:]):
-        hw = build.design.hardware
-        models = {"npn": f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"}
-    if netlist.models != models:
-        said.append(f"the transistor models are {netlist.models}, not {models}")
     return said
+
+
+def model_differences(build: Build, netlist: Netlist) -> list[str]:
+    """The ``.model`` lines: resistors' drift, transistors."""
+    hw = build.design.hardware
+    wanted = {
+        "cell": f"r(tc1={hw.cell_tc1!r} tc2={hw.cell_tc2!r})",
+        "feedback": f"r(tc1={hw.feedback_tc1!r} tc2={hw.feedback_tc2!r})",
+    }
+    if hw.r_wire and hw.wires == "explicit":
+        wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
+    if any(layer.squash.bends for layer in build.spec.layers[1:]):
+        wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
+    return [
+        f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
+        for name in sorted({*netlist.models, *wanted})
+        if netlist.models.get(name) != wanted.get(name)
+    ]
 
 
 def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:

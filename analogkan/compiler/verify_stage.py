@@ -12,8 +12,12 @@ from . import names
 from .blocks import Blocks
 from .build import Build
 from .design import CrossbarStage
+from .elimination import wired
+from .hardware import Hardware
 from .verify_front import EXACT, front_differences
 
+WIRED = 1e-9
+"""Relative: what two ways of eliminating wires may differ by."""
 SAME = 1e-9
 """Of the largest coefficient of an output: what the electrical transfer may differ by."""
 MOST = 5
@@ -73,8 +77,17 @@ class StageCheck:
         rows, r_f = self._rows(inputs)
         lines, gains = self._lines()
         g = self._conductances(rows, lines)
-        self._compare_conductances(g)
-        return self._compare_coefficients(g, r_f, gains)
+        hardware = self.build.design.hardware
+        if not hardware.r_wire:
+            self._no_feet(lines)
+            self._compare_conductances(g, self.stage.g, EXACT)
+            return self._compare_coefficients(g, r_f, gains)
+        # Wires move every conductance a little: the deck is compared with the cells behind wires,
+        # and the cells with the coefficients.
+        wanted, between = wired(self.stage.g, hardware)
+        self._compare_conductances(g, wanted, WIRED)
+        self._compare_feet(lines, between)
+        return self._compare_coefficients(self.stage.g, r_f, gains)
 
     def _say(self, text: str) -> str:
         return f"layer {self.layer}: {text}"
@@ -175,13 +188,20 @@ class StageCheck:
         here = (r >= 0) & (c >= 0)
         g = np.zeros(self.stage.g.shape)
         hits = np.zeros(self.stage.g.shape, np.int64)
-        np.add.at(g, (r[here], c[here]), 1.0 / nl.r_ohms[blocks.cells[here]])
+        np.add.at(g, (r[here], c[here]), blocks.cell_g[here])
         np.add.at(hits, (r[here], c[here]), 1)
-        mine = (r >= 0) ^ (c >= 0)
         said = [
-            self._say(f"{nl.r_name[blocks.cells[k]]} joins a row and a line of different layers")
-            for k in np.flatnonzero(mine)
+            self._say(f"{self._cell_name(int(k))} joins a row and a line of different layers")
+            for k in np.flatnonzero((r >= 0) ^ (c >= 0))
         ]
+        model = cell_model(self.build.design.hardware)
+        said += [
+            self._say(f"resistor {nl.r_name[k]} is of the model {nl.r_model[k]!r}, not {model!r}")
+            for k in blocks.cells[here]
+            if k >= 0 and nl.r_model[k] != model
+        ]
+        if self.build.design.hardware.wires == "explicit" and self.build.design.hardware.r_wire:
+            hits = np.minimum(hits, 1)  # tiles that share a row through its driver
         ports, feet = self.names.row_ports(), self.names.line_ports()
         for what, where in (("no cell", hits == 0), ("several cells", hits > 1)):
             for line in np.flatnonzero(where.any(axis=0)):
@@ -195,28 +215,72 @@ class StageCheck:
         self.found.add(said)
         return g
 
-    def _compare_conductances(self, g: np.ndarray) -> None:
-        """Each resistor against the design's."""
-        wrong = ~np.isclose(g, self.stage.g, rtol=EXACT, atol=0) & (g > 0)
+    def _cell_name(self, k: int) -> str:
+        """What cell ``k`` of the blocks is called."""
+        index = int(self.blocks.cells[k])
+        return self.blocks.netlist.r_name[index] if index >= 0 else "a wire"
+
+    def _no_feet(self, lines: dict[int, int]) -> None:
+        """Without wires nothing joins two summing nodes."""
+        a, b, _ = self.blocks.feet
+        self.found.add(
+            [
+                self._say(f"a resistor joins {self.blocks.name(x)} and {self.blocks.name(y)}")
+                for x, y in zip(a.tolist(), b.tolist(), strict=True)
+                if x in lines or y in lines
+            ]
+        )
+
+    def _compare_feet(self, lines: dict[int, int], wanted: np.ndarray) -> None:
+        """What wires make between the summing nodes, against (2 O, 2 O) siemens."""
+        a, b, siemens = self.blocks.feet
+        line_of = _lookup(len(self.blocks.netlist.nets), lines)
+        have = np.zeros(wanted.shape)
+        here = (line_of[a] >= 0) & (line_of[b] >= 0)
+        np.add.at(have, (line_of[a[here]], line_of[b[here]]), siemens[here])
+        have += have.T
+        # Far feet hardly see each other; what counts is the error's share of the largest.
+        wrong = ~np.isclose(have, wanted, rtol=WIRED, atol=WIRED * wanted.max())
+        feet = self.names.line_ports()
+        self.found.add(
+            [
+                self._say(
+                    f"between the feet of {feet[p]} and {feet[n]} there are {have[p, n]:.9g} S, "
+                    f"the wires make {wanted[p, n]:.9g} S"
+                )
+                for p, n in np.argwhere(np.triu(wrong, 1))
+            ]
+        )
+
+    def _compare_conductances(self, g: np.ndarray, wanted: np.ndarray, exact: float) -> None:
+        """Each resistor against ``wanted`` (R, 2 O)."""
+        wrong = ~np.isclose(g, wanted, rtol=exact, atol=0) & (g > 0)
         if not wrong.any():
             return
         ports, feet = self.names.row_ports(), self.names.line_ports()
-        said = self._exchanged(g, wrong, axis=1, labels=feet, what="lines")
-        said += self._exchanged(g, wrong, axis=0, labels=ports, what="rows")
-        for row, line in np.argwhere(wrong):
+        said = self._exchanged(g, wanted, wrong, axis=1, labels=feet, what="lines")
+        said += self._exchanged(g, wanted, wrong, axis=0, labels=ports, what="rows")
+        for row, line in _worst_first(g, wanted, wrong) if exact > EXACT else np.argwhere(wrong):
             said.append(
                 self._say(
                     f"resistor {ports[row]} to {feet[line]} is {float(1 / g[row, line])!r} ohm; "
-                    f"its coefficient asks for {float(1 / self.stage.g[row, line])!r}"
+                    f"its coefficient asks for {float(1 / wanted[row, line])!r}"
                 )
             )
         self.found.add(said)
 
     def _exchanged(
-        self, g: np.ndarray, wrong: np.ndarray, *, axis: int, labels: list[str], what: str
+        self,
+        g: np.ndarray,
+        wanted: np.ndarray,
+        wrong: np.ndarray,
+        *,
+        axis: int,
+        labels: list[str],
+        what: str,
     ) -> list[str]:
         """Sentences on rows or lines that hold another one's conductances."""
-        have, want = (g.T, self.stage.g.T) if axis else (g, self.stage.g)
+        have, want = (g.T, wanted.T) if axis else (g, wanted)
         suspects = np.flatnonzero((wrong.T if axis else wrong).sum(axis=1) > 1)
         said = []
         for k in suspects[:64]:
@@ -272,3 +336,17 @@ def _lookup(count: int, indices: dict[int, int]) -> np.ndarray:
         nets, ks = zip(*known, strict=True)
         table[list(nets)] = ks
     return table
+
+
+def cell_model(hardware: Hardware) -> str:
+    """Model of the resistors between rows and lines; none where they stand for wires too."""
+    if hardware.r_wire and hardware.wires == "reduced" and not hardware.wires_scale_with_cells:
+        return ""
+    return "cell"
+
+
+def _worst_first(g: np.ndarray, wanted: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Places (k, 2) of what is ``wrong``: one bad wire moves a whole tile, most of all its own."""
+    at = np.argwhere(wrong)
+    off = np.abs(np.log(g[wrong] / wanted[wrong]))
+    return at[np.argsort(-off, kind="stable")]

@@ -1,0 +1,65 @@
+"""Numbers and arithmetic of a deck, evaluated. Shares no code with the emitter."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
+SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)(meg|[tgkmunpf])?")
+
+
+def number(text: str) -> float:
+    match = NUMBER.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no number")
+    return float(match[1]) * SUFFIXES.get(match[2], 1.0)
+
+
+def value(text: str, params: Mapping[str, float]) -> float:
+    """A number, or an arithmetic expression of parameters in braces."""
+    if not text.startswith("{"):
+        return number(text)
+    if not text.endswith("}"):
+        raise ValueError(f"{text!r} is no expression in braces")
+    return evaluate(text[1:-1], params)
+
+
+def evaluate(text: str, names: Mapping[str, float]) -> float:
+    """An arithmetic expression, ``min`` and ``max`` among it, with values for its names.
+
+    Raises
+    ------
+    ValueError, KeyError, ZeroDivisionError
+        If it is none, has another name, or divides by 0.
+    """
+    try:
+        return _evaluate(ast.parse(text, mode="eval").body, names)
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} is no expression") from error
+
+
+def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return float(node.value)
+    if isinstance(node, ast.Name):
+        return names[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_evaluate(node.operand, names)
+    if isinstance(node, ast.BinOp):
+        left, right = _evaluate(node.left, names), _evaluate(node.right, names)
+        if isinstance(node.op, ast.Add):
+            return left + right
+        if isinstance(node.op, ast.Sub):
+            return left - right
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Div):
+            return left / right
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        picks = {"min": min, "max": max}
+        if node.func.id in picks and node.args:
+            return picks[node.func.id](_evaluate(part, names) for part in node.args)
+    raise ValueError(f"expression {ast.unparse(node)!r}")
