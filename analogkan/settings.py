@@ -46,7 +46,7 @@ def find_named(name: str, folder: str, what: str) -> Path:
     """
     if name.endswith(".toml"):
         return Path(name)
-    known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"))}
+    known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"), key=lambda p: p.stem)}
     if name in known:
         return known[name]
     raise SettingsError(

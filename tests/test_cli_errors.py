@@ -84,7 +84,8 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
     [
         (
             ("--preset", "nominl"),
-            "unknown preset 'nominl', did you mean nominal? Known: ideal, nominal, or the path of "
+            "unknown preset 'nominl', did you mean nominal? Known: ideal, nominal, rram, "
+            "rram-absolute, or the path of "
             "a .toml file",
         ),
         (("--preset", "no.toml"), "cannot read preset no.toml: No such file or directory"),

@@ -46,7 +46,8 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
             "colour=red",
             "--set: unknown setting 'colour'. Known: v_fs, v_rail, headroom, g_min, g_max, levels, "
             "max_bias_rows, tile_rows, tile_cols, opamp, opamp_gain, gbw, c_f, r_out, "
-            "npn_bf, npn_vaf, i_tail",
+            "npn_bf, npn_vaf, i_tail, cell_tc1, cell_tc2, feedback_tc1, feedback_tc2, diode_law, "
+            "diode_tc_current, diode_tc_voltage, smear_width, r_wire, wire_tc1, r_driver, wires",
         ),
         ("g_max", "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
         ("g_max=", "setting 'g_max=' is not key=value, such as g_max=2.5e-5"),
@@ -69,7 +70,7 @@ def test_a_bad_assignment_is_refused(assignment, sentence):
 def test_an_unknown_preset_is_refused_with_the_nearest_name():
     sentence = (
         "unknown preset 'nominl', did you mean nominal? "
-        "Known: ideal, nominal, or the path of a .toml file"
+        "Known: ideal, nominal, rram, rram-absolute, or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")

@@ -285,6 +285,8 @@ def save_design(design: Design, path: Path) -> None:
             arrays[f"l{k}_norm_shift"] = stage.front.norm.shift
         for d, curve in enumerate(stage.curves):
             arrays[f"l{k}_d{d}_v"], arrays[f"l{k}_d{d}_i"] = curve.v, curve.i
+            arrays[f"l{k}_d{d}_temps_c"] = np.array(curve.temps_c)
+            arrays[f"l{k}_d{d}_i_at"] = curve.i_at
         stages.append(
             {
                 "curves": [curve.name for curve in stage.curves],
@@ -316,8 +318,7 @@ def load_design(path: Path) -> Design:
         stages = tuple(
             CrossbarStage(
                 curves=tuple(
-                    IVCurve(name, arrays[f"l{k}_d{d}_v"], arrays[f"l{k}_d{d}_i"])
-                    for d, name in enumerate(entry["curves"])
+                    _curve(arrays, name, f"l{k}_d{d}_") for d, name in enumerate(entry["curves"])
                 ),
                 front=_front(arrays, entry, k),
                 stability=entry["stability"],
@@ -335,6 +336,12 @@ def load_design(path: Path) -> Design:
         )
     except (AnalogKanError, ValueError, KeyError, TypeError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error
+
+
+def _curve(arrays: dict[str, np.ndarray], name: str, prefix: str) -> IVCurve:
+    temps, currents = arrays[prefix + "temps_c"].tolist(), arrays[prefix + "i_at"]
+    temperatures = tuple(zip(temps, currents, strict=True))
+    return IVCurve(name, arrays[prefix + "v"], arrays[prefix + "i"], temperatures=temperatures)
 
 
 def _front(arrays: dict[str, np.ndarray], entry: dict[str, Any], k: int) -> Front:

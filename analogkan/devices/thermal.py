@@ -10,9 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import DeviceError
-from .curve import NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
+from .curve import ABSOLUTE_ZERO_C, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
+from .formulas import BOLTZMANN_OVER_CHARGE
 
 LAWS = ("linear", "tables", "smear")
+SMEAR_TEMPS_C = (NOMINAL_TEMP_C, 35.0, 50.0, 75.0, 100.0, 125.0, 150.0)
+"""Temperatures of the tables that ``smear`` becomes; between them the blend errs by less than 0.5 %
+of the peak for the shipped devices."""
+NODES = np.polynomial.legendre.leggauss(64)
 RANGE_C = (-55.0, 150.0)
 """Degrees Celsius in which ``linear`` and ``smear`` are taken to hold; assumed."""
 
@@ -31,7 +36,8 @@ def with_law(curve: IVCurve, law: str, width: float = 1.0) -> IVCurve:
     if law == "linear":
         return replace(curve, temperatures=())
     if law == "smear":
-        raise NotImplementedError
+        tables = tuple((t, smeared(curve, t, width)) for t in SMEAR_TEMPS_C)
+        return replace(curve, temperatures=tables)
     if len(curve.temperatures) < 2:
         raise DeviceError(
             f"device {curve.name} was measured at one temperature: import sweeps at several for "
@@ -44,6 +50,42 @@ def with_law(curve: IVCurve, law: str, width: float = 1.0) -> IVCurve:
             (NOMINAL_TEMP_C if temp_c == nominal else temp_c, i) for temp_c, i in curve.temperatures
         ),
     )
+
+
+def smeared(curve: IVCurve, temp_c: float, width: float = 1.0) -> np.ndarray:
+    """Currents (N,) of ``curve`` at ``temp_c`` by the smearing of the Fermi edges, a heuristic.
+
+    The curve at 300 K is taken for one in which the two contacts' Fermi functions at 300 K are
+    folded, and folded once more with what takes 300 K to T: the kernel
+    sin(th) / (cosh(e / kT) + cos(th)) / (2 pi k T0), th = pi T0 / T. It is no consequence of
+    Landauer's formula: I(V) at one temperature does not determine I(V) at another. ``width`` scales
+    e, and 0 and 2 bracket what may be. The curve is continued oddly below 0 V, so that nothing
+    flows at 0 V, and by its last value above; below 300 K it is held.
+    """
+    thermal = width * BOLTZMANN_OVER_CHARGE * (temp_c - ABSOLUTE_ZERO_C)
+    if temp_c <= NOMINAL_TEMP_C or thermal == 0:
+        return curve.i
+    theta = np.pi * (NOMINAL_TEMP_C - ABSOLUTE_ZERO_C) / (temp_c - ABSOLUTE_ZERO_C)
+    u, i = _odd(curve)
+    x, w = NODES
+    # Sum over segments of their slope times the integral of the kernel's distribution.
+    half = 0.5 * np.diff(u)[:, None]
+    at = 0.5 * (u[:-1] + u[1:])[:, None] + half * x
+    share = smear_share((curve.v[:, None, None] - at) / thermal, theta)
+    integral = (share * w * half).sum(axis=-1)
+    return np.where(curve.v == 0, 0.0, i[0] + integral @ (np.diff(i) / np.diff(u)))
+
+
+def smear_share(x: np.ndarray, theta: float) -> np.ndarray:
+    """Share of the kernel below e = ``x`` kT (any shape)."""
+    return 0.5 + np.arctan(np.tan(theta / 2) * np.tanh(x / 2)) / theta
+
+
+def _odd(curve: IVCurve) -> tuple[np.ndarray, np.ndarray]:
+    """The curve's part above 0 V, its mirror image below, and nothing at 0 V."""
+    above = curve.v > 0
+    u, i = curve.v[above], curve.i[above]
+    return np.concatenate([-u[::-1], [0.0], u]), np.concatenate([-i[::-1], [0.0], i])
 
 
 def table_at(

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +137,9 @@ class TwinEngine:
     name = "twin"
 
     def __init__(self) -> None:
-        import torch
-
         from . import twin
 
-        torch.set_num_threads(1)
+        twin.use_one_thread()
         self._twin = twin
         self._inputs: list[tuple[np.ndarray, twin.Inputs]] = []
 
@@ -148,20 +147,12 @@ class TwinEngine:
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
-        import torch
-
-        inputs = self._prepared(volts)
-        with torch.no_grad():
-            chip = self._twin.Twin([design], temp_c)
-            parts = [
-                chip.logits(inputs.block(k, k + TWIN_BLOCK), index[k : k + TWIN_BLOCK])[0]
-                for k in range(0, len(volts), TWIN_BLOCK)
-            ]
-        return torch.cat(parts, dim=1).T.numpy()
+        chip = self._twin.Twin([design], temp_c)
+        return chip.answers(self._prepared(volts), index, TWIN_BLOCK)[0]
 
     def _prepared(self, volts: np.ndarray) -> Any:
         """The inputs' codes, worked out once an array: a study asks with the same one."""
-        for known, inputs in list(self._inputs):
+        for known, inputs in self._inputs:
             if known is volts:
                 return inputs
         inputs = self._twin.Inputs.of(volts)
@@ -173,9 +164,7 @@ class TwinEngine:
 
     def versions(self) -> dict[str, Any]:
         """torch's version and the block of images."""
-        import torch
-
-        return {"torch": torch.__version__, "block": TWIN_BLOCK}
+        return {"torch": metadata.version("torch"), "block": TWIN_BLOCK}
 
 
 TWIN_BLOCK = 1000

@@ -40,6 +40,11 @@ NOISE_BLOCK = 1000
 """Images whose read noise is drawn together; part of what the noise is."""
 
 
+def use_one_thread() -> None:
+    """One torch thread in each of the caller's: jobs are what runs side by side."""
+    torch.set_num_threads(1)
+
+
 def interpolate(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
     """Piecewise linear through (x, y) (..., K), flat outside, at ``at`` (..., B)."""
     step = torch.diff(x)
@@ -167,6 +172,13 @@ class Twin:
     def logits(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> torch.Tensor:
         """Logits (M, O, B); ``index`` (B,) are the images' positions, which read noise needs."""
         return self.run(inputs, index)[0]
+
+    def answers(self, inputs: Inputs, index: np.ndarray, block: int) -> np.ndarray:
+        """Logits (M, B, O) as numbers, ``block`` images at a time."""
+        with torch.no_grad():
+            starts = range(0, inputs.index.shape[1], block)
+            parts = [self.logits(inputs.block(k, k + block), index[k : k + block]) for k in starts]
+        return torch.cat(parts, dim=2).transpose(1, 2).numpy()
 
     def run(
         self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()
