@@ -149,7 +149,7 @@ def choose_points(
     worst = min(left, key=lambda point: accuracy[point.key])
     temps = sorted({point.conditions.temp_c for point in left})
     middle = [temps[k] for k in 1 + rng.permutation(max(0, len(temps) - 2))]
-    order = [t for t in dict.fromkeys([temps[0], temps[-1], *middle])]
+    order = list(dict.fromkeys([temps[0], temps[-1], *middle]))
     order.remove(worst.conditions.temp_c)
     order.append(worst.conditions.temp_c)
     chosen = [worst]
