@@ -15,6 +15,7 @@ LAYERS = (
     {"network"},
     {"data"},
     {"training", "compiler"},
+    {"variation"},
     {"engines"},
     {"studies"},
     {"report"},
@@ -22,6 +23,7 @@ LAYERS = (
     {"cli", "__main__"},
 )
 TORCH = {f"network/{name}.py" for name in ("basis", "model", "checkpoint", "convert", "state")}
+TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front", "chips")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -123,6 +125,7 @@ def test_importing_the_package_does_not_import_torch():
 
     program = (
         "import sys, analogkan.cli, analogkan.studies.simulate, analogkan.compiler.verify;"
+        "import analogkan.studies.montecarlo, analogkan.studies.thermal;"
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -112,8 +112,8 @@ def print_temperatures(s: dict) -> None:
         shown.add_row(*cells)
     common.out.print(shown)
     common.out.print(
-        f"software {common.percent(s['software_accuracy'])}; same: the share of images that nominal "
-        "circuit and software put into the same class"
+        f"software {common.percent(s['software_accuracy'])}; same: images that nominal circuit and "
+        "software put into the same class"
     )
     if chips:
         common.out.print("mean and band are over chips; the images are fixed")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..compiler.design import Design
 from ..devices import IVCurve
@@ -171,7 +172,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     )
     for at, color, style, label in lines:
         ax.axvline(at, color=color, ls=style, lw=1.8, label=label)
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.06)
     ax.set_xlabel("accuracy (%)")
     ax.set_ylabel(f"chips (of {summary['samples']})")
