@@ -9,7 +9,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch", "session")
+NAMES = ("emit", "batch", "session", "twin")
 
 
 def main() -> None:

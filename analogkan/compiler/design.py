@@ -305,6 +305,9 @@ def load_design(path: Path) -> Design:
     try:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
+        own: list[dict[str, Any]] = [
+            {name: arrays[f"l{k}_{name}"] for name in ARRAYS} for k in range(len(meta["stages"]))
+        ]
         stages = tuple(
             CrossbarStage(
                 curves=tuple(
@@ -315,7 +318,7 @@ def load_design(path: Path) -> Design:
                 stability=entry["stability"],
                 n_bias=entry["n_bias"],
                 clipped=entry["clipped"],
-                **{name: arrays[f"l{k}_{name}"] for name in ARRAYS},
+                **own[k],
             )
             for k, entry in enumerate(meta["stages"])
         )

@@ -205,8 +205,11 @@ class Twin:
             current = current + noise
         r_c, gain, offset = (part[..., None] for part in line)
         lines = self._limited(line_volts(current, total[..., None], r_c, gain, offset))
-        diff = (part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset))
-        return self._limited(difference_volts(lines[:, 0::2], lines[:, 1::2], *diff))
+        ratio, gain, offset = (
+            part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset)
+        )
+        p, n = lines[:, 0::2], lines[:, 1::2]
+        return self._limited(difference_volts(p, n, ratio, gain, offset))
 
     def _folded(
         self,
@@ -222,9 +225,8 @@ class Twin:
         diff = (stage.ratio, stage.diff_gain)
         constant = difference_volts(rest[:, 0::2], rest[:, 1::2], *diff, stage.diff_offset)
         volts = -g * line_ohms(*line)[:, None]
-        weights = difference_volts(
-            volts[..., 0::2], volts[..., 1::2], *(part[:, None] for part in diff), 0.0
-        )
+        ratio, gain = (part[:, None] for part in diff)
+        weights = difference_volts(volts[..., 0::2], volts[..., 1::2], ratio, gain, 0.0)
         return torch.baddbmm(constant[..., None], weights.transpose(1, 2), rows)
 
     def _noise(

@@ -9,8 +9,9 @@ import torch
 
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
-from ..devices.formulas import BOLTZMANN_OVER_CHARGE
 
+BOLTZMANN_OVER_CHARGE = 1.38064852e-23 / 1.6021766208e-19
+"""k_B / q as ngspice has it (CODATA 2014): the 2018 value moves logits by 3e-7 of full scale."""
 LIMIT_VOLTS = 0.8
 """Where the cells' attenuators limit the voltage between a pair's bases."""
 BASE_VOLTS = -1.0

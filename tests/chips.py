@@ -1,0 +1,51 @@
+"""Chips of small random networks, with everything that can be drawn drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analogkan.compiler.design import Design, build_design
+from analogkan.compiler.hardware import Hardware
+from analogkan.network.spec import NetworkSpec
+from analogkan.variation import Conditions, Variation
+from analogkan.variation.sample import perturb
+
+EVERYTHING = Variation(
+    sigma_g=0.05,
+    sigma_g_abs=0.002,
+    read_noise=0.02,
+    stuck_min=0.01,
+    stuck_max=0.01,
+    drift_nu=0.005,
+    drift_nu_sigma=0.005,
+    trim="dark",
+    diode_sigma_current=0.05,
+    diode_sigma_voltage=0.01,
+    diode_sigma_shift=0.002,
+    die_sigma_current=0.02,
+    die_sigma_voltage=0.005,
+    die_sigma_shift=0.001,
+    offset_sigma=1e-3,
+    offset_drift_sigma=5e-6,
+    opamp_gain_sigma=0.3,
+    r_f_sigma=0.002,
+    r_c_sigma=0.002,
+    line_sigma=0.002,
+    diff_gain_sigma=0.002,
+)
+"""Every imperfection there is, at a size that a real chip may have."""
+OLD = Conditions(age_s=1e5)
+
+
+def chip(
+    spec: NetworkSpec,
+    variation: Variation = EVERYTHING,
+    conditions: Conditions = OLD,
+    *,
+    seed: int = 0,
+    sample: int = 0,
+    **hardware: Any,
+) -> Design:
+    """Chip ``sample`` of ``spec`` on hardware with these settings."""
+    design = build_design(spec, Hardware(**hardware))
+    return perturb(design, variation, conditions, spec=spec, seed=seed, sample=sample)[0]

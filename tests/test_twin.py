@@ -1,0 +1,197 @@
+"""The twin against ngspice with everything on, and against itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from analogkan.devices import IVCurve
+from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.ideal import stage_volts
+from analogkan.engines.twin import Inputs, Twin, interpolate, noise_draws
+from analogkan.errors import SimulationError
+from analogkan.variation import Variation
+
+from .chips import EVERYTHING, chip
+from .networks import random_spec
+
+EXACT = 1e-6
+"""Of full scale: what twin and ngspice may differ by. Transistor pairs reach 1e-7, others 1e-12."""
+
+
+def images(n: int, width: int, seed: int = 0) -> np.ndarray:
+    """(n, width) DAC volts of 8-bit inputs."""
+    return np.random.default_rng(seed).integers(0, 256, (n, width)) / 255 * 0.7
+
+
+def worst(design, volts: np.ndarray, temp_c: float, ngspice, keep: Path) -> float:
+    """Largest difference of the two engines' logits, of full scale."""
+    index = np.arange(300, 300 + len(volts))
+    twin = TwinEngine().logits(design, volts, index, temp_c)
+    circuit = NgspiceEngine(ngspice, keep).logits(design, volts, index, temp_c)
+    return float(np.abs(twin - circuit).max() / np.abs(circuit).max())
+
+
+CASES = [
+    ("none", "none", "linear", -40.0),
+    ("none", "batch", "rails", 125.0),
+    ("clamp", "batch", "linear", 85.0),
+    ("clamp", "layer", "ideal", 85.0),
+    ("none", "layer", "rails", 26.85),
+    ("sigmoid", "layer", "linear", 85.0),
+    ("sigmoid", "none", "linear", -40.0),
+    ("tanh", "batch", "linear", 125.0),
+    ("tanh", "layer", "ideal", 26.85),
+]
+
+
+@pytest.mark.parametrize(("squash", "norm", "opamp", "temp_c"), CASES)
+def test_the_twin_is_the_circuit_with_everything_on(squash, norm, opamp, temp_c, ngspice, tmp_path):
+    for seed in (1, 2):
+        spec = random_spec(seed, (6, 5, 4, 3), squash=squash, norm=norm)
+        design = chip(spec, sample=seed, opamp=opamp, levels=32)
+        assert worst(design, images(12, 6), temp_c, ngspice, tmp_path) < EXACT
+
+
+@pytest.mark.parametrize("law", ["tables", "smear"])
+@pytest.mark.parametrize("temp_c", [10.0, 26.85, 61.3, 85.0])
+def test_the_twin_follows_every_diode_law(law, temp_c, ngspice, tmp_path):
+    rng = np.random.default_rng(4)
+    v = np.array([0.0, 0.1, 0.25, 0.4, 0.6, 0.9])
+    tables = [np.concatenate([[0.0], rng.uniform(0.2e-6, 3e-6, 5)]) for _ in range(3)]
+    temps = (0.0, 27.5, 90.0)
+    curve = IVCurve("T0", v, tables[1], temperatures=tuple(zip(temps, tables, strict=True)))
+    design = chip(random_spec(5, (4, 3, 2), curves=(curve,)), diode_law=law)
+    assert worst(design, images(8, 4), temp_c, ngspice, tmp_path) < 1e-9
+
+
+@pytest.mark.parametrize("field", [
+    "sigma_g", "read_noise", "diode_sigma_shift", "diode_sigma_voltage", "offset_sigma",
+    "offset_drift_sigma", "opamp_gain_sigma", "line_sigma", "diff_gain_sigma",
+])  # fmt: skip
+def test_each_imperfection_by_itself_is_the_same_in_both(field, ngspice, tmp_path):
+    variation = Variation(**{field: getattr(EVERYTHING, field)})
+    design = chip(random_spec(8, (5, 4, 3)), variation, opamp_gain=1e3)
+    assert worst(design, images(6, 5), 60.0, ngspice, tmp_path) < 1e-9
+
+
+def test_with_everything_off_the_twin_is_the_software():
+    spec = random_spec(6, (7, 5, 3), squash="clamp", norm="batch")
+    volts = images(20, 7)
+    design = chip(spec, Variation(), opamp="ideal")
+    found = Twin([design]).logits(Inputs.of(volts))[0].T.numpy()
+    wanted = spec.forward_volts(volts)
+    assert np.abs(found - wanted).max() < 1e-7 * np.abs(wanted).max()
+    *_, last = stage_volts(design, volts)
+    np.testing.assert_allclose(found, last.outputs / design.v_per_logit, rtol=0, atol=1e-6)
+
+
+def test_chips_together_are_chips_one_by_one():
+    spec = random_spec(9, (6, 5, 4), squash="sigmoid", norm="layer")
+    chips = [chip(spec, sample=m) for m in range(3)]
+    inputs, index = Inputs.of(images(30, 6)), np.arange(30)
+    together = Twin(chips, 50.0).logits(inputs, index)
+    for m, design in enumerate(chips):
+        alone = Twin([design], 50.0).logits(inputs, index)[0]
+        torch.testing.assert_close(together[m], alone, rtol=0, atol=1e-12)
+
+
+def test_blocks_change_no_more_than_the_last_bits():
+    design, volts, index = chip(random_spec(9, (6, 5, 4))), images(2100, 6), np.arange(2100)
+    engine = TwinEngine()
+    whole = engine.logits(design, volts, index, 85.0)
+    part = engine.logits(design, volts[1000:1700].copy(), index[1000:1700], 85.0)
+    assert np.abs(whole[1000:1700] - part).max() < 1e-12 * np.abs(whole).max()
+    np.testing.assert_array_equal(whole, engine.logits(design, volts, index, 85.0))
+
+
+def test_the_twin_can_be_differentiated():
+    spec = random_spec(2, (3, 3, 2), squash="tanh", norm="layer")
+    design = chip(spec, Variation(sigma_g=0.05, offset_sigma=1e-3))
+    twin = Twin([design], 40.0)
+    inputs = Inputs.of(images(4, 3))
+    given = [part for stage in twin.stages for part in (stage.g, stage.r, stage.r_c)]
+    for part in given:
+        part.requires_grad_(True)
+    logits = twin.logits(inputs)
+    logits.square().sum().backward()
+    for part in given:
+        assert part.grad is not None
+        k = int(part.grad.abs().argmax())
+        flat, step = part.data.view(-1), 1e-6 * abs(float(part.data.view(-1)[k]))
+        values = []
+        for sign in (1, -1):
+            flat[k] += sign * step
+            values.append(float(twin.logits(inputs).detach().square().sum()))
+            flat[k] -= sign * step
+        slope = (values[0] - values[1]) / (2 * step)
+        assert float(part.grad.view(-1)[k]) == pytest.approx(slope, rel=1e-4)
+
+
+def test_interpolation_is_numpys_and_survives_repeated_points():
+    x = np.array([0.0, 0.1, 0.1, 0.3, 0.7, 0.7])
+    y = np.array([1.0, 2.0, 2.0, -1.0, 5.0, 5.0])
+    at = np.linspace(-0.5, 1.2, 101)
+    found = interpolate(*(torch.from_numpy(a) for a in (x, y, at))).numpy()
+    np.testing.assert_allclose(found, np.interp(at, x, y), atol=1e-14)
+
+
+def test_read_noise_has_the_variance_of_its_rows():
+    spec = random_spec(11, (8, 2, 2))
+    design = chip(spec, Variation(read_noise=0.03), sample=4)
+    volts = np.repeat(images(1, 8), 4000, axis=0)
+    _, currents = Twin([design]).run(Inputs.of(volts), np.arange(4000))
+    (stage_volts_0, *_) = stage_volts(design, volts[:1])
+    sigma = 0.03 * np.sqrt((stage_volts_0.rows**2) @ (design.stages[0].g ** 2))[0]
+    found = currents[0][0].numpy()
+    np.testing.assert_allclose(found.std(axis=1) / sigma, 1.0, atol=4 / np.sqrt(2 * 4000))
+    assert np.abs(found.mean(axis=1) / sigma).max() < 4 / np.sqrt(4000)
+    assert np.abs(np.corrcoef(found) - np.eye(4)).max() < 4 / np.sqrt(4000)
+
+
+def test_an_images_noise_depends_on_its_place_in_its_data_set_alone():
+    noise = chip(random_spec(11, (8, 2, 2)), Variation(read_noise=0.03), sample=4).noise
+    whole = noise_draws(noise, 1, np.arange(2500), 6)
+    picked = np.array([2400, 3, 1999, 1000])
+    np.testing.assert_array_equal(noise_draws(noise, 1, picked, 6), whole[:, picked])
+
+
+def test_several_operating_points_are_refused():
+    design = chip(random_spec(1, (3, 2)), Variation(), opamp_gain=10.0, v_fs=10.0)
+    with pytest.raises(
+        SimulationError, match=r"has several operating points: op-amp gain too small"
+    ):
+        Twin([design])
+
+
+def test_a_chip_that_fails_keeps_its_deck(ngspice, tmp_path, monkeypatch):
+    design = chip(random_spec(1, (3, 2)))
+    engine = NgspiceEngine(ngspice, tmp_path)
+    monkeypatch.setattr("analogkan.engines.batch.read_raw", _no_result)
+    with pytest.raises(SimulationError, match=r"^nothing came \(its deck is kept: ") as caught:
+        engine.logits(design, images(3, 3), np.arange(3), 26.85)
+    assert caught.value.deck is not None and caught.value.deck.is_file()
+    engine.stop()
+    with pytest.raises(SimulationError, match=r"^stopped$"):
+        engine.logits(design, images(3, 3), np.arange(3), 26.85)
+
+
+def _no_result(*args, **kwargs):
+    raise SimulationError("nothing came")
+
+
+def test_a_kept_deck_gives_the_logits(ngspice, tmp_path):
+    from analogkan.engines.ngspice import Runner
+    from analogkan.engines.rawfile import read_raw
+
+    design, volts, index = chip(random_spec(3, (4, 3))), images(5, 4), np.arange(5)
+    engine = NgspiceEngine(ngspice, tmp_path)
+    deck = engine.keep_deck(design, volts, index, 70.0)
+    raw = deck.with_suffix(".raw")
+    Runner(ngspice).run(deck, raw, timeout=30)
+    vectors = read_raw(raw, points=5)
+    found = np.stack([vectors[f"v(logit_{o})"] for o in range(3)], axis=1)
+    np.testing.assert_array_equal(found, engine.logits(design, volts, index, 70.0))
