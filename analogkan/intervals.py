@@ -1,6 +1,8 @@
-"""Confidence intervals of accuracies, and of the difference of two on the same images."""
+"""Confidence intervals: of accuracies, of two on the same images, of statistics over chips."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import optimize, stats
@@ -45,4 +47,38 @@ def paired_difference(
         low = optimize.root_scalar(excess, args=(1.0,), bracket=(-1.0, seen - beside)).root
     if seen < 1:
         high = optimize.root_scalar(excess, args=(-1.0,), bracket=(seen + beside, 1.0)).root
+    return float(low), float(high)
+
+
+def student(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Interval of the mean of ``values`` (M,) by Student's t; None if they do not differ."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values)
+    mean = float(np.mean(values))
+    return mean - float(half), mean + float(half)
+
+
+def bootstrap(
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    seed: int = 0,
+    draws: int = 2000,
+    confidence: float = 0.95,
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of a statistic of ``values`` (M,); None if they do not differ.
+
+    ``statistic`` takes samples (K, M) to (K,). The same seed gives the same interval.
+    """
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    block = max(1, 1_000_000 // len(values))
+    found = [
+        statistic(values[rng.integers(len(values), size=(min(block, draws - k), len(values)))])
+        for k in range(0, draws, block)
+    ]
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(np.concatenate(found), [tail, 100 - tail])
     return float(low), float(high)

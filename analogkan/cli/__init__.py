@@ -16,6 +16,8 @@ COMMANDS = {
     "compile": "compile",
     "verify": "verify",
     "simulate": "simulate",
+    "montecarlo": "montecarlo",
+    "thermal": "thermal",
     "demo": "demo",
 }
 """Command name to the module of this package that holds it, in the order help lists them."""
@@ -46,6 +48,11 @@ def main() -> None:
       analogkan train ... --out model.pt     a network of your own
       analogkan compile model.pt             its netlist, verified
       analogkan simulate model.build         ngspice against software
+
+    \b
+    Studies of real hardware:
+      analogkan montecarlo model.build       virtual chips: accuracy and yield over mismatch
+      analogkan thermal model.build          accuracy, gain and offset against temperature
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 below a threshold asked for.
     """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..compiler.design import Design
 from ..devices import IVCurve
@@ -149,6 +151,84 @@ def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarr
         ax.set_yticks(range(classes))
         ax.set_xlabel("answer")
         ax.set_ylabel("class")
+    return fig
+
+
+def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Figure:
+    """How often each accuracy occurs among the chips of a Monte Carlo study."""
+    accuracy = 100 * np.array([row["accuracy"] for row in rows if row["status"] == "ok"])
+    software, threshold = 100 * summary["software_accuracy"], 100 * summary["yield_at"]
+    fig = Figure(figsize=(7.4, 4.4), layout="constrained")
+    ax = fig.subplots()
+    image = 100 / summary["n"]  # bins are whole numbers of images: no gaps, no double bars
+    width = image * max(1, round(np.ptp(accuracy) / image / 24))
+    lo = accuracy.min() - image / 2
+    edges = lo + width * np.arange(np.ceil((accuracy.max() + image / 2 - lo) / width) + 1)
+    ax.hist(accuracy, bins=edges, color=CIRCUIT, alpha=0.55, edgecolor="white", linewidth=0.6)
+    lines = (
+        (software, SOFTWARE, "-", f"software {software:.2f} %"),
+        (float(accuracy.mean()), CIRCUIT, "-", f"mean of chips {accuracy.mean():.2f} %"),
+        (threshold, CYCLE[5], "--", f"yield {100 * summary['yield']:.1f} % from {threshold:.2f} %"),
+    )
+    for at, color, style, label in lines:
+        ax.axvline(at, color=color, ls=style, lw=1.8, label=label)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.margins(x=0.06)
+    ax.set_xlabel("accuracy (%)")
+    ax.set_ylabel(f"chips (of {summary['samples']})")
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    ax.set_title(
+        f"{summary['model']}: {summary['samples']} chips{failed}, {summary['n']} images, "
+        f"{summary['temp_c']:g} °C",
+        fontsize=11,
+    )
+    fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    _tidy((ax,))
+    return fig
+
+
+def thermal_figure(summary: dict[str, Any]) -> Figure:
+    """Accuracy against temperature; below it gain and offset of the logits."""
+    entries = summary["temperatures"]
+    temps = [entry["temp_c"] for entry in entries]
+    fig = Figure(figsize=(7.4, 7.2), layout="constrained")
+    top, middle, bottom = axes = fig.subplots(3, 1, sharex=True, height_ratios=[2.2, 1, 1])
+
+    def series(part: str, key: str, scale: float = 1.0, of: str | None = None) -> np.ndarray:
+        found = [(entry.get(part) or {}).get(key) for entry in entries]
+        found = (
+            [None if value is None or of is None else value[of] for value in found] if of else found
+        )
+        return scale * np.array([np.nan if value is None else value for value in found])
+
+    def draw(ax, key: str, scale: float, form: dict[str, Any], label: str) -> None:
+        nominal, spread = series("nominal", f"{key}", scale), f"{key.removesuffix('_mean')}"
+        band = [series("chips", f"{spread}_percentiles", scale, of) for of in ("5", "95")]
+        if np.isfinite(band[0]).any():
+            chips = f"chips, 5 to 95 %{label}"
+            ax.fill_between(temps, *band, color=form["color"], alpha=0.15, lw=0, label=chips)
+            mean = series("chips", f"{spread}_mean", scale)
+            ax.plot(temps, mean, form["ls"], color=form["color"], lw=1, alpha=0.8,
+                    marker=".", label=f"chips, mean{label}")  # fmt: skip
+        ax.plot(temps, nominal, marker="o", ms=4, lw=1.8, label=f"nominal{label}", **form)
+
+    draw(top, "accuracy", 100, {"color": CIRCUIT, "ls": "-"}, "")
+    if summary["compensate"] is not None:
+        draw(top, "accuracy_compensated", 100, {"color": CYCLE[2], "ls": "--"}, ", compensated")
+    software = 100 * summary["software_accuracy"]
+    top.axhline(software, color=SOFTWARE, lw=1.4, label=f"software {software:.2f} %")
+    top.set_ylabel("accuracy (%)")
+    top.set_title(f"{summary['model']}: {summary['n']} images", fontsize=11)
+    draw(middle, "gain_mean", 1, {"color": CIRCUIT, "ls": "-"}, "")
+    middle.axhline(1, color=SOFTWARE, lw=1)
+    middle.set_ylabel("logit gain")
+    draw(bottom, "offset_mean", 1, {"color": CIRCUIT, "ls": "-"}, "")
+    bottom.axhline(0, color=SOFTWARE, lw=1)
+    bottom.set_ylabel("logit offset")
+    bottom.set_xlabel("temperature (°C)")
+    handles, labels = top.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    _tidy(axes)
     return fig
 
 

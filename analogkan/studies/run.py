@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
 from ..files import read_npz, write_npz, write_text
+from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
 
 
-class RunFolder:
+class RunFolder(LockedFolder):
     """A folder that remembers what has been simulated, for one set of settings.
 
-    Use as a context manager: a lock, which the operating system frees if the process dies, keeps
-    a second writer out.
+    Use as a context manager, see ``LockedFolder``.
 
     Parameters
     ----------
@@ -31,35 +30,11 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.path = path
+        super().__init__(path, SETTINGS)
         self.settings = json.loads(json.dumps(settings))
-        self._lock = FileLock(path / ".lock")
 
-    def __enter__(self) -> RunFolder:
+    def _open(self) -> None:
         stored = self.path / SETTINGS
-        if self.path.exists() and not self.path.is_dir():
-            raise StudyError(f"{self.path} is a file: give another folder with --out")
-        foreign = self.path.is_dir() and any(
-            p.name != ".lock" and not p.name.startswith("trace-") for p in self.path.iterdir()
-        )
-        if foreign and not stored.is_file():
-            raise StudyError(f"{self.path} holds files but no {SETTINGS}: give another --out")
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise StudyError(f"{self.path} is in use by another process: wait for it") from error
-        try:
-            self._match(stored)
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
-
-    def __exit__(self, *exc) -> None:
-        self._lock.release()
-
-    def _match(self, stored: Path) -> None:
         if not stored.is_file():
             write_text(stored, json.dumps(self.settings, indent=2) + "\n")
             return
@@ -67,16 +42,7 @@ class RunFolder:
             before = dict(json.loads(stored.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise StudyError(f"{stored} is damaged: give another --out") from error
-        changed = [
-            key
-            for key in sorted({*before, *self.settings})
-            if before.get(key) != self.settings.get(key)
-        ]
-        if changed:
-            raise StudyError(
-                f"{self.path} was started with another {', '.join(changed)}: give another --out, "
-                "or remove the folder"
-            )
+        refuse_changed(self.path, before, self.settings)
 
     def chunk(self, chunk: Chunk, width: int) -> np.ndarray | None:
         """A finished chunk's logits (n, ``width``), or None."""

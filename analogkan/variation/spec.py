@@ -143,9 +143,11 @@ def _floats(settings: Variation | Conditions) -> None:
 
 
 def load_settings(
-    preset: str = "nominal", assignments: Iterable[str] = (), base: Hardware | None = None
+    preset: str | None = "nominal",
+    assignments: Iterable[str] = (),
+    base: Hardware | None = None,
 ) -> tuple[Hardware, Variation, Conditions]:
-    """The settings of a preset (a shipped name or a TOML file), ``key=value`` texts on top.
+    """The settings of a preset (a shipped name or a TOML file; or none), ``key=value`` on top.
 
     Hardware that neither names is as in ``base``, or as by default.
 
@@ -162,7 +164,7 @@ def load_settings(
             raise SettingsError(f"--set: {unknown_setting(key, known)}")
     made = []
     for table, kind in kinds.items():
-        values, what = preset_table(preset, table)
+        values, what = preset_table(preset, table) if preset else ({}, "the BUILD's hardware")
         mine = {key: text for key, text in texts.items() if key in kind.__dataclass_fields__}
         start = asdict(base) if table == "hardware" and base is not None else {}
         made.append(build(kind, start | values | mine, f"{what} with --set" if mine else what))

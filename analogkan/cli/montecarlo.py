@@ -1,0 +1,105 @@
+"""``analogkan montecarlo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from . import common, studies
+
+
+@click.command(short_help="Virtual chips: accuracy, yield and logit errors over mismatch.")
+@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--samples", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--preset", default="rram", show_default=True, metavar="NAME|FILE.toml")
+@click.option("--temp", type=float, metavar="DEGC", help="In place of the preset's.")
+@click.option(
+    "--yield-at",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="A chip is good from this accuracy on; default: software's less 0.01.",
+)
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Exit with 3 if the mean is below X.",
+)
+@studies.study_options
+@common.guarded
+def montecarlo(build, samples, preset, temp, yield_at, fail_under, as_json, **chosen) -> None:
+    """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
+
+    Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
+    (docs/virtual-chips.md lists every setting). Chip m is the same chip whatever else is asked.
+    Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
+    and histogram.png; the same command goes on with what is left, more --samples extend it.
+
+    \b
+    Examples:
+      analogkan montecarlo mnist.build --samples 200 --subset 1000
+      analogkan montecarlo mnist.build --set sigma_g=0.1 --set trim=none --yield-at 0.97
+      analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
+    """
+    from ..studies.montecarlo import montecarlo as study
+
+    chosen["as_json"] = as_json
+    circuit, images = studies.load(build, chosen)
+    result = studies.run(
+        study, circuit, images, chosen,
+        samples=samples, preset=preset, temp_c=temp, yield_at=yield_at,
+    )  # fmt: skip
+    from ..report.figures import histogram_figure, save
+
+    save(histogram_figure(result.rows, result.summary), result.run / "histogram.png")
+    if as_json:
+        common.print_json(result.summary)
+    else:
+        print_chips(result.summary)
+    below = fail_under is not None and result.summary["accuracy_mean"] < fail_under
+    if below:
+        mean = result.summary["accuracy_mean"]
+        common.err.print(
+            f"mean accuracy {mean:.4f} is below --fail-under {fail_under:g}", style="red"
+        )
+        raise SystemExit(common.EXIT_THRESHOLD)
+
+
+def print_chips(s: dict) -> None:
+    """Mean, spread, percentiles and yield, beside software."""
+    percent, interval = common.percent, studies.points
+    title = f"{s['model']}: {s['samples']} chips ({s['preset']}), {s['n']} images of {s['dataset']}"
+    shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
+    shown.add_row("software", percent(s["software_accuracy"]), "")
+    shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"]))
+    if s["accuracy_std"] is not None:
+        spread = f"{100 * s['accuracy_std']:.2f} points"
+        shown.add_row("standard deviation", spread, interval(s["accuracy_std_ci95"]))
+    for q, value in s["accuracy_percentiles"].items():
+        found = s["accuracy_percentiles_ci95"][q]
+        shown.add_row("median" if q == "50" else f"{q} %", percent(value), interval(found))
+    good = f"yield (at least {percent(s['yield_at'])})"
+    shown.add_row(good, percent(s["yield"]), interval(s["yield_ci95"]))
+    shown.add_row("same class as software", percent(s["agreement_mean"]), "")
+    error, full = s["max_abs_logit_error"], s["logit_full_scale"]
+    shown.add_row("largest logit error", f"{error:.2g}", f"{error / full:.1e} of {full:.3g}")
+    common.out.print(shown)
+    worst = s["worst_chip"]
+    common.out.print(
+        f"worst chip: {worst['sample']}, {percent(worst['accuracy'])}; intervals are over chips, "
+        "the images are fixed"
+    )
+    if s["nothing_drawn"]:
+        common.out.print("note: nothing is drawn, so every chip is the design", style="yellow")
+    counted = {
+        "clipped_cells": "cells clipped",
+        "stuck_cells": "cells stuck",
+        "trim_saturated": "outputs that the dark trim could not reach",
+    }
+    for count, what in counted.items():
+        if s[f"{count}_mean"]:
+            common.out.print(f"note: {s[f'{count}_mean']:.3g} {what} a chip in the mean")
+    studies.print_failures(s["failures"], s["samples"])
+    studies.print_notes(s)

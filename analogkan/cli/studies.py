@@ -1,0 +1,151 @@
+"""What ``montecarlo`` and ``thermal`` share: options, images, progress, closing lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import common
+from .simulate import default_jobs
+
+_IMAGES = (
+    click.option(
+        "--dataset",
+        metavar="NAME|FILE.npz",
+        help="mnist, fashion-mnist, cifar10 or FILE.npz; "
+        "by default the bundled 1,000 MNIST test images.",
+    ),
+    common.data_option,
+    common.download_option,
+    click.option(
+        "--subset", metavar="N|A:B", help="N images, class-stratified (seed 0); or a range."
+    ),
+)
+_RUN = (
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="On top of the preset: hardware, variation or conditions.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["twin", "ngspice"]),
+        default="twin",
+        show_default=True,
+        help="twin is the same circuit in closed form.",
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(1, 256), help="Chips at a time; default: all cores."
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option(
+        "--judge",
+        metavar="CHIPSxIMAGES|none",
+        default="3x50",
+        show_default=True,
+        help="What of a twin study ngspice simulates once more.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="RUN folder; by default <build>.run/<settings>. Chips finished in it are not run "
+        "again.",
+    ),
+    click.option("--resume", is_flag=True, help="Only go on with a RUN: refuse to begin one."),
+    common.json_option,
+)
+
+
+def study_options(command: Callable) -> Callable:
+    """Give a command the options of every study."""
+    for option in reversed((*_IMAGES, *_RUN)):
+        command = option(command)
+    return command
+
+
+def load(build: Path, chosen: dict[str, Any]) -> tuple:
+    """The BUILD and the images that the options choose."""
+    from ..compiler.build import load_build
+    from ..data import load_bundled, load_dataset, parse_subset
+
+    circuit = load_build(build)
+    name = chosen["dataset"]
+    images = load_bundled()
+    if name:
+        images = load_dataset(name, "test", chosen["data"], download=chosen["download"])
+    return circuit, images.take(parse_subset(chosen["subset"], images.y))
+
+
+def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **settings: Any):
+    """Call ``study`` of ``analogkan.studies`` with the common options and a progress bar."""
+    from ..studies.conduct import StudyOptions
+
+    options = StudyOptions(
+        engine=chosen["engine"],
+        jobs=chosen["jobs"] or default_jobs(),
+        seed=chosen["seed"],
+        run=chosen["out"],
+        resume=chosen["resume"],
+        judge=chosen["judge"],
+    )
+    with common.progress(chosen["as_json"]) as bar:
+        tasks: dict[str, Any] = {}
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                named = options.engine if what == "chips" else "ngspice"
+                tasks[what] = bar.add_task(f"{named}: {what}", total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        return study(
+            circuit,
+            images,
+            settings=chosen["assignments"],
+            options=options,
+            on_progress=on_progress,
+            **settings,
+        )
+
+
+def print_notes(s: dict[str, Any]) -> None:
+    """What holds for every study: hardware that changed, the judge's finding, where it is kept."""
+    if s["recompiled"]:
+        changed = ", ".join(f"{name} = {value}" for name, value in s["recompiled"].items())
+        common.out.print(f"compiled again with {changed}", markup=False)
+    judged = s["judge"]
+    if s["engine"] == "ngspice":
+        common.out.print(f"every chip in ngspice {s['versions']['ngspice']}: nothing to judge")
+    elif judged is None:
+        common.out.print("not judged: no chip of this study was simulated in ngspice")
+    else:
+        common.out.print(
+            f"judged by ngspice {judged['versions']['ngspice']}: {judged['chips']} chips x "
+            f"{judged['images']} images, largest logit difference "
+            f"{judged['max_abs_difference']:.1e}, {judged['share_of_full_scale']:.1e} of full "
+            f"scale ({judged['tolerance']:g} is allowed)"
+        )
+    if s["trained_on"] and s["dataset"] != s["trained_on"]:
+        common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
+    common.out.print(f"kept in {s['run']}", markup=False)
+
+
+def print_failures(failures: list[dict[str, Any]], of: int) -> None:
+    """Circuits that could not be simulated, the first few with their reasons."""
+    if failures:
+        common.out.print(f"{len(failures)} of {of} could not be simulated:", style="yellow")
+    for failure in failures[:5]:
+        what = "nominal" if failure["sample"] is None else f"chip {failure['sample']}"
+        reason = failure["reason"]
+        common.out.print(f"  {what} at {failure['temp_c']:g} degC: {reason}", markup=False)
+    if len(failures) > 5:
+        common.out.print(f"  and {len(failures) - 5} more in chips.csv")
+
+
+def points(pair: tuple[float, float] | list[float] | None) -> str:
+    """An interval of shares in per cent; a dash where there is none."""
+    return "–" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"

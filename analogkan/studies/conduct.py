@@ -1,0 +1,255 @@
+"""Conducting a study of virtual chips: checks, store, loop, judge, result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..compiler.build import Build
+from ..compiler.hardware import Hardware
+from ..data import ImageSet
+from ..data.sources import check_labels
+from ..engines.chips import NgspiceEngine
+from ..engines.ngspice import Ngspice, find_ngspice
+from ..errors import DataError, NetlistError, SimulationError, StudyError
+from ..files import write_text
+from ..settings import require
+from ..variation.spec import Conditions, Variation, load_settings
+from .chips import ENGINES, Bench, open_engine
+from .executor import LocalExecutor
+from .judge import Share, judge, parse_share
+from .points import Point, check_temps
+from .simulate import default_run
+from .store import STORE, Row, StudyStore
+from .study import run_study
+
+RESULT, CHIPS, FAILED = "result.json", "chips.csv", "failed"
+Progress = Callable[[str, int, int], None]
+"""Called with what is done (``chips``, ``judge``), how many are, and how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """How a study is run.
+
+    Attributes
+    ----------
+    engine
+        ``twin`` or ``ngspice``.
+    jobs
+        Chips at a time.
+    seed
+        Of everything that is drawn.
+    run
+        RUN folder; without one, ``<build>.run/<hash of the settings>`` beside the build.
+    resume
+        Refuse to start a new RUN.
+    judge
+        ``CHIPSxIMAGES`` of a twin study that ngspice simulates once more, or ``none``.
+    """
+
+    engine: str = "twin"
+    jobs: int = 1
+    seed: int = 0
+    run: Path | None = None
+    resume: bool = False
+    judge: str = "3x50"
+
+    def __post_init__(self) -> None:
+        require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
+        require(1 <= self.jobs <= 256, "jobs", self.jobs, "1 to 256")
+        require(0 <= self.seed < 2**63, "seed", self.seed, "0 to 2^63 - 1")
+        parse_share(self.judge)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """A finished study.
+
+    Attributes
+    ----------
+    summary
+        The figures, as they stand in result.json.
+    rows
+        One dictionary a point, in the order of the points.
+    run
+        The RUN folder.
+    """
+
+    summary: dict[str, Any]
+    rows: list[Row]
+    run: Path
+
+
+def study_settings(
+    build: Build, preset: str | None, settings: Iterable[str]
+) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
+    """Settings of a study on ``build``, and the hardware settings that are not the BUILD's."""
+    base = build.design.hardware
+    hardware, variation, conditions = load_settings(preset, settings, base=base)
+    before, now = asdict(base), asdict(hardware)
+    changed = {name: now[name] for name in now if now[name] != before[name]}
+    return hardware, variation, conditions, changed
+
+
+def conduct(
+    kind: str,
+    build: Build,
+    images: ImageSet,
+    points: Sequence[Point],
+    summarise: Callable[[list[Row]], dict[str, Any]],
+    *,
+    options: StudyOptions,
+    facts: dict[str, Any],
+    temps_c: Iterable[float],
+    compensate: str | float | None = None,
+    on_progress: Progress = lambda what, done, total: None,
+) -> StudyResult:
+    """Run a study whose points share hardware and variation; see ``montecarlo`` and ``thermal``.
+
+    Parameters
+    ----------
+    kind
+        Name of the study.
+    summarise
+        From the rows to the figures that are the study's own.
+    facts
+        What else the summary says.
+    temps_c
+        Every temperature at which something is simulated.
+
+    Raises
+    ------
+    SettingsError, DataError, NetlistError
+        If settings, images or the BUILD cannot be used; nothing is written then.
+    StudyError
+        If the RUN cannot be used, no chip could be simulated, or the judge finds a difference.
+    SimulationError
+        If ngspice is missing though it is needed, or does not deliver to the judge.
+    """
+    _check(build, images)
+    share = parse_share(options.judge) if options.engine == "twin" else Share(0, 0)
+    program = _find_program(options.engine, share)
+    engine = open_engine(options.engine, program, Path(FAILED))
+    bench = Bench(build, images, engine, seed=options.seed, compensate=compensate)
+    check_temps(bench.design(points[0].hardware), temps_c)
+    settings = _identity(kind, bench, points[0])
+    run = options.run or default_run(build, settings)
+    if options.resume and not (run / STORE).is_file():
+        raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
+    if isinstance(engine, NgspiceEngine):
+        engine.keep = run / FAILED
+    with StudyStore(run, settings) as store:
+        rows = run_study(
+            points,
+            bench.evaluate,
+            store,
+            LocalExecutor(options.jobs, engine.stop),
+            lambda done, total: on_progress("chips", done, total),
+        )
+        store.export_csv(run / CHIPS, points)
+        _require_one(rows, run)
+        verdict, refusal = None, None
+        if share:
+            assert program is not None
+            judging = NgspiceEngine(program, run / FAILED)
+            try:
+                verdict = judge(
+                    points, rows, bench, judging, share, store,
+                    lambda done, total: on_progress("judge", done, total),
+                )  # fmt: skip
+            except StudyError as error:
+                verdict, refusal = store.get("judge"), error
+            finally:
+                judging.stop()
+        summary = {
+            "study": kind,
+            "model": build.name,
+            "build": str(build.folder),
+            "dataset": images.name,
+            "trained_on": bench.spec.dataset,
+            "n": len(images),
+            "software_accuracy": bench.software_accuracy,
+            "logit_full_scale": bench.full_scale,
+            **summarise(rows),
+            **facts,
+            "engine": options.engine,
+            "versions": engine.versions(),
+            "seed": options.seed,
+            "settings": points[0].document(),
+            "judge": verdict,
+            "seconds": store.spent(),
+            "run": str(run),
+        }
+        write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
+    if refusal is not None:
+        raise refusal
+    return StudyResult(summary, rows, run)
+
+
+def _check(build: Build, images: ImageSet) -> None:
+    edited = build.edited_files()
+    if edited:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
+            f"from the design, not from the deck: `analogkan verify {build.folder}` says where; "
+            "compile the model again"
+        )
+    if not len(images):
+        raise DataError(f"{images.name} has no images to simulate")
+    check_labels(images, build.spec.sizes[-1])
+
+
+def _find_program(engine: str, share: Share) -> Ngspice | None:
+    """ngspice, if something needs it; before anything is simulated."""
+    if engine == "twin" and not share:
+        return None
+    try:
+        return find_ngspice()
+    except SimulationError as error:
+        if engine == "ngspice":
+            raise
+        raise SimulationError(f"{error}; or trust the twin with --judge none") from error
+
+
+def _require_one(rows: list[Row], run: Path) -> None:
+    if all(row["status"] != "ok" for row in rows):
+        raise StudyError(
+            f"none of {len(rows)} circuits could be simulated. First reason: {rows[0]['reason']}. "
+            f"The same command tries them again; reasons are kept in {run / CHIPS}"
+        )
+
+
+def _identity(kind: str, bench: Bench, point: Point) -> dict[str, Any]:
+    """Everything a row depends on, but for the chip's number and the temperature of thermal."""
+    files = bench.build.summary["files"]
+    settings = point.document()
+    if kind != "thermal":
+        settings["conditions"]["temp_c"] = point.conditions.temp_c
+    return {
+        "study": kind,
+        "analogkan": __version__,
+        "model": bench.spec.fingerprint(),
+        "network": files["network.npz"],
+        "design": files["design.npz"],
+        "dataset": str(bench.images.name),
+        "indices": _hash(bench.index),
+        "inputs": _hash(bench.volts),
+        "labels": _hash(bench.labels),
+        "engine": bench.engine.name,
+        "versions": bench.engine.versions(),
+        "seed": bench.seed,
+        "compensate": bench.compensate,
+        **settings,
+    }
+
+
+def _hash(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]

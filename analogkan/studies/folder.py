@@ -1,0 +1,86 @@
+"""A RUN folder that one process at a time writes, and that is known to be ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from ..errors import StudyError
+
+LOCK = ".lock"
+
+
+class LockedFolder:
+    """A folder whose lock the operating system frees if the process dies.
+
+    Use as a context manager. Files in it that no study wrote, and a second writer, are refused.
+
+    Parameters
+    ----------
+    path
+        The folder; made if missing.
+    mark
+        The file by which a folder of ours is known.
+    """
+
+    def __init__(self, path: Path, mark: str) -> None:
+        self.path = path
+        self._mark = mark
+        self._lock = FileLock(path / LOCK)
+
+    def __enter__(self) -> Self:
+        if self.path.exists() and not self.path.is_dir():
+            raise StudyError(f"{self.path} is a file: give another folder with --out")
+        foreign = self.path.is_dir() and any(
+            p.name != LOCK and not p.name.startswith("trace-") for p in self.path.iterdir()
+        )
+        if foreign and not (self.path / self._mark).is_file():
+            raise StudyError(f"{self.path} holds files but no {self._mark}: give another --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StudyError(f"{self.path} is in use by another process: wait for it") from error
+        try:
+            self._open()
+        except BaseException:
+            self._close()
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+        self._lock.release()
+
+    def _open(self) -> None:
+        """Read what is there, or begin; the lock is held."""
+
+    def _close(self) -> None:
+        """Let go of what ``_open`` opened, if it did."""
+
+
+def refuse_changed(
+    path: Path, before: dict[str, Any], now: dict[str, Any], *, values: bool = False
+) -> None:
+    """Raise StudyError with the names of settings, and their ``values``, that differ."""
+    names = sorted({*before, *now})
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    if not changed:
+        return
+    told = [
+        f"{name} ({before.get(name)!r} there, {now.get(name)!r} here)" if values else name
+        for name in changed
+    ]
+    raise StudyError(
+        f"{path} was started with another {', '.join(told)}: give another --out, "
+        "or remove the folder"
+    )

@@ -1,0 +1,177 @@
+"""The judge: ngspice simulates a share of a twin study's chips and images once more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engines.chips import NgspiceEngine
+from ..errors import SettingsError, StudyError
+from .chips import Bench
+from .points import Point
+from .store import Row, StudyStore
+
+TOLERANCE = 1e-6
+"""Largest difference allowed between twin and ngspice, as a share of the largest |software logit|
+of the study's images. Both solve the same equations; ngspice's Newton iteration stops well below
+this at the tolerances of our decks, so an excess is a bug."""
+KEY = "judge"
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many chips, and how many images of each, the judge looks at."""
+
+    chips: int
+    images: int
+
+    def __bool__(self) -> bool:
+        return self.chips > 0 and self.images > 0
+
+
+def parse_share(text: str) -> Share:
+    """A share from ``3x50`` (chips x images) or ``none``; SettingsError if it is neither."""
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,9})", text)
+    if text == "none":
+        return Share(0, 0)
+    if match is None:
+        raise SettingsError(
+            f"judge {text!r} is neither CHIPSxIMAGES such as 3x50 nor none, which trusts the twin"
+        )
+    return Share(int(match[1]), int(match[2]))
+
+
+def judge(
+    points: Sequence[Point],
+    rows: Sequence[Row],
+    bench: Bench,
+    engine: NgspiceEngine,
+    share: Share,
+    store: StudyStore,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Compare the twin's logits with ngspice's on a share of chips and images.
+
+    What was found is kept in ``store``; the same share of the same points is not run again.
+
+    Raises
+    ------
+    StudyError
+        If the two differ by more than ``TOLERANCE``: where, by how much, and the deck.
+    SimulationError
+        If ngspice did not deliver.
+    """
+    chosen = choose_points(points, rows, share.chips, bench.seed)
+    asked = [[point.key for point in chosen], share.images, engine.versions(), TOLERANCE]
+    tag = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+    kept = store.get(KEY)
+    if kept is not None and kept["tag"] == tag and kept["passed"]:
+        return kept
+    started, found, worst = time.perf_counter(), [], None
+    on_progress(0, len(chosen))
+    for k, point in enumerate(chosen):
+        chip, _ = bench.chip(point)
+        twin = bench.logits(point)
+        at = choose_images(twin, share.images, bench.seed, point.sample)
+        temp_c = point.conditions.temp_c
+        spice = engine.logits(chip, bench.volts[at], bench.index[at], temp_c)
+        difference = np.abs(twin[at] - spice)
+        # A difference that is no number is the largest of all.
+        i, o = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
+        entry = {
+            "sample": point.sample,
+            "temp_c": temp_c,
+            "images": len(at),
+            "max_abs_difference": float(difference[i, o]),
+            "image": int(bench.index[at[i]]),
+            "column": int(o),
+            "twin": float(twin[at[i], o]),
+            "ngspice": float(spice[i, o]),
+        }
+        found.append(entry)
+        if worst is None or not entry["max_abs_difference"] <= worst[0]["max_abs_difference"]:
+            worst = entry, point, chip, at[i]
+        on_progress(k + 1, len(chosen))
+    assert worst is not None
+    largest = worst[0]["max_abs_difference"]
+    passed = bool(largest <= TOLERANCE * bench.full_scale)
+    verdict = {
+        "passed": passed,
+        "chips": len(chosen),
+        "images": found[0]["images"],
+        "max_abs_difference": largest,
+        "share_of_full_scale": largest / bench.full_scale,
+        "full_scale": bench.full_scale,
+        "tolerance": TOLERANCE,
+        "seconds": time.perf_counter() - started,
+        "versions": engine.versions(),
+        "worst": worst[0],
+        "found": found,
+        "tag": tag,
+    }
+    store.put(KEY, verdict)
+    if not passed:
+        _refuse(verdict, worst, bench, engine)
+    return verdict
+
+
+def _refuse(verdict: dict[str, Any], worst: tuple, bench: Bench, engine: NgspiceEngine) -> None:
+    entry, point, chip, at = worst
+    deck = engine.keep_deck(chip, bench.volts[[at]], bench.index[[at]], point.conditions.temp_c)
+    raise StudyError(
+        f"the twin is not what ngspice simulates: {point.label}, image {entry['image']}, class "
+        f"{entry['column']}: logit {entry['twin']:.9g} in the twin, {entry['ngspice']:.9g} in "
+        f"ngspice, {verdict['share_of_full_scale']:.1e} of full scale apart where "
+        f"{TOLERANCE:g} is allowed. The deck is kept: {deck}. Please report it; --engine ngspice "
+        "does without the twin"
+    )
+
+
+def choose_points(
+    points: Sequence[Point], rows: Sequence[Row], count: int, seed: int
+) -> list[Point]:
+    """The point of the worst accuracy, then random ones, temperature by temperature.
+
+    Temperatures are taken extremes first, again and again; points that failed are left out.
+    """
+    accuracy = {row["key"]: row["accuracy"] for row in rows if row["status"] == "ok"}
+    left = [point for point in points if point.key in accuracy]
+    if not left or count < 1:
+        return []
+    rng = np.random.default_rng([seed, 0])
+    worst = min(left, key=lambda point: accuracy[point.key])
+    temps = sorted({point.conditions.temp_c for point in left})
+    middle = [temps[k] for k in 1 + rng.permutation(max(0, len(temps) - 2))]
+    order = list(dict.fromkeys([temps[0], temps[-1], *middle]))
+    order.remove(worst.conditions.temp_c)
+    order.append(worst.conditions.temp_c)
+    chosen = [worst]
+    left.remove(worst)
+    while left and len(chosen) < count:
+        temp_c = order.pop(0)
+        there = [point for point in left if point.conditions.temp_c == temp_c]
+        if there:
+            chosen.append(there[int(rng.integers(len(there)))])
+            left.remove(chosen[-1])
+            order.append(temp_c)
+    return chosen
+
+
+def choose_images(logits: np.ndarray, count: int, seed: int, sample: int | None) -> np.ndarray:
+    """Positions of ``count`` of the images of ``logits`` (B, O), rising.
+
+    Half are those whose two largest logits are closest, the rest are random.
+    """
+    count = min(count, len(logits))
+    two = np.sort(logits, axis=1)[:, -2:]
+    close = np.argsort(two[:, -1] - two[:, 0], kind="stable")
+    half = (count + 1) // 2
+    rng = np.random.default_rng([seed, 1, 0 if sample is None else sample + 1])
+    return np.sort(np.concatenate([close[:half], rng.permutation(close[half:])[: count - half]]))

@@ -1,0 +1,78 @@
+"""``montecarlo``: the same circuit made many times, each chip with its own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..compiler.build import Build
+from ..data import ImageSet
+from ..settings import require
+from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
+from .points import montecarlo_points
+from .summary import summarise_chips
+
+YIELD_LOSS = 0.01
+"""A chip counts as good if it loses no more than this against software, unless told otherwise."""
+
+
+def montecarlo(
+    build: Build,
+    images: ImageSet,
+    *,
+    samples: int,
+    preset: str = "rram",
+    settings: Iterable[str] = (),
+    temp_c: float | None = None,
+    yield_at: float | None = None,
+    options: StudyOptions = StudyOptions(),
+    on_progress: Progress = lambda what, done, total: None,
+) -> StudyResult:
+    """Simulate chips 0 to ``samples`` - 1 of a build over ``images``.
+
+    Parameters
+    ----------
+    build
+        From ``load_build`` or ``write_build``. Hardware that ``preset`` and ``settings`` do not
+        name stays the BUILD's; where they change it the network is compiled again in memory.
+    samples
+        How many chips. A RUN of fewer is extended.
+    preset, settings
+        A shipped name or a TOML file, then ``key=value`` texts.
+    temp_c
+        Degrees Celsius, in place of the preset's.
+    yield_at
+        Accuracy from which on a chip is a good one; by default software's less 0.01.
+    options
+        Engine, jobs, seed, RUN folder, judge.
+
+    Raises
+    ------
+    AnalogKanError
+        See ``conduct``.
+    """
+    hardware, variation, conditions, changed = study_settings(build, preset, settings)
+    if temp_c is not None:
+        conditions = replace(conditions, temp_c=temp_c)
+    if yield_at is not None:
+        require(0 <= yield_at <= 1, "yield_at", yield_at, "0 to 1")
+    software = build.spec.logits(images.flat(build.spec.encoding.shape)) if len(images) else None
+    if yield_at is None and software is not None:
+        right = float((software.argmax(axis=1) == images.y).mean())
+        yield_at = max(0.0, round(right - YIELD_LOSS, 12))
+    return conduct(
+        "montecarlo",
+        build,
+        images,
+        montecarlo_points(hardware, variation, conditions, samples),
+        lambda rows: summarise_chips(rows, yield_at=yield_at or 0.0, seed=options.seed),
+        options=options,
+        facts={
+            "preset": preset,
+            "temp_c": conditions.temp_c,
+            "recompiled": changed,
+            "nothing_drawn": variation.off,
+        },
+        temps_c=[conditions.temp_c],
+        on_progress=on_progress,
+    )

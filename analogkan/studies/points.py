@@ -1,0 +1,136 @@
+"""Points of a study: what one chip is, and what it is exposed to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ..compiler.design import Design
+from ..compiler.hardware import Hardware
+from ..devices.thermal import law_range
+from ..errors import SettingsError
+from ..settings import require
+from ..variation.spec import Conditions, Variation
+
+MAX_POINTS = 1_000_000
+MAX_TEMPS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One circuit that a study simulates.
+
+    Attributes
+    ----------
+    hardware, variation, conditions
+        Its settings.
+    sample
+        Number of the chip; None for the nominal circuit, in which nothing is drawn.
+    """
+
+    hardware: Hardware
+    variation: Variation
+    conditions: Conditions
+    sample: int | None
+
+    @cached_property
+    def circuit(self) -> str:
+        """A short hash of every setting but the temperature: equal in every process."""
+        text = json.dumps(self.document(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def key(self) -> str:
+        """A text that no other point has, such as ``3f2a...-26.85-7``."""
+        sample = "nominal" if self.sample is None else self.sample
+        return f"{self.circuit}/{self.conditions.temp_c!r}/{sample}"
+
+    @property
+    def label(self) -> str:
+        """How a sentence calls it."""
+        what = "the nominal circuit" if self.sample is None else f"chip {self.sample}"
+        return f"{what} at {self.conditions.temp_c:g} degC"
+
+    def document(self) -> dict[str, Any]:
+        """Every setting but temperature and sample, for JSON."""
+        conditions = asdict(self.conditions)
+        del conditions["temp_c"]
+        return {
+            "hardware": asdict(self.hardware),
+            "variation": asdict(self.variation),
+            "conditions": conditions,
+        }
+
+
+def montecarlo_points(
+    hardware: Hardware, variation: Variation, conditions: Conditions, samples: int
+) -> list[Point]:
+    """Chips 0 to ``samples`` - 1."""
+    require(1 <= samples <= MAX_POINTS, "samples", samples, f"1 to {MAX_POINTS}")
+    first = Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
+    return [replace(first, sample=k) for k in range(samples)]
+
+
+def thermal_points(
+    hardware: Hardware,
+    variation: Variation,
+    conditions: Conditions,
+    temps_c: Sequence[float],
+    samples: int = 0,
+) -> list[Point]:
+    """The nominal circuit, then chips 0 to ``samples`` - 1, at each of ``temps_c``."""
+    most = MAX_POINTS // max(1, len(temps_c)) - 1
+    require(0 <= samples <= most, "samples", samples, f"0 to {most} at {len(temps_c)} temperatures")
+    found = []
+    for temp_c in temps_c:
+        at = replace(conditions, temp_c=temp_c)
+        for sample in (None, *range(samples)):
+            found.append(
+                Point(hardware=hardware, variation=variation, conditions=at, sample=sample)
+            )
+    return found
+
+
+def parse_temps(text: str) -> list[float]:
+    """Temperatures, degrees Celsius, of ``LO:HI:STEP`` (both ends in) or ``T,T,...``; rising.
+
+    Raises
+    ------
+    SettingsError
+        If the text is neither.
+    """
+    try:
+        words = [float(word) for word in text.split(":" if ":" in text else ",")]
+        if not all(map(math.isfinite, words)):
+            raise ValueError(text)
+        if ":" not in text:
+            return sorted(set(words))
+        lo, hi, step = words
+        if step <= 0 or lo > hi:
+            raise ValueError(text)
+    except ValueError:
+        raise SettingsError(
+            f"temperatures {text!r} are neither LO:HI:STEP with LO <= HI and STEP above 0, such as "
+            "-40:125:15, nor a list such as -40,26.85,125"
+        ) from None
+    steps = (hi - lo) / step
+    require(steps < MAX_TEMPS, "STEP", step, f"at most {MAX_TEMPS} temperatures")
+    return [round(lo + k * step, 9) for k in range(math.floor(steps + 1e-9) + 1)]
+
+
+def check_temps(design: Design, temps_c: Iterable[float]) -> None:
+    """Raise SettingsError unless the diodes' law holds at every temperature."""
+    law = design.hardware.diode_law
+    lo, hi = law_range(tuple(c for stage in design.stages for c in stage.curves), law)
+    for temp_c in temps_c:
+        require(
+            lo <= temp_c <= hi,
+            "temp_c",
+            temp_c,
+            f"diode_law = {law} holds from {lo:g} to {hi:g} degC: choose temperatures in there",
+        )

@@ -1,0 +1,174 @@
+"""The store of a study: SQLite in the RUN folder, a row a point, committed as it is finished."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import StudyError
+from ..files import atomic_file
+from .folder import LockedFolder, refuse_changed
+from .points import Point
+
+STORE = "study.sqlite"
+FORMAT = "analogkan-study-1"
+SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE circuits (circuit TEXT PRIMARY KEY, settings TEXT NOT NULL)",
+    "CREATE TABLE points (key TEXT PRIMARY KEY, circuit TEXT NOT NULL, temp_c REAL NOT NULL, "
+    "sample INTEGER, status TEXT NOT NULL, seconds REAL NOT NULL, row TEXT NOT NULL)",
+)
+Row = dict[str, Any]
+
+
+class StudyStore(LockedFolder):
+    """What is finished of a study, for one set of settings. A context manager.
+
+    Whatever kills the process, finished points stay: each is a transaction. Rows come out in the
+    order of the points, whatever order they were finished in.
+
+    Parameters
+    ----------
+    path
+        The RUN folder; made if missing.
+    settings
+        What identifies the study, one level of nesting at most. A RUN with others is refused.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        super().__init__(path, STORE)
+        self.settings = json.loads(json.dumps(settings))
+        self._db: sqlite3.Connection | None = None
+
+    @property
+    def file(self) -> Path:
+        """The database."""
+        return self.path / STORE
+
+    def _open(self) -> None:
+        with self._reading():
+            self._db = sqlite3.connect(self.file, isolation_level=None)
+            if not self._query("SELECT name FROM sqlite_master"):
+                self._begin()
+                return
+            if self._query("PRAGMA quick_check") != [("ok",)]:
+                raise ValueError("quick_check")
+            if self.get("format") != FORMAT:
+                raise ValueError(f"format {self.get('format')!r}")
+            before = dict(self.get("settings"))
+        refuse_changed(self.path, flat(before), flat(self.settings), values=True)
+
+    def _begin(self) -> None:
+        with self._writing() as db:
+            for statement in SCHEMA:
+                db.execute(statement)
+            for key, value in (("format", FORMAT), ("settings", self.settings), ("seconds", 0.0)):
+                db.execute("INSERT INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def add(self, point: Point, row: Row, spent: float) -> None:
+        """Keep a point's row; ``spent`` is the wall time since the one before, seconds."""
+        kept = {key: value for key, value in row.items() if key != "seconds"}
+        where, c = point.key, point.conditions
+        values = (where, point.circuit, c.temp_c, point.sample, row["status"])
+        settings = json.dumps(point.document())
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO circuits VALUES (?, ?)", (point.circuit, settings))
+            db.execute(
+                "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*values, row.get("seconds", 0.0), json.dumps(kept, allow_nan=False)),
+            )
+            db.execute(
+                "UPDATE meta SET value = ? WHERE key = 'seconds'",
+                (json.dumps(self.spent() + spent),),
+            )
+
+    def rows(self, points: Sequence[Point] | None = None) -> list[Row]:
+        """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
+        wanted = None if points is None else {point.key for point in points}
+        with self._reading():
+            found = self._query(
+                "SELECT key, row FROM points ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
+            )
+            return [json.loads(row) for key, row in found if wanted is None or key in wanted]
+
+    def finished(self) -> set[str]:
+        """Keys of the points that did not fail."""
+        with self._reading():
+            return {key for (key,) in self._query("SELECT key FROM points WHERE status = 'ok'")}
+
+    def spent(self) -> float:
+        """Wall seconds that went into the rows, over all sessions."""
+        return float(self.get("seconds"))
+
+    def get(self, key: str) -> Any:
+        """What was kept beside the rows, or None."""
+        with self._reading():
+            found = self._query("SELECT value FROM meta WHERE key = ?", key)
+            return json.loads(found[0][0]) if found else None
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep something beside the rows."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def export_csv(self, path: Path, points: Sequence[Point] | None = None) -> None:
+        """Write the rows as CSV, lists and tables spread over columns; equal rows, equal bytes."""
+        rows = [flat(row) for row in self.rows(points)]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
+            writer = csv.DictWriter(f, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def _query(self, statement: str, *values: Any) -> list[tuple]:
+        assert self._db is not None, "use the store as a context manager"
+        return self._db.execute(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, TypeError, IndexError) as error:
+            raise StudyError(f"{self.file} is damaged: give another --out ({error})") from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it is kept, or nothing."""
+        assert self._db is not None, "use the store as a context manager"
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.DatabaseError as error:
+            raise StudyError(
+                f"cannot write {self.file} ({error}): finished points are kept, and the same "
+                "command goes on once that is mended"
+            ) from error
+
+
+def flat(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with the entries of inner tables, and of lists by number, beside the others."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            found |= value
+        elif isinstance(value, list):
+            found |= {f"{key}_{k}": entry for k, entry in enumerate(value)}
+        else:
+            found[key] = value
+    return found
