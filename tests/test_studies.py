@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,8 @@ def test_jobs_extension_and_resumption_change_no_row(build, images, tmp_path):
 
 def test_the_same_study_has_the_same_folder_and_another_one_another(build, images):
     def run(**settings):
-        return montecarlo(build, images, options=UNJUDGED, **{"samples": 2} | settings).run
+        known: dict[str, Any] = {"samples": 2}
+        return montecarlo(build, images, options=UNJUDGED, **known | settings).run
 
     first = run()
     assert re.fullmatch(r".*/net\.run/[0-9a-f]{8}", str(first))
@@ -132,13 +134,14 @@ def test_the_same_study_has_the_same_folder_and_another_one_another(build, image
 def test_a_changed_setting_is_refused_by_name(build, images, tmp_path):
     options = replace(UNJUDGED, run=tmp_path / "run")
     montecarlo(build, images, samples=2, options=options)
+    known: dict[str, Any] = {"options": options}
     for changed, told in (
         ({"settings": ["sigma_g=0.1"]}, r"sigma_g \(0.05 there, 0.1 here\)"),
         ({"options": replace(options, seed=1)}, r"seed \(0 there, 1 here\)"),
         ({"temp_c": 85.0}, r"temp_c \(26.85 there, 85.0 here\)"),
     ):
         with pytest.raises(StudyError, match=f"another {told}: give another --out"):
-            montecarlo(build, images, samples=2, **{"options": options} | changed)
+            montecarlo(build, images, samples=2, **known | changed)
     with pytest.raises(StudyError, match="another indices "):
         montecarlo(build, images.take(np.arange(9)), samples=2, options=options)
 
