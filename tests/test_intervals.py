@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analogkan.intervals import paired_difference, wilson
+from analogkan.intervals import bootstrap, paired_difference, student, wilson
 
 YES, NO = np.ones(200, bool), np.zeros(200, bool)
 
@@ -72,3 +72,36 @@ def test_95_percent_wilson_intervals_cover_the_accuracy():
     drawn, times = np.unique(np.random.default_rng(2).binomial(200, 0.97, 2000), return_counts=True)
     bounds = np.array([wilson(int(k), 200) for k in drawn])
     assert times[(bounds[:, 0] <= 0.97) & (bounds[:, 1] >= 0.97)].sum() / 2000 >= 0.93
+
+
+def test_students_interval_is_the_textbooks():
+    # t(0.975, 4) = 2.776445; mean 3, standard error sqrt(2.5 / 5)
+    half = 2.7764451051977987 * np.sqrt(0.5)
+    assert student(np.arange(1.0, 6.0)) == pytest.approx((3 - half, 3 + half))
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.5, 0.5]])
+def test_no_spread_no_interval(values):
+    assert student(np.array(values)) is None
+    assert bootstrap(np.array(values), lambda x: x.mean(axis=1)) is None
+
+
+def test_a_bootstrap_is_the_same_for_the_same_seed_and_agrees_with_student_on_a_mean():
+    values = np.random.default_rng(3).normal(size=400)
+    found = bootstrap(values, lambda x: x.mean(axis=1), seed=1)
+    assert found == bootstrap(values, lambda x: x.mean(axis=1), seed=1)
+    assert found != bootstrap(values, lambda x: x.mean(axis=1), seed=2)
+    assert found == pytest.approx(student(values), abs=0.01)
+
+
+def test_bootstrap_intervals_of_a_median_and_a_spread_cover_them():
+    rng = np.random.default_rng(4)
+    median = spread = 0
+    for k in range(300):
+        values = rng.normal(size=100)
+        low, high = bootstrap(values, lambda x: np.median(x, axis=1), seed=k, draws=400) or (1, 0)
+        median += low <= 0 <= high
+        low, high = bootstrap(values, lambda x: x.std(axis=1, ddof=1), seed=k, draws=400) or (1, 0)
+        spread += low <= 1 <= high
+    # 95 % less four standard errors of 300, and what a percentile bootstrap lacks at 100 values
+    assert min(median, spread) >= 0.87 * 300
