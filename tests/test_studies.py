@@ -135,11 +135,12 @@ def test_a_changed_setting_is_refused_by_name(build, images, tmp_path):
     options = replace(UNJUDGED, run=tmp_path / "run")
     montecarlo(build, images, samples=2, options=options)
     known: dict[str, Any] = {"options": options}
-    for changed, told in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"settings": ["sigma_g=0.1"]}, r"sigma_g \(0.05 there, 0.1 here\)"),
         ({"options": replace(options, seed=1)}, r"seed \(0 there, 1 here\)"),
         ({"temp_c": 85.0}, r"temp_c \(26.85 there, 85.0 here\)"),
-    ):
+    )
+    for changed, told in cases:
         with pytest.raises(StudyError, match=f"another {told}: give another --out"):
             montecarlo(build, images, samples=2, **known | changed)
     with pytest.raises(StudyError, match="another indices "):
