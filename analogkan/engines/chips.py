@@ -125,9 +125,13 @@ class NgspiceEngine:
 
 def _tag(design: Design, temp_c: float) -> str:
     """A short name for a chip at a temperature."""
-    digest = hashlib.sha256(repr((design.name, temp_c)).encode())
+    digest = hashlib.sha256(repr((design.name, temp_c, design.noise)).encode())
     for stage in design.stages:
-        digest.update(np.ascontiguousarray(stage.g).tobytes())
+        parts = [stage.g, stage.r_c]
+        if stage.errors is not None:
+            parts += [stage.errors.k_i, stage.errors.rows.offset, stage.errors.diffs.offset]
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()[:8]
 
 
