@@ -60,11 +60,12 @@ def main(folder: Path, chips: int, count: int) -> None:
     volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape)[:1])
     best, second = twin.logits(Inputs.of(volts))[0, :, 0].sort(descending=True).values[:2]
     (best - second).backward()
+    margin = float((best - second).detach())
     slopes = [(stage.r_c.grad * stage.r_c)[0].detach().numpy() for stage in twin.stages]
     k = int(np.argmax([np.abs(slope).max() for slope in slopes]))
     line = int(np.abs(slopes[k]).argmax())
     print(
-        f"chip 0, image {images.index[0]}: margin {float(best - second):.2f} logits; 1 % of "
+        f"chip 0, image {images.index[0]}: margin {margin:.2f} logits; 1 % of "
         f"layer {k}'s line {line} moves it by {0.01 * slopes[k][line]:+.3f}"
     )
 

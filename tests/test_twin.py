@@ -195,3 +195,13 @@ def test_a_kept_deck_gives_the_logits(ngspice, tmp_path):
     vectors = read_raw(raw, points=5)
     found = np.stack([vectors[f"v(logit_{o})"] for o in range(3)], axis=1)
     np.testing.assert_array_equal(found, engine.logits(design, volts, index, 70.0))
+
+
+def test_logits_spread_in_proportion_to_the_programming_error():
+    spec, volts = random_spec(12, (20, 12, 4)), images(40, 20)
+    spread = []
+    for sigma in (0.005, 0.01, 0.02):
+        chips = [chip(spec, Variation(sigma_g=sigma), sample=m) for m in range(20)]
+        found = Twin(chips).logits(Inputs.of(volts)).numpy()
+        spread.append(float(found.std(axis=0).mean()))
+    np.testing.assert_allclose(np.array(spread) / spread[0], [1, 2, 4], rtol=0.1)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analogkan import load_bundled, resources
+from analogkan import compile_model, load_bundled, resources
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import parse_subset
@@ -52,3 +57,49 @@ def test_the_twin_is_ngspice_with_everything_on(name, temp_c, wires, ngspice, tm
         worst = max(worst, float(np.abs(found - wanted).max() / full))
     print(f"\n{name}, {temp_c:g} degC, {chips} chips x {IMAGES} images: {worst:.1e} of full scale")
     assert worst < 1e-6
+
+
+def montecarlo(build: Path, out: Path, *options: str) -> list[str]:
+    command = [sys.executable, "-m", "analogkan", "montecarlo", str(build), "--out", str(out)]
+    return [*command, "--samples", "60", "--judge", "1x10", *options]
+
+
+def test_a_study_killed_five_times_and_resumed_is_the_study(ngspice, tmp_path):
+    """Rows of jobs 1, of jobs 2, and of a run killed at random: the same bytes."""
+    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build").folder
+    whole = tmp_path / "whole"
+    subprocess.run(montecarlo(build, whole, "--jobs", "1"), check=True, capture_output=True)
+    rng, killed = random.Random(0), tmp_path / "killed"
+    for _ in range(5):
+        process = subprocess.Popen(
+            montecarlo(build, killed, "--jobs", "2"), stdout=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(3.0, 5.0))
+        process.kill()
+        process.wait()
+    done = subprocess.run(
+        montecarlo(build, killed, "--jobs", "2", "--resume"), check=True, capture_output=True
+    )
+    assert done.returncode == 0
+    assert (killed / "chips.csv").read_bytes() == (whole / "chips.csv").read_bytes()
+
+
+def test_every_row_of_a_study_in_ngspice_is_the_twins(ngspice, tmp_path):
+    """10 chips x 500 images, all of it in ngspice."""
+    import analogkan as ak
+
+    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
+    images = load_bundled()
+    images = images.take(parse_subset("500", images.y))
+    found = {}
+    for engine in ("twin", "ngspice"):
+        options = ak.StudyOptions(engine=engine, run=tmp_path / engine, jobs=2)
+        found[engine] = ak.montecarlo(build, images, samples=10, options=options).rows
+    print()
+    for twin, circuit in zip(found["twin"], found["ngspice"], strict=True):
+        print(f"chip {twin['sample']}: {twin['accuracy']:.4f} {circuit['accuracy']:.4f}", end="  ")
+        apart = abs(twin["max_abs_logit_error"] - circuit["max_abs_logit_error"])
+        print(f"largest logit errors {apart:.1e} apart")
+        assert twin["correct"] == circuit["correct"]
+        assert twin["agreement"] == circuit["agreement"]
+        assert apart < 1e-4
