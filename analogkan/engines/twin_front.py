@@ -5,10 +5,13 @@ Axes: M chips, I inputs, B images.
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
+from ..compiler.spice_cells import NPN_IS, TEMPERATURE_C
 
 BOLTZMANN_OVER_CHARGE = 1.38064852e-23 / 1.6021766208e-19
 """k_B / q as ngspice has it (CODATA 2014): the 2018 value moves logits by 3e-7 of full scale."""
@@ -36,6 +39,13 @@ def front_volts(front: Front, y: torch.Tensor, hardware: Hardware, temp_c: float
     return pair_volts(front, drive.clamp(-LIMIT_VOLTS, LIMIT_VOLTS), hardware, temp_c)
 
 
+def saturation_current(temp_c: float) -> float:
+    """Of the pairs' transistors, amperes, as ngspice scales it with its default EG, XTI and BR."""
+    ratio = (temp_c + 273.15) / (TEMPERATURE_C + 273.15)
+    v_t = (temp_c + 273.15) * BOLTZMANN_OVER_CHARGE
+    return NPN_IS * ratio**3 * math.exp((ratio - 1) * 1.11 / v_t)
+
+
 def pair_volts(
     front: Front, drive: torch.Tensor, hardware: Hardware, temp_c: float
 ) -> torch.Tensor:
@@ -46,6 +56,7 @@ def pair_volts(
     together are the tail's. Junction leakage (1e-16 A of 1e-5) is left out.
     """
     v_t = (temp_c + 273.15) * BOLTZMANN_OVER_CHARGE
+    leak = saturation_current(temp_c)
     a, squash = hardware.opamp_gain_used, front.squash
     tanh = squash.kind == "tanh"
     ratio = torch.exp(drive / v_t)
@@ -55,10 +66,11 @@ def pair_volts(
         early_1 = 1 - (BASE_VOLTS + drive - first) / hardware.npn_vaf
         early_2 = 1 - (BASE_VOLTS - second) / hardware.npn_vaf
         base = 1 / hardware.npn_bf
-        transport = hardware.i_tail / (ratio * (early_1 + base) + early_2 + base)
-        out = front.r_load * transport * ratio * early_1
+        tail = hardware.i_tail + 2 * leak * base
+        transport = tail / (ratio * (early_1 + base) + early_2 + base)
+        out = front.r_load * (transport * ratio * early_1 + leak)
         if tanh:
-            other = front.r_load * transport * early_2 / (1 + 1 / a)
+            other = front.r_load * (transport * early_2 + leak) / (1 + 1 / a)
             out = (out + 0.5 * (squash.v_lo + squash.v_hi) - other) / (1 + 2 / a)
             second = -other / a
         else:
