@@ -9,7 +9,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch", "session", "twin")
+NAMES = ("emit", "batch", "session", "twin", "wires")
 
 
 def main() -> None:
