@@ -95,6 +95,7 @@ def print_chips(s: dict) -> None:
         common.out.print("note: nothing is drawn, so every chip is the design", style="yellow")
     counted = {
         "clipped_cells": "cells clipped",
+        "clipped_diodes": "diodes clipped",
         "stuck_cells": "cells stuck",
         "trim_saturated": "outputs that the dark trim could not reach",
     }

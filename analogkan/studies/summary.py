@@ -52,7 +52,7 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
         "failures": [{key: row[key] for key in ("sample", "temp_c", "reason")} for row in failed],
         "intervals": "over chips; the images are fixed",
     }
-    for count in ("clipped_cells", "stuck_cells", "trim_saturated"):
+    for count in ("clipped_cells", "clipped_diodes", "stuck_cells", "trim_saturated"):
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found
 

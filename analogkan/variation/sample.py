@@ -45,6 +45,9 @@ QUANTITIES = (
 )
 """What is drawn. A place in this list is part of a draw's seed: names are only ever added."""
 
+LEAST_CURRENT = 0.01
+"""Smallest share of its current that a diode is left with: a negative one would be a source."""
+
 DIE = -1
 """In place of a layer's number where a draw is common to the whole chip."""
 
@@ -84,16 +87,18 @@ def perturb(
     -------
     Design, dict
         The chip, and counts: ``clipped_cells`` (drawn below a tenth of g_min and set to it),
-        ``stuck_cells``, ``trim_saturated`` (outputs whose bias cells cannot reach the software).
+        ``clipped_diodes`` (kI drawn below ``LEAST_CURRENT`` and set to it), ``stuck_cells``,
+        ``trim_saturated`` (outputs whose bias cells cannot reach the software).
     """
-    counts: Counter[str] = Counter(clipped_cells=0, stuck_cells=0, trim_saturated=0)
+    names = ("clipped_cells", "clipped_diodes", "stuck_cells", "trim_saturated")
+    counts: Counter[str] = Counter(dict.fromkeys(names, 0))
     die = _die_factors(design, variation, seed, sample)
     layers = spec.folded().layers
     stages = []
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
         draw = _Draw(seed, sample, k)
         g, stuck = _cells(stage.g, design.hardware, variation, draw, counts)
-        chip = _surroundings(stage, variation, draw, die)
+        chip = _surroundings(stage, variation, draw, die, counts)
         chip = replace(chip, g=g)
         if variation.trim == "dark":
             chip, saturated = trim_stage(chip, layer, design.hardware, stuck)
@@ -171,14 +176,17 @@ def _surroundings(
     variation: Variation,
     draw: _Draw,
     die: dict[str, np.ndarray],
+    counts: Counter[str],
 ) -> CrossbarStage:
     """The stage with its diodes', amplifiers' and feedback resistors' errors."""
     n_in, n_out, n_dev = stage.shape
     rows, lines, diffs = (n_in, n_dev), (2 * n_out,), (n_out,)
     v = variation
     common = np.array([die[curve.name] for curve in stage.curves]).T  # (3, D)
+    k_i = common[0] * (1 + draw.normal("diode_current", rows, v.diode_sigma_current))
+    counts["clipped_diodes"] += int((k_i < LEAST_CURRENT).sum())
     errors = StageErrors(
-        k_i=common[0] * (1 + draw.normal("diode_current", rows, v.diode_sigma_current)),
+        k_i=np.maximum(k_i, LEAST_CURRENT),
         k_v=common[1] * (1 + draw.normal("diode_voltage", rows, v.diode_sigma_voltage)),
         d_v=common[2] + draw.normal("diode_shift", rows, v.diode_sigma_shift),
         rows=_op_amps("row", rows, v, draw, "row_gain"),

@@ -101,12 +101,12 @@ LIMITS = {
     **dict.fromkeys(("sigma_g", "sigma_g_abs", "read_noise", "stuck_min", "stuck_max"), (1.0, "")),
     **dict.fromkeys(("drift_nu", "drift_nu_sigma"), (1.0, "")),
     **dict.fromkeys(("diode_sigma_current", "die_sigma_current"), (0.5, "")),
-    **dict.fromkeys(("diode_sigma_voltage", "die_sigma_voltage"), (0.2, "")),
+    **dict.fromkeys(("diode_sigma_voltage", "die_sigma_voltage"), (0.1, "")),
     **dict.fromkeys(("diode_sigma_shift", "die_sigma_shift"), (5e-3, " V")),
     "offset_sigma": (0.1, " V"),
     "offset_drift_sigma": (1e-3, " V/K"),
     "opamp_gain_sigma": (2.0, ""),
-    **dict.fromkeys(("r_f_sigma", "r_c_sigma", "line_sigma", "diff_gain_sigma"), (0.2, "")),
+    **dict.fromkeys(("r_f_sigma", "r_c_sigma", "line_sigma", "diff_gain_sigma"), (0.1, "")),
 }
 """Largest value of each, and its unit."""
 
