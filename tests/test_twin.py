@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_each_imperfection_by_itself_is_the_same_in_both(field, ngspice, tmp_pat
     variation = Variation(**{field: getattr(EVERYTHING, field)})
     design = chip(random_spec(8, (5, 4, 3)), variation, opamp_gain=1e3)
     assert worst(design, images(6, 5), 60.0, ngspice, tmp_path) < 1e-9
+
+
+@pytest.mark.parametrize("opamp", ["linear", "rails"])
+@pytest.mark.parametrize("wires", [0.0, 20.0])
+@pytest.mark.parametrize("fault", ["dead_diodes", "open_lines", "dead_amplifiers", "stuck_max"])
+def test_faults_are_the_same_in_both(fault, wires, opamp, ngspice, tmp_path):
+    variation = replace(EVERYTHING, **{fault: 0.15})
+    spec = random_spec(8, (6, 5, 4, 3), squash="clamp")
+    design = chip(spec, variation, opamp=opamp, r_wire=wires)
+    assert worst(design, images(6, 6), 60.0, ngspice, tmp_path) < EXACT
 
 
 def test_with_everything_off_the_twin_is_the_software():

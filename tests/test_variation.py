@@ -13,7 +13,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.engines.twin import Inputs, Twin
 from analogkan.errors import SettingsError
 from analogkan.variation import Conditions, Variation, load_settings
-from analogkan.variation.sample import QUANTITIES, perturb
+from analogkan.variation.sample import OPEN_SIEMENS, QUANTITIES, perturb
 
 from .chips import EVERYTHING, OLD, chip
 from .networks import random_spec
@@ -102,6 +102,25 @@ def test_stuck_cells_have_their_shares_and_values():
         p = (changed & (g == value))[fresh].mean()
         assert abs(p - share) < 4 * np.sqrt(share / fresh.sum())
     assert abs(counts["stuck_cells"] / g.size - 0.03) < 4 * np.sqrt(0.03 / g.size)
+
+
+def test_faults_have_their_shares():
+    faults = {"dead_diodes": 0.1, "open_lines": 0.1, "dead_amplifiers": 0.1}
+    found = {name: [] for name in faults}
+    for m in range(30):
+        made, counts = one(m, **faults)
+        for name in faults:
+            found[name].append(counts[name])
+        broken = [(s.g == OPEN_SIEMENS).all(axis=0) for s in made.stages]
+        assert counts["open_lines"] == sum(int(b.sum()) for b in broken)
+        silent = sum(int((s.errors.k_i == 0).sum()) for s in made.stages)
+        assert counts["dead_diodes"] <= silent <= counts["dead_diodes"] + counts["dead_amplifiers"]
+    diodes = sum(s.r_f.size for s in DESIGN.stages)
+    lines = sum(s.r_c.size for s in DESIGN.stages)
+    of = {"dead_diodes": diodes, "open_lines": lines, "dead_amplifiers": diodes + lines * 3 // 2}
+    for name, counted in found.items():
+        share, n = np.mean(counted) / of[name], of[name] * 30
+        assert abs(share - 0.1) < 4 * np.sqrt(0.1 * 0.9 / n)
 
 
 def test_draws_below_a_tenth_of_g_min_are_set_to_it_and_counted():

@@ -97,6 +97,9 @@ def print_chips(s: dict) -> None:
         "clipped_cells": "cells clipped",
         "clipped_diodes": "diodes clipped",
         "stuck_cells": "cells stuck",
+        "dead_diodes": "diodes dead",
+        "open_lines": "lines broken",
+        "dead_amplifiers": "op-amps dead",
         "trim_saturated": "outputs that the dark trim could not reach",
     }
     for count, what in counted.items():

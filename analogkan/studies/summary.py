@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..intervals import bootstrap, student, wilson
+from ..variation.sample import COUNTS
 from .store import Row
 
 PERCENTILES = (5, 50, 95)
@@ -52,7 +53,7 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
         "failures": [{key: row[key] for key in ("sample", "temp_c", "reason")} for row in failed],
         "intervals": "over chips; the images are fixed",
     }
-    for count in ("clipped_cells", "clipped_diodes", "stuck_cells", "trim_saturated"):
+    for count in COUNTS:
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found
 

@@ -42,11 +42,33 @@ QUANTITIES = (
     "pair",
     "diff_gain",
     "read_noise",
+    "dead_diode",
+    "open_line",
+    "dead_row",
+    "dead_line",
+    "dead_diff",
 )
 """What is drawn. A place in this list is part of a draw's seed: names are only ever added."""
 
+COUNTS = (
+    "clipped_cells",
+    "clipped_diodes",
+    "stuck_cells",
+    "dead_diodes",
+    "open_lines",
+    "dead_amplifiers",
+    "trim_saturated",
+)
+"""What drawing a chip counts."""
+
 LEAST_CURRENT = 0.01
 """Smallest share of its current that a diode is left with: a negative one would be a source."""
+
+OPEN_SIEMENS = 1e-15
+"""Of a cell whose line is broken: a resistor all the same, so that every net has a path."""
+
+DEAD_GAIN = 1e-12
+"""Open-loop gain of a dead op-amp, as a share of the design's: its output is at 0 V."""
 
 DIE = -1
 """In place of a layer's number where a draw is common to the whole chip."""
@@ -88,10 +110,10 @@ def perturb(
     Design, dict
         The chip, and counts: ``clipped_cells`` (drawn below a tenth of g_min and set to it),
         ``clipped_diodes`` (kI drawn below ``LEAST_CURRENT`` and set to it), ``stuck_cells``,
-        ``trim_saturated`` (outputs whose bias cells cannot reach the software).
+        ``dead_diodes``, ``open_lines``, ``dead_amplifiers``, ``trim_saturated`` (outputs whose
+        bias cells cannot reach the software).
     """
-    names = ("clipped_cells", "clipped_diodes", "stuck_cells", "trim_saturated")
-    counts: Counter[str] = Counter(dict.fromkeys(names, 0))
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
     die = _die_factors(design, variation, seed, sample)
     layers = spec.folded().layers
     stages = []
@@ -123,6 +145,10 @@ class _Draw:
             return np.zeros(shape)
         return sigma * generator(*self.at, quantity, self.layer).standard_normal(shape)
 
+    def happens(self, quantity: str, shape: tuple[int, ...], share: float) -> np.ndarray:
+        """Which of them something happens to."""
+        return self.uniform(quantity, shape) < share if share else np.zeros(shape, bool)
+
     def uniform(self, quantity: str, shape: tuple[int, ...]) -> np.ndarray:
         return generator(*self.at, quantity, self.layer).random(shape)
 
@@ -143,7 +169,9 @@ def _cells(
         made = np.where(low, hardware.g_min, np.where(high, hardware.g_max, made))
         stuck = low | high
         counts["stuck_cells"] += int(stuck.sum())
-    return made, stuck
+    broken = draw.happens("open_line", (g.shape[1],), variation.open_lines)
+    counts["open_lines"] += int(broken.sum())
+    return np.where(broken, OPEN_SIEMENS, made), stuck | broken
 
 
 def _retained(
@@ -185,13 +213,19 @@ def _surroundings(
     common = np.array([die[curve.name] for curve in stage.curves]).T  # (3, D)
     k_i = common[0] * (1 + draw.normal("diode_current", rows, v.diode_sigma_current))
     counts["clipped_diodes"] += int((k_i < LEAST_CURRENT).sum())
+    dead = draw.happens("dead_diode", rows, v.dead_diodes)
+    floating = draw.happens("dead_row", rows, v.dead_amplifiers)
+    counts["dead_diodes"] += int(dead.sum())
+    counts["dead_amplifiers"] += int(floating.sum())
+    row_amps = _op_amps("row", rows, v, draw, "row_gain")
+    held = np.where(floating, 0.0, 1.0)
     errors = StageErrors(
-        k_i=np.maximum(k_i, LEAST_CURRENT),
+        k_i=np.where(dead | floating, 0.0, np.maximum(k_i, LEAST_CURRENT)),
         k_v=common[1] * (1 + draw.normal("diode_voltage", rows, v.diode_sigma_voltage)),
         d_v=common[2] + draw.normal("diode_shift", rows, v.diode_sigma_shift),
-        rows=_op_amps("row", rows, v, draw, "row_gain"),
-        lines=_op_amps("line", lines, v, draw, "line_gain"),
-        diffs=_op_amps("diff", diffs, v, draw, "diff_open_gain"),
+        rows=replace(row_amps, offset=held * row_amps.offset, drift=held * row_amps.drift),
+        lines=_dying("line", lines, v, draw, "line_gain", counts),
+        diffs=_dying("diff", diffs, v, draw, "diff_open_gain", counts),
     )
     half = 0.5 * draw.normal("pair", diffs, v.line_sigma)
     mismatch = np.stack([1 + half, 1 - half], axis=1).ravel()
@@ -213,3 +247,18 @@ def _op_amps(
         offset=draw.normal(f"{kind}_offset", shape, variation.offset_sigma),
         drift=draw.normal(f"{kind}_drift", shape, variation.offset_drift_sigma),
     )
+
+
+def _dying(
+    kind: str,
+    shape: tuple[int, ...],
+    variation: Variation,
+    draw: _Draw,
+    gain: str,
+    counts: Counter[str],
+) -> OpAmpErrors:
+    """``_op_amps`` of which some are dead."""
+    made = _op_amps(kind, shape, variation, draw, gain)
+    dead = draw.happens(f"dead_{kind}", shape, variation.dead_amplifiers)
+    counts["dead_amplifiers"] += int(dead.sum())
+    return replace(made, gain=np.where(dead, DEAD_GAIN, made.gain))

@@ -34,6 +34,13 @@ class Variation:
         with variance sum (read_noise g_r v_r)^2 over its rows.
     stuck_min, stuck_max
         Share of cells stuck at ``g_min`` and at ``g_max``.
+    dead_diodes
+        Share of diodes that conduct nothing.
+    open_lines
+        Share of lines broken before their amplifier: none of their cells reaches it.
+    dead_amplifiers
+        Share of op-amps whose output stays at 0 V. A row with one is at 0 V as if its diode were
+        dead: what a falling diode into a floating node would do besides has no one answer.
     drift_nu, drift_nu_sigma
         Mean and spread of nu in g (t / t0)^-nu, one nu a cell, cells at ``g_min`` too; acts from
         ``Conditions.age_s`` > t0 on.
@@ -64,6 +71,9 @@ class Variation:
     read_noise: float = 0.0
     stuck_min: float = 0.0
     stuck_max: float = 0.0
+    dead_diodes: float = 0.0
+    open_lines: float = 0.0
+    dead_amplifiers: float = 0.0
     drift_nu: float = 0.0
     drift_nu_sigma: float = 0.0
     trim: str = "none"
@@ -99,6 +109,7 @@ class Variation:
 
 LIMITS = {
     **dict.fromkeys(("sigma_g", "sigma_g_abs", "read_noise", "stuck_min", "stuck_max"), (1.0, "")),
+    **dict.fromkeys(("dead_diodes", "open_lines", "dead_amplifiers"), (1.0, "")),
     **dict.fromkeys(("drift_nu", "drift_nu_sigma"), (1.0, "")),
     **dict.fromkeys(("diode_sigma_current", "die_sigma_current"), (0.5, "")),
     **dict.fromkeys(("diode_sigma_voltage", "die_sigma_voltage"), (0.1, "")),
