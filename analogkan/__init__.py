@@ -39,6 +39,7 @@ _HOME = {
     "montecarlo": "studies.montecarlo",
     "perturb": "variation.sample",
     "simulate": "studies.simulate",
+    "sweep": "studies.sweep",
     "thermal": "studies.thermal",
     "to_pyspice": "engines.pyspice",
     "verify_build": "compiler.verify",

@@ -18,6 +18,7 @@ COMMANDS = {
     "simulate": "simulate",
     "montecarlo": "montecarlo",
     "thermal": "thermal",
+    "sweep": "sweep",
     "demo": "demo",
 }
 """Command name to the module of this package that holds it, in the order help lists them."""
@@ -53,6 +54,7 @@ def main() -> None:
     Studies of real hardware:
       analogkan montecarlo model.build       virtual chips: accuracy and yield over mismatch
       analogkan thermal model.build          accuracy, gain and offset against temperature
+      analogkan sweep model.build --set ...  grids of settings, error budget, faults
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 below a threshold asked for.
     """

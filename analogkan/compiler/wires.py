@@ -10,6 +10,9 @@ Axes: R rows, C columns; leading axes ... are tiles of one shape.
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,6 +134,38 @@ class WiredLayer:
     feet: np.ndarray
 
 
+_KNOWN: OrderedDict[bytes, Ports] = OrderedDict()
+_LOCK = threading.Lock()
+MOST_KNOWN = 128
+"""Tiles whose reduction is kept: a chip's dark trim, twin and deck ask for the same ones."""
+
+
+def _remembered(tiles: list[np.ndarray], g_wire: float, entries: bool) -> list[Ports]:
+    """``reduce_tile`` of each of ``tiles``, those known from the last calls left out."""
+    keys = [_key(tile, g_wire, entries) for tile in tiles]
+    with _LOCK:
+        found = {key: _KNOWN[key] for key in keys if key in _KNOWN}
+    new = [k for k, key in enumerate(keys) if key not in found]
+    for shape in dict.fromkeys(tiles[k].shape for k in new):
+        alike = [k for k in new if tiles[k].shape == shape]
+        made = reduce_tile(np.stack([tiles[k] for k in alike]), g_wire, entries=entries)
+        for at, k in enumerate(alike):
+            own = None if made.entries is None else made.entries[at]
+            found[keys[k]] = Ports(made.g[at], made.feet[at], own)
+    with _LOCK:
+        _KNOWN.update((keys[k], found[keys[k]]) for k in new)
+        while len(_KNOWN) > MOST_KNOWN:
+            _KNOWN.popitem(last=False)
+    return [found[key] for key in keys]
+
+
+def _key(tile: np.ndarray, g_wire: float, entries: bool) -> bytes:
+    """Equal for equal tiles of equal wires."""
+    digest = hashlib.blake2b(np.ascontiguousarray(tile).tobytes(), digest_size=16)
+    digest.update(repr((tile.shape, g_wire, entries)).encode())
+    return digest.digest()
+
+
 def stack_layers(above: WiredLayer, below: WiredLayer) -> WiredLayer:
     """The layer of two whose tiles hang on the same summing nodes, one's rows above the other's."""
     return WiredLayer(np.concatenate([above.g, below.g]), above.feet + below.feet)
@@ -151,18 +186,13 @@ def wire_layer(g: np.ndarray, hardware: Hardware, temp_c: float = NOMINAL_TEMP_C
     entries: list[np.ndarray] = [np.zeros(())] * len(down)
     for c in across:
         at = slice(c, c + cols)
-        # Rows without cells above a tile's first carry nothing: so that all tiles have one shape.
-        padded = np.zeros((len(down) * rows, len(g[0, at])))
-        stacked = [g[r : r + rows, at] for r in down]
-        tiles = padded.reshape(len(down), rows, -1)
-        for tile, cells in zip(tiles, stacked, strict=True):
-            tile[rows - len(cells) :] = cells
-        ports = reduce_tile(tiles, g_wire, entries=drivers)
-        feet[at, at] = ports.feet.sum(axis=0)
-        for k, (r, cells) in enumerate(zip(down, stacked, strict=True)):
-            made[r : r + rows, at] = ports.g[k, rows - len(cells) :]
+        tiles = [g[r : r + rows, at] for r in down]
+        reduced = _remembered(tiles, g_wire, drivers)
+        for k, (r, ports) in enumerate(zip(down, reduced, strict=True)):
+            made[r : r + rows, at] = ports.g
+            feet[at, at] += ports.feet
             if ports.entries is not None:
-                entries[k] = entries[k] + ports.entries[k, rows - len(cells) :, rows - len(cells) :]
+                entries[k] = entries[k] + ports.entries
     if not drivers:
         return WiredLayer(made, feet)
     # A row's entries to its tiles are one node; only then is what drives it eliminated.

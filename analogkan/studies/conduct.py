@@ -108,11 +108,12 @@ def conduct(
     *,
     options: StudyOptions,
     facts: dict[str, Any],
-    temps_c: Iterable[float],
+    identity: dict[str, Any],
+    temps_c: Iterable[float] = (),
     compensate: str | float | None = None,
     on_progress: Progress = lambda what, done, total: None,
 ) -> StudyResult:
-    """Run a study whose points share hardware and variation; see ``montecarlo`` and ``thermal``.
+    """Run a study; see ``montecarlo``, ``thermal`` and ``sweep``.
 
     Parameters
     ----------
@@ -122,8 +123,10 @@ def conduct(
         From the rows to the figures that are the study's own.
     facts
         What else the summary says.
+    identity
+        The settings without which a RUN would be another study.
     temps_c
-        Every temperature at which something is simulated.
+        Temperatures at which something is simulated, beside the points'.
 
     Raises
     ------
@@ -139,8 +142,10 @@ def conduct(
     program = _find_program(options.engine, share)
     engine = open_engine(options.engine, program, Path(FAILED))
     bench = Bench(build, images, engine, seed=options.seed, compensate=compensate)
-    check_temps(bench.design(points[0].hardware), temps_c)
-    settings = _identity(kind, bench, points[0])
+    for hardware in dict.fromkeys(point.hardware for point in points):
+        temps = {p.conditions.temp_c for p in points if p.hardware == hardware}
+        check_temps(bench.design(hardware), sorted({*temps, *temps_c}))
+    settings = _identity(kind, bench, identity)
     run = options.run or default_run(build, settings)
     if options.resume and not (run / STORE).is_file():
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
@@ -183,7 +188,7 @@ def conduct(
             "engine": options.engine,
             "versions": engine.versions(),
             "seed": options.seed,
-            "settings": points[0].document(),
+            "settings": identity,
             "judge": verdict,
             "seconds": store.spent(),
             "run": str(run),
@@ -227,12 +232,9 @@ def _require_one(rows: list[Row], run: Path) -> None:
         )
 
 
-def _identity(kind: str, bench: Bench, point: Point) -> dict[str, Any]:
-    """Everything a row depends on, but for the chip's number and the temperature of thermal."""
+def _identity(kind: str, bench: Bench, identity: dict[str, Any]) -> dict[str, Any]:
+    """Everything a row depends on, but for what is in its key."""
     files = bench.build.summary["files"]
-    settings = point.document()
-    if kind != "thermal":
-        settings["conditions"]["temp_c"] = point.conditions.temp_c
     return {
         "study": kind,
         "analogkan": __version__,
@@ -247,7 +249,7 @@ def _identity(kind: str, bench: Bench, point: Point) -> dict[str, Any]:
         "versions": bench.engine.versions(),
         "seed": bench.seed,
         "compensate": bench.compensate,
-        **settings,
+        **identity,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from ..compiler.build import Build
 from ..data import ImageSet
@@ -60,11 +60,12 @@ def montecarlo(
     if yield_at is None and software is not None:
         right = float((software.argmax(axis=1) == images.y).mean())
         yield_at = max(0.0, round(right - YIELD_LOSS, 12))
+    points = montecarlo_points(hardware, variation, conditions, samples)
     return conduct(
         "montecarlo",
         build,
         images,
-        montecarlo_points(hardware, variation, conditions, samples),
+        points,
         lambda rows: summarise_chips(rows, yield_at=yield_at or 0.0, seed=options.seed),
         options=options,
         facts={
@@ -73,6 +74,6 @@ def montecarlo(
             "recompiled": changed,
             "nothing_drawn": variation.off,
         },
-        temps_c=[conditions.temp_c],
+        identity=points[0].document() | {"conditions": asdict(conditions)},
         on_progress=on_progress,
     )

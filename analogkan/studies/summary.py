@@ -32,7 +32,7 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
     found: dict[str, Any] = {
         "samples": len(rows),
         "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": student(accuracy),
+        "accuracy_mean_ci95": student(accuracy, most=1.0),
         "accuracy_std": float(np.std(accuracy, ddof=1)) if len(good) > 1 else None,
         "accuracy_std_ci95": bootstrap(accuracy, _std, seed=seed),
         "accuracy_percentiles": percentiles(accuracy),

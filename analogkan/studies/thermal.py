@@ -64,11 +64,12 @@ def thermal(
             "--preset rram, or --set sigma_g=0.05 and the like"
         )
     measured_at = [] if compensate in (None, "each") else [float(compensate)]  # type: ignore[arg-type]
+    points = thermal_points(hardware, variation, conditions, temps_c, samples)
     return conduct(
         "thermal",
         build,
         images,
-        thermal_points(hardware, variation, conditions, temps_c, samples),
+        points,
         lambda rows: {"temperatures": summarise_temperatures(rows)},
         options=options,
         facts={
@@ -77,7 +78,8 @@ def thermal(
             "compensate": compensate,
             "recompiled": changed,
         },
-        temps_c=[*temps_c, *measured_at],
+        identity=points[0].document(),
+        temps_c=measured_at,
         compensate=compensate,
         on_progress=on_progress,
     )

@@ -1,0 +1,159 @@
+"""``analogkan sweep``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from ..errors import StudyError
+from . import common, studies
+
+MANY = 100_000
+"""Circuits from which on a sweep asks first."""
+
+
+@click.command(short_help="Chips over a grid of settings; an error budget; faults by rate.")
+@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--grid",
+    type=click.Choice(["axes", "budget", "faults"]),
+    default="axes",
+    show_default=True,
+    help="axes: every --set key=a,b,c is one.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 1_000_000),
+    default=20,
+    show_default=True,
+    help="Chips at each point of the grid.",
+)
+@click.option(
+    "--preset", metavar="NAME|FILE.toml", help="What the grid starts from: nominal; budget: rram."
+)
+@click.option("--yes", is_flag=True, help="Do not ask before a very large grid.")
+@studies.study_options
+@common.guarded
+def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
+    """Run chips at every point of a grid of hardware, variation and conditions.
+
+    A --set with commas is an axis, one without holds everywhere. A change of hardware is compiled
+    again in memory. Chip m is the same chip at every point. RUN keeps study.sqlite, sweep.csv (a
+    row a chip), result.json and sweep.png; more values, or more --samples, extend it.
+
+    \b
+    Examples:
+      analogkan sweep mnist.build --set sigma_g=0,0.02,0.05,0.1 --set levels=8,16,32,64
+      analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
+      analogkan sweep mnist.build --grid faults
+    """
+    from ..studies.grid import count_points
+    from ..studies.sweep import sweep as study
+    from ..studies.sweep import sweep_cells
+
+    chosen["as_json"] = as_json
+    circuit, images = studies.load(build, chosen)
+    cells, _ = sweep_cells(circuit, grid, chosen["assignments"], preset)
+    count = count_points(cells, samples)
+    if count > MANY and not yes:
+        _ask(circuit, images, cells[0], count)
+    result = studies.run(study, circuit, images, chosen, grid=grid, samples=samples, preset=preset)
+    from ..report.figures import save
+    from ..report.grids import sweep_figure
+
+    figure = sweep_figure(result.summary)
+    if figure is not None:
+        save(figure, result.run / "sweep.png")
+    if as_json:
+        common.print_json(result.summary)
+    else:
+        (print_budget if grid == "budget" else print_cells)(result.summary)
+
+
+def _ask(circuit, images, cell, count: int) -> None:
+    """Forecast a very large grid from one circuit of it, and ask whether to run it."""
+    from ..engines.chips import TwinEngine
+    from ..studies.chips import Bench
+
+    bench = Bench(circuit, images, TwinEngine())
+    (point, *_) = cell.points(1)
+    bench.evaluate(point)
+    started = time.perf_counter()
+    bench.evaluate(point)
+    hours = (time.perf_counter() - started) * count / 3600
+    forecast = (
+        f"{count:,} circuits of {len(images):,} images: about {hours:.1f} hours of one core in the "
+        "twin"
+    )
+    if not sys.stdin.isatty():
+        raise StudyError(f"{forecast}: give --yes to run them, or a smaller grid or --samples")
+    if not click.confirm(f"{forecast}. Run them?", err=True):
+        raise SystemExit(common.EXIT_FAILURE)
+
+
+def print_budget(s: dict) -> None:
+    """A row an imperfection: what it loses alone, and what would be won back without it."""
+    percent, found = common.percent, {}
+    for cell in s["cells"]:
+        found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
+    everything = found.pop("all")["all"]
+    title = f"{s['model']}: budget of {s['preset']}, {s['samples']} chips, {s['n']} images of "
+    columns = ("alone", "lost", "SNR", "all but it", "won back")
+    shown = common.table(escape(title + s["dataset"]), "", *columns)
+    for name, cells in found.items():
+        row = [*_loss(s, cells["alone"]), "–", "–"]
+        without = cells.get("all but")
+        if without and None not in (without["accuracy_mean"], everything["accuracy_mean"]):
+            won = 100 * (without["accuracy_mean"] - everything["accuracy_mean"])
+            row[3:] = [percent(without["accuracy_mean"]), f"{won:+.2f}"]
+        shown.add_row("nothing" if name == "none" else name, *row)
+    shown.add_row("all together", *_loss(s, everything), "", "")
+    common.out.print(shown)
+    common.out.print(
+        f"software {percent(s['software_accuracy'])}; lost and won in points of accuracy, means "
+        "over chips; intervals are in result.json"
+    )
+    studies.print_notes(s)
+
+
+def _loss(s: dict, cell: dict) -> list[str]:
+    """Mean accuracy, points lost and SNR of a cell."""
+    if cell["accuracy_mean"] is None:
+        return ["–"] * 3
+    snr = cell["logit_snr_db"]
+    return [
+        common.percent(cell["accuracy_mean"]),
+        f"{100 * (s['software_accuracy'] - cell['accuracy_mean']):.2f}",
+        "–" if snr is None else f"{snr:.1f} dB",
+    ]
+
+
+def print_cells(s: dict) -> None:
+    """A row a cell of the grid."""
+    percent = common.percent
+    axes = list(s["cells"][0]["labels"])
+    title = f"{s['model']}: {s['grid']} of {s['preset']}, {s['n']} images of {s['dataset']}"
+    shown = common.table(escape(title), *axes, "chips", "mean", "95 %", "lost", "same", "SNR")
+    for cell in s["cells"]:
+        loss = _loss(s, cell)
+        agreement = cell["agreement_mean"]
+        figures = [
+            loss[0],
+            studies.points(cell["accuracy_mean_ci95"]).replace(" to ", "–"),
+            loss[1],
+            "–" if agreement is None else percent(agreement),
+            loss[2],
+        ]
+        chips = str(cell["chips"]) + (f" ({cell['failed']} failed)" if cell["failed"] else "")
+        shown.add_row(*cell["labels"].values(), chips, *figures)
+    common.out.print(shown)
+    common.out.print(
+        f"software {percent(s['software_accuracy'])}; lost: points of accuracy against software; "
+        "same: class as software; SNR: software's logit spread over the rms logit error; intervals "
+        "of the mean are over chips, the images are fixed"
+    )
+    studies.print_notes(s)

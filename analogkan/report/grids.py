@@ -1,0 +1,105 @@
+"""Figures of sweeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .figures import CIRCUIT, CYCLE, SOFTWARE
+
+
+def sweep_figure(summary: dict[str, Any]) -> Figure | None:
+    """The figure of a sweep's ``summary``: lines over an axis, a budget's bars, faults by rate.
+
+    None for a grid of more than two axes, which a table shows better.
+    """
+    if summary["grid"] == "budget":
+        return _budget(summary)
+    if summary["grid"] == "faults":
+        return _lines(summary, "rate", "fault", skip="none")
+    axes = list(summary["cells"][0]["labels"])
+    if len(axes) > 2:
+        return None
+    counts = {axis: len({cell["labels"][axis] for cell in summary["cells"]}) for axis in axes}
+    along = max(axes, key=lambda axis: counts[axis])
+    return _lines(summary, along, next((axis for axis in axes if axis != along), None))
+
+
+def _lines(summary: dict[str, Any], along: str, by: str | None, skip: str = "") -> Figure:
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    ax = figure.subplots()
+    groups = dict.fromkeys(cell["labels"][by] if by else "" for cell in summary["cells"])
+    for k, group in enumerate(g for g in groups if g != skip or not skip):
+        cells = [c for c in summary["cells"] if not by or c["labels"][by] == group]
+        _line(ax, cells, along, CYCLE[1 + k % (len(CYCLE) - 1)], f"{by} {group}" if by else "chips")
+    software = summary["software_accuracy"]
+    ax.axhline(100 * software, color=SOFTWARE, label=f"software {100 * software:.2f} %")
+    values = [c["labels"][along] for c in summary["cells"]]
+    if _numbers(values) is not None:
+        positive = [x for x in _numbers(values) or [] if x > 0]
+        if positive and max(positive) / min(positive) >= 50:
+            ax.set_xscale("symlog" if 0 in (_numbers(values) or []) and not skip else "log")
+            if ax.get_xscale() == "symlog":
+                ax.set_xscale("symlog", linthresh=min(positive))
+    ax.set_xlabel(along)
+    ax.set_ylabel("accuracy (%)")
+    ax.set_title(f"{summary['model']}: {summary['n']} images, {summary['samples']} chips a point")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _line(ax: Axes, cells: list[dict[str, Any]], along: str, color: str, label: str) -> None:
+    """Mean and, where there is one, its interval."""
+    shown = [c for c in cells if c["accuracy_mean"] is not None]
+    words = [c["labels"][along] for c in shown]
+    x = _numbers(words)
+    place = np.arange(len(words)) if x is None else np.array(x)
+    y = 100 * np.array([c["accuracy_mean"] for c in shown])
+    pairs = [c["accuracy_mean_ci95"] or (c["accuracy_mean"],) * 2 for c in shown]
+    bounds = 100 * np.array(pairs).reshape(-1, 2)
+    ax.errorbar(
+        place, y, yerr=np.abs(bounds.T - y), color=color, marker="o", ms=4, capsize=3, label=label
+    )
+    if x is None:
+        ax.set_xticks(place, words)
+
+
+def _numbers(words: list[str]) -> list[float] | None:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
+
+
+def _budget(summary: dict[str, Any]) -> Figure:
+    """Bars of points lost: each imperfection alone, and what leaving it out would bring."""
+    software = summary["software_accuracy"]
+    lost = {
+        (c["labels"]["imperfection"], c["labels"]["cell"]): 100 * (software - c["accuracy_mean"])
+        for c in summary["cells"]
+        if c["accuracy_mean"] is not None
+    }
+    names = [name for name, how in lost if how == "alone" and name != "none"]
+    everything = lost.get(("all", "all"), 0.0)
+    figure = Figure(figsize=(7.2, 1.6 + 0.5 * len(names)), layout="constrained")
+    ax = figure.subplots()
+    y = np.arange(len(names))
+    alone = [lost[name, "alone"] for name in names]
+    saved = [everything - lost.get((name, "all but"), everything) for name in names]
+    ax.barh(y - 0.2, alone, 0.38, color=CIRCUIT, label="alone")
+    ax.barh(y + 0.2, saved, 0.38, color=CYCLE[2], label="won back if it alone were gone")
+    ax.axvline(everything, color=CYCLE[5], ls="--", label=f"all together: {everything:.2f}")
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_yticks(y, names)
+    ax.invert_yaxis()
+    ax.set_xlabel("points of accuracy lost")
+    ax.set_title(f"{summary['model']}: {summary['preset']}, {summary['samples']} chips a cell")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure

@@ -1,0 +1,161 @@
+"""Grids of settings: what a sweep visits.
+
+A cell of a grid is one set of hardware, variation and conditions, with a label for each axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+from ..compiler.hardware import Hardware
+from ..errors import SettingsError
+from ..settings import require
+from ..variation.spec import Conditions, Variation, load_settings
+from .points import MAX_POINTS, Point
+
+FAULTS = ("stuck_min", "stuck_max", "dead_diodes", "open_lines", "dead_amplifiers")
+RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+"""Shares of faulty parts that ``faults`` visits."""
+MAX_CELLS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One set of settings, and what the grid's axes call it."""
+
+    labels: dict[str, str]
+    hardware: Hardware
+    variation: Variation
+    conditions: Conditions
+
+    def points(self, samples: int) -> list[Point]:
+        """Chips 0 to ``samples`` - 1; the nominal circuit alone where nothing is drawn."""
+        numbers: Iterable[int | None] = [None] if self.variation.off else range(samples)
+        first = Point(
+            hardware=self.hardware,
+            variation=self.variation,
+            conditions=self.conditions,
+            sample=None,
+        )
+        return [replace(first, sample=k) for k in numbers]
+
+
+def split_axes(texts: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Axes, from ``key=a,b,c`` texts, and the texts that set one value.
+
+    Raises
+    ------
+    SettingsError
+        If a key comes twice, or a value is missing or given twice.
+    """
+    axes: dict[str, list[str]] = {}
+    fixed: list[str] = []
+    seen: set[str] = set()
+    for text in texts:
+        key, _, values = text.partition("=")
+        key = key.strip()
+        if key in seen:
+            raise SettingsError(f"--set {key} is given twice: one --set {key}=a,b,c has all values")
+        seen.add(key)
+        if "," not in values:
+            fixed.append(text)
+            continue
+        words = [word.strip() for word in values.split(",")]
+        if not all(words) or len(set(words)) < len(words):
+            raise SettingsError(
+                f"--set {text!r} has an empty value or one twice: key=a,b,c, such as levels=8,16,32"
+            )
+        axes[key] = words
+    return axes, fixed
+
+
+def grid_cells(
+    axes: Mapping[str, Sequence[str]], fixed: Sequence[str], preset: str, base: Hardware
+) -> list[Cell]:
+    """The product of ``axes``, on top of ``fixed`` settings and a preset; the last axis fastest."""
+    count = math.prod(len(values) for values in axes.values())
+    require(count <= MAX_CELLS, "settings of the grid", count, f"at most {MAX_CELLS}")
+    found = []
+    for values in itertools.product(*axes.values()):
+        labels = dict(zip(axes, values, strict=True))
+        texts = [*fixed, *(f"{key}={value}" for key, value in labels.items())]
+        found.append(_cell(labels, *load_settings(preset, texts, base)))
+    return found
+
+
+def fault_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]:
+    """No fault, then each fault by itself at each rate."""
+    settings = load_settings(preset, fixed, base)
+    found = [_cell({"fault": "none", "rate": "0"}, *settings)]
+    for fault in FAULTS:
+        for rate in RATES:
+            texts = [*fixed, f"{fault}={rate!r}"]
+            labels = {"fault": fault, "rate": f"{rate:g}"}
+            found.append(_cell(labels, *load_settings(preset, texts, base)))
+    return found
+
+
+def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]:
+    """Nothing; each imperfection of a preset alone, and all but it; all of them.
+
+    A dark trim is no imperfection: it is in every cell in which something is drawn.
+    """
+    hardware, variation, conditions = load_settings(preset, fixed, base)
+    nominal = Variation()
+    chosen = {
+        field.name: "hardware"
+        for field in fields(Hardware)
+        if getattr(hardware, field.name) != getattr(base, field.name)
+    } | {
+        field.name: "variation"
+        for field in fields(Variation)
+        if field.name != "trim" and getattr(variation, field.name)
+    }
+    if not chosen:
+        raise SettingsError(f"preset {preset} changes nothing of the BUILD: choose rram, say")
+    found = [_cell({"imperfection": "none", "cell": "alone"}, base, nominal, conditions)]
+    for name, kind in chosen.items():
+        for how in ("alone", "all but"):
+            hw, va = (base, nominal) if how == "alone" else (hardware, variation)
+            source = (hardware, variation) if how == "alone" else (base, nominal)
+            if kind == "hardware":
+                hw = replace(hw, **{name: getattr(source[0], name)})
+            else:
+                va = replace(va, **{name: getattr(source[1], name)})
+            drawn = replace(va, trim="none") != nominal
+            va = replace(va, trim=variation.trim if drawn else "none")
+            found.append(_cell({"imperfection": name, "cell": how}, hw, va, conditions))
+    last = {"imperfection": "all", "cell": "all"}
+    return [*found, _cell(last, hardware, variation, conditions)]
+
+
+def grid_points(cells: Sequence[Cell], samples: int) -> list[Point]:
+    """The points of all cells; a point that two cells share is there once."""
+    count = count_points(cells, samples)
+    require(count <= MAX_POINTS, "chips of the grid", count, f"at most {MAX_POINTS}")
+    found = [point for cell in cells for point in cell.points(samples)]
+    return list({point.key: point for point in found}.values())
+
+
+def count_points(cells: Sequence[Cell], samples: int) -> int:
+    """How many circuits a grid has."""
+    require(1 <= samples <= MAX_POINTS, "samples", samples, f"1 to {MAX_POINTS}")
+    return sum(1 if cell.variation.off else samples for cell in cells)
+
+
+def _cell(
+    labels: dict[str, str], hardware: Hardware, variation: Variation, conditions: Conditions
+) -> Cell:
+    return Cell(labels=labels, hardware=hardware, variation=variation, conditions=conditions)
+
+
+def document(cell: Cell) -> dict[str, dict]:
+    """A cell's settings for JSON."""
+    return {
+        "hardware": asdict(cell.hardware),
+        "variation": asdict(cell.variation),
+        "conditions": asdict(cell.conditions),
+    }

@@ -1,0 +1,158 @@
+"""``sweep``: chips over a grid of settings, an error budget, or faults by their rate."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiler.build import Build
+from ..data import ImageSet
+from ..errors import SettingsError
+from ..files import atomic_file
+from ..intervals import student
+from .conduct import Progress, StudyOptions, StudyResult, conduct
+from .grid import (
+    Cell,
+    budget_cells,
+    fault_cells,
+    grid_cells,
+    grid_points,
+    split_axes,
+)
+from .store import Row, flat
+from .summary import mean
+
+GRIDS = ("axes", "budget", "faults")
+TABLE = "sweep.csv"
+PRESETS = {"axes": "nominal", "budget": "rram", "faults": "nominal"}
+"""What a grid starts from, unless told otherwise."""
+
+
+def sweep_cells(
+    build: Build, grid: str, settings: Iterable[str], preset: str | None = None
+) -> tuple[list[Cell], str]:
+    """The cells of a grid on a build, and the preset they start from.
+
+    Raises
+    ------
+    SettingsError
+        If the grid is unknown, an axis is missing or not wanted, or a setting is none.
+    """
+    if grid not in GRIDS:
+        raise SettingsError(f"grid {grid!r} is none of {', '.join(GRIDS)}")
+    chosen = preset or PRESETS[grid]
+    axes, fixed = split_axes(settings)
+    base = build.design.hardware
+    if grid == "axes":
+        if not axes:
+            raise SettingsError(
+                "a sweep needs an axis: --set key=a,b,c such as --set sigma_g=0,0.05,0.1, "
+                "or --grid budget or faults"
+            )
+        return grid_cells(axes, fixed, chosen, base), chosen
+    if axes:
+        raise SettingsError(
+            f"--grid {grid} has axes of its own: give --set {next(iter(axes))} one value"
+        )
+    made = budget_cells if grid == "budget" else fault_cells
+    return made(fixed, chosen, base), chosen
+
+
+def sweep(
+    build: Build,
+    images: ImageSet,
+    *,
+    settings: Iterable[str] = (),
+    grid: str = "axes",
+    samples: int = 20,
+    preset: str | None = None,
+    options: StudyOptions = StudyOptions(),
+    on_progress: Progress = lambda what, done, total: None,
+) -> StudyResult:
+    """Simulate ``samples`` chips at every point of a grid of settings.
+
+    Parameters
+    ----------
+    build
+        From ``load_build`` or ``write_build``. A change of hardware is compiled again in memory.
+    settings
+        ``key=a,b,c`` texts, one an axis; ``key=value`` ones hold everywhere.
+    grid
+        ``axes``: the product of the axes. ``budget``: each imperfection of the preset alone, all
+        but each, and all. ``faults``: each fault at rates from 1e-4 to 0.1.
+    samples
+        Chips a cell; where nothing is drawn the nominal circuit is enough.
+    preset
+        What a grid starts from: ``rram`` for a budget, else ``nominal``.
+    options
+        Engine, jobs, seed, RUN folder, judge.
+
+    Raises
+    ------
+    AnalogKanError
+        See ``conduct``.
+    """
+    cells, chosen = sweep_cells(build, grid, settings, preset)
+    volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
+    software = build.spec.forward_volts(volts) if len(images) else np.zeros((0, 1))
+    spread = float(np.sqrt(((software - software.mean(axis=0)) ** 2).mean())) if len(images) else 0
+    result = conduct(
+        "sweep",
+        build,
+        images,
+        grid_points(cells, samples),
+        lambda rows: {"cells": [summarise_cell(cell, rows, spread, samples) for cell in cells]},
+        options=options,
+        facts={"grid": grid, "preset": chosen, "samples": samples, "recompiled": {}},
+        identity={"base": asdict(build.design.hardware)},
+        on_progress=on_progress,
+    )
+    write_table(result.run / TABLE, cells, result.rows, samples)
+    return result
+
+
+def rows_of(cell: Cell, rows: Sequence[Row], samples: int) -> list[Row]:
+    """The rows that belong to a cell."""
+    keys = {point.key for point in cell.points(samples)}
+    return [row for row in rows if row["key"] in keys]
+
+
+def summarise_cell(cell: Cell, rows: Sequence[Row], spread: float, samples: int) -> dict[str, Any]:
+    """Mean accuracy with its interval over chips, agreement, and logit SNR, of one cell.
+
+    ``spread`` is the rms of the software's logits about their columns' means.
+    """
+    mine = rows_of(cell, rows, samples)
+    good = [row for row in mine if row["status"] == "ok"]
+    accuracy = np.array([row["accuracy"] for row in good])
+    rms = mean([row["rms_logit_error"] for row in good])
+    return {
+        "labels": cell.labels,
+        "chips": len(mine),
+        "failed": len(mine) - len(good),
+        "accuracy_mean": mean(accuracy),
+        "accuracy_mean_ci95": student(accuracy, most=1.0),
+        "accuracy_std": float(accuracy.std(ddof=1)) if len(good) > 1 else None,
+        "accuracy_min": float(accuracy.min()) if good else None,
+        "agreement_mean": mean([row["agreement"] for row in good]),
+        "logit_snr_db": None if not rms else float(20 * np.log10(spread / rms)),
+    }
+
+
+def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples: int) -> None:
+    """A CSV with a row a chip: the axes' values first, then its figures."""
+    lines = [
+        cell.labels | {key: value for key, value in flat(row).items() if key != "key"}
+        for cell in cells
+        for row in rows_of(cell, rows, samples)
+    ]
+    columns = list(dict.fromkeys(key for line in lines for key in line))
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
