@@ -127,7 +127,7 @@ def _loss(s: dict, cell: dict) -> list[str]:
     snr = cell["logit_snr_db"]
     return [
         common.percent(cell["accuracy_mean"]),
-        f"{100 * (s['software_accuracy'] - cell['accuracy_mean']):.2f}",
+        f"{round(100 * (s['software_accuracy'] - cell['accuracy_mean']), 2) + 0.0:.2f}",
         "–" if snr is None else f"{snr:.1f} dB",
     ]
 
