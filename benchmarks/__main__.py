@@ -9,7 +9,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch", "session", "twin", "wires")
+NAMES = ("emit", "batch", "session", "twin", "wires", "cluster")
 
 
 def main() -> None:

@@ -79,6 +79,11 @@ def test_only_one_module_starts_processes():
     assert users == [Path("engines/ngspice.py")]
 
 
+def test_dask_stays_where_it_is_used():
+    users = [p.name for p in MODULES if any(n.split(".")[0] == "distributed" for n in imports(p))]
+    assert users == ["cluster.py"]
+
+
 def test_pyspice_stays_where_it_is_used():
     users = {
         str(p.relative_to(PACKAGE))

@@ -42,6 +42,14 @@ _RUN = (
     click.option(
         "--jobs", type=click.IntRange(1, 256), help="Chips at a time; default: all cores."
     ),
+    click.option(
+        "--executor",
+        type=click.Choice(["local", "dask"]),
+        default="local",
+        show_default=True,
+        help="dask: the workers of --scheduler (docs/cluster.md).",
+    ),
+    click.option("--scheduler", default="", metavar="ADDRESS", help="Of a Dask cluster."),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option(
         "--judge",
@@ -92,6 +100,8 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
         run=chosen["out"],
         resume=chosen["resume"],
         judge=chosen["judge"],
+        executor=chosen["executor"],
+        scheduler=chosen["scheduler"],
     )
     with common.progress(chosen["as_json"]) as bar:
         tasks: dict[str, Any] = {}
@@ -117,6 +127,13 @@ def print_notes(s: dict[str, Any]) -> None:
     if s["recompiled"]:
         changed = ", ".join(f"{name} = {value}" for name, value in s["recompiled"].items())
         common.out.print(f"compiled again with {changed}", markup=False)
+    if s["cluster"]:
+        told = s["cluster"]
+        common.out.print(
+            f"on {told['workers']} Dask workers, {told['threads']} threads: "
+            f"{told['bytes_scattered'] / 1e6:.1f} MB once, {told['bytes_per_point']:,} bytes out "
+            f"and {told['bytes_per_row']:,} back a chip"
+        )
     judged = s["judge"]
     if s["engine"] == "ngspice":
         common.out.print(f"every chip in ngspice {s['versions']['ngspice']}: nothing to judge")

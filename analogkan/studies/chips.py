@@ -5,12 +5,15 @@ Axes: B images, I inputs, O outputs.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..compiler.build import Build
 from ..compiler.design import Design, build_design
@@ -18,7 +21,7 @@ from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine
-from ..engines.ngspice import Ngspice
+from ..engines.ngspice import Ngspice, find_ngspice
 from ..errors import SettingsError, SimulationError
 from ..variation.sample import perturb
 from .points import Point
@@ -64,6 +67,9 @@ class Bench:
         seed: int = 0,
         compensate: str | float | None = None,
     ) -> None:
+        # One thread a job, everywhere: jobs run side by side, and the last bits of a matrix product
+        # depend on how many threads shared it.
+        threadpool_limits(1, user_api="blas")
         self.build, self.images, self.engine = build, images, engine
         self.seed, self.compensate = seed, compensate
         self.spec = build.spec
@@ -75,6 +81,22 @@ class Bench:
         self._lock = threading.Lock()
         if compensate is not None:
             self._calibrate()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker elsewhere needs to make the same bench: no engine, no folder of ours."""
+        return {
+            "build": replace(self.build, verification=None),
+            "images": self.images,
+            "engine": self.engine.name,
+            "seed": self.seed,
+            "compensate": self.compensate,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        name = state.pop("engine")
+        program = find_ngspice() if name == "ngspice" else None
+        keep = Path(tempfile.gettempdir()) / "analogkan-failed"
+        self.__init__(engine=open_engine(name, program, keep), **state)
 
     def _calibrate(self) -> None:
         x = self.spec.calibration

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from ..files import write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
-from .executor import LocalExecutor
+from .executor import Executor, LocalExecutor
 from .judge import Share, judge, parse_share
 from .points import Point, check_temps
 from .simulate import default_run
 from .store import STORE, Row, StudyStore
 from .study import run_study
 
+EXECUTORS = ("local", "dask")
 RESULT, CHIPS, FAILED = "result.json", "chips.csv", "failed"
 Progress = Callable[[str, int, int], None]
 """Called with what is done (``chips``, ``judge``), how many are, and how many there are."""
@@ -53,6 +55,10 @@ class StudyOptions:
         Refuse to start a new RUN.
     judge
         ``CHIPSxIMAGES`` of a twin study that ngspice simulates once more, or ``none``.
+    executor
+        ``local``, threads of this process, or ``dask``.
+    scheduler
+        Address of the Dask scheduler.
     """
 
     engine: str = "twin"
@@ -61,12 +67,19 @@ class StudyOptions:
     run: Path | None = None
     resume: bool = False
     judge: str = "3x50"
+    executor: str = "local"
+    scheduler: str = ""
 
     def __post_init__(self) -> None:
         require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
         require(1 <= self.jobs <= 256, "jobs", self.jobs, "1 to 256")
         require(0 <= self.seed < 2**63, "seed", self.seed, "0 to 2^63 - 1")
         parse_share(self.judge)
+        require(self.executor in EXECUTORS, "executor", self.executor, " or ".join(EXECUTORS))
+        wanted = "an address, such as tcp://127.0.0.1:8786, with executor dask and only then"
+        require(
+            (self.executor == "dask") == bool(self.scheduler), "scheduler", self.scheduler, wanted
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +164,12 @@ def conduct(
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
-    with StudyStore(run, settings) as store:
+    with StudyStore(run, settings) as store, _executor(options, engine.stop) as executor:
         rows = run_study(
             points,
             bench.evaluate,
             store,
-            LocalExecutor(options.jobs, engine.stop),
+            executor,
             lambda done, total: on_progress("chips", done, total),
         )
         store.export_csv(run / CHIPS, points)
@@ -191,12 +204,25 @@ def conduct(
             "settings": identity,
             "judge": verdict,
             "seconds": store.spent(),
+            "cluster": executor.facts,
             "run": str(run),
         }
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
     if refusal is not None:
         raise refusal
     return StudyResult(summary, rows, run)
+
+
+@contextlib.contextmanager
+def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Executor]:
+    """Who does the work: threads, or a cluster that is left as it was."""
+    if options.executor == "local":
+        yield LocalExecutor(options.jobs, stop)
+        return
+    from .cluster import DaskExecutor
+
+    with contextlib.closing(DaskExecutor(options.scheduler, options.engine)) as executor:
+        yield executor
 
 
 def _check(build: Build, images: ImageSet) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """Runs a function over items."""
+    """Runs a function over items.
+
+    Attributes
+    ----------
+    facts
+        What the summary of a study says of it; None for this process.
+    """
+
+    facts: dict[str, Any] | None
 
     def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
         """Every item with its result, as they are finished."""
@@ -32,6 +40,7 @@ class LocalExecutor:
     def __init__(self, jobs: int = 1, stop: Callable[[], None] = lambda: None) -> None:
         self.jobs = jobs
         self.stop = stop
+        self.facts: dict[str, Any] | None = None
 
     def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
         """See ``Executor.run``. No more than ``jobs`` items are begun at a time."""

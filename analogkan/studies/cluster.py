@@ -1,0 +1,190 @@
+"""Many machines: a study's points on the workers of a Dask cluster. The only user of Dask.
+
+The bench (network, design, images, settings) goes out once; points go out, rows come back; nothing
+is shared by files, and only the client writes the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from typing import Any, TypeVar
+
+from ..errors import SimulationError, StudyError
+
+T = TypeVar("T")
+R = TypeVar("R")
+PATIENCE_S = 10.0
+"""How long a scheduler may take to answer, and the first worker to be there, seconds."""
+IN_FLIGHT = 3
+"""Tasks that are out for each of the workers' threads: one runs, the others wait beside it."""
+BATCH = 16
+"""Most points a task, where there are many: the scheduler's time is for tasks."""
+INSTALL = "pip install 'analogkan[cluster]'"
+
+
+class DaskExecutor:
+    """Runs points on a cluster; the interface of ``executor.Executor``.
+
+    Parameters
+    ----------
+    address
+        The scheduler's, such as ``tcp://127.0.0.1:8786``.
+    engine
+        Name of the study's engine: what workers must have.
+
+    Raises
+    ------
+    StudyError
+        If Dask is missing, the scheduler does not answer, there is no worker, or a worker has
+        other versions than this process.
+    """
+
+    _client: Any
+
+    def __init__(self, address: str, engine: str) -> None:
+        try:
+            import distributed
+        except ImportError as error:
+            raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
+        self.address, self.engine = address, engine
+        self.facts: dict[str, Any] | None = {}
+        self._moved = {"bytes_scattered": 0, "bytes_per_point": 0, "bytes_per_row": 0}
+        self._distributed = distributed
+        try:
+            with _quiet():
+                self._client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise StudyError(
+                f"no Dask scheduler answers at {address} within {PATIENCE_S:g} s ({error}): start "
+                "one with `dask scheduler`, and give the address that it prints"
+            ) from error
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the cluster as it is."""
+        with _quiet():
+            self._client.close()
+
+    def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
+        """Every item with its result, as they are finished; at most a few a thread are out."""
+        self.facts = self._cluster | self._moved
+        if not items:
+            return
+        wanted = versions(self.engine)
+        body = pickle.dumps(function)
+        self._moved["bytes_scattered"] = len(body)
+        scattered = self._client.scatter(body, broadcast=True, hash=False)
+        threads = max(1, sum(self._client.nthreads().values()))
+        size = max(1, min(BATCH, len(items) // (4 * IN_FLIGHT * threads)))
+        waiting = iter([items[k : k + size] for k in range(0, len(items), size)])
+        going: dict[Any, Sequence[T]] = {}
+
+        def submit() -> Any:
+            for some in waiting:
+                self._moved["bytes_per_point"] = len(pickle.dumps(some[0]))
+                future = self._client.submit(_task, scattered, some, wanted, pure=False, retries=2)
+                going[future] = some
+                return future
+            return None
+
+        try:
+            first = [f for f in (submit() for _ in range(IN_FLIGHT * threads)) if f is not None]
+            with self._client.as_current():
+                done = self._distributed.as_completed(first)
+            for future in done:
+                try:
+                    results = future.result()
+                except (self._distributed.KilledWorker, OSError) as error:
+                    raise StudyError(
+                        f"a chip ended its worker again and again ({error}); what is finished is "
+                        "kept, and the same command goes on"
+                    ) from error
+                self._moved["bytes_per_row"] = len(pickle.dumps(results[0]))
+                self.facts = self._cluster | self._moved
+                yield from zip(going.pop(future), results, strict=True)
+                future.release()
+                more = submit()
+                if more is not None:
+                    done.add(more)
+        except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
+            with _quiet():
+                self._client.cancel(list(going))
+            raise
+
+    def _check(self) -> None:
+        """Refuse a cluster without workers, or with one that is not as this process."""
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE_S)
+        except TimeoutError as error:
+            raise StudyError(
+                f"the scheduler at {self.address} has no worker after {PATIENCE_S:g} s: start some "
+                f"with `dask worker {self.address}`"
+            ) from error
+        wanted, engine = versions(self.engine), self.engine
+        found = self._client.run(versions, engine)
+        for worker, have in found.items():
+            _compare(have, wanted, str(worker))
+        threads = sum(self._client.nthreads().values())
+        self._cluster = {"workers": len(found), "threads": threads}
+
+
+def versions(engine: str) -> dict[str, str]:
+    """What rows depend on in this process: packages, processor, and ngspice if it is the engine."""
+    names = ("analogkan", "numpy", "scipy", *(("torch",) if engine == "twin" else ()))
+    found = {name: metadata.version(name) for name in names}
+    found["machine"] = platform.machine()
+    if engine == "ngspice":
+        from ..engines.ngspice import find_ngspice
+
+        try:
+            program = find_ngspice()
+            found["ngspice"] = f"{program.version}, KLU {'yes' if program.klu else 'no'}"
+        except SimulationError as error:
+            found["ngspice"] = f"none ({error})"
+    return found
+
+
+def _compare(have: dict[str, str], wanted: dict[str, str], where: str) -> None:
+    for name, version in wanted.items():
+        if have.get(name) != version:
+            raise StudyError(
+                f"worker {where} has {name} {have.get(name, 'not at all')}, this process has "
+                f"{version}: rows would not be the same; install the same there"
+            )
+
+
+_READY: dict[int, Any] = {}
+"""In a worker: the study's function, unpickled once."""
+
+
+def _task(body: bytes, items: Sequence[Any], wanted: dict[str, str]) -> list[Any]:
+    """In a worker: check it once, then evaluate ``items``."""
+    key = hash(body)
+    if key not in _READY:
+        engine = "ngspice" if "ngspice" in wanted else "twin"
+        _compare(versions(engine), wanted, platform.node())
+        _READY.clear()
+        _READY[key] = pickle.loads(body)
+    return [_READY[key](item) for item in items]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Dask's own log lines on what the sentence says."""
+    import logging
+
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,48 @@
+"""Many workers: a study on a Dask cluster, here two processes of this machine.
+
+    python examples/08_many_workers.py [FOLDER] [CHIPS]
+
+Runs CHIPS chips (6 if not given) of the shipped mnist-d2 with threads, then on the cluster, and
+compares the rows. On a real cluster only the scheduler's address differs (docs/cluster.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import distributed
+
+import analogkan as ak
+from analogkan import resources
+
+
+def main(folder: Path, chips: int) -> None:
+    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    images = ak.load_bundled().take(range(100))
+    options = ak.StudyOptions(judge="none", run=folder / "local")
+    local = ak.montecarlo(build, images, samples=chips, options=options)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        there = replace(
+            options, run=folder / "dask", executor="dask", scheduler=cluster.scheduler_address
+        )
+        result = ak.montecarlo(build, images, samples=chips, options=there)
+    told = result.summary["cluster"]
+    print(f"{chips} chips on {told['workers']} workers: the rows of threads: ", end="")
+    print("yes" if result.rows == local.rows else "no")
+    print(
+        f"{told['bytes_scattered'] / 1e6:.1f} MB to each worker, {told['bytes_per_point']:,} bytes "
+        f"out and {told['bytes_per_row']:,} back a chip"
+    )
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1]) if len(sys.argv) > 1 else Path("example-08"),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 6,
+    )

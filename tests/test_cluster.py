@@ -1,0 +1,166 @@
+"""Studies on a Dask cluster of this machine: the same rows, whatever happens to workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import distributed
+import numpy as np
+import pytest
+
+from analogkan.compiler.build import Build, write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.data import ImageSet
+from analogkan.engines.chips import TwinEngine
+from analogkan.errors import SettingsError, StudyError
+from analogkan.studies import cluster
+from analogkan.studies.chips import Bench
+from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.montecarlo import montecarlo
+
+from .networks import random_images, random_spec
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """Two worker processes on loopback."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def build(tmp_path) -> Build:
+    return write_build(random_spec(1), Hardware(), tmp_path / "net.build")
+
+
+@pytest.fixture
+def images(build) -> ImageSet:
+    found = random_images(2, 30, 5)
+    return replace(found, y=build.spec.logits(found.x).argmax(axis=1))
+
+
+def run(build, images, folder: Path, samples: int = 8, on_progress=None, **given):
+    options = StudyOptions(judge="none", run=folder, **given)
+    more = {} if on_progress is None else {"on_progress": on_progress}
+    return montecarlo(build, images, samples=samples, options=options, **more)
+
+
+def rows(result) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in result.rows]
+
+
+@pytest.mark.parametrize("engine", ["twin", "ngspice"])
+def test_a_cluster_gives_the_same_rows(engine, build, images, workers, ngspice, tmp_path):
+    local = run(build, images, tmp_path / "local", 6, engine=engine)
+    there = {"executor": "dask", "scheduler": workers.scheduler_address}
+    result = run(build, images, tmp_path / "dask", 6, engine=engine, **there)
+    assert rows(result) == rows(local)
+    told = result.summary["cluster"]
+    assert (told["workers"], told["threads"]) == (2, 2)
+    assert 0 < told["bytes_per_point"] < 5000 and 0 < told["bytes_per_row"] < 5000
+    again = run(build, images, tmp_path / "dask", 6, engine=engine, **there)
+    assert again.summary["cluster"]["bytes_scattered"] == 0
+
+
+def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_path):
+    local = run(build, images, tmp_path / "local", 40)
+    killed: list[int] = []
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what == "chips" and done >= 5 and not killed:
+            with distributed.Client(workers.scheduler_address, set_as_default=False) as client:
+                pids = client.run(os.getpid)
+            killed.append(next(iter(pids.values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    there = {"executor": "dask", "scheduler": workers.scheduler_address}
+    result = run(build, images, tmp_path / "dask", 40, on_progress=on_progress, **there)
+    assert killed
+    assert rows(result) == rows(local)
+
+
+def test_a_worker_with_another_version_is_refused(build, images, workers, tmp_path, monkeypatch):
+    here = cluster.versions("twin")
+    monkeypatch.setattr(cluster, "versions", lambda engine: here | {"torch": "1.0"})
+
+    class Client(distributed.Client):
+        """One whose workers tell their own versions, not this process's."""
+
+        def run(self, function, *args, **kwargs):
+            return super().run(_true_versions, *args, **kwargs)
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    with pytest.raises(
+        StudyError, match=r"^worker tcp://\S+ has torch \S+, this process has 1.0: rows would not"
+    ):
+        run(
+            build,
+            images,
+            tmp_path / "run",
+            executor="dask",
+            scheduler=workers.scheduler_address,
+        )
+
+
+def _true_versions(engine: str) -> dict[str, str]:
+    from analogkan.studies.cluster import versions
+
+    return versions(engine)
+
+
+def test_a_worker_that_joins_later_is_checked_too(build, images):
+    body = pickle.dumps(Bench(build, images, TwinEngine()).evaluate)
+    wanted = cluster.versions("twin") | {"numpy": "0.1"}
+    with pytest.raises(StudyError, match=r"^worker \S+ has numpy \S+, this process has 0.1"):
+        cluster._task(body, [], wanted)
+
+
+def test_a_worker_without_ngspice_is_another_worker(monkeypatch):
+    wanted = cluster.versions("ngspice")
+    monkeypatch.setenv("ANALOGKAN_NGSPICE", "/nonexistent")
+    with pytest.raises(StudyError, match=r"^worker w has ngspice none \(ANALOGKAN_NGSPICE names"):
+        cluster._compare(cluster.versions("ngspice"), wanted, "w")
+
+
+def test_an_address_that_does_not_answer_is_refused(build, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE_S", 1.0)
+    with pytest.raises(
+        StudyError, match=r"^no Dask scheduler answers at tcp://127.0.0.1:9 within 1 s"
+    ):
+        run(build, images, tmp_path / "a", executor="dask", scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_cluster_without_workers_is_refused(build, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE_S", 1.0)
+    empty = distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    )
+    with empty, pytest.raises(StudyError, match=r"has no worker after 1 s: start some with `dask"):
+        run(
+            build,
+            images,
+            tmp_path / "a",
+            executor="dask",
+            scheduler=empty.scheduler_address,
+        )
+
+
+@pytest.mark.parametrize("given", [{"executor": "dask"}, {"scheduler": "tcp://127.0.0.1:1"}])
+def test_an_address_goes_with_dask_and_only_with_it(given):
+    with pytest.raises(SettingsError, match=r"^scheduler = '.*' is out of range: an address, such"):
+        StudyOptions(**given)
+
+
+def test_a_bench_survives_its_journey(build, images):
+    bench = Bench(build, images, TwinEngine(), seed=3)
+    again = pickle.loads(pickle.dumps(bench))
+    assert again.seed == 3 and again.engine.name == "twin"
+    np.testing.assert_array_equal(again.software, bench.software)
