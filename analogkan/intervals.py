@@ -88,3 +88,16 @@ def bootstrap(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(np.concatenate(found), [tail, 100 - tail])
     return float(low), float(high)
+
+
+def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gain and offset (O,) of circuit = gain software + offset, least squares per column.
+
+    Both (B, O). A column in which the software's values do not differ has gain 1.
+    """
+    mean, seen = software.mean(axis=0), circuit.mean(axis=0)
+    centred = software - mean
+    power = (centred**2).sum(axis=0)
+    slope = (centred * (circuit - seen)).sum(axis=0) / np.where(power > 0, power, 1.0)
+    gain = np.where(power > 0, slope, 1.0)
+    return gain, seen - gain * mean

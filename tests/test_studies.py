@@ -19,9 +19,9 @@ from analogkan.data import ImageSet
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
-from analogkan.intervals import wilson
+from analogkan.intervals import regress, wilson
 from analogkan.studies import chips as chips_module
-from analogkan.studies.chips import Bench, regress
+from analogkan.studies.chips import Bench
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.judge import Share, choose_images, choose_points, parse_share
 from analogkan.studies.montecarlo import montecarlo

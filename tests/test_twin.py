@@ -154,7 +154,7 @@ def test_read_noise_has_the_variance_of_its_rows():
     spec = random_spec(11, (8, 2, 2))
     design = chip(spec, Variation(read_noise=0.03), sample=4)
     volts = np.repeat(images(1, 8), 4000, axis=0)
-    _, currents = Twin([design]).run(Inputs.of(volts), np.arange(4000))
+    currents = Twin([design]).run(Inputs.of(volts), np.arange(4000)).noise
     (stage_volts_0, *_) = stage_volts(design, volts[:1])
     sigma = 0.03 * np.sqrt((stage_volts_0.rows**2) @ (design.stages[0].g ** 2))[0]
     found = currents[0][0].numpy()

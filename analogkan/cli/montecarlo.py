@@ -22,6 +22,11 @@ from . import common, studies
     help="A chip is good from this accuracy on; default: software's less 0.01.",
 )
 @click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Set each chip's columns, layer by layer, from measured vectors.",
+)
+@click.option(
     "--fail-under",
     type=click.FloatRange(0, 1),
     metavar="X",
@@ -29,7 +34,9 @@ from . import common, studies
 )
 @studies.study_options
 @common.guarded
-def montecarlo(build, samples, preset, temp, yield_at, fail_under, as_json, **chosen) -> None:
+def montecarlo(
+    build, samples, preset, temp, yield_at, calibrate, fail_under, as_json, **chosen
+) -> None:
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
     Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
@@ -49,7 +56,7 @@ def montecarlo(build, samples, preset, temp, yield_at, fail_under, as_json, **ch
     circuit, images = studies.load(build, chosen)
     result = studies.run(
         study, circuit, images, chosen,
-        samples=samples, preset=preset, temp_c=temp, yield_at=yield_at,
+        samples=samples, preset=preset, temp_c=temp, yield_at=yield_at, calibrate=calibrate,
     )  # fmt: skip
     from ..report.figures import histogram_figure, save
 
@@ -74,6 +81,10 @@ def print_chips(s: dict) -> None:
     shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
     shown.add_row("software", percent(s["software_accuracy"]), "")
     shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"]))
+    if "accuracy_uncalibrated_mean" in s:
+        before = s["accuracy_uncalibrated_mean"]
+        found = interval(s["accuracy_uncalibrated_mean_ci95"])
+        shown.add_row("mean before calibration", percent(before), found)
     if s["accuracy_std"] is not None:
         spread = f"{100 * s['accuracy_std']:.2f} points"
         shown.add_row("standard deviation", spread, interval(s["accuracy_std_ci95"]))
@@ -100,6 +111,7 @@ def print_chips(s: dict) -> None:
         "dead_diodes": "diodes dead",
         "open_lines": "lines broken",
         "dead_amplifiers": "op-amps dead",
+        "uncalibrated_columns": "columns left uncalibrated",
         "trim_saturated": "outputs that the dark trim could not reach",
     }
     for count, what in counted.items():

@@ -119,7 +119,7 @@ class NgspiceEngine:
             return Exposure(temp_c=temp_c)
         from .twin import Inputs, Twin
 
-        _, currents = Twin([design], temp_c).run(Inputs.of(volts), index)
+        currents = Twin([design], temp_c).run(Inputs.of(volts), index).noise
         return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
 
 

@@ -136,6 +136,15 @@ class Inputs:
         return Inputs(self.codes, self.index[:, start:stop].contiguous())
 
 
+@dataclass(frozen=True, eq=False)
+class TwinRun:
+    """What came of a run: for each stage ``outputs`` (M, O, B) volts and, with read noise, the
+    currents ``noise`` (M, 2 O, B) amperes."""
+
+    outputs: list[torch.Tensor]
+    noise: list[torch.Tensor]
+
+
 class Twin:
     """M chips of one design at one temperature.
 
@@ -171,7 +180,7 @@ class Twin:
 
     def logits(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> torch.Tensor:
         """Logits (M, O, B); ``index`` (B,) are the images' positions, which read noise needs."""
-        return self.run(inputs, index)[0]
+        return self.run(inputs, index).outputs[-1] / self.v_per_logit
 
     def answers(self, inputs: Inputs, index: np.ndarray, block: int) -> np.ndarray:
         """Logits (M, B, O) as numbers, ``block`` images at a time."""
@@ -180,21 +189,18 @@ class Twin:
             parts = [self.logits(inputs.block(k, k + block), index[k : k + block]) for k in starts]
         return torch.cat(parts, dim=2).transpose(1, 2).numpy()
 
-    def run(
-        self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()
-    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Logits (M, O, B), and for each stage the noise currents (M, 2 O, B), if there are."""
+    def run(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
+        """Every stage's outputs, and the noise currents in its lines."""
         rows = self.first_rows(inputs)
-        currents = []
-        y = torch.zeros(0)
+        found = TwinRun([], [])
         for k, stage in enumerate(self.stages):
             if k:
-                v = front_volts(stage.front, y, self.hardware, self.temp_c)
+                v = front_volts(stage.front, found.outputs[-1], self.hardware, self.temp_c)
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
-            currents += [] if noise is None else [noise]
-            y = self.outputs(stage, rows, noise)
-        return y / self.v_per_logit, currents
+            found.noise.extend([] if noise is None else [noise])
+            found.outputs.append(self.outputs(stage, rows, noise))
+        return found
 
     def first_rows(self, inputs: Inputs) -> torch.Tensor:
         """Rows (M, I D, B) of the first stage: a look-up, for inputs are codes."""

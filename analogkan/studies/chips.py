@@ -23,6 +23,7 @@ from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..errors import SettingsError, SimulationError
+from ..intervals import regress
 from ..variation.sample import perturb
 from .points import Point
 from .store import Row
@@ -53,6 +54,8 @@ class Bench:
         What simulates the chips.
     seed
         Of everything that is drawn.
+    calibrate
+        Each chip's columns are measured and set, layer by layer, at its age and temperature.
     compensate
         Gain and offset of each column, measured with calibration images on the same chip, are
         taken out: ``each`` at the point's own temperature, a number at that one, None not at all.
@@ -66,12 +69,13 @@ class Bench:
         *,
         seed: int = 0,
         compensate: str | float | None = None,
+        calibrate: bool = False,
     ) -> None:
         # One thread a job, everywhere: jobs run side by side, and the last bits of a matrix product
         # depend on how many threads shared it.
         threadpool_limits(1, user_api="blas")
         self.build, self.images, self.engine = build, images, engine
-        self.seed, self.compensate = seed, compensate
+        self.seed, self.compensate, self.calibrate = seed, compensate, calibrate
         self.spec = build.spec
         self.labels, self.index = images.y, images.index
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
@@ -79,8 +83,8 @@ class Bench:
         self.full_scale = float(np.abs(self.software).max())
         self._designs = {build.design.hardware: build.design}
         self._lock = threading.Lock()
-        if compensate is not None:
-            self._calibrate()
+        if compensate is not None or calibrate:
+            self._take_calibration_images()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker elsewhere needs to make the same bench: no engine, no folder of ours."""
@@ -90,6 +94,7 @@ class Bench:
             "engine": self.engine.name,
             "seed": self.seed,
             "compensate": self.compensate,
+            "calibrate": self.calibrate,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -98,13 +103,13 @@ class Bench:
         keep = Path(tempfile.gettempdir()) / "analogkan-failed"
         self.__init__(engine=open_engine(name, program, keep), **state)
 
-    def _calibrate(self) -> None:
+    def _take_calibration_images(self) -> None:
         x = self.spec.calibration
         if x is None or not len(x):
+            what = "calibrate" if self.calibrate else f"compensate = {self.compensate!r}"
             raise SettingsError(
-                f"compensate = {self.compensate!r} measures gains with calibration images, and "
-                f"{self.build.folder} has none: compile the model with --calibrate, or leave "
-                "--compensate out"
+                f"{what} measures gains with calibration images, and {self.build.folder} has none: "
+                "compile the model with --calibrate FILE.npz, or leave it out"
             )
         self._calibration_volts = self.spec.dac_volts(x[:CALIBRATION_IMAGES])
         self._calibration_index = CALIBRATION_INDEX + np.arange(len(self._calibration_volts))
@@ -123,7 +128,19 @@ class Bench:
             return self._designs[hardware]
 
     def chip(self, point: Point) -> tuple[Design, dict[str, int]]:
-        """The circuit of ``point``, and what drawing it counted."""
+        """The circuit of ``point``, calibrated if that was asked for, and what was counted."""
+        chip, counts = self.drawn(point)
+        if not self.calibrate or point.sample is None:
+            return chip, counts
+        from ..engines.calibrate import calibrate
+
+        volts, index = self._calibration_volts, self._calibration_index
+        temp_c = point.conditions.temp_c
+        chip, left = calibrate(chip, self.spec, volts, index, temp_c)
+        return chip, counts | {"uncalibrated_columns": left}
+
+    def drawn(self, point: Point) -> tuple[Design, dict[str, int]]:
+        """The circuit of ``point`` as it was made, and what drawing it counted."""
         design = self.design(point.hardware)
         if point.sample is None:
             return design, {}
@@ -163,6 +180,8 @@ class Bench:
             chip, counts = self.chip(point)
             logits = self._run(chip, self.volts, self.index, point.conditions.temp_c)
             row |= self._figures(logits) | counts
+            if self.calibrate and point.sample is not None:
+                row |= self._uncalibrated(point)
             if self.compensate is not None:
                 row |= self._compensated(chip, logits, point.conditions.temp_c)
         except SimulationError as error:
@@ -186,6 +205,13 @@ class Bench:
             "offset": offset.tolist(),
         }
 
+    def _uncalibrated(self, point: Point) -> Row:
+        """What the chip does as it was made."""
+        made, _ = self.drawn(point)
+        logits = self._run(made, self.volts, self.index, point.conditions.temp_c)
+        found = self._figures(logits)
+        return {f"{key}_uncalibrated": found[key] for key in ("accuracy", "agreement")}
+
     def _compensated(self, chip: Design, logits: np.ndarray, temp_c: float) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
@@ -200,16 +226,3 @@ class Bench:
             "max_abs_logit_error_compensated": float(np.abs(corrected - self.software).max()),
             "uncompensated_gains": int(dead.sum()),
         }
-
-
-def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and offset (O,) of circuit = gain software + offset, least squares per column.
-
-    Both (B, O). A column in which the software's logits do not differ has gain 1.
-    """
-    mean, seen = software.mean(axis=0), circuit.mean(axis=0)
-    centred = software - mean
-    power = (centred**2).sum(axis=0)
-    slope = (centred * (circuit - seen)).sum(axis=0) / np.where(power > 0, power, 1.0)
-    gain = np.where(power > 0, slope, 1.0)
-    return gain, seen - gain * mean

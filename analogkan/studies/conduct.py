@@ -124,6 +124,7 @@ def conduct(
     identity: dict[str, Any],
     temps_c: Iterable[float] = (),
     compensate: str | float | None = None,
+    calibrate: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> StudyResult:
     """Run a study; see ``montecarlo``, ``thermal`` and ``sweep``.
@@ -154,7 +155,9 @@ def conduct(
     share = parse_share(options.judge) if options.engine == "twin" else Share(0, 0)
     program = _find_program(options.engine, share)
     engine = open_engine(options.engine, program, Path(FAILED))
-    bench = Bench(build, images, engine, seed=options.seed, compensate=compensate)
+    bench = Bench(
+        build, images, engine, seed=options.seed, compensate=compensate, calibrate=calibrate
+    )
     for hardware in dict.fromkeys(point.hardware for point in points):
         temps = {p.conditions.temp_c for p in points if p.hardware == hardware}
         check_temps(bench.design(hardware), sorted({*temps, *temps_c}))
@@ -275,6 +278,7 @@ def _identity(kind: str, bench: Bench, identity: dict[str, Any]) -> dict[str, An
         "versions": bench.engine.versions(),
         "seed": bench.seed,
         "compensate": bench.compensate,
+        "calibrate": bench.calibrate,
         **identity,
     }
 

@@ -25,6 +25,7 @@ def montecarlo(
     settings: Iterable[str] = (),
     temp_c: float | None = None,
     yield_at: float | None = None,
+    calibrate: bool = False,
     options: StudyOptions = StudyOptions(),
     on_progress: Progress = lambda what, done, total: None,
 ) -> StudyResult:
@@ -43,6 +44,9 @@ def montecarlo(
         Degrees Celsius, in place of the preset's.
     yield_at
         Accuracy from which on a chip is a good one; by default software's less 0.01.
+    calibrate
+        Measure and set each chip's columns, layer by layer, with the BUILD's calibration images;
+        the rows then also have the accuracy of the chip as it was made.
     options
         Engine, jobs, seed, RUN folder, judge.
 
@@ -75,5 +79,6 @@ def montecarlo(
             "nothing_drawn": variation.off,
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
+        calibrate=calibrate,
         on_progress=on_progress,
     )

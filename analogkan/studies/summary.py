@@ -53,7 +53,11 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
         "failures": [{key: row[key] for key in ("sample", "temp_c", "reason")} for row in failed],
         "intervals": "over chips; the images are fixed",
     }
-    for count in COUNTS:
+    made = np.array([r["accuracy_uncalibrated"] for r in good if "accuracy_uncalibrated" in r])
+    if len(made):
+        found["accuracy_uncalibrated_mean"] = mean(made)
+        found["accuracy_uncalibrated_mean_ci95"] = student(made, most=1.0)
+    for count in (*COUNTS, "uncalibrated_columns"):
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found
 

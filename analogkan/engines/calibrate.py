@@ -1,0 +1,73 @@
+"""Calibration of a chip: each column's gain and offset, layer by layer, from measured vectors.
+
+Unlike a correction of the logits it reaches hidden nodes. What it sets is analog: the gain of a
+column's difference amplifier and a voltage at its input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..compiler.design import CrossbarStage, Design
+from ..devices.curve import NOMINAL_TEMP_C
+from ..intervals import regress
+from ..network.spec import NetworkSpec
+from .twin import Inputs, Twin
+
+LEAST_GAIN = 0.2
+"""Of what it should be: a column that answers less is broken, and is left as it is."""
+
+
+def calibrate(
+    chip: Design, spec: NetworkSpec, volts: np.ndarray, index: np.ndarray, temp_c: float
+) -> tuple[Design, int]:
+    """A chip whose columns were measured and set at ``temp_c``, as old as it is.
+
+    Stage by stage from the first, so that each is measured behind those already set. Each column
+    gets the gain and the offset that bring its outputs closest to the software's.
+
+    Parameters
+    ----------
+    chip
+        From ``perturb``.
+    spec
+        The software.
+    volts, index
+        (N, I) volts at the DACs, and the images' positions, for read noise.
+
+    Returns
+    -------
+    Design, int
+        And how many columns were left as they are.
+    """
+    wanted = spec.folded().layer_outputs(volts)
+    inputs, left = Inputs.of(volts), 0
+    for k, target in enumerate(wanted):
+        found = Twin([chip], temp_c).run(inputs, index).outputs[k][0].detach().numpy().T
+        wanted_volts = target * chip.stages[k].unit
+        stage, broken = _set(chip.stages[k], found, wanted_volts, temp_c - NOMINAL_TEMP_C)
+        stages = (*chip.stages[:k], stage, *chip.stages[k + 1 :])
+        chip, left = replace(chip, stages=stages), left + broken
+    return chip, left
+
+
+def _set(
+    stage: CrossbarStage, found: np.ndarray, wanted: np.ndarray, dt: float
+) -> tuple[CrossbarStage, int]:
+    """The stage with its difference amplifiers set so that ``found`` becomes ``wanted`` (N, O)."""
+    errors = stage.errors
+    if errors is None:
+        return stage, 0
+    answer, _ = regress(wanted, found)
+    broken = answer < LEAST_GAIN
+    # What comes closest to the software, not what has its gain: errors that are no column's would
+    # be amplified with it.
+    scale, shift = regress(found, wanted)
+    scale, shift = np.where(broken, 1.0, scale), np.where(broken, 0.0, shift)
+    ratio = stage.gain * scale
+    # The output is (p - n) ratio + v (1 + ratio), v with its drift: all of it is scaled.
+    volts = errors.diffs.offset_at(dt) * (1 + stage.gain) * scale + shift
+    diffs = replace(errors.diffs, offset=volts / (1 + ratio) - errors.diffs.drift * dt)
+    return replace(stage, gain=ratio, errors=replace(errors, diffs=diffs)), int(broken.sum())

@@ -1,0 +1,115 @@
+"""Calibration: a chip's columns set from measured vectors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import analogkan as ak
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.engines.calibrate import calibrate
+from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.twin import Inputs, Twin
+from analogkan.errors import SettingsError
+from analogkan.variation import Conditions, Variation
+
+from .chips import EVERYTHING, OLD, chip
+from .networks import random_images, random_spec
+from .test_twin import images
+
+SPEC = random_spec(5, (8, 6, 4, 3), squash="clamp")
+VOLTS, INDEX = images(60, 8), np.arange(60)
+
+
+def error(design, temp_c: float = 26.85) -> float:
+    """Largest logit error against software, of full scale, on images that nothing was set with."""
+    fresh = images(40, 8, seed=9)
+    found = Twin([design], temp_c).logits(Inputs.of(fresh), np.arange(40)).detach()[0].T.numpy()
+    wanted = SPEC.forward_volts(fresh)
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("temp_c", [26.85, 85.0])
+def test_errors_of_columns_are_taken_out_entirely(temp_c):
+    """Gains of lines alike, of differences, and offsets of differences are a column's alone."""
+    columns = Variation(diff_gain_sigma=0.05, r_c_sigma=0.05, offset_drift_sigma=0.0)
+    hardware = {"diode_tc_current": 0.0, "diode_tc_voltage": 0.0, "opamp_gain": 1e8}
+    made = chip(SPEC, columns, Conditions(), **hardware)
+    diffs = [replace(s.errors.diffs, offset=s.errors.diffs.offset + 2e-3) for s in made.stages]
+    stages = tuple(
+        replace(stage, errors=replace(stage.errors, diffs=d))
+        for stage, d in zip(made.stages, diffs, strict=True)
+    )
+    made = replace(made, stages=stages)
+    found, left = calibrate(made, SPEC, VOLTS, INDEX, temp_c)
+    assert left == 0
+    assert error(made, temp_c) > 1e-2
+    assert error(found, temp_c) < 1e-5
+
+
+def test_a_perfect_chip_is_left_as_it_is():
+    made = chip(SPEC, Variation(), Conditions(), opamp="ideal")
+    found, left = calibrate(made, SPEC, VOLTS, INDEX, 26.85)
+    assert left == 0
+    for a, b in zip(found.stages, made.stages, strict=True):
+        np.testing.assert_allclose(a.gain, b.gain, rtol=1e-6)
+        np.testing.assert_allclose(a.errors.diffs.offset, 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("temp_c", [-40.0, 85.0])
+def test_everything_at_once_gets_better_and_stays_the_same_in_both_engines(
+    temp_c, ngspice, tmp_path
+):
+    variation = replace(EVERYTHING, stuck_max=0.0, stuck_min=0.0)
+    before, after = [], []
+    for m in range(4):
+        made = chip(SPEC, variation, OLD, sample=m, r_wire=2.0)
+        found, _ = calibrate(made, SPEC, VOLTS, INDEX, temp_c)
+        before.append(error(made, temp_c))
+        after.append(error(found, temp_c))
+    assert np.mean(after) < 0.7 * np.mean(before)
+    fresh = images(8, 8, seed=3)
+    twin = TwinEngine().logits(found, fresh, INDEX[:8], temp_c)
+    circuit = NgspiceEngine(ngspice, tmp_path).logits(found, fresh, INDEX[:8], temp_c)
+    assert np.abs(twin - circuit).max() < 1e-6 * np.abs(circuit).max()
+
+
+def test_a_broken_column_is_counted_and_left():
+    made = chip(SPEC, Variation(dead_amplifiers=0.3), Conditions(), sample=2)
+    found, left = calibrate(made, SPEC, VOLTS, INDEX, 26.85)
+    assert left > 0
+    assert all(np.isfinite(stage.gain).all() for stage in found.stages)
+
+
+def test_montecarlo_says_what_calibration_wins(ngspice, tmp_path):
+    spec = random_spec(5, (5, 6, 3))
+    build = write_build(spec, Hardware(), tmp_path / "net.build")
+    shown = random_images(2, 60, 5)
+    shown = replace(shown, y=spec.logits(shown.x).argmax(axis=1))
+    settings = ["line_sigma=0.05", "diff_gain_sigma=0.1", "sigma_g=0.1", "trim=none"]
+    found = {}
+    for calibrated in (False, True):
+        options = ak.StudyOptions(run=tmp_path / f"run{calibrated}", judge="2x10")
+        found[calibrated] = ak.montecarlo(
+            build, shown, samples=6, settings=settings, calibrate=calibrated, options=options
+        ).summary
+    assert found[True]["judge"]["passed"]
+    assert found[True]["accuracy_uncalibrated_mean"] == found[False]["accuracy_mean"]
+    assert found[True]["accuracy_mean"] > found[False]["accuracy_mean"]
+    assert found[True]["rms_logit_error_mean"] < 0.8 * found[False]["rms_logit_error_mean"]
+
+
+def test_calibration_needs_images_to_measure_with(tmp_path):
+    spec = random_spec(5, (5, 4, 3), n_calibration=0)
+    build = write_build(spec, Hardware(), tmp_path / "net.build")
+    with pytest.raises(SettingsError, match=r"^calibrate measures gains with calibration images"):
+        ak.montecarlo(
+            build,
+            random_images(2, 10, 5),
+            samples=1,
+            calibrate=True,
+            options=ak.StudyOptions(run=tmp_path / "run", judge="none"),
+        )
