@@ -225,7 +225,7 @@ def test_one_failed_chunk_costs_only_itself(fake, build, ngspice, tmp_path, monk
     assert seen == [6, 10]
     assert [(p.stat().st_mtime_ns, p.read_bytes()) for p in kept] == before
     np.testing.assert_allclose(circuit(result), result.software, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(alone, circuit(result)[4:8, 1], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(alone, circuit(result)[4:8, 1], rtol=0, atol=1e-7)
 
 
 def test_an_interrupt_kills_what_still_runs(fake, build, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,29 @@ def test_the_circuit_has_the_decks_elements(build):
 
 def test_it_answers_as_the_deck_does(session, build, volts):
     got = solve(session, to_pyspice(build.design, volts))
-    assert np.array_equal(got, deck_logits(session, build, volts))
+    # The order of elements is another, and so are the last bits of what Newton's method stops at.
+    np.testing.assert_allclose(got, deck_logits(session, build, volts), rtol=1e-9, atol=1e-12)
     wanted = build.spec.forward_volts(volts[None])[0]
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("how", ["reduced", "explicit"])
+def test_it_drifts_as_the_deck_does(session, volts, how, tmp_path):
+    """With chips' errors, wires and models of resistors: at 85 degC the twin's answer."""
+    from analogkan.engines.chips import TwinEngine
+
+    from .chips import EVERYTHING, OLD, chip
+
+    given = {"r_wire": 2.0, "r_driver": 30.0, "wires": how, "wire_tc1": 1e-3}
+    design = chip(random_spec(3, (5, 4, 3)), replace(EVERYTHING, read_noise=0.0), OLD, **given)
+    made = to_pyspice(design, volts)
+    made.raw_spice = made.raw_spice.replace("temp=26.85", "temp=85.0")
+    hot = TwinEngine().logits(design, volts[None], np.arange(1), 85.0)[0]
+    if how == "reduced":  # its wires hold at one temperature
+        cold = TwinEngine().logits(design, volts[None], np.arange(1), 26.85)[0]
+        made.raw_spice = made.raw_spice.replace("temp=85.0", "temp=26.85")
+        hot = cold
+    np.testing.assert_allclose(solve(session, made), hot, rtol=0, atol=1e-7 * np.abs(hot).max())
 
 
 def test_its_inputs_can_be_set_and_its_elements_changed(session, build, volts):

@@ -82,7 +82,8 @@ def _add(circuit: Any, text: str) -> None:
             circuit.subcircuit(into)
             into = circuit
         elif name[0] == "r":
-            into.R(name[1:], *words[:2], float(words[2]))
+            model = {"raw_spice": words[3]} if len(words) > 3 else {}
+            into.R(name[1:], *words[:2], float(words[2]), **model)
         elif name[0] == "v":
             into.V(name[1:], *words[:2], float(words[3]))  # v_net net 0 dc value
         elif name[0] == "e":
