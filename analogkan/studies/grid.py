@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
@@ -150,12 +150,3 @@ def _cell(
     labels: dict[str, str], hardware: Hardware, variation: Variation, conditions: Conditions
 ) -> Cell:
     return Cell(labels=labels, hardware=hardware, variation=variation, conditions=conditions)
-
-
-def document(cell: Cell) -> dict[str, dict]:
-    """A cell's settings for JSON."""
-    return {
-        "hardware": asdict(cell.hardware),
-        "variation": asdict(cell.variation),
-        "conditions": asdict(cell.conditions),
-    }
