@@ -27,6 +27,18 @@ from . import common
     type=click.Path(path_type=Path, dir_okay=False),
     help="The checkpoint to write; its card goes beside it as .md.",
 )
+@click.option(
+    "--variation",
+    metavar="PRESET|FILE.toml",
+    help="Disturb every batch as its chips would be: cells and diodes.",
+)
+@click.option(
+    "--noise",
+    type=click.Choice(["multiplicative", "additive"]),
+    default="multiplicative",
+    show_default=True,
+    help="On coefficients: sigma_g of each, or sigma_g_abs of the largest.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's.")
 @click.option(
@@ -38,7 +50,9 @@ from . import common
 )
 @common.json_option
 @common.guarded
-def train(dataset, recipe, devices, data, download, out, seed, epochs, holdout, as_json) -> None:
+def train(
+    dataset, recipe, devices, data, download, out, variation, noise, seed, epochs, holdout, as_json
+) -> None:
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
     \b
@@ -52,11 +66,29 @@ def train(dataset, recipe, devices, data, download, out, seed, epochs, holdout, 
     read once, at the end.
 
     \b
-    Example:
+    Examples:
       analogkan train --dataset mnist --data ./data --download \\
           --recipe mnist-d2-short --out mnist.pt
+      analogkan train --dataset mnist --data ./data --recipe mnist-d2-short \\
+          --variation rram --out hard.pt
     """
+    from ..training.noise import Noise
     from ..training.run import TrainingRequest, run_training
+    from ..variation.spec import load_settings
+
+    drawn = load_settings(variation)[1] if variation else None
+    disturbance = None
+    if drawn is not None:
+        disturbance = Noise(
+            kind=noise,
+            sigma=drawn.sigma_g if noise == "multiplicative" else drawn.sigma_g_abs,
+            diode_current=drawn.diode_sigma_current,
+            diode_voltage=drawn.diode_sigma_voltage,
+            diode_shift=drawn.diode_sigma_shift,
+            die_current=drawn.die_sigma_current,
+            die_voltage=drawn.die_sigma_voltage,
+            die_shift=drawn.die_sigma_shift,
+        )
 
     request = TrainingRequest(
         dataset=dataset,
@@ -68,6 +100,7 @@ def train(dataset, recipe, devices, data, download, out, seed, epochs, holdout, 
         seed=seed,
         epochs=epochs,
         holdout=holdout,
+        noise=disturbance,
         command="analogkan " + shlex.join(sys.argv[1:]),
     )
     with common.progress(as_json) as bar:

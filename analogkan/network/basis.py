@@ -32,12 +32,14 @@ class PWLBasis(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         """Basis values for voltages ``v`` (B, I); (B, I * D) with d fastest."""
-        v = v.contiguous()
-        columns = []
-        for d in range(len(self.curves)):
-            knots, slope, intercept = (
-                getattr(self, f"{part}{d}").to(v.dtype) for part in ("knots", "slope", "intercept")
-            )
-            segment = torch.bucketize(v, knots)
-            columns.append(torch.addcmul(intercept[segment], slope[segment], v))
+        columns = [self.column(d, v) for d in range(len(self.curves))]
         return torch.stack(columns, dim=-1).flatten(1)
+
+    def column(self, d: int, v: Tensor) -> Tensor:
+        """phi_d alone for voltages ``v`` (B, I); (B, I)."""
+        v = v.contiguous()
+        knots, slope, intercept = (
+            getattr(self, f"{part}{d}").to(v.dtype) for part in ("knots", "slope", "intercept")
+        )
+        segment = torch.bucketize(v, knots)
+        return torch.addcmul(intercept[segment], slope[segment], v)

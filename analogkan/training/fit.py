@@ -20,11 +20,14 @@ from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
 from ..network.squash import Squash
 from .augment import augmented
+from .noise import Disturbance
 from .recipe import Recipe
 
 CALIBRATION_IMAGES = 256
 MAX_INPUT = 1e30
 """Training is in float32."""
+NOISE_STREAM = 1_000_000
+"""Added to an epoch's number for what disturbs it: its order and augmentation stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def train(
     seed: int = 0,
     state: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    disturbance: Disturbance | None = None,
 ) -> Trained:
     """Train on ``images``.
 
@@ -69,6 +73,8 @@ def train(
         Who asked for it removes it when the result is safe.
     on_epoch
         Called after every epoch.
+    disturbance
+        What each batch goes through instead of the network itself: training for hardware.
 
     Raises
     ------
@@ -104,6 +110,10 @@ def train(
     tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in model.config.curves)
     devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
     key = repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
+    chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
+    if disturbance is not None:
+        key += repr(disturbance.document())
+        disturbance.prepare(encoding, clean_x[chosen])
     first = _resume(state, key, parts)
 
     for number in range(first + 1, recipe.epochs + 1):
@@ -112,7 +122,10 @@ def train(
         if raw is not None:
             volts = _volts(augmented(raw, shape, recipe, generator), encoding)
         order = torch.randperm(len(labels), generator=generator)
-        loss, correct = _run_epoch(model, optimiser, schedule, volts, labels, order, recipe)
+        forward = disturbed_forward(model, disturbance, seed, number)
+        loss, correct = _run_epoch(
+            model, optimiser, schedule, volts, labels, order, recipe, forward
+        )
         if not np.isfinite(loss):
             raise DataError(
                 f"training diverged in epoch {number} (loss {loss}): lower learning_rate from "
@@ -125,7 +138,6 @@ def train(
     model.bake_clipping()
     model.eval()
     _exact_norms(model, clean)
-    chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
     return Trained(model, encoding, clean_x[chosen])
 
 
@@ -173,7 +185,19 @@ def _generator(seed: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
 
-def _run_epoch(model, optimiser, schedule, volts, labels, order, recipe) -> tuple[float, int]:
+def disturbed_forward(
+    model: TDKAN, disturbance: Disturbance | None, seed: int, epoch: int
+) -> Callable[[torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]]:
+    """From volts (B, I) to logits and hidden voltages, in an epoch of a training with ``seed``."""
+    if disturbance is None:
+        return model.forward_with_hidden
+    generator = _generator(seed, NOISE_STREAM + epoch)
+    return lambda volts: disturbance.forward(model, volts, generator)
+
+
+def _run_epoch(
+    model, optimiser, schedule, volts, labels, order, recipe, forward
+) -> tuple[float, int]:
     """One pass; mean loss and number of correct answers while training."""
     model.train()
     total, correct = 0.0, 0
@@ -181,7 +205,7 @@ def _run_epoch(model, optimiser, schedule, volts, labels, order, recipe) -> tupl
         index = order[start : start + recipe.batch]
         if len(index) == 1:
             continue  # batch statistics of one image are not defined
-        logits, hidden = model.forward_with_hidden(volts[index])
+        logits, hidden = forward(volts[index])
         loss = functional.cross_entropy(logits, labels[index])
         for z in hidden if recipe.range_penalty else ():
             outside = (recipe.range_lo - z).relu().square() + (z - recipe.range_hi).relu().square()

@@ -18,6 +18,7 @@ from ..errors import CheckpointError, DataError
 from ..network import checkpoint
 from .card import evaluate, parameter_count, write_card
 from .fit import Epoch, input_encoding, train
+from .noise import Noise
 from .recipe import Recipe, load_recipe
 
 
@@ -39,6 +40,8 @@ class TrainingRequest:
         The latter instead of the recipe's.
     holdout
         Training images kept back and reported on instead of the test set.
+    noise
+        What disturbs every batch, for hardware that will.
     command
         What the card says made the model.
     """
@@ -52,6 +55,7 @@ class TrainingRequest:
     epochs: int | None = None
     holdout: int | None = None
     devices: str | None = None
+    noise: Noise | None = None
     command: str = ""
 
     def plan(self) -> Recipe:
@@ -91,7 +95,14 @@ def run_training(
     encoding = input_encoding(images, plan)
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     state = out.with_name(out.name + ".training")
-    done = train(images, plan, seed=request.seed, state=state, on_epoch=on_epoch)
+    done = train(
+        images,
+        plan,
+        seed=request.seed,
+        state=state,
+        on_epoch=on_epoch,
+        disturbance=request.noise,
+    )
     spec = done.model.to_spec(
         done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
     )
@@ -112,6 +123,9 @@ def run_training(
         "made with": f"analogkan {__version__}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads",
     }
+    if request.noise is not None:
+        told = {k: v for k, v in request.noise.document().items() if v}
+        facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in told.items())
     write_card(card, spec, found, model=out, command=request.command, facts=facts)
     state.unlink(missing_ok=True)
     return {
