@@ -28,7 +28,7 @@ FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
 ARRAYS = ("design.npz", "network.npz")
 
-BYTES_PER_RESISTOR = 1400
+BYTES_PER_RESISTOR = 1800
 """Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""
 SECONDS_PER_RESISTOR = 2.2e-7
 """Time of an image a crossbar resistor with KLU, one process; measured there too."""
