@@ -9,7 +9,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch", "session", "twin", "wires", "cluster", "hard_cases")
+NAMES = ("emit", "batch", "session", "twin", "wires", "cluster", "hard_cases", "hardware_training")
 
 
 def main() -> None:

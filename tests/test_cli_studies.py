@@ -84,6 +84,17 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
     } <= set(again)
 
 
+def test_one_chip_is_that_chip_of_the_study(study, tmp_path):
+    def chips(run: str, *args: object) -> list[str]:
+        words = study("montecarlo", "--judge", "none", "--out", tmp_path / run, *args)
+        assert cli(words).exit_code == 0
+        lines = (tmp_path / run / "chips.csv").read_text().splitlines()
+        return [line.rpartition(",")[0] for line in lines[1:]]
+
+    every = chips("all", "--samples", 4)
+    assert chips("one", "--samples", 1, "--first", 2) == every[2:3]
+
+
 def test_thermal_takes_a_leading_minus_and_keeps_a_run(ngspice, study):
     result = cli(study("thermal", "--temps", "-40:125:55", "--samples", 2, "--compensate", "each"))
     assert result.exit_code == 0, result.output

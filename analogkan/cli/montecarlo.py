@@ -13,6 +13,13 @@ from . import common, studies
 @click.command(short_help="Virtual chips: accuracy, yield and logit errors over mismatch.")
 @click.argument("build", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--samples", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option(
+    "--first",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Number of the first chip, to look at one alone.",
+)
 @click.option("--preset", default="rram", show_default=True, metavar="NAME|FILE.toml")
 @click.option("--temp", type=float, metavar="DEGC", help="In place of the preset's.")
 @click.option(
@@ -35,7 +42,7 @@ from . import common, studies
 @studies.study_options
 @common.guarded
 def montecarlo(
-    build, samples, preset, temp, yield_at, calibrate, fail_under, as_json, **chosen
+    build, samples, first, preset, temp, yield_at, calibrate, fail_under, as_json, **chosen
 ) -> None:
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
@@ -49,6 +56,7 @@ def montecarlo(
       analogkan montecarlo mnist.build --samples 200 --subset 1000
       analogkan montecarlo mnist.build --set sigma_g=0.1 --set trim=none --yield-at 0.97
       analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
+      analogkan montecarlo mnist.build --samples 1 --first 7 --engine ngspice
     """
     from ..studies.montecarlo import montecarlo as study
 
@@ -56,7 +64,8 @@ def montecarlo(
     circuit, images = studies.load(build, chosen)
     result = studies.run(
         study, circuit, images, chosen,
-        samples=samples, preset=preset, temp_c=temp, yield_at=yield_at, calibrate=calibrate,
+        samples=samples, first=first, preset=preset, temp_c=temp, yield_at=yield_at,
+        calibrate=calibrate,
     )  # fmt: skip
     from ..report.figures import histogram_figure, save
 

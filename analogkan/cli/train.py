@@ -8,12 +8,22 @@ from pathlib import Path
 
 import click
 
+from ..errors import SettingsError
 from . import common
 
 
 @click.command(short_help="Train a TD-KAN and write its checkpoint and card.")
 @click.option("--dataset", required=True, metavar="NAME|FILE.npz", help="See above.")
-@click.option("--recipe", required=True, metavar="NAME|FILE.toml", help="See above.")
+@click.option(
+    "--recipe", metavar="NAME|FILE.toml", help="See above; with --from it is finetune unless said."
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MODEL.pt",
+    help="Train this model on; network and input range stay, the recipe says how.",
+)
 @click.option(
     "--devices",
     metavar="LIST",
@@ -30,14 +40,34 @@ from . import common
 @click.option(
     "--variation",
     metavar="PRESET|FILE.toml",
-    help="Disturb every batch as its chips would be: cells and diodes.",
+    help="Disturb every batch as its chips would be.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="On top of --variation, such as --set levels=4 --set temp_c=125; repeat it.",
 )
 @click.option(
     "--noise",
-    type=click.Choice(["multiplicative", "additive"]),
+    type=click.Choice(["multiplicative", "additive", "twin"]),
     default="multiplicative",
     show_default=True,
-    help="On coefficients: sigma_g of each, or sigma_g_abs of the largest.",
+    help="On coefficients, sigma_g of each or sigma_g_abs of the largest, and on diodes; or whole "
+    "chips, with every setting there is.",
+)
+@click.option(
+    "--chip",
+    metavar="BUILD:M",
+    help="Train for chip M of the BUILD alone, through the twin (--variation rram unless said).",
+)
+@click.option(
+    "--chip-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="--seed of the montecarlo that the chip is in.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's.")
@@ -51,14 +81,16 @@ from . import common
 @common.json_option
 @common.guarded
 def train(
-    dataset, recipe, devices, data, download, out, variation, noise, seed, epochs, holdout, as_json
-) -> None:
+    dataset, recipe, start, devices, data, download, out, variation, assignments, noise, chip,
+    chip_seed, seed, epochs, holdout, as_json,
+) -> None:  # fmt: skip
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
     \b
     Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
-    Recipes: mnist-d2, mnist-d3, mnist-d2-short, paper-mnist-d2, paper-mnist-d3, plain-d2,
+    Recipes: mnist-d2, mnist-d3, mnist-d2-short, paper-mnist-d2, paper-mnist-d3, plain-d2;
+    finetune and mnist-finetune to train a model on;
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
@@ -71,28 +103,18 @@ def train(
           --recipe mnist-d2-short --out mnist.pt
       analogkan train --dataset mnist --data ./data --recipe mnist-d2-short \\
           --variation rram --out hard.pt
+      analogkan train --dataset mnist --data ./data --from mnist.pt --recipe mnist-finetune \\
+          --noise twin --set levels=4 --out bits3.pt
+      analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
+          --set stuck_max=0.01 --out chip7.pt
     """
-    from ..training.noise import Noise
-    from ..training.run import TrainingRequest, run_training
-    from ..variation.spec import load_settings
+    from ..training.run import TrainingRequest, disturbance_of, run_training
 
-    drawn = load_settings(variation)[1] if variation else None
-    disturbance = None
-    if drawn is not None:
-        disturbance = Noise(
-            kind=noise,
-            sigma=drawn.sigma_g if noise == "multiplicative" else drawn.sigma_g_abs,
-            diode_current=drawn.diode_sigma_current,
-            diode_voltage=drawn.diode_sigma_voltage,
-            diode_shift=drawn.diode_sigma_shift,
-            die_current=drawn.die_sigma_current,
-            die_voltage=drawn.die_sigma_voltage,
-            die_shift=drawn.die_sigma_shift,
-        )
-
+    if recipe is None and start is None:
+        raise SettingsError("--recipe is missing: how to train, such as --recipe mnist-d2-short")
     request = TrainingRequest(
         dataset=dataset,
-        recipe=recipe,
+        recipe=recipe or "finetune",
         devices=devices,
         out=out,
         data=data,
@@ -100,7 +122,8 @@ def train(
         seed=seed,
         epochs=epochs,
         holdout=holdout,
-        noise=disturbance,
+        disturbance=disturbance_of(noise, variation, assignments, chip, chip_seed),
+        start=start,
         command="analogkan " + shlex.join(sys.argv[1:]),
     )
     with common.progress(as_json) as bar:
@@ -125,4 +148,10 @@ def train(
         f"{common.percent(result['out_of_range'])} of the hidden voltages outside a device's "
         f"measured range. Card: {result['card']}"
     )
-    common.out.print(f"next: analogkan compile {shlex.quote(str(out))}")
+    if "chip_accuracy" in result:
+        before = result.get("chip_accuracy_before")
+        common.out.print(
+            f"the chip, in the twin: {common.percent(result['chip_accuracy'])}"
+            + ("" if before is None else f", before {common.percent(before)}")
+        )
+    common.out.print(f"next: {request.next_command()}", markup=False)

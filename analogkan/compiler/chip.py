@@ -2,7 +2,7 @@
 
 Conductances, feedback resistors and the gains of difference amplifiers that are off by a little
 need no fields of their own: they are the stage's arrays, changed.
-Axes: I inputs, D diodes, O outputs.
+Axes: I inputs, D diodes, O outputs; R rows.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class StageErrors:
         Op-amps of the lines, (2 O,).
     diffs
         Op-amps of the difference amplifiers, (O,).
+    stuck
+        (R, 2 O) cells that programming does not change.
     """
 
     k_i: np.ndarray
@@ -58,6 +60,7 @@ class StageErrors:
     rows: OpAmpErrors
     lines: OpAmpErrors
     diffs: OpAmpErrors
+    stuck: np.ndarray
 
 
 RAMP_VOLTS = 0.05

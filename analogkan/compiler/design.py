@@ -115,6 +115,15 @@ class Design:
 
 
 def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
+    """``map_design``, whose notes also forecast what wires take."""
+    design = map_design(spec, hardware)
+    if not hardware.r_wire:
+        return design
+    forecasts = (forecast(k, stage.g, hardware) for k, stage in enumerate(design.stages))
+    return dataclasses.replace(design, notes=(*design.notes, *forecasts))
+
+
+def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     """Map ``spec`` onto ``hardware``; gains come from its calibration inputs.
 
     Without calibration inputs gains are sized for the worst case, every phi at its extreme: no
@@ -179,8 +188,6 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 stability=stable.summary(),
             )
         )
-    if hardware.r_wire:
-        notes += [forecast(k, stage.g, hardware) for k, stage in enumerate(stages)]
     return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
 
 

@@ -34,7 +34,7 @@ from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
 from ..variation.sample import generator
-from .twin_front import front_volts
+from .twin_front import normed_volts, squashed_volts
 
 NOISE_BLOCK = 1000
 """Images whose read noise is drawn together; part of what the noise is."""
@@ -139,10 +139,12 @@ class Inputs:
 @dataclass(frozen=True, eq=False)
 class TwinRun:
     """What came of a run: for each stage ``outputs`` (M, O, B) volts and, with read noise, the
-    currents ``noise`` (M, 2 O, B) amperes."""
+    currents ``noise`` (M, 2 O, B) amperes; for each but the first ``hidden`` (M, I, B), volts after
+    its norm."""
 
     outputs: list[torch.Tensor]
     noise: list[torch.Tensor]
+    hidden: list[torch.Tensor]
 
 
 class Twin:
@@ -189,13 +191,20 @@ class Twin:
             parts = [self.logits(inputs.block(k, k + block), index[k : k + block]) for k in starts]
         return torch.cat(parts, dim=2).transpose(1, 2).numpy()
 
-    def run(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
-        """Every stage's outputs, and the noise currents in its lines."""
-        rows = self.first_rows(inputs)
-        found = TwinRun([], [])
+    def run(self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
+        """Every stage's outputs, and the noise currents in its lines.
+
+        ``inputs`` may be volts (M, I, B) at the first diodes: no DAC's codes, and differentiable.
+        """
+        if isinstance(inputs, Inputs):
+            rows = self.first_rows(inputs)
+        else:
+            rows = self._rows(self.stages[0], inputs)
+        found = TwinRun([], [], [])
         for k, stage in enumerate(self.stages):
             if k:
-                v = front_volts(stage.front, found.outputs[-1], self.hardware, self.temp_c)
+                found.hidden.append(normed_volts(stage.front, found.outputs[-1]))
+                v = squashed_volts(stage.front, found.hidden[-1], self.hardware, self.temp_c)
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])

@@ -23,13 +23,20 @@ ROUNDS = 3
 """Of working out what the finite gain of a cell's op-amp does to its collectors: 1e-15 remains."""
 
 
-def front_volts(front: Front, y: torch.Tensor, hardware: Hardware, temp_c: float) -> torch.Tensor:
-    """Diode voltages (M, I, B) for outputs ``y`` (M, I, B) of the stage before."""
-    if front.norm is not None:
-        deviation = y - y.mean(dim=1, keepdim=True)
-        variance = (deviation**2).mean(dim=1, keepdim=True)
-        scale, shift = (torch.from_numpy(a)[:, None] for a in (front.norm.scale, front.norm.shift))
-        y = scale * deviation / torch.sqrt(variance + front.norm.eps) + shift
+def normed_volts(front: Front, y: torch.Tensor) -> torch.Tensor:
+    """Volts after the norm (M, I, B) for outputs ``y`` (M, I, B) of the stage before."""
+    if front.norm is None:
+        return y
+    deviation = y - y.mean(dim=1, keepdim=True)
+    variance = (deviation**2).mean(dim=1, keepdim=True)
+    scale, shift = (torch.as_tensor(a)[:, None] for a in (front.norm.scale, front.norm.shift))
+    return scale * deviation / torch.sqrt(variance + front.norm.eps) + shift
+
+
+def squashed_volts(
+    front: Front, y: torch.Tensor, hardware: Hardware, temp_c: float
+) -> torch.Tensor:
+    """Diode voltages (M, I, B) for volts ``y`` (M, I, B) after the norm."""
     squash = front.squash
     if squash.kind == "none":
         return y

@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..compiler.build import Build
-from ..compiler.design import Design, build_design
+from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..engines.base import ChipEngine
@@ -124,7 +124,7 @@ class Bench:
         """The BUILD's own design, or one built from its network for other ``hardware``."""
         with self._lock:
             if hardware not in self._designs:
-                self._designs[hardware] = build_design(self.spec, hardware)
+                self._designs[hardware] = map_design(self.spec, hardware)
             return self._designs[hardware]
 
     def chip(self, point: Point) -> tuple[Design, dict[str, int]]:

@@ -21,6 +21,7 @@ def montecarlo(
     images: ImageSet,
     *,
     samples: int,
+    first: int = 0,
     preset: str = "rram",
     settings: Iterable[str] = (),
     temp_c: float | None = None,
@@ -29,7 +30,7 @@ def montecarlo(
     options: StudyOptions = StudyOptions(),
     on_progress: Progress = lambda what, done, total: None,
 ) -> StudyResult:
-    """Simulate chips 0 to ``samples`` - 1 of a build over ``images``.
+    """Simulate ``samples`` chips of a build over ``images``.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def montecarlo(
         name stays the BUILD's; where they change it the network is compiled again in memory.
     samples
         How many chips. A RUN of fewer is extended.
+    first
+        Number of the first.
     preset, settings
         A shipped name or a TOML file, then ``key=value`` texts.
     temp_c
@@ -64,7 +67,7 @@ def montecarlo(
     if yield_at is None and software is not None:
         right = float((software.argmax(axis=1) == images.y).mean())
         yield_at = max(0.0, round(right - YIELD_LOSS, 12))
-    points = montecarlo_points(hardware, variation, conditions, samples)
+    points = montecarlo_points(hardware, variation, conditions, samples, first)
     return conduct(
         "montecarlo",
         build,
@@ -74,6 +77,7 @@ def montecarlo(
         options=options,
         facts={
             "preset": preset,
+            "first": first,
             "temp_c": conditions.temp_c,
             "recompiled": changed,
             "nothing_drawn": variation.off,

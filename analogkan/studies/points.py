@@ -15,6 +15,7 @@ from ..compiler.hardware import Hardware
 from ..devices.thermal import law_range
 from ..errors import SettingsError
 from ..settings import require
+from ..variation.sample import MAX_SAMPLE
 from ..variation.spec import Conditions, Variation
 
 MAX_POINTS = 1_000_000
@@ -68,12 +69,13 @@ class Point:
 
 
 def montecarlo_points(
-    hardware: Hardware, variation: Variation, conditions: Conditions, samples: int
+    hardware: Hardware, variation: Variation, conditions: Conditions, samples: int, first: int = 0
 ) -> list[Point]:
-    """Chips 0 to ``samples`` - 1."""
+    """Chips ``first`` to ``first + samples`` - 1."""
     require(1 <= samples <= MAX_POINTS, "samples", samples, f"1 to {MAX_POINTS}")
-    first = Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
-    return [replace(first, sample=k) for k in range(samples)]
+    require(0 <= first < MAX_SAMPLE, "first", first, f"0 to {MAX_SAMPLE - 1}")
+    one = Point(hardware=hardware, variation=variation, conditions=conditions, sample=first)
+    return [replace(one, sample=first + k) for k in range(samples)]
 
 
 def thermal_points(

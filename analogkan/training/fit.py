@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from ..data import ImageSet, stratified
+from ..data.sources import check_labels
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..network.checkpoint import write_torch
@@ -57,6 +59,7 @@ def train(
     state: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     disturbance: Disturbance | None = None,
+    start: tuple[TDKAN, Encoding] | None = None,
 ) -> Trained:
     """Train on ``images``.
 
@@ -75,6 +78,9 @@ def train(
         Called after every epoch.
     disturbance
         What each batch goes through instead of the network itself: training for hardware.
+    start
+        A trained model to begin with, and its encoding, instead of the recipe's network. Its
+        BatchNorms stay the affine maps that they are: their statistics are not taken anew.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def train(
     """
     if len(images) < 2:
         raise DataError(f"{images.name} has one training image: at least two are needed")
-    encoding = input_encoding(images, recipe)
+    encoding = input_encoding(images, recipe) if start is None else start[1]
     shape = encoding.shape
     clean_x = images.flat(shape)
     clean = _volts(torch.from_numpy(clean_x.astype(np.float32)), encoding)
@@ -97,10 +103,15 @@ def train(
         )
     raw = torch.tensor(images.x) if recipe.augments else None
 
-    model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
-    model.initialise(
-        recipe.init_phi2, _generator(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
-    )
+    if start is None:
+        model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
+        model.initialise(
+            recipe.init_phi2, _generator(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
+        )
+    else:
+        check_labels(images, start[0].config.sizes[-1])
+        encoding.volts(clean_x)  # their unit must be the model's
+        model = copy.deepcopy(start[0]).float()
     model.clip_sigma = recipe.clip_sigma
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     steps = -(-len(labels) // recipe.batch)
@@ -111,6 +122,8 @@ def train(
     devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
     key = repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
     chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
+    if start is not None:
+        key += hashlib.sha256(b"".join(_bytes(model))).hexdigest()
     if disturbance is not None:
         key += repr(disturbance.document())
         disturbance.prepare(encoding, clean_x[chosen])
@@ -124,7 +137,7 @@ def train(
         order = torch.randperm(len(labels), generator=generator)
         forward = disturbed_forward(model, disturbance, seed, number)
         loss, correct = _run_epoch(
-            model, optimiser, schedule, volts, labels, order, recipe, forward
+            model, optimiser, schedule, volts, labels, order, recipe, forward, start is None
         )
         if not np.isfinite(loss):
             raise DataError(
@@ -137,7 +150,8 @@ def train(
 
     model.bake_clipping()
     model.eval()
-    _exact_norms(model, clean)
+    if start is None:
+        _exact_norms(model, clean)
     return Trained(model, encoding, clean_x[chosen])
 
 
@@ -179,6 +193,10 @@ def _volts(x: torch.Tensor, e: Encoding) -> torch.Tensor:
     return e.v_lo + (x - e.x_lo) * ((e.v_hi - e.v_lo) / (e.x_hi - e.x_lo))
 
 
+def _bytes(model: TDKAN) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
+
+
 def _generator(seed: int, stream: int) -> torch.Generator:
     """An independent generator for each (seed, stream), so that an epoch can be run again alone."""
     words = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
@@ -196,10 +214,12 @@ def disturbed_forward(
 
 
 def _run_epoch(
-    model, optimiser, schedule, volts, labels, order, recipe, forward
+    model, optimiser, schedule, volts, labels, order, recipe, forward, takes_statistics
 ) -> tuple[float, int]:
     """One pass; mean loss and number of correct answers while training."""
     model.train()
+    for norm in model.norms:
+        norm.train(takes_statistics)
     total, correct = 0.0, 0
     for start in range(0, len(order), recipe.batch):
         index = order[start : start + recipe.batch]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..compiler.build import load_build
 from ..data import ImageSet, load_dataset, stratified
 from ..data.sources import check_labels
 from ..devices import resolve
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, SettingsError
+from ..files import sha256
 from ..network import checkpoint
+from ..variation.spec import load_settings
 from .card import evaluate, parameter_count, write_card
+from .chips import ThroughChips
 from .fit import Epoch, input_encoding, train
-from .noise import Noise
+from .noise import Disturbance, Noise
 from .recipe import Recipe, load_recipe
 
 
@@ -40,8 +45,11 @@ class TrainingRequest:
         The latter instead of the recipe's.
     holdout
         Training images kept back and reported on instead of the test set.
-    noise
-        What disturbs every batch, for hardware that will.
+    disturbance
+        What every batch goes through, for hardware that will do the same.
+    start
+        A checkpoint to begin with; its network and input range are kept, and the recipe says only
+        how it is trained on.
     command
         What the card says made the model.
     """
@@ -55,8 +63,16 @@ class TrainingRequest:
     epochs: int | None = None
     holdout: int | None = None
     devices: str | None = None
-    noise: Noise | None = None
+    disturbance: Disturbance | None = None
+    start: Path | None = None
     command: str = ""
+
+    def next_command(self) -> str:
+        """What compiles the model for the hardware it was trained for."""
+        words = ["analogkan", "compile", str(self.out)]
+        if isinstance(self.disturbance, ThroughChips):
+            words += [f"--set={key}={value}" for key, value in self.disturbance.hardware_set()]
+        return shlex.join(words)
 
     def plan(self) -> Recipe:
         """The recipe, read, with what is asked for instead."""
@@ -65,6 +81,59 @@ class TrainingRequest:
             return recipe
         named = (name.strip() for name in self.devices.split(","))
         return replace(recipe, devices=tuple(name for name in named if name))
+
+
+def disturbance_of(
+    kind: str,
+    variation: str | None,
+    settings: Sequence[str] = (),
+    chip: str | None = None,
+    chip_seed: int = 0,
+) -> Disturbance | None:
+    """What a training goes through; None if nothing was asked for.
+
+    Parameters
+    ----------
+    kind
+        ``multiplicative``, ``additive`` or ``twin``.
+    variation, settings
+        A shipped preset or a TOML file, and ``key=value`` texts on top. Noise on coefficients
+        takes cells' and diodes' sigmas from it, the twin everything.
+    chip
+        ``BUILD:m``: chip m alone, on the BUILD's hardware; as chips of ``montecarlo``, from
+        preset ``rram`` unless told otherwise. It is the twin then, whatever ``kind`` is.
+    chip_seed
+        Of the study that the chip is in.
+
+    Raises
+    ------
+    SettingsError, NetlistError
+        If a setting or the BUILD cannot be used, or nothing would be disturbed.
+    """
+    if chip is not None:
+        folder, _, number = chip.rpartition(":")
+        if not folder or not number.isdecimal():
+            raise SettingsError(f"--chip {chip!r} is not BUILD:m, such as mnist.build:7")
+        base = load_build(Path(folder)).design.hardware
+        found = load_settings(variation or "rram", settings, base=base)
+        return ThroughChips(*found, chip=(chip_seed, int(number)))
+    if variation is None and not settings:
+        if kind == "twin":
+            raise SettingsError("--noise twin needs --variation or --set: what differs in a chip?")
+        return None
+    hardware, drawn, conditions = load_settings(variation, settings)
+    if kind == "twin":
+        return ThroughChips(hardware, drawn, conditions)
+    return Noise(
+        kind=kind,
+        sigma=drawn.sigma_g if kind == "multiplicative" else drawn.sigma_g_abs,
+        diode_current=drawn.diode_sigma_current,
+        diode_voltage=drawn.diode_sigma_voltage,
+        diode_shift=drawn.diode_sigma_shift,
+        die_current=drawn.die_sigma_current,
+        die_voltage=drawn.die_sigma_voltage,
+        die_shift=drawn.die_sigma_shift,
+    )
 
 
 def run_training(
@@ -83,7 +152,16 @@ def run_training(
         raise CheckpointError(f"--out {out} must end in .pt")
     if card.exists() and "| sha256 |" not in card.read_text(encoding="utf-8", errors="replace"):
         raise CheckpointError(f"{card}, where the card would go, is no card: give another --out")
-    resolve(plan.devices)  # a device that is none is refused before the data are read
+    start = None
+    if request.start is not None:
+        if request.devices is not None:
+            raise SettingsError("--devices with --from: the model's devices are part of it")
+        if out.resolve() == request.start.resolve():
+            raise CheckpointError(f"--out {out} is the model of --from: give another --out")
+        model, before = checkpoint.load(request.start)
+        start = (model, before.encoding)
+    else:
+        resolve(plan.devices)  # a device that is none is refused before the data are read
     images = load_dataset(request.dataset, "train", request.data, download=request.download)
     if request.holdout:
         images, held = _split(images, request.holdout)
@@ -92,7 +170,7 @@ def run_training(
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
     check_labels(judged, int(images.y.max()) + 1)
-    encoding = input_encoding(images, plan)
+    encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     state = out.with_name(out.name + ".training")
     done = train(
@@ -101,13 +179,17 @@ def run_training(
         seed=request.seed,
         state=state,
         on_epoch=on_epoch,
-        disturbance=request.noise,
+        disturbance=request.disturbance,
+        start=start,
     )
     spec = done.model.to_spec(
         done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
     )
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
+    origin = {"command": request.command, "recipe": recipe, "seed": request.seed}
+    if request.start is not None:
+        origin["from"] = sha256(request.start)
     checkpoint.save(
         done.model,
         out,
@@ -115,7 +197,7 @@ def run_training(
         encoding=done.encoding,
         dataset=images.name,
         calibration=done.calibration,
-        training={"command": request.command, "recipe": recipe, "seed": request.seed},
+        training=origin,
     )
     facts = {
         "recipe, seed": f"{recipe}, {request.seed}; {plan.epochs} epochs on {len(images):,} "
@@ -123,9 +205,17 @@ def run_training(
         "made with": f"analogkan {__version__}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads",
     }
-    if request.noise is not None:
-        told = {k: v for k, v in request.noise.document().items() if v}
+    if request.start is not None:
+        facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"
+    if request.disturbance is not None:
+        told = {k: v for k, v in request.disturbance.document().items() if v}
         facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in told.items())
+    chip = {}
+    if isinstance(request.disturbance, ThroughChips) and request.disturbance.chip is not None:
+        chip = {"chip_accuracy": request.disturbance.accuracy(spec, judged)}
+        if start is not None:
+            chip["chip_accuracy_before"] = request.disturbance.accuracy(before, judged)
+        facts["its chip"] = ", ".join(f"{key} {100 * v:.2f} %" for key, v in chip.items())
     write_card(card, spec, found, model=out, command=request.command, facts=facts)
     state.unlink(missing_ok=True)
     return {
@@ -142,6 +232,7 @@ def run_training(
         "ci95": found.ci95,
         "out_of_range": found.out_of_range,
         "hidden_volts": found.hidden_volts,
+        **chip,
     }
 
 

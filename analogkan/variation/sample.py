@@ -61,6 +61,9 @@ COUNTS = (
 )
 """What drawing a chip counts."""
 
+MAX_SAMPLE = 2**31
+"""Numbers of chips are below it."""
+
 LEAST_CURRENT = 0.01
 """Smallest share of its current that a diode is left with: a negative one would be a source."""
 
@@ -120,10 +123,10 @@ def perturb(
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
         draw = _Draw(seed, sample, k)
         g, stuck = _cells(stage.g, design.hardware, variation, draw, counts)
-        chip = _surroundings(stage, variation, draw, die, counts)
+        chip = _surroundings(stage, variation, draw, die, counts, stuck)
         chip = replace(chip, g=g)
         if variation.trim == "dark":
-            chip, saturated = trim_stage(chip, layer, design.hardware, stuck)
+            chip, saturated = trim_stage(chip, layer, design.hardware)
             counts["trim_saturated"] += saturated
         stages.append(replace(chip, g=_retained(chip.g, variation, conditions, draw)))
     noise = None
@@ -205,8 +208,9 @@ def _surroundings(
     draw: _Draw,
     die: dict[str, np.ndarray],
     counts: Counter[str],
+    stuck: np.ndarray,
 ) -> CrossbarStage:
-    """The stage with its diodes', amplifiers' and feedback resistors' errors."""
+    """The stage with the errors of its diodes, amplifiers and feedback resistors."""
     n_in, n_out, n_dev = stage.shape
     rows, lines, diffs = (n_in, n_dev), (2 * n_out,), (n_out,)
     v = variation
@@ -226,6 +230,7 @@ def _surroundings(
         rows=replace(row_amps, offset=held * row_amps.offset, drift=held * row_amps.drift),
         lines=_dying("line", lines, v, draw, "line_gain", counts),
         diffs=_dying("diff", diffs, v, draw, "diff_open_gain", counts),
+        stuck=stuck,
     )
     half = 0.5 * draw.normal("pair", diffs, v.line_sigma)
     mismatch = np.stack([1 + half, 1 - half], axis=1).ravel()

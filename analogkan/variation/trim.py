@@ -35,7 +35,7 @@ MAX_ROUNDS = 200
 
 
 def trim_stage(
-    stage: CrossbarStage, layer: LayerSpec, hardware: Hardware, stuck: np.ndarray
+    stage: CrossbarStage, layer: LayerSpec, hardware: Hardware
 ) -> tuple[CrossbarStage, int]:
     """The stage of a chip with its bias cells trimmed at 26.85 degC.
 
@@ -45,8 +45,6 @@ def trim_stage(
         With errors.
     layer
         The software it stands for, folded.
-    stuck
-        (R, 2 O) cells that cannot be programmed.
 
     Returns
     -------
@@ -62,7 +60,7 @@ def trim_stage(
     rows[: n_in * n_dev] = _dark_rows(stage, errors, a).ravel()
     g = stage.g.copy()
     crossbar = _Crossbar(g, n_in * n_dev, hardware)
-    bias, free = g[n_in * n_dev :], ~stuck[n_in * n_dev :]
+    bias, free = g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
     missing = np.zeros(n_out)
     for _ in range(MAX_STEPS):
         lines = crossbar.lines(rows, stage.r_c, a * errors.lines.gain, errors.lines.offset)

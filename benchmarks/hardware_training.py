@@ -1,0 +1,111 @@
+"""What training for the hardware recovers where it hurts, and what it costs when clean.
+
+The shipped models, trained on for 5 epochs (recipe mnist-finetune, seed 0) plainly, and through the
+twin under ``rram`` with one setting made hard; then 20 chips (seed 0) of each on all 10,000 MNIST
+test images from ./data, as made and with their columns calibrated. Last, single chips with stuck
+cells, each trained for itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import analogkan as ak
+from analogkan import resources
+from analogkan.data import ImageSet, load_dataset
+from analogkan.training.run import TrainingRequest, disturbance_of, run_training
+
+DATA = Path("data")
+CHIPS = 20
+CASES = {
+    "rram": (),
+    "sigma_g 20 %": ("sigma_g=0.2",),
+    "sigma_g 30 %": ("sigma_g=0.3",),
+    "3-bit pairs": ("levels=4",),
+    "4-bit pairs": ("levels=8",),
+    "line mismatch 1 %": ("line_sigma=0.01",),
+    "line mismatch 3 %": ("line_sigma=0.03",),
+    "125 degC": ("temp_c=125",),
+    "wires, 5 ohm": ("r_wire=5",),
+    "wires, 20 ohm": ("r_wire=20",),
+}
+SIGMOID_CASES = {
+    "rram": (),
+    "sigma_g 30 %": ("sigma_g=0.3",),
+    "3-bit pairs": ("levels=4",),
+    "diodes 5 % in voltage": ("diode_sigma_voltage=0.05",),
+    "125 degC": ("temp_c=125",),
+}
+STUCK = ("stuck_max=0.01",)
+STUCK_CHIPS = 5
+
+
+def main() -> None:
+    images = load_dataset("mnist", "test", DATA)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, cases in (("mnist-d2", CASES), ("paper-mnist-d2", SIGMOID_CASES)):
+            model = resources.path(f"models/{name}.pt")
+            plain = _trained(Path(folder) / f"{name}-plain.pt", model, ())
+            for case, settings in cases.items():
+                hard = _trained(Path(folder) / f"{name}-{case}.pt", model, settings, kind="twin")
+                print(
+                    f"{name}, {case}: plain {_chips(plain, images, settings)}; through the twin "
+                    f"{_chips(hard, images, settings)}",
+                    flush=True,
+                )
+        _single_chips(resources.path("models/mnist-d2.pt"), Path(folder), images)
+
+
+def _trained(out: Path, model: Path, settings: tuple[str, ...], kind: str | None = None) -> Path:
+    """``model`` trained on, plainly or through the twin."""
+    run_training(
+        TrainingRequest(
+            dataset="mnist",
+            data=DATA,
+            recipe="mnist-finetune",
+            start=model,
+            out=out,
+            disturbance=disturbance_of(kind, "rram", settings) if kind else None,
+        )
+    )
+    return out
+
+
+def _chips(model: Path, images: ImageSet, settings: tuple[str, ...]) -> str:
+    """Software's accuracy, the chips' as made, and calibrated."""
+    build = ak.compile_model(model, model.with_suffix(".build"), verify=False)
+    options = ak.StudyOptions(judge="none", run=model.with_suffix(f".{'_'.join(settings)}.run"))
+    s = ak.montecarlo(
+        build, images, samples=CHIPS, settings=settings, calibrate=True, options=options
+    ).summary
+    return (
+        f"software {100 * s['software_accuracy']:.2f}, chips "
+        f"{_mean(s, 'accuracy_uncalibrated_mean')}, calibrated {_mean(s, 'accuracy_mean')}"
+    )
+
+
+def _mean(summary: dict, key: str) -> str:
+    low, high = summary[f"{key}_ci95"] or (summary[key],) * 2
+    return f"{100 * summary[key]:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def _single_chips(model: Path, folder: Path, images: ImageSet) -> None:
+    build = ak.compile_model(model, folder / "one.build", verify=False)
+    for m in range(STUCK_CHIPS):
+        chip = disturbance_of("twin", None, STUCK, chip=f"{build.folder}:{m}")
+        found = run_training(
+            TrainingRequest(
+                dataset="mnist",
+                data=DATA,
+                recipe="mnist-finetune",
+                start=model,
+                out=folder / f"chip{m}.pt",
+                disturbance=chip,
+            )
+        )
+        print(
+            f"chip {m}, {STUCK[0]}: {100 * found['chip_accuracy_before']:.2f}, trained for it "
+            f"{100 * found['chip_accuracy']:.2f}, its software {100 * found['accuracy']:.2f}",
+            flush=True,
+        )

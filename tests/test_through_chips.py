@@ -1,0 +1,289 @@
+"""Training through the twin: forwards it is the chip, backwards its slope, and it recovers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from analogkan.cli import main
+from analogkan.compiler.build import write_build
+from analogkan.compiler.design import map_design
+from analogkan.compiler.hardware import Hardware
+from analogkan.data import ImageSet
+from analogkan.engines.chips import TwinEngine
+from analogkan.errors import CheckpointError, DataError, SettingsError
+from analogkan.network import checkpoint
+from analogkan.network.encoding import Encoding
+from analogkan.network.model import TDKAN, TDKANConfig
+from analogkan.network.squash import Squash
+from analogkan.training.chips import HOLD, ThroughChips
+from analogkan.training.fit import train
+from analogkan.training.recipe import load_recipe
+from analogkan.training.run import disturbance_of
+from analogkan.variation import Conditions, Variation
+from analogkan.variation.sample import perturb
+
+from .chips import EVERYTHING, OLD
+from .networks import random_curve
+from .test_cli_errors import refused
+from .test_noise import data
+
+ENCODING = Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(12,))
+CALIBRATION = np.random.default_rng(9).integers(0, 256, (16, 12))
+KINDS = [("none", "batch"), ("clamp", "none"), ("sigmoid", "layer"), ("tanh", "batch")]
+
+
+def network(squash: str = "none", norm: str = "batch", seed: int = 0) -> TDKAN:
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    config = TDKANConfig(
+        sizes=(12, 7, 5, 3),
+        curves=(random_curve(rng, "T0"), random_curve(rng, "T1")),
+        squash=Squash(kind=squash, v_lo=0.05, v_hi=0.9) if squash != "none" else Squash(),
+        norm=norm,
+    )
+    model = TDKAN(config).double()
+    model.initialise([0.3], generator, gamma=0.3, beta=0.4)
+    with torch.no_grad():
+        for layer in model.layers:
+            layer.bias.normal_(0.0, 0.3, generator=generator)
+        for module in model.norms:
+            if isinstance(module, torch.nn.BatchNorm1d):
+                assert module.running_mean is not None and module.running_var is not None
+                module.running_mean.normal_(0.0, 0.2, generator=generator)
+                module.running_var.uniform_(0.5, 2.0, generator=generator)
+    return model.eval()
+
+
+def volts(n: int = 20) -> torch.Tensor:
+    return (
+        torch.rand((n, 12), generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 0.7
+    )
+
+
+def through(
+    hardware: Hardware = Hardware(),
+    variation: Variation = EVERYTHING,
+    conditions: Conditions = OLD,
+    chip: tuple[int, int] | None = (3, 5),
+) -> ThroughChips:
+    made = ThroughChips(hardware, variation, conditions, chip)
+    made.prepare(ENCODING, CALIBRATION)
+    return made
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(2)
+
+
+@pytest.mark.parametrize("wires", [{}, {"r_wire": 20.0, "r_driver": 30.0, "tile_rows": 8}])
+@pytest.mark.parametrize(("squash", "norm"), KINDS)
+def test_a_batch_is_answered_as_the_chip_answers(squash, norm, wires):
+    hardware = Hardware(levels=16, **wires)
+    conditions = replace(OLD, temp_c=85.0)
+    model, v = network(squash, norm), volts()
+    found, hidden = through(hardware, conditions=conditions).forward(model, v, generator())
+    spec = model.to_spec(ENCODING, name="n", calibration=CALIBRATION)
+    chip, _ = perturb(
+        map_design(spec, hardware), EVERYTHING, conditions, spec=spec, seed=3, sample=5
+    )
+    dac = spec.layers[0].squash(v.numpy())
+    wanted = TwinEngine().logits(chip, dac, np.arange(len(v)), 85.0)
+    np.testing.assert_allclose(found.detach().numpy(), wanted, rtol=0, atol=1e-9)
+    assert [tuple(z.shape) for z in hidden] == [(20, 7), (20, 5)]
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_without_imperfections_it_is_the_network(norm):
+    model, v = network(norm=norm), volts()
+    ideal = through(Hardware(opamp="ideal"), Variation(), Conditions())
+    for training in (False, True):
+        model.train(training)
+        logits, hidden = ideal.forward(model, v, generator())
+        wanted, wanted_hidden = model.forward_with_hidden(v)
+        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-6)
+        for z, wanted_z in zip(hidden, wanted_hidden, strict=True):
+            torch.testing.assert_close(z, wanted_z, rtol=0, atol=1e-6)
+
+
+DRAWN = Variation(
+    sigma_g=0.1, diode_sigma_current=0.05, diode_sigma_voltage=0.01, offset_sigma=1e-3,
+    line_sigma=0.02, stuck_min=0.03, trim="dark",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("wires", "allowed"), [({}, 1e-2), ({"r_wire": 20.0}, 3e-2)])
+@pytest.mark.parametrize(("squash", "norm"), [("none", "batch"), ("sigmoid", "layer")])
+def test_the_gradient_is_the_slope_of_the_chip_s_answer(squash, norm, wires, allowed):
+    """Against central differences of chips mapped and drawn anew: wires may change with cells."""
+    model, v = network(squash, norm), volts()
+    aim = torch.randn((20, 3), generator=generator(), dtype=torch.float64)
+
+    def loss() -> torch.Tensor:
+        made = through(Hardware(**wires), DRAWN, Conditions())
+        return (made.forward(model, v, generator())[0] * aim).sum()
+
+    model.zero_grad()
+    loss().backward()
+    rng = np.random.default_rng(0)
+    found, wanted = [], []
+    for parameter in model.parameters():
+        flat = parameter.data.view(-1)
+        assert parameter.grad is not None
+        for k in rng.choice(len(flat), min(12, len(flat)), replace=False):
+            if abs(float(flat[k])) in (0.0, float(flat.abs().max())):
+                continue  # the largest coefficient may set the scale
+            step, kept = 1e-5, float(flat[k])
+            ends = []
+            for sign in (1, -1):
+                flat[k] = kept + sign * step
+                ends.append(float(loss().detach()))
+            flat[k] = kept
+            found.append(float(parameter.grad.view(-1)[k]))
+            wanted.append((ends[0] - ends[1]) / (2 * step))
+    off = np.abs(np.array(found) - wanted)
+    assert len(off) > 30
+    # Almost all: a step may cross a kink of a diode, or move the gain that calibration chose.
+    assert np.quantile(off, 0.9) < allowed * np.abs(wanted).max()
+
+
+def test_stuck_cells_get_no_gradient():
+    model = network()
+    stuck = Variation(stuck_min=0.6, stuck_max=0.4)
+    through(variation=stuck).forward(model, volts(), generator())[0].sum().backward()
+    for layer in model.layers:
+        assert layer.weight.grad is not None and layer.bias.grad is not None
+        assert float(layer.weight.grad.abs().max()) == 0.0
+        assert float(layer.bias.grad.abs().max()) > 0.0
+
+
+def test_a_drawing_is_held_and_follows_the_coefficients():
+    model, v = network(), volts()
+    drawn = Variation(sigma_g=0.1, diode_sigma_current=0.05, trim="dark")
+    made, source = through(variation=drawn, chip=None), generator()
+    first = made.forward(model, v, source)[0].detach()
+    with torch.no_grad():
+        model.layers[-1].bias.add_(0.5)
+        model.layers[0].weight.mul_(0.9)
+    later = [made.forward(model, v, source)[0].detach() for _ in range(HOLD)]
+    torch.testing.assert_close(later[0], later[HOLD - 2], rtol=0, atol=0)
+    assert 0.05 < float((later[0] - first).abs().max()) < 2
+    assert float((later[-1] - later[0]).abs().max()) > 1e-3  # another chip
+    again = through(variation=drawn, chip=None)
+    drawn_anew = again.forward(model, v, generator())[0].detach()
+    torch.testing.assert_close(drawn_anew, later[0], rtol=0, atol=0.05)
+
+
+def trained(images: ImageSet) -> tuple[TDKAN, Encoding]:
+    done = train(images, load_recipe("plain-d2", epochs=8), seed=1)
+    return done.model, done.encoding
+
+
+def test_training_for_one_chip_recovers_it_and_can_be_resumed_bit_for_bit(tmp_path):
+    images = data(600)
+    start = trained(images)
+    broken = Variation(stuck_max=0.02, sigma_g=0.2)
+    chip = ThroughChips(Hardware(), broken, Conditions(), chip=(0, 4))
+    recipe = load_recipe("finetune", epochs=4)
+    recipe = replace(recipe, learning_rate=5e-3)
+    before = chip.accuracy(start[0].to_spec(start[1], name="before"), images)
+    done = train(images, recipe, seed=3, disturbance=chip, start=start)
+    after = chip.accuracy(done.model.to_spec(done.encoding, name="after"), images)
+    assert before < 0.8
+    assert after > 0.9
+    for mine, theirs in zip(done.model.norms, start[0].norms, strict=True):
+        assert torch.equal(mine.running_mean, theirs.running_mean)  # pyright: ignore
+
+    class Stop(Exception):
+        pass
+
+    def stop(epoch) -> None:
+        if epoch.number == 2:
+            raise Stop
+
+    state = tmp_path / "state"
+    with pytest.raises(Stop):
+        train(images, recipe, seed=3, disturbance=chip, start=start, state=state, on_epoch=stop)
+    other = (start[0].__class__(start[0].config), start[1])
+    with pytest.raises(CheckpointError, match="is an unfinished training with another recipe"):
+        train(images, recipe, seed=3, disturbance=chip, start=other, state=state)
+    resumed = train(images, recipe, seed=3, disturbance=chip, start=start, state=state)
+    for key, value in done.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[key]), key
+
+
+def test_training_from_scratch_through_chips_learns():
+    images = data(600)
+    chips = ThroughChips(Hardware(levels=4), Variation(sigma_g=0.1), Conditions())
+    done = train(images, load_recipe("plain-d2", epochs=10), seed=1, disturbance=chips)
+    spec = done.model.to_spec(done.encoding, name="n", calibration=done.calibration)
+    one = ThroughChips(chips.hardware, chips.variation, chips.conditions, chip=(0, 0))
+    assert one.accuracy(spec, images) > 0.9
+
+
+def test_start_must_suit_the_images():
+    model, encoding = trained(data())
+    wide = replace(data(), y=np.arange(300) % 11)
+    with pytest.raises(DataError, match="label"):
+        train(wide, load_recipe("finetune"), start=(model, encoding))
+
+
+def test_what_is_asked_for_must_mean_something():
+    with pytest.raises(SettingsError, match=r"^noise twin of nominal chips disturbs nothing"):
+        ThroughChips(Hardware(), Variation(), Conditions())
+    with pytest.raises(SettingsError, match=r"^--noise twin needs --variation or --set"):
+        disturbance_of("twin", None)
+    for text in ("net.build", "net.build:", ":3", "net.build:x", "net.build:-1"):
+        with pytest.raises(SettingsError, match=r"is not BUILD:m, such as mnist.build:7$"):
+            disturbance_of("twin", None, chip=text)
+    assert disturbance_of("multiplicative", None) is None
+
+
+@pytest.fixture
+def home(tmp_path):
+    images = data()
+    np.savez(tmp_path / "d.npz", x=images.x, y=images.y)
+    done = train(images, load_recipe("plain-d2", epochs=3), seed=1)
+    checkpoint.save(
+        done.model, tmp_path / "m.pt", name="m", encoding=done.encoding, dataset="made",
+        calibration=done.calibration,
+    )  # fmt: skip
+    spec = checkpoint.load_spec(tmp_path / "m.pt")
+    write_build(spec, Hardware(levels=8), tmp_path / "m.build")
+    return tmp_path
+
+
+def test_a_chip_is_trained_for_from_the_command_line(home):
+    words = ["train", "--dataset", home / "d.npz", "--from", home / "m.pt", "--epochs", 2]
+    words += ["--chip", f"{home / 'm.build'}:7", "--set", "sigma_g=0.3", "--out", home / "t.pt"]
+    result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "the chip, in the twin: " in result.stdout and ", before " in result.stdout
+    assert f"next: analogkan compile {home / 't.pt'} --set=levels=32" in result.stdout
+    card = (home / "t.md").read_text(encoding="utf-8")
+    assert "| trained on from | m.pt, sha256 `" in card
+    assert "| disturbed by | kind twin, chip (0, 7), levels 32, sigma_g 0.3" in card
+    assert "| its chip | chip_accuracy " in card
+
+
+def test_refusals(home):
+    base = ("train", "--dataset", home / "d.npz", "--out", home / "t.pt")
+    kind, text = refused(*base)
+    assert (kind, text) == (
+        "SettingsError", "--recipe is missing: how to train, such as --recipe mnist-d2-short",
+    )  # fmt: skip
+    kind, text = refused(*base, "--from", home / "m.pt", "--devices", "A21")
+    assert (kind, text) == (
+        "SettingsError", "--devices with --from: the model's devices are part of it",
+    )  # fmt: skip
+    kind, text = refused(*base[:-1], home / "m.pt", "--from", home / "m.pt")
+    assert kind == "CheckpointError" and text.endswith("is the model of --from: give another --out")
+    kind, text = refused(*base, "--from", home / "none.pt")
+    assert kind == "CheckpointError" and "does not exist" in text
+    kind, text = refused(*base, "--from", home / "m.pt", "--chip", f"{home / 'no.build'}:1")
+    assert kind == "NetlistError"
+    kind, text = refused(*base, "--recipe", "finetune")
+    assert kind == "DeviceError" and text.startswith("no device named")
