@@ -97,10 +97,10 @@ def random_checkpoint(path: Path, seed: int = 0) -> None:
     checkpoint.save(model, path, name=path.stem, encoding=encoding, dataset="random", calibration=x)
 
 
-def random_npz(path: Path, n: int = 40) -> None:
-    """Write a data set that is all test: ``n`` images of 5 values, 3 classes."""
-    images = random_images(5, n, 5)
-    np.savez(path, x=images.x, y=images.y, split=np.full(n, "test"))
+def random_npz(path: Path, n: int = 40, shape: tuple[int, ...] = (5,)) -> None:
+    """Write a data set that is all test: ``n`` images of ``shape``, 3 classes."""
+    images = random_images(5, n, int(np.prod(shape)))
+    np.savez(path, x=images.x.reshape(n, *shape), y=images.y, split=np.full(n, "test"))
 
 
 def circuit(result: SimResult) -> np.ndarray:

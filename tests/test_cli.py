@@ -263,9 +263,11 @@ def test_demo_goes_all_the_way(ngspice, tmp_path):
     s = json.loads(done("demo", "--images", "10", "--out", out, "--json"))
     assert (s["model"], s["n"], s["agreement"]) == ("mnist-d2", 10, 1.0)
     assert s["max_abs_logit_error"] < 1e-2 * s["logit_full_scale"]
-    names = ["iv.png", "conductance.png", "logits.png", "confusion.png"]
-    assert s["plots"] == [str(out / name) for name in names]
-    for plot in s["plots"]:
+    assert s["chips"]["samples"] == 100
+    assert s["report"]["report"] == str(out / "report.html")
+    assert "Error budget" in s["report"]["sections"]
+    assert len(s["report"]["figures"]) == 10
+    for plot in s["report"]["figures"]:
         with Image.open(plot) as image:
             pixels = np.asarray(image.convert("L"))
         assert min(pixels.shape) >= 400

@@ -124,3 +124,5 @@ def test_the_installed_wheel_runs_the_demo_without_the_checkout(ngspice, install
     found = json.loads(run("-I", "-c", DEMO, installed, ROOT, *words, cwd=tmp_path))
     assert (found["n"], found["agreement"]) == (20, 1.0)
     assert [p.name for p in tmp_path.iterdir()] == ["demo.run"]
+    page = (tmp_path / "demo.run" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<figure") == len(found["report"]["figures"]) == 10

@@ -84,6 +84,16 @@ def test_dask_stays_where_it_is_used():
     assert users == ["cluster.py"]
 
 
+def test_a_page_is_made_in_the_report_alone():
+    def users(library: str) -> set[str]:
+        found = (p for p in MODULES if any(n.split(".")[0] == library for n in imports(p)))
+        return {str(p.relative_to(PACKAGE)) for p in found}
+
+    assert users("jinja2") == {"report/page.py"}
+    assert users("bokeh") == {"report/interactive.py", "report/exhibits.py"}
+    assert all(name.startswith("report/") for name in users("matplotlib"))
+
+
 def test_pyspice_stays_where_it_is_used():
     users = {
         str(p.relative_to(PACKAGE))

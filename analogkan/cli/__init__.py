@@ -8,20 +8,15 @@ import click
 
 from .. import __version__
 
-COMMANDS = {
-    "doctor": "doctor",
-    "devices": "devices",
-    "train": "train",
-    "convert": "convert",
-    "compile": "compile",
-    "verify": "verify",
-    "simulate": "simulate",
-    "montecarlo": "montecarlo",
-    "thermal": "thermal",
-    "sweep": "sweep",
-    "demo": "demo",
+STAGES = {
+    "Begin": ("doctor", "demo"),
+    "Network": ("devices", "train", "convert"),
+    "Circuit": ("compile", "verify", "simulate"),
+    "Real hardware": ("montecarlo", "thermal", "sweep"),
+    "Results": ("report",),
 }
-"""Command name to the module of this package that holds it, in the order help lists them."""
+"""Commands as help groups them; each is in the module of this package that has its name."""
+COMMANDS = tuple(name for names in STAGES.values() for name in names)
 
 
 class LazyGroup(click.Group):
@@ -33,8 +28,14 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{COMMANDS[cmd_name]}", __name__)
-        return getattr(module, cmd_name)
+        return getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for stage, names in STAGES.items():
+            found = ((name, self.get_command(ctx, name)) for name in names)
+            rows = [(name, c.get_short_help_str(80)) for name, c in found if c is not None]
+            with formatter.section(stage):
+                formatter.write_dl(rows, col_max=12)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,11 +51,8 @@ def main() -> None:
       analogkan compile model.pt             its netlist, verified
       analogkan simulate model.build         ngspice against software
 
-    \b
-    Studies of real hardware:
       analogkan montecarlo model.build       virtual chips: accuracy and yield over mismatch
-      analogkan thermal model.build          accuracy, gain and offset against temperature
-      analogkan sweep model.build --set ...  grids of settings, error budget, faults
+      analogkan report model.run/*           what was found, as one page
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 below a threshold asked for.
     """

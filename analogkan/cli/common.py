@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import math
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def command_line() -> str:
+    """The command as it was given."""
+    return "analogkan " + shlex.join(sys.argv[1:])
 
 
 def table(title: str, *columns: str) -> Table:

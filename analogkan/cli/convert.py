@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -120,7 +119,7 @@ def convert(source, out, input_scale, input_values, input_shape, as_json, **opti
         input_scale=parse_range(input_scale, "--input-scale"),
         input_values=parse_range(input_values, "--input-values"),
         input_shape=_shape(input_shape),
-        command="analogkan " + shlex.join(sys.argv[1:]),
+        command=common.command_line(),
         **options,
         **{key: value for key, value in fit.items() if value is not None},
     )

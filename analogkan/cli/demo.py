@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from .. import resources
 from . import common
 from .compile import print_build
-from .simulate import print_comparison, run_simulation
+from .montecarlo import print_chips
+from .simulate import default_jobs, print_comparison, run_simulation
 from .verify import print_verification
 
 
-@click.command(short_help="The whole path on bundled data: compile, verify, simulate, plot.")
+@click.command(short_help="The whole path on bundled data, from netlist to report.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo.run"),
     show_default=True,
-    help="Folder for the netlist, the results and the plots.",
+    help="Folder for the netlist, the results and the report.",
 )
 @click.option(
     "--images", type=click.IntRange(10, 1000), default=200, show_default=True,
@@ -29,11 +31,11 @@ from .verify import print_verification
 @common.json_option
 @common.guarded
 def demo(out, images, jobs, as_json) -> None:
-    """Compile the bundled mnist-d2 model, verify it, and run 200 images in ngspice.
+    """Compile the bundled mnist-d2 model, verify it, run 200 images in ngspice, draw 100 virtual
+    chips, heat it, take its errors apart, and write a report of it all.
 
-    Nothing is downloaded. Leaves the netlist in demo.run/mnist-d2.build, the results in
-    demo.run/run-200, and four plots: iv.png (curves and the voltages in use), conductance.png,
-    logits.png, confusion.png.
+    Nothing is downloaded. Leaves demo.run/report.html, its figures as PNG in demo.run/figures, the
+    netlist in demo.run/mnist-d2.build, and a RUN of each study beside it.
 
     \b
     Example:
@@ -42,7 +44,7 @@ def demo(out, images, jobs, as_json) -> None:
     from ..api import compile_model
     from ..data import load_bundled, parse_subset
     from ..engines.ngspice import find_ngspice
-    from ..report import figures
+    from ..report.page import write_report
 
     find_ngspice()
     build = compile_model(resources.path("models/mnist-d2.pt"), out / "mnist-d2.build")
@@ -52,19 +54,56 @@ def demo(out, images, jobs, as_json) -> None:
         print_build(build)
         print_verification(build.verification)
     result = run_simulation(build, chosen, jobs=jobs, out=out / f"run-{images}", as_json=as_json)
-    assert result.circuit is not None
-    volts = build.spec.dac_volts(chosen.flat(build.spec.encoding.shape))
-    plots = {
-        "iv.png": figures.use_figure(build.spec, volts),
-        "conductance.png": figures.conductance_figure(build.design),
-        "logits.png": figures.logit_figure(result.software, result.circuit),
-        "confusion.png": figures.confusion_figure(result.labels, result.software, result.circuit),
-    }
-    for name, figure in plots.items():
-        figures.save(figure, out / name)
+    if not as_json:
+        print_comparison(result.summary)
+    chips = _studies(build, bundled, out, jobs, as_json)
+    runs = [out / f"run-{images}", *(out / name for name in STUDIES)]
+    report = write_report(runs, out / "report.html", figures=out / "figures")
     if as_json:
-        common.print_json(result.summary | {"plots": [str(out / name) for name in plots]})
+        common.print_json(result.summary | {"chips": chips, "report": report})
         return
-    print_comparison(result.summary)
-    common.out.print("plots: " + ", ".join(str(out / name) for name in plots), markup=False)
+    print_chips(chips)
     common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir", markup=False)
+    common.out.print(
+        f"the report: {report['report']} ({report['bytes'] / 1e6:.1f} MB, one file); its "
+        f"{len(report['figures'])} figures: {out / 'figures'}",
+        markup=False,
+    )
+
+
+STUDIES = ("chips", "temperatures", "budget")
+"""RUN folders of the demo's studies."""
+
+
+def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> dict[str, Any]:
+    """Virtual chips, temperatures and an error budget, small ones; the chips' figures."""
+    from ..studies.conduct import StudyOptions
+    from ..studies.montecarlo import montecarlo
+    from ..studies.sweep import sweep
+    from ..studies.thermal import thermal
+
+    chips, temperatures, budget = (out / name for name in STUDIES)
+    at_once = jobs or default_jobs()
+    with common.progress(as_json) as bar:
+        tasks: dict[str, Any] = {}
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        def options(run: Path, judge: str) -> StudyOptions:
+            return StudyOptions(jobs=at_once, run=run, judge=judge, command=common.command_line())
+
+        found = montecarlo(
+            build, images, samples=100, options=options(chips, "2x25"), on_progress=on_progress
+        )
+        thermal(
+            build, images, temps_c=range(-40, 126, 15), samples=10,
+            options=options(temperatures, "none"), on_progress=on_progress,
+        )  # fmt: skip
+        sweep(
+            build, images, grid="budget", samples=20,
+            options=options(budget, "none"), on_progress=on_progress,
+        )  # fmt: skip
+    return found.summary

@@ -150,6 +150,7 @@ def run_simulation(
             ),
             run=out,
             allow_edited=allow_edited,
+            command=common.command_line(),
             on_progress=on_progress,
         )
 

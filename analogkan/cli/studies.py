@@ -102,6 +102,7 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
         judge=chosen["judge"],
         executor=chosen["executor"],
         scheduler=chosen["scheduler"],
+        command=common.command_line(),
     )
     with common.progress(chosen["as_json"]) as bar:
         tasks: dict[str, Any] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -124,7 +122,7 @@ def train(
         holdout=holdout,
         disturbance=disturbance_of(noise, variation, assignments, chip, chip_seed),
         start=start,
-        command="analogkan " + shlex.join(sys.argv[1:]),
+        command=common.command_line(),
     )
     with common.progress(as_json) as bar:
         task = bar.add_task(f"training {out.stem}", total=request.plan().epochs)

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..compiler.design import Design
 from ..devices import IVCurve
 from ..errors import AnalogKanError
 from ..files import atomic_file
+from ..intervals import wilson
 from ..network.spec import NetworkSpec
 
 CYCLE = ("#1b6ca8", "#d1495b", "#3b8f5a", "#8a5fbf", "#c98a1b", "#4d4d4d")
 CIRCUIT, SOFTWARE = CYCLE[1], CYCLE[0]
+DARK = "#111111"
+"""On a light patch: black is the colour of a page's text, which may be light."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -88,48 +89,27 @@ def use_figure(spec: NetworkSpec, volts: np.ndarray) -> Figure:
     return iv_figure(spec.layers[0].curves, used)
 
 
-def conductance_figure(design: Design) -> Figure:
-    """Signed conductance G+ - G- of every pair, a panel a layer; tile borders drawn in."""
-    count = len(design.stages)
-    fig = Figure(figsize=(4.6 * count, 5.6), layout="constrained")
-    span = (design.hardware.g_max - design.hardware.g_min) * 1e6
-    for k, stage in enumerate(design.stages):
-        ax = fig.add_subplot(1, count, k + 1)
-        signed = (stage.g[:, 0::2] - stage.g[:, 1::2]) * 1e6
-        image = ax.imshow(
-            signed,
-            aspect="auto",
-            cmap="RdBu_r",
-            norm=TwoSlopeNorm(0, -span, span),
-            interpolation="nearest",
-        )
-        for row in range(design.hardware.tile_rows, len(signed), design.hardware.tile_rows):
-            ax.axhline(row - 0.5, color="k", lw=0.6)
-        pairs = design.hardware.tile_cols // 2
-        for col in range(pairs, signed.shape[1], pairs):
-            ax.axvline(col - 0.5, color="k", lw=0.6)
-        ax.set_title(f"layer {k}")
-        ax.set_xlabel("output")
-        ax.set_ylabel("row (input, diode); bias rows last")
-    fig.colorbar(image, ax=fig.axes, label="G$_+$ − G$_-$ (µS)", shrink=0.8)
-    return fig
-
-
 def logit_figure(software: np.ndarray, circuit: np.ndarray) -> Figure:
     """Circuit logits over software logits, and their difference; both (n, O)."""
     fig = Figure(figsize=(9, 4), layout="constrained")
-    left, right = fig.subplots(1, 2)
+    _scatter(fig.subplots(1, 2), software.ravel(), circuit.ravel(), "logit", "")
+    return fig
+
+
+def _scatter(axes: Any, software: np.ndarray, circuit: np.ndarray, what: str, unit: str) -> None:
+    """Circuit over software (n,), and beside it their difference."""
+    left, right = axes
+    form = {"ms": 2, "alpha": 0.4, "color": CIRCUIT, "rasterized": True}
     lo, hi = float(software.min()), float(software.max())
     left.plot([lo, hi], [lo, hi], color="#999999", lw=1)
-    left.plot(software.ravel(), circuit.ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT)
-    left.set_xlabel("software logit")
-    left.set_ylabel("circuit logit")
-    right.plot(software.ravel(), (circuit - software).ravel(), ".", ms=2, alpha=0.4, color=CIRCUIT)
+    left.plot(software, circuit, ".", **form)
+    left.set_ylabel(f"circuit{unit}")
+    right.plot(software, circuit - software, ".", **form)
     right.axhline(0, color="#999999", lw=1)
-    right.set_xlabel("software logit")
-    right.set_ylabel("circuit − software")
+    right.set_ylabel(f"circuit − software{unit}")
+    for ax in (left, right):
+        ax.set_xlabel(f"{what}, software{unit}")
     _tidy((left, right))
-    return fig
 
 
 def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarray) -> Figure:
@@ -143,7 +123,7 @@ def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarr
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for i, j in np.argwhere(counts):
-            color = "white" if share[i, j] > 0.5 else "black"
+            color = "white" if share[i, j] > 0.5 else DARK
             ax.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=color)
         right = int(np.trace(counts))
         ax.set_title(f"{title}: {right} of {len(labels)} right")
@@ -154,17 +134,25 @@ def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarr
     return fig
 
 
+def accuracy_bins(accuracy: np.ndarray, n: int) -> np.ndarray:
+    """Edges, in per cent, of a histogram of ``accuracy`` (M,) in per cent of ``n`` images.
+
+    Bins are whole numbers of images: no gaps, no double bars.
+    """
+    image = 100 / n
+    width = image * max(1, round(np.ptp(accuracy) / image / 24))
+    lo = accuracy.min() - image / 2
+    return lo + width * np.arange(np.ceil((accuracy.max() + image / 2 - lo) / width) + 1)
+
+
 def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Figure:
     """How often each accuracy occurs among the chips of a Monte Carlo study."""
     accuracy = 100 * np.array([row["accuracy"] for row in rows if row["status"] == "ok"])
     software, threshold = 100 * summary["software_accuracy"], 100 * summary["yield_at"]
     fig = Figure(figsize=(7.4, 4.4), layout="constrained")
     ax = fig.subplots()
-    image = 100 / summary["n"]  # bins are whole numbers of images: no gaps, no double bars
-    width = image * max(1, round(np.ptp(accuracy) / image / 24))
-    lo = accuracy.min() - image / 2
-    edges = lo + width * np.arange(np.ceil((accuracy.max() + image / 2 - lo) / width) + 1)
-    ax.hist(accuracy, bins=edges, color=CIRCUIT, alpha=0.55, edgecolor="white", linewidth=0.6)
+    edges = accuracy_bins(accuracy, summary["n"])
+    ax.hist(accuracy, bins=list(edges), color=CIRCUIT, alpha=0.55, edgecolor="white", linewidth=0.6)
     lines = (
         (software, SOFTWARE, "-", f"software {software:.2f} %"),
         (float(accuracy.mean()), CIRCUIT, "-", f"mean of chips {accuracy.mean():.2f} %"),
@@ -184,6 +172,57 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     )
     fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     _tidy((ax,))
+    return fig
+
+
+def yield_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Figure:
+    """Share of the chips that reach an accuracy, over that accuracy; 95 % band (Wilson)."""
+    found = [row["accuracy"] if row["status"] == "ok" else -1.0 for row in rows]
+    accuracy, total = np.sort(found), len(found)
+    low = accuracy[accuracy >= 0].min()
+    margin = max(0.2 * (accuracy[-1] - low), 1 / summary["n"])
+    at = np.unique(
+        np.concatenate([[low - margin], accuracy[accuracy >= 0], [accuracy[-1] + margin]])
+    )
+    passing = total - np.searchsorted(accuracy, at, side="left")
+    band = 100 * np.array([wilson(int(k), total) for k in passing])
+    fig = Figure(figsize=(7.4, 3.8), layout="constrained")
+    ax = fig.subplots()
+    ax.fill_between(100 * at, *band.T, step="pre", color=CIRCUIT, alpha=0.15, lw=0, label="95 %")
+    ax.step(100 * at, 100 * passing / total, where="pre", color=CIRCUIT, lw=1.8, label="chips")
+    threshold = 100 * summary["yield_at"]
+    told = f"{100 * summary['yield']:.1f} % reach {threshold:.2f} %"
+    ax.axvline(threshold, color=CYCLE[3], ls="--", lw=1.4, label=told)
+    software = 100 * summary["software_accuracy"]
+    ax.axvline(software, color=SOFTWARE, lw=1.4, label=f"software {software:.2f} %")
+    ax.set_ylim(-2, 102)
+    ax.set_xlabel("accuracy (%)")
+    ax.set_ylabel("chips that reach it (%)")
+    fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    _tidy((ax,))
+    return fig
+
+
+def layers_figure(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Hidden nodes of each layer in the circuit over those in software, and their differences."""
+    fig = Figure(figsize=(9, 3.8 * len(pairs)), layout="constrained")
+    for k, (row, (software, circuit)) in enumerate(
+        zip(fig.subplots(len(pairs), 2, squeeze=False), pairs, strict=True)
+    ):
+        _scatter(row, software, circuit, f"hidden node of layer {k}", " (V)")
+    return fig
+
+
+def pictures_figure(pictures: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Images (m, h, w) grey or (m, h, w, 3), 0 to 1, each with a title of its own."""
+    across = 8
+    down = -(-len(pictures) // across)
+    fig = Figure(figsize=(9.4, 1.55 * down), layout="constrained")
+    for k, ax in enumerate(fig.subplots(down, across, squeeze=False).ravel()):
+        ax.set_axis_off()
+        if k < len(pictures):
+            ax.imshow(pictures[k], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.set_title(titles[k], fontsize=7.5)
     return fig
 
 

@@ -59,6 +59,8 @@ class StudyOptions:
         ``local``, threads of this process, or ``dask``.
     scheduler
         Address of the Dask scheduler.
+    command
+        What a report says made the RUN.
     """
 
     engine: str = "twin"
@@ -69,6 +71,7 @@ class StudyOptions:
     judge: str = "3x50"
     executor: str = "local"
     scheduler: str = ""
+    command: str = ""
 
     def __post_init__(self) -> None:
         require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
@@ -193,6 +196,7 @@ def conduct(
         summary = {
             "study": kind,
             "model": build.name,
+            "network": bench.spec.fingerprint(),
             "build": str(build.folder),
             "dataset": images.name,
             "trained_on": bench.spec.dataset,
@@ -208,6 +212,7 @@ def conduct(
             "judge": verdict,
             "seconds": store.spent(),
             "cluster": executor.facts,
+            "command": options.command,
             "run": str(run),
         }
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")

@@ -45,18 +45,18 @@ class RunFolder(LockedFolder):
         refuse_changed(self.path, before, self.settings)
 
     def chunk(self, chunk: Chunk, width: int) -> np.ndarray | None:
-        """A finished chunk's logits (n, ``width``), or None."""
+        """A finished chunk's voltages (n, ``width``), or None."""
         path = self._chunk_path(chunk)
         try:
-            logits = read_npz(path)["logits"]
+            volts = read_npz(path)["volts"]
         except (ValueError, KeyError):
             return None  # not there, or cut short by a crash of the machine: simulated again
-        whole = logits.shape == (chunk.stop - chunk.start, width) and np.isfinite(logits).all()
-        return logits if whole else None
+        whole = volts.shape == (chunk.stop - chunk.start, width) and np.isfinite(volts).all()
+        return volts if whole else None
 
-    def add_chunk(self, chunk: Chunk, logits: np.ndarray, seconds: float) -> None:
-        """Keep a chunk's logits (n, O)."""
-        write_npz(self._chunk_path(chunk), {"logits": logits, "seconds": np.array(seconds)})
+    def add_chunk(self, chunk: Chunk, volts: np.ndarray, seconds: float) -> None:
+        """Keep a chunk's voltages (n, probes)."""
+        write_npz(self._chunk_path(chunk), {"volts": volts, "seconds": np.array(seconds)})
 
     def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> None:
         """Write the result; chunks stay, so that a run is never paid for twice."""

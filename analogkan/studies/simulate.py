@@ -20,6 +20,7 @@ from ..engines.ideal import saturating
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import DataError, NetlistError
 from .compare import compare
+from .evidence import hidden_nets, layer_evidence, telling_images
 from .run import RunFolder
 
 ENGINES = ("ngspice", "software")
@@ -54,6 +55,7 @@ def simulate(
     options: BatchOptions = BatchOptions(),
     run: Path | None = None,
     allow_edited: bool = False,
+    command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SimResult:
     """Run ``images`` through the circuit and the software.
@@ -72,6 +74,8 @@ def simulate(
         RUN folder; without one, ``<build>.run/<hash of the settings>`` beside the build.
     allow_edited
         Simulate a deck that was changed after ``compile`` wrote it.
+    command
+        What a report says made the RUN.
     on_progress
         Called with images done and images in all.
 
@@ -95,7 +99,9 @@ def simulate(
     software = spec.forward_volts(volts)
     evaluated = time.perf_counter() - started
     summary: dict[str, Any] = {
+        "study": "simulate",
         "model": build.name,
+        "network": spec.fingerprint(),
         "build": str(build.folder),
         "dataset": images.name,
         "trained_on": spec.dataset,
@@ -132,9 +138,13 @@ def simulate(
         settings["session"] = True
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
-        circuit, attempts = _run_chunks(build, program, volts, chunks, options, store, on_progress)
+        values, attempts = _run_chunks(build, program, volts, chunks, options, store, on_progress)
+        circuit, hidden = np.split(values, [software.shape[1]], axis=1)
+        layers, pairs = layer_evidence(build.design, spec.folded().layer_outputs(volts), hidden)
+        shown = telling_images(images.y, software, circuit)
         seconds = store.spent()
         summary |= compare(images.y, images.index, software, circuit) | {
+            "layers": layers,
             "ngspice_version": program.version,
             "klu": program.klu,
             "session": options.session,
@@ -144,10 +154,18 @@ def simulate(
             "chunk": chunks[0].stop,
             "retried_chunks": attempts,
             "edited_files": edited,
+            "command": command,
             "run": str(folder),
         }
         store.finish(
-            summary, labels=images.y, index=images.index, software=software, circuit=circuit
+            summary,
+            labels=images.y,
+            index=images.index,
+            software=software,
+            circuit=circuit,
+            shown=shown,
+            shown_x=x[shown],
+            **pairs,
         )
     return SimResult(summary, images.y, images.index, software, circuit)
 
@@ -160,20 +178,20 @@ def default_run(build: Build, settings: dict[str, Any]) -> Path:
 
 
 def _run_chunks(build, program, volts, chunks, options, store, on_progress):
-    """Logits (n, O) of all chunks, from the store or from ngspice; and how many were retried."""
-    logits = np.empty((len(volts), build.spec.sizes[-1]))
+    """Logits and hidden nodes of all chunks, (n, O + nets), and how many were retried."""
+    probes = [*names.logits(build.design), *hidden_nets(build.design)]
+    values = np.empty((len(volts), len(probes)))
     missing = []
     for chunk in chunks:
-        stored = store.chunk(chunk, logits.shape[1])
+        stored = store.chunk(chunk, len(probes))
         if stored is None:
             missing.append(chunk)
         else:
-            logits[chunk.start : chunk.stop] = stored
+            values[chunk.start : chunk.stop] = stored
     done = len(volts) - sum(c.stop - c.start for c in missing)
     on_progress(done, len(volts))
     if not missing:
-        return logits, 0
-    probes = names.logits(build.design)
+        return values, 0
     failures, retried = [], 0
     since = time.perf_counter()
     with BatchEngine(build, Runner(program), store.path / "failed") as engine:
@@ -186,12 +204,12 @@ def _run_chunks(build, program, volts, chunks, options, store, on_progress):
                 continue
             retried += result.attempts - 1
             store.add_chunk(result.chunk, result.values, result.seconds)
-            logits[result.chunk.start : result.chunk.stop] = result.values
+            values[result.chunk.start : result.chunk.stop] = result.values
             done += len(result.values)
             on_progress(done, len(volts))
     if failures:
         _raise_failures(failures, store, len(chunks))
-    return logits, retried
+    return values, retried
 
 
 def _raise_failures(failures, store: RunFolder, total: int) -> None:

@@ -221,13 +221,15 @@ def _run_epoch(
     for norm in model.norms:
         norm.train(takes_statistics)
     total, correct = 0.0, 0
+    # A sigmoid or tanh keeps its diodes in range by itself.
+    penalised = recipe.range_penalty and not model.config.squash.bends
     for start in range(0, len(order), recipe.batch):
         index = order[start : start + recipe.batch]
         if len(index) == 1:
             continue  # batch statistics of one image are not defined
         logits, hidden = forward(volts[index])
         loss = functional.cross_entropy(logits, labels[index])
-        for z in hidden if recipe.range_penalty else ():
+        for z in hidden if penalised else ():
             outside = (recipe.range_lo - z).relu().square() + (z - recipe.range_hi).relu().square()
             loss = loss + recipe.range_penalty * outside.mean()
         optimiser.zero_grad()

@@ -43,7 +43,8 @@ class Recipe:
     clip_sigma
         Coefficients are used and stored clipped at this many standard deviations; 0 is off.
     range_penalty
-        Weight of mean(relu(range_lo - z)^2 + relu(z - range_hi)^2) over hidden voltages z.
+        Weight of mean(relu(range_lo - z)^2 + relu(z - range_hi)^2) over hidden voltages z; with
+        ``sigmoid`` and ``tanh`` nothing needs it, and it is left out.
     range_lo, range_hi
         Volts.
     init_phi2

@@ -1,0 +1,53 @@
+"""What a report is made of: sections, and the figures in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bokeh.model import Model
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Exhibit:
+    """A figure of a report.
+
+    Attributes
+    ----------
+    name
+        Of its PNG file and its element, ``[a-z0-9-]``.
+    caption
+        What it shows.
+    figure
+        The figure: printed, and shown where there is no interactive one.
+    live
+        Makes what is shown on a screen instead.
+    """
+
+    name: str
+    caption: str
+    figure: Figure
+    live: Callable[[], Model] | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Section:
+    """A heading, sentences, a table of (name, value, note), figures; what is empty is left out."""
+
+    name: str
+    title: str
+    words: Sequence[str] = ()
+    table: Sequence[tuple[str, str, str]] = ()
+    exhibits: Sequence[Exhibit] = ()
+    lists: Sequence[str] = ()
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """``0.9871`` as ``98.71 %``."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def interval(pair: Sequence[float] | None) -> str:
+    """``98.56 to 98.99``; empty where there is none."""
+    return "" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"

@@ -1,0 +1,209 @@
+"""What can be pointed at in a report: logits, images, chips. Bokeh, inline, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from bokeh.embed import components
+from bokeh.layouts import column, row
+from bokeh.model import Model
+from bokeh.models import ColumnDataSource, CustomJS, Div, HoverTool, Slider, Span
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+from bokeh.transform import dodge
+
+from .figures import CIRCUIT, CYCLE, SOFTWARE, accuracy_bins
+
+INK = "#7b8087"
+"""Of texts and axes: readable on white and on black."""
+MOST_POINTS = 4000
+"""Logits of a scatter; drawn with seed 0 if there are more."""
+
+
+def embedded(models: dict[str, Model]) -> tuple[str, dict[str, str]]:
+    """One script, and an element a name, for ``models``; the library is part of the script."""
+    if not models:
+        return "", {}
+    script, divs = components(models)
+    library = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).render()
+    return library + script, dict(divs)
+
+
+def logit_scatter(
+    labels: np.ndarray, index: np.ndarray, software: np.ndarray, circuit: np.ndarray
+) -> Model:
+    """Error over software's logit; pointing at one names its image, class and both values."""
+    chosen = np.random.default_rng(0).permutation(software.size)[:MOST_POINTS]
+    image, output = np.unravel_index(chosen, software.shape)
+    source = ColumnDataSource(
+        {
+            "software": software.ravel()[chosen],
+            "circuit": circuit.ravel()[chosen],
+            "error": (circuit - software).ravel()[chosen],
+            "image": index[image],
+            "label": labels[image],
+            "output": output,
+        }
+    )
+    box = _box(height=340, tools="pan,box_zoom,wheel_zoom,reset")
+    dots = box.scatter("software", "error", source=source, size=4, color=CIRCUIT, alpha=0.5)
+    tips = [
+        ("image", "@image, class @label"),
+        ("logit", "@output"),
+        ("software", "@software{0.0000}"),
+        ("circuit", "@circuit{0.0000}"),
+        ("error", "@error{0.00e+0}"),
+    ]
+    box.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+    box.add_layout(Span(location=0, dimension="width", line_color=INK))
+    _inked(box, "software logit", "circuit − software")
+    return box
+
+
+def chip_histogram(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Model:
+    """Chips by accuracy; pointing at a bar names them."""
+    good = [r for r in rows if r["status"] == "ok"]
+    accuracy = 100 * np.array([r["accuracy"] for r in good])
+    edges = accuracy_bins(accuracy, summary["n"])
+    place = np.clip(np.searchsorted(edges, accuracy, side="right") - 1, 0, len(edges) - 2)
+    named = [[good[j]["sample"] for j in np.flatnonzero(place == k)] for k in range(len(edges) - 1)]
+    source = ColumnDataSource(
+        {
+            "left": edges[:-1],
+            "right": edges[1:],
+            "count": [len(chips) for chips in named],
+            "chips": [", ".join(map(str, c[:12])) + (" ..." if len(c) > 12 else "") for c in named],
+        }
+    )
+    box = _box(height=320, tools="pan,xwheel_zoom,reset")
+    bars = box.quad(
+        left="left", right="right", top="count", bottom=0, source=source,
+        fill_color=CIRCUIT, fill_alpha=0.55, line_color=INK, line_width=0.5,
+    )  # fmt: skip
+    tips = [("accuracy", "@left{0.00} to @right{0.00} %"), ("chips", "@count: @chips")]
+    box.add_tools(HoverTool(renderers=[bars], tooltips=tips))
+    for at, color, dash in (
+        (100 * summary["software_accuracy"], SOFTWARE, "solid"),
+        (100 * summary["accuracy_mean"], CIRCUIT, "solid"),
+        (100 * summary["yield_at"], CYCLE[3], "dashed"),
+    ):
+        line = Span(location=at, dimension="height", line_color=color, line_width=2, line_dash=dash)
+        box.add_layout(line)
+    _inked(box, "accuracy (%)", "chips")
+    return box
+
+
+def image_browser(
+    pictures: np.ndarray,
+    index: np.ndarray,
+    labels: np.ndarray,
+    software: np.ndarray,
+    circuit: np.ndarray,
+) -> Model:
+    """One image at a time with both networks' logits; a slider, or the arrow keys, choose.
+
+    Parameters
+    ----------
+    pictures
+        (m, h, w) grey or (m, h, w, 3), 0 to 1.
+    index, labels
+        (m,) positions in the data set, and classes.
+    software, circuit
+        (m, O) logits.
+    """
+    shown = _rgba(pictures)
+    height, width = shown.shape[1:]
+    texts = [
+        _told(int(i), int(y), int(s), int(c))
+        for i, y, s, c in zip(
+            index, labels, software.argmax(axis=1), circuit.argmax(axis=1), strict=True
+        )
+    ]
+    picture = ColumnDataSource({"image": [shown[0]]})
+    classes = [str(k) for k in range(software.shape[1])]
+    bars = ColumnDataSource(
+        {"place": np.arange(len(classes)), "software": software[0], "circuit": circuit[0]}
+    )
+    every = ColumnDataSource(
+        {
+            "picture": list(shown),
+            "software": list(software),
+            "circuit": list(circuit),
+            "text": texts,
+        }
+    )
+    left = _box(
+        height=240, width=240, x_range=(0, width), y_range=(0, height), tools="",
+        match_aspect=True, toolbar_location=None, sizing_mode=None,
+    )  # fmt: skip
+    left.image_rgba("image", x=0, y=0, dw=width, dh=height, source=picture)
+    left.axis.visible = False
+    left.grid.visible = False
+    right = _box(height=240, min_width=260, tools="", toolbar_location=None)
+    for name, color, side in (("software", SOFTWARE, -0.19), ("circuit", CIRCUIT, 0.19)):
+        right.vbar(
+            x=dodge("place", side), top=name, width=0.36,
+            source=bars, color=color, legend_label=name,
+        )  # fmt: skip
+    right.xaxis.ticker = list(range(len(classes)))
+    right.legend.orientation = "horizontal"
+    right.legend.background_fill_alpha = 0.0
+    right.legend.border_line_alpha = 0.0
+    right.legend.label_text_color = INK
+    right.add_layout(right.legend[0], "above")
+    _inked(right, "class", "logit")
+    text = Div(text=texts[0], styles={"color": "inherit", "font-size": "15px"})
+    slider = Slider(start=1, end=max(2, len(shown)), value=1, step=1, title="image",
+                    sizing_mode="stretch_width", visible=len(shown) > 1)  # fmt: skip
+    slider.js_on_change(
+        "value",
+        CustomJS(
+            args={"every": every, "picture": picture, "bars": bars, "text": text},
+            code="""
+                const k = cb_obj.value - 1, all = every.data;
+                picture.data = {image: [all.picture[k]]};
+                bars.data = {...bars.data, software: all.software[k], circuit: all.circuit[k]};
+                text.text = all.text[k];
+            """,
+        ),
+    )
+    pair = row(left, right, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+    return column(slider, text, pair, sizing_mode="stretch_width")
+
+
+def _told(image: int, label: int, software: int, circuit: int) -> str:
+    kind = "flipped" if software != circuit else "wrong in both" if circuit != label else "right"
+    return (
+        f"<b>image {image}</b>, class {label}: software says {software}, circuit {circuit} ({kind})"
+    )
+
+
+def _rgba(pictures: np.ndarray) -> np.ndarray:
+    """(m, h, w) uint32 as Bokeh draws it, first row at the bottom."""
+    colour = pictures if pictures.ndim == 4 else np.repeat(pictures[..., None], 3, axis=3)
+    levels = np.round(255 * np.clip(colour, 0, 1)).astype(np.uint32)
+    packed = levels[..., 0] | levels[..., 1] << 8 | levels[..., 2] << 16 | 0xFF << 24
+    return np.ascontiguousarray(packed[:, ::-1].astype(np.uint32))
+
+
+def _box(**form: Any) -> Any:
+    """A figure through which the page is seen, as wide as there is room unless told otherwise."""
+    form = {"sizing_mode": "stretch_width", "toolbar_location": "above"} | form
+    box = figure(background_fill_alpha=0.0, border_fill_alpha=0.0, outline_line_color=None, **form)
+    box.toolbar.logo = None
+    return box
+
+
+def _inked(box: Any, x: str, y: str) -> None:
+    box.xaxis.axis_label, box.yaxis.axis_label = x, y
+    for axis in (*box.xaxis, *box.yaxis):
+        axis.axis_label_text_color = axis.major_label_text_color = INK
+        axis.axis_line_color = axis.major_tick_line_color = INK
+        axis.minor_tick_line_color = None
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = "13px"
+        axis.major_label_text_font_size = "12px"
+    box.grid.grid_line_color = INK
+    box.grid.grid_line_alpha = 0.2

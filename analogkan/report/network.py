@@ -1,0 +1,119 @@
+"""Sections of a report on the network and its circuit: diodes, crossbars, wires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..compiler.build import Build
+from ..compiler.design import map_design
+from ..variation.sample import perturb
+from . import figures, maps
+from .exhibits import Exhibit, Section
+from .runs import Run
+
+
+def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
+    """The network, its diodes and its crossbars."""
+    spec, design = build.spec, build.design
+    devices = ", ".join(curve.name for curve in spec.layers[0].curves)
+    tiles = sum(
+        -(-stage.g.shape[0] // design.hardware.tile_rows)
+        * -(-stage.g.shape[1] // design.hardware.tile_cols)
+        for stage in design.stages
+    )
+    hw = design.hardware
+    states = f"{hw.levels} levels" if hw.levels else "continuous"
+    found = [
+        Section(
+            name="network",
+            title="Network and circuit",
+            table=[
+                ("network", f"TD-KAN {'-'.join(map(str, spec.sizes))}, diodes {devices}", ""),
+                ("cells", f"{sum(stage.g.size for stage in design.stages):,}",
+                 f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {states}"),
+                ("tiles", str(tiles),
+                 f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
+                ("op-amps", hw.opamp, f"gain {hw.opamp_gain_used:g}"),
+            ],
+            lists=design.notes,
+        )
+    ]  # fmt: skip
+    if spec.calibration is not None and len(spec.calibration):
+        volts = spec.dac_volts(spec.calibration)
+        outside = spec.out_of_range(volts)
+        found.append(
+            Section(
+                name="devices",
+                title="Diodes and the voltages in use",
+                words=[
+                    f"{100 * outside:.2f} % of the hidden voltages leave a diode's measured range "
+                    f"on {len(volts)} calibration images."
+                ],
+                exhibits=[
+                    Exhibit(
+                        name="iv",
+                        caption="I-V curves, and how often each voltage is used.",
+                        figure=figures.use_figure(spec, volts),
+                    )
+                ],
+            )
+        )
+    return [*found, *_crossbars(build, runs)]
+
+
+def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
+    """Conductances of the worst chip of the first Monte Carlo, or of the design; IR drop."""
+    design, hardware = build.design, build.design.hardware
+    what, made = "compiled", design
+    study = next((run for run in runs if run.kind == "montecarlo"), None)
+    if study is not None and study.summary["worst_chip"] is not None:
+        hardware, variation, conditions = study.settings()
+        number = study.summary["worst_chip"]["sample"]
+        design = map_design(build.spec, hardware)
+        made, _ = perturb(
+            design, variation, conditions,
+            spec=build.spec, seed=study.summary["seed"], sample=number,
+        )  # fmt: skip
+        what = f"chip {number}"
+    wanted = [stage.g for stage in map_design(build.spec, replace(hardware, levels=0)).stages]
+    cells = [stage.g for stage in made.stages]
+    rms = np.sqrt(
+        np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
+    )
+    which = "the worst chip of the Monte Carlo" if study else "the design"
+    found = [
+        Section(
+            name="conductances",
+            title="Conductances, tile by tile",
+            words=[
+                f"Pairs as the coefficients ask for them, as {which} has them, and the difference: "
+                f"cells are off by {1e6 * rms:.3g} µS rms. Bias rows are the last ones of a layer."
+            ],
+            exhibits=[
+                Exhibit(
+                    name="conductances",
+                    caption=f"Target, {what}, and error; a block is a tile.",
+                    figure=maps.tile_figure(wanted, cells, hardware, what),
+                )
+            ],
+        )
+    ]
+    if hardware.r_wire:
+        found.append(
+            Section(
+                name="wires",
+                title="IR drop",
+                words=[f"Wires of {hardware.r_wire:g} ohm a segment, all rows at one voltage."],
+                exhibits=[
+                    Exhibit(
+                        name="ir-drop",
+                        caption="Share of each cell's current that the wires leave.",
+                        figure=maps.ir_drop_figure(cells, hardware),
+                    )
+                ],
+            )
+        )
+    return found

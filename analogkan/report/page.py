@@ -1,0 +1,153 @@
+"""The report: RUNs in, one self-contained HTML page out. It asks no network for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .. import __version__
+from ..errors import StudyError
+from ..files import write_text
+from ..resources import path as resource
+from .exhibits import Exhibit, Section
+from .figures import save
+from .interactive import embedded
+from .network import build_sections
+from .runs import Run, find_build, read_runs
+from .sections import SECTIONS, headline
+from .svg import inline_svg
+
+TEMPLATE = "report/templates"
+MOST_BYTES = 4_000_000
+"""What a page may weigh: more would not open by mail or on a phone."""
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    build: Path | None = None,
+    title: str = "",
+    figures: Path | None = None,
+) -> dict[str, Any]:
+    """Write the report of ``runs`` to ``out``; what was written as a dictionary.
+
+    Parameters
+    ----------
+    runs
+        RUN folders of one network, any kinds, any number.
+    out
+        The page, ``.html``.
+    build
+        The BUILD, if it is not where the RUNs say.
+    title
+        By default the network's name.
+    figures
+        A folder for every figure as PNG.
+
+    Raises
+    ------
+    StudyError, NetlistError
+        If a RUN or the BUILD cannot be read, they are of several networks, or ``out`` is no
+        ``.html``; nothing is written then.
+    """
+    if out.suffix != ".html":
+        raise StudyError(f"--output {out} must end in .html")
+    found = read_runs(runs)
+    circuit, missing = find_build(found, build)
+    sections = [] if circuit is None else build_sections(circuit, found)
+    counts: dict[str, int] = {}
+    for run in found:
+        counts[run.kind] = counts.get(run.kind, 0) + 1
+        tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
+        sections += SECTIONS[run.kind](run, circuit, tag)
+    exhibits = [exhibit for section in sections for exhibit in section.exhibits]
+    page = _render(found, sections, exhibits, missing, title or str(found[0].summary["model"]))
+    size = len(page.encode())
+    if size > MOST_BYTES:
+        raise StudyError(
+            f"the page would be {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
+            "RUNs"
+        )
+    written = _write_figures(exhibits, figures)
+    write_text(out, page)
+    return {
+        "report": str(out),
+        "bytes": size,
+        "sections": [section.title for section in sections],
+        "figures": written,
+        "missing": missing,
+    }
+
+
+def _write_figures(exhibits: Sequence[Exhibit], folder: Path | None) -> list[str]:
+    if folder is None:
+        return []
+    paths: list[Path] = []
+    for exhibit in exhibits:
+        paths.append(folder / f"{exhibit.name}.png")
+        save(exhibit.figure, paths[-1])
+    return [str(path) for path in paths]
+
+
+def _render(
+    runs: Sequence[Run],
+    sections: Sequence[Section],
+    exhibits: Sequence[Exhibit],
+    missing: str,
+    title: str,
+) -> str:
+    script, live = embedded({e.name: e.live() for e in exhibits if e.live is not None})
+    folder = resource(TEMPLATE)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        title=title,
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        live=live,
+        plots={e.name: inline_svg(e.figure, e.name, e.caption) for e in exhibits},
+        headline=headline(runs),
+        sections=sections,
+        runs=[_provenance(run) for run in runs],
+        commands=list(dict.fromkeys(r.summary["command"] for r in runs if r.summary["command"])),
+        missing=missing,
+        version=__version__,
+    )
+
+
+def _provenance(run: Run) -> dict[str, str]:
+    """What a RUN was, for the table of what was simulated."""
+    s = run.summary
+    if run.kind == "simulate":
+        engine = f"ngspice {s['ngspice_version']}{' with KLU' if s['klu'] else ''}"
+        settings, seed, judged = "the design", "", "every image is ngspice's own"
+    else:
+        versions = s["versions"]
+        engine = (
+            f"ngspice {versions['ngspice']}" if s["engine"] == "ngspice"
+            else f"twin (torch {versions['torch']})"
+        )  # fmt: skip
+        at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
+        settings, seed = f"preset {s['preset']}{at}", str(s["seed"])
+        judge = s["judge"]
+        judged = "every chip is ngspice's own" if s["engine"] == "ngspice" else "not judged"
+        if judge is not None:
+            judged = (
+                f"by ngspice {judge['versions']['ngspice']}, chips x images {judge['chips']} x "
+                f"{judge['images']}: {judge['share_of_full_scale']:.1e} of full scale apart"
+            )
+    return {
+        "kind": run.kind,
+        "images": f"{s['n']:,} of {s['dataset']}",
+        "settings": settings,
+        "engine": engine,
+        "seed": seed,
+        "judged": judged,
+        "folder": str(run.folder),
+    }

@@ -1,0 +1,145 @@
+"""RUN folders, read for a report: what was simulated, its figures, and what was kept with them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiler.build import Build, load_build
+from ..compiler.hardware import Hardware
+from ..errors import NetlistError, StudyError
+from ..files import read_npz
+from ..studies.conduct import CHIPS, RESULT
+from ..studies.run import ARRAYS
+from ..variation.spec import Conditions, Variation
+
+NUMBERS = ("accuracy", "agreement", "temp_c", "max_abs_logit_error")
+"""Columns of chips.csv that are read."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    """A finished RUN.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    kind
+        ``simulate``, ``montecarlo``, ``thermal`` or ``sweep``.
+    summary
+        Its result.json.
+    arrays
+        Of a simulation: labels, logits and what else ``simulate`` keeps.
+    rows
+        Of a study: a dictionary a chip, with ``NUMBERS``, ``sample`` and ``status``.
+    """
+
+    folder: Path
+    kind: str
+    summary: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    rows: list[dict[str, Any]]
+
+    def settings(self) -> tuple[Hardware, Variation, Conditions]:
+        """Of a ``montecarlo``, what its chips were drawn from."""
+        kept = self.summary["settings"]
+        return (
+            Hardware(**kept["hardware"]),
+            Variation(**kept["variation"]),
+            Conditions(**kept["conditions"]),
+        )
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """The RUNs in ``folders``, in the order that a report shows them.
+
+    Raises
+    ------
+    StudyError
+        If a folder holds no finished RUN, it is damaged, or two are of different networks.
+    """
+    runs = [_read(folder) for folder in dict.fromkeys(folders)]
+    if not runs:
+        raise StudyError("a report needs at least one RUN, such as mnist.run/3f2a81c0")
+    first = runs[0]
+    for run in runs:
+        if run.summary["network"] != first.summary["network"]:
+            raise StudyError(
+                f"{run.folder} is of network {run.summary['model']}, {first.folder} of "
+                f"{first.summary['model']}, and they are not the same: a report is about one"
+            )
+    return sorted(runs, key=lambda run: KINDS.index(run.kind))
+
+
+KINDS = ("simulate", "montecarlo", "thermal", "sweep")
+
+
+def _read(folder: Path) -> Run:
+    path = folder / RESULT
+    if not path.is_file():
+        raise StudyError(f"{folder} holds no {RESULT}: {_next_step(folder)}")
+    try:
+        summary = dict(json.loads(path.read_text(encoding="utf-8")))
+        kind = str(summary["study"])
+        if kind not in KINDS or not isinstance(summary["network"], str):
+            raise ValueError(f"study {kind!r}")
+        arrays = read_npz(folder / ARRAYS) if kind == "simulate" else {}
+        rows = _rows(folder / CHIPS) if kind != "simulate" else []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{folder} is damaged, or was made by an earlier version ({error}): run its command "
+            "again with another --out"
+        ) from error
+    return Run(folder=folder, kind=kind, summary=summary, arrays=arrays, rows=rows)
+
+
+def _next_step(folder: Path) -> str:
+    inside = sorted(path.parent for path in folder.glob(f"*/{RESULT}")) if folder.is_dir() else []
+    if inside:
+        return "the RUNs in it are " + ", ".join(str(path) for path in inside[:6])
+    if not folder.is_dir():
+        return "there is no such folder; `analogkan simulate BUILD` makes one and says where"
+    return "it is no RUN, or not finished: the command that made it goes on with what is left"
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        found = []
+        for line in csv.DictReader(stream):
+            row: dict[str, Any] = {name: float(line[name] or "nan") for name in NUMBERS}
+            row["sample"] = int(line["sample"]) if line["sample"] else None
+            found.append(row | {"status": line["status"]})
+    return found
+
+
+def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, str]:
+    """The BUILD that ``runs`` are of, or None and why there is none.
+
+    Raises
+    ------
+    NetlistError
+        If ``given`` is no BUILD, or one of another network.
+    """
+    network = runs[0].summary["network"]
+    if given is not None:
+        build = load_build(given)
+        if build.spec.fingerprint() != network:
+            raise NetlistError(f"{given} is of another network than {runs[0].folder}")
+        return build, ""
+    named = Path(runs[0].summary["build"])
+    # As it was called then, or where it was seen from the RUN: folders may have moved together.
+    for path in (named, *(parent / named.name for parent in runs[0].folder.resolve().parents[:2])):
+        try:
+            build = load_build(path)
+        except NetlistError:
+            continue
+        if build.spec.fingerprint() == network:
+            return build, ""
+    return None, f"its BUILD, {named}, was not found: give it with --build"

@@ -1,0 +1,269 @@
+"""Sections of a report on RUNs: one function for each kind, from figures to words and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compiler.build import Build
+from . import figures, grids, interactive
+from .exhibits import Exhibit, Section, interval, percent
+from .runs import Run
+
+
+def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
+    """Circuit against software on the same images: logits, hidden nodes, classes, pictures."""
+    s, a = run.summary, run.arrays
+    labels, index, software, circuit = (
+        a[name] for name in ("labels", "index", "software", "circuit")
+    )
+    full = s["logit_full_scale"]
+    table = [
+        ("software", percent(s["software_accuracy"]), interval(s["software_ci95"])),
+        ("circuit", percent(s["circuit_accuracy"]), interval(s["circuit_ci95"])),
+        ("circuit − software", f"{100 * s['delta']:+.2f} points", interval(s["delta_ci95"])),
+        ("same class", percent(s["agreement"]), f"{len(s['flipped'])} flipped"),
+        ("largest logit error", f"{s['max_abs_logit_error']:.2g}",
+         f"{s['max_abs_logit_error'] / full:.1e} of full scale"),
+    ]  # fmt: skip
+    table += [
+        (f"hidden nodes of layer {layer['layer']}", f"{layer['rms_error']:.2g} rms",
+         f"at most {layer['max_abs_error']:.2g}, of {layer['full_scale']:.3g}")
+        for layer in s["layers"]
+    ]  # fmt: skip
+    pairs = [(a[f"layer{k}_software"], a[f"layer{k}_circuit"]) for k in range(len(s["layers"]))]
+    layers = [
+        Exhibit(
+            name=f"layers{tag}",
+            caption="Hidden nodes in ngspice over those in software, layer by layer.",
+            figure=figures.layers_figure(pairs),
+        )
+    ]
+    found = [
+        Section(
+            name=f"simulation{tag}",
+            title="Circuit against software",
+            words=[
+                f"{s['n']:,} images of {s['dataset']}, each simulated in ngspice and evaluated in "
+                "software. Intervals are 95 % (Wilson; of the paired difference, Tango)."
+            ],
+            table=table,
+            exhibits=[
+                Exhibit(
+                    name=f"logits{tag}",
+                    caption="Logits: error over the software's value.",
+                    figure=figures.logit_figure(software, circuit),
+                    live=lambda: interactive.logit_scatter(labels, index, software, circuit),
+                ),
+                *(layers if pairs else []),
+                Exhibit(
+                    name=f"confusion{tag}",
+                    caption="Answers by class, software and circuit.",
+                    figure=figures.confusion_figure(labels, software, circuit),
+                ),
+            ],
+        )
+    ]
+    shown = a["shown"].astype(int)
+    if build is not None and len(shown):
+        shape, e = build.spec.encoding.shape, build.spec.encoding
+        pictures = as_pictures((a["shown_x"] - e.x_lo) / (e.x_hi - e.x_lo), shape)
+        answers = list(
+            zip(labels[shown], software[shown].argmax(1), circuit[shown].argmax(1), strict=True)
+        )
+        flips = sum(int(s != c) for _, s, c in answers)
+        found.append(
+            Section(
+                name=f"images{tag}",
+                title="Images" if not flips else "Flipped images",
+                words=[
+                    (f"{flips} images that the circuit puts in another class than software, "
+                     if flips else "No image changes its class. Here are ")
+                    + ("first; then " if flips else "")
+                    + "those it has wrong, and those decided most narrowly."
+                ],
+                exhibits=[
+                    Exhibit(
+                        name=f"images{tag}",
+                        caption="Number, class: software's answer, circuit's answer.",
+                        figure=figures.pictures_figure(
+                            pictures[:24],
+                            [f"{index[k]}, {y}: {s}, {c}"
+                             for k, (y, s, c) in zip(shown[:24], answers, strict=False)],
+                        ),
+                        live=lambda: interactive.image_browser(
+                            pictures, index[shown], labels[shown], software[shown], circuit[shown]
+                        ),
+                    )
+                ],
+            )
+        )  # fmt: skip
+    return found
+
+
+def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Inputs (m, I), 0 to 1, as (m, h, w) grey or (m, h, w, 3); other shapes become one row."""
+    if len(shape) == 2:
+        return x.reshape(-1, *shape)
+    if len(shape) == 3 and shape[0] == 3:
+        return x.reshape(-1, *shape).transpose(0, 2, 3, 1)
+    return x.reshape(len(x), 1, -1)
+
+
+def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
+    """Accuracy over virtual chips, and yield."""
+    s = run.summary
+    table = [
+        ("software", percent(s["software_accuracy"]), ""),
+        ("mean of chips", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"])),
+    ]
+    if "accuracy_uncalibrated_mean" in s:
+        before = s["accuracy_uncalibrated_mean"], s["accuracy_uncalibrated_mean_ci95"]
+        table.append(("before calibration", percent(before[0]), interval(before[1])))
+    if s["accuracy_std"] is not None:
+        spread = f"{100 * s['accuracy_std']:.2f} points"
+        table.append(("spread", spread, interval(s["accuracy_std_ci95"])))
+    for q, value in s["accuracy_percentiles"].items():
+        name = "median" if q == "50" else f"{q} % of chips below"
+        table.append((name, percent(value), interval(s["accuracy_percentiles_ci95"][q])))
+    table.append(
+        (f"yield at {percent(s['yield_at'])}", percent(s["yield"], 1), interval(s["yield_ci95"]))
+    )
+    changed = ", ".join(f"{key} = {value}" for key, value in s["recompiled"].items())
+    return [
+        Section(
+            name=f"chips{tag}",
+            title="Virtual chips",
+            words=[
+                f"{s['samples']:,} chips of preset {s['preset']} at {s['temp_c']:g} °C, "
+                f"{s['n']:,} images each, seed {s['seed']}"
+                + (f"; hardware changed: {changed}" if changed else "")
+                + ". Intervals are 95 % and over chips; the images are fixed.",
+                *([f"{s['failed']} chips could not be simulated."] if s["failed"] else []),
+            ],
+            table=table,
+            exhibits=[
+                Exhibit(
+                    name=f"histogram{tag}",
+                    caption="Chips by accuracy; lines are software (blue), mean (red) and yield.",
+                    figure=figures.histogram_figure(run.rows, s),
+                    live=lambda: interactive.chip_histogram(run.rows, s),
+                ),
+                Exhibit(
+                    name=f"yield{tag}",
+                    caption="Share of the chips that reach an accuracy.",
+                    figure=figures.yield_figure(run.rows, s),
+                ),
+            ],
+        )
+    ]
+
+
+def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
+    """Accuracy against temperature."""
+    s = run.summary
+    shown = [
+        entry for entry in s["temperatures"]
+        if entry.get("nominal") and entry["nominal"]["accuracy"] is not None
+    ]  # fmt: skip
+    table = [
+        (f"{e['temp_c']:g} °C", percent(e["nominal"]["accuracy"]),
+         "" if not e.get("chips") else f"chips {percent(e['chips']['accuracy_mean'])}")
+        for e in shown
+    ]  # fmt: skip
+    return [
+        Section(
+            name=f"thermal{tag}",
+            title="Temperature",
+            words=[
+                f"Preset {s['preset']}, {s['n']:,} images. Cells, feedback resistors, diodes and "
+                "offsets follow it."
+            ],
+            table=table,
+            exhibits=[
+                Exhibit(
+                    name=f"thermal{tag}",
+                    caption="Accuracy, and gain and offset of the logits, over temperature.",
+                    figure=figures.thermal_figure(s),
+                )
+            ],
+        )
+    ]
+
+
+def sweep_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
+    """An error budget, faults by rate, or a grid of settings."""
+    s = run.summary
+    titles = {"budget": "Error budget", "faults": "Faults", "axes": "Sweep"}
+    figure = grids.sweep_figure(s)
+    table = [
+        (", ".join(map(str, c["labels"].values())), percent(c["accuracy_mean"]),
+         interval(c["accuracy_mean_ci95"]))
+        for c in s["cells"]
+        if c["accuracy_mean"] is not None
+    ]  # fmt: skip
+    words = {
+        "budget": "Each imperfection of the preset alone, and what would be won back without it.",
+        "faults": "Each fault alone, by its rate.",
+        "axes": "Mean accuracy over " + ", ".join(s["cells"][0]["labels"]) + ".",
+    }
+    return [
+        Section(
+            name=f"sweep{tag}",
+            title=titles[s["grid"]],
+            words=[
+                f"{words[s['grid']]} Preset {s['preset']}, {s['samples']} chips a point, "
+                f"{s['n']:,} images."
+            ],
+            table=table,
+            exhibits=[
+                Exhibit(
+                    name=f"{s['grid']}{tag}",
+                    caption=f"{titles[s['grid']]}: accuracy, 95 % over chips."
+                    if s["grid"] != "budget"
+                    else "Points of accuracy lost to each imperfection.",
+                    figure=figure,
+                )
+            ]
+            if figure is not None
+            else [],
+        )
+    ]
+
+
+SECTIONS: dict[str, Callable[[Run, Build | None, str], list[Section]]] = {
+    "simulate": simulate_sections,
+    "montecarlo": montecarlo_sections,
+    "thermal": thermal_sections,
+    "sweep": sweep_sections,
+}
+
+
+def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
+    """(what, figure, note): what a reader should know first."""
+    found: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        s: dict[str, Any] = run.summary
+        images = f"{s['n']:,} images"
+        found.setdefault("software", (percent(s["software_accuracy"]), images))
+        if run.kind == "simulate":
+            within = interval(s["circuit_ci95"])
+            found.setdefault("circuit", (percent(s["circuit_accuracy"]), f"{within}; ngspice"))
+            found.setdefault("same class", (percent(s["agreement"]), images))
+        if run.kind == "montecarlo":
+            chips = f"{interval(s['accuracy_mean_ci95'])}; {s['samples']:,} chips"
+            found.setdefault("mean of chips", (percent(s["accuracy_mean"]), chips))
+            found.setdefault(
+                "yield",
+                (percent(s["yield"], 1),
+                 f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"),
+            )  # fmt: skip
+        if run.kind == "thermal":
+            good = [e for e in s["temperatures"] if (e.get("nominal") or {}).get("accuracy")]
+            worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
+            if worst is not None:
+                note = f"worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
+                found.setdefault("over temperature", (percent(worst["nominal"]["accuracy"]), note))
+    return [(what, value, note) for what, (value, note) in found.items()]

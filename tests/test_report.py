@@ -1,0 +1,289 @@
+"""The report: what it reads, what it refuses, and that its page stands alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from matplotlib.figure import Figure
+from PIL import Image
+
+from analogkan.cli import main
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.files import read_npz
+from analogkan.report import figures, maps, runs, sections
+from analogkan.report.page import MOST_BYTES, write_report
+from analogkan.report.svg import inline_svg
+from analogkan.studies.evidence import MOST_SHOWN, layer_evidence, telling_images
+
+from .networks import random_npz, random_spec
+from .test_cli_errors import refused
+
+PNG = (
+    *("iv", "conductances", "ir-drop", "logits", "layers", "confusion", "images"),
+    *("histogram", "yield", "histogram-2", "yield-2", "thermal", "budget", "axes-2"),
+)
+
+
+def cli(*args: object) -> str:
+    result = CliRunner().invoke(main, [str(a) for a in args], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A BUILD, and RUNs of every kind, two of some."""
+    folder = tmp_path_factory.mktemp("report")
+    spec = random_spec(1, (16, 6, 3), squash="clamp")
+    spec = replace(spec, encoding=replace(spec.encoding, shape=(4, 4)))
+    write_build(spec, Hardware(), folder / "net.build")
+    random_npz(folder / "data.npz", shape=(4, 4))
+    given = (folder / "net.build", "--dataset", folder / "data.npz")
+    cli("simulate", *given, "--out", folder / "sim")
+    study = ("--judge", "none", "--samples", 4)
+    cli("montecarlo", *given, "--out", folder / "chips", *study, "--set", "r_wire=5")
+    cli("montecarlo", *given, "--out", folder / "more", *study, "--calibrate")
+    cli("thermal", *given, "--out", folder / "heat", "--judge", "none", "--temps", "0:60:30")
+    cli("sweep", *given, "--out", folder / "budget", *study, "--grid", "budget")
+    cli("sweep", *given, "--out", folder / "grid", *study, "--set", "sigma_g=0,0.1")
+    return folder
+
+
+RUNS = ("sim", "chips", "more", "heat", "budget", "grid")
+
+
+class Page(HTMLParser):
+    """Elements of a page: their identifiers, what they load, and what they say."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.targets: list[str] = []
+        self.headings: list[str] = []
+        self._heading = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if "id" in found:
+            self.ids.append(str(found["id"]))
+        if tag in ("script", "img", "link", "iframe", "source"):
+            self.loads += [str(found[k]) for k in ("src", "href") if k in found]
+        if tag == "a":
+            self.targets.append(str(found["href"]).removeprefix("#"))
+        self._heading = tag == "h2"
+
+    def handle_data(self, data):
+        if self._heading:
+            self.headings.append(data)
+            self._heading = False
+
+
+def test_a_report_of_everything(ngspice, home, tmp_path):
+    out, pictures = tmp_path / "r.html", tmp_path / "figures"
+    words = [home / name for name in RUNS]
+    found = json.loads(cli("report", *words, "-o", out, "--figures", pictures, "--json"))
+    text = out.read_text(encoding="utf-8")
+    assert found["bytes"] == len(text.encode()) <= MOST_BYTES
+    page = Page(text)
+    assert page.headings == [
+        "What was simulated", "Network and circuit", "Diodes and the voltages in use",
+        "Conductances, tile by tile", "IR drop", "Circuit against software", *page.headings[6:7],
+        "Virtual chips", "Virtual chips", "Temperature", "Error budget", "Sweep",
+        "What is not modelled",
+    ]  # fmt: skip
+    assert page.headings[6] in ("Images", "Flipped images")
+    assert found["missing"] == ""
+    assert sorted(Path(p).stem for p in found["figures"]) == sorted(PNG)
+    for path in found["figures"]:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L"))
+        assert pixels.shape[1] > 800
+        assert np.unique(pixels).size > 30, path  # something is drawn
+    assert text.count("<svg") >= len(PNG)
+    for figure in ("histogram", "histogram-2", "logits", "images"):
+        assert f'id="figure-{figure}"' in text
+    # It stands alone: nothing is loaded, and every link leads to a place in it.
+    assert page.loads == ["data:,"]
+    assert set(page.targets) <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    for command in ("simulate", "montecarlo", "thermal", "sweep"):
+        assert f'<th scope="row">{command}</th>' in text
+    assert "before calibration" in text
+    assert "of full scale" in text
+
+
+def test_figures_are_those_of_the_runs(ngspice, home):
+    found = runs.read_runs([home / "chips", home / "sim"])
+    assert [run.kind for run in found] == ["simulate", "montecarlo"]
+    told = {what: value for what, value, _ in sections.headline(found)}
+    s, c = found[0].summary, found[1].summary
+    assert told["software"] == f"{100 * s['software_accuracy']:.2f} %"
+    assert told["circuit"] == f"{100 * s['circuit_accuracy']:.2f} %"
+    assert told["mean of chips"] == f"{100 * c['accuracy_mean']:.2f} %"
+    assert told["yield"] == f"{100 * c['yield']:.1f} %"
+    accuracy = [row["accuracy"] for row in found[1].rows]
+    assert np.mean(accuracy) == pytest.approx(c["accuracy_mean"], abs=1e-12)
+    hardware, variation, conditions = found[1].settings()
+    assert (hardware.r_wire, hardware.levels, variation.sigma_g) == (5.0, 32, 0.05)
+    assert conditions.temp_c == 26.85
+
+
+def test_the_same_runs_give_the_same_plots(ngspice, home, tmp_path):
+    pages = []
+    for name in ("a.html", "b.html"):
+        write_report([home / "heat"], tmp_path / name)
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        pages.append(re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL))
+    assert pages[0] == pages[1]
+
+
+def test_a_build_that_moved_is_found_or_asked_for(ngspice, home, tmp_path):
+    for name in ("net.build", "sim"):
+        shutil.copytree(home / name, tmp_path / "moved" / name)
+    run = tmp_path / "moved" / "sim"
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(result | {"build": "elsewhere/net.build"}))
+    found = write_report([run], tmp_path / "r.html")
+    assert found["missing"] == ""
+    (tmp_path / "moved" / "net.build").rename(tmp_path / "hidden.build")
+    found = write_report([run], tmp_path / "r.html")
+    assert found["missing"] == (
+        "its BUILD, elsewhere/net.build, was not found: give it with --build"
+    )
+    assert found["missing"] in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Images" not in found["sections"]
+    found = write_report([run], tmp_path / "r.html", build=tmp_path / "hidden.build")
+    assert found["missing"] == ""
+
+
+def test_refusals(ngspice, home, tmp_path):
+    def sentence(*args: object) -> tuple[str, str]:
+        return refused("report", *args, "-o", tmp_path / "r.html")
+
+    kind, text = sentence(tmp_path / "none")
+    assert kind == "StudyError"
+    assert text == (
+        f"{tmp_path / 'none'} holds no result.json: there is no such folder; `analogkan simulate "
+        "BUILD` makes one and says where"
+    )
+    kind, text = sentence(home)
+    assert text.startswith(f"{home} holds no result.json: the RUNs in it are {home}/budget, ")
+    (tmp_path / "half").mkdir()
+    kind, text = sentence(tmp_path / "half")
+    assert text.endswith("or not finished: the command that made it goes on with what is left")
+    for damage in ("{", "[]", '{"study": "other", "network": ""}', '{"study": "simulate"}'):
+        (tmp_path / "half" / "result.json").write_text(damage)
+        kind, text = sentence(tmp_path / "half")
+        assert kind == "StudyError" and "is damaged, or was made by an earlier version" in text
+    other = tmp_path / "other"
+    shutil.copytree(home / "heat", other)
+    result = json.loads((other / "result.json").read_text())
+    (other / "result.json").write_text(json.dumps(result | {"network": "another"}))
+    kind, text = sentence(home / "sim", other)
+    assert kind == "StudyError"
+    assert text.endswith("and they are not the same: a report is about one")
+    write_build(random_spec(2), Hardware(), tmp_path / "b.build")
+    kind, text = sentence(home / "sim", "--build", tmp_path / "b.build")
+    assert kind == "NetlistError" and "is of another network than" in text
+    kind, text = refused("report", home / "sim", "-o", tmp_path / "r.txt")
+    assert text == f"--output {tmp_path / 'r.txt'} must end in .html"
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_name_in_a_run_cannot_write_into_the_page(ngspice, home, tmp_path):
+    shutil.copytree(home / "heat", tmp_path / "run")
+    path = tmp_path / "run" / "result.json"
+    hostile = "<script>alert(1)</script>"
+    result = json.loads(path.read_text()) | {"model": hostile, "command": hostile}
+    path.write_text(json.dumps(result))
+    write_report([tmp_path / "run"], tmp_path / "r.html", title=hostile)
+    assert hostile not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_hidden_nodes_are_kept_with_their_errors(ngspice, home):
+    kept = read_npz(home / "sim" / "result.npz")
+    s = json.loads((home / "sim" / "result.json").read_text())
+    (layer,) = s["layers"]
+    error = kept["layer0_circuit"] - kept["layer0_software"]
+    assert len(error) == 40 * 6
+    assert layer["max_abs_error"] == pytest.approx(np.abs(error).max(), rel=1e-12)
+    assert layer["rms_error"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-12)
+    assert 0 < layer["rms_error"] < 1e-3 * layer["full_scale"]
+    assert len(kept["shown"]) == len(kept["shown_x"]) == 40
+
+
+def test_hidden_errors_are_in_software_s_units():
+    from analogkan.compiler.design import build_design
+
+    spec = random_spec(3, (5, 4, 3), squash="sigmoid")
+    design = build_design(spec, Hardware())
+    volts = np.random.default_rng(0).uniform(0, 0.7, (7, 5))
+    software = spec.folded().layer_outputs(volts)
+    found, pairs = layer_evidence(design, software, software[0] * design.stages[0].unit + 1e-3)
+    assert found[0]["max_abs_error"] == pytest.approx(1e-3 / design.stages[0].unit.min())
+    assert set(pairs) == {"layer0_software", "layer0_circuit"}
+
+
+def test_what_is_worth_a_look_comes_first():
+    n = 100
+    labels = np.zeros(n, int)
+    software = np.tile([1.0, 0.0, -1.0], (n, 1))
+    circuit = software + np.linspace(0, 0.5, n)[:, None] * [1, 0, 0]
+    circuit[7] = software[7] = [0.0, 1.0, 0.0]  # wrong in both
+    circuit[60] = [0.0, 1.0, 0.0]  # flipped
+    found = telling_images(labels, software, circuit)
+    assert list(found[:4]) == [60, 7, 0, 1]
+    assert len(found) == MOST_SHOWN
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 2, 2), (6,)])
+def test_inputs_become_pictures(shape):
+    x = np.random.default_rng(0).uniform(0, 1, (5, int(np.prod(shape))))
+    pictures = sections.as_pictures(x, shape)
+    assert pictures.shape == {2: (5, 4, 4), 3: (5, 2, 2, 3), 1: (5, 1, 6)}[len(shape)]
+    if len(shape) == 3:
+        assert pictures[2, 1, 0, 2] == x[2].reshape(shape)[2, 1, 0]
+
+
+def test_a_map_has_a_gap_between_tiles():
+    g = np.full((130, 8), 1e-6)
+    hardware = Hardware(tile_rows=64, tile_cols=4)
+    shown = maps._with_gaps(g[:, 0::2], hardware)
+    assert shown.shape == (130 + 2 * maps.GAP, 4 + maps.GAP)
+    assert np.isnan(shown[64]).all() and np.isnan(shown[:, 2]).all()
+    assert np.isfinite(shown).sum() == 130 * 4
+
+
+def test_yield_falls_from_all_to_none():
+    rows = [{"accuracy": a, "status": "ok"} for a in (0.9, 0.92, 0.92, 0.97)]
+    rows.append({"accuracy": float("nan"), "status": "failed"})
+    summary = {"n": 100, "yield_at": 0.92, "yield": 0.6, "software_accuracy": 0.98}
+    (ax,) = figures.yield_figure(rows, summary).axes
+    line = next(line for line in ax.lines if line.get_label() == "chips")
+    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    assert y[0] == 80.0 and y[-1] == 0.0
+    assert y[np.isclose(x, 92.0)][0] == 60.0
+
+
+def test_svg_takes_the_page_s_ink_and_keeps_to_itself():
+    fig = Figure()
+    ax = fig.subplots()
+    ax.plot([1, 2], [3, 4], "o", label="<&>")
+    ax.legend()
+    one, two = (inline_svg(fig, name, 'a "b" <c>') for name in ("one", "two"))
+    assert one.startswith("<svg") and 'aria-label="a &quot;b&quot; &lt;c&gt;"' in one
+    assert "currentColor" in one and "#000000" not in one
+    ids = [set(re.findall(r'\bid="([^"]*)"', text)) for text in (one, two)]
+    assert ids[0] and not ids[0] & ids[1]
+    assert one == inline_svg(fig, "one", 'a "b" <c>')
