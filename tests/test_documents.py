@@ -22,6 +22,9 @@ from .kanalogue import pwl, random_net
 from .networks import random_inputs
 
 ROOT = Path(__file__).parents[1]
+SLURM = ROOT / "examples" / "09_slurm.py"
+"""Needs a cluster: docs/cluster.md says when it was run; here only that it says what is missing."""
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {SLURM})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     p
@@ -44,11 +47,34 @@ def test_the_readme_program_prints_what_the_readme_says(ngspice, tmp_path):
     assert (done.stdout, done.returncode) == (printed, 0), done.stderr
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
 def test_each_example_runs(ngspice, example, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path / "out")])
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out.strip()
+
+
+def run_slurm_example(folder: Path, path: Path, monkeypatch) -> object:
+    """What 09 exits with, where ``path`` is all of PATH and dask-jobqueue cannot be imported."""
+    monkeypatch.setattr(sys, "argv", [str(SLURM), str(folder)])
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(SLURM), run_name="__main__")
+    assert not folder.exists()
+    return left.value.code  # a sentence: Python prints it and exits with 1
+
+
+def test_the_slurm_example_needs_sbatch(tmp_path, monkeypatch):
+    code = run_slurm_example(tmp_path / "out", tmp_path, monkeypatch)
+    assert code == "sbatch is not on the PATH: run this where jobs are submitted to SLURM"
+
+
+def test_the_slurm_example_needs_dask_jobqueue(tmp_path, monkeypatch):
+    (tmp_path / "sbatch").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "sbatch").chmod(0o755)
+    code = run_slurm_example(tmp_path / "out", tmp_path, monkeypatch)
+    assert code == "dask-jobqueue is missing: pip install 'analogkan[cluster]' dask-jobqueue"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/kanalogue.md"])
