@@ -4,18 +4,23 @@ The shipped models, trained on for 5 epochs (seed 0; mnist-d2 by recipe mnist-fi
 network, which was trained without augmentation, by finetune) plainly, and through the twin under
 ``rram`` with one setting made hard; then 20 chips (seed 0) of each on all 10,000 MNIST test images
 from ./data, as made and with their columns calibrated. Last, single chips with stuck cells, each
-trained for itself.
+trained for itself. First, what an epoch costs beside a plain one, on one thread.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import analogkan as ak
 from analogkan import resources
 from analogkan.data import ImageSet, load_dataset
+from analogkan.engines.twin import use_one_thread
+from analogkan.network import checkpoint
+from analogkan.training.fit import train
 from analogkan.training.noise import Disturbance
+from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 
 DATA = Path("data")
@@ -48,6 +53,7 @@ STUCK_CHIPS = 5
 
 
 def main() -> None:
+    _costs(load_dataset("mnist", "train", DATA).take(range(12_800)))
     images = load_dataset("mnist", "test", DATA)
     with tempfile.TemporaryDirectory() as folder:
         for name, recipe, cases in MODELS:
@@ -62,6 +68,31 @@ def main() -> None:
                     flush=True,
                 )
         _single_chips(resources.path("models/mnist-d2.pt"), Path(folder), images)
+
+
+def _costs(images: ImageSet) -> None:
+    use_one_thread()
+    model, spec = checkpoint.load(resources.path("models/mnist-d2.pt"))
+    recipe = load_recipe("finetune", epochs=2)
+    ways = {
+        "plain": None,
+        "multiplicative": disturbance_of("multiplicative", "rram"),
+        "additive": disturbance_of("additive", "rram-absolute"),
+        "twin": disturbance_of("twin", "rram"),
+        "twin with wires": disturbance_of("twin", "rram", ["r_wire=5"]),
+    }
+    spent = {}
+    for name, disturbance in ways.items():
+        ends: list[float] = []
+        train(
+            images,
+            recipe,
+            start=(model, spec.encoding),
+            disturbance=disturbance,
+            on_epoch=lambda epoch, ends=ends: ends.append(time.perf_counter()),
+        )
+        spent[name] = ends[1] - ends[0]
+        print(f"an epoch {name}: {spent[name] / spent['plain']:.1f} times a plain one", flush=True)
 
 
 def _trained(out: Path, model: Path, recipe: str, disturbance: Disturbance | None = None) -> Path:

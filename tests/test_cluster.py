@@ -87,6 +87,27 @@ def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_
     assert rows(result) == rows(local)
 
 
+def test_workers_lost_all_at_once_are_an_error_and_the_study_goes_on(build, images, tmp_path):
+    local = run(build, images, tmp_path / "local", 40)
+    lost: list[int] = []
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what == "chips" and done >= 5 and not lost:
+                with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+                    lost.extend(client.run(os.getpid).values())
+                for pid in lost:
+                    os.kill(pid, signal.SIGKILL)
+
+        there = {"executor": "dask", "scheduler": cluster.scheduler_address}
+        with pytest.raises(StudyError, match=r"^all workers of tcp://\S+ were lost at once, and"):
+            run(build, images, tmp_path / "dask", 40, on_progress=on_progress, **there)
+    assert len(lost) == 2
+    assert rows(run(build, images, tmp_path / "dask", 40)) == rows(local)
+
+
 def test_a_worker_with_another_version_is_refused(build, images, workers, tmp_path, monkeypatch):
     here = cluster.versions("twin")
     monkeypatch.setattr(cluster, "versions", lambda engine: here | {"torch": "1.0"})

@@ -10,6 +10,7 @@ import contextlib
 import pickle
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -106,6 +107,12 @@ class DaskExecutor:
                     raise StudyError(
                         f"a chip ended its worker again and again ({error}); what is finished is "
                         "kept, and the same command goes on"
+                    ) from error
+                except CancelledError as error:
+                    raise StudyError(
+                        f"all workers of {self.address} were lost at once, and with them what they "
+                        "were to evaluate; what is finished is kept, and the same command goes on "
+                        "once there are workers again"
                     ) from error
                 self._moved["bytes_per_row"] = len(pickle.dumps(results[0]))
                 self.facts = self._cluster | self._moved
