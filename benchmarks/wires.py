@@ -23,7 +23,7 @@ MOST_UNKNOWNS = 4e8
 
 def main() -> None:
     try:
-        import badcrossbar
+        import badcrossbar  # pyright: ignore[reportMissingImports]
     except ImportError:
         badcrossbar = None
     for rows, cols in ARRAYS:

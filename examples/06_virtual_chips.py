@@ -61,7 +61,10 @@ def main(folder: Path, chips: int, count: int) -> None:
     best, second = twin.logits(Inputs.of(volts))[0, :, 0].sort(descending=True).values[:2]
     (best - second).backward()
     margin = float((best - second).detach())
-    slopes = [(stage.r_c.grad * stage.r_c)[0].detach().numpy() for stage in twin.stages]
+    slopes = []
+    for stage in twin.stages:
+        assert stage.r_c.grad is not None
+        slopes.append((stage.r_c.grad * stage.r_c)[0].detach().numpy())
     k = int(np.argmax([np.abs(slope).max() for slope in slopes]))
     line = int(np.abs(slopes[k]).argmax())
     print(

@@ -12,6 +12,7 @@ import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import distributed
 
@@ -26,10 +27,17 @@ def main(folder: Path, chips: int) -> None:
     local = ak.montecarlo(build, images, samples=chips, options=options)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]
+    ) as made:
+        cluster: Any = made
         there = replace(
-            options, run=folder / "dask", executor="dask", scheduler=cluster.scheduler_address
+            options,
+            run=folder / "dask",
+            executor="dask",
+            scheduler=str(cluster.scheduler_address),
         )
         result = ak.montecarlo(build, images, samples=chips, options=there)
     told = result.summary["cluster"]

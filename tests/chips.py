@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from analogkan.compiler.design import Design, build_design
+from analogkan.compiler.chip import StageErrors
+from analogkan.compiler.design import CrossbarStage, Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.network.spec import NetworkSpec
 from analogkan.variation import Conditions, Variation
@@ -49,3 +50,9 @@ def chip(
     """Chip ``sample`` of ``spec`` on hardware with these settings."""
     design = build_design(spec, Hardware(**hardware))
     return perturb(design, variation, conditions, spec=spec, seed=seed, sample=sample)[0]
+
+
+def errors_of(stage: CrossbarStage) -> StageErrors:
+    """A chip's errors; a design has none."""
+    assert stage.errors is not None
+    return stage.errors

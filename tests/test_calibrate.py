@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from analogkan.engines.twin import Inputs, Twin
 from analogkan.errors import SettingsError
 from analogkan.variation import Conditions, Variation
 
-from .chips import EVERYTHING, OLD, chip
+from .chips import EVERYTHING, OLD, chip, errors_of
 from .networks import random_images, random_spec
 from .test_twin import images
 
@@ -36,11 +37,13 @@ def error(design, temp_c: float = 26.85) -> float:
 def test_errors_of_columns_are_taken_out_entirely(temp_c):
     """Gains of lines alike, of differences, and offsets of differences are a column's alone."""
     columns = Variation(diff_gain_sigma=0.05, r_c_sigma=0.05, offset_drift_sigma=0.0)
-    hardware = {"diode_tc_current": 0.0, "diode_tc_voltage": 0.0, "opamp_gain": 1e8}
+    hardware: dict[str, Any] = {"diode_tc_current": 0.0, "diode_tc_voltage": 0.0, "opamp_gain": 1e8}
     made = chip(SPEC, columns, Conditions(), **hardware)
-    diffs = [replace(s.errors.diffs, offset=s.errors.diffs.offset + 2e-3) for s in made.stages]
+    diffs = [
+        replace(errors_of(s).diffs, offset=errors_of(s).diffs.offset + 2e-3) for s in made.stages
+    ]
     stages = tuple(
-        replace(stage, errors=replace(stage.errors, diffs=d))
+        replace(stage, errors=replace(errors_of(stage), diffs=d))
         for stage, d in zip(made.stages, diffs, strict=True)
     )
     made = replace(made, stages=stages)
@@ -56,7 +59,7 @@ def test_a_perfect_chip_is_left_as_it_is():
     assert left == 0
     for a, b in zip(found.stages, made.stages, strict=True):
         np.testing.assert_allclose(a.gain, b.gain, rtol=1e-6)
-        np.testing.assert_allclose(a.errors.diffs.offset, 0.0, atol=1e-6)
+        np.testing.assert_allclose(errors_of(a).diffs.offset, 0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("temp_c", [-40.0, 85.0])

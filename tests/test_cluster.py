@@ -7,6 +7,7 @@ import pickle
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import distributed
 import numpy as np
@@ -31,7 +32,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def workers():
     """Two worker processes on loopback."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]
     ) as made:
         yield made
 
@@ -77,7 +81,7 @@ def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_
     def on_progress(what: str, done: int, total: int) -> None:
         if what == "chips" and done >= 5 and not killed:
             with distributed.Client(workers.scheduler_address, set_as_default=False) as client:
-                pids = client.run(os.getpid)
+                pids: Any = client.run(os.getpid)
             killed.append(next(iter(pids.values())))
             os.kill(killed[0], signal.SIGKILL)
 
@@ -91,17 +95,22 @@ def test_workers_lost_all_at_once_are_an_error_and_the_study_goes_on(build, imag
     local = run(build, images, tmp_path / "local", 40)
     lost: list[int] = []
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]
+    ) as made:
+        address: Any = made.scheduler_address
+        there = {"executor": "dask", "scheduler": address}
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what == "chips" and done >= 5 and not lost:
-                with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-                    lost.extend(client.run(os.getpid).values())
+                with distributed.Client(there["scheduler"], set_as_default=False) as client:
+                    pids: Any = client.run(os.getpid)
+                lost.extend(pids.values())
                 for pid in lost:
                     os.kill(pid, signal.SIGKILL)
 
-        there = {"executor": "dask", "scheduler": cluster.scheduler_address}
         with pytest.raises(StudyError, match=r"^all workers of tcp://\S+ were lost at once, and"):
             run(build, images, tmp_path / "dask", 40, on_progress=on_progress, **there)
     assert len(lost) == 2
@@ -162,7 +171,10 @@ def test_an_address_that_does_not_answer_is_refused(build, images, tmp_path, mon
 def test_a_cluster_without_workers_is_refused(build, images, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_S", 1.0)
     empty = distributed.LocalCluster(
-        n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=0,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]
     )
     with empty, pytest.raises(StudyError, match=r"has no worker after 1 s: start some with `dask"):
         run(

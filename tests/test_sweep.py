@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def test_faults_are_visited_one_by_one():
     assert cells[0].variation.off and cells[0].hardware.levels == 32
     for cell in cells[1:]:
         fault, rate = cell.labels.values()
-        assert cell.variation == Variation(**{fault: float(rate)})
+        wanted: dict[str, Any] = {fault: float(rate)}
+        assert cell.variation == Variation(**wanted)
 
 
 def test_a_grid_too_large_is_refused_before_it_is_built():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ MEASURED = IVCurve(
 # ---- laws
 
 
-def kernel(e: float, kelvin: float) -> float:
+def kernel(e: Any, kelvin: float) -> Any:
     """The smearing kernel as it is written, per volt."""
     theta = np.pi * 300 / kelvin
     kt = BOLTZMANN_OVER_CHARGE * kelvin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from analogkan.errors import SettingsError
 from analogkan.variation import Conditions, Variation, load_settings
 from analogkan.variation.sample import OPEN_SIEMENS, QUANTITIES, perturb
 
-from .chips import EVERYTHING, OLD, chip
+from .chips import EVERYTHING, OLD, chip, errors_of
 from .networks import random_spec
 
 SPEC = random_spec(3, (60, 40, 30))
@@ -48,10 +49,10 @@ def gather(get, samples: int = 20, **variation) -> np.ndarray:
 DRAWN = {
     "sigma_g": (0.05, lambda a, b: a.g / b.g - 1),
     "sigma_g_abs": (0.0005, lambda a, b: (a.g - b.g)[b.g > 1e-6] / 25e-6),
-    "diode_sigma_current": (0.05, lambda a, b: a.errors.k_i - 1),
+    "diode_sigma_current": (0.05, lambda a, b: errors_of(a).k_i - 1),
     "diode_sigma_voltage": (0.01, lambda a, b: a.errors.k_v - 1),
     "diode_sigma_shift": (0.002, lambda a, b: a.errors.d_v),
-    "opamp_gain_sigma": (0.3, lambda a, b: np.log(a.errors.rows.gain)),
+    "opamp_gain_sigma": (0.3, lambda a, b: np.log(errors_of(a).rows.gain)),
     "r_f_sigma": (0.002, lambda a, b: a.r_f / b.r_f - 1),
     "r_c_sigma": (0.002, lambda a, b: (a.r_c / b.r_c - 1)[0::2]),
     "line_sigma": (0.002, lambda a, b: (a.r_c / b.r_c)[0::2] - (a.r_c / b.r_c)[1::2]),
@@ -67,7 +68,7 @@ def test_what_is_drawn_is_normal_with_the_sigma_asked_for(name):
 
 @pytest.mark.parametrize("kind", ["rows", "lines", "diffs"])
 def test_offsets_and_their_drift_are_normal(kind):
-    given = {"offset_sigma": 1e-3, "offset_drift_sigma": 5e-6}
+    given: dict[str, Any] = {"offset_sigma": 1e-3, "offset_drift_sigma": 5e-6}
     offsets = gather(lambda a, b: getattr(a.errors, kind).offset, **given)
     drifts = gather(lambda a, b: getattr(a.errors, kind).drift, **given)
     normal(offsets, 1e-3)
@@ -80,7 +81,7 @@ def test_a_die_shares_its_factors_and_dies_differ():
     for m in range(400):
         stages = one(m, die_sigma_current=0.02)[0].stages
         for d in range(2):
-            shared = np.concatenate([s.errors.k_i[:, d] for s in stages])
+            shared = np.concatenate([errors_of(s).k_i[:, d] for s in stages])
             assert np.ptp(shared) == 0
             found.append(shared[0] - 1)
     normal(np.array(found), 0.02)
@@ -105,7 +106,7 @@ def test_stuck_cells_have_their_shares_and_values():
 
 
 def test_faults_have_their_shares():
-    faults = {"dead_diodes": 0.1, "open_lines": 0.1, "dead_amplifiers": 0.1}
+    faults: dict[str, Any] = {"dead_diodes": 0.1, "open_lines": 0.1, "dead_amplifiers": 0.1}
     found = {name: [] for name in faults}
     for m in range(30):
         made, counts = one(m, **faults)
@@ -113,7 +114,7 @@ def test_faults_have_their_shares():
             found[name].append(counts[name])
         broken = [(s.g == OPEN_SIEMENS).all(axis=0) for s in made.stages]
         assert counts["open_lines"] == sum(int(b.sum()) for b in broken)
-        silent = sum(int((s.errors.k_i == 0).sum()) for s in made.stages)
+        silent = sum(int((errors_of(s).k_i == 0).sum()) for s in made.stages)
         assert counts["dead_diodes"] <= silent <= counts["dead_diodes"] + counts["dead_amplifiers"]
     diodes = sum(s.r_f.size for s in DESIGN.stages)
     lines = sum(s.r_c.size for s in DESIGN.stages)
@@ -162,7 +163,7 @@ def test_a_draw_depends_on_seed_chip_and_quantity_alone():
 def test_known_draws_stay_what_they_are():
     """A stored study must stay reproducible: these are the first draws of chip 7 of seed 0."""
     made = one(7, sigma_g=0.05, offset_sigma=1e-3)[0].stages[0]
-    found = [made.g[0, 0] / DESIGN.stages[0].g[0, 0] - 1, made.errors.lines.offset[0]]
+    found = [made.g[0, 0] / DESIGN.stages[0].g[0, 0] - 1, errors_of(made).lines.offset[0]]
     np.testing.assert_allclose(found, [-0.0509270351664356, 0.0018207943523015774], rtol=1e-9)
 
 
@@ -171,7 +172,7 @@ def test_with_everything_off_a_chip_is_its_design():
     for a, b in zip(made.stages, DESIGN.stages, strict=True):
         for name in ("g", "r_f", "r_c", "gain"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        assert (a.errors.k_i == 1).all() and (a.errors.rows.offset == 0).all()
+        assert (errors_of(a).k_i == 1).all() and (errors_of(a).rows.offset == 0).all()
     assert made.noise is None
     assert set(counts.values()) == {0}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, positions: np.ndarray) -> ImageSet:
+    def take(self, positions: np.ndarray | Sequence[int]) -> ImageSet:
         """The images at ``positions`` (k,), in that order."""
         return replace(self, x=self.x[positions], y=self.y[positions], index=self.index[positions])
 
