@@ -28,15 +28,16 @@ from .networks import random_images, random_spec
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+def cluster_of(workers: int) -> Any:
+    """Worker processes of one thread on loopback, with no pages."""
+    form: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None}
+    return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, **form)
+
+
 @pytest.fixture(scope="module")
 def workers():
     """Two worker processes on loopback."""
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
-    ) as made:
+    with cluster_of(2) as made:
         yield made
 
 
@@ -94,14 +95,8 @@ def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_
 def test_workers_lost_all_at_once_are_an_error_and_the_study_goes_on(build, images, tmp_path):
     local = run(build, images, tmp_path / "local", 40)
     lost: list[int] = []
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
-    ) as made:
-        address: Any = made.scheduler_address
-        there = {"executor": "dask", "scheduler": address}
+    with cluster_of(2) as made:
+        there = {"executor": "dask", "scheduler": made.scheduler_address}
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what == "chips" and done >= 5 and not lost:
@@ -170,12 +165,7 @@ def test_an_address_that_does_not_answer_is_refused(build, images, tmp_path, mon
 
 def test_a_cluster_without_workers_is_refused(build, images, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_S", 1.0)
-    empty = distributed.LocalCluster(
-        n_workers=0,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
-    )
+    empty = cluster_of(0)
     with empty, pytest.raises(StudyError, match=r"has no worker after 1 s: start some with `dask"):
         run(
             build,
