@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,3 +109,17 @@ def circuit(result: SimResult) -> np.ndarray:
     """The circuit's logits (n, O) of a simulation that has them."""
     assert result.circuit is not None
     return result.circuit
+
+
+class Stopped(Exception):
+    """What ``stopping_after`` raises."""
+
+
+def stopping_after(number: int) -> Callable[[Any], None]:
+    """An ``on_epoch`` that stops a training when its epoch ``number`` is finished."""
+
+    def on_epoch(epoch: Any) -> None:
+        if epoch.number == number:
+            raise Stopped
+
+    return on_epoch

@@ -17,6 +17,7 @@ from analogkan.training.fit import train
 from analogkan.training.noise import Noise
 from analogkan.training.recipe import load_recipe
 
+from .networks import Stopped, stopping_after
 from .test_cli_errors import refused
 
 
@@ -81,16 +82,9 @@ def test_noise_changes_training_and_can_be_resumed_bit_for_bit(tmp_path):
     plain = train(images, recipe, seed=5).model.state_dict()
     assert any(not torch.equal(whole[key], plain[key]) for key in whole)
 
-    class Stop(Exception):
-        pass
-
-    def stop(epoch) -> None:
-        if epoch.number == 2:
-            raise Stop
-
     state = tmp_path / "state"
-    with pytest.raises(Stop):
-        train(images, recipe, seed=5, disturbance=noise, state=state, on_epoch=stop)
+    with pytest.raises(Stopped):
+        train(images, recipe, seed=5, disturbance=noise, state=state, on_epoch=stopping_after(2))
     resumed = train(images, recipe, seed=5, disturbance=noise, state=state).model.state_dict()
     for key, value in whole.items():
         assert torch.equal(value, resumed[key]), key

@@ -28,7 +28,7 @@ from analogkan.variation import Conditions, Variation
 from analogkan.variation.sample import perturb
 
 from .chips import EVERYTHING, OLD
-from .networks import random_curve
+from .networks import Stopped, random_curve, stopping_after
 from .test_cli_errors import refused
 from .test_noise import data
 
@@ -197,16 +197,17 @@ def test_training_for_one_chip_recovers_it_and_can_be_resumed_bit_for_bit(tmp_pa
     for mine, theirs in zip(done.model.norms, start[0].norms, strict=True):
         assert torch.equal(mine.running_mean, theirs.running_mean)  # pyright: ignore
 
-    class Stop(Exception):
-        pass
-
-    def stop(epoch) -> None:
-        if epoch.number == 2:
-            raise Stop
-
     state = tmp_path / "state"
-    with pytest.raises(Stop):
-        train(images, recipe, seed=3, disturbance=chip, start=start, state=state, on_epoch=stop)
+    with pytest.raises(Stopped):
+        train(
+            images,
+            recipe,
+            seed=3,
+            disturbance=chip,
+            start=start,
+            state=state,
+            on_epoch=stopping_after(2),
+        )
     other = (start[0].__class__(start[0].config), start[1])
     with pytest.raises(CheckpointError, match="is an unfinished training with another recipe"):
         train(images, recipe, seed=3, disturbance=chip, start=other, state=state)

@@ -21,9 +21,11 @@ from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.training import fit, run
 from analogkan.training.augment import augmented
 from analogkan.training.card import evaluate
-from analogkan.training.fit import Epoch, Trained, train
+from analogkan.training.fit import Trained, train
 from analogkan.training.recipe import Recipe, load_recipe
 from analogkan.training.run import TrainingRequest, run_training
+
+from .networks import Stopped, stopping_after
 
 AUGMENTED = load_recipe("mnist-d2-short", epochs=3)
 
@@ -81,22 +83,14 @@ def test_every_epoch_draws_its_own_augmentation(images, monkeypatch):
         assert ((a - b).abs().amax(1) > 1).float().mean() > 0.9
 
 
-class Stopped(Exception):
-    pass
-
-
 @pytest.mark.parametrize("last", [1, 2])
 def test_a_training_stopped_after_an_epoch_and_resumed_equals_an_uninterrupted_one(
     images, tmp_path, last
 ):
     state, seen = tmp_path / "state", []
 
-    def stop(epoch: Epoch) -> None:
-        if epoch.number == last:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        train(images, AUGMENTED, state=state, on_epoch=stop)
+        train(images, AUGMENTED, state=state, on_epoch=stopping_after(last))
     resumed = train(images, AUGMENTED, state=state, on_epoch=seen.append)
     assert [epoch.number for epoch in seen] == list(range(last + 1, 4))
     assert_equal(resumed, train(images, AUGMENTED))
