@@ -12,8 +12,8 @@ import numpy as np
 
 from .compiler.build import Build, write_build
 from .compiler.hardware import load_hardware
+from .compiler.verification import Verification
 from .compiler.verify import verify_build
-from .compiler.verify_stage import Verification
 from .devices import resolve
 from .errors import CheckpointError, NetlistError, SettingsError
 from .files import read_npz, sha256

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from . import spice, spice_cells
 from .design import ARRAYS as ARRAYS_OF_STAGE
 from .design import Design, build_design, element_counts, load_design, save_design
 from .hardware import Hardware
-
-if TYPE_CHECKING:
-    from .verify_stage import Verification
+from .verification import Verification
 
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"

@@ -11,9 +11,10 @@ from .design import element_counts
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .netlist import GROUND, Netlist
+from .verification import Verification
 from .verify_devices import device_differences
 from .verify_front import library_differences, model_differences
-from .verify_stage import StageCheck, Verification
+from .verify_stage import StageCheck
 
 TEMPERATURE_C = 26.85
 """300 K; what every deck must say."""

@@ -1,0 +1,40 @@
+"""What reading a deck back found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MOST = 5
+"""Findings of one kind that are listed one by one."""
+
+
+@dataclass
+class Verification:
+    """What ``verify`` found.
+
+    Attributes
+    ----------
+    findings
+        Sentences; empty if the netlist is the network.
+    facts
+        What was looked at: counts, and the largest coefficient error.
+    """
+
+    findings: list[str] = field(default_factory=list)
+    facts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """No finding."""
+        return not self.findings
+
+    def sentence(self) -> str:
+        """The findings in one line."""
+        return "; ".join(self.findings)
+
+    def add(self, sentences: Sequence[str]) -> None:
+        """Add findings of one kind, the first few of them in full."""
+        self.findings += sentences[:MOST]
+        if len(sentences) > MOST:
+            self.findings.append(f"... and {len(sentences) - MOST} more like the last one")
