@@ -72,8 +72,8 @@ def replaced(text: str, name: str, table: str) -> str:
 
 
 def _table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
-    lines = [list(columns), ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [f"| {' | '.join(line)} |\n" for line in [list(columns), *rows]]
+    return "".join([lines[0], "|---" * len(columns) + "|\n", *lines[1:]])
 
 
 def _build(model: str, preset: str, out: Path) -> Any:
