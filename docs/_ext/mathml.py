@@ -1,7 +1,6 @@
 """Equations as MathML, which browsers draw by themselves: no script, no font, no network.
 
-docutils has the converter. It knows no ``&``-``\\\\`` outside an environment, so Sphinx's wrapping
-in ``split`` is kept.
+The converter is docutils' own.
 """
 
 from __future__ import annotations
@@ -9,29 +8,31 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import latex2mathml
-from sphinx.util.math import get_node_equation_number, wrap_displaymath
+from docutils.utils.math import MathError, latex2mathml
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+def converted(node: nodes.math | nodes.math_block, *, as_block: bool) -> str:
+    """The equation as MathML; what docutils does not know becomes a warning and stays LaTeX."""
+    try:
+        return latex2mathml.tex2mathml(node.astext(), as_block=as_block)
+    except MathError as error:
+        logger.warning("equation: %s", error, location=node)
+        return f"<code>{node.astext()}</code>"
 
 
 def visit_inline(self: Any, node: nodes.math) -> None:
     """Write an inline equation."""
-    self.body.append(latex2mathml.tex2mathml(node.astext()))
+    self.body.append(converted(node, as_block=False))
     raise nodes.SkipNode
 
 
 def visit_block(self: Any, node: nodes.math_block) -> None:
-    """Write a displayed equation, with its number if it has one."""
-    text = node.astext()
-    if r"\\" in text and r"\begin" not in text:
-        text = wrap_displaymath(text, "", False)
+    """Write a displayed equation."""
     self.body.append(self.starttag(node, "div", CLASS="math"))
-    if node.get("number"):
-        number = get_node_equation_number(self, node)
-        self.body.append(f'<span class="eqno">({number})')
-        self.add_permalink_ref(node, "Link to this equation")
-        self.body.append("</span>")
-    self.body.append(latex2mathml.tex2mathml(text, as_block=True))
-    self.body.append("</div>\n")
+    self.body.append(converted(node, as_block=True) + "</div>\n")
     raise nodes.SkipNode
 
 
