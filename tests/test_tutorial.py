@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
-from click.testing import CliRunner
 
-from analogkan.cli import main
-
-from .pages import ROOT, blocks, commands, numbers, percentages, skeleton
+from .pages import ROOT, blocks, commands, numbers, percentages, run, skeleton
 
 PAGE = ROOT / "docs" / "tutorial.md"
 TRAINED = 4.0
 """Percentage points that a figure may be off from training on, whose last digits are the CPU's."""
-
-
-def run(command: str, folder: Path) -> str:
-    """What ``command`` prints; analogkan's in this process, which saves importing torch."""
-    words = shlex.split(command)
-    if words[0] == "analogkan":
-        words = [name for w in words[1:] for name in (sorted(map(str, Path().glob(w))) or [w])]
-        result = CliRunner().invoke(main, words, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-    there = {"ANALOGKAN": str(ROOT), "PYTHONPATH": str(ROOT)}
-    here = str(Path(sys.executable).parent)
-    path = f"{here}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-ec", command],
-        cwd=folder,
-        env=os.environ | there | {"PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 def follow(folder: Path, *, stop_before: str = "") -> int:
@@ -65,15 +37,6 @@ def follow(folder: Path, *, stop_before: str = "") -> int:
         if "crossbar resistors" in text:
             assert numbers(found)[:4] == numbers(said)[:4]
     return compared
-
-
-@pytest.fixture
-def one_thread():
-    """For training: two threads that wait for each other on busy cores take ten times as long."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_the_tutorial_as_far_as_its_circuit(ngspice, one_thread, tmp_path, monkeypatch):
