@@ -101,6 +101,7 @@ def test_a_tile_is_its_schur_complement():
     ports = reduce_tile(g, wire, entries=True)
     np.testing.assert_allclose(ports.g, -reduced[:rows, rows:], rtol=1e-12)
     np.testing.assert_allclose(ports.feet, reduced[rows:, rows:], rtol=1e-12, atol=1e-16)
+    assert ports.entries is not None
     np.testing.assert_allclose(ports.entries, reduced[:rows, :rows], rtol=1e-12, atol=1e-16)
 
 
