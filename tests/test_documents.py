@@ -29,7 +29,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     p
     for p in ROOT.rglob("*.md")
-    if not {".venv", "data", "node_modules", ".pytest_cache"} & set(p.relative_to(ROOT).parts[:-1])
+    if not {".venv", "data", "node_modules", ".pytest_cache", "_build"}
+    & set(p.relative_to(ROOT).parts[:-1])
 ]
 
 
@@ -114,11 +115,35 @@ def test_the_commands_for_a_device_of_ones_own_lead_to_an_accuracy(ngspice, tmp_
     assert re.search(r"same class\s+100.00 %", printed[-1])
 
 
+def prose(page: Path) -> str:
+    """The page without its code."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.sub(r"^    .*$|`[^`\n]*`", "", text, flags=re.M)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that code hosts, and the site, give a page's headings."""
+    found: set[str] = set()
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for heading in re.findall(r"^#+ +(.*)$", text, re.M):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", words.lower()).strip().replace(" ", "-")
+        same = sum(bool(re.fullmatch(rf"{re.escape(slug)}(-\d+)?", known)) for known in found)
+        found.add(f"{slug}-{same}" if same else slug)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), target
+        if anchor:
+            assert linked.suffix == ".md", target
+            assert anchor in anchors(linked), target
 
 
 def test_the_readme_is_short_and_its_map_is_true():

@@ -35,7 +35,7 @@ class Stability:
     c_margin
         (D,) c_f over the smallest that is stable; infinite where none is needed.
     node_margin
-        1 - (output resistance of what drives a diode node) * (sum of its |g_d|).
+        1 - (output resistance of what drives a diode node) * (sum of its ``|g_d|``).
     """
 
     c_f: np.ndarray

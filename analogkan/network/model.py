@@ -78,7 +78,7 @@ class TDKANLayer(nn.Module):
 
 
 class TDKAN(nn.Module):
-    """A tunnel-diode Kolmogorov-Arnold network (arXiv 2510.23638, Eq. 2).
+    """A tunnel-diode Kolmogorov-Arnold network (arXiv 2510.23638, equation 2).
 
     Inputs are volts, outputs logits. Hidden nodes pass norm and squash and then are the next
     layer's diode voltages. Parameters: sum I O D + sum O + 2 per normed hidden node.

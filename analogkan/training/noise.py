@@ -46,10 +46,13 @@ class Disturbance(Protocol):
 class Noise:
     """Noise on coefficients, by the paper's formulas (arXiv 2510.23638), and on diodes.
 
+    A batch is one chip: all its images see one draw. BatchNorm's statistics are those of the
+    disturbed batch.
+
     Attributes
     ----------
     kind
-        ``additive``: Theta + eps (Eq. 3), eps of ``sigma`` times the layer's largest |Theta|;
+        ``additive``: Theta + eps (Eq. 3), eps of ``sigma`` times the layer's largest ``|Theta|``;
         ``multiplicative``: Theta (1 + delta) (Eq. 6), delta of ``sigma``.
     sigma
         Standard deviation, a share of 1.
@@ -57,9 +60,6 @@ class Noise:
         Of kI, kV (shares of 1) and dV (volts) in I = kI f(kV V + dV), each diode its own.
     die_current, die_voltage, die_shift
         The same, common to all diodes of one type in all layers.
-
-    A batch is one chip: all its images see one draw. BatchNorm's statistics are those of the
-    disturbed batch.
     """
 
     kind: str

@@ -1,0 +1,59 @@
+"""The tutorial, run as a reader runs it: each block in order, in an empty folder."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .pages import ROOT, blocks, commands, numbers, percentages, run, skeleton
+
+PAGE = ROOT / "docs" / "tutorial.md"
+TRAINED = 4.0
+"""Percentage points that a figure may be off from training on, whose last digits are the CPU's."""
+
+
+def follow(folder: Path, *, stop_before: str = "") -> int:
+    """Run the blocks in order and compare what they print; how many were compared."""
+    printed, trained, compared = "", False, 0
+    for language, text in blocks(PAGE, "sh", "text"):
+        if language == "sh":
+            if stop_before and stop_before in text:
+                break
+            printed = "".join(run(command, folder) for command in commands(text))
+            trained = trained or "analogkan train" in text
+            continue
+        compared += 1
+        if not trained:
+            assert printed.split() == text.split()
+            continue
+        # A note on what the trim could not reach stands there only if there was such an output.
+        said, found = (re.sub(r"note: .*\n", "", t) for t in (text, printed))
+        assert skeleton(found) == skeleton(said)
+        assert percentages(found) == pytest.approx(percentages(said), abs=TRAINED)
+        if "crossbar resistors" in text:
+            assert numbers(found)[:4] == numbers(said)[:4]
+    return compared
+
+
+def test_the_tutorial_as_far_as_its_circuit(ngspice, one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(tmp_path, stop_before="analogkan montecarlo") == 6
+
+
+@pytest.mark.campaign
+def test_the_whole_tutorial(ngspice, one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(tmp_path) == 9
+
+
+def test_the_sweeps_are_what_their_script_writes(tmp_path):
+    script = ROOT / "scripts" / "make_example_sweeps.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True, capture_output=True)
+    kept = sorted((ROOT / "examples" / "data").iterdir())
+    assert [p.name for p in kept] == ["diode-1.csv", "diode-2.csv", "diode-3.csv"]
+    for path in kept:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
