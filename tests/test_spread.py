@@ -79,7 +79,7 @@ def test_standard_errors_are_what_noise_does_to_the_factors():
     stated = np.sqrt(np.mean([error**2 for _, error, _ in fits], axis=0))
     np.testing.assert_allclose(stated, scatter, rtol=0.20)  # 4 standard errors of 200 draws
     spread = measure_spread(Z21.v, Z21.i, [device((1, 1, 0), rng) for _ in range(200)], T0)
-    np.testing.assert_allclose(spread.noise, spread.sigmas, rtol=0.20)
+    np.testing.assert_allclose(spread.fit_errors, spread.sigmas, rtol=0.20)
 
 
 def test_the_95_percent_interval_holds_the_true_sigma_in_95_percent_of_cases():
@@ -282,7 +282,7 @@ def test_the_variation_file_holds_the_three_sigmas(tmp_path):
     assert tuple(written["variation"]) == PARAMETERS
     np.testing.assert_allclose(list(written["variation"].values()), made.spread.sigmas, rtol=5e-3)
     lo, hi = made.spread.intervals()[0]
-    assert f"(kI); 95 %: {lo:.2g} to {hi:.2g}; noise alone" in text
+    assert f"(kI); 95 %: {lo:.2g} to {hi:.2g}; error of a fit" in text
 
 
 def test_a_file_name_cannot_write_into_the_variation_file(tmp_path):

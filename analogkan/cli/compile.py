@@ -139,8 +139,8 @@ def _stability(stages: list[dict]) -> str:
     """The margins of the worst row amplifier and the worst diode node."""
     ratios = [s["stability"]["c_margin"] for s in stages]
     needed = [ratio for ratio in ratios if ratio is not None]
-    rows = "no row amplifier needs one to be stable"
+    rows = "no row amplifier needs its C_f to be stable"
     if needed:
-        rows = f"{min(needed):.3g} times what the steepest falling segment needs"
+        rows = f"C_f is {min(needed):.3g} times what the steepest falling segment needs"
     node = min(s["stability"]["node_margin"] for s in stages)
-    return f"stability: C_f is {rows}; diode nodes keep {100 * node:.4g} % of their margin"
+    return f"stability: {rows}; diode nodes keep {100 * node:.4g} % of their margin"

@@ -101,6 +101,10 @@ def import_device(
     common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}", markup=False)
 
 
+CARRIES_NOTHING = 0.005
+"""Share of the peak current at 0 V from which on a note says so; assumed."""
+
+
 def _import_notes(made, stale: Path | None) -> list[str]:
     """What a user should know of a device just imported."""
     notes = []
@@ -113,6 +117,14 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     if made.curve.i.min() < 0:
         lowest = common.percent(made.curve.i.min() / made.curve.i_peak)
         notes.append(f"the table goes negative, to {lowest} of the peak: noise or offset; kept")
+    curve = made.curve
+    at_zero = float(curve.current(0.0)) / curve.i_peak if curve.v[0] <= 0 else 0.0
+    if abs(at_zero) > CARRIES_NOTHING:
+        notes.append(
+            f"the table has {common.percent(at_zero)} of the peak at 0 V, where a passive device "
+            "carries nothing: an offset of the sweeps, or a curve that a smaller --step follows "
+            "better"
+        )
     if stale is not None:
         notes.append(f"{stale} is of an earlier import and does not describe this device")
     return notes
@@ -144,18 +156,18 @@ def _import_facts(made, written: list[Path]) -> dict:
             "temp_c": spread.temp_c,
             "factors": dict(zip(spread.files, spread.factors, strict=True)),
         } | {
-            name: {"sigma": sigma, "ci95": interval, "noise": noise}
-            for name, sigma, interval, noise in spread.rows()
+            name: {"sigma": sigma, "ci95": interval, "fit_error": error}
+            for name, sigma, interval, error in spread.rows()
         }
     return facts
 
 
 def _print_spread(spread, path: Path) -> None:
     shown = common.table(
-        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "noise"
+        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "error"
     )
-    for name, sigma, (lo, hi), noise in spread.rows():
-        shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{noise:.1g}")
+    for name, sigma, (lo, hi), error in spread.rows():
+        shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")
     common.out.print(shown)
 
 

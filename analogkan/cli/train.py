@@ -9,6 +9,9 @@ import click
 from ..errors import SettingsError
 from . import common
 
+FAR_OUT = 0.05
+"""Share of hidden voltages outside the measured range from which on a note says so; assumed."""
+
 
 @click.command(short_help="Train a TD-KAN and write its checkpoint and card.")
 @click.option("--dataset", required=True, metavar="NAME|FILE.npz", help="See above.")
@@ -146,6 +149,12 @@ def train(
         f"{common.percent(result['out_of_range'])} of the hidden voltages outside a device's "
         f"measured range. Card: {result['card']}"
     )
+    if result["out_of_range"] > FAR_OUT:
+        common.out.print(
+            "note: there a device's current is its table's end, which no sweep has shown: measure "
+            "it further, or raise range_penalty in the recipe (or give it a squash)",
+            style="yellow",
+        )
     if "chip_accuracy" in result:
         before = result.get("chip_accuracy_before")
         common.out.print(

@@ -55,8 +55,11 @@ class Spread:
         return self.factors.std(axis=0, ddof=1)
 
     @property
-    def noise(self) -> np.ndarray:
-        """What the sweeps' noise alone would make of ``sigmas``: (3,), rms of ``errors``."""
+    def fit_errors(self) -> np.ndarray:
+        """Standard error of one sweep's kI, kV, dV: (3,), rms of ``errors``.
+
+        From what is left of a fit: the sweep's noise, and what the table itself misses.
+        """
         return np.sqrt((self.errors**2).mean(axis=0))
 
     def intervals(self) -> np.ndarray:
@@ -68,8 +71,8 @@ class Spread:
         return self.sigmas[:, None] * scale
 
     def rows(self) -> list[tuple[str, float, np.ndarray, float]]:
-        """(name of the setting, sigma, its 95 % interval (2,), noise) of kI, kV and dV."""
-        columns = (PARAMETERS, self.sigmas, self.intervals(), self.noise)
+        """(name of the setting, sigma, its 95 % interval (2,), fit error) of kI, kV and dV."""
+        columns = (PARAMETERS, self.sigmas, self.intervals(), self.fit_errors)
         return [(n, float(s), ci, float(e)) for n, s, ci, e in zip(*columns, strict=True)]
 
 
@@ -128,12 +131,12 @@ def format_variation(spread: Spread) -> str:
         f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
         "# Each sweep was fitted by I = kI f(kV V + dV), f being the table of all of them.",
         f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
-        "# (chi-square). Measurement noise is in them; what it alone would make is given too.",
+        "# (chi-square). In each is the error of a fit: noise, and what the table itself misses.",
         "[variation]",
     ]
-    for meaning, (name, sigma, (lo, hi), noise) in zip(MEANINGS, spread.rows(), strict=True):
+    for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True):
         lines.append(
             f"{name} = {float(f'{sigma:.3g}')!r}  # {meaning}; 95 %: {lo:.2g} to {hi:.2g}; "
-            f"noise alone {noise:.1g}"
+            f"error of a fit {error:.1g}"
         )
     return "\n".join(lines) + "\n"

@@ -197,6 +197,15 @@ def _bytes(model: TDKAN) -> list[bytes]:
     return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
 
 
+def _driven(recipe: Recipe, model: TDKAN) -> tuple[float, float]:
+    """Volts that hidden nodes should keep to: the recipe's, as far as every device was measured."""
+    curves = model.config.curves
+    return (
+        max(recipe.range_lo, *(curve.v[0] for curve in curves)),
+        min(recipe.range_hi, *(curve.v[-1] for curve in curves)),
+    )
+
+
 def _generator(seed: int, stream: int) -> torch.Generator:
     """An independent generator for each (seed, stream), so that an epoch can be run again alone."""
     words = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
@@ -223,6 +232,7 @@ def _run_epoch(
     total, correct = 0.0, 0
     # A sigmoid or tanh keeps its diodes in range by itself.
     penalised = recipe.range_penalty and not model.config.squash.bends
+    lo, hi = _driven(recipe, model)
     for start in range(0, len(order), recipe.batch):
         index = order[start : start + recipe.batch]
         if len(index) == 1:
@@ -230,7 +240,7 @@ def _run_epoch(
         logits, hidden = forward(volts[index])
         loss = functional.cross_entropy(logits, labels[index])
         for z in hidden if penalised else ():
-            outside = (recipe.range_lo - z).relu().square() + (z - recipe.range_hi).relu().square()
+            outside = (lo - z).relu().square() + (z - hi).relu().square()
             loss = loss + recipe.range_penalty * outside.mean()
         optimiser.zero_grad()
         loss.backward()

@@ -46,7 +46,7 @@ class Recipe:
         Weight of mean(relu(range_lo - z)^2 + relu(z - range_hi)^2) over hidden voltages z; with
         ``sigmoid`` and ``tanh`` nothing needs it, and it is left out.
     range_lo, range_hi
-        Volts.
+        Volts; the penalty's end where a device was measured no further.
     init_phi2
         Expected phi^2 of each layer: theta starts as N(0, 1 / (I D phi2)).
     norm_gain, norm_offset
