@@ -18,6 +18,7 @@ LAYERS = (
     {"variation"},
     {"engines"},
     {"training", "studies"},
+    {"paper"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
