@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
 from ..errors import SettingsError
 from ..network.baselines import MLP, GottliebKAN, SplineKAN
 from ..settings import build, find_named, read_toml, require
@@ -63,7 +61,7 @@ class TableRow:
         wanted = (self.network == "tdkan") == bool(self.recipe)
         require(wanted, "recipe", self.recipe, "a recipe for tdkan, none for other networks")
 
-    def maker(self) -> Callable[[], nn.Module]:
+    def maker(self) -> Callable[[], Any]:
         """What makes the network of a row that is no TD-KAN."""
         if self.network == "mlp":
             return lambda: MLP(self.sizes, self.activation)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from .. import __version__
 from ..data import ImageSet, load_dataset
@@ -21,7 +20,7 @@ from ..network.baselines import parameter_count
 from ..settings import require
 from ..studies.folder import LockedFolder
 from ..training.card import parameter_count as tdkan_parameters
-from ..training.classifier import accuracy_of, inputs_of, train_classifier
+from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
 from ..training.fit import Epoch, train
 from ..training.recipe import load_recipe
 from .rows import QUICK_EPOCHS, Table, TableRow
@@ -149,8 +148,7 @@ def _run(
         "seconds": seconds,
         "dataset": sets[0].name,
         "analogkan": __version__,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        **made_with(),
     }
 
 

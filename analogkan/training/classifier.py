@@ -103,3 +103,8 @@ def accuracy_of(model: nn.Module, x: Tensor, y: np.ndarray) -> float:
     """Share of ``x`` (n, I) that ``model`` puts into its class ``y`` (n,)."""
     found: list[Any] = [model(block).argmax(1).numpy() for block in x.split(1024)]
     return float((np.concatenate(found) == y).mean())
+
+
+def made_with() -> dict[str, Any]:
+    """What the last digits of a training depend on, beside its seed."""
+    return {"torch": torch.__version__, "threads": torch.get_num_threads()}
