@@ -89,6 +89,8 @@ class SplineLayer(nn.Module):
         Whether each edge has an s of its own; else it is 1.
     """
 
+    knots: Tensor  # a buffer
+
     def __init__(self, n_in: int, n_out: int, grid: int, order: int, scaler: bool) -> None:
         super().__init__()
         step = 2.0 / grid
