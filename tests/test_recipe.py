@@ -135,8 +135,9 @@ def test_a_recipe_out_of_range_is_refused(name, value, limit):
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     sentence = (
         "unknown recipe 'mnist-d4', did you mean mnist-d3? "
-        "Known: finetune, mnist-d2, mnist-d2-short, mnist-d3, mnist-finetune, paper-mnist-d2, "
-        "paper-mnist-d3, plain-d2, "
+        "Known: fashion-d2, fashion-d3, finetune, mnist-d2, mnist-d2-short, mnist-d3, "
+        "mnist-finetune, paper-fashion-d2, paper-fashion-d3, paper-mnist-d2, paper-mnist-d3, "
+        "plain-d2, "
         "or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):

@@ -18,11 +18,15 @@ LAYERS = (
     {"variation"},
     {"engines"},
     {"training", "studies"},
+    {"paper"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
 )
-TORCH = {f"network/{name}.py" for name in ("basis", "model", "checkpoint", "convert", "state")}
+TORCH = {
+    f"network/{name}.py"
+    for name in ("baselines", "basis", "model", "checkpoint", "convert", "state")
+}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -13,7 +13,7 @@ STAGES = {
     "Network": ("devices", "train", "convert"),
     "Circuit": ("compile", "verify", "simulate"),
     "Real hardware": ("montecarlo", "thermal", "sweep"),
-    "Results": ("report",),
+    "Results": ("report", "paper"),
 }
 """Commands as help groups them; each is in the module of this package that has its name."""
 COMMANDS = tuple(name for names in STAGES.values() for name in names)

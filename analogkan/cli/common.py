@@ -22,7 +22,7 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
 EXIT_INTERRUPTED = 130
-RESUMABLE = ("train", "simulate", "montecarlo", "thermal", "sweep", "demo")
+RESUMABLE = ("train", "simulate", "montecarlo", "thermal", "sweep", "demo", "paper")
 """Commands that keep what they have finished."""
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)

@@ -58,7 +58,7 @@ def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] 
         axes[1].set_ylabel("use (%)")
         axes[1].legend(frameon=False)
     axes[-1].set_xlabel("voltage (V)")
-    _tidy(axes)
+    tidy(axes)
     return fig
 
 
@@ -77,7 +77,7 @@ def fit_figure(curve: IVCurve, fitted: Sequence[IVCurve]) -> Figure:
     upper.legend(frameon=False)
     lower.set_ylabel("residual (% of peak)")
     lower.set_xlabel("voltage (V)")
-    _tidy((upper, lower))
+    tidy((upper, lower))
     return fig
 
 
@@ -109,7 +109,7 @@ def _scatter(axes: Any, software: np.ndarray, circuit: np.ndarray, what: str, un
     right.set_ylabel(f"circuit − software{unit}")
     for ax in (left, right):
         ax.set_xlabel(f"{what}, software{unit}")
-    _tidy((left, right))
+    tidy((left, right))
 
 
 def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarray) -> Figure:
@@ -171,7 +171,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
         fontsize=11,
     )
     fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    _tidy((ax,))
+    tidy((ax,))
     return fig
 
 
@@ -199,7 +199,7 @@ def yield_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Fig
     ax.set_xlabel("accuracy (%)")
     ax.set_ylabel("chips that reach it (%)")
     fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    _tidy((ax,))
+    tidy((ax,))
     return fig
 
 
@@ -267,11 +267,12 @@ def thermal_figure(summary: dict[str, Any]) -> Figure:
     bottom.set_xlabel("temperature (°C)")
     handles, labels = top.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    _tidy(axes)
+    tidy(axes)
     return fig
 
 
-def _tidy(axes) -> None:
+def tidy(axes) -> None:
+    """No frame at the top and right, and a light grid."""
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)

@@ -106,7 +106,7 @@ def train(
     if start is None:
         model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
         model.initialise(
-            recipe.init_phi2, _generator(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
+            recipe.init_phi2, generator_of(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
         )
     else:
         check_labels(images, start[0].config.sizes[-1])
@@ -130,7 +130,7 @@ def train(
     first = _resume(state, key, parts)
 
     for number in range(first + 1, recipe.epochs + 1):
-        generator = _generator(seed, number)
+        generator = generator_of(seed, number)
         volts = clean
         if raw is not None:
             volts = _volts(augmented(raw, shape, recipe, generator), encoding)
@@ -206,7 +206,7 @@ def _driven(recipe: Recipe, model: TDKAN) -> tuple[float, float]:
     )
 
 
-def _generator(seed: int, stream: int) -> torch.Generator:
+def generator_of(seed: int, stream: int) -> torch.Generator:
     """An independent generator for each (seed, stream), so that an epoch can be run again alone."""
     words = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
@@ -218,7 +218,7 @@ def disturbed_forward(
     """From volts (B, I) to logits and hidden voltages, in an epoch of a training with ``seed``."""
     if disturbance is None:
         return model.forward_with_hidden
-    generator = _generator(seed, NOISE_STREAM + epoch)
+    generator = generator_of(seed, NOISE_STREAM + epoch)
     return lambda volts: disturbance.forward(model, volts, generator)
 
 

@@ -1,0 +1,233 @@
+"""Running a table: every row with every seed, kept as they are finished, never run twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..data import ImageSet, load_dataset
+from ..errors import DataError, StudyError
+from ..files import atomic_file, write_text
+from ..network.baselines import parameter_count
+from ..settings import require
+from ..studies.folder import LockedFolder
+from ..training.card import parameter_count as tdkan_parameters
+from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
+from ..training.fit import Epoch, train
+from ..training.recipe import load_recipe
+from .rows import QUICK_EPOCHS, Table, TableRow
+
+MARK = "paper.json"
+"""By which a folder of results is known."""
+Progress = Callable[[TableRow, int, Epoch], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperRequest:
+    """What to run, and where it is kept.
+
+    Attributes
+    ----------
+    table
+        From ``load_table``.
+    out
+        The folder of results.
+    data, download
+        As for ``load_dataset``.
+    seeds
+        How many; 0 is the first.
+    quick
+        MNIST's rows alone, ``QUICK_EPOCHS`` epochs, and kept apart: to see that it works.
+    only
+        Names of rows or data sets.
+    """
+
+    table: Table
+    out: Path
+    data: Path = Path("data")
+    download: bool = False
+    seeds: int = 3
+    quick: bool = False
+    only: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(1 <= self.seeds <= 100, "seeds", self.seeds, "1 to 100")
+
+    def rows(self) -> tuple[TableRow, ...]:
+        """The rows asked for."""
+        found = self.table.chosen(self.only)
+        return tuple(row for row in found if row.dataset == "mnist" or not self.quick)
+
+
+def run_table(
+    request: PaperRequest,
+    *,
+    on_epoch: Progress = lambda row, seed, epoch: None,
+) -> dict[str, Any]:
+    """Run what is not kept yet; every row's figures.
+
+    Each test set is read once a row and seed, after the last epoch.
+
+    Raises
+    ------
+    SettingsError, DataError
+        If a row, a recipe or a data set cannot be used.
+    StudyError
+        If the folder is another's, or a network has not the parameters that its row says.
+    """
+    rows = request.rows()
+    request.out.mkdir(parents=True, exist_ok=True)
+    with LockedFolder(request.out, MARK):
+        write_text(request.out / MARK, json.dumps({"table": request.table.name}) + "\n")
+        sets: dict[str, tuple[ImageSet, ImageSet]] = {}
+        for row in rows:
+            for seed in range(request.seeds):
+                path = _path(request, row, seed)
+                if path.is_file():
+                    continue
+                if row.dataset not in sets:
+                    sets = {row.dataset: _load(request, row.dataset)}
+                found = _run(request, row, seed, sets[row.dataset], on_epoch)
+                write_text(path, json.dumps(found, indent=2) + "\n")
+        entries = [_entry(request, row) for row in rows]
+        _write_table(request.out / f"{_stem(request)}.csv", entries)
+    return {
+        "table": request.table.name,
+        "quick": request.quick,
+        "seeds": request.seeds,
+        "rows": entries,
+        "csv": str(request.out / f"{_stem(request)}.csv"),
+    }
+
+
+def _stem(request: PaperRequest) -> str:
+    return f"{request.table.name}{'-quick' if request.quick else ''}"
+
+
+def _path(request: PaperRequest, row: TableRow, seed: int) -> Path:
+    return request.out / _stem(request) / f"{row.name}-seed{seed}.json"
+
+
+def _load(request: PaperRequest, dataset: str) -> tuple[ImageSet, ImageSet]:
+    return (
+        load_dataset(dataset, "train", request.data, download=request.download),
+        load_dataset(dataset, "test", request.data, download=request.download),
+    )
+
+
+def _run(
+    request: PaperRequest,
+    row: TableRow,
+    seed: int,
+    sets: tuple[ImageSet, ImageSet],
+    on_epoch: Progress,
+) -> dict[str, Any]:
+    """One row with one seed."""
+    made = _tdkan if row.network == "tdkan" else _baseline
+    parameters, right, n, seconds, epochs = made(request, row, seed, sets, on_epoch)
+    if parameters != row.parameters:
+        raise StudyError(
+            f"{row.name} has {parameters:,} parameters, its row says {row.parameters:,}: mend "
+            f"sizes or recipe in {request.table.name}.toml"
+        )
+    return {
+        "row": row.name,
+        "seed": seed,
+        "parameters": parameters,
+        "epochs": epochs,
+        "n": n,
+        "accuracy": right,
+        "seconds": seconds,
+        "dataset": sets[0].name,
+        "analogkan": __version__,
+        **made_with(),
+    }
+
+
+def _baseline(
+    request: PaperRequest,
+    row: TableRow,
+    seed: int,
+    sets: tuple[ImageSet, ImageSet],
+    on_epoch: Progress,
+) -> tuple[int, float, int, float, int]:
+    """Parameters, accuracy, test images, seconds, epochs of a network that is no TD-KAN."""
+    if row.dataset not in request.table.training:
+        raise DataError(f"{request.table.name} does not say how {row.dataset} is trained on")
+    training = request.table.training[row.dataset]
+    schedule = training.schedule(request.quick)
+    images, judged = sets
+    x = inputs_of(images, training.resize, schedule)
+    model, seconds = train_classifier(
+        row.maker(), x, images.y, schedule, seed=seed,
+        on_epoch=lambda epoch: on_epoch(row, seed, epoch),
+    )  # fmt: skip
+    test = inputs_of(judged, training.resize, schedule)
+    right = accuracy_of(model, test, judged.y)
+    return parameter_count(model), right, len(judged), seconds, schedule.epochs
+
+
+def _tdkan(
+    request: PaperRequest,
+    row: TableRow,
+    seed: int,
+    sets: tuple[ImageSet, ImageSet],
+    on_epoch: Progress,
+) -> tuple[int, float, int, float, int]:
+    """The same of a TD-KAN; an unfinished training goes on."""
+    recipe = load_recipe(row.recipe, epochs=QUICK_EPOCHS if request.quick else None)
+    images, judged = sets
+    state = _path(request, row, seed).with_suffix(".training")
+    state.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    done = train(
+        images, recipe, seed=seed, state=state, on_epoch=lambda epoch: on_epoch(row, seed, epoch)
+    )
+    seconds = time.perf_counter() - started
+    spec = done.model.to_spec(done.encoding, name=row.name, dataset=images.name)
+    answers = spec.logits(judged.flat(spec.encoding.shape)).argmax(axis=1)
+    state.unlink(missing_ok=True)
+    right = float((answers == judged.y).mean())
+    return tdkan_parameters(spec), right, len(judged), seconds, recipe.epochs
+
+
+def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:
+    """A row's figures over its seeds."""
+    kept = []
+    for seed in range(request.seeds):
+        path = _path(request, row, seed)
+        try:
+            kept.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise StudyError(f"{path} is damaged: remove it, and run the table again") from error
+    accuracy = np.array([entry["accuracy"] for entry in kept])
+    return {
+        "row": row.name,
+        "dataset": row.dataset,
+        "network": row.label,
+        "kind": row.kind,
+        "parameters": row.parameters,
+        "printed": row.printed or None,
+        "accuracy_mean": float(accuracy.mean()),
+        "accuracy_min": float(accuracy.min()),
+        "accuracy_max": float(accuracy.max()),
+        "seeds": len(kept),
+        "n": kept[0]["n"],
+        "epochs": kept[0]["epochs"],
+        "seconds": float(np.mean([entry["seconds"] for entry in kept])),
+    }
+
+
+def _write_table(path: Path, entries: Sequence[dict[str, Any]]) -> None:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(entries[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(entries)

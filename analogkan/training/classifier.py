@@ -1,0 +1,110 @@
+"""Training of networks that no circuit is made of: what TD-KANs are compared with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data import ImageSet
+from ..errors import DataError
+from ..settings import require
+from .fit import Epoch, generator_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How a classifier is trained: Adam at a constant rate.
+
+    Attributes
+    ----------
+    epochs, batch, learning_rate
+        As in a recipe.
+    mean, std
+        Inputs, 0 to 1, become (x - mean) / std.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch: int = 64
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
+        require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
+        require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
+        require(self.std > 0, "std", self.std, "above 0")
+
+
+def inputs_of(images: ImageSet, shape: tuple[int, ...], schedule: Schedule) -> Tensor:
+    """Inputs (n, I) for 8-bit ``images`` resized to ``shape``, normalised."""
+    if images.x.dtype != np.uint8:
+        raise DataError(f"{images.name} holds {images.x.dtype}: 8-bit images are needed")
+    x = torch.from_numpy(images.flat(shape).astype(np.float32) / 255.0)
+    return (x - schedule.mean) / schedule.std
+
+
+def train_classifier(
+    make: Callable[[], nn.Module],
+    x: Tensor,
+    y: np.ndarray,
+    schedule: Schedule,
+    *,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[nn.Module, float]:
+    """Train what ``make`` makes on inputs ``x`` (n, I) and classes ``y`` (n,).
+
+    Returns
+    -------
+    nn.Module, float
+        In evaluation mode; and the seconds that it took.
+
+    Raises
+    ------
+    DataError
+        If the loss is no longer a number.
+    """
+    started = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = make()
+    labels = torch.from_numpy(y)
+    optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
+    for number in range(1, schedule.epochs + 1):
+        order = torch.randperm(len(x), generator=generator_of(seed, number))
+        total, correct = 0.0, 0
+        for index in order.split(schedule.batch):
+            logits = model(x[index])
+            loss = functional.cross_entropy(logits, labels[index])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += float(loss.detach()) * len(index)
+            correct += int((logits.detach().argmax(1) == labels[index]).sum())
+        if not np.isfinite(total):
+            raise DataError(
+                f"training diverged in epoch {number}: lower learning_rate from "
+                f"{schedule.learning_rate:g}"
+            )
+        on_epoch(Epoch(number, schedule.epochs, total / len(x), correct / len(x)))
+    return model.eval(), time.perf_counter() - started
+
+
+@torch.no_grad()
+def accuracy_of(model: nn.Module, x: Tensor, y: np.ndarray) -> float:
+    """Share of ``x`` (n, I) that ``model`` puts into its class ``y`` (n,)."""
+    found: list[Any] = [model(block).argmax(1).numpy() for block in x.split(1024)]
+    return float((np.concatenate(found) == y).mean())
+
+
+def made_with() -> dict[str, Any]:
+    """What the last digits of a training depend on, beside its seed."""
+    return {"torch": torch.__version__, "threads": torch.get_num_threads()}

@@ -1,0 +1,153 @@
+"""The paper's table: its rows are what they say, and running them is resumable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from analogkan.cli import main
+from analogkan.data import ImageSet
+from analogkan.errors import SettingsError, StudyError
+from analogkan.network.baselines import parameter_count
+from analogkan.network.model import TDKAN, TDKANConfig
+from analogkan.paper import run
+from analogkan.paper.rows import Table, load_table
+from analogkan.paper.run import PaperRequest, run_table
+from analogkan.training.classifier import Schedule, accuracy_of, train_classifier
+from analogkan.training.recipe import load_recipe
+
+TABLE = load_table("table1")
+
+
+def digits(n: int, seed: int) -> ImageSet:
+    """Grey 28 x 28 images of ten kinds of noise: what a short training can tell apart."""
+    rng = np.random.default_rng(seed)
+    kinds = np.random.default_rng(0).uniform(0, 255, (10, 28, 28))
+    y = np.arange(n) % 10
+    x = (kinds[y] + rng.normal(0, 40, (n, 28, 28))).clip(0, 255).astype(np.uint8)
+    return ImageSet(name="mnist", x=x, y=y, index=np.arange(n))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Every data set is a small one; how often one was asked for."""
+    asked: list[str] = []
+
+    def load(name: str, split: str, data, download: bool) -> ImageSet:
+        asked.append(f"{name} {split}")
+        return digits(300 if split == "train" else 100, len(split))
+
+    monkeypatch.setattr(run, "load_dataset", load)
+    return asked
+
+
+@pytest.mark.parametrize("row", TABLE.rows, ids=lambda row: row.name)
+def test_each_row_s_network_has_the_table_s_parameters(row):
+    if row.network != "tdkan":
+        with torch.device("meta"):
+            assert parameter_count(row.maker()()) == row.parameters
+        return
+    recipe = load_recipe(row.recipe)
+    from analogkan.devices import resolve
+
+    n_in = int(np.prod(recipe.resize))
+    config = TDKANConfig(
+        sizes=(n_in, *recipe.hidden, 10), curves=resolve(recipe.devices), norm=recipe.norm
+    )
+    assert config.sizes == row.sizes
+    assert parameter_count(TDKAN(config)) == row.parameters
+
+
+def test_a_row_is_run_once_and_more_seeds_extend_it(small, tmp_path, one_thread):
+    request = PaperRequest(
+        table=TABLE, out=tmp_path / "p", seeds=1, quick=True, only=("mnist-mlp-rtd",)
+    )
+    first = run_table(request)
+    (entry,) = first["rows"]
+    assert (entry["parameters"], entry["printed"], entry["epochs"]) == (13_258, 97.58, 2)
+    kept = tmp_path / "p" / "table1-quick" / "mnist-mlp-rtd-seed0.json"
+    before = kept.read_bytes()
+    assert small == ["mnist train", "mnist test"]
+    assert run_table(request) == first  # nothing is trained, nothing is read
+    assert small == ["mnist train", "mnist test"]
+    second = run_table(replace(request, seeds=2))
+    assert kept.read_bytes() == before
+    assert second["rows"][0]["seeds"] == 2
+    runs = [json.loads(p.read_text()) for p in sorted(kept.parent.glob("*.json"))]
+    accuracy = [entry["accuracy"] for entry in runs]
+    assert second["rows"][0]["accuracy_mean"] == pytest.approx(np.mean(accuracy))
+    assert len(set(accuracy)) == 2 or runs[0]["seed"] != runs[1]["seed"]
+
+
+def test_a_tdkan_row_goes_through_its_recipe(small, tmp_path, one_thread):
+    request = PaperRequest(
+        table=TABLE, out=tmp_path, seeds=1, quick=True, only=("mnist-tdkan-2", "mnist-own-2")
+    )
+    paper, own = run_table(request)["rows"]
+    assert paper["kind"] == "paper" and own["kind"] == "own"
+    assert paper["parameters"] == own["parameters"] == 26_570
+    assert own["accuracy_mean"] > 0.5
+    assert not list(tmp_path.rglob("*.training"))
+
+
+def test_a_network_that_is_not_the_row_s_is_refused(small, tmp_path, one_thread):
+    row = replace(TABLE.rows[0], parameters=13_259)
+    request = PaperRequest(
+        table=Table(name="table1", rows=(row,), training=TABLE.training),
+        out=tmp_path, seeds=1, quick=True,
+    )  # fmt: skip
+    with pytest.raises(StudyError, match=r"^mnist-mlp-rtd has 13,258 parameters, its row says "):
+        run_table(request)
+    assert not list((tmp_path / "table1-quick").glob("*.json"))
+
+
+def test_refusals(small, tmp_path, one_thread):
+    with pytest.raises(SettingsError, match=r"^--only 'cifar' is no row or data set of table1: "):
+        PaperRequest(table=TABLE, out=tmp_path, only=("cifar",)).rows()
+    with pytest.raises(SettingsError, match=r"^unknown table 'table2', did you mean table1\?"):
+        load_table("table2")
+    with pytest.raises(SettingsError, match=r"^recipe = '' is out of range: a recipe for tdkan"):
+        replace(TABLE.rows[0], network="tdkan", activation="")
+    (tmp_path / "notes.txt").write_text("mine")
+    request = PaperRequest(table=TABLE, out=tmp_path, quick=True, seeds=1, only=("mnist-mlp-relu",))
+    with pytest.raises(StudyError, match=r"holds files but no paper.json: give another --out$"):
+        run_table(request)
+    (tmp_path / "notes.txt").unlink()
+    run_table(request)
+    (tmp_path / "table1-quick" / "mnist-mlp-relu-seed0.json").write_text("{")
+    with pytest.raises(StudyError, match=r"-seed0.json is damaged: remove it, and run the table"):
+        run_table(request)
+
+
+def test_a_quick_run_is_mnist_alone():
+    rows = PaperRequest(table=TABLE, out=TABLE, quick=True).rows()  # pyright: ignore
+    assert {row.dataset for row in rows} == {"mnist"}
+    assert {row.dataset for row in TABLE.rows} == {"mnist", "fashion-mnist"}
+
+
+def test_the_command_prints_a_table_and_keeps_a_picture(small, tmp_path, one_thread):
+    words = ["paper", "table1", "--quick", "--seeds", "1", "--out", str(tmp_path / "p")]
+    words += ["--only", "mnist-mlp-relu", "--only", "mnist-gottlieb"]
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "mnist: KAN (Gottlieb)" in result.stdout and "97.47 %" in result.stdout
+    with Image.open(tmp_path / "p" / "table1-quick.png") as image:
+        assert image.size[0] > 800
+    assert len((tmp_path / "p" / "table1-quick.csv").read_text().splitlines()) == 3
+
+
+def test_a_classifier_learns_and_is_its_seed_s(one_thread):
+    images, schedule = digits(300, 1), Schedule(epochs=8, learning_rate=1e-3)
+    x = torch.from_numpy(images.x.reshape(300, -1) / np.float32(255))
+    make = load_table("table1").rows[3]
+    relu = replace(make, sizes=(784, 20, 10)).maker()
+    found = [train_classifier(relu, x, images.y, schedule, seed=s)[0] for s in (0, 0, 1)]
+    weights = [model.layers[0].weight for model in found]  # pyright: ignore
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+    assert accuracy_of(found[0], x, images.y) > 0.9
