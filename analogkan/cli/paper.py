@@ -31,7 +31,7 @@ def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
     table1: MLPs with device curves, KANs of B-splines and Gottlieb polynomials, and TD-KANs on
     MNIST and Fashion-MNIST; rows trained as the paper says, and by recipes of our own at the same
     parameter count. Each test set is read once a row and seed. OUT keeps a file a row and seed,
-    table1.csv and table1.png; the same command goes on with what is left.
+    table1.csv, table1.md and table1.png; the same command goes on with what is left.
 
     \b
     Examples:

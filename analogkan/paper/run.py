@@ -99,6 +99,7 @@ def run_table(
                 write_text(path, json.dumps(found, indent=2) + "\n")
         entries = [_entry(request, row) for row in rows]
         _write_table(request.out / f"{_stem(request)}.csv", entries)
+        write_text(request.out / f"{_stem(request)}.md", format_table(entries))
     return {
         "table": request.table.name,
         "quick": request.quick,
@@ -224,6 +225,23 @@ def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:
         "epochs": kept[0]["epochs"],
         "seconds": float(np.mean([entry["seconds"] for entry in kept])),
     }
+
+
+def format_table(entries: Sequence[dict[str, Any]]) -> str:
+    """The table as Markdown: printed and measured, in per cent."""
+    lines = [
+        "| data set | network | trained | parameters | printed | measured | range | seeds | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for e in entries:
+        printed = "–" if e["printed"] is None else f"{e['printed']:.2f}"
+        mean, low, high = (100 * e[f"accuracy_{part}"] for part in ("mean", "min", "max"))
+        how = "as the paper" if e["kind"] == "paper" else "our recipe"
+        lines.append(
+            f"| {e['dataset']} | {e['network']} | {how} | {e['parameters']:,} | {printed} | "
+            f"{mean:.2f} | {low:.2f} to {high:.2f} | {e['seeds']} | {e['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _write_table(path: Path, entries: Sequence[dict[str, Any]]) -> None:
