@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -142,9 +141,7 @@ def test_the_command_prints_a_table_and_keeps_a_picture(small, tmp_path, one_thr
         assert image.size[0] > 800
     assert len((tmp_path / "p" / "table1-quick.csv").read_text().splitlines()) == 3
     lines = (tmp_path / "p" / "table1-quick.md").read_text(encoding="utf-8").splitlines()
-    assert re.match(
-        r"\| mnist \| KAN \(Gottlieb\) \| as the paper \| 52,866 \| 97.47 \| ", lines[3]
-    )
+    assert lines[3].startswith("| mnist | KAN (Gottlieb) | as the paper | 52,866 | 97.47 | ")
 
 
 def test_a_classifier_learns_and_is_its_seed_s(one_thread):
