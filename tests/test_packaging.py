@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analogkan import resources
+from analogkan import __version__, resources
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (
@@ -86,8 +87,20 @@ def test_the_wheel_holds_every_file_and_the_licences(built):
         f"{info}licenses/analogkan/data/bundled/NOTICE.md",
         f"{info}entry_points.txt",
     }
+    assert metadata == f"analogkan-{__version__}.dist-info/METADATA"
+    assert f"Version: {__version__}\n" in text.replace("\r", "")
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Dist: pyspice>=1.5" in text.replace("PySpice", "pyspice")
+
+
+def test_the_version_is_written_once():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"] == {"path": "analogkan/__init__.py"}
+    for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.cff"), *(ROOT / "analogkan").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        held = (path.name, text.count(f'"{__version__}"')) == ("__init__.py", 1)
+        assert held or __version__ not in text, path
 
 
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
