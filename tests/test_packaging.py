@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from analogkan import __version__, resources
 
@@ -103,6 +104,24 @@ def test_the_version_is_written_once():
         assert held or __version__ not in text, path
 
 
+def test_the_citation_is_complete_and_says_what_the_project_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)  # what the format demands
+    assert citation["title"].startswith(project["name"])
+    assert citation["abstract"].strip() == project["description"]
+    assert citation["license"] == project["license"]
+    assert citation["authors"] == [{"name": "The analogkan developers"}]
+    (paper,) = citation["references"]
+    (number,) = paper["identifiers"]
+    assert number["value"] == "arXiv:2510.23638"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert paper["title"] in " ".join(readme.replace("*", "").split())
+    assert number["value"].replace(":", " ") in readme
+    assert paper["authors"][0] == {"given-names": "Songyuan", "family-names": "Li"}
+
+
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
     wheel, sdist = built
     with tarfile.open(sdist) as archive:
@@ -111,7 +130,13 @@ def test_the_sdist_builds_the_same_wheel(built, tmp_path):
         )  # from 3.11.4 on
         archive.extractall(tmp_path, **safe)
     (source,) = tmp_path.iterdir()
-    for name in ("LICENSE", "tests/test_packaging.py", "docs/main-path.md", "examples"):
+    for name in (
+        "LICENSE",
+        "CITATION.cff",
+        "tests/test_packaging.py",
+        "docs/main-path.md",
+        "examples",
+    ):
         assert (source / name).exists(), name
     run("-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
     again = tmp_path / wheel.name
