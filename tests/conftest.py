@@ -15,7 +15,9 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="write netlists/golden/ anew from the compiler"
+        "--update-golden",
+        action="store_true",
+        help="write netlists/golden/ and what examples/tour.ipynb prints anew",
     )
 
 

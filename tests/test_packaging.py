@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from analogkan import resources
+from analogkan import __version__, resources
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (
@@ -86,8 +88,38 @@ def test_the_wheel_holds_every_file_and_the_licences(built):
         f"{info}licenses/analogkan/data/bundled/NOTICE.md",
         f"{info}entry_points.txt",
     }
+    assert metadata == f"analogkan-{__version__}.dist-info/METADATA"
+    assert f"Version: {__version__}\n" in text.replace("\r", "")
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Dist: pyspice>=1.5" in text.replace("PySpice", "pyspice")
+
+
+def test_the_version_is_written_once():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"] == {"path": "analogkan/__init__.py"}
+    for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.cff"), *(ROOT / "analogkan").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        held = (path.name, text.count(f'"{__version__}"')) == ("__init__.py", 1)
+        assert held or __version__ not in text, path
+
+
+def test_the_citation_is_complete_and_says_what_the_project_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)  # what the format demands
+    assert citation["title"].startswith(project["name"])
+    assert citation["abstract"].strip() == project["description"]
+    assert citation["license"] == project["license"]
+    assert citation["authors"] == [{"name": "The analogkan developers"}]
+    (paper,) = citation["references"]
+    (number,) = paper["identifiers"]
+    assert number["value"] == "arXiv:2510.23638"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert paper["title"] in " ".join(readme.replace("*", "").split())
+    assert number["value"].replace(":", " ") in readme
+    assert paper["authors"][0] == {"given-names": "Songyuan", "family-names": "Li"}
 
 
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
@@ -98,7 +130,13 @@ def test_the_sdist_builds_the_same_wheel(built, tmp_path):
         )  # from 3.11.4 on
         archive.extractall(tmp_path, **safe)
     (source,) = tmp_path.iterdir()
-    for name in ("LICENSE", "tests/test_packaging.py", "docs/main-path.md", "examples"):
+    for name in (
+        "LICENSE",
+        "CITATION.cff",
+        "tests/test_packaging.py",
+        "docs/main-path.md",
+        "examples",
+    ):
         assert (source / name).exists(), name
     run("-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
     again = tmp_path / wheel.name

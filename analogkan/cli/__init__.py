@@ -7,6 +7,7 @@ import importlib
 import click
 
 from .. import __version__
+from . import complete as _complete  # noqa: F401  registers its shells
 
 STAGES = {
     "Begin": ("doctor", "demo"),

@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from . import common
+from . import common, complete
 from .verify import print_verification
 
 
 @click.command("compile", short_help="Compile a checkpoint into a netlist folder, and verify it.")
-@click.argument("model", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument(
+    "model", type=click.Path(path_type=Path, dir_okay=False), shell_complete=complete.model
+)
 @click.option(
     "-o",
     "--out",
@@ -21,9 +23,21 @@ from .verify import print_verification
     help="The folder to write; by default ./<model>.build. An earlier BUILD is replaced.",
 )
 @click.option(
-    "--preset", default="nominal", show_default=True, metavar="NAME|FILE.toml", help="See above."
+    "--preset",
+    default="nominal",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    shell_complete=complete.preset,
+    help="See above.",
 )
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="See above.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete.setting,
+    help="See above.",
+)
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import common
+from . import common, complete
 
 
 @click.command(short_help="Convert a KANalogue state dictionary into a checkpoint.")
@@ -16,6 +16,7 @@ from . import common
     "--devices",
     required=True,
     metavar="NAME,...",
+    shell_complete=complete.devices,
     help="In the order of --td_basis_types; a name of `analogkan devices list` or a .toml file.",
 )
 @click.option(
@@ -85,7 +86,13 @@ from . import common
     metavar="FILE.npz",
     help="Training inputs x (n, ...), of which 256 are kept: compile sizes gains with them.",
 )
-@click.option("--dataset", default="", metavar="NAME", help="What it was trained on; recorded.")
+@click.option(
+    "--dataset",
+    default="",
+    metavar="NAME",
+    shell_complete=complete.dataset,
+    help="What it was trained on; recorded.",
+)
 @common.json_option
 @common.guarded
 def convert(source, out, input_scale, input_values, input_shape, as_json, **options) -> None:

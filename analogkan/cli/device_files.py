@@ -11,7 +11,7 @@ from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
 from ..devices.interpolate import METHODS
 from ..devices.measured import STEP
 from ..devices.sweep import BRANCHES
-from . import common
+from . import common, complete
 
 POOR_FIT = 0.05
 """Rms residual, as a share of the peak, from which on a note suggests a smaller step."""
@@ -172,7 +172,7 @@ def _print_spread(spread, path: Path) -> None:
 
 
 @click.command("fit", short_help="Fit a device's points by another method.")
-@click.argument("name", metavar="NAME|FILE.toml")
+@click.argument("name", metavar="NAME|FILE.toml", shell_complete=complete.device)
 @click.option("--method", required=True, type=click.Choice(METHODS))
 @click.option("--order", type=int, help="Segments of pwl, degree of poly.")
 @click.option(

@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 
 from ..devices import get, library
-from . import common
+from . import common, complete
 from .device_files import fit_device, import_device
 
 
@@ -55,7 +55,7 @@ def list_devices(as_json) -> None:
 
 
 @devices.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.device)
 @common.json_option
 @common.guarded
 def show_device(name, as_json) -> None:
@@ -87,7 +87,7 @@ def show_device(name, as_json) -> None:
 
 
 @devices.command("plot")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=complete.device)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

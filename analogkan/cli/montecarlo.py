@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from . import common, studies
+from . import common, complete, studies
 
 
 @click.command(short_help="Virtual chips: accuracy, yield and logit errors over mismatch.")
-@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
+)
 @click.option("--samples", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @click.option(
     "--first",
@@ -20,7 +22,13 @@ from . import common, studies
     show_default=True,
     help="Number of the first chip, to look at one alone.",
 )
-@click.option("--preset", default="rram", show_default=True, metavar="NAME|FILE.toml")
+@click.option(
+    "--preset",
+    default="rram",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    shell_complete=complete.preset,
+)
 @click.option("--temp", type=float, metavar="DEGC", help="In place of the preset's.")
 @click.option(
     "--yield-at",

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import click
 
-from . import common
+from . import common, complete
 
 
 @click.command(short_help="One self-contained HTML page from finished RUNs.")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    metavar="RUN...",
+    type=click.Path(path_type=Path),
+    shell_complete=complete.run,
+)
 @click.option(
     "-o",
     "--output",
@@ -22,6 +29,7 @@ from . import common
 @click.option(
     "--build",
     type=click.Path(path_type=Path, file_okay=False),
+    shell_complete=complete.build,
     help="The BUILD, if it is no longer where the RUNs say.",
 )
 @click.option(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from . import common
+from . import common, complete
 
 
 def default_jobs() -> int:
@@ -18,10 +18,13 @@ def default_jobs() -> int:
 
 
 @click.command(short_help="Run images through the circuit in ngspice, beside the software.")
-@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
+)
 @click.option(
     "--dataset",
     metavar="NAME|FILE.npz",
+    shell_complete=complete.dataset,
     help="mnist, fashion-mnist, cifar10 or FILE.npz; "
     "by default the bundled 1,000 MNIST test images.",
 )

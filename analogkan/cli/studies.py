@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from . import common
+from . import common, complete
 from .simulate import default_jobs
 
 _IMAGES = (
     click.option(
         "--dataset",
         metavar="NAME|FILE.npz",
+        shell_complete=complete.dataset,
         help="mnist, fashion-mnist, cifar10 or FILE.npz; "
         "by default the bundled 1,000 MNIST test images.",
     ),
@@ -30,6 +31,7 @@ _RUN = (
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=complete.setting,
         help="On top of the preset: hardware, variation or conditions.",
     ),
     click.option(

@@ -10,14 +10,16 @@ import click
 from rich.markup import escape
 
 from ..errors import StudyError
-from . import common, studies
+from . import common, complete, studies
 
 MANY = 100_000
 """Circuits from which on a sweep asks first."""
 
 
 @click.command(short_help="Chips over a grid of settings; an error budget; faults by rate.")
-@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
+)
 @click.option(
     "--grid",
     type=click.Choice(["axes", "budget", "faults"]),
@@ -33,7 +35,10 @@ MANY = 100_000
     help="Chips at each point of the grid.",
 )
 @click.option(
-    "--preset", metavar="NAME|FILE.toml", help="What the grid starts from: nominal; budget: rram."
+    "--preset",
+    metavar="NAME|FILE.toml",
+    shell_complete=complete.preset,
+    help="What the grid starts from: nominal; budget: rram.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a very large grid.")
 @studies.study_options

@@ -8,11 +8,13 @@ import click
 from rich.markup import escape
 
 from ..errors import SettingsError
-from . import common, studies
+from . import common, complete, studies
 
 
 @click.command(short_help="Accuracy, and gain and offset of the logits, against temperature.")
-@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
+)
 @click.option(
     "--temps",
     default="-40:125:15",
@@ -30,6 +32,7 @@ from . import common, studies
 @click.option(
     "--preset",
     metavar="NAME|FILE.toml",
+    shell_complete=complete.preset,
     help="By default the BUILD's own hardware; with --samples, rram.",
 )
 @click.option(

@@ -7,27 +7,38 @@ from pathlib import Path
 import click
 
 from ..errors import SettingsError
-from . import common
+from . import common, complete
 
 FAR_OUT = 0.05
 """Share of hidden voltages outside the measured range from which on a note says so; assumed."""
 
 
 @click.command(short_help="Train a TD-KAN and write its checkpoint and card.")
-@click.option("--dataset", required=True, metavar="NAME|FILE.npz", help="See above.")
 @click.option(
-    "--recipe", metavar="NAME|FILE.toml", help="See above; with --from it is finetune unless said."
+    "--dataset",
+    required=True,
+    metavar="NAME|FILE.npz",
+    shell_complete=complete.dataset,
+    help="See above.",
+)
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE.toml",
+    shell_complete=complete.recipe,
+    help="See above; with --from it is finetune unless said.",
 )
 @click.option(
     "--from",
     "start",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="MODEL.pt",
+    shell_complete=complete.model,
     help="Train this model on; network and input range stay, the recipe says how.",
 )
 @click.option(
     "--devices",
     metavar="LIST",
+    shell_complete=complete.devices,
     help="Instead of the recipe's, such as A21,./mine.toml: names or device files.",
 )
 @common.data_option
@@ -41,6 +52,7 @@ FAR_OUT = 0.05
 @click.option(
     "--variation",
     metavar="PRESET|FILE.toml",
+    shell_complete=complete.preset,
     help="Disturb every batch as its chips would be.",
 )
 @click.option(
@@ -48,6 +60,7 @@ FAR_OUT = 0.05
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete.setting,
     help="On top of --variation, such as --set levels=4 --set temp_c=125; repeat it.",
 )
 @click.option(

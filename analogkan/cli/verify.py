@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from . import common
+from . import common, complete
 
 
 @click.command(short_help="Read a netlist back and compare it with its network.")
-@click.argument("build", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
+)
 @common.json_option
 @common.guarded
 def verify(build, as_json) -> None:

@@ -1,0 +1,169 @@
+"""What a shell's TAB offers: names that ship, settings, files and folders of the right kind.
+
+By click's own machinery (docs/completion.md). It must be quick: torch is never imported, NumPy
+only for the names of settings and data sets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from glob import escape, glob
+from itertools import pairwise
+from pathlib import Path
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
+
+from .. import resources
+
+Items = list[CompletionItem]
+
+
+def preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped presets, and TOML files."""
+    return _items([*_shipped("presets"), *_paths(incomplete, "*.toml")], incomplete)
+
+
+def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped recipes, and TOML files."""
+    return _items([*_shipped("training/recipes"), *_paths(incomplete, "*.toml")], incomplete)
+
+
+def dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Data sets by name, and .npz files."""
+    from ..data.sources import DATASETS
+
+    return _items([*DATASETS, *_paths(incomplete, "*.npz")], incomplete)
+
+
+def device(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped devices, and TOML files."""
+    names = [name.upper() for name in _shipped("devices/library")]
+    return _items([*names, *_paths(incomplete, "*.toml")], incomplete)
+
+
+def devices(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """The last of several devices with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    found = device(ctx, param, last)
+    return [CompletionItem(before + comma + item.value, type=item.type) for item in found]
+
+
+def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """``key=`` of every setting (``compile`` takes hardware only), then words it may be."""
+    from dataclasses import fields
+
+    from ..compiler.hardware import DIODE_LAWS, OPAMPS, WIRES, Hardware
+    from ..variation.spec import TRIMS, Conditions, Variation
+
+    words = {"opamp": OPAMPS, "wires": WIRES, "diode_law": DIODE_LAWS, "trim": TRIMS}
+    key, equals, _ = incomplete.partition("=")
+    if equals:
+        return _items([f"{key}={word}" for word in words.get(key, ())], incomplete, otherwise="")
+    kinds = (Hardware,) if ctx.info_name == "compile" else (Hardware, Variation, Conditions)
+    keys = [f"{field.name}=" for kind in kinds for field in fields(kind)]
+    return _items(keys, incomplete, otherwise="")
+
+
+def model(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Checkpoints."""
+    return _items(_paths(incomplete, "*.pt"), incomplete)
+
+
+def build(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """BUILD folders."""
+    return _folders("design.json", incomplete)
+
+
+def run(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """RUN folders that have a result."""
+    return _folders("result.json", incomplete)
+
+
+def _shipped(folder: str) -> list[str]:
+    return sorted(path.stem for path in resources.path(folder).glob("*.toml"))
+
+
+def _paths(incomplete: str, *patterns: str) -> list[str]:
+    """Paths that begin as typed and go on as one of the patterns, such as ``*.pt``."""
+    typed = escape(incomplete)  # and kept as it is: pathlib would drop a leading ./
+    return sorted({path for end in patterns for path in glob(typed + end)})  # noqa: PTH207
+
+
+def _folders(mark: str, incomplete: str) -> Items:
+    """Folders that hold the file ``mark``: here, or where studies put theirs, in a .run folder."""
+    marks = _paths(incomplete, f"*/{mark}", f"*.run/*/{mark}")
+    return _items([str(Path(path).parent) for path in marks], incomplete, otherwise="dir")
+
+
+def _items(values: Iterable[str], incomplete: str, otherwise: str = "file") -> Items:
+    """Values that begin as typed, in any case; or else the shell's own ``file`` or ``dir``."""
+    typed = incomplete.lower()
+    found = [CompletionItem(value) for value in values if value.lower().startswith(typed)]
+    return found or ([CompletionItem(incomplete, type=otherwise)] if otherwise else [])
+
+
+class Bash(BashComplete):
+    """Click's, but ``key=value`` is one word, and no space follows ``key=``."""
+
+    source_template = BashComplete.source_template.replace(
+        "COMPREPLY+=($value)",
+        "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace",
+    )
+    _given = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor, and the one at it: Bash gives ``a=b`` as three."""
+        cword = int(os.environ["COMP_CWORD"])
+        words = [*split_arg_string(os.environ["COMP_WORDS"]), ""][: cword + 1]
+        joined = words[:1]
+        for before, word in pairwise(words):
+            if word == "=" or (before == "=" and word):
+                joined[-1] += word
+            else:
+                joined.append(word)
+        last = words[-1]
+        self._given = "" if joined[-1] == last else joined[-1].removesuffix(last.strip("="))
+        return joined[1:-1], joined[-1]
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Only what goes after the ``=``, where Bash looks no further back."""
+        head, equals, value = item.value.partition("=")
+        if equals and self._given.endswith(head + equals):
+            return f"{item.type},{value}"
+        return super().format_completion(item)
+
+
+class Zsh(ZshComplete):
+    """Click's, but no space follows ``key=``, and ``--option=`` stays before its value."""
+
+    source_template = ZshComplete.source_template.replace(
+        "compadd -U -V unsorted -a completions",
+        "local -a keys=(${(M)completions:#*=}) others=(${completions:#*=})\n"
+        "        compadd -U -V unsorted -S '' -a keys\n"
+        "        compadd -U -V unsorted -a others",
+    )
+    _option = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor, and the one at it."""
+        args, incomplete = super().get_completion_args()
+        option, equals, _ = incomplete.partition("=")
+        self._option = option + equals if equals and option.startswith("-") else ""
+        return args, incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """The whole word: zsh puts it in place of the one at the cursor."""
+        item.value = self._option + item.value
+        return super().format_completion(item)
+
+
+add_completion_class(Bash)
+add_completion_class(Zsh)
