@@ -167,6 +167,18 @@ def test_a_build_that_moved_is_found_or_asked_for(ngspice, home, tmp_path):
     assert found["missing"] == ""
 
 
+def test_a_network_without_hidden_nodes_and_one_image_have_a_report(ngspice, tmp_path):
+    write_build(random_spec(4, (5, 3)), Hardware(), tmp_path / "one.build")
+    random_npz(tmp_path / "data.npz")
+    given = (tmp_path / "one.build", "--dataset", tmp_path / "data.npz")
+    cli("simulate", *given, "--subset", "0:1", "--out", tmp_path / "sim")
+    study = ("--judge", "none", "--samples", 1)
+    cli("montecarlo", *given, *study, "--out", tmp_path / "chip")
+    found = write_report([tmp_path / "sim", tmp_path / "chip"], tmp_path / "r.html")
+    assert {"Circuit against software", "Images", "Virtual chips"} <= {*found["sections"]}
+    assert 'id="figure-layers"' not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
 def test_refusals(ngspice, home, tmp_path):
     def sentence(*args: object) -> tuple[str, str]:
         return refused("report", *args, "-o", tmp_path / "r.html")

@@ -34,13 +34,15 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
         for layer in s["layers"]
     ]  # fmt: skip
     pairs = [(a[f"layer{k}_software"], a[f"layer{k}_circuit"]) for k in range(len(s["layers"]))]
-    layers = [
-        Exhibit(
-            name=f"layers{tag}",
-            caption="Hidden nodes in ngspice over those in software, layer by layer.",
-            figure=figures.layers_figure(pairs),
-        )
-    ]
+    layers = []
+    if pairs:
+        layers = [
+            Exhibit(
+                name=f"layers{tag}",
+                caption="Hidden nodes in ngspice over those in software, layer by layer.",
+                figure=figures.layers_figure(pairs),
+            )
+        ]
     found = [
         Section(
             name=f"simulation{tag}",
@@ -57,7 +59,7 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
                     figure=figures.logit_figure(software, circuit),
                     live=lambda: interactive.logit_scatter(labels, index, software, circuit),
                 ),
-                *(layers if pairs else []),
+                *layers,
                 Exhibit(
                     name=f"confusion{tag}",
                     caption="Answers by class, software and circuit.",
