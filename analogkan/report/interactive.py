@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Div, HoverTool, Slider, Spa
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from bokeh.transform import dodge
+from PIL import Image
 
 from .figures import CIRCUIT, CYCLE, SOFTWARE, accuracy_bins
 
@@ -20,6 +23,8 @@ INK = "#7b8087"
 """Of texts and axes: readable on white and on black."""
 MOST_POINTS = 4000
 """Logits of a scatter; drawn with seed 0 if there are more."""
+PICTURE = 210
+"""Pixels across an image."""
 
 
 def embedded(models: dict[str, Model]) -> tuple[str, dict[str, str]]:
@@ -113,79 +118,59 @@ def image_browser(
     software, circuit
         (m, O) logits.
     """
-    shown = _rgba(pictures)
-    height, width = shown.shape[1:]
-    texts = [
-        _told(int(i), int(y), int(s), int(c))
-        for i, y, s, c in zip(
-            index, labels, software.argmax(axis=1), circuit.argmax(axis=1), strict=True
+    shown = [
+        _shown(int(i), int(y), int(s), int(c), picture)
+        for i, y, s, c, picture in zip(
+            index, labels, software.argmax(axis=1), circuit.argmax(axis=1), pictures, strict=True
         )
     ]
-    picture = ColumnDataSource({"image": [shown[0]]})
-    classes = [str(k) for k in range(software.shape[1])]
+    classes = software.shape[1]
     bars = ColumnDataSource(
-        {"place": np.arange(len(classes)), "software": software[0], "circuit": circuit[0]}
+        {"place": np.arange(classes), "software": software[0], "circuit": circuit[0]}
     )
-    every = ColumnDataSource(
-        {
-            "picture": list(shown),
-            "software": list(software),
-            "circuit": list(circuit),
-            "text": texts,
-        }
-    )
-    left = _box(
-        height=240, width=240, x_range=(0, width), y_range=(0, height), tools="",
-        match_aspect=True, toolbar_location=None, sizing_mode=None,
-    )  # fmt: skip
-    left.image_rgba("image", x=0, y=0, dw=width, dh=height, source=picture)
-    left.axis.visible = False
-    left.grid.visible = False
+    every = ColumnDataSource({"software": list(software), "circuit": list(circuit), "html": shown})
+    left = Div(text=shown[0], width=PICTURE + 20, styles={"color": "inherit", "font-size": "15px"})
     right = _box(height=240, min_width=260, tools="", toolbar_location=None)
     for name, color, side in (("software", SOFTWARE, -0.19), ("circuit", CIRCUIT, 0.19)):
         right.vbar(
             x=dodge("place", side), top=name, width=0.36,
             source=bars, color=color, legend_label=name,
         )  # fmt: skip
-    right.xaxis.ticker = list(range(len(classes)))
+    right.xaxis.ticker = list(range(classes))
     right.legend.orientation = "horizontal"
     right.legend.background_fill_alpha = 0.0
     right.legend.border_line_alpha = 0.0
     right.legend.label_text_color = INK
     right.add_layout(right.legend[0], "above")
     _inked(right, "class", "logit")
-    text = Div(text=texts[0], styles={"color": "inherit", "font-size": "15px"})
     slider = Slider(start=1, end=max(2, len(shown)), value=1, step=1, title="image",
                     sizing_mode="stretch_width", visible=len(shown) > 1)  # fmt: skip
     slider.js_on_change(
         "value",
         CustomJS(
-            args={"every": every, "picture": picture, "bars": bars, "text": text},
+            args={"every": every, "bars": bars, "shown": left},
             code="""
                 const k = cb_obj.value - 1, all = every.data;
-                picture.data = {image: [all.picture[k]]};
                 bars.data = {...bars.data, software: all.software[k], circuit: all.circuit[k]};
-                text.text = all.text[k];
+                shown.text = all.html[k];
             """,
         ),
     )
     pair = row(left, right, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
-    return column(slider, text, pair, sizing_mode="stretch_width")
+    return column(slider, pair, sizing_mode="stretch_width")
 
 
-def _told(image: int, label: int, software: int, circuit: int) -> str:
+def _shown(image: int, label: int, software: int, circuit: int, picture: np.ndarray) -> str:
+    """What is said of an image, and the image: (h, w) grey or (h, w, 3), 0 to 1."""
     kind = "flipped" if software != circuit else "wrong in both" if circuit != label else "right"
+    buffer = io.BytesIO()
+    Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)).save(buffer, "png")
+    code = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
         f"<b>image {image}</b>, class {label}: software says {software}, circuit {circuit} ({kind})"
+        f'<br><img alt="image {image}" src="data:image/png;base64,{code}" width="{PICTURE}" '
+        'style="image-rendering: pixelated; margin-top: 8px">'
     )
-
-
-def _rgba(pictures: np.ndarray) -> np.ndarray:
-    """(m, h, w) uint32 as Bokeh draws it, first row at the bottom."""
-    colour = pictures if pictures.ndim == 4 else np.repeat(pictures[..., None], 3, axis=3)
-    levels = np.round(255 * np.clip(colour, 0, 1)).astype(np.uint32)
-    packed = levels[..., 0] | levels[..., 1] << 8 | levels[..., 2] << 16 | 0xFF << 24
-    return np.ascontiguousarray(packed[:, ::-1].astype(np.uint32))
 
 
 def _box(**form: Any) -> Any:
