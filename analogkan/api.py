@@ -148,7 +148,7 @@ def convert_model(
     if math.prod(shape) != width:
         raise SettingsError(
             f"input shape {'x'.join(map(str, shape))} has {math.prod(shape)} values, but the "
-            f"network takes {width}"
+            f"network takes {width}: give an --input-shape of as many"
         )
     (x_lo, x_hi), (v_lo, v_hi) = input_values, input_scale
     encoding = Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=shape)

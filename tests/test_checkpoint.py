@@ -154,7 +154,9 @@ def test_a_file_that_would_run_code_is_refused_and_the_code_is_not_run(tmp_path,
 def test_a_torch_file_of_another_kind_is_refused(tmp_path, entry):
     path = tmp_path / "other.pt"
     torch.save(entry, path)
-    refused(path, f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint")
+    refused(
+        path, f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint: `analogkan convert`"
+    )
 
 
 def spoil(path: Path, *where, to=None) -> None:
@@ -179,7 +181,7 @@ REQUIRED = [
 @pytest.mark.parametrize("where", REQUIRED, ids=lambda where: ".".join(map(str, where)))
 def test_a_missing_entry_is_named(path, where):
     spoil(path, *where)
-    refused(path, f"{path} lacks the entry {where[-1]!r}")
+    refused(path, f"{path} lacks the entry {where[-1]!r}: train or convert it again")
 
 
 def test_a_checkpoint_without_calibration_is_complete(path):
@@ -206,7 +208,7 @@ def test_a_checkpoint_without_calibration_is_complete(path):
             "relu",
             ": squash 'relu' is unknown: one of none, clamp, sigmoid, tanh",
         ),
-        (("squash", "v_lo"), 2.0, ": clamp range [2.0, 0.9] V is empty"),
+        (("squash", "v_lo"), 2.0, ": clamp range [2.0, 0.9] V is empty: give the lower end first"),
         (("encoding", "x_hi"), -1.0, ": input encoding (0.0, -1.0, 0.05, 0.65) is not a range"),
         (("encoding", "shape"), [7], ": layer 0 has 6 inputs, what feeds it has 7"),
         (("devices",), [], ": no device named: a layer needs at least one"),

@@ -92,7 +92,7 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
         (("--set", "gmax=5e-5"), "--set: unknown setting 'gmax', did you mean g_max?"),
         (("--set", "g_max"), "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
         (("--set", "g_max=big"), "preset nominal with --set: g_max = 'big' is not a number"),
-        (("--set", "g_max=2"), "g_max = 2.0 is out of range: above g_min (2.5e-07), <= 1"),
+        (("--set", "g_max=2"), "g_max = 2.0 is out of range: above g_min (2.5e-07), at most 1 S"),
     ],
 )
 def test_a_setting_that_is_none_is_refused_with_a_suggestion(home, tmp_path, args, sentence):
@@ -238,7 +238,7 @@ def test_an_edited_deck_is_found_by_verify_and_simulated_only_on_request(home, b
             ("--subset", "5:5"),
             "subset 5:5 is empty or leaves the data set: it has 40 images",
         ),
-        (("--trace", "140"), "image 140 is not among the 40 images of data"),
+        (("--trace", "140"), "image 140 is not among the 40 images of data, numbered from 0 to 39"),
     ],
 )
 def test_images_that_are_not_there_are_refused(home, build, args, sentence):

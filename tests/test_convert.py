@@ -230,7 +230,7 @@ def test_fitted_tables_are_named_and_sourced_after_their_device():
         (
             IVCurve("sink", np.arange(5.0), np.array([-9.0, -9.0, 1.0, -9.0, -9.0])),
             {"fit": "poly", "order": 1},
-            "device sink: its fit has no positive current",
+            "device sink: its fit has no positive current: choose another fit",
         ),
     ],
 )
@@ -427,7 +427,11 @@ FORMS = "none, clamp:LO:HI, sigmoid[:LO:HI[:SLOPE]], tanh[:LO:HI[:SLOPE]]"
         ((), "none:0:1", "squash 'none:0:1' is not none with numbers"),
         ((), "tanh:1", "squash 'tanh:1' is not tanh[:LO:HI[:SLOPE]] with numbers"),
         ((), "clamp:a:b", "squash 'clamp:a:b' is not clamp:LO:HI with numbers"),
-        ((), "clamp:1:0", "squash 'clamp:1:0': clamp range [1.0, 0.0] V is empty"),
+        (
+            (),
+            "clamp:1:0",
+            "squash 'clamp:1:0': clamp range [1.0, 0.0] V is empty: give the lower end first",
+        ),
         ((), "clamp:0:nan", "squash 'clamp:0:nan': squash clamp [0.0, nan, 1.0] must have finite"),
         ((), "sigmoid:0:1:-2", "squash 'sigmoid:0:1:-2': sigmoid slope -2 per volt is out of ran"),
         (
@@ -450,7 +454,8 @@ FORMS = "none, clamp:LO:HI, sigmoid[:LO:HI[:SLOPE]], tanh[:LO:HI[:SLOPE]]"
         (
             ("--input-shape", "3x5"),
             "none",
-            "input shape 3x5 has 15 values, but the network takes 12",
+            "input shape 3x5 has 15 values, but the network takes 12: give an --input-shape of "
+            "as many",
         ),
     ],
 )
@@ -575,7 +580,7 @@ def test_a_tensor_that_cannot_be_used_is_named(theirs, key, value, sentence):
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ([1, 2], " holds a list, not a state dictionary"),
+        ([1, 2], " holds a list, not a state dictionary: save the model's state_dict()"),
         ({"model_state": 3}, ": model_state holds a int, not a state"),
         ({"format": checkpoint.FORMAT}, " is an analogkan checkpoint already: compile it as it is"),
         (

@@ -52,6 +52,7 @@ def test_more_or_fewer_bytes_than_the_header_says_are_refused(tmp_path):
     for content in (whole[:-1], whole + b"\x00"):
         path.write_bytes(content)
         sentence = f"{path} is damaged: its header says (20, 4, 3), it has {len(content)} bytes"
+        sentence += ": remove it, and fetch it again with --download"
         with pytest.raises(DataError, match=escape(sentence)):
             read_idx(path)
 
@@ -61,7 +62,8 @@ def test_more_or_fewer_bytes_than_the_header_says_are_refused(tmp_path):
 )
 def test_what_is_no_idx_file_is_refused(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(DataError, match=r"x is not an idx file of unsigned bytes$"):
+    sentence = "x is not an idx file of unsigned bytes: remove it, and fetch it again with"
+    with pytest.raises(DataError, match=f"{sentence} --download$"):
         read_idx(tmp_path / "x")
 
 
@@ -123,8 +125,14 @@ def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_pa
         ({"y": Y + 0.5}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
         ({"y": np.full(20, np.inf)}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
         ({"y": Y.astype(str)}, ": labels of type <U21 are no classes: use 0, 1, 2, ..."),
-        ({"split": np.full(20, "val")}, ': split must be (n,) of "train" and "test"'),
-        ({"split": np.full(20, "train")}, " has no test images"),
+        (
+            {"split": np.full(20, "val")},
+            ': split must be (20,) of "train" and "test", and is (20,) of "val"',
+        ),
+        (
+            {"split": np.full(20, "train")},
+            ' has no test images: mark some as "test" in an array split',
+        ),
     ],
 )
 def test_an_npz_that_holds_no_data_set_is_refused(tmp_path, arrays, sentence):

@@ -89,7 +89,12 @@ def test_falling_segments_and_inner_extrema_are_found():
             [0, 1, 2],
             "device A: voltages must increase, but point 2 (0.5 V) follows 0.5 V",
         ),
-        ("A", [0, 1], [0, 0], "device A: no positive current, so it has no peak"),
+        (
+            "A",
+            [0, 1],
+            [0, 0],
+            "device A: no positive current, so it has no peak: check the signs",
+        ),
     ],
 )
 def test_a_bad_table_is_refused_by_name(name, v, i, sentence):
@@ -145,7 +150,10 @@ def test_curves_with_other_temperatures_or_tables_there_differ():
         (((np.nan, HOT),), "device W at nan degC: temperatures lie above -273.15 degC"),
         (((85, HOT[1:]),), "device W at 85 degC: its currents have shape (3,); the voltages (4,)"),
         (((85, HOT * np.nan),), "device W at 85 degC: its table holds NaN or infinity"),
-        (((85, HOT * 0),), "device W at 85 degC: no positive current, so it has no peak"),
+        (
+            ((85, HOT * 0),),
+            "device W at 85 degC: no positive current, so it has no peak: check the signs",
+        ),
         (((85, HOT), (85.0, HOT)), "device W has two tables at 85 degC"),
         (
             ((-40, ZIGZAG.i), (85, HOT), (0, HOT)),

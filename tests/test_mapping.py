@@ -135,8 +135,8 @@ def test_a_design_survives_the_round_trip(tmp_path, squash, norm):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"g_min": 3e-5}, r"g_max = 2.5e-05 is out of range: above g_min \(3e-05\), <= 1"),
-        ({"levels": 1}, "levels = 1 is out of range: 0, 2 to 65536"),
+        ({"g_min": 3e-5}, r"g_max = 2.5e-05 is out of range: above g_min \(3e-05\), at most 1 S"),
+        ({"levels": 1}, "levels = 1 is out of range: 0 .continuous., or 2 to 65536"),
         ({"tile_cols": 63}, "tile_cols = 63 is out of range: even: a pair stays together"),
         ({"opamp": "magic"}, "opamp = 'magic' is out of range: linear or ideal or rails"),
         ({"v_fs": float("nan")}, "v_fs = nan is out of range"),

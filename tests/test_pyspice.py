@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -150,8 +151,14 @@ def test_a_line_that_the_compiler_does_not_write_is_refused():
         pyspice._add(Circuit("t"), "c_1 a 0 1n\n")
 
 
-@pytest.mark.parametrize("volts", [np.zeros(2), np.zeros((5, 5)), np.full(5, np.nan)])
-def test_voltages_that_do_not_fit_are_refused(build, volts):
-    sentence = rf"^volts has shape \({str(volts.shape)[1:-1]}\): want \(5,\), all finite$"
-    with pytest.raises(NetlistError, match=sentence):
+@pytest.mark.parametrize(
+    ("volts", "sentence"),
+    [
+        (np.zeros(2), "volts has shape (2,); this network takes (5,)"),
+        (np.zeros((5, 5)), "volts has shape (5, 5); this network takes (5,)"),
+        (np.array([0, 0, np.nan, 0, np.inf]), "volts[2] = nan is not finite"),
+    ],
+)
+def test_voltages_that_do_not_fit_are_refused(build, volts, sentence):
+    with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
         to_pyspice(build.design, volts)

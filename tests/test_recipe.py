@@ -97,8 +97,14 @@ def test_each_amount_moves_every_image_by_its_own_draw(amount):
         ("batch = true", "recipe own: batch = True is not a whole number"),
         ("v_hi = -1", "v_hi = -1.0 is out of range: above v_lo = 0.0"),
         ('v_hi = "low"', "recipe own: v_hi = 'low' is not a number"),
-        ("resize = [14]", "resize = (14,) is out of range: height and width, or empty"),
-        ("resize = [0, 14]", "resize = (0, 14) is out of range: height and width, or empty"),
+        (
+            "resize = [14]",
+            "resize = (14,) is out of range: height and width, both 1 or more, or empty",
+        ),
+        (
+            "resize = [0, 14]",
+            "resize = (0, 14) is out of range: height and width, both 1 or more, or empty",
+        ),
         ("resize = [14.5, 14]", "recipe own: resize = [14.5, 14] is not a list of whole numbers"),
         ("resize = 14", "recipe own: resize = 14 is not a list of whole numbers"),
         ('squash = "relu"', "squash = 'relu' is out of range: none, clamp, sigmoid, tanh"),
@@ -107,7 +113,7 @@ def test_each_amount_moves_every_image_by_its_own_draw(amount):
         ("norm_gain = nan", "norm_gain = nan is out of range: a finite number"),
         ("v_hi = inf", "v_hi = inf is out of range: a finite number"),
         ("shift_px = inf", "shift_px = inf is out of range: 0 or more"),
-        ("range_lo = 2", "range_hi = 1.25 is out of range: above range_lo"),
+        ("range_lo = 2", "range_hi = 1.25 is out of range: above range_lo = 2.0"),
         ("init_phi2 = []", "init_phi2 = () is out of range: above 0"),
     ],
 )
@@ -122,8 +128,8 @@ def test_a_recipe_with_a_bad_entry_is_refused(tmp_path, line, sentence):
     ("name", "value", "limit"),
     [
         ("epochs", 0, "1 to 10000"),
-        ("learning_rate", 0.0, "0 to 10"),
-        ("learning_rate", float("nan"), "0 to 10"),
+        ("learning_rate", 0.0, "above 0, below 10"),
+        ("learning_rate", float("nan"), "above 0, below 10"),
         ("hidden", (64, 0), "each 1 to 65536"),
     ],
 )

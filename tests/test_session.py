@@ -194,8 +194,8 @@ def test_an_element_that_ngspice_ignores_is_an_error(session):
     [
         (Path("nope.cir"), {}, "cannot read the deck nope.cir: "),
         ("", {}, "the deck is empty"),
-        (GOOD, {"timeout": float("nan")}, "a timeout of nan s is none: give seconds above 0"),
-        (GOOD, {"timeout": 0}, "a timeout of 0 s is none: give seconds above 0"),
+        (GOOD, {"timeout": float("nan")}, "timeout = nan is out of range: above 0 s"),
+        (GOOD, {"timeout": 0}, "timeout = 0 is out of range: above 0 s"),
     ],
 )
 def test_what_is_no_deck_is_refused(session, deck, options, sentence):

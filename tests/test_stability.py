@@ -119,7 +119,8 @@ def test_a_stage_without_falling_segments_needs_no_capacitor():
         (
             {"r_out": 1e6},
             "layer 0: r_out = 1e+06 ohm times the diodes' falling slopes of 8.74e-06 S is not "
-            "below 1, so a diode node has several solutions: lower r_out to less than 1.14e+05",
+            "below 1, so a diode node has several solutions: lower r_out to less than 1.14e+05 "
+            "ohm",
         ),
     ],
 )

@@ -278,8 +278,9 @@ def test_refusals(home):
     )  # fmt: skip
     kind, text = refused(*base, "--from", home / "m.pt", "--devices", "A21")
     assert (kind, text) == (
-        "SettingsError", "--devices with --from: the model's devices are part of it",
-    )  # fmt: skip
+        "SettingsError",
+        "--devices with --from: the model's devices are part of it, so leave --devices out",
+    )
     kind, text = refused(*base[:-1], home / "m.pt", "--from", home / "m.pt")
     assert kind == "CheckpointError" and text.endswith("is the model of --from: give another --out")
     kind, text = refused(*base, "--from", home / "none.pt")

@@ -181,6 +181,11 @@ def test_calibration_images_are_a_stratified_choice_of_the_training_set(images):
             {"resize": (2, 2)},
             "images of own have shape (16,); the network takes (2, 2)",
         ),
+        (
+            np.linspace(0, 2e30, 36).reshape(9, 4),
+            {},
+            "input values reach 2e+30, above 1e+30: rescale them",
+        ),
         (np.zeros((1, 4), np.uint8), {}, "own has one training image: at least two are needed"),
         (
             np.random.default_rng(0).normal(size=(9, 4)),

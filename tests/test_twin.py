@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,9 +174,22 @@ def test_an_images_noise_depends_on_its_place_in_its_data_set_alone():
 def test_several_operating_points_are_refused():
     design = chip(random_spec(1, (3, 2)), Variation(), opamp_gain=10.0, v_fs=10.0)
     with pytest.raises(
-        SimulationError, match=r"has several operating points: op-amp gain too small"
+        SimulationError,
+        match=r"has several operating points: opamp_gain = .* is too small, raise it",
     ):
         Twin([design])
+
+
+@pytest.mark.parametrize("name", ["cell", "feedback"])
+def test_a_temperature_at_which_a_resistance_would_be_negative_is_refused(name):
+    steep: dict[str, Any] = {f"{name}_tc1": -5e-3}
+    design = chip(random_spec(1, (3, 2)), Variation(), **steep)
+    sentence = (
+        f"^at 426.85 degC {name}_tc1 and {name}_tc2 make resistances -1 times as large, which must "
+        "stay above 0: choose smaller ones, or another temperature$"
+    )
+    with pytest.raises(SimulationError, match=sentence):
+        Twin([design], temp_c=426.85)
 
 
 def test_a_chip_that_fails_keeps_its_deck(ngspice, tmp_path, monkeypatch):

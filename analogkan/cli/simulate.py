@@ -223,7 +223,10 @@ def _trace(
 
     position = np.flatnonzero(images.index == image)
     if not position.size:
-        raise DataError(f"image {image} is not among the {len(images)} images of {images.name}")
+        raise DataError(
+            f"image {image} is not among the {len(images)} images of {images.name}, numbered from "
+            f"{images.index[0]} to {images.index[-1]}"
+        )
     edited = circuit.edited_files()
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")

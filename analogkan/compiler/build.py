@@ -265,6 +265,6 @@ def _check(design: Design) -> None:
             array = getattr(stage, name)
             if not (np.isfinite(array).all() and (array > 0).all()):
                 raise CompileError(
-                    f"layer {k}: {name} is not positive and finite everywhere; "
-                    "the coefficients cannot be mapped onto this conductance range"
+                    f"layer {k}: {name} goes from {array.min():g} to {array.max():g}, and must be "
+                    "positive and finite: the coefficients need another g_min, g_max or v_fs"
                 )

@@ -140,10 +140,16 @@ class Hardware:
         require(0 < self.headroom <= 1, "headroom", self.headroom, "above 0, at most 1")
         require(self.g_min >= 1e-12, "g_min", self.g_min, "at least 1e-12 S")
         require(
-            self.g_min < self.g_max <= 1, "g_max", self.g_max, f"above g_min ({self.g_min:g}), <= 1"
+            self.g_min < self.g_max <= 1,
+            "g_max",
+            self.g_max,
+            f"above g_min ({self.g_min:g}), at most 1 S",
         )
         require(
-            self.levels == 0 or 2 <= self.levels <= 65536, "levels", self.levels, "0, 2 to 65536"
+            self.levels == 0 or 2 <= self.levels <= 65536,
+            "levels",
+            self.levels,
+            "0 (continuous), or 2 to 65536",
         )
         require(1 <= self.max_bias_rows <= 4096, "max_bias_rows", self.max_bias_rows, "1 to 4096")
         for name in ("tile_rows", "tile_cols"):
@@ -167,7 +173,9 @@ class Hardware:
             value = getattr(self, name)
             require(abs(value) <= 5e-3, name, value, "-5e-3 to 5e-3 per K")
         for name in ("cell_tc2", "feedback_tc2"):
-            require(abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5")
+            require(
+                abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5 per K^2"
+            )
         require(self.diode_law in DIODE_LAWS, "diode_law", self.diode_law, " or ".join(DIODE_LAWS))
         require(0 <= self.r_wire <= 1e4, "r_wire", self.r_wire, "0 (no wires) to 1e4 ohm a segment")
         require(0 <= self.r_driver <= 1e5, "r_driver", self.r_driver, "0 to 1e5 ohm")

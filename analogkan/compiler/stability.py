@@ -113,6 +113,6 @@ def stabilise(
         raise CompileError(
             f"layer {layer}: r_out = {hardware.r_out:g} ohm times the diodes' falling slopes of "
             f"{sum(falls):.3g} S is not below 1, so a diode node has several solutions: lower "
-            f"r_out to less than {1 / sum(falls):.3g}"
+            f"r_out to less than {1 / sum(falls):.3g} ohm"
         )
     return Stability(c_f=chosen, c_margin=margin, node_margin=node)

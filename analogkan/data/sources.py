@@ -19,6 +19,7 @@ BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 DATASETS = (*IDX, "cifar10")
 SPLITS = {"train": "train", "test": "t10k"}
+AGAIN = "remove it, and fetch it again with --download"
 MAX_CLASSES = 65_536
 """More are taken for labels that are no class numbers."""
 
@@ -143,11 +144,13 @@ def read_idx(path: Path) -> np.ndarray:
     """
     raw = path.read_bytes()
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
-        raise DataError(f"{path} is not an idx file of unsigned bytes")
+        raise DataError(f"{path} is not an idx file of unsigned bytes: {AGAIN}")
     axes = raw[3]
     shape = struct.unpack_from(f">{axes}I", raw.ljust(4 + 4 * axes, b"\xff"), 4)
     if len(raw) != 4 + 4 * axes + math.prod(shape):
-        raise DataError(f"{path} is damaged: its header says {shape}, it has {len(raw)} bytes")
+        raise DataError(
+            f"{path} is damaged: its header says {shape}, it has {len(raw)} bytes: {AGAIN}"
+        )
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
@@ -173,7 +176,11 @@ def load_npz(path: Path, split: str) -> ImageSet:
     if "split" in arrays:
         marks = arrays["split"].astype(str)
         if marks.shape != y.shape or not set(marks) <= set(SPLITS):
-            raise DataError(f'{path}: split must be (n,) of "train" and "test"')
+            found = ", ".join(f'"{mark}"' for mark in sorted(set(marks.ravel()))[:3])
+            raise DataError(
+                f'{path}: split must be ({len(y)},) of "train" and "test", and is {marks.shape} of '
+                f"{found}"
+            )
         chosen = np.flatnonzero(marks == split)
     else:
         from .subset import stratified
@@ -181,7 +188,7 @@ def load_npz(path: Path, split: str) -> ImageSet:
         test = stratified(whole.y, max(1, len(whole) // 5), seed=0)
         chosen = test if split == "test" else np.setdiff1d(np.arange(len(whole)), test)
     if not chosen.size:
-        raise DataError(f"{path} has no {split} images")
+        raise DataError(f'{path} has no {split} images: mark some as "{split}" in an array split')
     return whole.take(chosen)
 
 
@@ -253,7 +260,9 @@ def _cifar10(split: str, root: Path, download: bool) -> ImageSet:
     try:
         found = _torchvision().CIFAR10(str(root), train=split == "train", download=False)
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{batches} is not the CIFAR-10 that torchvision knows: {error}") from error
+        raise DataError(
+            f"{batches} is not the CIFAR-10 that torchvision knows ({error}): {AGAIN}"
+        ) from error
     y = np.array(found.targets)
     return ImageSet(name="cifar10", x=np.asarray(found.data), y=y, index=np.arange(len(y)))
 

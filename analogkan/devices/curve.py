@@ -71,7 +71,9 @@ class IVCurve:
                 f"({v[at + 1]:g} V) follows {v[at]:g} V"
             )
         if i.max() <= 0:
-            raise DeviceError(f"device {self.name}: no positive current, so it has no peak")
+            raise DeviceError(
+                f"device {self.name}: no positive current, so it has no peak: check the signs"
+            )
         v.setflags(write=False)
         i.setflags(write=False)
         object.__setattr__(self, "v", v)
@@ -92,7 +94,7 @@ class IVCurve:
             if not np.isfinite(i).all():
                 raise DeviceError(f"{at}: its table holds NaN or infinity")
             if i.max() <= 0:
-                raise DeviceError(f"{at}: no positive current, so it has no peak")
+                raise DeviceError(f"{at}: no positive current, so it has no peak: check the signs")
             i.setflags(write=False)
             tables.append((float(temp_c), i))
         tables.sort(key=lambda entry: entry[0])

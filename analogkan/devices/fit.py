@@ -154,7 +154,9 @@ def smooth_table(
         knots = np.linspace(v_lo, v_hi, finer * segments + 1)
         table = function(knots)
         if not table.max() > 0:
-            raise DeviceError(f"device {curve.name}: its fit has no positive current")
+            raise DeviceError(
+                f"device {curve.name}: its fit has no positive current: choose another fit"
+            )
         grid = np.linspace(v_lo, v_hi, 16 * finer * segments + 1)
         fit = measured_fit(knots, table, grid, function(grid))
         if fit.max_residual <= tolerance:

@@ -68,7 +68,7 @@ def find_ngspice() -> Ngspice:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SimulationError(f"{found} does not answer -v: {error}") from error
+        raise SimulationError(f"{found} does not answer -v ({error}): {INSTALL}") from error
     return identify(Path(found).absolute(), answer.stdout + answer.stderr)
 
 
@@ -83,11 +83,15 @@ def locate() -> str | None:
     return found
 
 
-def identify(path: Path, text: str) -> Ngspice:
-    """What an ngspice, program or library, is by the ``text`` that it says of itself."""
+def identify(path: Path, text: str, mend: str = INSTALL) -> Ngspice:
+    """What an ngspice, program or library, is by the ``text`` that it says of itself.
+
+    If that is no version, SimulationError says so, and how to ``mend`` it.
+    """
     match = re.search(r"ngspice-(\d+[\w.]*)", text)
     if not match:
-        raise SimulationError(f"{path} does not say which ngspice it is: {text.strip()[:200]!r}")
+        said = text.strip()[:200]
+        raise SimulationError(f"{path} does not say which ngspice it is, but {said!r}: {mend}")
     return Ngspice(path, match[1], "compiled with klu" in text.lower())
 
 

@@ -58,8 +58,11 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
     """
     n_in = design.stages[0].shape[0]
     volts = np.zeros(n_in) if volts is None else np.asarray(volts)
-    if volts.shape != (n_in,) or not np.isfinite(volts).all():
-        raise NetlistError(f"volts has shape {volts.shape}: want ({n_in},), all finite")
+    if volts.shape != (n_in,):
+        raise NetlistError(f"volts has shape {volts.shape}; this network takes ({n_in},)")
+    if not np.isfinite(volts).all():
+        bad = int(np.argmin(np.isfinite(volts)))
+        raise NetlistError(f"volts[{bad}] = {volts[bad]:g} is not finite")
     title = spice_cells.format_comment(f"analogkan: {design.name}").splitlines()[0]
     circuit = DeckCircuit(title.lstrip("* "))
     circuit.raw_spice = "\n".join(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SimulationError
-from .library import ENVIRONMENT, find_library
+from .library import ENVIRONMENT, INSTALL, find_library
 from .ngspice import Ngspice, find_ngspice, identify, judge, locate
 from .rawfile import check_finite
 from .worker import CONTROL, serve
@@ -134,7 +134,7 @@ class Session:
         """
         path = deck if isinstance(deck, Path) else None
         if not 0 < timeout < threading.TIMEOUT_MAX:
-            raise SimulationError(f"a timeout of {timeout} s is none: give seconds above 0")
+            raise SimulationError(f"timeout = {timeout} is out of range: above 0 s")
         try:
             text = path.read_text(encoding="utf-8") if path else str(deck)
         except (OSError, UnicodeDecodeError) as error:
@@ -214,7 +214,7 @@ class Session:
                 )
             if state != "ready":
                 raise SimulationError(f"{library} cannot be used: {more[0]}")
-            self.info = identify(Path(library), more[0])
+            self.info = identify(Path(library), more[0], INSTALL)
             if self.match and locate():
                 _compare(self.info, find_ngspice())
         except SimulationError:

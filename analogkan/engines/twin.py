@@ -302,8 +302,12 @@ def _arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str
     dt = temp_c - TEMPERATURE_C
     cells = drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
     feedback = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
-    if cells <= 0 or feedback <= 0:
-        raise SimulationError(f"at {temp_c:g} degC the coefficients make a resistance negative")
+    for name, times in (("cell", cells), ("feedback", feedback)):
+        if times <= 0:
+            raise SimulationError(
+                f"at {temp_c:g} degC {name}_tc1 and {name}_tc2 make resistances {times:.3g} times "
+                "as large, which must stay above 0: choose smaller ones, or another temperature"
+            )
     a, e = hardware.opamp_gain_used, stage.errors
     lines, diffs = np.ones(stage.r_c.size), np.ones(stage.gain.size)
     x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
@@ -342,7 +346,8 @@ def _row_tables(
         x = np.broadcast_to(v, out.shape) + summing_volts(out, gain, offset)
         if (np.diff(x) < -1e-12).any():
             raise SimulationError(
-                f"a row of diode {curve.name} has several operating points: op-amp gain too small"
+                f"a row of diode {curve.name} has several operating points: opamp_gain = {a:g} is "
+                "too small, raise it"
             )
         found.append((np.maximum.accumulate(x, axis=1), out))
     longest = max(x.shape[1] for x, _ in found)

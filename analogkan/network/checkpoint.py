@@ -108,7 +108,10 @@ def read(path: Path) -> dict[str, Any]:
         kind="a checkpoint",
     )
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is a torch file but not an {FORMAT} checkpoint")
+        raise CheckpointError(
+            f"{path} is a torch file but not an {FORMAT} checkpoint: `analogkan convert` makes one "
+            "of what KANalogue wrote"
+        )
     return entry
 
 
@@ -156,7 +159,9 @@ def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
             calibration=None if calibration is None else calibration.numpy(),
         )
     except KeyError as error:
-        raise CheckpointError(f"{path} lacks the entry {error}") from error
+        raise CheckpointError(
+            f"{path} lacks the entry {error}: train or convert it again"
+        ) from error
     except AnalogKanError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:

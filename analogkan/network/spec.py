@@ -226,7 +226,9 @@ def load_spec(path: Path) -> NetworkSpec:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
         if meta["format"] != FORMAT:
-            raise CheckpointError(f"{path} has format {meta['format']!r}, not {FORMAT}")
+            raise CheckpointError(
+                f"{path} has format {meta['format']!r}, not {FORMAT}: write it again"
+            )
         return _unpack(arrays, meta)
     except CheckpointError:
         raise

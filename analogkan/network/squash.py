@@ -44,7 +44,9 @@ class Squash:
         if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
             raise CheckpointError(f"squash {self.kind} {list(numbers)} must have finite numbers")
         if self.kind != "none" and not self.v_lo < self.v_hi:
-            raise CheckpointError(f"{self.kind} range [{self.v_lo}, {self.v_hi}] V is empty")
+            raise CheckpointError(
+                f"{self.kind} range [{self.v_lo}, {self.v_hi}] V is empty: give the lower end first"
+            )
         if self.bends and not 0 < self.slope <= MAX_SLOPE:
             raise CheckpointError(
                 f"{self.kind} slope {self.slope:g} per volt is out of range: above 0, at most "

@@ -66,7 +66,10 @@ def read_state(path: Path) -> dict[str, Any]:
         kind="a torch file",
     )
     if not isinstance(entry, dict):
-        raise CheckpointError(f"{path} holds a {type(entry).__name__}, not a state dictionary")
+        raise CheckpointError(
+            f"{path} holds a {type(entry).__name__}, not a state dictionary: save the model's "
+            "state_dict()"
+        )
     if entry.get("format") == FORMAT:
         raise CheckpointError(f"{path} is an analogkan checkpoint already: compile it as it is")
     state = entry.get("model_state", entry)

@@ -162,7 +162,10 @@ def _baseline(
 ) -> tuple[int, float, int, float, int]:
     """Parameters, accuracy, test images, seconds, epochs of a network that is no TD-KAN."""
     if row.dataset not in request.table.training:
-        raise DataError(f"{request.table.name} does not say how {row.dataset} is trained on")
+        raise DataError(
+            f"{request.table.name} does not say how {row.dataset} is trained on: add "
+            f"[training.{row.dataset}] to {request.table.name}.toml"
+        )
     training = request.table.training[row.dataset]
     schedule = training.schedule(request.quick)
     images, judged = sets

@@ -131,7 +131,9 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, s
     if given is not None:
         build = load_build(given)
         if build.spec.fingerprint() != network:
-            raise NetlistError(f"{given} is of another network than {runs[0].folder}")
+            raise NetlistError(
+                f"{given} is of another network than {runs[0].folder}: name its BUILD"
+            )
         return build, ""
     named = Path(runs[0].summary["build"])
     # As it was called then, or where it was seen from the RUN: folders may have moved together.

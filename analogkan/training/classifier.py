@@ -39,7 +39,9 @@ class Schedule:
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
         require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
-        require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
+        require(
+            0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "above 0, below 10"
+        )
         require(self.std > 0, "std", self.std, "above 0")
 
 

@@ -184,7 +184,9 @@ def input_encoding(images: ImageSet, recipe: Recipe) -> Encoding:
         if x_lo == x_hi:
             raise DataError(f"every input value of {images.name} is {x_lo:g}: nothing to learn")
         if max(-x_lo, x_hi) > MAX_INPUT:
-            raise DataError(f"input values reach {max(-x_lo, x_hi):g}: rescale them")
+            raise DataError(
+                f"input values reach {max(-x_lo, x_hi):g}, above {MAX_INPUT:g}: rescale them"
+            )
     shape = tuple(recipe.resize or images.x.shape[1:])
     return Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=recipe.v_lo, v_hi=recipe.v_hi, shape=shape)
 

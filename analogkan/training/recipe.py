@@ -83,12 +83,14 @@ class Recipe:
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
         require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
-        require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "0 to 10")
+        require(
+            0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "above 0, below 10"
+        )
         require(
             all(1 <= h <= 65_536 for h in self.hidden), "hidden", self.hidden, "each 1 to 65536"
         )
         sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
-        require(sides, "resize", self.resize, "height and width, or empty")
+        require(sides, "resize", self.resize, "height and width, both 1 or more, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
         require(0 < self.slope <= MAX_SLOPE, "slope", self.slope, f"above 0, to {MAX_SLOPE:g}")
         require(self.norm in NORMS, "norm", self.norm, ", ".join(NORMS))
@@ -97,7 +99,12 @@ class Recipe:
             value = getattr(self, name)
             require(math.isfinite(value), name, value, "a finite number")
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
-        require(self.range_lo < self.range_hi, "range_hi", self.range_hi, "above range_lo")
+        require(
+            self.range_lo < self.range_hi,
+            "range_hi",
+            self.range_hi,
+            f"above range_lo = {self.range_lo}",
+        )
         require(min(self.init_phi2, default=0) > 0, "init_phi2", self.init_phi2, "above 0")
         for name in ("clip_sigma", "range_penalty", "rotate_deg", "scale", "shear", "shift_px"):
             value = getattr(self, name)

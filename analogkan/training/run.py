@@ -155,7 +155,9 @@ def run_training(
     start = None
     if request.start is not None:
         if request.devices is not None:
-            raise SettingsError("--devices with --from: the model's devices are part of it")
+            raise SettingsError(
+                "--devices with --from: the model's devices are part of it, so leave --devices out"
+            )
         if out.resolve() == request.start.resolve():
             raise CheckpointError(f"--out {out} is the model of --from: give another --out")
         model, before = checkpoint.load(request.start)
@@ -239,6 +241,8 @@ def run_training(
 def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
     """Training images without, and with only, a stratified ``holdout`` of them."""
     if holdout >= len(images):
-        raise DataError(f"holding out {holdout} of {len(images)} training images leaves none")
+        raise DataError(
+            f"holding out {holdout} of {len(images)} training images leaves none: keep fewer back"
+        )
     kept = stratified(images.y, holdout)
     return images.take(np.setdiff1d(np.arange(len(images)), kept)), images.take(kept)

@@ -110,7 +110,10 @@ def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarra
         before, out = out, row_volts(current, stage.r_f, gain, offset)
         if np.abs(out - before).max() < 1e-15:
             return out
-    raise CompileError("dark trim: a diode has no operating point at 0 V; raise opamp_gain")
+    raise CompileError(
+        f"dark trim: a diode has no operating point at 0 V: opamp_gain = {a:g} is too small, "
+        "raise it"
+    )
 
 
 def _programme(
