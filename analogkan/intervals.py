@@ -51,18 +51,22 @@ def paired_difference(
 
 
 def student(
-    values: np.ndarray, *, confidence: float = 0.95, most: float = np.inf
+    values: np.ndarray,
+    *,
+    confidence: float = 0.95,
+    least: float = -np.inf,
+    most: float = np.inf,
 ) -> tuple[float, float] | None:
     """Interval of the mean of ``values`` (M,) by Student's t; None if they do not differ.
 
-    It is symmetric even where the values are not; what it says beyond ``most``, the largest that
+    It is symmetric even where the values are not; what it says beyond ``least`` and ``most``, what
     a value could be, is cut.
     """
     if len(values) < 2 or np.ptp(values) == 0:
         return None
     half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values)
     mean = float(np.mean(values))
-    return mean - float(half), min(mean + float(half), most)
+    return max(mean - float(half), least), min(mean + float(half), most)
 
 
 def bootstrap(

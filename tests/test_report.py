@@ -120,6 +120,8 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     for command in ("simulate", "montecarlo", "thermal", "sweep"):
         assert f'<th scope="row">{command}</th>' in text
     assert "before calibration" in text
+    assert "preset rram, levels = 32, r_wire = 5.0" in text
+    assert "preset rram, levels = 32, calibrated" in text
     assert "of full scale" in text
 
 
@@ -198,6 +200,12 @@ def test_refusals(ngspice, home, tmp_path):
         (tmp_path / "half" / "result.json").write_text(damage)
         kind, text = sentence(tmp_path / "half")
         assert kind == "StudyError" and "is damaged, or was made by an earlier version" in text
+    shutil.copytree(home / "sim", tmp_path / "early")
+    early = json.loads((tmp_path / "early" / "result.json").read_text())
+    del early["layers"]
+    (tmp_path / "early" / "result.json").write_text(json.dumps(early))
+    kind, text = sentence(tmp_path / "early")
+    assert kind == "StudyError" and "lacks what a page shows" in text
     other = tmp_path / "other"
     shutil.copytree(home / "heat", other)
     result = json.loads((other / "result.json").read_text())

@@ -51,7 +51,6 @@ def main() -> None:
       analogkan train ... --out model.pt     a network of your own
       analogkan compile model.pt             its netlist, verified
       analogkan simulate model.build         ngspice against software
-
       analogkan montecarlo model.build       virtual chips: accuracy and yield over mismatch
       analogkan report model.run/*           what was found, as one page
 

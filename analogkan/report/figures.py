@@ -134,6 +134,16 @@ def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarr
     return fig
 
 
+def plain(name: str) -> str:
+    """A name as a figure's title takes it: no mathematics, and not too long."""
+    short = name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+    return short.replace("$", r"\$")
+
+
+MOST_LETTERS = 40
+"""Of a name in a title."""
+
+
 def accuracy_bins(accuracy: np.ndarray, n: int) -> np.ndarray:
     """Edges, in per cent, of a histogram of ``accuracy`` (M,) in per cent of ``n`` images.
 
@@ -166,7 +176,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     ax.set_ylabel(f"chips (of {summary['samples']})")
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     ax.set_title(
-        f"{summary['model']}: {summary['samples']} chips{failed}, {summary['n']} images, "
+        f"{plain(summary['model'])}: {summary['samples']} chips{failed}, {summary['n']} images, "
         f"{summary['temp_c']:g} °C",
         fontsize=11,
     )
@@ -257,7 +267,7 @@ def thermal_figure(summary: dict[str, Any]) -> Figure:
     software = 100 * summary["software_accuracy"]
     top.axhline(software, color=SOFTWARE, lw=1.4, label=f"software {software:.2f} %")
     top.set_ylabel("accuracy (%)")
-    top.set_title(f"{summary['model']}: {summary['n']} images", fontsize=11)
+    top.set_title(f"{plain(summary['model'])}: {summary['n']} images", fontsize=11)
     draw(middle, "gain_mean", 1, {"color": CIRCUIT, "ls": "-"}, "")
     middle.axhline(1, color=SOFTWARE, lw=1)
     middle.set_ylabel("logit gain")

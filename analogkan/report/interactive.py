@@ -82,18 +82,22 @@ def chip_histogram(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> M
             "chips": [", ".join(map(str, c[:12])) + (" ..." if len(c) > 12 else "") for c in named],
         }
     )
-    box = _box(height=320, tools="pan,xwheel_zoom,reset")
+    lines = (
+        (100 * summary["software_accuracy"], SOFTWARE, "solid"),
+        (100 * summary["accuracy_mean"], CIRCUIT, "solid"),
+        (100 * summary["yield_at"], CYCLE[3], "dashed"),
+    )
+    ends = [*edges[[0, -1]], *(at for at, _, _ in lines)]
+    room = 0.04 * (max(ends) - min(ends))
+    seen = (min(ends) - room, max(ends) + room)
+    box = _box(height=320, tools="pan,xwheel_zoom,reset", x_range=seen)
     bars = box.quad(
         left="left", right="right", top="count", bottom=0, source=source,
         fill_color=CIRCUIT, fill_alpha=0.55, line_color=INK, line_width=0.5,
     )  # fmt: skip
     tips = [("accuracy", "@left{0.00} to @right{0.00} %"), ("chips", "@count: @chips")]
     box.add_tools(HoverTool(renderers=[bars], tooltips=tips))
-    for at, color, dash in (
-        (100 * summary["software_accuracy"], SOFTWARE, "solid"),
-        (100 * summary["accuracy_mean"], CIRCUIT, "solid"),
-        (100 * summary["yield_at"], CYCLE[3], "dashed"),
-    ):
+    for at, color, dash in lines:
         line = Span(location=at, dimension="height", line_color=color, line_width=2, line_dash=dash)
         box.add_layout(line)
     _inked(box, "accuracy (%)", "chips")

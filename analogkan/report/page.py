@@ -17,7 +17,7 @@ from .figures import save
 from .interactive import embedded
 from .network import build_sections
 from .runs import Run, find_build, read_runs
-from .sections import SECTIONS, headline
+from .sections import SECTIONS, headline, told
 from .svg import inline_svg
 
 TEMPLATE = "report/templates"
@@ -63,7 +63,13 @@ def write_report(
     for run in found:
         counts[run.kind] = counts.get(run.kind, 0) + 1
         tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
-        sections += SECTIONS[run.kind](run, circuit, tag)
+        try:
+            sections += SECTIONS[run.kind](run, circuit, tag)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StudyError(
+                f"{run.folder} lacks what a page shows, or its files do not fit each other "
+                f"({type(error).__name__}: {error}): run its command again with another --out"
+            ) from error
     exhibits = [exhibit for section in sections for exhibit in section.exhibits]
     page = _render(found, sections, exhibits, missing, title or str(found[0].summary["model"]))
     size = len(page.encode())
@@ -134,7 +140,7 @@ def _provenance(run: Run) -> dict[str, str]:
             else f"twin (torch {versions['torch']})"
         )  # fmt: skip
         at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
-        settings, seed = f"preset {s['preset']}{at}", str(s["seed"])
+        settings, seed = f"{told(run)}{at}", str(s["seed"])
         judge = s["judge"]
         judged = "every chip is ngspice's own" if s["engine"] == "ngspice" else "not judged"
         if judge is not None:

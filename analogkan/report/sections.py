@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ..compiler.build import Build
+from ..errors import SettingsError
+from ..variation.spec import load_settings
 from . import figures, grids, interactive
 from .exhibits import Exhibit, Section, interval, percent
 from .runs import Run
@@ -133,16 +136,14 @@ def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section
     table.append(
         (f"yield at {percent(s['yield_at'])}", percent(s["yield"], 1), interval(s["yield_ci95"]))
     )
-    changed = ", ".join(f"{key} = {value}" for key, value in s["recompiled"].items())
     return [
         Section(
             name=f"chips{tag}",
             title="Virtual chips",
             words=[
-                f"{s['samples']:,} chips of preset {s['preset']} at {s['temp_c']:g} °C, "
-                f"{s['n']:,} images each, seed {s['seed']}"
-                + (f"; hardware changed: {changed}" if changed else "")
-                + ". Intervals are 95 % and over chips; the images are fixed.",
+                f"{s['samples']:,} chips of {told(run)} at {s['temp_c']:g} °C, "
+                f"{s['n']:,} images each, seed {s['seed']}. "
+                "Intervals are 95 % and over chips; the images are fixed.",
                 *([f"{s['failed']} chips could not be simulated."] if s["failed"] else []),
             ],
             table=table,
@@ -180,7 +181,7 @@ def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             name=f"thermal{tag}",
             title="Temperature",
             words=[
-                f"Preset {s['preset']}, {s['n']:,} images. Cells, feedback resistors, diodes and "
+                f"{told(run)}, {s['n']:,} images. Cells, feedback resistors, diodes and "
                 "offsets follow it."
             ],
             table=table,
@@ -243,6 +244,26 @@ SECTIONS: dict[str, Callable[[Run, Build | None, str], list[Section]]] = {
 }
 
 
+def told(run: Run) -> str:
+    """What a study draws and does to its chips: the preset, and what is not as in it."""
+    s = run.summary
+    if s["preset"] is None:
+        return "the BUILD's own hardware"
+    words = [f"preset {s['preset']}"]
+    kept = s["settings"].get("variation", {})
+    try:
+        shipped = asdict(load_settings(s["preset"])[1])
+    except SettingsError:  # a file that is not there any more
+        shipped = kept
+    words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
+    words += [f"{name} = {value}" for name, value in s["recompiled"].items()]
+    if any("accuracy_uncalibrated" in key for key in s):
+        words.append("calibrated")
+    if s.get("compensate") is not None:
+        words.append(f"compensated ({s['compensate']})")
+    return ", ".join(words)
+
+
 def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     """(what, figure, note): what a reader should know first."""
     found: dict[str, tuple[str, str]] = {}
@@ -255,7 +276,8 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
             found.setdefault("circuit", (percent(s["circuit_accuracy"]), f"{within}; ngspice"))
             found.setdefault("same class", (percent(s["agreement"]), images))
         if run.kind == "montecarlo":
-            chips = f"{interval(s['accuracy_mean_ci95'])}; {s['samples']:,} chips"
+            within = interval(s["accuracy_mean_ci95"])
+            chips = f"{within + '; ' if within else ''}{s['samples']:,} chips, {told(run)}"
             found.setdefault("mean of chips", (percent(s["accuracy_mean"]), chips))
             found.setdefault(
                 "yield",
@@ -266,6 +288,6 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
             good = [e for e in s["temperatures"] if (e.get("nominal") or {}).get("accuracy")]
             worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
             if worst is not None:
-                note = f"worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
+                note = f"nominal, worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
                 found.setdefault("over temperature", (percent(worst["nominal"]["accuracy"]), note))
     return [(what, value, note) for what, (value, note) in found.items()]

@@ -32,7 +32,7 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
     found: dict[str, Any] = {
         "samples": len(rows),
         "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": student(accuracy, most=1.0),
+        "accuracy_mean_ci95": student(accuracy, least=0.0, most=1.0),
         "accuracy_std": float(np.std(accuracy, ddof=1)) if len(good) > 1 else None,
         "accuracy_std_ci95": bootstrap(accuracy, _std, seed=seed),
         "accuracy_percentiles": percentiles(accuracy),
@@ -56,7 +56,7 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
     made = np.array([r["accuracy_uncalibrated"] for r in good if "accuracy_uncalibrated" in r])
     if len(made):
         found["accuracy_uncalibrated_mean"] = mean(made)
-        found["accuracy_uncalibrated_mean_ci95"] = student(made, most=1.0)
+        found["accuracy_uncalibrated_mean_ci95"] = student(made, least=0.0, most=1.0)
     for count in (*COUNTS, "uncalibrated_columns"):
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found

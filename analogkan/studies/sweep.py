@@ -136,7 +136,7 @@ def summarise_cell(cell: Cell, rows: Sequence[Row], spread: float, samples: int)
         "chips": len(mine),
         "failed": len(mine) - len(good),
         "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": student(accuracy, most=1.0),
+        "accuracy_mean_ci95": student(accuracy, least=0.0, most=1.0),
         "accuracy_std": float(accuracy.std(ddof=1)) if len(good) > 1 else None,
         "accuracy_min": float(accuracy.min()) if good else None,
         "agreement_mean": mean([row["agreement"] for row in good]),
