@@ -28,7 +28,7 @@ from analogkan.variation import Conditions, Variation
 from analogkan.variation.sample import perturb
 
 from .chips import EVERYTHING, OLD
-from .networks import Stopped, random_curve, stopping_after
+from .networks import Stopped, random_curve, random_spec, stopping_after
 from .test_cli_errors import refused
 from .test_noise import data
 
@@ -255,6 +255,26 @@ def home(tmp_path):
     spec = checkpoint.load_spec(tmp_path / "m.pt")
     write_build(spec, Hardware(levels=8), tmp_path / "m.build")
     return tmp_path
+
+
+def test_a_chip_of_another_network_a_temperature_and_settings_of_no_use_are_refused(home):
+    base = ("train", "--dataset", home / "d.npz", "--out", home / "t.pt")
+    from_m = (*base, "--from", home / "m.pt", "--epochs", 1)
+    write_build(random_spec(1), Hardware(), home / "other.build")
+    kind, text = refused(*from_m, "--chip", f"{home / 'other.build'}:7")
+    assert kind == "SettingsError"
+    assert text.startswith("the chip is one of a network [5, 4, 3] of T0, T1, but what is trained")
+    kind, text = refused(*from_m, "--noise", "twin", "--set", "temp_c=1000")
+    assert kind == "SettingsError" and "diode_law = linear holds from" in text
+    kind, text = refused(*from_m, "--set", "sigma_g=0.1", "--set", "levels=4")
+    assert kind == "SettingsError"
+    assert text.startswith(
+        "--noise multiplicative takes nothing from --set levels: it disturbs by "
+    )
+    deck = home / "m.build" / "network.cir"
+    deck.write_text(deck.read_text(encoding="utf-8") + "* mine\n", encoding="utf-8")
+    kind, text = refused(*from_m, "--chip", f"{home / 'm.build'}:7")
+    assert kind == "NetlistError" and "network.cir was edited after it was compiled" in text
 
 
 def test_a_chip_is_trained_for_from_the_command_line(home):

@@ -29,6 +29,7 @@ from ..network.model import TDKAN
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm
 from ..settings import require
+from ..studies.points import check_temps
 from ..variation.sample import MAX_SAMPLE, perturb
 from ..variation.spec import Conditions, Variation
 
@@ -62,6 +63,8 @@ class ThroughChips:
         What the chips are made of, what differs, and what they are exposed to.
     chip
         (seed, sample) of the one chip to train for; by default each is another.
+    network
+        Widths, and names of the devices, of the network that the chip is one of.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class ThroughChips:
         variation: Variation,
         conditions: Conditions,
         chip: tuple[int, int] | None = None,
+        network: tuple[tuple[int, ...], tuple[str, ...]] | None = None,
     ) -> None:
         if chip is not None:
             require(0 <= chip[1] < MAX_SAMPLE, "chip", chip[1], f"0 to {MAX_SAMPLE - 1}")
@@ -79,7 +83,7 @@ class ThroughChips:
                 "--variation rram or --set levels=4"
             )
         self.hardware, self.variation, self.conditions = hardware, variation, conditions
-        self.chip = chip
+        self.chip, self.network = chip, network
         self._source: torch.Generator | None = None
         self._batches = 0
         self._drawn: _Drawn | None = None
@@ -135,7 +139,15 @@ class ThroughChips:
         seeds = torch.randint(MAX_SAMPLE, (2,), generator=generator).tolist()
         seed, sample = seeds if self.chip is None else self.chip
         spec = _spec(model, layers, self._encoding, self._calibration)
+        names = tuple(curve.name for curve in model.config.curves)
+        if self.network not in (None, (spec.sizes, names)):
+            sizes, devices = self.network
+            raise SettingsError(
+                f"the chip is one of a network {list(sizes)} of {', '.join(devices)}, but what is "
+                f"trained is {list(spec.sizes)} of {', '.join(names)}: give its own BUILD"
+            )
         design = map_design(spec, self.hardware)
+        check_temps(design, [self.conditions.temp_c])
         chip, _ = perturb(
             design, self.variation, self.conditions, spec=spec, seed=seed, sample=sample
         )

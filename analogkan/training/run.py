@@ -16,9 +16,10 @@ from ..compiler.build import load_build
 from ..data import ImageSet, load_dataset, stratified
 from ..data.sources import check_labels
 from ..devices import resolve
-from ..errors import CheckpointError, DataError, SettingsError
+from ..errors import CheckpointError, DataError, NetlistError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
+from ..settings import parse_assignments
 from ..variation.spec import load_settings
 from .card import evaluate, parameter_count, write_card
 from .chips import ThroughChips
@@ -83,6 +84,18 @@ class TrainingRequest:
         return replace(recipe, devices=tuple(name for name in named if name))
 
 
+DIODES = tuple(
+    f"{of}_sigma_{part}" for of in ("diode", "die") for part in ("current", "voltage", "shift")
+)
+    f"{of}_sigma_{part}" for of in ("diode", "die") for part in ("current", "voltage", "shift")
+)
+NOISE_SETTINGS = {
+    "multiplicative": ("sigma_g", *DIODES),
+    "additive": ("sigma_g_abs", *DIODES),
+}
+"""What noise on coefficients and diodes takes from a variation."""
+
+
 def disturbance_of(
     kind: str,
     variation: str | None,
@@ -114,9 +127,18 @@ def disturbance_of(
         folder, _, number = chip.rpartition(":")
         if not folder or not number.isdecimal():
             raise SettingsError(f"--chip {chip!r} is not BUILD:m, such as mnist.build:7")
-        base = load_build(Path(folder)).design.hardware
-        found = load_settings(variation or "rram", settings, base=base)
-        return ThroughChips(*found, chip=(chip_seed, int(number)))
+        build = load_build(Path(folder))
+        edited = build.edited_files()
+        if edited:
+            raise NetlistError(
+                f"{build.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
+                "from the design, not from the deck: compile the model again"
+            )
+        found = load_settings(variation or "rram", settings, base=build.design.hardware)
+        names = tuple(curve.name for curve in build.spec.layers[0].curves)
+        return ThroughChips(
+            *found, chip=(chip_seed, int(number)), network=(build.spec.sizes, names)
+        )
     if variation is None and not settings:
         if kind == "twin":
             raise SettingsError("--noise twin needs --variation or --set: what differs in a chip?")
@@ -124,6 +146,12 @@ def disturbance_of(
     hardware, drawn, conditions = load_settings(variation, settings)
     if kind == "twin":
         return ThroughChips(hardware, drawn, conditions)
+    ignored = [key for key in parse_assignments(settings) if key not in NOISE_SETTINGS[kind]]
+    if ignored:
+        raise SettingsError(
+            f"--noise {kind} takes nothing from --set {ignored[0]}: it disturbs by "
+            f"{', '.join(NOISE_SETTINGS[kind])}; give --noise twin for whole chips"
+        )
     return Noise(
         kind=kind,
         sigma=drawn.sigma_g if kind == "multiplicative" else drawn.sigma_g_abs,
