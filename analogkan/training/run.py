@@ -87,8 +87,6 @@ class TrainingRequest:
 DIODES = tuple(
     f"{of}_sigma_{part}" for of in ("diode", "die") for part in ("current", "voltage", "shift")
 )
-    f"{of}_sigma_{part}" for of in ("diode", "die") for part in ("current", "voltage", "shift")
-)
 NOISE_SETTINGS = {
     "multiplicative": ("sigma_g", *DIODES),
     "additive": ("sigma_g_abs", *DIODES),
