@@ -58,7 +58,7 @@ class DaskExecutor:
         try:
             with _quiet():
                 self._client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
-        except Exception as error:  # Dask's own time limit is no TimeoutError of Python's
+        except (OSError, TimeoutError, ValueError) as error:
             raise StudyError(
                 f"no Dask scheduler answers at {address} within {PATIENCE_S:g} s ({error}): start "
                 "one with `dask scheduler`, and give the address that it prints"
