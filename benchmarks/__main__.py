@@ -9,7 +9,17 @@ import importlib
 import platform
 import sys
 
-NAMES = ("emit", "batch", "session", "twin", "wires", "cluster", "hard_cases", "hardware_training")
+NAMES = (
+    "emit",
+    "batch",
+    "session",
+    "twin",
+    "wires",
+    "explicit",
+    "cluster",
+    "hard_cases",
+    "hardware_training",
+)
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def main() -> None:
 
         single, worst = _one_by_one(build, program, volts[:SINGLE], probes, result.values)
         resistors = build.summary["elements"]["crossbar_resistors"]
-        peak = _peak_bytes(program, build.folder)
+        peak = peak_bytes(program, build.folder)
     print(f"ngspice {program.version}, KLU {'yes' if program.klu else 'no'}, one process")
     print(f"batch of {BATCH} images: {1e3 * batch:.1f} ms an image, parsing included")
     print(f"one run an image:    {1e3 * single:.0f} ms an image (mean of {SINGLE})")
@@ -55,7 +55,7 @@ def main() -> None:
     )
 
 
-def _peak_bytes(program, folder: Path) -> int:
+def peak_bytes(program, folder: Path) -> int:
     """Peak memory of ngspice on the deck, from a parent so small that it does not count."""
     command = [sys.executable, "-c", PEAK, str(program.path), "-b", "network.cir"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)

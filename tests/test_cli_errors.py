@@ -334,3 +334,13 @@ def test_a_plot_of_an_unknown_format_is_refused(tmp_path):
     assert result.exit_code == 1
     assert "its name must end in .png, .svg or .pdf" in result.stderr
     assert not out.exists()
+
+
+def test_usage_errors_are_json_too():
+    runner = CliRunner()
+    for words in (["simulate", "--nosuch", "--json"], ["train", "--epochs", "0", "--json"]):
+        result = runner.invoke(main, words)
+        assert result.exit_code == 2
+        error = json.loads(result.stdout)["error"]
+        assert error["message"] in result.stderr.replace("\n", " ")
+    assert runner.invoke(main, ["simulate", "--nosuch"]).stdout == ""

@@ -29,7 +29,7 @@ from analogkan.studies.grid import (
     split_axes,
 )
 from analogkan.studies.montecarlo import montecarlo
-from analogkan.studies.sweep import sweep
+from analogkan.studies.sweep import sweep, sweep_size
 from analogkan.variation import Variation, load_settings
 
 from .networks import random_images, random_npz, random_spec
@@ -118,9 +118,20 @@ def test_faults_are_visited_one_by_one():
 
 
 def test_a_grid_too_large_is_refused_before_it_is_built():
-    axes = {name: [str(k / 1e4) for k in range(200)] for name in ("sigma_g", "line_sigma")}
-    with pytest.raises(SettingsError, match=r"^settings of the grid = 40000 is out of range"):
+    axes = {name: [str(k / 1e4) for k in range(1001)] for name in ("sigma_g", "line_sigma")}
+    with pytest.raises(SettingsError, match=r"^settings of the grid = 1002001 is out of range"):
         grid_cells(axes, [], "nominal", Hardware())
+
+
+def test_a_grid_is_counted_before_it_is_built(build):
+    values = ",".join(str(k / 1e4) for k in range(1000))
+    axes = [f"sigma_g={values}", f"line_sigma={values}"]
+    cell, count = sweep_size(build, "axes", axes, None, 20)
+    assert count == 20_000_000
+    assert cell.variation == Variation(sigma_g=0.0999, line_sigma=0.0999)
+    levels = f"levels={','.join(map(str, range(2, 102)))}"
+    assert sweep_size(build, "axes", [levels], None, 20)[1] == 100
+    assert sweep_size(build, "budget", [], None, 20)[1] == 1 + 1 + 20 * (2 * 6 - 1) + 20
 
 
 # ---- studies

@@ -23,7 +23,7 @@ from analogkan.network.squash import Squash
 from analogkan.training.chips import HOLD, ThroughChips
 from analogkan.training.fit import train
 from analogkan.training.recipe import load_recipe
-from analogkan.training.run import disturbance_of
+from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 from analogkan.variation import Conditions, Variation
 from analogkan.variation.sample import perturb
 
@@ -240,7 +240,31 @@ def test_what_is_asked_for_must_mean_something():
     for text in ("net.build", "net.build:", ":3", "net.build:x", "net.build:-1"):
         with pytest.raises(SettingsError, match=r"is not BUILD:m, such as mnist.build:7$"):
             disturbance_of("twin", None, chip=text)
-    assert disturbance_of("multiplicative", None) is None
+    assert disturbance_of(None, None) is None
+    for kind, variation, chip, seed, sentence in (
+        ("additive", None, None, None, r"^--noise additive needs --variation or --set"),
+        ("additive", "rram", None, None, r"^--noise additive takes sigma_g_abs, but rram has "
+         r"sigma_g = 0\.05: give --noise multiplicative, or --noise twin$"),
+        ("multiplicative", None, "m.build:1", None, r"^--chip is trained for through the twin"),
+        (None, "rram", None, 3, r"^--chip-seed 3 is of no use without --chip"),
+    ):  # fmt: skip
+        with pytest.raises(SettingsError, match=sentence):
+            disturbance_of(kind, variation, (), chip, seed)
+
+
+def test_two_trainings_of_one_model_do_not_mix(home):
+    request = TrainingRequest(
+        dataset=str(home / "d.npz"), recipe="plain-d2", out=home / "new" / "t.pt", epochs=2
+    )
+
+    def another(epoch) -> None:
+        kind, text = refused("train", "--dataset", home / "d.npz", "--recipe", "plain-d2",
+                             "--out", home / "new" / "t.pt")  # fmt: skip
+        assert kind == "CheckpointError"
+        assert text.startswith(f"{home / 'new' / 't.pt'} is being trained by another process")
+
+    run_training(request, on_epoch=another)
+    assert sorted(p.name for p in (home / "new").iterdir()) == ["t.md", "t.pt"]
 
 
 @pytest.fixture

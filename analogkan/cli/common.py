@@ -122,6 +122,13 @@ def progress(as_json: bool) -> Progress:
     )
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """``0.9871`` as ``98.71 %``."""
-    return f"{100 * share:.{digits}f} %"
+def follow(bar: Progress, named: Callable[[str], str]) -> Callable[[str, int, int], None]:
+    """A study's ``on_progress``: a line of ``bar`` for each thing it does, ``named`` so."""
+    tasks: dict[str, Any] = {}
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(named(what), total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    return on_progress

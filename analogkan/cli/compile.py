@@ -65,6 +65,12 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
       gbw=10e6 c_f=0 r_out=50              bandwidth (Hz), row amplifiers' C_f (F; 0: three times
                                            what is stable), what drives the diodes (ohm)
       npn_bf=100 npn_vaf=50 i_tail=10e-6   transistors of sigmoid and tanh cells
+      r_wire=0 r_driver=0 wires=reduced    ohms a wire segment, ohms a row's driver; reduced to
+                                           what rows and lines see, or explicit: every segment
+      cell_tc1=1e-3 cell_tc2=0             drift of cells, feedback resistors and wires, per K (K^2)
+      feedback_tc1=1e-4 feedback_tc2=0 wire_tc1=3.9e-3
+      diode_law=linear                     or tables, smear: how diodes follow temperature
+      diode_tc_current=-1e-3 diode_tc_voltage=-3e-4 smear_width=1
 
     \b
     Examples:

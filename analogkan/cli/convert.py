@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..text import percent
 from . import common, complete
 
 
@@ -172,7 +173,7 @@ def _print_report(report) -> None:
         common.out.print(f"eps is {report['norm_eps_from']}", markup=False)
     if report["out_of_range"] is not None:
         common.out.print(
-            f"{common.percent(report['out_of_range'])} of the hidden voltages on the calibration "
+            f"{percent(report['out_of_range'])} of the hidden voltages on the calibration "
             "inputs outside a device's measured range"
         )
     for note in report["notes"]:

@@ -85,12 +85,7 @@ def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> dict[
     chips, temperatures, budget = (out / name for name in STUDIES)
     at_once = jobs or default_jobs()
     with common.progress(as_json) as bar:
-        tasks: dict[str, Any] = {}
-
-        def on_progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+        on_progress = common.follow(bar, lambda what: what)
 
         def options(run: Path, judge: str) -> StudyOptions:
             return StudyOptions(jobs=at_once, run=run, judge=judge, command=common.command_line())

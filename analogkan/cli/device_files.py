@@ -11,6 +11,7 @@ from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
 from ..devices.interpolate import METHODS
 from ..devices.measured import STEP
 from ..devices.sweep import BRANCHES
+from ..text import percent
 from . import common, complete
 
 POOR_FIT = 0.05
@@ -111,17 +112,17 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     worst = max(fit.rms_residual for fit in made.fits.values())
     if worst > POOR_FIT:
         notes.append(
-            f"the table is {common.percent(worst)} of the peak (rms) off the points: noise, "
+            f"the table is {percent(worst)} of the peak (rms) off the points: noise, "
             "spread, or a curve that a smaller --step follows better"
         )
     if made.curve.i.min() < 0:
-        lowest = common.percent(made.curve.i.min() / made.curve.i_peak)
+        lowest = percent(made.curve.i.min() / made.curve.i_peak)
         notes.append(f"the table goes negative, to {lowest} of the peak: noise or offset; kept")
     curve = made.curve
     at_zero = float(curve.current(0.0)) / curve.i_peak if curve.v[0] <= 0 else 0.0
     if abs(at_zero) > CARRIES_NOTHING:
         notes.append(
-            f"the table has {common.percent(at_zero)} of the peak at 0 V, where a passive device "
+            f"the table has {percent(at_zero)} of the peak at 0 V, where a passive device "
             "carries nothing: an offset of the sweeps, or a curve that a smaller --step follows "
             "better"
         )
@@ -222,9 +223,9 @@ def fit_device(name, method, order, tolerance, out, plot, new_name, force, as_js
         return
     common.out.print(
         f"{fit.curve.name}: {fit.curve.v.size} table points; residual at the {curve.v.size} points "
-        f"of {curve.name}: rms {common.percent(fit.rms_residual, 3)}, max "
-        f"{common.percent(fit.max_residual, 3)} of the peak; table within "
-        f"{common.percent(fit.table_error, 3)} of the function's peak",
+        f"of {curve.name}: rms {percent(fit.rms_residual, 3)}, max "
+        f"{percent(fit.max_residual, 3)} of the peak; table within "
+        f"{percent(fit.table_error, 3)} of the function's peak",
         markup=False,
     )
     for note in notes:
@@ -237,7 +238,7 @@ def _fit_notes(curve, fit) -> list[str]:
     notes = []
     if fit.lowest < 0:
         notes.append(
-            f"the fit goes negative above 0 V: {common.percent(fit.lowest)} of the peak at "
+            f"the fit goes negative above 0 V: {percent(fit.lowest)} of the peak at "
             f"{fit.v_lowest:.3f} V, where {curve.name} does not"
         )
     if len(curve.temps_c) > 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from ..text import percent
 from . import common, complete, studies
 
 
@@ -93,7 +94,7 @@ def montecarlo(
 
 def print_chips(s: dict) -> None:
     """Mean, spread, percentiles and yield, beside software."""
-    percent, interval = common.percent, studies.points
+    interval = studies.points
     title = f"{s['model']}: {s['samples']} chips ({s['preset']}), {s['n']} images of {s['dataset']}"
     shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
     shown.add_row("software", percent(s["software_accuracy"]), "")

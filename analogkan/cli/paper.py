@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..text import percent
 from . import common
 
 
@@ -53,7 +54,7 @@ def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
                 task,
                 completed=epoch.number,
                 total=epoch.total,
-                description=f"{row.name}, seed {seed}: {common.percent(epoch.accuracy)} of train",
+                description=f"{row.name}, seed {seed}: {percent(epoch.accuracy)} of train",
             )
 
         found = run_table(request, on_epoch=on_epoch)
@@ -75,7 +76,7 @@ def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
             f"{entry['dataset']}: {entry['network']}",
             f"{entry['parameters']:,}",
             "–" if entry["printed"] is None else f"{entry['printed']:.2f} %",
-            common.percent(entry["accuracy_mean"]),
+            percent(entry["accuracy_mean"]),
             f"{low:.2f} to {high:.2f}",
             str(entry["epochs"]),
             f"{entry['seconds']:.0f}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from ..text import interval, percent
 from . import common, complete
 
 
@@ -160,26 +161,22 @@ def run_simulation(
 
 def print_comparison(s: dict) -> None:
     """The table that stands for the whole toolkit: software and circuit side by side."""
-
-    def interval(pair) -> str:
-        return f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
-
     title = escape(f"{s['model']}: {s['n']} images of {s['dataset']}")
     shown = common.table(title, "", "value", "95 %")
-    shown.add_row("software", common.percent(s["software_accuracy"]), interval(s["software_ci95"]))
+    shown.add_row("software", percent(s["software_accuracy"]), interval(s["software_ci95"]))
     if s["circuit_accuracy"] is None:
         common.out.print(shown)
         return
     shown.add_row(
         f"circuit ({'lib' if s['session'] else ''}ngspice {s['ngspice_version']}"
         f"{', KLU' if s['klu'] else ''})",
-        common.percent(s["circuit_accuracy"]),
+        percent(s["circuit_accuracy"]),
         interval(s["circuit_ci95"]),
     )
     shown.add_row(
         "circuit - software", f"{100 * s['delta']:+.2f} points", interval(s["delta_ci95"])
     )
-    shown.add_row("same class", common.percent(s["agreement"]), "")
+    shown.add_row("same class", percent(s["agreement"]), "")
     shown.add_row(
         "largest logit error",
         f"{s['max_abs_logit_error']:.2g}",
@@ -210,6 +207,12 @@ def print_comparison(s: dict) -> None:
         )
     if s["edited_files"]:
         common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
+        if not {"network.cir", "stimulus.cir"}.isdisjoint(s["edited_files"]):
+            common.out.print(
+                "note: sweeps over images have a top and inputs of their own, at "
+                "26.85 degC: edits of network.cir and stimulus.cir have no effect here",
+                style="yellow",
+            )
     common.out.print(f"kept in {s['run']}", markup=False)
 
 

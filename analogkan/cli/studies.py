@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..text import interval
 from . import common, complete
 from .simulate import default_jobs
 
@@ -107,20 +108,16 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
         command=common.command_line(),
     )
     with common.progress(chosen["as_json"]) as bar:
-        tasks: dict[str, Any] = {}
 
-        def on_progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                named = options.engine if what == "chips" else "ngspice"
-                tasks[what] = bar.add_task(f"{named}: {what}", total=total)
-            bar.update(tasks[what], completed=done, total=total)
+        def named(what: str) -> str:
+            return f"{options.engine if what == 'chips' else 'ngspice'}: {what}"
 
         return study(
             circuit,
             images,
             settings=chosen["assignments"],
             options=options,
-            on_progress=on_progress,
+            on_progress=common.follow(bar, named),
             **settings,
         )
 
@@ -168,4 +165,4 @@ def print_failures(failures: list[dict[str, Any]], of: int) -> None:
 
 def points(pair: tuple[float, float] | list[float] | None) -> str:
     """An interval of shares in per cent; a dash where there is none."""
-    return "–" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
+    return interval(pair) or "–"

@@ -10,10 +10,13 @@ import click
 from rich.markup import escape
 
 from ..errors import StudyError
+from ..text import percent
 from . import common, complete, studies
 
 MANY = 100_000
 """Circuits from which on a sweep asks first."""
+MOST_ROWS = 200
+"""Settings that are printed."""
 
 
 @click.command(short_help="Chips over a grid of settings; an error budget; faults by rate.")
@@ -56,16 +59,14 @@ def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
       analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
       analogkan sweep mnist.build --grid faults
     """
-    from ..studies.grid import count_points
     from ..studies.sweep import sweep as study
-    from ..studies.sweep import sweep_cells
+    from ..studies.sweep import sweep_size
 
     chosen["as_json"] = as_json
     circuit, images = studies.load(build, chosen)
-    cells, _ = sweep_cells(circuit, grid, chosen["assignments"], preset)
-    count = count_points(cells, samples)
+    cell, count = sweep_size(circuit, grid, chosen["assignments"], preset, samples)
     if count > MANY and not yes:
-        _ask(circuit, images, cells[0], count)
+        _ask(circuit, images, cell, count)
     result = studies.run(study, circuit, images, chosen, grid=grid, samples=samples, preset=preset)
     from ..report.figures import save
     from ..report.grids import sweep_figure
@@ -83,9 +84,10 @@ def _ask(circuit, images, cell, count: int) -> None:
     """Forecast a very large grid from one circuit of it, and ask whether to run it."""
     from ..engines.chips import TwinEngine
     from ..studies.chips import Bench
+    from ..studies.points import MAX_POINTS
 
     bench = Bench(circuit, images, TwinEngine())
-    (point, *_) = cell.points(1)
+    point = cell.points(1)[0]
     bench.evaluate(point)
     started = time.perf_counter()
     bench.evaluate(point)
@@ -94,6 +96,11 @@ def _ask(circuit, images, cell, count: int) -> None:
         f"{count:,} circuits of {len(images):,} images: about {hours:.1f} hours of one core in the "
         "twin"
     )
+    if count > MAX_POINTS:
+        raise StudyError(
+            f"{forecast}; a RUN holds at most {MAX_POINTS:,}: make the grid or --samples smaller, "
+            "or several sweeps of it"
+        )
     if not sys.stdin.isatty():
         raise StudyError(f"{forecast}: give --yes to run them, or a smaller grid or --samples")
     if not click.confirm(f"{forecast}. Run them?", err=True):
@@ -102,7 +109,7 @@ def _ask(circuit, images, cell, count: int) -> None:
 
 def print_budget(s: dict) -> None:
     """A row an imperfection: what it loses alone, and what would be won back without it."""
-    percent, found = common.percent, {}
+    found = {}
     for cell in s["cells"]:
         found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
     everything = found.pop("all")["all"]
@@ -131,7 +138,7 @@ def _loss(s: dict, cell: dict) -> list[str]:
         return ["–"] * 3
     snr = cell["logit_snr_db"]
     return [
-        common.percent(cell["accuracy_mean"]),
+        percent(cell["accuracy_mean"]),
         f"{round(100 * (s['software_accuracy'] - cell['accuracy_mean']), 2) + 0.0:.2f}",
         "–" if snr is None else f"{snr:.1f} dB",
     ]
@@ -139,11 +146,10 @@ def _loss(s: dict, cell: dict) -> list[str]:
 
 def print_cells(s: dict) -> None:
     """A row a cell of the grid."""
-    percent = common.percent
     axes = list(s["cells"][0]["labels"])
     title = f"{s['model']}: {s['grid']} of {s['preset']}, {s['n']} images of {s['dataset']}"
     shown = common.table(escape(title), *axes, "chips", "mean", "95 %", "lost", "same", "SNR")
-    for cell in s["cells"]:
+    for cell in s["cells"][:MOST_ROWS]:
         loss = _loss(s, cell)
         agreement = cell["agreement_mean"]
         figures = [
@@ -156,6 +162,10 @@ def print_cells(s: dict) -> None:
         chips = str(cell["chips"]) + (f" ({cell['failed']} failed)" if cell["failed"] else "")
         shown.add_row(*cell["labels"].values(), chips, *figures)
     common.out.print(shown)
+    if len(s["cells"]) > MOST_ROWS:
+        common.out.print(
+            f"the first {MOST_ROWS} of {len(s['cells']):,} settings; all are in result.json"
+        )
     common.out.print(
         f"software {percent(s['software_accuracy'])}; lost: points of accuracy against software; "
         "same: class as software; SNR: software's logit spread over the rms logit error; intervals "

@@ -8,6 +8,7 @@ import click
 from rich.markup import escape
 
 from ..errors import SettingsError
+from ..text import percent
 from . import common, complete, studies
 
 
@@ -115,7 +116,7 @@ def print_temperatures(s: dict) -> None:
         shown.add_row(*cells)
     common.out.print(shown)
     common.out.print(
-        f"software {common.percent(s['software_accuracy'])}; same: images that nominal circuit and "
+        f"software {percent(s['software_accuracy'])}; same: images that nominal circuit and "
         "software put into the same class"
     )
     if chips:

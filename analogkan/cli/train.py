@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import SettingsError
+from ..text import percent
 from . import common, complete
 
 FAR_OUT = 0.05
@@ -66,10 +67,8 @@ FAR_OUT = 0.05
 @click.option(
     "--noise",
     type=click.Choice(["multiplicative", "additive", "twin"]),
-    default="multiplicative",
-    show_default=True,
-    help="On coefficients, sigma_g of each or sigma_g_abs of the largest, and on diodes; or whole "
-    "chips, with every setting there is.",
+    help="multiplicative (unless said) or additive: on coefficients, sigma_g of each or "
+    "sigma_g_abs of the largest, and on diodes. twin: whole chips, with every setting there is.",
 )
 @click.option(
     "--chip",
@@ -79,9 +78,7 @@ FAR_OUT = 0.05
 @click.option(
     "--chip-seed",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="--seed of the montecarlo that the chip is in.",
+    help="--seed of the montecarlo that the chip is in; 0 unless said.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's.")
@@ -148,7 +145,7 @@ def train(
                 task,
                 completed=epoch.number,
                 description=f"training {out.stem}: loss {epoch.loss:.4f}, "
-                f"{common.percent(epoch.accuracy)} of train",
+                f"{percent(epoch.accuracy)} of train",
             )
 
         result = run_training(request, on_epoch=on_epoch)
@@ -157,9 +154,9 @@ def train(
         return
     lo, hi = result["ci95"]
     common.out.print(
-        f"{out}: {common.percent(result['accuracy'])} of {result['n']} {result['evaluated_on']} "
-        f"images ({common.percent(lo)} to {common.percent(hi)}, 95 %), "
-        f"{common.percent(result['out_of_range'])} of the hidden voltages outside a device's "
+        f"{out}: {percent(result['accuracy'])} of {result['n']} {result['evaluated_on']} "
+        f"images ({percent(lo)} to {percent(hi)}, 95 %), "
+        f"{percent(result['out_of_range'])} of the hidden voltages outside a device's "
         f"measured range. Card: {result['card']}"
     )
     if result["out_of_range"] > FAR_OUT:
@@ -171,7 +168,7 @@ def train(
     if "chip_accuracy" in result:
         before = result.get("chip_accuracy_before")
         common.out.print(
-            f"the chip, in the twin: {common.percent(result['chip_accuracy'])}"
-            + ("" if before is None else f", before {common.percent(before)}")
+            f"the chip, in the twin: {percent(result['chip_accuracy'])}"
+            + ("" if before is None else f", before {percent(before)}")
         )
     common.out.print(f"next: {request.next_command()}", markup=False)

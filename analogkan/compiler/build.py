@@ -68,6 +68,16 @@ class Build:
         """Files that make up the deck."""
         return deck_files(self.design)
 
+    def require_unedited(self) -> None:
+        """Raise NetlistError if a file is not what ``compile`` wrote: chips are the design's."""
+        edited = self.edited_files()
+        if edited:
+            raise NetlistError(
+                f"{self.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
+                f"from the design, not from the deck: `analogkan verify {self.folder}` says where; "
+                "compile the model again"
+            )
+
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
         recorded = self.summary["files"]

@@ -41,13 +41,3 @@ class Section:
     table: Sequence[tuple[str, str, str]] = ()
     exhibits: Sequence[Exhibit] = ()
     lists: Sequence[str] = ()
-
-
-def percent(share: float, digits: int = 2) -> str:
-    """``0.9871`` as ``98.71 %``."""
-    return f"{100 * share:.{digits}f} %"
-
-
-def interval(pair: Sequence[float] | None) -> str:
-    """``98.56 to 98.99``; empty where there is none."""
-    return "" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.design import map_design
+from ..compiler.design import element_counts, map_design
 from ..variation.sample import perturb
 from . import figures, maps
 from .exhibits import Exhibit, Section
@@ -19,11 +19,7 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
     """The network, its diodes and its crossbars."""
     spec, design = build.spec, build.design
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
-    tiles = sum(
-        -(-stage.g.shape[0] // design.hardware.tile_rows)
-        * -(-stage.g.shape[1] // design.hardware.tile_cols)
-        for stage in design.stages
-    )
+    counts = element_counts(design)
     hw = design.hardware
     states = f"{hw.levels} levels" if hw.levels else "continuous"
     found = [
@@ -32,9 +28,9 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
             title="Network and circuit",
             table=[
                 ("network", f"TD-KAN {'-'.join(map(str, spec.sizes))}, diodes {devices}", ""),
-                ("cells", f"{sum(stage.g.size for stage in design.stages):,}",
+                ("cells", f"{counts['crossbar_resistors']:,}",
                  f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {states}"),
-                ("tiles", str(tiles),
+                ("tiles", str(counts["tiles"]),
                  f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
                 ("op-amps", hw.opamp, f"gain {hw.opamp_gain_used:g}"),
             ],

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..errors import SettingsError
+from ..text import interval, percent
 from ..variation.spec import load_settings
 from . import figures, grids, interactive
-from .exhibits import Exhibit, Section, interval, percent
+from .exhibits import Exhibit, Section
 from .runs import Run
 
 
@@ -79,15 +80,17 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             zip(labels[shown], software[shown].argmax(1), circuit[shown].argmax(1), strict=True)
         )
         flips = sum(int(s != c) for _, s, c in answers)
+        first = "No image changes its class. Here are"
+        if flips:
+            first = (
+                f"{flips} images that the circuit puts in another class than software, first; then"
+            )
         found.append(
             Section(
                 name=f"images{tag}",
                 title="Images" if not flips else "Flipped images",
                 words=[
-                    (f"{flips} images that the circuit puts in another class than software, "
-                     if flips else "No image changes its class. Here are ")
-                    + ("first; then " if flips else "")
-                    + "those it has wrong, and those decided most narrowly."
+                    f"{first} those it has wrong, and those decided most narrowly."
                 ],
                 exhibits=[
                     Exhibit(

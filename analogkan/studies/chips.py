@@ -29,6 +29,8 @@ from .points import Point
 from .store import Row
 
 ENGINES = ("twin", "ngspice")
+MOST_DESIGNS = 64
+"""Designs for other hardware that a bench remembers: each has an array of every cell."""
 CALIBRATION_IMAGES = 256
 """At most so many images measure the gains and offsets that a compensation takes out."""
 CALIBRATION_INDEX = 1_000_000_000
@@ -124,6 +126,8 @@ class Bench:
         """The BUILD's own design, or one built from its network for other ``hardware``."""
         with self._lock:
             if hardware not in self._designs:
+                while len(self._designs) >= MOST_DESIGNS:
+                    del self._designs[next(iter(self._designs))]
                 self._designs[hardware] = map_design(self.spec, hardware)
             return self._designs[hardware]
 

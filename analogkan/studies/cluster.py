@@ -6,6 +6,7 @@ is shared by files, and only the client writes the store.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import pickle
 import platform
@@ -57,6 +58,7 @@ class DaskExecutor:
         self._distributed = distributed
         try:
             with _quiet():
+                asyncio.run(_knock(address))
                 self._client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise StudyError(
@@ -141,6 +143,14 @@ class DaskExecutor:
             _compare(have, wanted, str(worker))
         threads = sum(self._client.nthreads().values())
         self._cluster = {"workers": len(found), "threads": threads}
+
+
+async def _knock(address: str) -> None:
+    """Raise OSError unless something answers: a client that fails is still noisy at exit."""
+    from distributed.comm.core import connect
+
+    comm = await connect(address, timeout=PATIENCE_S)
+    await comm.close()
 
 
 def versions(engine: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
-from ..errors import DataError, NetlistError, SimulationError, StudyError
+from ..errors import DataError, SimulationError, StudyError
 from ..files import write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
@@ -161,9 +161,11 @@ def conduct(
     bench = Bench(
         build, images, engine, seed=options.seed, compensate=compensate, calibrate=calibrate
     )
-    for hardware in dict.fromkeys(point.hardware for point in points):
-        temps = {p.conditions.temp_c for p in points if p.hardware == hardware}
-        check_temps(bench.design(hardware), sorted({*temps, *temps_c}))
+    temps: dict[Hardware, set[float]] = {}
+    for point in points:
+        temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
+    for hardware, at in temps.items():
+        check_temps(bench.design(hardware), sorted(at))
     settings = _identity(kind, bench, identity)
     run = options.run or default_run(build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -234,13 +236,7 @@ def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Execu
 
 
 def _check(build: Build, images: ImageSet) -> None:
-    edited = build.edited_files()
-    if edited:
-        raise NetlistError(
-            f"{build.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
-            f"from the design, not from the deck: `analogkan verify {build.folder}` says where; "
-            "compile the model again"
-        )
+    build.require_unedited()
     if not len(images):
         raise DataError(f"{images.name} has no images to simulate")
     check_labels(images, build.spec.sizes[-1])

@@ -13,13 +13,13 @@ from dataclasses import dataclass, fields, replace
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..settings import require
-from ..variation.spec import Conditions, Variation, load_settings
+from ..variation.spec import Conditions, Variation, load_settings, settings_loader
 from .points import MAX_POINTS, Point
 
 FAULTS = ("stuck_min", "stuck_max", "dead_diodes", "open_lines", "dead_amplifiers")
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Shares of faulty parts that ``faults`` visits."""
-MAX_CELLS = 10_000
+MAX_CELLS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,23 +78,23 @@ def grid_cells(
     """The product of ``axes``, on top of ``fixed`` settings and a preset; the last axis fastest."""
     count = math.prod(len(values) for values in axes.values())
     require(count <= MAX_CELLS, "settings of the grid", count, f"at most {MAX_CELLS}")
-    found = []
+    load, found = settings_loader(preset, base), []
     for values in itertools.product(*axes.values()):
         labels = dict(zip(axes, values, strict=True))
         texts = [*fixed, *(f"{key}={value}" for key, value in labels.items())]
-        found.append(_cell(labels, *load_settings(preset, texts, base)))
+        found.append(_cell(labels, *load(texts)))
     return found
 
 
 def fault_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]:
     """No fault, then each fault by itself at each rate."""
-    settings = load_settings(preset, fixed, base)
-    found = [_cell({"fault": "none", "rate": "0"}, *settings)]
+    load = settings_loader(preset, base)
+    found = [_cell({"fault": "none", "rate": "0"}, *load(fixed))]
     for fault in FAULTS:
         for rate in RATES:
             texts = [*fixed, f"{fault}={rate!r}"]
             labels = {"fault": fault, "rate": f"{rate:g}"}
-            found.append(_cell(labels, *load_settings(preset, texts, base)))
+            found.append(_cell(labels, *load(texts)))
     return found
 
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 from ..compiler.design import Design
@@ -39,11 +39,10 @@ class Point:
     conditions: Conditions
     sample: int | None
 
-    @cached_property
+    @property
     def circuit(self) -> str:
         """A short hash of every setting but the temperature: equal in every process."""
-        text = json.dumps(self.document(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _circuit(self.hardware, self.variation, replace(self.conditions, temp_c=0.0))
 
     @property
     def key(self) -> str:
@@ -59,13 +58,22 @@ class Point:
 
     def document(self) -> dict[str, Any]:
         """Every setting but temperature and sample, for JSON."""
-        conditions = asdict(self.conditions)
-        del conditions["temp_c"]
-        return {
-            "hardware": asdict(self.hardware),
-            "variation": asdict(self.variation),
-            "conditions": conditions,
-        }
+        return _document(self.hardware, self.variation, self.conditions)
+
+
+def _document(
+    hardware: Hardware, variation: Variation, conditions: Conditions
+) -> dict[str, dict[str, Any]]:
+    left = asdict(conditions)
+    del left["temp_c"]
+    return {"hardware": asdict(hardware), "variation": asdict(variation), "conditions": left}
+
+
+@lru_cache(maxsize=4096)
+def _circuit(hardware: Hardware, variation: Variation, conditions: Conditions) -> str:
+    """See ``Point.circuit``; remembered, since chips of one set of settings come together."""
+    text = json.dumps(_document(hardware, variation, conditions), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def montecarlo_points(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from .conduct import Progress, StudyOptions, StudyResult, conduct
 from .grid import (
     Cell,
     budget_cells,
+    count_points,
     fault_cells,
     grid_cells,
     grid_points,
@@ -61,6 +63,22 @@ def sweep_cells(
         )
     made = budget_cells if grid == "budget" else fault_cells
     return made(fixed, chosen, base), chosen
+
+
+def sweep_size(
+    build: Build, grid: str, settings: Sequence[str], preset: str | None, samples: int
+) -> tuple[Cell, int]:
+    """The last cell of a grid, and how many circuits the whole has at most.
+
+    Axes are counted, not built: a slip of the keyboard can make a million settings.
+    """
+    axes, fixed = split_axes(settings)
+    corner = [*fixed, *(f"{key}={values[-1]}" for key, values in axes.items())]
+    if grid != "axes" or not axes:
+        cells, _ = sweep_cells(build, grid, settings, preset)
+        return cells[-1], count_points(cells, samples)
+    (*_, cell) = grid_cells({}, corner, preset or PRESETS[grid], build.design.hardware)
+    return cell, math.prod(map(len, axes.values())) * count_points([cell], samples)
 
 
 def sweep(
@@ -106,7 +124,12 @@ def sweep(
         build,
         images,
         grid_points(cells, samples),
-        lambda rows: {"cells": [summarise_cell(cell, rows, spread, samples) for cell in cells]},
+        lambda rows: {
+            "cells": [
+                summarise_cell(cell.labels, mine, spread)
+                for cell, mine in rows_of(cells, rows, samples)
+            ]
+        },
         options=options,
         facts={"grid": grid, "preset": chosen, "samples": samples, "recompiled": {}},
         identity={"base": asdict(build.design.hardware)},
@@ -116,23 +139,25 @@ def sweep(
     return result
 
 
-def rows_of(cell: Cell, rows: Sequence[Row], samples: int) -> list[Row]:
-    """The rows that belong to a cell."""
-    keys = {point.key for point in cell.points(samples)}
-    return [row for row in rows if row["key"] in keys]
+def rows_of(
+    cells: Sequence[Cell], rows: Sequence[Row], samples: int
+) -> Iterator[tuple[Cell, list[Row]]]:
+    """Each cell with the rows that belong to it."""
+    known = {row["key"]: row for row in rows}
+    for cell in cells:
+        yield cell, [known[p.key] for p in cell.points(samples) if p.key in known]
 
 
-def summarise_cell(cell: Cell, rows: Sequence[Row], spread: float, samples: int) -> dict[str, Any]:
-    """Mean accuracy with its interval over chips, agreement, and logit SNR, of one cell.
+def summarise_cell(labels: dict[str, str], mine: Sequence[Row], spread: float) -> dict[str, Any]:
+    """Mean accuracy with its interval over chips, agreement, and logit SNR, of a cell's rows.
 
     ``spread`` is the rms of the software's logits about their columns' means.
     """
-    mine = rows_of(cell, rows, samples)
     good = [row for row in mine if row["status"] == "ok"]
     accuracy = np.array([row["accuracy"] for row in good])
     rms = mean([row["rms_logit_error"] for row in good])
     return {
-        "labels": cell.labels,
+        "labels": labels,
         "chips": len(mine),
         "failed": len(mine) - len(good),
         "accuracy_mean": mean(accuracy),
@@ -148,8 +173,8 @@ def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples:
     """A CSV with a row a chip: the axes' values first, then its figures."""
     lines = [
         cell.labels | {key: value for key, value in flat(row).items() if key != "key"}
-        for cell in cells
-        for row in rows_of(cell, rows, samples)
+        for cell, mine in rows_of(cells, rows, samples)
+        for row in mine
     ]
     columns = list(dict.fromkeys(key for line in lines for key in line))
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:

@@ -101,11 +101,7 @@ class ThroughChips:
     def accuracy(self, spec: NetworkSpec, images: ImageSet) -> float:
         """Share of ``images`` that the one chip, of ``spec``, has right."""
         assert self.chip is not None
-        seed, sample = self.chip
-        design = map_design(spec, self.hardware)
-        chip, _ = perturb(
-            design, self.variation, self.conditions, spec=spec, seed=seed, sample=sample
-        )
+        _, chip = self._made(spec, self.chip)
         volts = spec.dac_volts(images.flat(spec.encoding.shape))
         logits = TwinEngine().logits(chip, volts, images.index, self.conditions.temp_c)
         return float((logits.argmax(axis=1) == images.y).mean())
@@ -137,21 +133,26 @@ class ThroughChips:
         self, model: TDKAN, layers: Sequence[FoldedLayer], generator: torch.Generator
     ) -> _Drawn:
         seeds = torch.randint(MAX_SAMPLE, (2,), generator=generator).tolist()
-        seed, sample = seeds if self.chip is None else self.chip
         spec = _spec(model, layers, self._encoding, self._calibration)
-        names = tuple(curve.name for curve in model.config.curves)
+        design, chip = self._made(spec, self.chip or seeds)
+        return _Drawn(design, chip, Twin([chip], self.conditions.temp_c), layers)
+
+    def _made(self, spec: NetworkSpec, chip: Sequence[int]) -> tuple[Design, Design]:
+        """The design of ``spec``, and its chip (seed, sample)."""
+        names = tuple(curve.name for curve in spec.layers[0].curves)
         if self.network not in (None, (spec.sizes, names)):
             sizes, devices = self.network
             raise SettingsError(
                 f"the chip is one of a network {list(sizes)} of {', '.join(devices)}, but what is "
                 f"trained is {list(spec.sizes)} of {', '.join(names)}: give its own BUILD"
             )
+        seed, sample = chip
         design = map_design(spec, self.hardware)
         check_temps(design, [self.conditions.temp_c])
-        chip, _ = perturb(
+        made, _ = perturb(
             design, self.variation, self.conditions, spec=spec, seed=seed, sample=sample
         )
-        return _Drawn(design, chip, Twin([chip], self.conditions.temp_c), layers)
+        return design, made
 
 
 def folded_layers(model: TDKAN, volts: Tensor) -> list[FoldedLayer]:

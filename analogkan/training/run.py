@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..compiler.build import load_build
 from ..data import ImageSet, load_dataset, stratified
 from ..data.sources import check_labels
 from ..devices import resolve
-from ..errors import CheckpointError, DataError, NetlistError, SettingsError
+from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
 from ..settings import parse_assignments
@@ -95,52 +96,54 @@ NOISE_SETTINGS = {
 
 
 def disturbance_of(
-    kind: str,
+    kind: str | None,
     variation: str | None,
     settings: Sequence[str] = (),
     chip: str | None = None,
-    chip_seed: int = 0,
+    chip_seed: int | None = None,
 ) -> Disturbance | None:
     """What a training goes through; None if nothing was asked for.
 
     Parameters
     ----------
     kind
-        ``multiplicative``, ``additive`` or ``twin``.
+        ``multiplicative``, ``additive`` or ``twin``; None is the first, or with a chip the last.
     variation, settings
         A shipped preset or a TOML file, and ``key=value`` texts on top. Noise on coefficients
         takes cells' and diodes' sigmas from it, the twin everything.
     chip
         ``BUILD:m``: chip m alone, on the BUILD's hardware; as chips of ``montecarlo``, from
-        preset ``rram`` unless told otherwise. It is the twin then, whatever ``kind`` is.
+        preset ``rram`` unless told otherwise.
     chip_seed
-        Of the study that the chip is in.
+        Of the study that the chip is in; 0 unless told otherwise.
 
     Raises
     ------
     SettingsError, NetlistError
         If a setting or the BUILD cannot be used, or nothing would be disturbed.
     """
+    if chip is None and chip_seed is not None:
+        raise SettingsError(f"--chip-seed {chip_seed} is of no use without --chip BUILD:m")
     if chip is not None:
+        if kind not in (None, "twin"):
+            raise SettingsError(f"--chip is trained for through the twin, not by --noise {kind}")
         folder, _, number = chip.rpartition(":")
         if not folder or not number.isdecimal():
             raise SettingsError(f"--chip {chip!r} is not BUILD:m, such as mnist.build:7")
         build = load_build(Path(folder))
-        edited = build.edited_files()
-        if edited:
-            raise NetlistError(
-                f"{build.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
-                "from the design, not from the deck: compile the model again"
-            )
+        build.require_unedited()
         found = load_settings(variation or "rram", settings, base=build.design.hardware)
         names = tuple(curve.name for curve in build.spec.layers[0].curves)
         return ThroughChips(
-            *found, chip=(chip_seed, int(number)), network=(build.spec.sizes, names)
+            *found, chip=(chip_seed or 0, int(number)), network=(build.spec.sizes, names)
         )
     if variation is None and not settings:
-        if kind == "twin":
-            raise SettingsError("--noise twin needs --variation or --set: what differs in a chip?")
+        if kind is not None:
+            raise SettingsError(
+                f"--noise {kind} needs --variation or --set: what differs in a chip?"
+            )
         return None
+    kind = kind or "multiplicative"
     hardware, drawn, conditions = load_settings(variation, settings)
     if kind == "twin":
         return ThroughChips(hardware, drawn, conditions)
@@ -150,9 +153,16 @@ def disturbance_of(
             f"--noise {kind} takes nothing from --set {ignored[0]}: it disturbs by "
             f"{', '.join(NOISE_SETTINGS[kind])}; give --noise twin for whole chips"
         )
+    sigma = {kind: getattr(drawn, NOISE_SETTINGS[kind][0]) for kind in NOISE_SETTINGS}
+    other = next(name for name in sigma if name != kind)
+    if sigma[other] and not sigma[kind]:
+        raise SettingsError(
+            f"--noise {kind} takes {NOISE_SETTINGS[kind][0]}, but {variation or '--set'} has "
+            f"{NOISE_SETTINGS[other][0]} = {sigma[other]:g}: give --noise {other}, or --noise twin"
+        )
     return Noise(
         kind=kind,
-        sigma=drawn.sigma_g if kind == "multiplicative" else drawn.sigma_g_abs,
+        sigma=sigma[kind],
         diode_current=drawn.diode_sigma_current,
         diode_voltage=drawn.diode_sigma_voltage,
         diode_shift=drawn.diode_sigma_shift,
@@ -170,12 +180,31 @@ def run_training(
     Raises
     ------
     SettingsError, DataError, DeviceError, CheckpointError
-        If the recipe, the data, a device or an unfinished training in the way cannot be used.
+        If the recipe, the data, a device or an unfinished training in the way cannot be used, or
+        another process is training the same ``out``.
     """
-    plan = request.plan()
-    out, card = request.out, request.out.with_suffix(".md")
+    plan, out = request.plan(), request.out
     if out.suffix != ".pt":
         raise CheckpointError(f"--out {out} must end in .pt")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out.with_name(out.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise CheckpointError(
+            f"{out} is being trained by another process: wait for it, or give another --out"
+        ) from error
+    try:
+        return _run(request, plan, on_epoch)
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _run(
+    request: TrainingRequest, plan: Recipe, on_epoch: Callable[[Epoch], None]
+) -> dict[str, Any]:
+    out, card = request.out, request.out.with_suffix(".md")
     if card.exists() and "| sha256 |" not in card.read_text(encoding="utf-8", errors="replace"):
         raise CheckpointError(f"{card}, where the card would go, is no card: give another --out")
     start = None
