@@ -32,6 +32,7 @@ def compile_model(
     settings: Iterable[str] = (),
     calibrate: Path | None = None,
     verify: bool = True,
+    command: str = "",
 ) -> Build:
     """Compile a checkpoint into a BUILD folder, and check that the netlist is the network.
 
@@ -49,6 +50,8 @@ def compile_model(
         An npz file with training inputs ``x`` (n, ...) for a checkpoint that carries none.
     verify
         Read the netlist back; without it nothing vouches for the folder.
+    command
+        What a report says made the BUILD.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def compile_model(
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model)}
     checks = {"check": check} if verify else {}
-    build = write_build(spec, hardware, target, model=facts, **checks)
+    build = write_build(spec, hardware, target, model=facts, command=command, **checks)
     return replace(build, verification=found[0] if found else None)
 
 

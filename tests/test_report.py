@@ -18,8 +18,9 @@ from PIL import Image
 from analogkan.cli import main
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.errors import StudyError
 from analogkan.files import read_npz
-from analogkan.report import figures, maps, runs, sections
+from analogkan.report import figures, grids, maps, runs, sections
 from analogkan.report.page import MOST_BYTES, write_report
 from analogkan.report.svg import inline_svg
 from analogkan.studies.evidence import MOST_SHOWN, layer_evidence, telling_images
@@ -39,13 +40,17 @@ def cli(*args: object) -> str:
     return result.stdout
 
 
+def random_spec_of_home():
+    spec = random_spec(1, (16, 6, 3), squash="clamp")
+    return replace(spec, encoding=replace(spec.encoding, shape=(4, 4)))
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A BUILD, and RUNs of every kind, two of some."""
     folder = tmp_path_factory.mktemp("report")
-    spec = random_spec(1, (16, 6, 3), squash="clamp")
-    spec = replace(spec, encoding=replace(spec.encoding, shape=(4, 4)))
-    write_build(spec, Hardware(), folder / "net.build")
+    made = "analogkan compile net.pt"
+    write_build(random_spec_of_home(), Hardware(), folder / "net.build", command=made)
     random_npz(folder / "data.npz", shape=(4, 4))
     given = (folder / "net.build", "--dataset", folder / "data.npz")
     cli("simulate", *given, "--out", folder / "sim")
@@ -120,6 +125,7 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     for command in ("simulate", "montecarlo", "thermal", "sweep"):
         assert f'<th scope="row">{command}</th>' in text
     assert "before calibration" in text
+    assert "analogkan compile net.pt\nanalogkan " in text
     assert "preset rram, levels = 32, r_wire = 5.0" in text
     assert "preset rram, levels = 32, calibrated" in text
     assert "of full scale" in text
@@ -139,6 +145,38 @@ def test_figures_are_those_of_the_runs(ngspice, home):
     hardware, variation, conditions = found[1].settings()
     assert (hardware.r_wire, hardware.levels, variation.sigma_g) == (5.0, 32, 0.05)
     assert conditions.temp_c == 26.85
+
+
+def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
+    shutil.copytree(home / "heat", tmp_path / "heat")
+    write_build(random_spec_of_home(), Hardware(levels=16), tmp_path / "anew.build")
+    path = tmp_path / "heat" / "result.json"
+    result = json.loads(path.read_text()) | {"build": str(tmp_path / "anew.build")}
+    path.write_text(json.dumps(result))
+    found = write_report([tmp_path / "heat"], tmp_path / "r.html")
+    assert found["missing"].endswith("is another circuit now, compiled since the RUNs were made")
+    path.write_text(json.dumps(result | {"design": "another"}))
+    with pytest.raises(StudyError, match=r"are of one network, but of two circuits \("):
+        write_report([home / "sim", tmp_path / "heat"], tmp_path / "r.html")
+    # A RUN given twice is one.
+    twice = write_report([home / "heat", home / "sim" / ".." / "heat"], tmp_path / "r.html")
+    assert twice["sections"].count("Temperature") == 1
+
+
+def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home, tmp_path):
+    given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none")
+    cli("montecarlo", *given, "--subset", "0:10", "--samples", 2, "--out", tmp_path / "small")
+    found = runs.read_runs([tmp_path / "small", home / "chips", home / "sim"])
+    told = {what: (value, note) for what, value, note in sections.headline(found)}
+    large = next(run.summary for run in found if run.folder == home / "chips")
+    value, note = told["mean of chips"]
+    assert value == f"{100 * large['accuracy_mean']:.2f} %"
+    assert "4 chips, preset rram" in note and "images, software" not in note
+    assert told["software"][1].endswith("; 40 images")
+    small = runs.read_runs([tmp_path / "small", home / "sim"])
+    ((_, note),) = [t[1:] for t in sections.headline(small) if t[0] == "mean of chips"]
+    accuracy = small[1].summary["software_accuracy"]
+    assert note.endswith(f"; 10 images, software {100 * accuracy:.2f} %")
 
 
 def test_the_same_runs_give_the_same_plots(ngspice, home, tmp_path):
@@ -216,6 +254,18 @@ def test_refusals(ngspice, home, tmp_path):
     write_build(random_spec(2), Hardware(), tmp_path / "b.build")
     kind, text = sentence(home / "sim", "--build", tmp_path / "b.build")
     assert kind == "NetlistError" and text.endswith(": name its BUILD")
+    write_build(random_spec_of_home(), Hardware(v_fs=0.4), tmp_path / "c.build")
+    kind, text = sentence(home / "sim", "--build", tmp_path / "c.build")
+    assert kind == "NetlistError" and "c.build is another circuit than that of " in text
+    kind, text = sentence(home / "sim" / "result.json")
+    assert text.endswith("holds no result.json: it is a file, and a RUN is a folder")
+    for run, kept in (("sim", "result.npz"), ("heat", "chips.csv")):
+        shutil.copytree(home / run, tmp_path / f"mixed-{run}")
+        with (tmp_path / f"mixed-{run}" / kept).open("ab") as stream:
+            stream.write(b"\n")
+        kind, text = sentence(tmp_path / f"mixed-{run}")
+        assert kind == "StudyError"
+        assert f"{kept} is not the one that result.json beside it is about" in text
     kind, text = refused("report", home / "sim", "-o", tmp_path / "r.txt")
     assert text == f"--output {tmp_path / 'r.txt'} must end in .html"
     assert not (tmp_path / "r.html").exists()
@@ -267,13 +317,30 @@ def test_what_is_worth_a_look_comes_first():
     assert len(found) == MOST_SHOWN
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (3, 2, 2), (6,)])
-def test_inputs_become_pictures(shape):
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [((4, 4), (4, 4)), ((3, 2, 4), (2, 4, 3)), ((2, 4, 3), (2, 4, 3)), ((1, 2, 4), (2, 4)),
+     ((2, 4, 1), (2, 4)), ((6,), (1, 6)), ((2, 2, 2), (1, 8))],
+)  # fmt: skip
+def test_inputs_become_pictures(shape, shown):
     x = np.random.default_rng(0).uniform(0, 1, (5, int(np.prod(shape))))
     pictures = sections.as_pictures(x, shape)
-    assert pictures.shape == {2: (5, 4, 4), 3: (5, 2, 2, 3), 1: (5, 1, 6)}[len(shape)]
-    if len(shape) == 3:
+    assert pictures.shape == (5, *shown)
+    if shape == (3, 2, 4):
         assert pictures[2, 1, 0, 2] == x[2].reshape(shape)[2, 1, 0]
+
+
+def test_an_axis_is_drawn_in_order():
+    cells = [
+        {"labels": {"sigma_g": at}, "accuracy_mean": 1 - float(at), "accuracy_mean_ci95": None}
+        for at in ("0.1", "0", "0.05")
+    ]
+    summary = {"grid": "axes", "cells": cells, "software_accuracy": 1.0, "n": 10, "samples": 1,
+               "model": "m"}  # fmt: skip
+    figure = grids.sweep_figure(summary)
+    assert figure is not None
+    line = next(line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) == 3)
+    assert list(np.asarray(line.get_xdata())) == [0.0, 0.05, 0.1]
 
 
 def test_a_map_has_a_gap_between_tiles():

@@ -9,7 +9,8 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from analogkan.compiler.design import build_design
+from analogkan.compiler.build import expected_cost
+from analogkan.compiler.design import build_design, element_counts
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
@@ -185,3 +186,21 @@ def test_wires_that_are_none_are_refused(given, sentence):
     with pytest.raises(SettingsError) as caught:
         Hardware(**given)
     assert str(caught.value).startswith(sentence)
+
+
+def test_an_explicit_deck_is_forecast_as_it_was_measured():
+    spec = random_spec(2, (64, 32, 4))
+
+    def seconds(**settings) -> float:
+        design = build_design(spec, Hardware(r_wire=1.0, wires="explicit", **settings))
+        cost = expected_cost(design)
+        cells = element_counts(design)["crossbar_resistors"]
+        assert cost["memory_megabytes"] == round(20 + 6600 * cells / 1e6)
+        return cost["seconds_per_image"] / cells
+
+    small, large = {"tile_rows": 16, "tile_cols": 16}, {"tile_rows": 128, "tile_cols": 32}
+    assert seconds(**small) < seconds(**large)
+    assert seconds(**large) < seconds(**large, r_driver=20.0)
+    plain = expected_cost(build_design(spec, Hardware(r_wire=1.0)))
+    cells = element_counts(build_design(spec, Hardware()))["crossbar_resistors"]
+    assert plain["seconds_per_image"] == pytest.approx(2.2e-7 * cells, rel=0.05)

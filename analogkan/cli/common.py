@@ -98,8 +98,8 @@ def plain(value: Any) -> Any:
 
 
 def command_line() -> str:
-    """The command as it was given."""
-    return "analogkan " + shlex.join(sys.argv[1:])
+    """The command as it was given, but for --resume, which wants what is there already."""
+    return "analogkan " + shlex.join(word for word in sys.argv[1:] if word != "--resume")
 
 
 def table(title: str, *columns: str) -> Table:

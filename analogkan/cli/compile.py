@@ -86,6 +86,7 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
         settings=assignments,
         calibrate=calibrate,
         verify=not no_verify,
+        command=common.command_line(),
     )
     verification = build.verification
     if as_json:

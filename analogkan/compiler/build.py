@@ -31,6 +31,13 @@ BYTES_PER_RESISTOR = 1800
 SECONDS_PER_RESISTOR = 2.2e-7
 """Time of an image a crossbar resistor with KLU, one process; measured there too."""
 
+EXPLICIT_BYTES = 6600
+"""Of a cell with its two wire segments; `python -m benchmarks explicit` measures these."""
+EXPLICIT_TILES = (256, 1024, 4096)
+EXPLICIT_SECONDS = {False: (6.5e-6, 1.47e-5, 2.45e-4), True: (1.86e-5, 7.38e-5, 5.65e-4)}
+"""Time of an image a cell, with no drivers and with them, at so many cells a tile: the factors of
+the matrix fill in, and drivers tie the tiles of a row together."""
+
 PAIRS_FACTOR = 4.0
 """Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
 
@@ -64,6 +71,17 @@ class Build:
         """The network's name."""
         return self.spec.name
 
+    def facts(self) -> dict[str, Any]:
+        """What a RUN says of the circuit that it is of."""
+        return {
+            "model": self.name,
+            "network": self.spec.fingerprint(),
+            "design": self.summary["files"]["design.npz"],
+            "build": str(self.folder),
+            "compiled": self.summary.get("command", ""),
+            "trained_on": self.spec.dataset,
+        }
+
     def deck_files(self) -> list[str]:
         """Files that make up the deck."""
         return deck_files(self.design)
@@ -95,6 +113,7 @@ def write_build(
     folder: Path,
     *,
     model: dict[str, str] | None = None,
+    command: str = "",
     check: Callable[[Build], None] = lambda build: None,
 ) -> Build:
     """Compile ``spec`` into ``folder``: whole or not at all.
@@ -103,6 +122,8 @@ def write_build(
     ----------
     model
         Facts about the checkpoint (``file``, ``sha256``) for ``design.json``.
+    command
+        What a report says made the BUILD.
     check
         Looks at the finished folder under a temporary name, and raises to keep it from coming.
 
@@ -132,7 +153,7 @@ def write_build(
             path.write_text(spice.write_layer(design, k), encoding="utf-8", newline="\n")
         spec.save(partial / "network.npz")
         save_design(design, partial / "design.npz")
-        summary = summarise(spec, design, expected, model or {})
+        summary = summarise(spec, design, expected, model or {}) | {"command": command}
         summary["files"] = {p.name: sha256(p) for p in sorted(partial.iterdir())}
         (partial / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         check(Build(partial, spec, design, summary))
@@ -245,14 +266,27 @@ def summarise(
 
 def expected_cost(design: Design) -> dict[str, float]:
     """What simulating will take: megabytes of memory, seconds an image with KLU."""
+    hw = design.hardware
     resistors = element_counts(design)["crossbar_resistors"]
-    seconds = resistors * SECONDS_PER_RESISTOR
+    each, seconds = BYTES_PER_RESISTOR, resistors * SECONDS_PER_RESISTOR
+    if hw.wires == "explicit":
+        each, seconds = EXPLICIT_BYTES, 0.0
+        costs = np.log(EXPLICIT_SECONDS[hw.r_driver > 0])
+        for rows, lines in (stage.g.shape for stage in design.stages):
+            cells = min(rows, hw.tile_rows) * min(lines, hw.tile_cols)
+            seconds += rows * lines * np.exp(_along(np.log(cells), np.log(EXPLICIT_TILES), costs))
     if spice_cells.has_transistors(design):
         seconds *= PAIRS_FACTOR
     return {
-        "memory_megabytes": round(20 + resistors * BYTES_PER_RESISTOR / 1e6),
+        "memory_megabytes": round(20 + resistors * each / 1e6),
         "seconds_per_image": float(f"{seconds:.2g}"),
     }
+
+
+def _along(at: float, x: np.ndarray, y: np.ndarray) -> float:
+    """Piecewise linear through (x, y), and on along its last piece."""
+    beyond = max(at - x[-1], 0.0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return float(np.interp(at, x, y) + beyond)
 
 
 def deck_files(design: Design) -> list[str]:

@@ -38,6 +38,7 @@ class Section:
     name: str
     title: str
     words: Sequence[str] = ()
+    columns: Sequence[str] = ()
     table: Sequence[tuple[str, str, str]] = ()
     exhibits: Sequence[Exhibit] = ()
     lists: Sequence[str] = ()

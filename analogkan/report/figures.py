@@ -166,7 +166,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     lines = (
         (software, SOFTWARE, "-", f"software {software:.2f} %"),
         (float(accuracy.mean()), CIRCUIT, "-", f"mean of chips {accuracy.mean():.2f} %"),
-        (threshold, CYCLE[5], "--", f"yield {100 * summary['yield']:.1f} % from {threshold:.2f} %"),
+        (threshold, "black", "--", f"yield {100 * summary['yield']:.1f} % from {threshold:.2f} %"),
     )
     for at, color, style, label in lines:
         ax.axvline(at, color=color, ls=style, lw=1.8, label=label)

@@ -57,6 +57,8 @@ def _lines(summary: dict[str, Any], along: str, by: str | None, skip: str = "") 
 def _line(ax: Axes, cells: list[dict[str, Any]], along: str, color: str, label: str) -> None:
     """Mean and, where there is one, its interval."""
     shown = [c for c in cells if c["accuracy_mean"] is not None]
+    if _numbers([c["labels"][along] for c in shown]) is not None:
+        shown.sort(key=lambda c: float(c["labels"][along]))
     words = [c["labels"][along] for c in shown]
     x = _numbers(words)
     place = np.arange(len(words)) if x is None else np.array(x)
@@ -94,7 +96,7 @@ def _budget(summary: dict[str, Any]) -> Figure:
     saved = [everything - lost.get((name, "all but"), everything) for name in names]
     ax.barh(y - 0.2, alone, 0.38, color=CIRCUIT, label="alone")
     ax.barh(y + 0.2, saved, 0.38, color=CYCLE[2], label="won back if it alone were gone")
-    ax.axvline(everything, color=CYCLE[5], ls="--", label=f"all together: {everything:.2f}")
+    ax.axvline(everything, color="black", ls="--", label=f"all together: {everything:.2f}")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(y, names)
     ax.invert_yaxis()

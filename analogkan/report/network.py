@@ -60,6 +60,11 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
     return [*found, *_crossbars(build, runs)]
 
 
+def _wired(run: Run) -> bool:
+    """Whether a Monte Carlo's chips had wires."""
+    return run.kind == "montecarlo" and run.settings()[0].r_wire > 0
+
+
 def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     """Conductances of the worst chip of the first Monte Carlo, or of the design; IR drop."""
     design, hardware = build.design, build.design.hardware
@@ -97,6 +102,10 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
             ],
         )
     ]
+    wired = next((run for run in runs if _wired(run)), None)
+    if wired is not None and not hardware.r_wire:
+        hardware = wired.settings()[0]
+        cells = [stage.g for stage in map_design(build.spec, hardware).stages]
     if hardware.r_wire:
         found.append(
             Section(

@@ -78,8 +78,8 @@ def write_report(
             f"the page would be {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
             "RUNs"
         )
-    written = _write_figures(exhibits, figures)
     write_text(out, page)
+    written = _write_figures(exhibits, figures)
     return {
         "report": str(out),
         "bytes": size,
@@ -107,6 +107,7 @@ def _render(
     title: str,
 ) -> str:
     script, live = embedded({e.name: e.live() for e in exhibits if e.live is not None})
+    given = [run.summary["command"] for run in runs]
     folder = resource(TEMPLATE)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True,
@@ -121,7 +122,8 @@ def _render(
         headline=headline(runs),
         sections=sections,
         runs=[_provenance(run) for run in runs],
-        commands=list(dict.fromkeys(r.summary["command"] for r in runs if r.summary["command"])),
+        commands=list(dict.fromkeys(filter(None, [runs[0].summary["compiled"], *given]))),
+        unnamed=len(given) - len(list(filter(None, given))),
         missing=missing,
         version=__version__,
     )

@@ -14,7 +14,7 @@ import numpy as np
 from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
 from ..errors import NetlistError, StudyError
-from ..files import read_npz
+from ..files import read_npz, sha256
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.run import ARRAYS
 from ..variation.spec import Conditions, Variation
@@ -63,9 +63,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises
     ------
     StudyError
-        If a folder holds no finished RUN, it is damaged, or two are of different networks.
+        If a folder holds no finished RUN, it is damaged, or two are of different circuits.
     """
-    runs = [_read(folder) for folder in dict.fromkeys(folders)]
+    runs = [_read(folder) for folder in {f.resolve(): f for f in reversed(folders)}.values()][::-1]
     if not runs:
         raise StudyError("a report needs at least one RUN, such as mnist.run/3f2a81c0")
     first = runs[0]
@@ -74,6 +74,12 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             raise StudyError(
                 f"{run.folder} is of network {run.summary['model']}, {first.folder} of "
                 f"{first.summary['model']}, and they are not the same: a report is about one"
+            )
+        if run.summary["design"] != first.summary["design"]:
+            raise StudyError(
+                f"{run.folder} and {first.folder} are of one network, but of two circuits "
+                f"({run.summary['build']} and {first.summary['build']}, or one that was compiled "
+                "anew in between): a report is about one"
             )
     return sorted(runs, key=lambda run: KINDS.index(run.kind))
 
@@ -90,6 +96,10 @@ def _read(folder: Path) -> Run:
         kind = str(summary["study"])
         if kind not in KINDS or not isinstance(summary["network"], str):
             raise ValueError(f"study {kind!r}")
+        if not isinstance(summary["design"], str):
+            raise TypeError("design")
+        kept = ARRAYS if kind == "simulate" else CHIPS
+        same = sha256(folder / kept) == summary["files"][kept]
         arrays = read_npz(folder / ARRAYS) if kind == "simulate" else {}
         rows = _rows(folder / CHIPS) if kind != "simulate" else []
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -97,6 +107,11 @@ def _read(folder: Path) -> Run:
             f"{folder} is damaged, or was made by an earlier version ({error}): run its command "
             "again with another --out"
         ) from error
+    if not same:
+        raise StudyError(
+            f"{folder / kept} is not the one that {RESULT} beside it is about: its command, run "
+            "again, writes both"
+        )
     return Run(folder=folder, kind=kind, summary=summary, arrays=arrays, rows=rows)
 
 
@@ -104,6 +119,8 @@ def _next_step(folder: Path) -> str:
     inside = sorted(path.parent for path in folder.glob(f"*/{RESULT}")) if folder.is_dir() else []
     if inside:
         return "the RUNs in it are " + ", ".join(str(path) for path in inside[:6])
+    if folder.is_file():
+        return "it is a file, and a RUN is a folder"
     if not folder.is_dir():
         return "there is no such folder; `analogkan simulate BUILD` makes one and says where"
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
@@ -125,16 +142,22 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, s
     Raises
     ------
     NetlistError
-        If ``given`` is no BUILD, or one of another network.
+        If ``given`` is no BUILD, or another circuit.
     """
-    network = runs[0].summary["network"]
+    network, design = runs[0].summary["network"], runs[0].summary["design"]
     if given is not None:
         build = load_build(given)
         if build.spec.fingerprint() != network:
             raise NetlistError(
                 f"{given} is of another network than {runs[0].folder}: name its BUILD"
             )
+        if build.facts()["design"] != design:
+            raise NetlistError(
+                f"{given} is another circuit than that of {runs[0].folder}: name its BUILD, or "
+                "compile it again as it was"
+            )
         return build, ""
+    anew = False
     named = Path(runs[0].summary["build"])
     # As it was called then, or where it was seen from the RUN: folders may have moved together.
     for path in (named, *(parent / named.name for parent in runs[0].folder.resolve().parents[:2])):
@@ -142,6 +165,9 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, s
             build = load_build(path)
         except NetlistError:
             continue
-        if build.spec.fingerprint() == network:
+        if build.facts()["design"] == design:
             return build, ""
+        anew = True
+    if anew:
+        return None, f"{named} is another circuit now, compiled since the RUNs were made"
     return None, f"its BUILD, {named}, was not found: give it with --build"

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..errors import SettingsError
+from ..intervals import wilson
 from ..text import interval, percent
 from ..variation.spec import load_settings
 from . import figures, grids, interactive
@@ -115,8 +116,11 @@ def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Inputs (m, I), 0 to 1, as (m, h, w) grey or (m, h, w, 3); other shapes become one row."""
     if len(shape) == 2:
         return x.reshape(-1, *shape)
-    if len(shape) == 3 and shape[0] == 3:
-        return x.reshape(-1, *shape).transpose(0, 2, 3, 1)
+    if len(shape) == 3 and {shape[0], shape[2]} & {1, 3}:
+        pictures = x.reshape(-1, *shape)
+        if shape[0] in (1, 3):
+            pictures = pictures.transpose(0, 2, 3, 1)
+        return pictures[..., 0] if pictures.shape[3] == 1 else pictures
     return x.reshape(len(x), 1, -1)
 
 
@@ -136,6 +140,14 @@ def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section
     for q, value in s["accuracy_percentiles"].items():
         name = "median" if q == "50" else f"{q} % of chips below"
         table.append((name, percent(value), interval(s["accuracy_percentiles_ci95"][q])))
+    if s["worst_chip"] is not None:
+        worst = s["worst_chip"]
+        table += [
+            ("worst chip", percent(worst["accuracy"]), f"chip {worst['sample']}"),
+            ("same class as software", percent(s["agreement_mean"]), "mean of chips"),
+            ("largest logit error", f"{s['max_abs_logit_error']:.2g}",
+             f"{s['max_abs_logit_error'] / s['logit_full_scale']:.1e} of full scale"),
+        ]  # fmt: skip
     table.append(
         (f"yield at {percent(s['yield_at'])}", percent(s["yield"], 1), interval(s["yield_ci95"]))
     )
@@ -176,13 +188,14 @@ def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     ]  # fmt: skip
     table = [
         (f"{e['temp_c']:g} °C", percent(e["nominal"]["accuracy"]),
-         "" if not e.get("chips") else f"chips {percent(e['chips']['accuracy_mean'])}")
+         "" if not e.get("chips") else percent(e["chips"]["accuracy_mean"]))
         for e in shown
     ]  # fmt: skip
     return [
         Section(
             name=f"thermal{tag}",
             title="Temperature",
+            columns=("", "nominal", "mean of chips"),
             words=[
                 f"{told(run)}, {s['n']:,} images. Cells, feedback resistors, diodes and "
                 "offsets follow it."
@@ -223,6 +236,7 @@ def sweep_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
                 f"{words[s['grid']]} Preset {s['preset']}, {s['samples']} chips a point, "
                 f"{s['n']:,} images."
             ],
+            columns=(", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips"),
             table=table,
             exhibits=[
                 Exhibit(
@@ -268,29 +282,39 @@ def told(run: Run) -> str:
 
 
 def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
-    """(what, figure, note): what a reader should know first."""
-    found: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        s: dict[str, Any] = run.summary
-        images = f"{s['n']:,} images"
-        found.setdefault("software", (percent(s["software_accuracy"]), images))
-        if run.kind == "simulate":
-            within = interval(s["circuit_ci95"])
-            found.setdefault("circuit", (percent(s["circuit_accuracy"]), f"{within}; ngspice"))
-            found.setdefault("same class", (percent(s["agreement"]), images))
-        if run.kind == "montecarlo":
-            within = interval(s["accuracy_mean_ci95"])
-            chips = f"{within + '; ' if within else ''}{s['samples']:,} chips, {told(run)}"
-            found.setdefault("mean of chips", (percent(s["accuracy_mean"]), chips))
-            found.setdefault(
-                "yield",
-                (percent(s["yield"], 1),
-                 f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"),
-            )  # fmt: skip
-        if run.kind == "thermal":
-            good = [e for e in s["temperatures"] if (e.get("nominal") or {}).get("accuracy")]
-            worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
-            if worst is not None:
-                note = f"nominal, worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
-                found.setdefault("over temperature", (percent(worst["nominal"]["accuracy"]), note))
-    return [(what, value, note) for what, (value, note) in found.items()]
+    """(what, figure, note): what a reader should know first, from the largest RUN of each kind."""
+    largest: dict[str, dict[str, Any]] = {}
+    for run in sorted(runs, key=lambda run: run.summary["n"] * run.summary.get("samples", 1)):
+        largest[run.kind] = run.summary
+    main = largest.get("simulate") or max(largest.values(), key=lambda s: s["n"])
+    right = round(main["software_accuracy"] * main["n"])
+    within = interval(wilson(right, main["n"]))
+    found = [("software", percent(main["software_accuracy"]), f"{within}; {main['n']:,} images")]
+
+    def seen(s: dict[str, Any]) -> str:
+        """The images, where they are not those of the first card."""
+        if (s["n"], s["software_accuracy"]) == (main["n"], main["software_accuracy"]):
+            return ""
+        return f"; {s['n']:,} images, software {percent(s['software_accuracy'])}"
+
+    if "simulate" in largest:
+        within = interval(main["circuit_ci95"])
+        found.append(("circuit", percent(main["circuit_accuracy"]), f"{within}; ngspice"))
+        found.append(("same class", percent(main["agreement"]), f"{main['n']:,} images"))
+    if "montecarlo" in largest:
+        s = largest["montecarlo"]
+        run = next(run for run in runs if run.summary is s)
+        within = [interval(s["accuracy_mean_ci95"]), f"{s['samples']:,} chips, {told(run)}"]
+        note = "; ".join(filter(None, within)) + seen(s)
+        found.append(("mean of chips", percent(s["accuracy_mean"]), note))
+        within = f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"
+        found.append(("yield", percent(s["yield"], 1), within))
+    if "thermal" in largest:
+        s = largest["thermal"]
+        good = [e for e in s["temperatures"] if (e.get("nominal") or {}).get("accuracy")]
+        worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
+        if worst is not None:
+            note = f"nominal, worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
+            accuracy = percent(worst["nominal"]["accuracy"])
+            found.append(("over temperature", accuracy, note + seen(s)))
+    return found

@@ -20,7 +20,7 @@ from ..data.sources import check_labels
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..errors import DataError, SimulationError, StudyError
-from ..files import write_text
+from ..files import sha256, write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
@@ -197,11 +197,8 @@ def conduct(
                 judging.stop()
         summary = {
             "study": kind,
-            "model": build.name,
-            "network": bench.spec.fingerprint(),
-            "build": str(build.folder),
+            **build.facts(),
             "dataset": images.name,
-            "trained_on": bench.spec.dataset,
             "n": len(images),
             "software_accuracy": bench.software_accuracy,
             "logit_full_scale": bench.full_scale,
@@ -215,6 +212,7 @@ def conduct(
             "seconds": store.spent(),
             "cluster": executor.facts,
             "command": options.command,
+            "files": {CHIPS: sha256(run / CHIPS)},
             "run": str(run),
         }
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import read_npz, write_npz, write_text
+from ..files import read_npz, sha256, write_npz, write_text
 from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
@@ -58,10 +58,12 @@ class RunFolder(LockedFolder):
         """Keep a chunk's voltages (n, probes)."""
         write_npz(self._chunk_path(chunk), {"volts": volts, "seconds": np.array(seconds)})
 
-    def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> None:
-        """Write the result; chunks stay, so that a run is never paid for twice."""
+    def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> dict[str, Any]:
+        """Write the result, and return it; chunks stay, so that a run is never paid for twice."""
         write_npz(self.path / ARRAYS, arrays)
-        write_text(self.path / RESULT, json.dumps(result, indent=2) + "\n")
+        kept = result | {"files": {ARRAYS: sha256(self.path / ARRAYS)}}
+        write_text(self.path / RESULT, json.dumps(kept, indent=2) + "\n")
+        return kept
 
     def spent(self) -> float:
         """Wall seconds that earlier sessions of this run took."""

@@ -100,11 +100,8 @@ def simulate(
     evaluated = time.perf_counter() - started
     summary: dict[str, Any] = {
         "study": "simulate",
-        "model": build.name,
-        "network": spec.fingerprint(),
-        "build": str(build.folder),
+        **build.facts(),
         "dataset": images.name,
-        "trained_on": spec.dataset,
         "engine": engine,
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
@@ -157,7 +154,7 @@ def simulate(
             "command": command,
             "run": str(folder),
         }
-        store.finish(
+        summary = store.finish(
             summary,
             labels=images.y,
             index=images.index,

@@ -218,6 +218,11 @@ def _run(
         model, before = checkpoint.load(request.start)
         start = (model, before.encoding)
     else:
+        if request.devices is None and not plan.devices:
+            raise SettingsError(
+                f"recipe {request.recipe} names no devices, it trains a model on: give it with "
+                "--from MODEL.pt, or --devices A21,Z21"
+            )
         resolve(plan.devices)  # a device that is none is refused before the data are read
     images = load_dataset(request.dataset, "train", request.data, download=request.download)
     if request.holdout:
