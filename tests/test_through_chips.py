@@ -332,4 +332,5 @@ def test_refusals(home):
     kind, text = refused(*base, "--from", home / "m.pt", "--chip", f"{home / 'no.build'}:1")
     assert kind == "NetlistError"
     kind, text = refused(*base, "--recipe", "finetune")
-    assert kind == "DeviceError" and text.startswith("no device named")
+    assert kind == "SettingsError"
+    assert text.startswith("recipe finetune names no devices, it trains a model on: give it with")

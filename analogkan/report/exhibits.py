@@ -21,6 +21,8 @@ class Exhibit:
         What it shows.
     figure
         The figure: printed, and shown where there is no interactive one.
+    share
+        Of the usual number of points or pixels: RUNs of one kind share a page's room.
     live
         Makes what is shown on a screen instead.
     """
@@ -28,12 +30,14 @@ class Exhibit:
     name: str
     caption: str
     figure: Figure
+    share: float = 1.0
     live: Callable[[], Model] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Section:
-    """A heading, sentences, a table of (name, value, note), figures; what is empty is left out."""
+    """A heading, sentences, a table of (name, value, note) under ``columns``, figures, a list; what
+    is empty is left out."""
 
     name: str
     title: str

@@ -37,10 +37,15 @@ def embedded(models: dict[str, Model]) -> tuple[str, dict[str, str]]:
 
 
 def logit_scatter(
-    labels: np.ndarray, index: np.ndarray, software: np.ndarray, circuit: np.ndarray
+    labels: np.ndarray,
+    index: np.ndarray,
+    software: np.ndarray,
+    circuit: np.ndarray,
+    share: float = 1.0,
 ) -> Model:
     """Error over software's logit; pointing at one names its image, class and both values."""
-    chosen = np.random.default_rng(0).permutation(software.size)[:MOST_POINTS]
+    most = round(share * MOST_POINTS)
+    chosen = np.random.default_rng(0).permutation(software.size)[:most]
     image, output = np.unravel_index(chosen, software.shape)
     source = ColumnDataSource(
         {

@@ -75,7 +75,7 @@ def write_report(
     size = len(page.encode())
     if size > MOST_BYTES:
         raise StudyError(
-            f"the page would be {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
+            f"the page would be {size / 1e6:.2f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
             "RUNs"
         )
     write_text(out, page)
@@ -118,7 +118,7 @@ def _render(
         style=(folder / "report.css").read_text(encoding="utf-8"),
         script=script,
         live=live,
-        plots={e.name: inline_svg(e.figure, e.name, e.caption) for e in exhibits},
+        plots={e.name: inline_svg(e.figure, e.name, e.caption, e.share) for e in exhibits},
         headline=headline(runs),
         sections=sections,
         runs=[_provenance(run) for run in runs],

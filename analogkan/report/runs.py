@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Run:
         Of a simulation: labels, logits and what else ``simulate`` keeps.
     rows
         Of a study: a dictionary a chip, with ``NUMBERS``, ``sample`` and ``status``.
+    share
+        Of the points and pictures of a page that may be this RUN's: RUNs of one kind share them.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Run:
     summary: dict[str, Any]
     arrays: dict[str, np.ndarray]
     rows: list[dict[str, Any]]
+    share: float = 1.0
 
     def settings(self) -> tuple[Hardware, Variation, Conditions]:
         """Of a ``montecarlo``, what its chips were drawn from."""
@@ -81,7 +84,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
                 f"({run.summary['build']} and {first.summary['build']}, or one that was compiled "
                 "anew in between): a report is about one"
             )
-    return sorted(runs, key=lambda run: KINDS.index(run.kind))
+    kinds = [run.kind for run in runs]
+    shared = [replace(run, share=1 / kinds.count(run.kind)) for run in runs]
+    return sorted(shared, key=lambda run: KINDS.index(run.kind))
 
 
 KINDS = ("simulate", "montecarlo", "thermal", "sweep")

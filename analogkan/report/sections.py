@@ -17,6 +17,9 @@ from . import figures, grids, interactive
 from .exhibits import Exhibit, Section
 from .runs import Run
 
+FEWEST_PICTURES = 24
+"""Images of a simulation on a page, if it kept as many; so many are printed."""
+
 
 def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """Circuit against software on the same images: logits, hidden nodes, classes, pictures."""
@@ -46,6 +49,7 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
                 name=f"layers{tag}",
                 caption="Hidden nodes in ngspice over those in software, layer by layer.",
                 figure=figures.layers_figure(pairs),
+                share=run.share,
             )
         ]
     found = [
@@ -62,7 +66,10 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
                     name=f"logits{tag}",
                     caption="Logits: error over the software's value.",
                     figure=figures.logit_figure(software, circuit),
-                    live=lambda: interactive.logit_scatter(labels, index, software, circuit),
+                    share=run.share,
+                    live=lambda: interactive.logit_scatter(
+                        labels, index, software, circuit, run.share
+                    ),
                 ),
                 *layers,
                 Exhibit(
@@ -73,10 +80,11 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             ],
         )
     ]
-    shown = a["shown"].astype(int)
+    most = max(FEWEST_PICTURES, round(run.share * len(a["shown"])))
+    shown = a["shown"][:most].astype(int)
     if build is not None and len(shown):
         shape, e = build.spec.encoding.shape, build.spec.encoding
-        pictures = as_pictures((a["shown_x"] - e.x_lo) / (e.x_hi - e.x_lo), shape)
+        pictures = as_pictures((a["shown_x"][:most] - e.x_lo) / (e.x_hi - e.x_lo), shape)
         answers = list(
             zip(labels[shown], software[shown].argmax(1), circuit[shown].argmax(1), strict=True)
         )
@@ -98,9 +106,9 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
                         name=f"images{tag}",
                         caption="Number, class: software's answer, circuit's answer.",
                         figure=figures.pictures_figure(
-                            pictures[:24],
+                            pictures[:FEWEST_PICTURES],
                             [f"{index[k]}, {y}: {s}, {c}"
-                             for k, (y, s, c) in zip(shown[:24], answers, strict=False)],
+                             for k, (y, s, c) in zip(shown, answers, strict=True)],
                         ),
                         live=lambda: interactive.image_browser(
                             pictures, index[shown], labels[shown], software[shown], circuit[shown]

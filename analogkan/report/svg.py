@@ -9,7 +9,7 @@ import re
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-RASTER_DPI = 130
+RASTER_DPI, LEAST_DPI = 130, 45
 """Of what is drawn as an image inside an SVG."""
 BROAD_INCHES = 8.0
 """From this width on a phone scrolls a figure rather than shrink its text."""
@@ -17,17 +17,17 @@ PIXELS_PER_INCH = 108
 """On a page that has room: texts of all figures are then of one size, near the page's own."""
 
 
-def inline_svg(figure: Figure, name: str, label: str) -> str:
+def inline_svg(figure: Figure, name: str, label: str, share: float = 1.0) -> str:
     """``figure`` as an ``<svg>`` element for a page; equal figures give equal text.
 
     Black becomes the page's colour of text, and the background is the page's. ``name`` keeps its
-    identifiers apart from those of other figures; ``label`` is read to whoever cannot see it.
+    identifiers apart from those of other figures; ``label`` is read to whoever cannot see it. What
+    is drawn as an image inside has a ``share`` of the usual pixels.
     """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(
-            buffer, format="svg", transparent=True, dpi=RASTER_DPI, metadata={"Date": None}
-        )
+        dpi = max(LEAST_DPI, RASTER_DPI * share**0.5)
+        figure.savefig(buffer, format="svg", transparent=True, dpi=dpi, metadata={"Date": None})
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"#000000\b", "currentColor", text)
