@@ -21,7 +21,8 @@ BLANK = 'devices = ["A21"]\nhidden = [4]\nepochs = 1\nlearning_rate = 0.01\n'
 
 def moved(images: np.ndarray, shape: tuple[int, int], seed: int = 0, **amounts) -> np.ndarray:
     generator = torch.Generator().manual_seed(seed)
-    out = augmented(torch.tensor(images), shape, replace(PLAIN, **amounts), generator)
+    how = replace(PLAIN, **amounts).augmentation()
+    out = augmented(torch.tensor(images), shape, how, generator)
     return out.numpy().reshape(len(images), *shape)
 
 

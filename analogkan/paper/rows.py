@@ -1,4 +1,4 @@
-"""What a table of the paper is made of, from its TOML file."""
+"""What a table or figure of trained networks is made of, from its TOML file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from ..errors import SettingsError
 from ..network.baselines import MLP, GottliebKAN, SplineKAN
 from ..settings import build, find_named, read_toml, require
+from ..training.augment import Augmentation
 from ..training.classifier import Schedule
+from ..training.recipe import Recipe, load_recipe
 
 FOLDER = "paper"
 NETWORKS = ("mlp", "spline", "gottlieb", "tdkan")
@@ -36,11 +38,13 @@ class TableRow:
     sizes
         Widths.
     parameters
-        The table's count, which the network must have.
+        The table's count, which the network must have; 0 where none is printed.
     printed
         The table's accuracy, per cent; 0 where it has none.
     kind
         ``paper``: trained as the paper says; ``own``: by a recipe of ours.
+    devices, learning_rate, batch
+        Instead of the recipe's, or of the data set's training; empty and 0 leave them.
     """
 
     name: str
@@ -48,12 +52,15 @@ class TableRow:
     dataset: str
     network: str
     sizes: tuple[int, ...]
-    parameters: int
+    parameters: int = 0
     printed: float = 0.0
     kind: str = "paper"
     activation: str = ""
     scaler: bool = False
     recipe: str = ""
+    devices: tuple[str, ...] = ()
+    learning_rate: float = 0.0
+    batch: int = 0
 
     def __post_init__(self) -> None:
         require(self.network in NETWORKS, "network", self.network, " or ".join(NETWORKS))
@@ -69,6 +76,16 @@ class TableRow:
             return lambda: SplineKAN(self.sizes, scaler=self.scaler)
         return lambda: GottliebKAN(self.sizes)
 
+    def changes(self) -> dict[str, Any]:
+        """What the row has instead of a recipe's or a training's."""
+        names = ("devices", "learning_rate", "batch")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+    def plan(self, quick: bool) -> Recipe:
+        """Of a TD-KAN: how it is trained."""
+        recipe = load_recipe(self.recipe, epochs=QUICK_EPOCHS if quick else None)
+        return replace(recipe, hidden=self.sizes[1:-1], **self.changes())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -77,20 +94,28 @@ class Training:
     resize: tuple[int, ...]
     epochs: int
     learning_rate: float
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    batch: int = 64
+    crop_px: int = 0
+    flip: bool = False
+    jitter: float = 0.0
 
-    def schedule(self, quick: bool) -> Schedule:
-        """For all epochs, or for ``QUICK_EPOCHS``."""
-        found = Schedule(
-            epochs=self.epochs, learning_rate=self.learning_rate, mean=self.mean, std=self.std
+    def schedule(self, row: TableRow, quick: bool) -> Schedule:
+        """Of a row, for all epochs or for ``QUICK_EPOCHS``."""
+        chosen = {"learning_rate": self.learning_rate, "batch": self.batch} | row.changes()
+        return Schedule(
+            epochs=QUICK_EPOCHS if quick else self.epochs,
+            mean=self.mean,
+            std=self.std,
+            augmentation=Augmentation(crop_px=self.crop_px, flip=self.flip, jitter=self.jitter),
+            **chosen,
         )
-        return replace(found, epochs=QUICK_EPOCHS) if quick else found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: its rows, and by data set how they are trained."""
+    """A table, or a figure of as many networks: its rows, and by data set how they are trained."""
 
     name: str
     rows: tuple[TableRow, ...]
@@ -114,14 +139,40 @@ class Table:
         return tuple(r for r in self.rows if not words or {r.name, r.dataset} & {*words})
 
 
+AXES = {
+    "devices": lambda value: (" + ".join(value), "-".join(value).lower()),
+    "activation": lambda value: (value, value),
+    "learning_rate": lambda value: (f"learning rate {value:g}", f"rate-{value:g}"),
+    "batch": lambda value: (f"batch {value}", f"batch-{value}"),
+    "sizes": lambda value: (f"hidden {value[1:-1]}", "hidden-" + "-".join(map(str, value[1:-1]))),
+}
+"""What a grid of rows may go over, and how a value is called in a label and in a name."""
+
+
+def grid_rows(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a ``[[grid]]``: its own entries, each value of each of its ``axes`` by itself."""
+    axes = dict(entry.pop("axes", {}))
+    unknown = sorted(set(axes) - set(AXES))
+    if unknown:
+        raise SettingsError(f"axis {unknown[0]!r} of a grid is none of {', '.join(AXES)}")
+    found = []
+    for axis, values in axes.items():
+        for value in values:
+            label, name = AXES[axis](value)
+            found.append(
+                entry | {axis: value, "label": label, "name": f"{entry['dataset']}-{name}"}
+            )
+    return found
+
+
 def load_table(name: str) -> Table:
     """A shipped table by name; SettingsError if there is none, or its file is wrong."""
     path = find_named(name, FOLDER, "table")
     document: dict[str, Any] = read_toml(path, "table")
-    rows = tuple(
-        build(TableRow, entry, f"{name}, row {k + 1}")
-        for k, entry in enumerate(document.get("row", []))
-    )
+    entries = [*document.get("row", [])]
+    for grid in document.get("grid", []):
+        entries += grid_rows(grid)
+    rows = tuple(build(TableRow, entry, f"{name}, row {k + 1}") for k, entry in enumerate(entries))
     training = {
         dataset: build(Training, entry, f"{name}, training of {dataset}")
         for dataset, entry in document.get("training", {}).items()

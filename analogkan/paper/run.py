@@ -22,8 +22,7 @@ from ..studies.folder import LockedFolder
 from ..training.card import parameter_count as tdkan_parameters
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
 from ..training.fit import Epoch, train
-from ..training.recipe import load_recipe
-from .rows import QUICK_EPOCHS, Table, TableRow
+from .rows import Table, TableRow
 
 MARK = "paper.json"
 """By which a folder of results is known."""
@@ -45,7 +44,8 @@ class PaperRequest:
     seeds
         How many; 0 is the first.
     quick
-        MNIST's rows alone, ``QUICK_EPOCHS`` epochs, and kept apart: to see that it works.
+        The first data set's rows alone, ``QUICK_EPOCHS`` epochs, and kept apart: to see that it
+        works.
     only
         Names of rows or data sets.
     """
@@ -64,7 +64,7 @@ class PaperRequest:
     def rows(self) -> tuple[TableRow, ...]:
         """The rows asked for."""
         found = self.table.chosen(self.only)
-        return tuple(row for row in found if row.dataset == "mnist" or not self.quick)
+        return tuple(r for r in found if r.dataset == found[0].dataset or not self.quick)
 
 
 def run_table(
@@ -117,6 +117,13 @@ def _path(request: PaperRequest, row: TableRow, seed: int) -> Path:
     return request.out / _stem(request) / f"{row.name}-seed{seed}.json"
 
 
+def _state(request: PaperRequest, row: TableRow, seed: int) -> Path:
+    """Where an unfinished training is kept."""
+    path = _path(request, row, seed).with_suffix(".training")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def _load(request: PaperRequest, dataset: str) -> tuple[ImageSet, ImageSet]:
     return (
         load_dataset(dataset, "train", request.data, download=request.download),
@@ -134,7 +141,8 @@ def _run(
     """One row with one seed."""
     made = _tdkan if row.network == "tdkan" else _baseline
     parameters, right, n, seconds, epochs = made(request, row, seed, sets, on_epoch)
-    if parameters != row.parameters:
+    _state(request, row, seed).unlink(missing_ok=True)
+    if row.parameters not in (0, parameters):
         raise StudyError(
             f"{row.name} has {parameters:,} parameters, its row says {row.parameters:,}: mend "
             f"sizes or recipe in {request.table.name}.toml"
@@ -167,12 +175,11 @@ def _baseline(
             f"[training.{row.dataset}] to {request.table.name}.toml"
         )
     training = request.table.training[row.dataset]
-    schedule = training.schedule(request.quick)
+    schedule = training.schedule(row, request.quick)
     images, judged = sets
-    x = inputs_of(images, training.resize, schedule)
     model, seconds = train_classifier(
-        row.maker(), x, images.y, schedule, seed=seed,
-        on_epoch=lambda epoch: on_epoch(row, seed, epoch),
+        row.maker(), images, training.resize, schedule, seed=seed,
+        state=_state(request, row, seed), on_epoch=lambda epoch: on_epoch(row, seed, epoch),
     )  # fmt: skip
     test = inputs_of(judged, training.resize, schedule)
     right = accuracy_of(model, test, judged.y)
@@ -187,18 +194,16 @@ def _tdkan(
     on_epoch: Progress,
 ) -> tuple[int, float, int, float, int]:
     """The same of a TD-KAN; an unfinished training goes on."""
-    recipe = load_recipe(row.recipe, epochs=QUICK_EPOCHS if request.quick else None)
+    recipe = row.plan(request.quick)
     images, judged = sets
-    state = _path(request, row, seed).with_suffix(".training")
-    state.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     done = train(
-        images, recipe, seed=seed, state=state, on_epoch=lambda epoch: on_epoch(row, seed, epoch)
-    )
+        images, recipe, seed=seed, state=_state(request, row, seed),
+        on_epoch=lambda epoch: on_epoch(row, seed, epoch),
+    )  # fmt: skip
     seconds = time.perf_counter() - started
     spec = done.model.to_spec(done.encoding, name=row.name, dataset=images.name)
     answers = spec.logits(judged.flat(spec.encoding.shape)).argmax(axis=1)
-    state.unlink(missing_ok=True)
     right = float((answers == judged.y).mean())
     return tdkan_parameters(spec), right, len(judged), seconds, recipe.epochs
 
@@ -218,7 +223,7 @@ def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:
         "dataset": row.dataset,
         "network": row.label,
         "kind": row.kind,
-        "parameters": row.parameters,
+        "parameters": kept[0]["parameters"],
         "printed": row.printed or None,
         "accuracy_mean": float(accuracy.mean()),
         "accuracy_min": float(accuracy.min()),

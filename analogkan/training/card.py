@@ -50,9 +50,13 @@ def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
 
 
 def parameter_count(spec: NetworkSpec) -> int:
-    """Trained parameters: theta, biases, and two a normed hidden node."""
+    """Trained parameters: theta, biases, and two a normed hidden node.
+
+    Biases of a layer that are all zero were not trained, and are nothing in a circuit.
+    """
     norms = sum(2 * layer.theta.shape[0] for layer in spec.layers if layer.norm is not None)
-    return norms + sum(layer.theta.size + layer.bias.size for layer in spec.layers)
+    biases = sum(layer.bias.size for layer in spec.layers if layer.bias.any())
+    return norms + biases + sum(layer.theta.size for layer in spec.layers)
 
 
 def write_card(

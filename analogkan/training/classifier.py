@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch.nn import functional
 from ..data import ImageSet
 from ..errors import DataError
 from ..settings import require
-from .fit import Epoch, generator_of
+from .augment import Augmentation, augmented
+from .fit import Epoch, adam, check_augmentable, generator_of, resume, save_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +29,17 @@ class Schedule:
     epochs, batch, learning_rate
         As in a recipe.
     mean, std
-        Inputs, 0 to 1, become (x - mean) / std.
+        Inputs, 0 to 1, become (x - mean) / std: one number, or one a colour.
+    augmentation
+        Of every epoch's images.
     """
 
     epochs: int
     learning_rate: float
     batch: int = 64
-    mean: float = 0.0
-    std: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
@@ -42,27 +47,36 @@ class Schedule:
         require(
             0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "above 0, below 10"
         )
-        require(self.std > 0, "std", self.std, "above 0")
+        require(min(self.std) > 0, "std", self.std, "above 0")
+        require(len(self.mean) == len(self.std), "mean", self.mean, "as many numbers as std")
 
 
 def inputs_of(images: ImageSet, shape: tuple[int, ...], schedule: Schedule) -> Tensor:
     """Inputs (n, I) for 8-bit ``images`` resized to ``shape``, normalised."""
     if images.x.dtype != np.uint8:
         raise DataError(f"{images.name} holds {images.x.dtype}: 8-bit images are needed")
-    x = torch.from_numpy(images.flat(shape).astype(np.float32) / 255.0)
-    return (x - schedule.mean) / schedule.std
+    return _normalised(torch.from_numpy(images.flat(shape).astype(np.float32)), schedule)
+
+
+def _normalised(x: Tensor, schedule: Schedule) -> Tensor:
+    """Grey values (n, I) of 0 to 255, colours fastest, as a network takes them."""
+    mean, std = torch.tensor(schedule.mean), torch.tensor(schedule.std)
+    return ((x.view(len(x), -1, len(mean)) / 255.0 - mean) / std).flatten(1)
 
 
 def train_classifier(
     make: Callable[[], nn.Module],
-    x: Tensor,
-    y: np.ndarray,
+    images: ImageSet,
+    shape: tuple[int, ...],
     schedule: Schedule,
     *,
     seed: int,
+    state: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[nn.Module, float]:
-    """Train what ``make`` makes on inputs ``x`` (n, I) and classes ``y`` (n,).
+    """Train what ``make`` makes on ``images``, resized to ``shape``.
+
+    ``state`` is as for ``fit.train``: an unfinished training goes on.
 
     Returns
     -------
@@ -72,16 +86,25 @@ def train_classifier(
     Raises
     ------
     DataError
-        If the loss is no longer a number.
+        If the images cannot be augmented so, or the loss is no longer a number.
+    CheckpointError
+        If ``state`` is of another training.
     """
     started = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make()
-    labels = torch.from_numpy(y)
-    optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
-    for number in range(1, schedule.epochs + 1):
-        order = torch.randperm(len(x), generator=generator_of(seed, number))
+    how = schedule.augmentation
+    check_augmentable(images, how)
+    x, labels, raw = inputs_of(images, shape, schedule), torch.from_numpy(images.y), images.x
+    optimiser = adam(model, schedule.learning_rate)
+    parts = {"model": model, "optimiser": optimiser}
+    key = repr((schedule, shape, seed, images.name, str(model)))
+    for number in range(resume(state, key, parts) + 1, schedule.epochs + 1):
+        generator = generator_of(seed, number)
+        order = torch.randperm(len(x), generator=generator)
+        if how:
+            x = _normalised(augmented(torch.from_numpy(raw), shape, how, generator), schedule)
         total, correct = 0.0, 0
         for index in order.split(schedule.batch):
             logits = model(x[index])
@@ -96,6 +119,8 @@ def train_classifier(
                 f"training diverged in epoch {number}: lower learning_rate from "
                 f"{schedule.learning_rate:g}"
             )
+        if state is not None and number < schedule.epochs:
+            save_state(state, key, number, parts)
         on_epoch(Epoch(number, schedule.epochs, total / len(x), correct / len(x)))
     return model.eval(), time.perf_counter() - started
 

@@ -21,11 +21,13 @@ from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
 from ..network.squash import Squash
-from .augment import augmented
+from .augment import Augmentation, augmented
 from .noise import Disturbance
 from .recipe import Recipe
 
 CALIBRATION_IMAGES = 256
+FUSED_FROM = 1_000_000
+"""Parameters from which on Adam is fused: seven times as fast there, other last bits."""
 MAX_INPUT = 1e30
 """Training is in float32."""
 NOISE_STREAM = 1_000_000
@@ -96,15 +98,14 @@ def train(
     clean_x = images.flat(shape)
     clean = _volts(torch.from_numpy(clean_x.astype(np.float32)), encoding)
     labels = torch.from_numpy(images.y)
-    if recipe.augments and (images.x.ndim != 3 or images.x.dtype != np.uint8):
-        raise DataError(
-            f"the recipe augments grey 8-bit images (n, H, W), but x is {images.x.dtype} of "
-            f"shape {images.x.shape}: use a recipe without rotate_deg, scale, shear, shift_px"
-        )
-    raw = torch.tensor(images.x) if recipe.augments else None
+    how = recipe.augmentation()
+    check_augmentable(images, how)
+    raw = torch.tensor(images.x) if how else None
 
     if start is None:
         model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
+        for layer in model.layers:
+            layer.bias.requires_grad_(recipe.biases)
         model.initialise(
             recipe.init_phi2, generator_of(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
         )
@@ -113,27 +114,24 @@ def train(
         encoding.volts(clean_x)  # their unit must be the model's
         model = copy.deepcopy(start[0]).float()
     model.clip_sigma = recipe.clip_sigma
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(labels) // recipe.batch)
     schedule = _schedule(optimiser, recipe, recipe.epochs * steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-    content = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
-    tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in model.config.curves)
-    devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
-    key = repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
+    key = _key(recipe, model, seed, images)
     chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
     if start is not None:
         key += hashlib.sha256(b"".join(_bytes(model))).hexdigest()
     if disturbance is not None:
         key += repr(disturbance.document())
         disturbance.prepare(encoding, clean_x[chosen])
-    first = _resume(state, key, parts)
+    first = resume(state, key, parts)
 
     for number in range(first + 1, recipe.epochs + 1):
         generator = generator_of(seed, number)
         volts = clean
         if raw is not None:
-            volts = _volts(augmented(raw, shape, recipe, generator), encoding)
+            volts = _volts(augmented(raw, shape, how, generator), encoding)
         order = torch.randperm(len(labels), generator=generator)
         forward = disturbed_forward(model, disturbance, seed, number)
         loss, correct = _run_epoch(
@@ -145,7 +143,7 @@ def train(
                 f"{recipe.learning_rate:g}"
             )
         if state is not None and number < recipe.epochs:
-            _save_state(state, key, number, parts)
+            save_state(state, key, number, parts)
         on_epoch(Epoch(number, recipe.epochs, loss, correct / len(labels)))
 
     model.bake_clipping()
@@ -153,6 +151,25 @@ def train(
     if start is None:
         _exact_norms(model, clean)
     return Trained(model, encoding, clean_x[chosen])
+
+
+def adam(model: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
+    """Adam (0.9, 0.999) on what of ``model`` is trained."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    large = sum(parameter.numel() for parameter in trained) >= FUSED_FROM
+    return torch.optim.Adam(trained, lr=learning_rate, fused=large or None)
+
+
+def check_augmentable(images: ImageSet, how: Augmentation) -> None:
+    """Raise DataError unless ``images`` can be changed as ``how`` says."""
+    x = images.x
+    colour = x.ndim == 4 and x.shape[3] == 3 and not how.affine
+    if how and (x.dtype != np.uint8 or not (x.ndim == 3 or colour)):
+        raise DataError(
+            f"the recipe augments 8-bit images (n, H, W), or (n, H, W, 3) if it leaves out "
+            f"rotate_deg, scale, shear and shift_px, but x is {x.dtype} of shape {x.shape}: use a "
+            "recipe that augments less"
+        )
 
 
 def _config(recipe: Recipe, n_in: int, n_out: int) -> TDKANConfig:
@@ -193,6 +210,14 @@ def input_encoding(images: ImageSet, recipe: Recipe) -> Encoding:
 
 def _volts(x: torch.Tensor, e: Encoding) -> torch.Tensor:
     return e.v_lo + (x - e.x_lo) * ((e.v_hi - e.v_lo) / (e.x_hi - e.x_lo))
+
+
+def _key(recipe: Recipe, model: TDKAN, seed: int, images: ImageSet) -> str:
+    """A text that only the same training has."""
+    content = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
+    tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in model.config.curves)
+    devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
+    return repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
 
 
 def _bytes(model: TDKAN) -> list[bytes]:
@@ -271,7 +296,7 @@ def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
         norm.running_var.copy_(z.var(0, unbiased=False))
 
 
-def _resume(state: Path | None, key: str, parts: dict) -> int:
+def resume(state: Path | None, key: str, parts: dict) -> int:
     """Load ``state`` into ``parts`` if it is there; the number of epochs that are done."""
     if state is None or not state.exists():
         return 0
@@ -290,6 +315,6 @@ def _resume(state: Path | None, key: str, parts: dict) -> int:
     return int(stored["epoch"])
 
 
-def _save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
+def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
     entry = {name: part.state_dict() for name, part in parts.items()}
     write_torch({"key": key, "epoch": epoch, **entry}, state)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ..network.squash import MAX_SLOPE, NORMS, SQUASHES
 from ..settings import build, find_named, read_toml, require
+from .augment import Augmentation
 
 FOLDER = "training/recipes"
 SCHEDULES = ("cosine", "constant")
@@ -51,8 +52,10 @@ class Recipe:
         Expected phi^2 of each layer: theta starts as N(0, 1 / (I D phi2)).
     norm_gain, norm_offset
         Where the norms' affine part starts; volts.
-    rotate_deg, scale, shear, shift_px
-        Affine augmentation of grey images at full size, uniform in plus and minus these.
+    biases
+        Whether outputs have a trained bias.
+    rotate_deg, scale, shear, shift_px, crop_px, flip, jitter
+        See ``Augmentation``.
     """
 
     devices: tuple[str, ...]
@@ -79,6 +82,10 @@ class Recipe:
     scale: float = 0.0
     shear: float = 0.0
     shift_px: float = 0.0
+    crop_px: int = 0
+    flip: bool = False
+    jitter: float = 0.0
+    biases: bool = True
 
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
@@ -106,14 +113,14 @@ class Recipe:
             f"above range_lo = {self.range_lo}",
         )
         require(min(self.init_phi2, default=0) > 0, "init_phi2", self.init_phi2, "above 0")
-        for name in ("clip_sigma", "range_penalty", "rotate_deg", "scale", "shear", "shift_px"):
+        self.augmentation()
+        for name in ("clip_sigma", "range_penalty"):
             value = getattr(self, name)
             require(value >= 0 and math.isfinite(value), name, value, "0 or more")
 
-    @property
-    def augments(self) -> bool:
-        """Whether any augmentation is on."""
-        return any((self.rotate_deg, self.scale, self.shear, self.shift_px))
+    def augmentation(self) -> Augmentation:
+        """How the images of every epoch are changed."""
+        return Augmentation(**{f.name: getattr(self, f.name) for f in fields(Augmentation)})
 
 
 def load_recipe(name: str, *, epochs: int | None = None) -> Recipe:
