@@ -13,13 +13,17 @@ from PIL import Image
 
 from analogkan.cli import main
 from analogkan.data import ImageSet
+from analogkan.devices import resolve
 from analogkan.errors import SettingsError, StudyError
 from analogkan.network.baselines import parameter_count
 from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.paper import run
-from analogkan.paper.rows import Table, load_table
+from analogkan.paper.rows import Table, TableRow, grid_rows, load_table
 from analogkan.paper.run import PaperRequest, run_table
+from analogkan.settings import build
+from analogkan.training.card import parameter_count as tdkan_parameters
 from analogkan.training.classifier import Schedule, accuracy_of, inputs_of, train_classifier
+from analogkan.training.fit import train
 from analogkan.training.recipe import load_recipe
 
 TABLE = load_table("table1")
@@ -54,14 +58,38 @@ def test_each_row_s_network_has_the_table_s_parameters(row):
             assert parameter_count(row.maker()()) == row.parameters
         return
     recipe = load_recipe(row.recipe)
-    from analogkan.devices import resolve
+    assert recipe.hidden == row.sizes[1:-1]
+    config = TDKANConfig(sizes=row.sizes, curves=resolve(recipe.devices), norm=recipe.norm)
+    with torch.device("meta"):
+        count = parameter_count(TDKAN(config))
+    biases = 0 if recipe.biases else sum(row.sizes[1:])
+    assert count - biases == row.parameters
 
-    n_in = int(np.prod(recipe.resize))
-    config = TDKANConfig(
-        sizes=(n_in, *recipe.hidden, 10), curves=resolve(recipe.devices), norm=recipe.norm
-    )
-    assert config.sizes == row.sizes
-    assert parameter_count(TDKAN(config)) == row.parameters
+
+def test_biases_that_are_not_trained_are_not_counted(one_thread):
+    images = digits(300, 1)
+    recipe = replace(load_recipe("paper-mnist-d2", epochs=1), biases=False, hidden=(8,))
+    done = train(images, recipe)
+    spec = done.model.to_spec(done.encoding, name="m")
+    assert not any(layer.bias.any() for layer in spec.layers)
+    assert tdkan_parameters(spec) == 2 * (196 * 8 + 8 * 10) + 2 * 8
+
+
+def test_a_grid_goes_over_one_axis_at_a_time():
+    axes = {"devices": [["A21"], ["A21", "Z21"]], "batch": [32], "sizes": [[196, 32, 16, 10]]}
+    entry = {"dataset": "mnist", "network": "tdkan", "recipe": "paper-mnist-d2"}
+    entry |= {"sizes": [196, 64, 10], "axes": axes}
+    found = grid_rows(entry)
+    assert [row["name"] for row in found] == [
+        "mnist-a21", "mnist-a21-z21", "mnist-batch-32", "mnist-hidden-32-16",
+    ]  # fmt: skip
+    assert [row["label"] for row in found][:2] == ["A21", "A21 + Z21"]
+    rows = [build(TableRow, row, "grid") for row in found]
+    plans = [row.plan(quick=True) for row in rows]
+    assert [plan.devices for plan in plans[:2]] == [("A21",), ("A21", "Z21")]
+    assert plans[2].batch == 32 and plans[3].hidden == (32, 16) and plans[3].epochs == 2
+    with pytest.raises(SettingsError, match=r"^axis 'colour' of a grid is none of devices, "):
+        grid_rows({"dataset": "mnist", "axes": {"colour": [1]}})
 
 
 def test_a_row_is_run_once_and_more_seeds_extend_it(small, tmp_path, one_thread):
@@ -108,8 +136,8 @@ def test_a_network_that_is_not_the_row_s_is_refused(small, tmp_path, one_thread)
 
 
 def test_refusals(small, tmp_path, one_thread):
-    with pytest.raises(SettingsError, match=r"^--only 'cifar' is no row or data set of table1: "):
-        PaperRequest(table=TABLE, out=tmp_path, only=("cifar",)).rows()
+    with pytest.raises(SettingsError, match=r"^--only 'svhn' is no row or data set of table1: "):
+        PaperRequest(table=TABLE, out=tmp_path, only=("svhn",)).rows()
     with pytest.raises(SettingsError, match=r"^unknown table 'table2', did you mean table1\?"):
         load_table("table2")
     with pytest.raises(SettingsError, match=r"^recipe = '' is out of range: a recipe for tdkan"):
@@ -128,7 +156,9 @@ def test_refusals(small, tmp_path, one_thread):
 def test_a_quick_run_is_mnist_alone():
     rows = PaperRequest(table=TABLE, out=TABLE, quick=True).rows()  # pyright: ignore
     assert {row.dataset for row in rows} == {"mnist"}
-    assert {row.dataset for row in TABLE.rows} == {"mnist", "fashion-mnist"}
+    assert {row.dataset for row in TABLE.rows} == {"mnist", "fashion-mnist", "cifar10"}
+    fashion = PaperRequest(table=TABLE, out=TABLE, quick=True, only=("fashion-mnist",))  # pyright: ignore
+    assert {row.dataset for row in fashion.rows()} == {"fashion-mnist"}
 
 
 def test_the_command_prints_a_table_and_keeps_a_picture(small, tmp_path, one_thread):

@@ -142,9 +142,10 @@ def test_a_recipe_out_of_range_is_refused(name, value, limit):
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     sentence = (
         "unknown recipe 'mnist-d4', did you mean mnist-d3? "
-        "Known: fashion-d2, fashion-d3, finetune, mnist-d2, mnist-d2-short, mnist-d3, "
-        "mnist-finetune, paper-fashion-d2, paper-fashion-d3, paper-mnist-d2, paper-mnist-d3, "
-        "plain-d2, "
+        "Known: cifar-d3, fashion-d2, fashion-d3, finetune, mnist-d2, mnist-d2-short, mnist-d3, "
+        "mnist-finetune, paper-cifar-d2, paper-cifar-d3, paper-cifar-d3-unbiased, "
+        "paper-cifar-d4-unbiased, paper-fashion-d2, paper-fashion-d3, paper-mnist-d2, "
+        "paper-mnist-d3, plain-d2, "
         "or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
@@ -161,3 +162,62 @@ def test_epochs_may_be_given_instead_of_the_recipes():
     assert load_recipe("mnist-d2", epochs=5) == replace(load_recipe("mnist-d2"), epochs=5)
     with pytest.raises(SettingsError, match="epochs = 0 is out of range: 1 to 10000"):
         load_recipe("mnist-d2", epochs=0)
+
+
+# ---- images in colour
+
+
+def coloured(n: int = 6) -> np.ndarray:
+    """n 8 x 8 images in colour, every pixel its own."""
+    return np.random.default_rng(0).integers(20, 200, (n, 8, 8, 3)).astype(np.uint8)
+
+
+def changed(images: np.ndarray, seed: int = 0, **amounts) -> np.ndarray:
+    how = replace(PLAIN, **amounts).augmentation()
+    out = augmented(
+        torch.tensor(images), images.shape[1:], how, torch.Generator().manual_seed(seed)
+    )
+    return out.numpy().reshape(images.shape)
+
+
+def test_images_in_colour_keep_their_layout():
+    images = coloured()
+    np.testing.assert_array_equal(changed(images), images)
+
+
+def test_a_mirror_image_is_one_of_two():
+    images = coloured(200)
+    found = changed(images, flip=True)
+    mirrored = (found == images[:, :, ::-1]).all((1, 2, 3))
+    assert (mirrored | (found == images).all((1, 2, 3))).all()
+    assert 70 < mirrored.sum() < 130
+
+
+def test_a_crop_is_a_piece_of_the_image_with_black_around():
+    images = coloured(300)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    found, corners = changed(images, crop_px=2), set()
+    for k, image in enumerate(found):
+        at = [
+            (r, c) for r in range(5) for c in range(5)
+            if (padded[k, r : r + 8, c : c + 8] == image).all()
+        ]  # fmt: skip
+        assert len(at) == 1
+        corners |= {*at}
+    assert len(corners) == 25
+
+
+def test_colours_change_by_their_factors():
+    grey = np.full((500, 4, 4, 3), 100, np.uint8)
+    found = changed(grey, jitter=0.2)
+    assert np.ptp(found, axis=(1, 2, 3)).max() < 1e-3  # one grey has no contrast and no colour
+    assert 79.9 < found.min() < 82 and 118 < found.max() < 120.1
+    images = coloured()
+    assert np.abs(changed(images, jitter=0.2) - images).max() > 5
+
+
+def test_augmentations_that_are_none_are_refused():
+    with pytest.raises(SettingsError, match=r"^jitter = 2 is out of range: 0 to 1"):
+        replace(PLAIN, jitter=2)
+    with pytest.raises(SettingsError, match=r"^crop_px = -1 is out of range: 0 or more"):
+        replace(PLAIN, crop_px=-1)

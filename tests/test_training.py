@@ -174,7 +174,8 @@ def test_calibration_images_are_a_stratified_choice_of_the_training_set(images):
         (
             np.random.default_rng(0).normal(size=(9, 4, 4)),
             {"shift_px": 1.0},
-            "but x is float64 of shape (9, 4, 4): use a recipe that augments less",
+            "the recipe augments 8-bit images (n, H, W), or (n, H, W, 3) if it leaves out "
+            "rotate_deg, scale, shear and shift_px, but x is float64 of shape (9, 4, 4): use a ",
         ),
         (
             np.zeros((9, 16), np.uint8),

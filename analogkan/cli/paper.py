@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .. import resources
 from ..text import percent
 from . import common
+from .simulate import default_jobs
+
+CURVES = ("fig1", "fig3", "fig4")
+NOISE = ("fig8",)
+NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
 
 
-@click.command(short_help="Run a table of the paper anew, beside what it prints.")
-@click.argument("name", type=click.Choice(["table1"]))
+@click.command(short_help="Run a table or figure of the paper anew, beside what it prints.")
+@click.argument("name", type=click.Choice(NAMES))
 @common.data_option
 @common.download_option
 @click.option(
@@ -19,33 +26,110 @@ from . import common
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("paper.run"),
     show_default=True,
-    help="Folder of results; rows finished in it are not run again.",
+    help="Folder of results; what is finished in it is not run again.",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
-@click.option("--quick", is_flag=True, help="MNIST's rows, 2 epochs: to see that it works.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="The first data set's rows alone, 2 epochs, fewer chips: to see that it works.",
+)
 @click.option("--only", multiple=True, metavar="ROW|DATASET", help="Only this; may be given again.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Chips of fig8 at a time; by default the cores."
+)
 @common.json_option
 @common.guarded
-def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
-    """Train the systems of a table of arXiv 2510.23638, and print ours beside the printed figures.
+def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
+    """Run a table or figure of arXiv 2510.23638, and print ours beside the printed figures.
 
-    table1: MLPs with device curves, KANs of B-splines and Gottlieb polynomials, and TD-KANs on
-    MNIST and Fashion-MNIST; rows trained as the paper says, and by recipes of our own at the same
-    parameter count. Each test set is read once a row and seed. OUT keeps a file a row and seed,
-    table1.csv, table1.md and table1.png; the same command goes on with what is left.
+    \b
+    table1         MLPs with device curves, KANs of B-splines and Gottlieb polynomials, TD-KANs,
+                   on three data sets; as the paper trains them, and by recipes of our own at the
+                   same parameter count
+    fig1           the activations' curves
+    fig3, fig4     polynomials and line segments through the diodes' curves, and what they miss
+    fig5, 6, 7     which diodes, on MNIST, Fashion-MNIST, CIFAR-10
+    fig8           accuracy against relative error of the coefficients, for networks of several
+                   sizes, in software, in the twin and in ngspice
+    fig9           activations of one MLP
+    figa5, a6, a7  learning rate, batch, hidden sizes on the three data sets
+
+    Each test set is read once a row and seed. OUT keeps what is finished, and writes NAME.csv and
+    NAME.png (of rows also NAME.md); the same command goes on with what is left.
 
     \b
     Examples:
       analogkan paper table1 --quick --seeds 1 --data ./data
       analogkan paper table1 --data ./data --only mnist
+      analogkan paper fig8 --quick --seeds 1 --data ./data
     """
+    given = {"out": out, "data": data, "download": download, "seeds": seeds, "quick": quick}
+    if name in CURVES:
+        found = _curves(name, out)
+    elif name in NOISE:
+        found = _noise(name, given | {"jobs": jobs or default_jobs()}, as_json)
+    else:
+        found = _rows(name, given | {"only": only}, as_json)
+    if as_json:
+        common.print_json(found)
+        return
+    kept = [Path(found[kind]).name for kind in ("csv", "figure")]
+    common.out.print(f"kept in {out}: {', '.join(kept)}", markup=False)
+
+
+def _kept(found: dict[str, Any], figure, out: Path, stem: str) -> dict[str, Any]:
+    """``found`` with its rows as CSV and its picture beside them."""
+    from ..paper.run import write_rows
+    from ..report.figures import save
+
+    picture = out / f"{stem}.png"
+    write_rows(out / f"{stem}.csv", found["rows"])
+    save(figure, picture)
+    return found | {"csv": str(out / f"{stem}.csv"), "figure": str(picture)}
+
+
+def _curves(name: str, out: Path) -> dict[str, Any]:
+    from ..paper.curves import CURVES as MAKERS
+    from ..report import paper as figures
+
+    rows = MAKERS[name]()
+    if name == "fig1":
+        figure = figures.activations_figure(rows)
+    elif name == "fig3":
+        figure = figures.fits_figure(rows, "order", "order of the polynomial")
+    else:
+        figure = figures.fits_figure(rows, "segments", "line segments")
+    return _kept({"figure": name, "rows": rows}, figure, out, name)
+
+
+def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    from ..paper.noise import NoiseRequest, run_noise
+    from ..report.paper import lost, noise_figure
+
+    request = NoiseRequest(name=name, **given)
+    with common.progress(as_json) as bar:
+        found = run_noise(request, common.follow(bar, lambda what: what))
+    if not as_json:
+        sizes = list(dict.fromkeys((r["hidden"], r["parameters"]) for r in found["rows"]))
+        ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
+        shown = common.table(
+            f"{request.folder.name}: points of accuracy lost, {request.seeds} seeds",
+            "relative error", *(f"{n} hidden, {way}" for n, _ in sizes for way in ways),
+        )  # fmt: skip
+        columns = [lost(found["rows"], way, n) for n, _ in sizes for way in ways]
+        for k, error in enumerate(columns[0][0]):
+            shown.add_row(f"{error:g} %", *(f"{points[k].mean():.2f}" for _, points in columns))
+        common.out.print(shown)
+    return _kept(found, noise_figure(found["rows"]), request.out, request.folder.name)
+
+
+def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
     from ..paper.rows import load_table
     from ..paper.run import PaperRequest, run_table
+    from ..report.paper import table_figure
 
-    request = PaperRequest(
-        table=load_table(name), out=out, data=data, download=download,
-        seeds=seeds, quick=quick, only=only,
-    )  # fmt: skip
+    request = PaperRequest(table=load_table(name), **given)
     with common.progress(as_json) as bar:
         task = bar.add_task("", total=None)
 
@@ -58,16 +142,15 @@ def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
             )
 
         found = run_table(request, on_epoch=on_epoch)
-    from ..report.figures import save
-    from ..report.paper import table_figure
+    if not as_json:
+        _print_rows(found)
+    stem = Path(found["md"]).stem
+    return _kept(found, table_figure(found["rows"]), request.out, stem)
 
-    picture = Path(found["csv"]).with_suffix(".png")
-    save(table_figure(found["rows"]), picture)
-    if as_json:
-        common.print_json(found | {"figure": str(picture)})
-        return
+
+def _print_rows(found: dict[str, Any]) -> None:
     shown = common.table(
-        f"{name}{' (quick)' if quick else ''}, {seeds} seeds",
+        f"{Path(found['md']).stem}, {found['seeds']} seeds",
         "network", "parameters", "printed", "measured", "range", "epochs", "s",
     )  # fmt: skip
     for entry in found["rows"]:
@@ -82,4 +165,3 @@ def paper(name, data, download, out, seeds, quick, only, as_json) -> None:
             f"{entry['seconds']:.0f}",
         )
     common.out.print(shown)
-    common.out.print(f"kept in {out}: {Path(found['csv']).name}, {picture.name}", markup=False)

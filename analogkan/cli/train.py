@@ -100,8 +100,9 @@ def train(
     \b
     Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
-    Recipes: mnist-d2, mnist-d3, mnist-d2-short, fashion-d2, fashion-d3, plain-d2; the paper's
-    own, paper-mnist-d2, -d3, paper-fashion-d2, -d3; finetune, mnist-finetune to train a model on;
+    Recipes: mnist-d2, mnist-d3, mnist-d2-short, fashion-d2, fashion-d3, cifar-d3, plain-d2;
+    the paper's own, paper-mnist-d2, -d3, paper-fashion-d2, -d3, paper-cifar-d2, -d3 (and, as its
+    table counts, paper-cifar-d3-unbiased, -d4-unbiased); finetune, mnist-finetune to train on;
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 

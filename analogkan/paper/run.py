@@ -98,14 +98,13 @@ def run_table(
                 found = _run(request, row, seed, sets[row.dataset], on_epoch)
                 write_text(path, json.dumps(found, indent=2) + "\n")
         entries = [_entry(request, row) for row in rows]
-        _write_table(request.out / f"{_stem(request)}.csv", entries)
         write_text(request.out / f"{_stem(request)}.md", format_table(entries))
     return {
         "table": request.table.name,
         "quick": request.quick,
         "seeds": request.seeds,
         "rows": entries,
-        "csv": str(request.out / f"{_stem(request)}.csv"),
+        "md": str(request.out / f"{_stem(request)}.md"),
     }
 
 
@@ -252,7 +251,8 @@ def format_table(entries: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_table(path: Path, entries: Sequence[dict[str, Any]]) -> None:
+def write_rows(path: Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write rows as CSV."""
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(entries[0]), lineterminator="\n")
         writer.writeheader()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .figures import CIRCUIT, SOFTWARE, tidy
+from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
 
 def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
@@ -30,7 +30,9 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
             label="measured, range over seeds",
         )  # fmt: skip
         printed = [(e["printed"], k) for k, e in enumerate(group) if e["printed"]]
-        ax.plot(*zip(*printed, strict=True), "D", color=SOFTWARE, mfc="none", label="printed")
+        if printed:
+            at = zip(*printed, strict=True)
+            ax.plot(*at, "D", color=SOFTWARE, mfc="none", label="printed")
         ax.set_yticks(y, [f"{e['network']}, {e['parameters']:,}" for e in group], fontsize=8)
         ax.invert_yaxis()
         ax.set_title(f"{dataset}, {group[0]['n']:,} test images", fontsize=10)
@@ -39,3 +41,82 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     fig.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     tidy(rows)
     return fig
+
+
+def activations_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Fig. 1: each activation over its voltage."""
+    names = list(dict.fromkeys(row["activation"] for row in rows))
+    labels = {"cmtd": "A21, over its peak", "rtd": "RTD (Eq. 4), over its peak",
+              "mosfet": "E-MOSFET (Eq. 5), mA"}  # fmt: skip
+    fig = Figure(figsize=(9.4, 3.2), layout="constrained")
+    axes = fig.subplots(1, len(names), squeeze=False)[0]
+    for k, (ax, name) in enumerate(zip(axes, names, strict=True)):
+        mine = [row for row in rows if row["activation"] == name]
+        ax.plot([r["volts"] for r in mine], [r["value"] for r in mine], color=CYCLE[k])
+        ax.set_title(labels.get(name, name), fontsize=10)
+        ax.set_xlabel("voltage (V)")
+    tidy(axes)
+    return fig
+
+
+def fits_figure(rows: Sequence[dict[str, Any]], along: str, label: str) -> Figure:
+    """Figs. 3 and 4: residuals of fits, shares of the peak, over what they have to spend."""
+    fig = Figure(figsize=(7.4, 4.4), layout="constrained")
+    ax = fig.subplots()
+    for k, name in enumerate(dict.fromkeys(row["device"] for row in rows)):
+        mine = [row for row in rows if row["device"] == name]
+        x = [row[along] for row in mine]
+        worst = [max(100 * row["max_residual"], LEAST) for row in mine]
+        rms = [max(100 * row["rms_residual"], LEAST) for row in mine]
+        ax.plot(x, worst, "o-", color=CYCLE[k], label=f"{name}, largest")
+        ax.plot(x, rms, ".--", color=CYCLE[k], label=f"{name}, rms")
+    ax.set_yscale("log")
+    ax.set_xlabel(label)
+    ax.set_ylabel("residual at the points (% of peak)")
+    fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    tidy((ax,))
+    return fig
+
+
+LEAST = 1e-4
+"""Per cent below which a residual is drawn at it: the tables' digits."""
+
+
+def noise_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Fig. 8: points of accuracy lost to relative errors, by network size; one panel a way.
+
+    Lines are means over training seeds, bars their range; each seed's own interval over draws is
+    in the CSV.
+    """
+    ways = list(dict.fromkeys(row["way"] for row in rows))
+    sizes = list(dict.fromkeys((row["hidden"], row["parameters"]) for row in rows))
+    fig = Figure(figsize=(9.8, 4.2), layout="constrained")
+    axes = fig.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    for ax, way in zip(axes, ways, strict=True):
+        for k, (hidden, parameters) in enumerate(sizes):
+            x, points = lost(rows, way, hidden)
+            mean = points.mean(axis=1)
+            bars = np.abs(np.stack([points.min(axis=1), points.max(axis=1)]) - mean)
+            ax.errorbar(
+                x, mean, yerr=bars, marker="o", ms=4, capsize=3, color=CYCLE[k],
+                label=f"{hidden} hidden, {parameters:,} parameters",
+            )  # fmt: skip
+        mine = [row for row in rows if row["way"] == way]
+        ax.set_title(f"{way}: {max(r['draws'] for r in mine)} draws, {mine[0]['n']:,} images",
+                     fontsize=10)  # fmt: skip
+        ax.set_xlabel("relative error (%)")
+    axes[0].set_ylabel("points of accuracy lost")
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    tidy(axes)
+    return fig
+
+
+def lost(rows: Sequence[dict[str, Any]], way: str, hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (E,) in per cent, and points of accuracy (E, seeds) lost to them."""
+    mine = [row for row in rows if row["way"] == way and row["hidden"] == hidden]
+    errors = sorted({row["error"] for row in mine})
+    seeds = sorted({row["seed"] for row in mine})
+    mean = {(row["error"], row["seed"]): row["accuracy_mean"] for row in mine}
+    table = np.array([[mean[error, seed] for seed in seeds] for error in errors], float)
+    return 100 * np.array(errors), 100 * (table[:1] - table)

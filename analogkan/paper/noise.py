@@ -1,0 +1,255 @@
+"""Fig. 8: accuracy against relative error of the coefficients, for networks of several sizes.
+
+Three answers to one question: Theta (1 + delta) in software (Eq. 6 of arXiv 2510.23638), the same
+error of every cell in the twin, and fewer such chips and images in ngspice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiler.build import Build, load_build, write_build
+from ..compiler.hardware import Hardware
+from ..data import ImageSet, load_dataset, stratified
+from ..errors import StudyError
+from ..files import write_text
+from ..intervals import student
+from ..network import checkpoint
+from ..network.spec import NetworkSpec
+from ..settings import build, find_named, read_toml, require
+from ..studies.conduct import StudyOptions
+from ..studies.folder import LockedFolder
+from ..studies.sweep import sweep
+from ..training.card import parameter_count
+from ..training.fit import train
+from ..training.recipe import load_recipe
+from .rows import FOLDER, QUICK_EPOCHS
+from .run import MARK
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it is, and of how much."""
+STREAM = 8
+"""Of a software draw's random numbers, beside seed and number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisePlan:
+    """What the figure is made of.
+
+    Attributes
+    ----------
+    dataset, recipe
+        What the networks are trained on, and how.
+    hidden
+        Width of the hidden layer, one a network.
+    errors
+        Relative standard deviations.
+    draws
+        Networks in software, and chips in the twin, at each error.
+    ngspice_chips, ngspice_images
+        Chips at each error that ngspice simulates, on how many images.
+    quick_draws, quick_images
+        Of a quick run, of software and twin; ngspice then has one chip and a tenth of the images.
+    """
+
+    dataset: str
+    recipe: str
+    hidden: tuple[int, ...]
+    errors: tuple[float, ...]
+    draws: int
+    ngspice_chips: int
+    ngspice_images: int
+    quick_draws: int
+    quick_images: int
+
+    def __post_init__(self) -> None:
+        known = len(self.errors) > 1 and self.errors[0] == 0 < min(self.errors[1:])
+        require(known, "errors", self.errors, "0, then some above 0")
+        for name in ("draws", "ngspice_chips", "ngspice_images", "quick_draws", "quick_images"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseRequest:
+    """What to run, and where it is kept; as ``PaperRequest``, with jobs for the chips."""
+
+    name: str
+    out: Path
+    data: Path = Path("data")
+    download: bool = False
+    seeds: int = 3
+    quick: bool = False
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        require(1 <= self.seeds <= 100, "seeds", self.seeds, "1 to 100")
+
+    def plan(self) -> NoisePlan:
+        """What is run, from the figure's TOML file."""
+        path = find_named(self.name, FOLDER, "figure")
+        document = read_toml(path, "figure")
+        found = build(NoisePlan, document, self.name)
+        if not self.quick:
+            return found
+        return replace(
+            found,
+            draws=found.quick_draws,
+            ngspice_chips=1,
+            ngspice_images=max(2, found.ngspice_images // 10),
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where networks and studies are kept."""
+        return self.out / f"{self.name}{'-quick' if self.quick else ''}"
+
+
+def run_noise(
+    request: NoiseRequest, on_progress: Progress = lambda what, done, total: None
+) -> dict[str, Any]:
+    """Train, compile and disturb every network; a row a network, seed, error and way.
+
+    Finished trainings and chips are kept, and the same request goes on.
+
+    Raises
+    ------
+    SettingsError, DataError, StudyError, SimulationError
+        As ``train`` and ``sweep``.
+    """
+    plan = request.plan()
+    request.out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    with LockedFolder(request.out, MARK):
+        write_text(request.out / MARK, json.dumps({"table": request.name}) + "\n")
+        judged = load_dataset(plan.dataset, "test", request.data, download=request.download)
+        if request.quick:
+            judged = judged.take(stratified(judged.y, plan.quick_images))
+        fewer = judged.take(stratified(judged.y, min(plan.ngspice_images, len(judged))))
+        for hidden in plan.hidden:
+            for seed in range(request.seeds):
+                circuit = _circuit(request, plan, hidden, seed, on_progress)
+                base = {"hidden": hidden, "parameters": parameter_count(circuit.spec), "seed": seed}
+                for found in (
+                    _software(circuit.spec, judged, plan, seed),
+                    _chips(request, plan, circuit, judged, "twin", seed, on_progress),
+                    _chips(request, plan, circuit, fewer, "ngspice", seed, on_progress),
+                ):
+                    rows += [base | row for row in found]
+    return {"figure": request.name, "quick": request.quick, "seeds": request.seeds, "rows": rows}
+
+
+def _circuit(
+    request: NoiseRequest, plan: NoisePlan, hidden: int, seed: int, on_progress: Progress
+) -> Build:
+    """The BUILD of a network, trained and compiled if it is not there."""
+    name = f"{plan.dataset}-{hidden}-seed{seed}"
+    folder, model = request.folder / f"{name}.build", request.folder / f"{name}.pt"
+    if not model.is_file():
+        recipe = load_recipe(plan.recipe, epochs=QUICK_EPOCHS if request.quick else None)
+        images = load_dataset(plan.dataset, "train", request.data, download=request.download)
+        request.folder.mkdir(parents=True, exist_ok=True)
+        state = model.with_suffix(".training")
+        done = train(
+            images, replace(recipe, hidden=(hidden,)), seed=seed, state=state,
+            on_epoch=lambda epoch: on_progress(f"training {name}", epoch.number, epoch.total),
+        )  # fmt: skip
+        checkpoint.save(
+            done.model, model, name=name, encoding=done.encoding, dataset=images.name,
+            calibration=done.calibration, training={"recipe": plan.recipe, "seed": seed},
+        )  # fmt: skip
+        state.unlink(missing_ok=True)
+    if not folder.is_dir():
+        from ..compiler.verify import verify_build
+
+        def check(made: Build) -> None:
+            found = verify_build(made)
+            if not found.ok:
+                raise StudyError(f"{folder}: the netlist is not the network: {found.sentence()}")
+
+        write_build(checkpoint.load_spec(model), Hardware(), folder, check=check)
+    return load_build(folder)
+
+
+def perturbed(spec: NetworkSpec, error: float, rng: np.random.Generator) -> NetworkSpec:
+    """``spec`` with every coefficient times 1 + delta, delta ~ N(0, ``error``); biases as they are.
+
+    Norms are folded first: what is disturbed is what a crossbar holds.
+    """
+    layers = [
+        replace(layer, theta=layer.theta * (1 + error * rng.normal(size=layer.theta.shape)))
+        for layer in spec.folded().layers
+    ]
+    return replace(spec, layers=tuple(layers))
+
+
+def _software(
+    spec: NetworkSpec, images: ImageSet, plan: NoisePlan, seed: int
+) -> list[dict[str, Any]]:
+    volts = spec.dac_volts(images.flat(spec.encoding.shape))
+    rows = []
+    for k, error in enumerate(plan.errors):
+        found = []
+        for draw in range(plan.draws if error else 1):
+            rng = np.random.default_rng(np.random.SeedSequence((seed, STREAM, k, draw)))
+            answers = perturbed(spec, error, rng).forward_volts(volts).argmax(axis=1)
+            found.append(float((answers == images.y).mean()))
+        rows.append(_row("software", error, found, len(images)))
+    return rows
+
+
+def _chips(
+    request: NoiseRequest,
+    plan: NoisePlan,
+    circuit: Build,
+    images: ImageSet,
+    engine: str,
+    seed: int,
+    on_progress: Progress,
+) -> list[dict[str, Any]]:
+    """Chips whose cells are all off by the error, at each error."""
+    run = request.folder / f"{circuit.name}-{engine}.run"
+    samples = plan.draws if engine == "twin" else plan.ngspice_chips
+    done = sweep(
+        circuit,
+        images,
+        settings=[f"sigma_g={','.join(map(repr, plan.errors))}"],
+        samples=samples,
+        options=StudyOptions(engine=engine, jobs=request.jobs, run=run, judge="none", seed=seed),
+        on_progress=lambda what, k, n: on_progress(f"{circuit.name}, {engine}", k, n),
+    )
+    rows = []
+    for error, cell in zip(plan.errors, done.summary["cells"], strict=True):
+        key = cell["labels"]["sigma_g"]
+        if float(key) != error:
+            raise StudyError(f"{run} has sigma_g = {key} where {error} was asked for")
+        mean, std = cell["accuracy_mean"], cell["accuracy_std"]
+        rows.append(
+            {
+                "way": engine,
+                "error": error,
+                "draws": cell["chips"],
+                "n": len(images),
+                "accuracy_mean": mean,
+                "accuracy_std": std,
+                "ci95": cell["accuracy_mean_ci95"],
+            }
+        )
+    return rows
+
+
+def _row(way: str, error: float, accuracy: list[float], n: int) -> dict[str, Any]:
+    return {
+        "way": way,
+        "error": error,
+        "draws": len(accuracy),
+        "n": n,
+        "accuracy_mean": float(np.mean(accuracy)),
+        "accuracy_std": float(np.std(accuracy, ddof=1)) if len(accuracy) > 1 else None,
+        "ci95": student(np.array(accuracy), least=0.0, most=1.0),
+    }
