@@ -77,7 +77,8 @@ def compile_model(
     if calibrate is not None:
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
-    facts = {"file": model.name, "sha256": sha256(model)}
+    origin = checkpoint.read(model).get("training", {})
+    facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
     checks = {"check": check} if verify else {}
     build = write_build(spec, hardware, target, model=facts, command=command, **checks)
     return replace(build, verification=found[0] if found else None)

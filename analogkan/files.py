@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+def source_hash() -> str:
+    """A short hash of this package's Python files: equal for equal code, wherever it is."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:

@@ -104,7 +104,7 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     assert page.headings == [
         "What was simulated", "Network and circuit", "Diodes and the voltages in use",
         "Conductances, tile by tile", "IR drop", "Circuit against software", *page.headings[6:7],
-        "Virtual chips", "Virtual chips", "Temperature", "Error budget", "Sweep",
+        "Virtual chips 1", "Virtual chips 2", "Temperature", "Error budget", "Sweep",
         "What is not modelled",
     ]  # fmt: skip
     assert page.headings[6] in ("Images", "Flipped images")
@@ -145,6 +145,33 @@ def test_figures_are_those_of_the_runs(ngspice, home):
     hardware, variation, conditions = found[1].settings()
     assert (hardware.r_wire, hardware.levels, variation.sigma_g) == (5.0, 32, 0.05)
     assert conditions.temp_c == 26.85
+
+
+@pytest.mark.parametrize(
+    ("run", "gone"),
+    [("chips", "settings"), ("chips", "judge"), ("heat", "versions"), ("sim", "compiled"),
+     ("sim", "n"), ("grid", "cells"), ("grid", "seed")],
+)  # fmt: skip
+def test_a_result_that_lacks_something_is_a_sentence(ngspice, home, tmp_path, run, gone):
+    shutil.copytree(home / run, tmp_path / run)
+    path = tmp_path / run / "result.json"
+    result = json.loads(path.read_text())
+    del result[gone]
+    path.write_text(json.dumps(result))
+    words = ("report", tmp_path / run, "--build", home / "net.build", "-o", tmp_path / "r.html")
+    kind, text = refused(*words)
+    assert kind == "StudyError"
+    assert "lacks what a page shows" in text or "is damaged" in text
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_sweep_says_what_holds_everywhere(ngspice, home, tmp_path):
+    given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none")
+    cli("sweep", *given, "--set", "sigma_g=0,0.1", "--set", "r_wire=5", "--set", "temp_c=80",
+        "--samples", 1, "--out", tmp_path / "grid")  # fmt: skip
+    write_report([tmp_path / "grid"], tmp_path / "r.html", build=home / "net.build")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Preset nominal, r_wire = 5, temp_c = 80; 1 chip a point, 40 images." in text
 
 
 def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
@@ -320,7 +347,7 @@ def test_what_is_worth_a_look_comes_first():
 @pytest.mark.parametrize(
     ("shape", "shown"),
     [((4, 4), (4, 4)), ((3, 2, 4), (2, 4, 3)), ((2, 4, 3), (2, 4, 3)), ((1, 2, 4), (2, 4)),
-     ((2, 4, 1), (2, 4)), ((6,), (1, 6)), ((2, 2, 2), (1, 8))],
+     ((2, 4, 1), (2, 4)), ((6,), (2, 3)), ((2, 2, 2), (3, 3))],
 )  # fmt: skip
 def test_inputs_become_pictures(shape, shown):
     x = np.random.default_rng(0).uniform(0, 1, (5, int(np.prod(shape))))

@@ -9,9 +9,10 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from analogkan.compiler.build import expected_cost
+from analogkan.compiler.build import expected_cost, load_build, write_build
 from analogkan.compiler.design import build_design, element_counts
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.verify import verify_build
 from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError
@@ -121,6 +122,7 @@ LOGITS = 1e-8
         {"r_wire": 10.0, "tile_rows": 8, "tile_cols": 8, "r_driver": 50.0},
         {"r_wire": 10.0, "tile_rows": 8, "tile_cols": 8, "wire_tc1": 1e-3},
         {"r_wire": 10.0, "tile_rows": 16, "tile_cols": 4, "opamp": "rails"},
+        {"r_wire": 0.0, "tile_rows": 8, "tile_cols": 8, "r_driver": 500.0},
     ],
 )
 def test_reduced_explicit_and_the_twin_are_one_circuit(wires, temp_c, ngspice, tmp_path):
@@ -140,6 +142,29 @@ def test_reduced_explicit_and_the_twin_are_one_circuit(wires, temp_c, ngspice, t
     without = chip(spec, EVERYTHING, OLD, levels=32, g_max=1e-4, g_min=1e-6)
     ideal = TwinEngine().logits(without, volts, index, temp_c)
     assert np.abs(ideal - twin).max() > 1e-3 * scale
+
+
+def test_explicit_wires_of_no_resistance_are_no_wires(tmp_path):
+    spec = random_spec(1, (20, 15, 5))
+    write_build(spec, Hardware(), tmp_path / "a")
+    write_build(spec, Hardware(wires="explicit"), tmp_path / "b")
+    for name in ("layer0.cir", "layer1.cir"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize("wires", ["reduced", "explicit"])
+def test_drivers_without_wires_are_verified(wires, tmp_path):
+    hardware = Hardware(r_driver=300.0, wires=wires, tile_rows=8, tile_cols=4)
+    build = write_build(random_spec(1, (20, 15, 5)), hardware, tmp_path / "d.build")
+    found = verify_build(build)
+    assert found.ok, found.sentence()
+    deck = tmp_path / "d.build" / "layer0.cir"
+    text = deck.read_text(encoding="utf-8")
+    line = next(x for x in text.splitlines() if x.startswith("r_") and len(x.split()) in (4, 5))
+    words = line.split()
+    words[3] = repr(float(words[3]) * 1.001)
+    deck.write_text(text.replace(line, " ".join(words)), encoding="utf-8")
+    assert not verify_build(load_build(tmp_path / "d.build")).ok
 
 
 def test_a_dark_trim_sees_the_wires():
@@ -175,9 +200,9 @@ def test_compile_says_what_wires_take_and_what_would_take_less():
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"r_wire": -1.0}, "r_wire = -1.0 is out of range: 0 (no wires) to 1e4 ohm a segment"),
-        ({"wires": "explicit"}, "r_wire = 0.0 is out of range: above 0 for explicit wires"),
-        ({"r_driver": 50.0}, "r_wire = 0.0 is out of range: above 0 for explicit wires or a driv"),
+        ({"r_wire": -1.0}, "r_wire = -1.0 is out of range: 0 (none), or 1e-09 to 10000 ohm a"),
+        ({"r_wire": 1e-10}, "r_wire = 1e-10 is out of range: 0 (none), or 1e-09 to 10000 ohm a"),
+        ({"r_driver": -1.0}, "r_driver = -1.0 is out of range: 0 (none), or 1e-09 to 100000"),
         ({"tile_rows": 1}, "tile_rows = 1 is out of range: 2 to 65536"),
         ({"wires": "some"}, "wires = 'some' is out of range: reduced or explicit"),
     ],

@@ -124,7 +124,7 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
 
 def print_notes(s: dict[str, Any]) -> None:
     """What holds for every study: hardware that changed, the judge's finding, where it is kept."""
-    if s["recompiled"]:
+    if s.get("recompiled"):
         changed = ", ".join(f"{name} = {value}" for name, value in s["recompiled"].items())
         common.out.print(f"compiled again with {changed}", markup=False)
     if s["cluster"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from ..errors import StudyError
+from ..errors import SettingsError, StudyError
 from ..text import percent
 from . import common, complete, studies
 
@@ -51,7 +51,8 @@ def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
 
     A --set with commas is an axis, one without holds everywhere. A change of hardware is compiled
     again in memory. Chip m is the same chip at every point. RUN keeps study.sqlite, sweep.csv (a
-    row a chip), result.json and sweep.png; more values, or more --samples, extend it.
+    row a chip; chips.csv has the same without the axes), result.json and sweep.png; more values,
+    or more --samples, extend it.
 
     \b
     Examples:
@@ -97,7 +98,7 @@ def _ask(circuit, images, cell, count: int) -> None:
         "twin"
     )
     if count > MAX_POINTS:
-        raise StudyError(
+        raise SettingsError(
             f"{forecast}; a RUN holds at most {MAX_POINTS:,}: make the grid or --samples smaller, "
             "or several sweeps of it"
         )

@@ -79,6 +79,7 @@ class Build:
             "design": self.summary["files"]["design.npz"],
             "build": str(self.folder),
             "compiled": self.summary.get("command", ""),
+            "trained_by": self.summary["model"].get("command", ""),
             "trained_on": self.spec.dataset,
         }
 
@@ -269,7 +270,7 @@ def expected_cost(design: Design) -> dict[str, float]:
     hw = design.hardware
     resistors = element_counts(design)["crossbar_resistors"]
     each, seconds = BYTES_PER_RESISTOR, resistors * SECONDS_PER_RESISTOR
-    if hw.wires == "explicit":
+    if hw.segments:
         each, seconds = EXPLICIT_BYTES, 0.0
         costs = np.log(EXPLICIT_SECONDS[hw.r_driver > 0])
         for rows, lines in (stage.g.shape for stage in design.stages):

@@ -117,7 +117,7 @@ class Design:
 def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     """``map_design``, whose notes also forecast what wires take."""
     design = map_design(spec, hardware)
-    if not hardware.r_wire:
+    if not hardware.wired:
         return design
     forecasts = (forecast(k, stage.g, hardware) for k, stage in enumerate(design.stages))
     return dataclasses.replace(design, notes=(*design.notes, *forecasts))

@@ -96,6 +96,9 @@ def _segments(g: np.ndarray, hardware: Hardware) -> list[tuple[np.ndarray, np.nd
         entry = free + np.arange(rows)
         free += rows
         found.append((np.arange(rows), entry, np.full(rows, 1 / hardware.r_driver)))
+    if not hardware.r_wire:
+        feet = np.broadcast_to(rows + np.arange(lines), g.shape).ravel()
+        return [*found, (np.repeat(entry, lines), feet, g.ravel())]
     wire = 1 / hardware.r_wire
     for r in range(0, rows, hardware.tile_rows):
         for c in range(0, lines, hardware.tile_cols):

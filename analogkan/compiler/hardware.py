@@ -22,6 +22,8 @@ TABLES = ("hardware", "variation", "conditions")
 """What a preset may hold: what is chosen, what is chance, temperature and age."""
 OPAMPS = ("linear", "ideal", "rails")
 WIRES = ("reduced", "explicit")
+LEAST_OHMS = 1e-9
+"""Of a wire or a driver that is there at all."""
 IDEAL_GAIN = 1e9
 """Of ``ideal`` op-amps: 1e12 loses 1e-6 to cancellation."""
 
@@ -88,7 +90,7 @@ class Hardware:
         Ohms between a row's amplifier, outside its feedback, and the row's entries to its tiles.
     wires
         How decks hold them: ``reduced`` to what a crossbar is between its ports, exactly, or
-        ``explicit``, every segment.
+        ``explicit``, every segment; without segments drivers alone are reduced.
     """
 
     v_fs: float = 0.5
@@ -125,6 +127,16 @@ class Hardware:
     def opamp_gain_used(self) -> float:
         """Open-loop gain of the op-amps as the deck has them."""
         return IDEAL_GAIN if self.opamp == "ideal" else self.opamp_gain
+
+    @property
+    def wired(self) -> bool:
+        """Whether anything stands between rows, cells and summing nodes."""
+        return self.r_wire > 0 or self.r_driver > 0
+
+    @property
+    def segments(self) -> bool:
+        """Whether decks have every wire segment."""
+        return self.wires == "explicit" and self.r_wire > 0
 
     @property
     def wires_scale_with_cells(self) -> bool:
@@ -177,11 +189,11 @@ class Hardware:
                 abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5 per K^2"
             )
         require(self.diode_law in DIODE_LAWS, "diode_law", self.diode_law, " or ".join(DIODE_LAWS))
-        require(0 <= self.r_wire <= 1e4, "r_wire", self.r_wire, "0 (no wires) to 1e4 ohm a segment")
-        require(0 <= self.r_driver <= 1e5, "r_driver", self.r_driver, "0 to 1e5 ohm")
+        for name, most, what in (("r_wire", 1e4, "ohm a segment"), ("r_driver", 1e5, "ohm")):
+            value = getattr(self, name)
+            within = value == 0 or LEAST_OHMS <= value <= most
+            require(within, name, value, f"0 (none), or {LEAST_OHMS:g} to {most:g} {what}")
         require(self.wires in WIRES, "wires", self.wires, " or ".join(WIRES))
-        wanted = self.r_wire > 0 or (self.wires == "reduced" and self.r_driver == 0)
-        require(wanted, "r_wire", self.r_wire, "above 0 for explicit wires or a driver resistance")
         require(0 <= self.smear_width <= 5, "smear_width", self.smear_width, "0 to 5")
 
 

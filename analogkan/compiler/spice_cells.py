@@ -74,7 +74,7 @@ def write_cells(design: Design) -> str:
         f".model feedback r(tc1={format_number(hw.feedback_tc1)} "
         f"tc2={format_number(hw.feedback_tc2)})\n"
     )
-    if hw.r_wire and hw.wires == "explicit":
+    if hw.segments:
         parts.append(
             f"* wire: a segment.\n.model wire r(tc1={format_number(hw.wire_tc1)} tc2=0.0)\n"
         )

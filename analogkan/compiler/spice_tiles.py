@@ -27,9 +27,9 @@ def format_crossbar(
     stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float
 ) -> Crossbar:
     """The crossbar of a stage; reduced wires are what they are at ``temp_c`` degrees Celsius."""
-    if not hardware.r_wire:
+    if not hardware.wired:
         return _tiles(stage.g, names, hardware, names.rows(), _cells)
-    if hardware.wires == "explicit":
+    if hardware.segments:
         return _explicit(stage, names, hardware)
     return _reduced(stage, names, hardware, temp_c)
 
@@ -89,8 +89,9 @@ def _reduced(
     made.subcircuits.insert(
         0,
         format_comment(
-            f"Wires of {format_number(hardware.r_wire)} ohm a segment are reduced, exactly, to "
-            f"what they are between rows and summing nodes; {holds}"
+            f"Wires of {format_number(hardware.r_wire)} ohm a segment, and drivers of "
+            f"{format_number(hardware.r_driver)} ohm, are reduced, exactly, to what they are "
+            f"between rows and summing nodes; {holds}"
         )
         + "\n",
     )

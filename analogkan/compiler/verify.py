@@ -133,7 +133,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     said += [f"{t.name} is a voltage table, which no block has" for t in nl.tables if t.kind != "i"]
     said += [f"{c.name} is not referred to ground" for c in nl.limiters if c.nets[1] != GROUND]
     resistors, wanted = len(nl.r_name), counts["crossbar_resistors"] + counts["amplifier_resistors"]
-    if build.design.hardware.wires == "explicit":
+    if build.design.hardware.segments:
         wanted += counts["wire_segments"] + counts["drivers"]
     else:
         resistors -= len(blocks.feet[0])

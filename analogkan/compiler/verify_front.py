@@ -43,7 +43,7 @@ def model_differences(build: Build, netlist: Netlist) -> list[str]:
         "cell": f"r(tc1={hw.cell_tc1!r} tc2={hw.cell_tc2!r})",
         "feedback": f"r(tc1={hw.feedback_tc1!r} tc2={hw.feedback_tc2!r})",
     }
-    if hw.r_wire and hw.wires == "explicit":
+    if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
     if any(layer.squash.bends for layer in build.spec.layers[1:]):
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"

@@ -43,7 +43,7 @@ class StageCheck:
         lines, gains = self._lines()
         g = self._conductances(rows, lines)
         hardware = self.build.design.hardware
-        if not hardware.r_wire:
+        if not hardware.wired:
             self._no_feet(lines)
             self._compare_conductances(g, self.stage.g, EXACT)
             return self._compare_coefficients(g, r_f, gains)
@@ -165,7 +165,7 @@ class StageCheck:
             for k in blocks.cells[here]
             if k >= 0 and nl.r_model[k] != model
         ]
-        if self.build.design.hardware.wires == "explicit" and self.build.design.hardware.r_wire:
+        if self.build.design.hardware.segments:
             hits = np.minimum(hits, 1)  # tiles that share a row through its driver
         ports, feet = self.names.row_ports(), self.names.line_ports()
         for what, where in (("no cell", hits == 0), ("several cells", hits > 1)):
@@ -305,7 +305,7 @@ def _lookup(count: int, indices: dict[int, int]) -> np.ndarray:
 
 def cell_model(hardware: Hardware) -> str:
     """Model of the resistors between rows and lines; none where they stand for wires too."""
-    if hardware.r_wire and hardware.wires == "reduced" and not hardware.wires_scale_with_cells:
+    if hardware.wired and not hardware.segments and not hardware.wires_scale_with_cells:
         return ""
     return "cell"
 

@@ -178,6 +178,10 @@ def wire_layer(g: np.ndarray, hardware: Hardware, temp_c: float = NOMINAL_TEMP_C
     """
     dt = temp_c - NOMINAL_TEMP_C
     g = g / drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
+    if not hardware.r_wire:  # a row is then one node behind its driver
+        seen = hardware.r_driver * g.sum(axis=1, keepdims=True)
+        made = g / (1.0 + seen)
+        return WiredLayer(made, np.diag(g.sum(axis=0)) - hardware.r_driver * (g.T @ made))
     g_wire = 1.0 / (hardware.r_wire * drifted(hardware.wire_tc1, 0.0, dt))
     rows, cols = hardware.tile_rows, hardware.tile_cols
     down, across = range(0, len(g), rows), range(0, g.shape[1], cols)
@@ -212,6 +216,8 @@ def kept(g: np.ndarray, hardware: Hardware) -> float:
 
 ENOUGH = 0.98
 """Share of the current below which ``forecast`` suggests something; assumed."""
+GAIN = 0.005
+"""What a suggestion must bring."""
 
 
 def forecast(layer: int, g: np.ndarray, hardware: Hardware) -> str:
@@ -220,11 +226,16 @@ def forecast(layer: int, g: np.ndarray, hardware: Hardware) -> str:
     sentence = f"layer {layer}: wires leave {100 * here:.1f} % of the crossbar's current"
     if here >= ENOUGH:
         return sentence
-    half_tile = {"tile_rows": max(2, hardware.tile_rows // 2)}
-    half_tile["tile_cols"] = max(2, hardware.tile_cols // 4 * 2)
-    smaller = kept(g, replace(hardware, **half_tile))
-    less = kept(g / 2, hardware)
-    return (
-        f"{sentence}; {half_tile['tile_rows']} x {half_tile['tile_cols']} tiles would leave "
-        f"{100 * smaller:.1f} %, half the g_max {100 * less:.1f} %"
-    )
+    rows, lines = min(hardware.tile_rows, len(g)), min(hardware.tile_cols, g.shape[1])
+    half = {"tile_rows": max(2, rows // 2), "tile_cols": max(2, lines // 4 * 2)}
+    others = {
+        f"{half['tile_rows']} x {half['tile_cols']} tiles": kept(g, replace(hardware, **half)),
+        "half the g_max": kept(g / 2, hardware),
+        "drivers of half the resistance": kept(
+            g, replace(hardware, r_driver=0.5 * hardware.r_driver)
+        ),
+    }
+    better = [
+        f"{100 * share:.1f} % with {what}" for what, share in others.items() if share > here + GAIN
+    ]
+    return f"{sentence}; it would be {', '.join(better)}" if better else sentence

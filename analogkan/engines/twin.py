@@ -311,7 +311,7 @@ def _arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str
     a, e = hardware.opamp_gain_used, stage.errors
     lines, diffs = np.ones(stage.r_c.size), np.ones(stage.gain.size)
     x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
-    if hardware.r_wire:
+    if hardware.wired:
         wired = wire_layer(stage.g, hardware, temp_c)
         crossbar = {"g": wired.g, "feet": wired.feet}
     else:

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -59,6 +60,12 @@ ACTIVATIONS: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
     "sigmoid": lambda: torch.sigmoid,
 }
 """By name: the paper's RTDAF, CMTDAF and E-MOSFET, and two that need no device."""
+
+
+@torch.no_grad()
+def activation_values(name: str, volts: np.ndarray) -> np.ndarray:
+    """The activation called ``name`` at ``volts`` (n,); (n,)."""
+    return ACTIVATIONS[name]()(torch.from_numpy(volts)[:, None])[:, 0].numpy()
 
 
 class MLP(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..devices import get
 from ..devices.fit import fit_pwl, fitted_polynomial
-from ..network.baselines import ACTIVATIONS
+from ..network.baselines import activation_values
 
 DIODES = ("A21", "Z21", "Z15", "ZAZ21")
 ORDERS = (3, 5, 7, 9, 11, 13, 15)
@@ -23,15 +23,11 @@ Row = dict[str, Any]
 
 def activations() -> list[Row]:
     """Fig. 1: three devices' curves as MLPs use them, over their peaks, or in milliamperes."""
-    import torch
-
     volts = np.linspace(-3.0, 5.0, POINTS)
     found = []
     for name in ("cmtd", "rtd", "mosfet"):
-        with torch.no_grad():
-            values = ACTIVATIONS[name]()(torch.from_numpy(volts[:, None]))
-        for v, value in zip(volts, values[:, 0].tolist(), strict=True):
-            found.append({"activation": name, "volts": float(v), "value": value})
+        for v, value in zip(volts, activation_values(name, volts), strict=True):
+            found.append({"activation": name, "volts": float(v), "value": float(value)})
     return found
 
 

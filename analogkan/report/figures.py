@@ -122,16 +122,21 @@ def confusion_figure(labels: np.ndarray, software: np.ndarray, circuit: np.ndarr
         np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for i, j in np.argwhere(counts):
+        for i, j in np.argwhere(counts) if classes <= MOST_COUNTED else ():
             color = "white" if share[i, j] > 0.5 else DARK
             ax.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=color)
         right = int(np.trace(counts))
         ax.set_title(f"{title}: {right} of {len(labels)} right")
-        ax.set_xticks(range(classes))
-        ax.set_yticks(range(classes))
+        ticks = range(0, classes, -(-classes // MOST_COUNTED))
+        ax.set_xticks(ticks)
+        ax.set_yticks(ticks)
         ax.set_xlabel("answer")
         ax.set_ylabel("class")
     return fig
+
+
+MOST_COUNTED = 16
+"""Classes up to which a confusion matrix has room for its numbers."""
 
 
 def plain(name: str) -> str:
@@ -172,6 +177,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
         ax.axvline(at, color=color, ls=style, lw=1.8, label=label)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.06)
+    ax.set_xlim(right=min(ax.get_xlim()[1], 100 + (edges[1] - edges[0])))
     ax.set_xlabel("accuracy (%)")
     ax.set_ylabel(f"chips (of {summary['samples']})")
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
@@ -206,6 +212,7 @@ def yield_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Fig
     software = 100 * summary["software_accuracy"]
     ax.axvline(software, color=SOFTWARE, lw=1.4, label=f"software {software:.2f} %")
     ax.set_ylim(-2, 102)
+    ax.set_xlim(right=min(ax.get_xlim()[1], 100.5))
     ax.set_xlabel("accuracy (%)")
     ax.set_ylabel("chips that reach it (%)")
     fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)

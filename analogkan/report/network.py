@@ -62,7 +62,7 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
 
 def _wired(run: Run) -> bool:
     """Whether a Monte Carlo's chips had wires."""
-    return run.kind == "montecarlo" and run.settings()[0].r_wire > 0
+    return run.kind == "montecarlo" and run.settings()[0].wired
 
 
 def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
@@ -84,7 +84,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     rms = np.sqrt(
         np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
     )
-    which = "the worst chip of the Monte Carlo" if study else "the design"
+    which = "the design" if made is design else "the worst chip of the Monte Carlo"
     found = [
         Section(
             name="conductances",
@@ -103,15 +103,18 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
         )
     ]
     wired = next((run for run in runs if _wired(run)), None)
-    if wired is not None and not hardware.r_wire:
+    if wired is not None and not hardware.wired:
         hardware = wired.settings()[0]
         cells = [stage.g for stage in map_design(build.spec, hardware).stages]
-    if hardware.r_wire:
+    if hardware.wired:
         found.append(
             Section(
                 name="wires",
                 title="IR drop",
-                words=[f"Wires of {hardware.r_wire:g} ohm a segment, all rows at one voltage."],
+                words=[
+                    f"Wires of {hardware.r_wire:g} ohm a segment, drivers of "
+                    f"{hardware.r_driver:g} ohm, all rows at one voltage."
+                ],
                 exhibits=[
                     Exhibit(
                         name="ir-drop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,22 @@ def write_report(
         raise StudyError(f"--output {out} must end in .html")
     found = read_runs(runs)
     circuit, missing = find_build(found, build)
-    sections = [] if circuit is None else build_sections(circuit, found)
-    counts: dict[str, int] = {}
-    for run in found:
-        counts[run.kind] = counts.get(run.kind, 0) + 1
-        tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
-        try:
+    try:
+        sections = [] if circuit is None else build_sections(circuit, found)
+        counts: dict[str, int] = {}
+        for run in found:
+            counts[run.kind] = counts.get(run.kind, 0) + 1
+            tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
             sections += SECTIONS[run.kind](run, circuit, tag)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StudyError(
-                f"{run.folder} lacks what a page shows, or its files do not fit each other "
-                f"({type(error).__name__}: {error}): run its command again with another --out"
-            ) from error
-    exhibits = [exhibit for section in sections for exhibit in section.exhibits]
-    page = _render(found, sections, exhibits, missing, title or str(found[0].summary["model"]))
+        exhibits = [exhibit for section in sections for exhibit in section.exhibits]
+        titled = title or str(found[0].summary["model"])
+        page = _render(found, numbered(sections), exhibits, missing, titled)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        named = ", ".join(str(run.folder) for run in found)
+        raise StudyError(
+            f"one of {named} lacks what a page shows, or its files do not fit each other "
+            f"({type(error).__name__}: {error}): run its command again with another --out"
+        ) from error
     size = len(page.encode())
     if size > MOST_BYTES:
         raise StudyError(
@@ -87,6 +90,18 @@ def write_report(
         "figures": written,
         "missing": missing,
     }
+
+
+def numbered(sections: Sequence[Section]) -> list[Section]:
+    """``sections`` with titles that tell those of one kind apart."""
+    titles = [section.title for section in sections]
+    found = []
+    for k, section in enumerate(sections):
+        title = section.title
+        if titles.count(title) > 1:
+            title = f"{title} {titles[: k + 1].count(title)}"
+        found.append(replace(section, title=title))
+    return found
 
 
 def _write_figures(exhibits: Sequence[Exhibit], folder: Path | None) -> list[str]:
@@ -108,6 +123,9 @@ def _render(
 ) -> str:
     script, live = embedded({e.name: e.live() for e in exhibits if e.live is not None})
     given = [run.summary["command"] for run in runs]
+    commands = list(dict.fromkeys(filter(None, given)))
+    if commands and runs[0].summary["compiled"]:
+        commands.insert(0, runs[0].summary["compiled"])
     folder = resource(TEMPLATE)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True,
@@ -122,7 +140,8 @@ def _render(
         headline=headline(runs),
         sections=sections,
         runs=[_provenance(run) for run in runs],
-        commands=list(dict.fromkeys(filter(None, [runs[0].summary["compiled"], *given]))),
+        commands=commands,
+        source=runs[0].summary["trained_by"],
         unnamed=len(given) - len(list(filter(None, given))),
         missing=missing,
         version=__version__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -57,8 +58,9 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             name=f"simulation{tag}",
             title="Circuit against software",
             words=[
-                f"{s['n']:,} images of {s['dataset']}, each simulated in ngspice and evaluated in "
-                "software. Intervals are 95 % (Wilson; of the paired difference, Tango)."
+                f"{many(s['n'], 'image')} of {s['dataset']}, each simulated in ngspice and "
+                "evaluated in software. Intervals are 95 % (Wilson; of the paired difference "
+                "Tango)."
             ],
             table=table,
             exhibits=[
@@ -121,7 +123,7 @@ def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
 
 
 def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Inputs (m, I), 0 to 1, as (m, h, w) grey or (m, h, w, 3); other shapes become one row."""
+    """Inputs (m, I), 0 to 1, as (m, h, w) grey or (m, h, w, 3); other shapes fill a square."""
     if len(shape) == 2:
         return x.reshape(-1, *shape)
     if len(shape) == 3 and {shape[0], shape[2]} & {1, 3}:
@@ -129,7 +131,9 @@ def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         if shape[0] in (1, 3):
             pictures = pictures.transpose(0, 2, 3, 1)
         return pictures[..., 0] if pictures.shape[3] == 1 else pictures
-    return x.reshape(len(x), 1, -1)
+    across = math.ceil(math.sqrt(x.shape[1]))  # no picture: values line by line, in a square
+    padded = np.pad(x, ((0, 0), (0, -x.shape[1] % across)))
+    return padded.reshape(len(x), -1, across)
 
 
 def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
@@ -164,8 +168,8 @@ def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section
             name=f"chips{tag}",
             title="Virtual chips",
             words=[
-                f"{s['samples']:,} chips of {told(run)} at {s['temp_c']:g} °C, "
-                f"{s['n']:,} images each, seed {s['seed']}. "
+                f"{many(s['samples'], 'chip')} of {told(run)} at {s['temp_c']:g} °C, "
+                f"{many(s['n'], 'image')} each, seed {s['seed']}. "
                 "Intervals are 95 % and over chips; the images are fixed.",
                 *([f"{s['failed']} chips could not be simulated."] if s["failed"] else []),
             ],
@@ -190,10 +194,7 @@ def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section
 def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """Accuracy against temperature."""
     s = run.summary
-    shown = [
-        entry for entry in s["temperatures"]
-        if entry.get("nominal") and entry["nominal"]["accuracy"] is not None
-    ]  # fmt: skip
+    shown = [entry for entry in s["temperatures"] if nominal_accuracy(entry) is not None]
     table = [
         (f"{e['temp_c']:g} °C", percent(e["nominal"]["accuracy"]),
          "" if not e.get("chips") else percent(e["chips"]["accuracy_mean"]))
@@ -205,8 +206,8 @@ def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             title="Temperature",
             columns=("", "nominal", "mean of chips"),
             words=[
-                f"{told(run)}, {s['n']:,} images. Cells, feedback resistors, diodes and "
-                "offsets follow it."
+                f"{upper(told(run))}; {many(s['n'], 'image')}. Cells, feedback resistors, "
+                "diodes and offsets follow the temperature."
             ],
             table=table,
             exhibits=[
@@ -241,8 +242,8 @@ def sweep_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
             name=f"sweep{tag}",
             title=titles[s["grid"]],
             words=[
-                f"{words[s['grid']]} Preset {s['preset']}, {s['samples']} chips a point, "
-                f"{s['n']:,} images."
+                f"{words[s['grid']]} {upper(told(run))}; {many(s['samples'], 'chip')} a "
+                f"point, {many(s['n'], 'image')}."
             ],
             columns=(", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips"),
             table=table,
@@ -269,6 +270,21 @@ SECTIONS: dict[str, Callable[[Run, Build | None, str], list[Section]]] = {
 }
 
 
+def many(n: int, what: str) -> str:
+    """``1 chip``, ``2,000 chips``."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def upper(text: str) -> str:
+    """``text`` as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def nominal_accuracy(entry: dict[str, Any]) -> float | None:
+    """Of a temperature's entry, the nominal circuit's accuracy if there is one."""
+    return (entry.get("nominal") or {}).get("accuracy")
+
+
 def told(run: Run) -> str:
     """What a study draws and does to its chips: the preset, and what is not as in it."""
     s = run.summary
@@ -281,7 +297,8 @@ def told(run: Run) -> str:
     except SettingsError:  # a file that is not there any more
         shipped = kept
     words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
-    words += [f"{name} = {value}" for name, value in s["recompiled"].items()]
+    words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
+    words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
     if any("accuracy_uncalibrated" in key for key in s):
         words.append("calibrated")
     if s.get("compensate") is not None:
@@ -297,29 +314,31 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     main = largest.get("simulate") or max(largest.values(), key=lambda s: s["n"])
     right = round(main["software_accuracy"] * main["n"])
     within = interval(wilson(right, main["n"]))
-    found = [("software", percent(main["software_accuracy"]), f"{within}; {main['n']:,} images")]
+    found = [
+        ("software", percent(main["software_accuracy"]), f"{within}; {many(main['n'], 'image')}")
+    ]
 
     def seen(s: dict[str, Any]) -> str:
         """The images, where they are not those of the first card."""
         if (s["n"], s["software_accuracy"]) == (main["n"], main["software_accuracy"]):
             return ""
-        return f"; {s['n']:,} images, software {percent(s['software_accuracy'])}"
+        return f"; {many(s['n'], 'image')}, software {percent(s['software_accuracy'])}"
 
     if "simulate" in largest:
         within = interval(main["circuit_ci95"])
         found.append(("circuit", percent(main["circuit_accuracy"]), f"{within}; ngspice"))
-        found.append(("same class", percent(main["agreement"]), f"{main['n']:,} images"))
+        found.append(("same class", percent(main["agreement"]), many(main["n"], "image")))
     if "montecarlo" in largest:
         s = largest["montecarlo"]
         run = next(run for run in runs if run.summary is s)
-        within = [interval(s["accuracy_mean_ci95"]), f"{s['samples']:,} chips, {told(run)}"]
+        within = [interval(s["accuracy_mean_ci95"]), f"{many(s['samples'], 'chip')}, {told(run)}"]
         note = "; ".join(filter(None, within)) + seen(s)
         found.append(("mean of chips", percent(s["accuracy_mean"]), note))
         within = f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"
         found.append(("yield", percent(s["yield"], 1), within))
     if "thermal" in largest:
         s = largest["thermal"]
-        good = [e for e in s["temperatures"] if (e.get("nominal") or {}).get("accuracy")]
+        good = [e for e in s["temperatures"] if nominal_accuracy(e) is not None]
         worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
         if worst is not None:
             note = f"nominal, worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 RASTER_DPI, LEAST_DPI = 130, 45
 """Of what is drawn as an image inside an SVG."""
-BROAD_INCHES = 8.0
+BROAD_INCHES = 6.5
 """From this width on a phone scrolls a figure rather than shrink its text."""
 PIXELS_PER_INCH = 108
 """On a page that has room: texts of all figures are then of one size, near the page's own."""

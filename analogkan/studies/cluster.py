@@ -15,7 +15,9 @@ from concurrent.futures import CancelledError
 from importlib import metadata
 from typing import Any, TypeVar
 
+from .. import __version__
 from ..errors import SimulationError, StudyError
+from ..files import source_hash
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -138,7 +140,13 @@ class DaskExecutor:
                 f"with `dask worker {self.address}`"
             ) from error
         wanted, engine = versions(self.engine), self.engine
-        found = self._client.run(versions, engine)
+        try:
+            found = self._client.run(versions, engine)
+        except Exception as error:  # whatever a worker raises while it looks for the package
+            raise StudyError(
+                f"a worker of {self.address} cannot import analogkan ({error}): install "
+                f"analogkan {__version__} there, and start it again"
+            ) from error
         for worker, have in found.items():
             _compare(have, wanted, str(worker))
         threads = sum(self._client.nthreads().values())
@@ -155,8 +163,12 @@ async def _knock(address: str) -> None:
 
 def versions(engine: str) -> dict[str, str]:
     """What rows depend on in this process: packages, processor, and ngspice if it is the engine."""
-    names = ("analogkan", "numpy", "scipy", *(("torch",) if engine == "twin" else ()))
-    found = {name: metadata.version(name) for name in names}
+    found = {"analogkan": f"{__version__} ({source_hash()})"}
+    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not at all"
     found["machine"] = platform.machine()
     if engine == "ngspice":
         from ..engines.ngspice import find_ngspice
@@ -173,7 +185,7 @@ def _compare(have: dict[str, str], wanted: dict[str, str], where: str) -> None:
     for name, version in wanted.items():
         if have.get(name) != version:
             raise StudyError(
-                f"worker {where} has {name} {have.get(name, 'not at all')}, this process has "
+                f"worker {where} has {name} {have.get(name)}, this process has "
                 f"{version}: rows would not be the same; install the same there"
             )
 

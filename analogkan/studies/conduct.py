@@ -172,7 +172,7 @@ def conduct(
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
-    with StudyStore(run, settings) as store, _executor(options, engine.stop) as executor:
+    with _executor(options, engine.stop) as executor, StudyStore(run, settings) as store:
         rows = run_study(
             points,
             bench.evaluate,

@@ -11,6 +11,9 @@ from filelock import FileLock, Timeout
 from ..errors import StudyError
 
 LOCK = ".lock"
+DECISIVE = ("study", "model", "dataset", "engine", "seed")
+"""Settings that are named first where several differ."""
+MOST_TOLD = 5
 
 
 class LockedFolder:
@@ -72,14 +75,16 @@ def refuse_changed(
     path: Path, before: dict[str, Any], now: dict[str, Any], *, values: bool = False
 ) -> None:
     """Raise StudyError with the names of settings, and their ``values``, that differ."""
-    names = sorted({*before, *now})
+    names = sorted({*before, *now}, key=lambda name: (name not in DECISIVE, name))
     changed = [name for name in names if before.get(name) != now.get(name)]
     if not changed:
         return
     told = [
         f"{name} ({before.get(name)!r} there, {now.get(name)!r} here)" if values else name
-        for name in changed
+        for name in changed[:MOST_TOLD]
     ]
+    if len(changed) > MOST_TOLD:
+        told[-1] += f" and {len(changed) - MOST_TOLD} settings more"
     raise StudyError(
         f"{path} was started with another {', '.join(told)}: give another --out, "
         "or remove the folder"

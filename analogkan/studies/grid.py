@@ -118,6 +118,8 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
         raise SettingsError(f"preset {preset} changes nothing of the BUILD: choose rram, say")
     found = [_cell({"imperfection": "none", "cell": "alone"}, base, nominal, conditions)]
     for name, kind in chosen.items():
+        if name == "wires":  # how a deck holds them is no imperfection
+            continue
         for how in ("alone", "all but"):
             hw, va = (base, nominal) if how == "alone" else (hardware, variation)
             source = (hardware, variation) if how == "alone" else (base, nominal)

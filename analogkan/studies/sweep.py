@@ -115,7 +115,9 @@ def sweep(
     AnalogKanError
         See ``conduct``.
     """
+    settings = list(settings)
     cells, chosen = sweep_cells(build, grid, settings, preset)
+    axes, fixed = split_axes(settings)
     volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
     software = build.spec.forward_volts(volts) if len(images) else np.zeros((0, 1))
     spread = float(np.sqrt(((software - software.mean(axis=0)) ** 2).mean())) if len(images) else 0
@@ -131,8 +133,14 @@ def sweep(
             ]
         },
         options=options,
-        facts={"grid": grid, "preset": chosen, "samples": samples, "recompiled": {}},
-        identity={"base": asdict(build.design.hardware)},
+        facts={"grid": grid, "preset": chosen, "samples": samples, "everywhere": fixed},
+        identity={
+            "base": asdict(build.design.hardware),
+            "grid": grid,
+            "preset": chosen,
+            "axes": sorted(axes),
+            "everywhere": sorted(fixed),
+        },
         on_progress=on_progress,
     )
     write_table(result.run / TABLE, cells, result.rows, samples)

@@ -80,14 +80,14 @@ class _Crossbar:
         self.g, self.hardware = g, hardware
         self.still = first // hardware.tile_rows * hardware.tile_rows
         self.above: WiredLayer | None = None
-        if hardware.r_wire and self.still:
+        if hardware.wired and self.still:
             self.above = wire_layer(g[: self.still], hardware)
 
     def lines(
         self, rows: np.ndarray, r_c: np.ndarray, gain: np.ndarray, offset: np.ndarray
     ) -> np.ndarray:
         """Outputs (2 O,) in volts for rows (R,)."""
-        if not self.hardware.r_wire:
+        if not self.hardware.wired:
             return line_volts(rows @ self.g, self.g.sum(axis=0), r_c, gain, offset)
         wired = wire_layer(self.g[self.still :], self.hardware)
         if self.above is not None:
