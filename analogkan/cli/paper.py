@@ -14,6 +14,7 @@ from .simulate import default_jobs
 
 CURVES = ("fig1", "fig3", "fig4")
 NOISE = ("fig8",)
+CIRCUITS = ("circuits",)
 NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
 
 
@@ -36,7 +37,7 @@ NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*
 )
 @click.option("--only", multiple=True, metavar="ROW|DATASET", help="Only this; may be given again.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), help="Chips of fig8 at a time; by default the cores."
+    "--jobs", type=click.IntRange(1, 256), help="Simulations at a time; by default the cores."
 )
 @common.json_option
 @common.guarded
@@ -53,6 +54,7 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     fig8           accuracy against relative error of the coefficients, for networks of several
                    sizes, in software, in the twin and in ngspice
     fig9           activations of one MLP
+    circuits       the table's networks of devices (seed 0) in ngspice, on a subset of the images
     figa5, a6, a7  learning rate, batch, hidden sizes on the three data sets
 
     Each test set is read once a row and seed. OUT keeps what is finished, and writes NAME.csv and
@@ -69,6 +71,9 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
         found = _curves(name, out)
     elif name in NOISE:
         found = _noise(name, given | {"jobs": jobs or default_jobs()}, as_json)
+    elif name in CIRCUITS:
+        given |= {"seeds": 1}
+        found = _circuits(name, given, only, jobs or default_jobs(), as_json)
     else:
         found = _rows(name, given | {"only": only}, as_json)
     if as_json:
@@ -122,6 +127,46 @@ def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
             shown.add_row(f"{error:g} %", *(f"{points[k].mean():.2f}" for _, points in columns))
         common.out.print(shown)
     return _kept(found, noise_figure(found["rows"]), request.out, request.folder.name)
+
+
+def _circuits(
+    name: str, given: dict[str, Any], only: tuple[str, ...], jobs: int, as_json: bool
+) -> dict[str, Any]:
+    from ..paper.circuits import circuit_plan, run_circuits
+    from ..paper.rows import load_table
+    from ..paper.run import PaperRequest
+    from ..report.paper import circuits_figure
+
+    plan = circuit_plan(name, only)
+    wanted = tuple(row.name for row in plan.rows)
+    request = PaperRequest(table=load_table(plan.table), only=wanted, **given)
+    with common.progress(as_json) as bar:
+        follow = common.follow(bar, lambda what: what)
+
+        def on_epoch(row, seed: int, epoch) -> None:
+            follow(f"training {row.name}", epoch.number, epoch.total)
+
+        found = run_circuits(request, name, jobs=jobs, on_epoch=on_epoch, on_progress=follow)
+    if not as_json:
+        shown = common.table(
+            f"{name}{' (quick)' if request.quick else ''}",
+            "network", "resistors", "n", "software", "circuit", "same class", "of full scale",
+            "s an image",
+        )  # fmt: skip
+        for e in found["rows"]:
+            shown.add_row(
+                f"{e['dataset']}: {e['network']}",
+                f"{e['resistors']:,}",
+                str(e["n"]),
+                percent(e["software_accuracy"]),
+                percent(e["circuit_accuracy"]),
+                percent(e["agreement"]),
+                f"{e['error_of_full_scale']:.1e}",
+                f"{e['seconds_per_image']:.2g}",
+            )
+        common.out.print(shown)
+    stem = f"{name}{'-quick' if request.quick else ''}"
+    return _kept(found, circuits_figure(found["rows"]), request.out, stem)
 
 
 def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..data import ImageSet, load_dataset
+from ..data import ImageSet, load_dataset, stratified
 from ..errors import DataError, StudyError
 from ..files import atomic_file, write_text
-from ..network.baselines import parameter_count
+from ..network.baselines import MLP, parameter_count
+from ..network.mlp import DEVICES, mlp_spec
+from ..network.spec import NetworkSpec
 from ..settings import require
 from ..studies.folder import LockedFolder
 from ..training.card import parameter_count as tdkan_parameters
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
-from ..training.fit import Epoch, train
+from ..training.fit import CALIBRATION_IMAGES, Epoch, train
 from .rows import Table, TableRow
 
 MARK = "paper.json"
@@ -116,6 +118,11 @@ def _path(request: PaperRequest, row: TableRow, seed: int) -> Path:
     return request.out / _stem(request) / f"{row.name}-seed{seed}.json"
 
 
+def network_path(request: PaperRequest, row: TableRow, seed: int) -> Path:
+    """Where a trained network is kept that a circuit can be made of."""
+    return _path(request, row, seed).with_suffix(".npz")
+
+
 def _state(request: PaperRequest, row: TableRow, seed: int) -> Path:
     """Where an unfinished training is kept."""
     path = _path(request, row, seed).with_suffix(".training")
@@ -139,7 +146,9 @@ def _run(
 ) -> dict[str, Any]:
     """One row with one seed."""
     made = _tdkan if row.network == "tdkan" else _baseline
-    parameters, right, n, seconds, epochs = made(request, row, seed, sets, on_epoch)
+    spec, parameters, right, n, seconds, epochs = made(request, row, seed, sets, on_epoch)
+    if spec is not None:
+        spec.save(network_path(request, row, seed))
     _state(request, row, seed).unlink(missing_ok=True)
     if row.parameters not in (0, parameters):
         raise StudyError(
@@ -166,8 +175,9 @@ def _baseline(
     seed: int,
     sets: tuple[ImageSet, ImageSet],
     on_epoch: Progress,
-) -> tuple[int, float, int, float, int]:
-    """Parameters, accuracy, test images, seconds, epochs of a network that is no TD-KAN."""
+) -> tuple[NetworkSpec | None, int, float, int, float, int]:
+    """Of a network that is no TD-KAN: itself, if a circuit can be made of it, parameters,
+    accuracy, test images, seconds, epochs."""
     if row.dataset not in request.table.training:
         raise DataError(
             f"{request.table.name} does not say how {row.dataset} is trained on: add "
@@ -182,7 +192,15 @@ def _baseline(
     )  # fmt: skip
     test = inputs_of(judged, training.resize, schedule)
     right = accuracy_of(model, test, judged.y)
-    return parameter_count(model), right, len(judged), seconds, schedule.epochs
+    spec = None
+    if isinstance(model, MLP) and row.activation in DEVICES:
+        chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
+        spec = mlp_spec(
+            model, row.activation, images.take(chosen).flat(training.resize),
+            shape=training.resize, mean=training.mean, std=training.std, name=row.name,
+            dataset=images.name,
+        )  # fmt: skip
+    return spec, parameter_count(model), right, len(judged), seconds, schedule.epochs
 
 
 def _tdkan(
@@ -191,8 +209,8 @@ def _tdkan(
     seed: int,
     sets: tuple[ImageSet, ImageSet],
     on_epoch: Progress,
-) -> tuple[int, float, int, float, int]:
-    """The same of a TD-KAN; an unfinished training goes on."""
+) -> tuple[NetworkSpec, int, float, int, float, int]:
+    """The same of a TD-KAN."""
     recipe = row.plan(request.quick)
     images, judged = sets
     started = time.perf_counter()
@@ -201,10 +219,12 @@ def _tdkan(
         on_epoch=lambda epoch: on_epoch(row, seed, epoch),
     )  # fmt: skip
     seconds = time.perf_counter() - started
-    spec = done.model.to_spec(done.encoding, name=row.name, dataset=images.name)
+    spec = done.model.to_spec(
+        done.encoding, name=row.name, dataset=images.name, calibration=done.calibration
+    )
     answers = spec.logits(judged.flat(spec.encoding.shape)).argmax(axis=1)
     right = float((answers == judged.y).mean())
-    return tdkan_parameters(spec), right, len(judged), seconds, recipe.epochs
+    return spec, tdkan_parameters(spec), right, len(judged), seconds, recipe.epochs
 
 
 def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:

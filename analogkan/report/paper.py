@@ -120,3 +120,25 @@ def lost(rows: Sequence[dict[str, Any]], way: str, hidden: int) -> tuple[np.ndar
     mean = {(row["error"], row["seed"]): row["accuracy_mean"] for row in mine}
     table = np.array([[mean[error, seed] for seed in seeds] for error in errors], float)
     return 100 * np.array(errors), 100 * (table[:1] - table)
+
+
+def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Accuracy of each circuit with its interval, beside its software on the same images."""
+    fig = Figure(figsize=(7.4, 1.6 + 0.34 * len(rows)), layout="constrained")
+    ax = fig.subplots()
+    y = np.arange(len(rows))
+    circuit = 100 * np.array([row["circuit_accuracy"] for row in rows])
+    bounds = 100 * np.array([row["circuit_ci95"] for row in rows]).T
+    ax.errorbar(
+        circuit, y, xerr=np.abs(bounds - circuit), fmt="o", color=CIRCUIT, capsize=3,
+        label="ngspice, 95 % (Wilson)",
+    )  # fmt: skip
+    software = [100 * row["software_accuracy"] for row in rows]
+    ax.plot(software, y, "D", color=SOFTWARE, mfc="none", label="software, same images")
+    named = [f"{r['dataset']}: {r['network']}, {r['n']:,} images" for r in rows]
+    ax.set_yticks(y, named, fontsize=8)
+    ax.invert_yaxis()
+    ax.set_xlabel("accuracy (%)")
+    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    tidy((ax,))
+    return fig

@@ -1,0 +1,144 @@
+"""The networks of a table as circuits: compiled, verified, and simulated by ngspice on a subset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..compiler.build import Build, load_build, write_build
+from ..compiler.hardware import Hardware
+from ..compiler.verify import verify_build
+from ..data import load_dataset, stratified
+from ..engines.batch import BatchOptions
+from ..errors import NetlistError, SettingsError
+from ..network.mlp import DEVICES
+from ..network.spec import NetworkSpec, load_spec
+from ..settings import find_named, read_toml
+from ..studies.simulate import simulate
+from .rows import FOLDER, TableRow, load_table
+from .run import PaperRequest, network_path, run_table
+
+Progress = Callable[[str, int, int], None]
+QUICK_SHARE = 20
+"""A quick run has so many times fewer images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitPlan:
+    """What is simulated.
+
+    Attributes
+    ----------
+    table
+        Name of the table that the networks are of.
+    rows
+        Those of its rows that can be circuits.
+    images
+        By data set, how many.
+    hardware
+        By activation, settings unlike the default ones.
+    """
+
+    table: str
+    rows: tuple[TableRow, ...]
+    images: dict[str, int]
+    hardware: dict[str, dict[str, Any]]
+
+
+def circuit_plan(name: str, only: tuple[str, ...] = ()) -> CircuitPlan:
+    """The plan called ``name``, with the rows or data sets ``only``.
+
+    Raises
+    ------
+    SettingsError
+        If ``only`` leaves no such row.
+    """
+    document = read_toml(find_named(name, FOLDER, "figure"), "figure")
+    images = dict(document["images"])
+    table = load_table(document["table"])
+    rows = tuple(
+        row for row in table.chosen(only)
+        if row.dataset in images and (row.network == "tdkan" or row.activation in DEVICES)
+    )  # fmt: skip
+    if not rows:
+        raise SettingsError(f"--only {', '.join(only)} leaves no network that can be a circuit")
+    return CircuitPlan(
+        table=document["table"], rows=rows, images=images, hardware=document.get("hardware", {})
+    )
+
+
+def run_circuits(
+    request: PaperRequest, name: str, *, jobs: int = 1,
+    on_epoch: Callable = lambda row, seed, epoch: None,
+    on_progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train what is not there (seed 0), compile, verify, simulate; a row a network.
+
+    ``request`` is of the plan's table, with the names of its rows as ``only``.
+
+    Raises
+    ------
+    SettingsError, DataError, CompileError, NetlistError, SimulationError
+        If a network cannot be trained, compiled or simulated; what is finished is kept.
+    """
+    plan = circuit_plan(name, request.only)
+    rows = plan.rows
+    run_table(request, on_epoch=on_epoch)
+    folder = request.out / f"{name}{'-quick' if request.quick else ''}"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for row in rows:
+        if request.quick and row.dataset != rows[0].dataset:
+            continue
+        judged = load_dataset(row.dataset, "test", request.data, download=request.download)
+        wanted = plan.images[row.dataset] // (QUICK_SHARE if request.quick else 1)
+        images = judged.take(stratified(judged.y, wanted))
+        spec = load_spec(network_path(request, row, 0))
+        hardware = Hardware(**plan.hardware.get(row.activation, {}))
+        build, compiled = _compiled(spec, hardware, folder / f"{row.name}.build")
+        result = simulate(
+            build, images, options=BatchOptions(jobs=jobs), run=folder / f"{row.name}.run",
+            on_progress=lambda k, n, row=row: on_progress(row.name, k, n),
+        )  # fmt: skip
+        s, counted = result.summary, build.summary["elements"]
+        found.append(
+            {
+                "row": row.name,
+                "dataset": row.dataset,
+                "network": row.label,
+                "resistors": counted["crossbar_resistors"],
+                "n": s["n"],
+                "software_accuracy": s["software_accuracy"],
+                "circuit_accuracy": s["circuit_accuracy"],
+                "circuit_ci95": s["circuit_ci95"],
+                "agreement": s["agreement"],
+                "error_of_full_scale": s["max_abs_logit_error"] / s["logit_full_scale"],
+                "seconds_per_image": s["seconds"] / s["n"],
+                "compile_seconds": compiled,
+                "megabytes_forecast": build.summary["expected"]["memory_megabytes"],
+                "ngspice": s["ngspice_version"],
+                "klu": s["klu"],
+            }
+        )
+    return {"figure": name, "quick": request.quick, "rows": found}
+
+
+def _compiled(spec: NetworkSpec, hardware: Hardware, folder: Path) -> tuple[Build, float]:
+    """The verified BUILD of ``spec``, and the seconds that took; 0 if it was there."""
+    if folder.is_dir():
+        build = load_build(folder)
+        same = build.spec.fingerprint() == spec.fingerprint()
+        if same and build.design.hardware == hardware:
+            return build, 0.0
+
+    def check(made: Build) -> None:
+        found = verify_build(made)
+        if not found.ok:
+            raise NetlistError(f"{folder}: the netlist is not the network: {found.sentence()}")
+
+    started = time.perf_counter()
+    build = write_build(spec, hardware, folder, check=check)
+    return build, time.perf_counter() - started
