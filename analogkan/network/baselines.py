@@ -202,4 +202,4 @@ class GottliebKAN(nn.Module):
 
 def parameter_count(model: nn.Module) -> int:
     """Trained numbers of ``model``."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

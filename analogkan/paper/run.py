@@ -21,7 +21,6 @@ from ..network.mlp import DEVICES, mlp_spec
 from ..network.spec import NetworkSpec
 from ..settings import require
 from ..studies.folder import LockedFolder
-from ..training.card import parameter_count as tdkan_parameters
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
 from ..training.fit import CALIBRATION_IMAGES, Epoch, train
 from .rows import Table, TableRow
@@ -224,7 +223,7 @@ def _tdkan(
     )
     answers = spec.logits(judged.flat(spec.encoding.shape)).argmax(axis=1)
     right = float((answers == judged.y).mean())
-    return spec, tdkan_parameters(spec), right, len(judged), seconds, recipe.epochs
+    return spec, parameter_count(done.model), right, len(judged), seconds, recipe.epochs
 
 
 def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:

@@ -50,24 +50,27 @@ def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
 
 
 def parameter_count(spec: NetworkSpec) -> int:
-    """Trained parameters: theta, biases, and two a normed hidden node.
-
-    Biases of a layer that are all zero were not trained, and are nothing in a circuit.
-    """
+    """Parameters: theta, biases, and two a normed hidden node."""
     norms = sum(2 * layer.theta.shape[0] for layer in spec.layers if layer.norm is not None)
-    biases = sum(layer.bias.size for layer in spec.layers if layer.bias.any())
-    return norms + biases + sum(layer.theta.size for layer in spec.layers)
+    return norms + sum(layer.theta.size + layer.bias.size for layer in spec.layers)
 
 
 def write_card(
-    path: Path, spec: NetworkSpec, found: Evaluation, *, model: Path, command: str, facts: dict
+    path: Path,
+    spec: NetworkSpec,
+    found: Evaluation,
+    *,
+    model: Path,
+    command: str,
+    facts: dict,
+    parameters: int,
 ) -> None:
     """Write a Markdown card for the checkpoint ``model``; ``facts`` become further rows."""
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
     theta = np.concatenate([np.abs(layer.theta).ravel() for layer in spec.folded().layers])
     rows = {
         "network": f"TD-KAN {list(spec.sizes)}, devices {devices}",
-        "parameters": f"{parameter_count(spec):,}",
+        "parameters": f"{parameters:,}",
         "command": f"`{command}`",
         **facts,
         "accuracy": f"**{100 * found.accuracy:.2f} %** on {found.n:,} images ({found.what}), "

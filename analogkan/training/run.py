@@ -20,9 +20,10 @@ from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
+from ..network.baselines import parameter_count
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
-from .card import evaluate, parameter_count, write_card
+from .card import evaluate, write_card
 from .chips import ThroughChips
 from .fit import Epoch, input_encoding, train
 from .noise import Disturbance, Noise
@@ -278,7 +279,10 @@ def _run(
         if start is not None:
             chip["chip_accuracy_before"] = request.disturbance.accuracy(before, judged)
         facts["its chip"] = ", ".join(f"{key} {100 * v:.2f} %" for key, v in chip.items())
-    write_card(card, spec, found, model=out, command=request.command, facts=facts)
+    parameters = parameter_count(done.model)
+    write_card(
+        card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
+    )
     state.unlink(missing_ok=True)
     return {
         "model": str(out),
@@ -287,7 +291,7 @@ def _run(
         "recipe": recipe,
         "seed": request.seed,
         "epochs": plan.epochs,
-        "parameters": parameter_count(spec),
+        "parameters": parameters,
         "evaluated_on": what,
         "n": found.n,
         "accuracy": found.accuracy,
