@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from ..errors import DataError
 from ..settings import require
 from .augment import Augmentation, augmented
 from .fit import Epoch, adam, check_augmentable, generator_of, resume, save_state
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ def _normalised(x: Tensor, schedule: Schedule) -> Tensor:
 
 
 def train_classifier(
-    make: Callable[[], nn.Module],
+    make: Callable[[], M],
     images: ImageSet,
     shape: tuple[int, ...],
     schedule: Schedule,
@@ -73,14 +75,14 @@ def train_classifier(
     seed: int,
     state: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> tuple[nn.Module, float]:
+) -> tuple[M, float]:
     """Train what ``make`` makes on ``images``, resized to ``shape``.
 
     ``state`` is as for ``fit.train``: an unfinished training goes on.
 
     Returns
     -------
-    nn.Module, float
+    model, float
         In evaluation mode; and the seconds that it took.
 
     Raises
