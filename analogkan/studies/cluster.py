@@ -23,6 +23,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 PATIENCE_S = 10.0
 """How long a scheduler may take to answer, and the first worker to be there, seconds."""
+MOST_ATTEMPTS = 4
+"""How often work is given out that was lost with the workers that had it."""
 IN_FLIGHT = 3
 """Tasks that are out for each of the workers' threads: one runs, the others wait beside it."""
 BATCH = 16
@@ -79,23 +81,46 @@ class DaskExecutor:
             self._client.close()
 
     def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Every item with its result, as they are finished; at most a few a thread are out."""
+        """Every item with its result, as they are finished; at most a few a thread are out.
+
+        What a lost worker had is given out again, the bench too if it was the last to have it.
+        """
         self.facts = self._cluster | self._moved
+        body = pickle.dumps(function)
+        self._moved["bytes_scattered"] = len(body)
+        left = dict(enumerate(items))
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                for number, result in self._pass(body, dict(left)):
+                    yield left.pop(number), result
+                return
+            except CancelledError as error:
+                if attempt == MOST_ATTEMPTS or not self._has_workers():
+                    raise StudyError(
+                        f"all workers of {self.address} were lost at once, and with them what they "
+                        "were to evaluate; what is finished is kept, and the same command goes on "
+                        "once there are workers again"
+                    ) from error
+
+    def _pass(self, body: bytes, items: dict[int, T]) -> Iterator[tuple[int, Any]]:
+        """Numbers of ``items`` with their results; CancelledError if what they need was lost."""
         if not items:
             return
         wanted = versions(self.engine)
-        body = pickle.dumps(function)
-        self._moved["bytes_scattered"] = len(body)
         scattered = self._client.scatter(body, broadcast=True, hash=False)
         threads = max(1, sum(self._client.nthreads().values()))
         size = max(1, min(BATCH, len(items) // (4 * IN_FLIGHT * threads)))
-        waiting = iter([items[k : k + size] for k in range(0, len(items), size)])
-        going: dict[Any, Sequence[T]] = {}
+        numbers = list(items)
+        waiting = iter([numbers[k : k + size] for k in range(0, len(numbers), size)])
+        going: dict[Any, Sequence[int]] = {}
 
         def submit() -> Any:
             for some in waiting:
-                self._moved["bytes_per_point"] = len(pickle.dumps(some[0]))
-                future = self._client.submit(_task, scattered, some, wanted, pure=False, retries=2)
+                points = [items[number] for number in some]
+                self._moved["bytes_per_point"] = len(pickle.dumps(points[0]))
+                future = self._client.submit(
+                    _task, scattered, points, wanted, pure=False, retries=2
+                )
                 going[future] = some
                 return future
             return None
@@ -112,12 +137,6 @@ class DaskExecutor:
                         f"a chip ended its worker again and again ({error}); what is finished is "
                         "kept, and the same command goes on"
                     ) from error
-                except CancelledError as error:
-                    raise StudyError(
-                        f"all workers of {self.address} were lost at once, and with them what they "
-                        "were to evaluate; what is finished is kept, and the same command goes on "
-                        "once there are workers again"
-                    ) from error
                 self._moved["bytes_per_row"] = len(pickle.dumps(results[0]))
                 self.facts = self._cluster | self._moved
                 yield from zip(going.pop(future), results, strict=True)
@@ -130,15 +149,21 @@ class DaskExecutor:
                 self._client.cancel(list(going))
             raise
 
-    def _check(self) -> None:
-        """Refuse a cluster without workers, or with one that is not as this process."""
+    def _has_workers(self) -> bool:
+        """Whether a worker is there, or comes soon."""
         try:
             self._client.wait_for_workers(1, timeout=PATIENCE_S)
-        except TimeoutError as error:
+        except TimeoutError:
+            return False
+        return True
+
+    def _check(self) -> None:
+        """Refuse a cluster without workers, or with one that is not as this process."""
+        if not self._has_workers():
             raise StudyError(
                 f"the scheduler at {self.address} has no worker after {PATIENCE_S:g} s: start some "
                 f"with `dask worker {self.address}`"
-            ) from error
+            )
         wanted, engine = versions(self.engine), self.engine
         try:
             found = self._client.run(versions, engine)
