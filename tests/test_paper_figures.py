@@ -1,0 +1,123 @@
+"""The paper's figures: curves and fits, errors of the coefficients, networks as circuits."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from analogkan.cli import main
+from analogkan.cli.paper import NAMES
+from analogkan.devices import get
+from analogkan.errors import SettingsError
+from analogkan.paper import circuits, curves, noise, run
+from analogkan.paper.noise import NoisePlan, NoiseRequest, perturbed, run_noise
+from analogkan.paper.rows import load_table
+from analogkan.report.paper import lost
+
+from .networks import random_spec
+from .test_paper import digits
+
+SMALL = NoisePlan(
+    dataset="mnist", recipe="mnist-d2-short", hidden=(6, 12), errors=(0.0, 0.4), draws=3,
+    ngspice_chips=1, ngspice_images=10, quick_draws=2, quick_images=50,
+)  # fmt: skip
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Every data set is a small one, and figure 8 a small figure."""
+
+    def load(name: str, split: str, data, download: bool):
+        return digits(300 if split == "train" else 100, len(split))
+
+    for module in (noise, run, circuits):
+        monkeypatch.setattr(module, "load_dataset", load)
+    monkeypatch.setattr(NoiseRequest, "plan", lambda self: SMALL)
+
+
+def test_every_table_and_figure_has_a_name():
+    assert {"table1", "circuits", *(f"fig{k}" for k in (1, 3, 4, 5, 6, 7, 8, 9))} <= {*NAMES}
+    assert {f"figa{k}" for k in (5, 6, 7)} <= {*NAMES}
+    for name in set(NAMES) - {"fig1", "fig3", "fig4", "fig8", "circuits"}:
+        rows = load_table(name).rows
+        assert len({row.name for row in rows}) == len(rows) >= 5
+
+
+def test_activations_are_the_devices():
+    rows = curves.activations()
+    a21 = get("A21")
+    mine = [row for row in rows if row["activation"] == "cmtd"]
+    volts = np.array([row["volts"] for row in mine])
+    np.testing.assert_allclose([row["value"] for row in mine], a21.phi(volts), atol=1e-12)
+    rtd = [row["value"] for row in rows if row["activation"] == "rtd"]
+    assert max(rtd) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_fits_miss_less_with_more_to_spend():
+    for rows, along in ((curves.polynomials(), "order"), (curves.segments(), "segments")):
+        for device in curves.DIODES:
+            mine = sorted((r for r in rows if r["device"] == device), key=lambda r: r[along])
+            assert mine[-1]["rms_residual"] < mine[0]["rms_residual"] / 2
+    finest = [row for row in curves.segments() if row["step_volts"] == 0.05]
+    assert max(row["max_residual"] for row in finest) < 1e-5
+    assert min(row["lowest"] for row in curves.polynomials()) < -0.1  # where no diode goes
+
+
+def test_coefficients_are_off_by_the_error_and_biases_are_not():
+    spec = random_spec(1, (30, 20, 5))
+    before, after = spec.folded(), perturbed(spec, 0.2, np.random.default_rng(0))
+    for one, other in zip(before.layers, after.layers, strict=True):
+        off = (other.theta / one.theta - 1).ravel()
+        assert np.std(off) == pytest.approx(0.2, rel=0.1) and abs(off.mean()) < 0.05
+        np.testing.assert_array_equal(one.bias, other.bias)
+
+
+def test_figure_8_in_software_twin_and_ngspice(small, ngspice, tmp_path, one_thread):
+    request = NoiseRequest(name="fig8", out=tmp_path / "p", seeds=1)
+    found = run_noise(request)
+    rows = found["rows"]
+    assert {(r["hidden"], r["way"], r["error"]) for r in rows} == {
+        (h, way, e) for h in (6, 12) for way in ("software", "twin", "ngspice") for e in (0.0, 0.4)
+    }
+    known = {(r["hidden"], r["way"], r["error"]): r for r in rows}
+    for hidden in (6, 12):
+        clean = [known[hidden, way, 0.0]["accuracy_mean"] for way in ("software", "twin")]
+        assert clean[0] == pytest.approx(clean[1], abs=0.011)  # one image in a hundred
+        assert known[hidden, "twin", 0.4]["accuracy_mean"] < clean[1]
+        errors, points = lost(rows, "twin", hidden)
+        assert list(errors) == [0.0, 40.0] and points[0, 0] == 0 < points[1, 0]
+    assert known[6, "twin", 0.4]["draws"] == 3 and known[6, "ngspice", 0.4]["n"] == 10
+    assert run_noise(request) == found  # nothing is trained or simulated again
+
+
+def test_the_command_keeps_rows_and_a_picture(small, ngspice, tmp_path, one_thread):
+    for words in (["fig8", "--seeds", "1"], ["fig3"], ["circuits", "--quick", "--only",
+                  "mnist-mlp-cmtd"]):  # fmt: skip
+        args = ["paper", *words, "--out", str(tmp_path / words[0]), "--json"]
+        result = CliRunner().invoke(main, args, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        with Path(found["csv"]).open(encoding="utf-8") as stream:
+            assert len(list(csv.DictReader(stream))) == len(found["rows"])
+        with Image.open(found["figure"]) as image:
+            assert image.size[0] > 800
+    (entry,) = found["rows"]
+    assert entry["agreement"] == 1.0 and entry["n"] == 50 and entry["error_of_full_scale"] < 1e-2
+
+
+def test_plans_that_are_none_are_refused():
+    with pytest.raises(
+        SettingsError, match=r"^errors = \(0.1, 0.2\) is out of range: 0, then some"
+    ):
+        replace(SMALL, errors=(0.1, 0.2))
+    with pytest.raises(
+        SettingsError, match=r"^--only mnist-mlp-relu leaves no network that can be"
+    ):
+        circuits.circuit_plan("circuits", ("mnist-mlp-relu",))
