@@ -37,6 +37,11 @@ def refused(*args: object) -> tuple[str, str]:
     return error["type"], error["message"]
 
 
+def hears_ctrl_c() -> None:
+    """In a child: listen to SIGINT, which a suite that runs in the background ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def snapshot(folder: Path) -> dict[str, bytes | None]:
     """Every file and folder below ``folder``, hidden ones too, and what it holds."""
     return {
@@ -314,6 +319,7 @@ def test_ctrl_c_ends_ngspice_and_says_how_to_go_on(home, build, ngspice, tmp_pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509
     ) as process:
         for _ in range(300):
             if pid.exists() and pid.read_text().strip():

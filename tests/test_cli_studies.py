@@ -22,7 +22,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.engines.ngspice import ENVIRONMENT
 
 from .networks import random_npz, random_spec
-from .test_cli_errors import refused, snapshot
+from .test_cli_errors import hears_ctrl_c, refused, snapshot
 
 ROOT = Path(__file__).parents[1]
 
@@ -198,6 +198,7 @@ def test_ctrl_c_and_two_processes_on_one_run(ngspice, study, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509
     ) as process:
         for _ in range(300):
             if pid.exists() and pid.read_text().strip():
