@@ -12,10 +12,9 @@ import numpy as np
 
 from .compiler.build import Build, write_build
 from .compiler.hardware import load_hardware
-from .compiler.verification import Verification
-from .compiler.verify import verify_build
+from .compiler.verify import write_verified
 from .devices import resolve
-from .errors import CheckpointError, NetlistError, SettingsError
+from .errors import CheckpointError, SettingsError
 from .files import read_npz, sha256
 from .network.encoding import Encoding
 from .network.spec import NetworkSpec
@@ -62,26 +61,15 @@ def compile_model(
     """
     from .network import checkpoint
 
-    found: list[Verification] = []
-
-    def check(build: Build) -> None:
-        found.append(verify_build(build))
-        if not found[0].ok:
-            raise NetlistError(
-                f"the netlist is not the network, so nothing was written: {found[0].sentence()}"
-            )
-
     model = Path(model)
     hardware = load_hardware(preset, settings)
-    spec = checkpoint.load_spec(model)
+    spec, origin = checkpoint.load_origin(model)
     if calibrate is not None:
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
-    origin = checkpoint.read(model).get("training", {})
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
-    checks = {"check": check} if verify else {}
-    build = write_build(spec, hardware, target, model=facts, command=command, **checks)
-    return replace(build, verification=found[0] if found else None)
+    write = write_verified if verify else write_build
+    return write(spec, hardware, target, model=facts, command=command)
 
 
 def convert_model(

@@ -149,7 +149,7 @@ def _circuits(
         found = run_circuits(request, name, jobs=jobs, on_epoch=on_epoch, on_progress=follow)
     if not as_json:
         shown = common.table(
-            f"{name}{' (quick)' if request.quick else ''}",
+            request.stem(name),
             "network", "resistors", "n", "software", "circuit", "same class", "of full scale",
             "s an image",
         )  # fmt: skip
@@ -165,8 +165,7 @@ def _circuits(
                 f"{e['seconds_per_image']:.2g}",
             )
         common.out.print(shown)
-    stem = f"{name}{'-quick' if request.quick else ''}"
-    return _kept(found, circuits_figure(found["rows"]), request.out, stem)
+    return _kept(found, circuits_figure(found["rows"]), request.out, request.stem(name))
 
 
 def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
@@ -189,8 +188,7 @@ def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
         found = run_table(request, on_epoch=on_epoch)
     if not as_json:
         _print_rows(found)
-    stem = Path(found["md"]).stem
-    return _kept(found, table_figure(found["rows"]), request.out, stem)
+    return _kept(found, table_figure(found["rows"]), request.out, request.stem(name))
 
 
 def _print_rows(found: dict[str, Any]) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from ..errors import NetlistError
+from ..network.spec import NetworkSpec
 from . import names
 from .blocks import Blocks
-from .build import Build, image0_volts
+from .build import Build, image0_volts, write_build
 from .design import element_counts
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
+from .hardware import Hardware
 from .netlist import GROUND, Netlist
 from .verification import Verification
 from .verify_devices import device_differences
@@ -23,6 +29,26 @@ SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
 
 TRANSISTORS = {"gmin": "1e-18"}
 """Beside them where there are transistors."""
+
+
+def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given: Any) -> Build:
+    """``write_build``, with what reading the deck back found.
+
+    Raises
+    ------
+    NetlistError
+        If the netlist is not the network; nothing is written then.
+    """
+    found: list[Verification] = []
+
+    def check(build: Build) -> None:
+        found.append(verify_build(build))
+        if not found[0].ok:
+            raise NetlistError(
+                f"the netlist is not the network, so nothing was written: {found[0].sentence()}"
+            )
+
+    return replace(write_build(spec, hardware, folder, check=check, **given), verification=found[0])
 
 
 def verify_build(build: Build) -> Verification:

@@ -71,11 +71,14 @@ def activation_values(name: str, volts: np.ndarray) -> np.ndarray:
 class MLP(nn.Module):
     """Linear layers with one activation between them. Parameters: sum (I + 1) O."""
 
+    layers: Sequence[nn.Linear]  # an nn.ModuleList, which has no element type
+
     def __init__(self, sizes: Sequence[int], activation: str) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise SettingsError(f"activation {activation!r} is none of {', '.join(ACTIVATIONS)}")
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in itertools.pairwise(sizes))
+        pairs = itertools.pairwise(sizes)
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairs)  # type: ignore
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -148,7 +148,10 @@ def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
     CheckpointError
         As ``read``; or if an entry is missing, has the wrong shape, or holds NaN or infinity.
     """
-    entry = read(path)
+    return _loaded(path, read(path))
+
+
+def _loaded(path: Path, entry: dict[str, Any]) -> tuple[TDKAN, NetworkSpec]:
     try:
         model = _build(entry)
         calibration = entry.get("calibration")
@@ -172,6 +175,12 @@ def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
 def load_spec(path: Path) -> NetworkSpec:
     """The float64 arrays of a checkpoint; raises as ``load``."""
     return load(path)[1]
+
+
+def load_origin(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
+    """``load_spec``, and what the checkpoint says of where it comes from."""
+    entry = read(path)
+    return _loaded(path, entry)[1], entry.get("training", {})
 
 
 def _encoding(entry: dict[str, Any]) -> Encoding:

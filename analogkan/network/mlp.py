@@ -16,6 +16,7 @@ from ..devices.formulas import mosfet_2n7002, resonant_tunnel_diode
 from ..errors import SettingsError
 from .baselines import MLP, PEAK_AMPERES
 from .encoding import Encoding
+from .model import as_array
 from .spec import LayerSpec, NetworkSpec
 
 TOLERANCE = 1e-4
@@ -63,8 +64,8 @@ def mlp_spec(
     """
     if activation not in DEVICES:
         raise SettingsError(f"activation {activation!r} is no device: {', '.join(DEVICES)}")
-    weights = [_array(layer.weight) for layer in model.layers]
-    biases = [_array(layer.bias) for layer in model.layers]
+    weights = [as_array(layer.weight) for layer in model.layers]
+    biases = [as_array(layer.bias) for layer in model.layers]
     repeat = weights[0].shape[1] // len(mean)
     centre, spread = np.tile(mean, repeat), np.tile(std, repeat)
     biases[0] = biases[0] - weights[0] @ (centre / spread)
@@ -93,7 +94,3 @@ def _device(activation: str, layer: int, z: np.ndarray) -> tuple[IVCurve, float]
     fit = tabulate(formula, float(z.min()) - room, float(z.max()) + room, tolerance=TOLERANCE)
     curve = IVCurve(f"{activation.upper()}{layer}", fit.v, fit.i, source=formula.__doc__ or "")
     return curve, curve.i_peak / unit
-
-
-def _array(tensor) -> np.ndarray:
-    return tensor.detach().to("cpu").numpy().astype(np.float64)

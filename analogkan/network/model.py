@@ -151,8 +151,8 @@ class TDKAN(nn.Module):
         for k, layer in enumerate(self.layers):
             layers.append(
                 LayerSpec(
-                    theta=_array(layer.theta),
-                    bias=_array(layer.bias),
+                    theta=as_array(layer.theta),
+                    bias=as_array(layer.bias),
                     curves=self.config.curves,
                     squash=self.config.squash,
                     norm=_norm(self.norms[k - 1]) if k and len(self.norms) else None,
@@ -167,15 +167,16 @@ class TDKAN(nn.Module):
         )
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def as_array(tensor: Tensor) -> np.ndarray:
+    """A copy of ``tensor`` in float64."""
     return tensor.detach().to(torch.float64).cpu().numpy().copy()
 
 
 def _norm(module: nn.BatchNorm1d | nn.LayerNorm) -> Norm:
     """A norm at inference; BatchNorm's statistics become part of its scale and shift."""
-    scale, shift = _array(module.weight), _array(module.bias)
+    scale, shift = as_array(module.weight), as_array(module.bias)
     if isinstance(module, nn.LayerNorm):
         return Norm(kind="layer", scale=scale, shift=shift, eps=module.eps)
     assert module.running_mean is not None and module.running_var is not None
-    scale = scale / (_array(module.running_var) + module.eps) ** 0.5
-    return Norm(kind="batch", scale=scale, shift=shift - _array(module.running_mean) * scale)
+    scale = scale / (as_array(module.running_var) + module.eps) ** 0.5
+    return Norm(kind="batch", scale=scale, shift=shift - as_array(module.running_mean) * scale)

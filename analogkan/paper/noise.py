@@ -6,7 +6,7 @@ error of every cell in the twin, and fewer such chips and images in ngspice.
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,23 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.build import Build, load_build, write_build
+from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..data import ImageSet, load_dataset, stratified
 from ..errors import StudyError
-from ..files import write_text
 from ..intervals import student
 from ..network import checkpoint
 from ..network.spec import NetworkSpec
 from ..settings import build, find_named, read_toml, require
 from ..studies.conduct import StudyOptions
-from ..studies.folder import LockedFolder
 from ..studies.sweep import sweep
 from ..training.card import parameter_count
 from ..training.fit import train
 from ..training.recipe import load_recipe
+from .circuits import compiled
+from .request import Request
 from .rows import FOLDER, QUICK_EPOCHS
-from .run import MARK
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
@@ -76,19 +75,11 @@ class NoisePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseRequest:
-    """What to run, and where it is kept; as ``PaperRequest``, with jobs for the chips."""
+class NoiseRequest(Request):
+    """A figure of errors to run, with ``jobs`` chips at a time."""
 
     name: str
-    out: Path
-    data: Path = Path("data")
-    download: bool = False
-    seeds: int = 3
-    quick: bool = False
     jobs: int = 1
-
-    def __post_init__(self) -> None:
-        require(1 <= self.seeds <= 100, "seeds", self.seeds, "1 to 100")
 
     def plan(self) -> NoisePlan:
         """What is run, from the figure's TOML file."""
@@ -107,7 +98,7 @@ class NoiseRequest:
     @property
     def folder(self) -> Path:
         """Where networks and studies are kept."""
-        return self.out / f"{self.name}{'-quick' if self.quick else ''}"
+        return self.out / self.stem(self.name)
 
 
 def run_noise(
@@ -123,17 +114,20 @@ def run_noise(
         As ``train`` and ``sweep``.
     """
     plan = request.plan()
-    request.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    with LockedFolder(request.out, MARK):
-        write_text(request.out / MARK, json.dumps({"table": request.name}) + "\n")
+
+    @functools.cache
+    def training_set() -> ImageSet:
+        return load_dataset(plan.dataset, "train", request.data, download=request.download)
+
+    with request.kept(request.name):
         judged = load_dataset(plan.dataset, "test", request.data, download=request.download)
         if request.quick:
             judged = judged.take(stratified(judged.y, plan.quick_images))
         fewer = judged.take(stratified(judged.y, min(plan.ngspice_images, len(judged))))
         for hidden in plan.hidden:
             for seed in range(request.seeds):
-                circuit = _circuit(request, plan, hidden, seed, on_progress)
+                circuit = _circuit(request, plan, hidden, seed, training_set, on_progress)
                 base = {"hidden": hidden, "parameters": parameter_count(circuit.spec), "seed": seed}
                 for found in (
                     _software(circuit.spec, judged, plan, seed),
@@ -145,14 +139,19 @@ def run_noise(
 
 
 def _circuit(
-    request: NoiseRequest, plan: NoisePlan, hidden: int, seed: int, on_progress: Progress
+    request: NoiseRequest,
+    plan: NoisePlan,
+    hidden: int,
+    seed: int,
+    training_set: Callable[[], ImageSet],
+    on_progress: Progress,
 ) -> Build:
     """The BUILD of a network, trained and compiled if it is not there."""
     name = f"{plan.dataset}-{hidden}-seed{seed}"
     folder, model = request.folder / f"{name}.build", request.folder / f"{name}.pt"
     if not model.is_file():
         recipe = load_recipe(plan.recipe, epochs=QUICK_EPOCHS if request.quick else None)
-        images = load_dataset(plan.dataset, "train", request.data, download=request.download)
+        images = training_set()
         request.folder.mkdir(parents=True, exist_ok=True)
         state = model.with_suffix(".training")
         done = train(
@@ -164,16 +163,7 @@ def _circuit(
             calibration=done.calibration, training={"recipe": plan.recipe, "seed": seed},
         )  # fmt: skip
         state.unlink(missing_ok=True)
-    if not folder.is_dir():
-        from ..compiler.verify import verify_build
-
-        def check(made: Build) -> None:
-            found = verify_build(made)
-            if not found.ok:
-                raise StudyError(f"{folder}: the netlist is not the network: {found.sentence()}")
-
-        write_build(checkpoint.load_spec(model), Hardware(), folder, check=check)
-    return load_build(folder)
+    return compiled(checkpoint.load_spec(model), Hardware(), folder)[0]
 
 
 def perturbed(spec: NetworkSpec, error: float, rng: np.random.Generator) -> NetworkSpec:
@@ -199,7 +189,13 @@ def _software(
             rng = np.random.default_rng(np.random.SeedSequence((seed, STREAM, k, draw)))
             answers = perturbed(spec, error, rng).forward_volts(volts).argmax(axis=1)
             found.append(float((answers == images.y).mean()))
-        rows.append(_row("software", error, found, len(images)))
+        drawn = {
+            "chips": len(found),
+            "accuracy_mean": float(np.mean(found)),
+            "accuracy_std": float(np.std(found, ddof=1)) if len(found) > 1 else None,
+            "accuracy_mean_ci95": student(np.array(found), least=0.0, most=1.0),
+        }
+        rows.append(_row("software", error, len(images), drawn))
     return rows
 
 
@@ -228,28 +224,18 @@ def _chips(
         key = cell["labels"]["sigma_g"]
         if float(key) != error:
             raise StudyError(f"{run} has sigma_g = {key} where {error} was asked for")
-        mean, std = cell["accuracy_mean"], cell["accuracy_std"]
-        rows.append(
-            {
-                "way": engine,
-                "error": error,
-                "draws": cell["chips"],
-                "n": len(images),
-                "accuracy_mean": mean,
-                "accuracy_std": std,
-                "ci95": cell["accuracy_mean_ci95"],
-            }
-        )
+        rows.append(_row(engine, error, len(images), cell))
     return rows
 
 
-def _row(way: str, error: float, accuracy: list[float], n: int) -> dict[str, Any]:
+def _row(way: str, error: float, n: int, cell: dict[str, Any]) -> dict[str, Any]:
+    """The figure's row for what ``sweep`` says of a cell."""
     return {
         "way": way,
         "error": error,
-        "draws": len(accuracy),
+        "draws": cell["chips"],
         "n": n,
-        "accuracy_mean": float(np.mean(accuracy)),
-        "accuracy_std": float(np.std(accuracy, ddof=1)) if len(accuracy) > 1 else None,
-        "ci95": student(np.array(accuracy), least=0.0, most=1.0),
+        "accuracy_mean": cell["accuracy_mean"],
+        "accuracy_std": cell["accuracy_std"],
+        "ci95": cell["accuracy_mean_ci95"],
     }

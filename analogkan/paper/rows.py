@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import SettingsError
 from ..network.baselines import MLP, GottliebKAN, SplineKAN
 from ..settings import build, find_named, read_toml, require
-from ..training.augment import Augmentation
 from ..training.classifier import Schedule
 from ..training.recipe import Recipe, load_recipe
 
@@ -88,29 +87,16 @@ class TableRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """How the rows of a data set that are no TD-KANs are trained: see ``Schedule``."""
+class Training(Schedule):
+    """How the rows of a data set that are no TD-KANs are trained, on images of ``resize``."""
 
     resize: tuple[int, ...]
-    epochs: int
-    learning_rate: float
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    batch: int = 64
-    crop_px: int = 0
-    flip: bool = False
-    jitter: float = 0.0
+    mean: tuple[float, ...] = field()  # no default: a table says it
+    std: tuple[float, ...] = field()
 
     def schedule(self, row: TableRow, quick: bool) -> Schedule:
         """Of a row, for all epochs or for ``QUICK_EPOCHS``."""
-        chosen = {"learning_rate": self.learning_rate, "batch": self.batch} | row.changes()
-        return Schedule(
-            epochs=QUICK_EPOCHS if quick else self.epochs,
-            mean=self.mean,
-            std=self.std,
-            augmentation=Augmentation(crop_px=self.crop_px, flip=self.flip, jitter=self.jitter),
-            **chosen,
-        )
+        return replace(self, epochs=QUICK_EPOCHS if quick else self.epochs, **row.changes())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,48 +19,28 @@ from ..files import atomic_file, write_text
 from ..network.baselines import MLP, parameter_count
 from ..network.mlp import DEVICES, mlp_spec
 from ..network.spec import NetworkSpec
-from ..settings import require
-from ..studies.folder import LockedFolder
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
 from ..training.fit import CALIBRATION_IMAGES, Epoch, train
+from .request import Request
 from .rows import Table, TableRow
 
-MARK = "paper.json"
-"""By which a folder of results is known."""
 Progress = Callable[[TableRow, int, Epoch], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperRequest:
-    """What to run, and where it is kept.
+class PaperRequest(Request):
+    """A table to run; quick is the first data set's rows alone.
 
     Attributes
     ----------
     table
         From ``load_table``.
-    out
-        The folder of results.
-    data, download
-        As for ``load_dataset``.
-    seeds
-        How many; 0 is the first.
-    quick
-        The first data set's rows alone, ``QUICK_EPOCHS`` epochs, and kept apart: to see that it
-        works.
     only
         Names of rows or data sets.
     """
 
     table: Table
-    out: Path
-    data: Path = Path("data")
-    download: bool = False
-    seeds: int = 3
-    quick: bool = False
     only: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        require(1 <= self.seeds <= 100, "seeds", self.seeds, "1 to 100")
 
     def rows(self) -> tuple[TableRow, ...]:
         """The rows asked for."""
@@ -85,9 +65,8 @@ def run_table(
         If the folder is another's, or a network has not the parameters that its row says.
     """
     rows = request.rows()
-    request.out.mkdir(parents=True, exist_ok=True)
-    with LockedFolder(request.out, MARK):
-        write_text(request.out / MARK, json.dumps({"table": request.table.name}) + "\n")
+    md = request.out / f"{request.stem(request.table.name)}.md"
+    with request.kept(request.table.name):
         sets: dict[str, tuple[ImageSet, ImageSet]] = {}
         for row in rows:
             for seed in range(request.seeds):
@@ -99,22 +78,18 @@ def run_table(
                 found = _run(request, row, seed, sets[row.dataset], on_epoch)
                 write_text(path, json.dumps(found, indent=2) + "\n")
         entries = [_entry(request, row) for row in rows]
-        write_text(request.out / f"{_stem(request)}.md", format_table(entries))
+        write_text(md, format_table(entries))
     return {
         "table": request.table.name,
         "quick": request.quick,
         "seeds": request.seeds,
         "rows": entries,
-        "md": str(request.out / f"{_stem(request)}.md"),
+        "md": str(md),
     }
 
 
-def _stem(request: PaperRequest) -> str:
-    return f"{request.table.name}{'-quick' if request.quick else ''}"
-
-
 def _path(request: PaperRequest, row: TableRow, seed: int) -> Path:
-    return request.out / _stem(request) / f"{row.name}-seed{seed}.json"
+    return request.out / request.stem(request.table.name) / f"{row.name}-seed{seed}.json"
 
 
 def network_path(request: PaperRequest, row: TableRow, seed: int) -> Path:

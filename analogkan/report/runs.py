@@ -68,7 +68,10 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     StudyError
         If a folder holds no finished RUN, it is damaged, or two are of different circuits.
     """
-    runs = [_read(folder) for folder in {f.resolve(): f for f in reversed(folders)}.values()][::-1]
+    known: dict[Path, Path] = {}
+    for folder in folders:
+        known.setdefault(folder.resolve(), folder)
+    runs = [_read(folder) for folder in known.values()]
     if not runs:
         raise StudyError("a report needs at least one RUN, such as mnist.run/3f2a81c0")
     first = runs[0]

@@ -308,10 +308,9 @@ def told(run: Run) -> str:
 
 def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     """(what, figure, note): what a reader should know first, from the largest RUN of each kind."""
-    largest: dict[str, dict[str, Any]] = {}
-    for run in sorted(runs, key=lambda run: run.summary["n"] * run.summary.get("samples", 1)):
-        largest[run.kind] = run.summary
-    main = largest.get("simulate") or max(largest.values(), key=lambda s: s["n"])
+    by_size = sorted(runs, key=lambda run: run.summary["n"] * run.summary.get("samples", 1))
+    largest = {run.kind: run for run in by_size}
+    main = (largest.get("simulate") or max(largest.values(), key=lambda r: r.summary["n"])).summary
     right = round(main["software_accuracy"] * main["n"])
     within = interval(wilson(right, main["n"]))
     found = [
@@ -329,15 +328,15 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
         found.append(("circuit", percent(main["circuit_accuracy"]), f"{within}; ngspice"))
         found.append(("same class", percent(main["agreement"]), many(main["n"], "image")))
     if "montecarlo" in largest:
-        s = largest["montecarlo"]
-        run = next(run for run in runs if run.summary is s)
+        run = largest["montecarlo"]
+        s = run.summary
         within = [interval(s["accuracy_mean_ci95"]), f"{many(s['samples'], 'chip')}, {told(run)}"]
         note = "; ".join(filter(None, within)) + seen(s)
         found.append(("mean of chips", percent(s["accuracy_mean"]), note))
         within = f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"
         found.append(("yield", percent(s["yield"], 1), within))
     if "thermal" in largest:
-        s = largest["thermal"]
+        s = largest["thermal"].summary
         good = [e for e in s["temperatures"] if nominal_accuracy(e) is not None]
         worst = min(good, key=lambda e: e["nominal"]["accuracy"], default=None)
         if worst is not None:

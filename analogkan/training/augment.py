@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,7 +19,8 @@ GREY = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How far each image is changed, by its own draw; nothing by default.
+    """How far each image is changed, by its own draw; nothing by default. Part of what says how a
+    network is trained.
 
     Attributes
     ----------
@@ -47,8 +48,10 @@ class Augmentation:
             require(value >= 0 and math.isfinite(value), name, value, "0 or more")
         require(0 <= self.jitter <= 1, "jitter", self.jitter, "0 to 1")
 
-    def __bool__(self) -> bool:
-        return any(astuple(self))
+    @property
+    def augments(self) -> bool:
+        """Whether any augmentation is on."""
+        return self.affine or any((self.crop_px, self.flip, self.jitter))
 
     @property
     def affine(self) -> bool:
@@ -77,7 +80,7 @@ def augmented(
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK].float()
         block = block[:, None] if block.ndim == 3 else block.permute(0, 3, 1, 2)
-        if how.affine or images.ndim == 3:
+        if how.affine:
             block = _moved(block, how, generator)
         if how.crop_px:
             block = _cropped(block, how.crop_px, generator)

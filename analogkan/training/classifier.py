@@ -23,8 +23,8 @@ M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How a classifier is trained: Adam at a constant rate.
+class Schedule(Augmentation):
+    """How a classifier is trained: Adam at a constant rate, on images that are augmented so.
 
     Attributes
     ----------
@@ -32,8 +32,6 @@ class Schedule:
         As in a recipe.
     mean, std
         Inputs, 0 to 1, become (x - mean) / std: one number, or one a colour.
-    augmentation
-        Of every epoch's images.
     """
 
     epochs: int
@@ -41,9 +39,9 @@ class Schedule:
     batch: int = 64
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
         require(2 <= self.batch <= 65_536, "batch", self.batch, "2 to 65536")
         require(
@@ -96,8 +94,7 @@ def train_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make()
-    how = schedule.augmentation
-    check_augmentable(images, how)
+    check_augmentable(images, schedule)
     x, labels, raw = inputs_of(images, shape, schedule), torch.from_numpy(images.y), images.x
     optimiser = adam(model, schedule.learning_rate)
     parts = {"model": model, "optimiser": optimiser}
@@ -105,8 +102,8 @@ def train_classifier(
     for number in range(resume(state, key, parts) + 1, schedule.epochs + 1):
         generator = generator_of(seed, number)
         order = torch.randperm(len(x), generator=generator)
-        if how:
-            x = _normalised(augmented(torch.from_numpy(raw), shape, how, generator), schedule)
+        if schedule.augments:
+            x = _normalised(augmented(torch.from_numpy(raw), shape, schedule, generator), schedule)
         total, correct = 0.0, 0
         for index in order.split(schedule.batch):
             logits = model(x[index])

@@ -100,7 +100,7 @@ def train(
     labels = torch.from_numpy(images.y)
     how = recipe.augmentation()
     check_augmentable(images, how)
-    raw = torch.tensor(images.x) if how else None
+    raw = torch.tensor(images.x) if how.augments else None
 
     if start is None:
         model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
@@ -164,7 +164,7 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
     """Raise DataError unless ``images`` can be changed as ``how`` says."""
     x = images.x
     colour = x.ndim == 4 and x.shape[3] == 3 and not how.affine
-    if how and (x.dtype != np.uint8 or not (x.ndim == 3 or colour)):
+    if how.augments and (x.dtype != np.uint8 or not (x.ndim == 3 or colour)):
         raise DataError(
             f"the recipe augments 8-bit images (n, H, W), or (n, H, W, 3) if it leaves out "
             f"rotate_deg, scale, shear and shift_px, but x is {x.dtype} of shape {x.shape}: use a "
