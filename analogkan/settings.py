@@ -22,6 +22,7 @@ KINDS = {
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
     "tuple[str, ...]": "a list of texts",
+    "tuple[tuple[int, ...], ...]": "a list of lists of whole numbers",
 }
 """How a field's type is called in an error."""
 
@@ -128,7 +129,7 @@ def _as(wanted: str, value: Any) -> Any:
     if wanted == "bool":
         return {"true": True, "false": False}[str(value).lower()]
     if wanted.startswith("tuple[") and isinstance(value, list):
-        return tuple(_as(wanted[len("tuple[") :].split(",", maxsplit=1)[0], x) for x in value)
+        return tuple(_as(wanted.removeprefix("tuple[").removesuffix(", ...]"), x) for x in value)
     raise TypeError(wanted)
 
 

@@ -147,6 +147,8 @@ class Blocks:
 
     def _sources(self) -> None:
         offsets = {c.out[1] for c in self.netlist.controlled}
+        fronts = {cell.nets[0] for cell in self.netlist.cells}
+        fronts |= {limiter.control for limiter in self.netlist.limiters}
         for source in self.netlist.volts:
             plus, minus = source.nets
             if plus in offsets and plus != GROUND:
@@ -155,7 +157,8 @@ class Blocks:
                 continue
             if minus != GROUND:
                 self.problems.append(f"source {source.name} does not end at ground")
-            group = self.inputs if plus in self.diodes else self.constants
+            drives = plus in self.diodes or plus in fronts
+            group = self.inputs if drives else self.constants
             if plus in group:
                 self.problems.append(f"two sources drive {self.name(plus)}")
             group[plus] = source.value

@@ -23,7 +23,10 @@ from .hardware import Hardware
 from .verification import Verification
 
 FORMAT = "analogkan-build-1"
+HELD_FORMAT = "analogkan-held-1"
 SUMMARY = "design.json"
+HELD_SUMMARY = "held.json"
+"""Of a BUILD with held stages, see ``compiler.held``."""
 ARRAYS = ("design.npz", "network.npz")
 
 BYTES_PER_RESISTOR = 1800
@@ -136,7 +139,7 @@ def write_build(
         If ``folder`` holds something that is not a BUILD.
     """
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
-    _check_replaceable(folder)
+    check_replaceable(folder)
     design = build_design(spec, hardware)
     _check(design)
     volts = image0_volts(spec)
@@ -161,17 +164,26 @@ def write_build(
     return Build(folder, spec, design, summary)
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Refuse to replace a file, or a folder that holds anything but an earlier BUILD."""
+def check_replaceable(folder: Path) -> None:
+    """Refuse to replace a file, or a folder that holds anything but an earlier BUILD.
+
+    Raises
+    ------
+    CompileError
+        If it would.
+    """
     if folder.exists() and not folder.is_dir():
         raise CompileError(f"{folder} is a file: give another folder with -o")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        ours = {SUMMARY, *summary["files"]} if summary["format"] == FORMAT else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = set()
+    ours: set[str] = set()
+    for name, written in ((SUMMARY, FORMAT), (HELD_SUMMARY, HELD_FORMAT)):
+        try:
+            summary = json.loads((folder / name).read_text(encoding="utf-8"))
+            if summary["format"] == written:
+                ours |= {name, *(Path(file).parts[0] for file in summary["files"])}
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            continue
     foreign = sorted(p.name for p in folder.iterdir() if p.name not in ours)
     if foreign:
         raise CompileError(
@@ -190,6 +202,12 @@ def load_build(folder: str | Path) -> Build:
     """
     folder = Path(folder)
     path = folder / SUMMARY
+    if (folder / HELD_SUMMARY).is_file():
+        raise NetlistError(
+            f"{folder} is a BUILD with held stages, which only `compile`, `verify` and `simulate` "
+            "know: compile the model without --held, or name one of its circuits, such as "
+            f"{folder}/s0"
+        )
     if not path.is_file():
         raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")
     try:

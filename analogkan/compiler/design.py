@@ -15,7 +15,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..devices.thermal import with_law
-from ..errors import AnalogKanError, NetlistError
+from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
@@ -132,13 +132,19 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     Raises
     ------
     CompileError
-        If a diode node or its row amplifier would not be stable.
+        If a diode node or its row amplifier would not be stable, or a layer is a convolution.
     """
     layers = spec.folded().layers
+    if any(layer.patches is not None for layer in layers):
+        raise CompileError(
+            f"{spec.name} has convolutions, whose maps are held between circuits: compile it with "
+            "held stages (--held, or held=... in Python)"
+        )
     notes = []
     volts = None
     if spec.calibration is not None and len(spec.calibration):
         volts = spec.dac_volts(spec.calibration)
+        volts = layers[0].diode_volts(volts) if spec.held else volts
     else:
         notes.append("no calibration images: gains are sized for the worst case, signals are small")
     stages: list[CrossbarStage] = []
@@ -159,15 +165,15 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
         r_c, gain, unit = _gains(drive, mapped.alpha, reach, after, hardware)
-        front = (
-            build_front(layer.squash, layer.norm, stages[-1].unit, hardware)
-            if stages
-            else dac_front()
-        )
+        front = dac_front()
+        if stages or spec.held:
+            unit_in = stages[-1].unit if stages else np.ones(layer.n_in)
+            front = build_front(layer.squash, layer.norm, unit_in, hardware)
         beyond = layer.squash.beyond(layer.curves)
         if beyond:
             notes.append(f"layer {k}: {beyond}: its end value holds there")
-        reachable = driven_range(layer.squash, None if stages else spec.dac_range())
+        dac = None if stages or spec.held else spec.dac_range()
+        reachable = driven_range(layer.squash, dac)
         stable = stabilise(layer.curves, reachable, hardware, k)
         r_f = [hardware.v_fs / curve.i_peak for curve in layer.curves]
         stages.append(

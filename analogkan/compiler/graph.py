@@ -11,8 +11,10 @@ from scipy.sparse import csgraph
 
 from .netlist import CELLS, GROUND, Netlist
 
+DRIVEN = ("diode", "squash", "layernorm input", "layernorm output")
+"""What DACs drive: diodes, or where inputs are held the cells before them."""
 ALLOWED = {
-    ("dac", "diode"),
+    *(("dac", kind) for kind in DRIVEN),
     ("difference", "diode"),
     ("difference", "squash"),
     ("difference", "layernorm input"),
@@ -98,13 +100,14 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
             readers.setdefault(net, []).append(inst.name)
         for net in outs:
             drivers.setdefault(net, []).append(inst.name)
-    anodes = {inst.nets[0] for inst in netlist.instances if inst.kind.startswith("diode_")}
+    kinds = graph.nodes(data="kind")
+    driven = {net for net, names in readers.items() if any(kinds[n] in DRIVEN for n in names)}
     for source in netlist.volts:
         if "." in source.name:
             continue
         net = netlist.nets[source.nets[0]]
         graph.add_node(
-            source.name, kind="dac" if net in anodes else "bias", layer=_layer(source.name)
+            source.name, kind="dac" if net in driven else "bias", layer=_layer(source.name)
         )
         drivers.setdefault(net, []).append(source.name)
     for source in netlist.controlled:

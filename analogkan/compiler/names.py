@@ -18,8 +18,11 @@ class StageNames:
         self.n_in, self.n_out, self.n_dev = self.stage.shape
 
     def sources(self) -> list[str]:
-        """What the front starts from, I nets: the outputs of the stage before."""
-        return [f"l{self.layer - 1}_y{i}" for i in padded(self.n_in)]
+        """What the front starts from, I nets: the outputs of the stage before, or the DACs'."""
+        if self.layer:
+            return [f"l{self.layer - 1}_y{i}" for i in padded(self.n_in)]
+        letter = "v" if self.stage.front.kind == "none" else "x"
+        return [self.prefix + f"{letter}{i}" for i in padded(self.n_in)]
 
     def normed(self) -> list[str]:
         """After the LayerNorm, I nets: before a squash cell or at the diodes; else the sources."""
@@ -30,8 +33,8 @@ class StageNames:
         return [self.prefix + f"{letter}{i}" for i in padded(self.n_in)]
 
     def inputs(self) -> list[str]:
-        """Diode voltages, I nets: the DAC's, a cell's, or the outputs of the stage before."""
-        if self.layer == 0 or self.stage.front.kind != "none":
+        """Diode voltages, I nets: a cell's, or what the front starts from."""
+        if self.stage.front.kind != "none":
             return [self.prefix + f"v{i}" for i in padded(self.n_in)]
         return self.sources()
 

@@ -153,7 +153,7 @@ def _columns(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -
 
 def write_stimulus(design: Design, volts: np.ndarray) -> str:
     """``stimulus.cir``: one image's voltages (I,) as DC sources."""
-    nets = StageNames(design, 0).inputs()
+    nets = StageNames(design, 0).sources()
     lines = [format_comment("The input DACs, set to image 0: one source per input.")]
     lines += [f"v_{net} {net} 0 dc {format_number(v)}" for net, v in zip(nets, volts, strict=True)]
     return "\n".join(lines) + "\n"
@@ -232,7 +232,7 @@ def write_batch(
         *format_read_out(design),
         "v_index index 0 dc 0",
     ]
-    for net, column in zip(StageNames(design, 0).inputs(), volts.T, strict=True):
+    for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
         if (column == column[0]).all():
             lines.append(f"v_{net} {net} 0 dc {format_number(column[0])}")
         else:

@@ -96,7 +96,7 @@ def _inputs(build: Build, blocks: Blocks) -> list[str]:
     """The stimulus of image 0 against the encoding."""
     volts = image0_volts(build.spec)
     said = []
-    for name, expected in zip(names.StageNames(build.design, 0).inputs(), volts, strict=True):
+    for name, expected in zip(names.StageNames(build.design, 0).sources(), volts, strict=True):
         have = blocks.inputs.get(blocks.netlist.number.get(name, -1))
         if have != expected:
             said.append(f"input {name} is at {have} V, image 0 has {float(expected)!r} V")
@@ -150,7 +150,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     stages = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
     kinds = Counter(cell.kind for cell in nl.cells)
     pairs_found = kinds["sigmoid"] + kinds["tanh"]
-    clamps = sum(n.n_in for n in stages[1:] if n.stage.front.squash.kind == "clamp")
+    clamps = sum(n.n_in for n in stages if n.stage.front.squash.kind == "clamp")
     pairs = counts["squash_cells"] - clamps
     bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
     outs = {number.get(net) for net in names.logits(build.design)}
@@ -182,7 +182,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
 def _top(build: Build, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
-    if any(layer.squash.bends for layer in build.spec.layers[1:]):
+    if any(layer.squash.bends for layer in build.spec.fronted):
         wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]

@@ -45,7 +45,7 @@ def model_differences(build: Build, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any(layer.squash.bends for layer in build.spec.layers[1:]):
+    if any(layer.squash.bends for layer in build.spec.fronted):
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
@@ -59,10 +59,10 @@ def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSp
 
     ``model`` is that layer of the software, folded.
     """
-    if layer == 0:
+    if layer == 0 and not build.spec.held:
         return []
     names = StageNames(build.design, layer)
-    unit = build.design.stages[layer - 1].unit
+    unit = build.design.stages[layer - 1].unit if layer else np.ones(len(names.sources()))
     said = []
     if model.norm is not None:
         said += _layernorm(netlist, names, model.norm, unit)

@@ -8,9 +8,12 @@ sizes        list of int, input to output
 devices      list of {name, source, v (N,) float64 volts, i (N,) float64 amperes}
 squash       {kind, v_lo, v_hi, slope}, volts and per volt
 norm         "batch", "layer" or "none"
+convolutions list of {height, width, channels, kernel, stride, padding}, of the first layers; or
+             absent
 encoding     {x_lo, x_hi, v_lo, v_hi, shape}: input units to volts
 dataset      str, such as "mnist"
-layers       list of {theta (I, O, D), bias (O,)}
+layers       list of {theta (I, O, D), bias (O,)}; I of a convolution are (height, width, channel)
+             of a patch
 norms        list of {weight, bias (each (O,)), eps}, one a hidden layer; with "batch" also
              running_mean and running_var (each (O,))
 calibration  (N, I) training inputs in input units, or absent
@@ -19,6 +22,7 @@ training     {command, recipe, seed, ...}: where it comes from; nothing reads it
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pickle
 import warnings
@@ -34,6 +38,7 @@ from ..errors import AnalogKanError, CheckpointError
 from ..files import atomic_file
 from .encoding import Encoding
 from .model import TDKAN, TDKANConfig
+from .patches import Patches
 from .spec import NetworkSpec
 from .squash import Squash
 
@@ -77,6 +82,8 @@ def save(
         ],
         "training": training or {},
     }
+    if config.patches:
+        entry["convolutions"] = [dataclasses.asdict(patches) for patches in config.patches]
     if calibration is not None:
         entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
     write_torch(entry, path)
@@ -216,6 +223,7 @@ def _build(entry: dict[str, Any]) -> TDKAN:
         curves=curves,
         squash=Squash(**entry["squash"]),
         norm=str(entry["norm"]),
+        patches=tuple(Patches(**patches) for patches in entry.get("convolutions", ())),
     )
     model = TDKAN(config)
     if entry["layers"] and entry["layers"][0]["theta"].dtype == torch.float64:

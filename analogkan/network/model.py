@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ..devices import IVCurve
 from ..errors import CheckpointError
 from .basis import PWLBasis
 from .encoding import Encoding
+from .patches import Patches
 from .spec import LayerSpec, NetworkSpec
 from .squash import NORMS, Norm, Squash
 
@@ -30,27 +31,57 @@ class TDKANConfig:
     squash
         Between a hidden node and its diodes.
     norm
-        ``batch``, ``layer`` or ``none``, on hidden nodes.
+        ``batch``, ``layer`` or ``none``, on hidden nodes; after a convolution on its channels.
+    patches
+        Of the first layers, which are convolutions.
     """
 
     sizes: tuple[int, ...]
     curves: tuple[IVCurve, ...]
     squash: Squash = Squash()
     norm: str = "batch"
+    patches: tuple[Patches, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise CheckpointError(f"sizes {self.sizes}: at least an input and an output, all >= 1")
         if self.norm not in NORMS:
             raise CheckpointError(f"norm {self.norm!r} is unknown: one of {', '.join(NORMS)}")
+        if len(self.patches) >= len(self.sizes):
+            raise CheckpointError(f"{len(self.patches)} convolutions, {len(self.sizes) - 1} layers")
+        for k, patches in enumerate(self.patches):
+            if patches.values != self.sizes[k] or self.sizes[k + 1] % patches.count:
+                raise CheckpointError(
+                    f"convolution {k} takes {patches.values} values to {patches.count} positions, "
+                    f"which sizes {self.sizes} do not have"
+                )
+        if self.patches and (self.squash.kind != "none" or self.norm == "layer"):
+            raise CheckpointError(
+                f"convolutions with squash {self.squash.kind} and norm {self.norm}: their inputs "
+                "are held voltages, which drive the diodes as they are; use squash none, and norm "
+                "batch or none"
+            )
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """(I, O) of every layer; of a convolution, of one position."""
+        found = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        for k, patches in enumerate(self.patches):
+            found[k] = (patches.size, self.sizes[k + 1] // patches.count)
+        return found
 
 
 class TDKANLayer(nn.Module):
-    """y_o = sum_i sum_d theta[i, o, d] phi_d(v_i) + bias_o, as one matrix product."""
+    """y_o = sum_i sum_d theta[i, o, d] phi_d(v_i) + bias_o, as one matrix product.
 
-    def __init__(self, n_in: int, n_out: int, curves: Sequence[IVCurve]) -> None:
+    With ``patches`` at every position of a convolution, (height, width, channel) fastest last.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, curves: Sequence[IVCurve], patches: Patches | None = None
+    ) -> None:
         super().__init__()
         self.shape = (n_in, n_out, len(curves))
+        self.patches = patches
         self.basis = PWLBasis(curves)
         # Stored as (O, I * D), what the product reads; `theta` is the documented view of it.
         self.weight = nn.Parameter(torch.zeros(n_out, n_in * len(curves)))
@@ -63,11 +94,20 @@ class TDKANLayer(nn.Module):
         return self.weight.view(n_out, n_in, n_dev).permute(1, 0, 2)
 
     def forward(self, v: Tensor, *, clip_sigma: float = 0.0) -> Tensor:
-        """Outputs (B, O) for diode voltages ``v`` (B, I).
+        """Outputs (B, O or P O) for diode voltages ``v`` (B, I or W).
 
         ``clip_sigma`` > 0 uses coefficients clipped at that many standard deviations.
         """
-        return nn.functional.linear(self.basis(v), self.clipped(clip_sigma), self.bias)
+        weight = self.clipped(clip_sigma)
+        if self.patches is None:
+            return nn.functional.linear(self.basis(v), weight, self.bias)
+        p = self.patches
+        image = v.view(-1, p.height, p.width, p.channels)
+        image = nn.functional.pad(image, (0, 0, *(2 * (p.padding,)), *(2 * (p.padding,))))
+        phi = self.basis.values(image).flatten(3).permute(0, 3, 1, 2)
+        kernels = weight.view(self.shape[1], p.kernel, p.kernel, -1).permute(0, 3, 1, 2)
+        y = nn.functional.conv2d(phi, kernels, self.bias, stride=p.stride)
+        return y.permute(0, 2, 3, 1).flatten(1)
 
     def clipped(self, clip_sigma: float) -> Tensor:
         """The weight (O, I * D), clipped at ``clip_sigma`` standard deviations if that is > 0."""
@@ -90,11 +130,14 @@ class TDKAN(nn.Module):
     def __init__(self, config: TDKANConfig) -> None:
         super().__init__()
         self.config = config
-        pairs = list(zip(config.sizes[:-1], config.sizes[1:], strict=True))
-        self.layers = nn.ModuleList(TDKANLayer(i, o, config.curves) for i, o in pairs)  # type: ignore
+        shapes = config.shapes()
+        patches = [*config.patches, *(len(shapes) - len(config.patches)) * [None]]
+        self.layers = nn.ModuleList(  # type: ignore
+            TDKANLayer(i, o, config.curves, p) for (i, o), p in zip(shapes, patches, strict=True)
+        )
         kinds = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
-        hidden = config.sizes[1:-1] if config.norm in kinds else ()
-        self.norms = nn.ModuleList(kinds[config.norm](width) for width in hidden)  # type: ignore
+        hidden = shapes[:-1] if config.norm in kinds else ()
+        self.norms = nn.ModuleList(kinds[config.norm](o) for _, o in hidden)  # type: ignore
         self.clip_sigma = 0.0
 
     def squashed(self, v: Tensor) -> Tensor:
@@ -106,6 +149,12 @@ class TDKAN(nn.Module):
             return squash.v_lo + (squash.v_hi - squash.v_lo) * (squash.pair_slope * v).sigmoid()
         return v
 
+    def normed(self, k: int, v: Tensor) -> Tensor:
+        """Inputs (B, width) of layer ``k`` after its norm, if it has one; channels are normed."""
+        if not k or not len(self.norms):
+            return v
+        return self.norms[k - 1](v.view(-1, self.layers[k - 1].shape[1])).view(v.shape)
+
     def forward(self, v: Tensor) -> Tensor:
         """Logits (B, O) for input voltages ``v`` (B, I)."""
         return self.forward_with_hidden(v)[0]
@@ -115,7 +164,7 @@ class TDKAN(nn.Module):
         hidden: list[Tensor] = []
         for k, layer in enumerate(self.layers):
             if k:
-                v = self.norms[k - 1](v) if len(self.norms) else v
+                v = self.normed(k, v)
                 hidden.append(v)
             v = layer(self.squashed(v), clip_sigma=self.clip_sigma)
         return v, hidden
@@ -149,13 +198,19 @@ class TDKAN(nn.Module):
         """The network as float64 arrays: what is evaluated, compared and compiled."""
         layers = []
         for k, layer in enumerate(self.layers):
+            norm = _norm(self.norms[k - 1]) if k and len(self.norms) else None
+            if norm is not None and k <= len(self.config.patches):
+                positions = self.config.patches[k - 1].count
+                scale, shift = np.tile(norm.scale, positions), np.tile(norm.shift, positions)
+                norm = replace(norm, scale=scale, shift=shift)
             layers.append(
                 LayerSpec(
                     theta=as_array(layer.theta),
                     bias=as_array(layer.bias),
                     curves=self.config.curves,
                     squash=self.config.squash,
-                    norm=_norm(self.norms[k - 1]) if k and len(self.norms) else None,
+                    norm=norm,
+                    patches=layer.patches,
                 )
             )
         return NetworkSpec(

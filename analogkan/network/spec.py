@@ -1,6 +1,6 @@
 """NetworkSpec: a TD-KAN as arrays. The software side of every comparison, in float64 and no torch.
 
-Axes: B batch, I inputs, O outputs, D diodes per input.
+Axes: B batch, I inputs, O outputs, D diodes per input; P positions and W values of a convolution.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError
 from ..files import read_npz, write_npz
 from .encoding import Encoding
+from .patches import Patches
 from .squash import Norm, Squash
 
 FORMAT = "analogkan-network-2"
+MOST_VALUES = 3_000_000
+"""Basis values that a layer evaluates at once, to bound memory."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LayerSpec:
     """One layer: y = sum_i sum_d theta[i, o, d] phi_d(squash(norm(x)_i)) + bias_o.
+
+    A convolution does that at each of P positions of the map of W values before it, with the same
+    coefficients; its outputs are the P O values of a map, channel fastest.
 
     Attributes
     ----------
@@ -39,7 +45,9 @@ class LayerSpec:
     squash
         At the diodes.
     norm
-        Before the squash, or None.
+        Before the squash, or None; of W values in a convolution.
+    patches
+        What the positions of a convolution see; None in a dense layer.
     """
 
     theta: np.ndarray
@@ -47,6 +55,7 @@ class LayerSpec:
     curves: tuple[IVCurve, ...]
     squash: Squash = Squash()
     norm: Norm | None = None
+    patches: Patches | None = None
 
     def __post_init__(self) -> None:
         if self.theta.ndim != 3:
@@ -56,17 +65,39 @@ class LayerSpec:
             raise CheckpointError(f"theta has shape {self.theta.shape}: no axis may be empty")
         if d != len(self.curves):
             raise CheckpointError(f"theta has {d} diodes per input but {len(self.curves)} devices")
+        if self.patches is not None and i != self.patches.size:
+            raise CheckpointError(
+                f"theta has {i} inputs, but a position of the convolution sees {self.patches.size}"
+            )
+        if self.patches is not None and self.squash.kind != "none":
+            raise CheckpointError(
+                f"a convolution with squash {self.squash.kind}: its inputs are held voltages, which "
+                "drive its diodes as they are; use squash none"
+            )
+        if self.patches is not None and self.norm is not None and self.norm.kind == "layer":
+            raise CheckpointError("a LayerNorm before a convolution has no circuit: use batch")
         arrays = {"theta": (self.theta, (i, o, d)), "bias": (self.bias, (o,))}
         if self.norm is not None:
-            arrays |= {"norm scale": (self.norm.scale, (i,)), "norm shift": (self.norm.shift, (i,))}
+            w = (self.n_in,)
+            arrays |= {"norm scale": (self.norm.scale, w), "norm shift": (self.norm.shift, w)}
         for name, (array, shape) in arrays.items():
             if array.shape != shape:
                 raise CheckpointError(f"{name} has shape {array.shape}; it must be {shape}")
             if not np.isfinite(array).all():
                 raise CheckpointError(f"{name} holds {int((~np.isfinite(array)).sum())} NaN or inf")
 
+    @property
+    def n_in(self) -> int:
+        """Inputs: I, or W of a convolution."""
+        return self.theta.shape[0] if self.patches is None else self.patches.values
+
+    @property
+    def n_out(self) -> int:
+        """Outputs: O, or P O of a convolution."""
+        return self.theta.shape[1] * (1 if self.patches is None else self.patches.count)
+
     def diode_volts(self, x: np.ndarray) -> np.ndarray:
-        """Voltages at the diodes for layer inputs ``x`` (B, I); (B, I), volts."""
+        """Voltages at the diodes for layer inputs ``x`` (B, I or W); the same shape, volts."""
         return self.squash(x if self.norm is None else self.norm(x))
 
     def phi(self, v: np.ndarray) -> np.ndarray:
@@ -74,9 +105,18 @@ class LayerSpec:
         return np.stack([curve.phi(v) for curve in self.curves], axis=-1)
 
     def respond(self, v: np.ndarray) -> np.ndarray:
-        """Outputs for diode voltages ``v`` (B, I); (B, O)."""
+        """Outputs for diode voltages ``v`` (B, I or W); (B, O or P O)."""
         weights = self.theta.transpose(0, 2, 1).reshape(-1, self.theta.shape[1])
-        return self.phi(v).reshape(len(v), -1) @ weights + self.bias
+        if self.patches is None:
+            return self.phi(v).reshape(len(v), -1) @ weights + self.bias
+        ground = self.phi(np.zeros((1, 1)))[0]
+        at_once = max(1, MOST_VALUES // (self.patches.count * len(weights)))
+        answers = np.empty((len(v), self.n_out))
+        for start in range(0, len(v), at_once):
+            phi = self.patches.gather(self.phi(v[start : start + at_once]), ground)
+            y = phi.reshape(-1, len(weights)) @ weights + self.bias
+            answers[start : start + at_once] = y.reshape(-1, self.n_out)
+        return answers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,6 +135,9 @@ class NetworkSpec:
         What it was trained on, such as ``mnist``.
     calibration
         (N, I) training inputs in input units, or None: what the compiler sizes gains from.
+    held
+        Whether its inputs are held outputs of other circuits, which pass the first layer's norm
+        and squash as hidden nodes do, instead of DACs at the first diodes.
     """
 
     name: str
@@ -102,19 +145,20 @@ class NetworkSpec:
     encoding: Encoding
     dataset: str = ""
     calibration: np.ndarray | None = None
+    held: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers:
             raise CheckpointError("a network needs at least one layer")
         if not f"{self.name}{self.dataset}".isprintable():
             raise CheckpointError(f"name {self.name!r} or data set {self.dataset!r} is not text")
-        if self.layers[0].norm is not None:
+        norm = self.layers[0].norm
+        if norm is not None and not (self.held and norm.kind == "layer"):
             raise CheckpointError("the first layer has a norm, but its inputs come from a DAC")
-        widths = [self.encoding.width, *(layer.theta.shape[1] for layer in self.layers)]
         for k, layer in enumerate(self.layers):
-            if layer.theta.shape[0] != widths[k]:
+            if layer.n_in != self.sizes[k]:
                 raise CheckpointError(
-                    f"layer {k} has {layer.theta.shape[0]} inputs, what feeds it has {widths[k]}"
+                    f"layer {k} has {layer.n_in} inputs, what feeds it has {self.sizes[k]}"
                 )
         if self.calibration is not None:
             self.encoding.volts(self.calibration)
@@ -122,14 +166,21 @@ class NetworkSpec:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Widths from input to output, such as (196, 64, 10)."""
-        return (self.encoding.width, *(layer.theta.shape[1] for layer in self.layers))
+        return (self.encoding.width, *(layer.n_out for layer in self.layers))
+
+    @property
+    def fronted(self) -> tuple[LayerSpec, ...]:
+        """The layers whose norm and squash are cells: all, or all but what the DACs drive."""
+        return self.layers if self.held else self.layers[1:]
 
     def dac_volts(self, x: np.ndarray) -> np.ndarray:
         """What the DACs put on the first layer's diodes for ``x`` (B, I) in input units; volts.
 
         The first layer's squash is part of it: its inputs are digital, so no cell is spent on it.
+        Of held inputs it is what is held, before norm and squash.
         """
-        return self.layers[0].squash(self.encoding.volts(x))
+        volts = self.encoding.volts(x)
+        return volts if self.held else self.layers[0].squash(volts)
 
     def dac_range(self) -> tuple[float, float]:
         """Lowest and highest voltage that the DACs put on the first layer's diodes."""
@@ -142,10 +193,16 @@ class NetworkSpec:
         return np.concatenate([self.layer_outputs(block)[-1] for block in blocks])
 
     def layer_outputs(self, v: np.ndarray) -> list[np.ndarray]:
-        """Every layer's outputs for voltages ``v`` (B, I) at the first diodes: a list of (B, O)."""
+        """Every layer's outputs for voltages ``v`` (B, I) at the first diodes: a list of (B, O).
+
+        Of held inputs ``v`` is what is held.
+        """
         outputs: list[np.ndarray] = []
-        for layer in self.layers:
-            outputs.append(layer.respond(layer.diode_volts(outputs[-1]) if outputs else v))
+        for k, layer in enumerate(self.layers):
+            if k or self.held:
+                v = layer.diode_volts(v)
+            v = layer.respond(v)
+            outputs.append(v)
         return outputs
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -178,10 +235,11 @@ class NetworkSpec:
             norm = layer.norm
             if norm is not None and norm.kind == "batch":
                 before = layers[k - 1]
+                scale, shift = _per_output(norm, before)
                 layers[k - 1] = replace(
                     before,
-                    theta=before.theta * norm.scale[None, :, None],
-                    bias=before.bias * norm.scale + norm.shift,
+                    theta=before.theta * scale[None, :, None],
+                    bias=before.bias * scale + shift,
                 )
                 layers[k] = replace(layer, norm=None)
         return replace(self, layers=tuple(_without_constants(layer) for layer in layers))
@@ -199,6 +257,14 @@ class NetworkSpec:
             digest.update(f"{key}{arrays[key].shape}".encode())
             digest.update(np.ascontiguousarray(arrays[key], dtype="<f8").tobytes())
         return digest.hexdigest()
+
+
+def _per_output(norm: Norm, before: LayerSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift (O,) of a BatchNorm after ``before``: alike at all positions."""
+    pairs = np.stack([norm.scale, norm.shift]).reshape(2, -1, before.theta.shape[1])
+    if (pairs != pairs[:, :1]).any():
+        raise CheckpointError("a BatchNorm after a convolution differs between its positions")
+    return pairs[0, 0], pairs[1, 0]
 
 
 def _without_constants(layer: LayerSpec) -> LayerSpec:
@@ -256,6 +322,8 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 "norm": None if norm is None else {"kind": norm.kind, "eps": norm.eps},
             }
         )
+        if layer.patches is not None:
+            layers[-1]["patches"] = dataclasses.asdict(layer.patches)
     if spec.calibration is not None:
         arrays["calibration"] = spec.calibration
     e = spec.encoding
@@ -266,6 +334,8 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "encoding": [e.x_lo, e.x_hi, e.v_lo, e.v_hi, list(e.shape)],
         "layers": layers,
     }
+    if spec.held:
+        meta["held"] = True
     return arrays, meta
 
 
@@ -301,6 +371,7 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
             curves=curves(k, entry["curves"]),
             squash=Squash(**entry["squash"]),
             norm=norm(k, entry["norm"]),
+            patches=Patches(**entry["patches"]) if "patches" in entry else None,
         )
         for k, entry in enumerate(meta["layers"])
     )
@@ -311,4 +382,5 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
         encoding=Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape)),
         dataset=meta["dataset"],
         calibration=arrays.get("calibration"),
+        held=meta.get("held", False),
     )

@@ -5,7 +5,7 @@ Axes: n images, O outputs of a layer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ def hidden_nets(design: Design) -> list[str]:
 
 
 def layer_evidence(
-    design: Design, software: Sequence[np.ndarray], volts: np.ndarray
+    software: Sequence[np.ndarray], hidden: Mapping[int, np.ndarray]
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """How far hidden nodes are from software's.
 
@@ -34,8 +34,8 @@ def layer_evidence(
     ----------
     software
         (n, O) outputs of every layer.
-    volts
-        (n, nets) of ``hidden_nets``.
+    hidden
+        By layer, the circuit's (n, O) in software's unit.
 
     Returns
     -------
@@ -45,11 +45,8 @@ def layer_evidence(
     """
     found, arrays = [], {}
     rng = np.random.default_rng(0)
-    start = 0
-    for k, (stage, wanted) in enumerate(zip(design.stages[:-1], software[:-1], strict=True)):
-        width = stage.gain.size
-        circuit = volts[:, start : start + width] / stage.unit
-        start += width
+    for k in sorted(hidden):
+        wanted, circuit = software[k], hidden[k]
         error = circuit - wanted
         found.append(
             {

@@ -1,4 +1,4 @@
-"""``simulate``: a build's circuit over images, against its software, into a RUN folder."""
+"""``simulate``: a build's circuits over images, against its software, into a RUN folder."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler import names
 from ..compiler.build import Build
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..data.sources import check_labels
-from ..engines.batch import BatchEngine, BatchOptions, plan_chunks
+from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
-from ..engines.ngspice import Runner, find_ngspice
+from ..engines.ngspice import find_ngspice
 from ..errors import DataError, NetlistError
+from .chunks import deck_hash, run_deck
 from .compare import compare
-from .evidence import hidden_nets, layer_evidence, telling_images
+from .evidence import layer_evidence, telling_images
+from .held import run_held
 from .run import RunFolder
 
 ENGINES = ("ngspice", "software")
@@ -48,7 +50,7 @@ class SimResult:
 
 
 def simulate(
-    build: Build,
+    build: Build | HeldBuild,
     images: ImageSet,
     *,
     engine: str = "ngspice",
@@ -63,7 +65,7 @@ def simulate(
     Parameters
     ----------
     build
-        From ``load_build`` or ``write_build``.
+        From ``load_circuit``, ``write_build`` or ``write_held``.
     images
         What to run; all of them.
     engine
@@ -105,8 +107,10 @@ def simulate(
         "engine": engine,
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
-        "saturated_images": [int(k) for k in images.index[saturating(build.design, volts)]],
     }
+    if isinstance(build, Build):
+        saturated = images.index[saturating(build.design, volts)]
+        summary["saturated_images"] = [int(k) for k in saturated]
     if engine == "software":
         summary |= compare(images.y, images.index, software, None)
         summary["images_per_second"] = len(images) / evaluated
@@ -121,7 +125,7 @@ def simulate(
         )
     chunks = plan_chunks(len(images), options.chunk)
     settings = {
-        "deck": _deck_hash(build),
+        "deck": build.summary["design"] if isinstance(build, HeldBuild) else deck_hash(build),
         "inputs": hashlib.sha256(np.ascontiguousarray(volts).tobytes()).hexdigest(),
         "labels": hashlib.sha256(images.y.tobytes()).hexdigest(),
         "dataset": images.name,
@@ -135,11 +139,14 @@ def simulate(
         settings["session"] = True
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
-        values, attempts = _run_chunks(build, program, volts, chunks, options, store, on_progress)
-        circuit, hidden = np.split(values, [software.shape[1]], axis=1)
-        layers, pairs = layer_evidence(build.design, spec.folded().layer_outputs(volts), hidden)
+        if isinstance(build, HeldBuild):
+            given, held = run_held(build, program, volts, options, store, on_progress)
+            summary["held"] = held
+        else:
+            given = run_deck(build, program, volts, options, store, on_progress)
+        circuit, seconds = given.logits, given.seconds
+        layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
         shown = telling_images(images.y, software, circuit)
-        seconds = store.spent()
         summary |= compare(images.y, images.index, software, circuit) | {
             "layers": layers,
             "ngspice_version": program.version,
@@ -147,9 +154,9 @@ def simulate(
             "session": options.session,
             "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
-            "jobs": min(options.jobs, len(chunks)),
+            "jobs": min(options.jobs, given.chunks),
             "chunk": chunks[0].stop,
-            "retried_chunks": attempts,
+            "retried_chunks": given.retried,
             "edited_files": edited,
             "command": command,
             "run": str(folder),
@@ -167,75 +174,8 @@ def simulate(
     return SimResult(summary, images.y, images.index, software, circuit)
 
 
-def default_run(build: Build, settings: dict[str, Any]) -> Path:
+def default_run(build: Build | HeldBuild, settings: dict[str, Any]) -> Path:
     """``<build>.run/<hash>`` beside the build: one folder for each set of settings."""
     key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
     folder = build.folder.resolve()
     return folder.with_name(f"{folder.name.removesuffix('.build')}.run") / key
-
-
-def _run_chunks(build, program, volts, chunks, options, store, on_progress):
-    """Logits and hidden nodes of all chunks, (n, O + nets), and how many were retried."""
-    probes = [*names.logits(build.design), *hidden_nets(build.design)]
-    values = np.empty((len(volts), len(probes)))
-    missing = []
-    for chunk in chunks:
-        stored = store.chunk(chunk, len(probes))
-        if stored is None:
-            missing.append(chunk)
-        else:
-            values[chunk.start : chunk.stop] = stored
-    done = len(volts) - sum(c.stop - c.start for c in missing)
-    on_progress(done, len(volts))
-    if not missing:
-        return values, 0
-    failures, retried = [], 0
-    since = time.perf_counter()
-    with BatchEngine(build, Runner(program), store.path / "failed") as engine:
-        for result in engine.run(volts, missing, probes, options):
-            now = time.perf_counter()
-            store.add_spent(now - since)
-            since = now
-            if result.values is None:
-                failures.append(result)
-                continue
-            retried += result.attempts - 1
-            store.add_chunk(result.chunk, result.values, result.seconds)
-            values[result.chunk.start : result.chunk.stop] = result.values
-            done += len(result.values)
-            on_progress(done, len(volts))
-    if failures:
-        _raise_failures(failures, store, len(chunks))
-    return values, retried
-
-
-def _raise_failures(failures, store: RunFolder, total: int) -> None:
-    failures.sort(key=lambda result: result.chunk.number)
-    index = store.settings["indices"]
-    listed = "; ".join(
-        f"images {index[r.chunk.start]} to {index[r.chunk.stop - 1]} "
-        f"({r.chunk.stop - r.chunk.start} of them)"
-        for r in failures[:5]
-    )
-    more = f" and {len(failures) - 5} chunks more" if len(failures) > 5 else ""
-    first = failures[0].error
-    raise type(first)(
-        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. First reason: {first}. "
-        f"Its deck is kept: {first.deck}. The same command tries the failed chunks again"
-        + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
-        deck=first.deck,
-        exit_code=first.exit_code,
-        stderr_tail=first.stderr_tail,
-    )
-
-
-def _deck_hash(build: Build) -> str:
-    """Hash of the deck files as they are on disk; the top and the stimulus are not simulated."""
-    digest = hashlib.sha256()
-    for name in sorted(set(build.deck_files()) - {"network.cir", "stimulus.cir"}):
-        try:
-            digest.update(name.encode() + (build.folder / name).read_bytes())
-        except FileNotFoundError as error:
-            raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
-    digest.update(repr(build.design.v_per_logit).encode())
-    return digest.hexdigest()

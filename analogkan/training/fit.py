@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..errors import CheckpointError, DataError, SettingsError
 from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
+from ..network.patches import Patches
 from ..network.squash import Squash
 from .augment import Augmentation, augmented
 from .noise import Disturbance
@@ -103,7 +105,7 @@ def train(
     raw = torch.tensor(images.x) if how.augments else None
 
     if start is None:
-        model = TDKAN(_config(recipe, clean.shape[1], int(images.y.max()) + 1))
+        model = TDKAN(_config(recipe, shape, int(images.y.max()) + 1))
         for layer in model.layers:
             layer.bias.requires_grad_(recipe.biases)
         model.initialise(
@@ -123,6 +125,11 @@ def train(
     if start is not None:
         key += hashlib.sha256(b"".join(_bytes(model))).hexdigest()
     if disturbance is not None:
+        if model.config.patches:
+            raise SettingsError(
+                "training for hardware takes networks without convolutions: leave out --noise and "
+                "--variation"
+            )
         key += repr(disturbance.document())
         disturbance.prepare(encoding, clean_x[chosen])
     first = resume(state, key, parts)
@@ -172,7 +179,8 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
         )
 
 
-def _config(recipe: Recipe, n_in: int, n_out: int) -> TDKANConfig:
+def _config(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig:
+    """Of a network for inputs of ``shape``, (height, width) or (height, width, channels)."""
     squash, curves = Squash(), resolve(recipe.devices)
     if recipe.squash != "none":
         squash = Squash(
@@ -181,9 +189,22 @@ def _config(recipe: Recipe, n_in: int, n_out: int) -> TDKANConfig:
     beyond = squash.beyond(curves)
     if beyond and not recipe.beyond_measured:
         raise SettingsError(f"{beyond}: change range_lo, range_hi, or say beyond_measured = true")
+    if recipe.convolutions and len(shape) not in (2, 3):
+        raise DataError(f"inputs of shape {shape} are no images for the recipe's convolutions")
+    sizes, patches = [math.prod(shape)], []
+    height, width, channels = (*shape, 1)[:3] if recipe.convolutions else (1, 1, 1)
+    for outputs, kernel, stride, padding in recipe.convolutions:
+        seen = Patches(
+            height=height, width=width, channels=channels,
+            kernel=kernel, stride=stride, padding=padding,
+        )  # fmt: skip
+        height, width, channels = seen.rows, seen.columns, outputs
+        sizes.append(seen.count * outputs)
+        patches.append(seen)
     return TDKANConfig(
-        sizes=(n_in, *recipe.hidden, n_out), curves=curves, squash=squash, norm=recipe.norm
-    )
+        sizes=(*sizes, *recipe.hidden, n_out), curves=curves, squash=squash, norm=recipe.norm,
+        patches=tuple(patches),
+    )  # fmt: skip
 
 
 def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -284,16 +305,20 @@ def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
     for k, norm in enumerate(model.norms):
         if not isinstance(norm, torch.nn.BatchNorm1d):
             continue
-        before = []
-        for block in volts.split(4096):
+        n, mean, squares = 0, torch.zeros(()).double(), torch.zeros(()).double()
+        for block in volts.split(1024 if model.config.patches else 4096):
             v = block
             for j in range(k + 1):
-                v = model.layers[j](model.squashed(model.norms[j - 1](v) if j else v))
-            before.append(v.double())
-        z = torch.cat(before)
+                v = model.layers[j](model.squashed(model.normed(j, v)))
+            z = v.view(-1, norm.num_features).double()
+            # Chan, Golub and LeVeque: means and sums of squares of two groups make those of both.
+            step, own = z.mean(0) - mean, z.var(0, unbiased=False) * len(z)
+            squares = squares + own + step**2 * (n * len(z) / (n + len(z)))
+            mean = mean + step * (len(z) / (n + len(z)))
+            n += len(z)
         assert norm.running_mean is not None and norm.running_var is not None
-        norm.running_mean.copy_(z.mean(0))
-        norm.running_var.copy_(z.var(0, unbiased=False))
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(squares / n)
 
 
 def resume(state: Path | None, key: str, parts: dict) -> int:

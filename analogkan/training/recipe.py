@@ -24,6 +24,8 @@ class Recipe:
         the current folder).
     hidden
         Widths of the hidden layers.
+    convolutions
+        Before the hidden layers: channels, kernel, stride and padding of each.
     resize
         Height and width images are resized to; empty leaves them as they are.
     v_lo, v_hi
@@ -86,6 +88,7 @@ class Recipe:
     flip: bool = False
     jitter: float = 0.0
     biases: bool = True
+    convolutions: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
@@ -96,6 +99,9 @@ class Recipe:
         require(
             all(1 <= h <= 65_536 for h in self.hidden), "hidden", self.hidden, "each 1 to 65536"
         )
+        fine = all(len(c) == 4 and min(c[:3]) >= 1 and c[3] >= 0 for c in self.convolutions)
+        limit = "lists of channels, kernel, stride (each 1 or more) and padding (0 or more)"
+        require(fine, "convolutions", self.convolutions, limit)
         sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
         require(sides, "resize", self.resize, "height and width, both 1 or more, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))

@@ -1,0 +1,146 @@
+"""A circuit over many images in ngspice, chunk by chunk, kept as they are finished."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..compiler import names
+from ..compiler.build import Build
+from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
+from ..engines.ngspice import Ngspice, Runner
+from ..errors import NetlistError
+from .evidence import hidden_nets
+from .run import RunFolder
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a circuit answered to n images.
+
+    Attributes
+    ----------
+    logits
+        (n, O).
+    hidden
+        By layer, but the last: (n, width) in software's unit.
+    retried
+        Chunks that were run twice.
+    seconds
+        Wall time, in this and earlier sessions of the RUN.
+    chunks
+        How many there were.
+    """
+
+    logits: np.ndarray
+    hidden: dict[int, np.ndarray]
+    retried: int
+    seconds: float
+    chunks: int
+
+
+def run_deck(
+    build: Build,
+    program: Ngspice,
+    volts: np.ndarray,
+    options: BatchOptions,
+    store: RunFolder,
+    on_progress: Callable[[int, int], None],
+) -> Answers:
+    """A build's deck over ``volts`` (n, I), of which ``store`` keeps every chunk.
+
+    Raises
+    ------
+    SimulationError
+        If chunks failed twice: the message lists what they hold. Finished ones stay in the store.
+    """
+    design = build.design
+    chunks = plan_chunks(len(volts), options.chunk)
+    values, retried = _run_chunks(build, program, volts, chunks, options, store, on_progress)
+    outputs = design.stages[-1].gain.size
+    hidden, start = {}, outputs
+    for k, stage in enumerate(design.stages[:-1]):
+        hidden[k] = values[:, start : start + stage.gain.size] / stage.unit
+        start += stage.gain.size
+    return Answers(values[:, :outputs], hidden, retried, store.spent(), len(chunks))
+
+
+def deck_hash(build: Build) -> str:
+    """Hash of the deck files as they are on disk; the top and the stimulus are not simulated."""
+    digest = hashlib.sha256()
+    for name in sorted(set(build.deck_files()) - {"network.cir", "stimulus.cir"}):
+        try:
+            digest.update(name.encode() + (build.folder / name).read_bytes())
+        except FileNotFoundError as error:
+            raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
+    digest.update(repr(build.design.v_per_logit).encode())
+    return digest.hexdigest()
+
+
+def _run_chunks(
+    build: Build,
+    program: Ngspice,
+    volts: np.ndarray,
+    chunks: Sequence[Chunk],
+    options: BatchOptions,
+    store: RunFolder,
+    on_progress: Callable[[int, int], None],
+) -> tuple[np.ndarray, int]:
+    """Logits and hidden nodes of all chunks, (n, O + nets), and how many were retried."""
+    probes = [*names.logits(build.design), *hidden_nets(build.design)]
+    values = np.empty((len(volts), len(probes)))
+    missing = []
+    for chunk in chunks:
+        stored = store.chunk(chunk, len(probes))
+        if stored is None:
+            missing.append(chunk)
+        else:
+            values[chunk.start : chunk.stop] = stored
+    done = len(volts) - sum(c.stop - c.start for c in missing)
+    on_progress(done, len(volts))
+    if not missing:
+        return values, 0
+    failures: list[ChunkResult] = []
+    retried = 0
+    since = time.perf_counter()
+    with BatchEngine(build, Runner(program), store.path / "failed") as engine:
+        for result in engine.run(volts, missing, probes, options):
+            now = time.perf_counter()
+            store.add_spent(now - since)
+            since = now
+            if result.values is None:
+                failures.append(result)
+                continue
+            retried += result.attempts - 1
+            store.add_chunk(result.chunk, result.values, result.seconds)
+            values[result.chunk.start : result.chunk.stop] = result.values
+            done += len(result.values)
+            on_progress(done, len(volts))
+    if failures:
+        _raise_failures(failures, store, len(chunks))
+    return values, retried
+
+
+def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -> None:
+    failures.sort(key=lambda result: result.chunk.number)
+    index = store.settings["indices"]
+    listed = "; ".join(
+        f"images {index[r.chunk.start]} to {index[r.chunk.stop - 1]} "
+        f"({r.chunk.stop - r.chunk.start} of them)"
+        for r in failures[:5]
+    )
+    more = f" and {len(failures) - 5} chunks more" if len(failures) > 5 else ""
+    first = failures[0].error
+    assert first is not None
+    raise type(first)(
+        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. First reason: {first}. "
+        f"Its deck is kept: {first.deck}. The same command tries the failed chunks again"
+        + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
+        deck=first.deck,
+        exit_code=first.exit_code,
+        stderr_tail=first.stderr_tail,
+    )

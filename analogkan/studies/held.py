@@ -1,0 +1,120 @@
+"""Circuits with held stages, one after the other: what one gives is held, and drives the next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..compiler.held import HeldBuild
+from ..compiler.sections import Section
+from ..engines.batch import BatchOptions
+from ..engines.ngspice import Ngspice
+from .chunks import Answers, deck_hash, run_deck
+from .run import RunFolder
+
+FOLDER = "circuits"
+"""In the RUN: a folder a circuit, with its finished chunks."""
+
+
+def run_held(
+    build: HeldBuild,
+    program: Ngspice,
+    volts: np.ndarray,
+    options: BatchOptions,
+    store: RunFolder,
+    on_progress: Callable[[int, int], None],
+) -> tuple[Answers, list[dict[str, Any]]]:
+    """Every circuit of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
+
+    Returns
+    -------
+    Answers, list
+        Hidden values are what was held; and a dictionary a section: its layers, circuits,
+        positions an image, distinct sweep points, seconds.
+
+    Raises
+    ------
+    SimulationError
+        As ``run_deck``.
+    """
+    n, progress = len(volts), _Weighted(build, len(volts), on_progress)
+    held, hidden, told = volts, {}, []
+    retried, chunks, seconds = 0, 0, 0.0
+    for section in build.sections:
+        points, copies = _distinct(section, held)
+        outputs, spent = [], 0.0
+        for part in build.builds(section):
+            settings = store.settings | {
+                "deck": deck_hash(part),
+                "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
+                "indices": [int(k) for k in copies.first // section.positions],
+            }
+            with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
+                answers = run_deck(part, program, points, options, own, progress.of(section))
+            progress.finish(section)
+            outputs.append(answers.logits)
+            retried, chunks = retried + answers.retried, chunks + answers.chunks
+            spent += answers.seconds
+            hidden |= {section.first + k: values for k, values in answers.hidden.items()}
+        held = np.concatenate(outputs, axis=1)[copies.of].reshape(n, -1)
+        hidden[section.last] = held
+        seconds += spent
+        told.append(
+            {
+                "layers": [section.first, section.last],
+                "circuits": len(section.outputs),
+                "positions": section.positions,
+                "points": len(points),
+                "seconds": spent,
+            }
+        )
+    logits = hidden.pop(build.sections[-1].last)
+    return Answers(logits, hidden, retried, seconds, chunks), told
+
+
+class _Copies:
+    """Where a section's points come from: the ``first`` of equal ones, and which one each is ``of``."""
+
+    def __init__(self, first: np.ndarray, of: np.ndarray) -> None:
+        self.first, self.of = first, of
+
+
+def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, _Copies]:
+    """The points of a section, equal ones once: a blank corner is the same circuit's same state."""
+    points = section.points(held)
+    if section.positions == 1:
+        order = np.arange(len(points))
+        return points, _Copies(order, order)
+    distinct, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    return distinct, _Copies(first, of.reshape(-1))
+
+
+class _Weighted:
+    """Progress in images, each circuit weighing what ngspice is expected to need for it."""
+
+    def __init__(
+        self, build: HeldBuild, n: int, on_progress: Callable[[int, int], None]
+    ) -> None:
+        sections = zip(build.sections, build.summary["sections"], strict=True)
+        self._share = {
+            section.number: section.positions * told["crossbar_resistors"] / len(section.outputs)
+            for section, told in sections
+        }
+        self._total = sum(len(s.outputs) * self._share[s.number] for s in build.sections)
+        self._n, self._done, self._on_progress = n, 0.0, on_progress
+
+    def of(self, section: Section) -> Callable[[int, int], None]:
+        """What a circuit of ``section`` reports to."""
+
+        def follow(done: int, total: int) -> None:
+            now = self._done + self._share[section.number] * done / total
+            self._on_progress(int(self._n * now / self._total), self._n)
+
+        return follow
+
+    def finish(self, section: Section) -> None:
+        """A circuit of ``section`` is done."""
+        self._done += self._share[section.number]
