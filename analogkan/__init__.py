@@ -22,6 +22,7 @@ _HOME = {
     "Conditions": "variation.spec",
     "Design": "compiler.design",
     "Hardware": "compiler.hardware",
+    "HeldBuild": "compiler.held",
     "IVCurve": "devices.curve",
     "ImageSet": "data.sources",
     "NetworkSpec": "network.spec",
@@ -34,6 +35,7 @@ _HOME = {
     "convert_model": "api",
     "load_build": "compiler.build",
     "load_bundled": "data.sources",
+    "load_circuit": "compiler.held",
     "load_dataset": "data.sources",
     "load_settings": "variation.spec",
     "montecarlo": "studies.montecarlo",
@@ -43,6 +45,7 @@ _HOME = {
     "thermal": "studies.thermal",
     "to_pyspice": "engines.pyspice",
     "verify_build": "compiler.verify",
+    "verify_circuit": "compiler.held",
 }
 
 

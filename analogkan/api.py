@@ -12,6 +12,8 @@ import numpy as np
 
 from .compiler.build import Build, write_build
 from .compiler.hardware import load_hardware
+from .compiler.held import HeldBuild, Progress, write_held
+from .compiler.sections import MOST_RESISTORS
 from .compiler.verify import write_verified
 from .devices import resolve
 from .errors import CheckpointError, SettingsError
@@ -31,8 +33,10 @@ def compile_model(
     settings: Iterable[str] = (),
     calibrate: Path | None = None,
     verify: bool = True,
+    held: int | None = None,
     command: str = "",
-) -> Build:
+    on_circuit: Progress = lambda name, done, total: None,
+) -> Build | HeldBuild:
     """Compile a checkpoint into a BUILD folder, and check that the netlist is the network.
 
     Parameters
@@ -49,8 +53,15 @@ def compile_model(
         An npz file with training inputs ``x`` (n, ...) for a checkpoint that carries none.
     verify
         Read the netlist back; without it nothing vouches for the folder.
+    held
+        Compile circuits of at most so many crossbar resistors each, whose values are held between
+        them. By default one deck; a network with convolutions is always held, with at most
+        1,500,000.
     command
         What a report says made the BUILD.
+    on_circuit
+        Called before each circuit that is held, with its name, how many are done, and how many
+        there are.
 
     Raises
     ------
@@ -68,8 +79,17 @@ def compile_model(
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
-    write = write_verified if verify else write_build
-    return write(spec, hardware, target, model=facts, command=command)
+    if held is None and any(layer.patches is not None for layer in spec.layers):
+        held = MOST_RESISTORS
+    if held is None:
+        write = write_verified if verify else write_build
+        return write(spec, hardware, target, model=facts, command=command)
+    if held < 1:
+        raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
+    return write_held(
+        spec, hardware, target, most=held, verify=verify, model=facts, command=command,
+        on_circuit=on_circuit,
+    )  # fmt: skip
 
 
 def convert_model(

@@ -13,16 +13,15 @@ from PIL import Image
 
 from analogkan.cli import main
 from analogkan.data import ImageSet
-from analogkan.devices import resolve
 from analogkan.errors import SettingsError, StudyError
 from analogkan.network.baselines import parameter_count
-from analogkan.network.model import TDKAN, TDKANConfig
+from analogkan.network.model import TDKAN
 from analogkan.paper import run
 from analogkan.paper.rows import Table, TableRow, grid_rows, load_table
 from analogkan.paper.run import PaperRequest, run_table
 from analogkan.settings import build
 from analogkan.training.classifier import Schedule, accuracy_of, inputs_of, train_classifier
-from analogkan.training.fit import train
+from analogkan.training.fit import config_of, train
 from analogkan.training.recipe import load_recipe
 
 TABLE = load_table("table1")
@@ -50,6 +49,9 @@ def small(monkeypatch):
     return asked
 
 
+SHAPES = {"mnist": (28, 28), "fashion-mnist": (28, 28), "cifar10": (32, 32, 3)}
+
+
 @pytest.mark.parametrize("row", TABLE.rows, ids=lambda row: row.name)
 def test_each_row_s_network_has_the_table_s_parameters(row):
     if row.network != "tdkan":
@@ -57,11 +59,12 @@ def test_each_row_s_network_has_the_table_s_parameters(row):
             assert parameter_count(row.maker()()) == row.parameters
         return
     recipe = load_recipe(row.recipe)
-    assert recipe.hidden == row.sizes[1:-1]
-    config = TDKANConfig(sizes=row.sizes, curves=resolve(recipe.devices), norm=recipe.norm)
+    shape = recipe.resize or SHAPES[row.dataset]
+    config = config_of(recipe, shape, 10)
+    assert config.sizes == row.sizes
     with torch.device("meta"):
         count = parameter_count(TDKAN(config))
-    biases = 0 if recipe.biases else sum(row.sizes[1:])
+    biases = 0 if recipe.biases else sum(outputs for _, outputs in config.shapes())
     assert count - biases == row.parameters
 
 

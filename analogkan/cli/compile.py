@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from rich.markup import escape
 
 from . import common, complete
 from .verify import print_verification
+
+MUCH_MEMORY = 8000
+"""Megabytes from which on held stages are worth a note."""
 
 
 @click.command("compile", short_help="Compile a checkpoint into a netlist folder, and verify it.")
@@ -44,10 +48,17 @@ from .verify import print_verification
     metavar="FILE.npz",
     help="Training inputs x (n, ...) for a checkpoint that carries none.",
 )
+@click.option(
+    "--held",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Circuits of at most N crossbar resistors, held between; convolutions always are, with "
+    "N = 1500000.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
-def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> None:
+def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json) -> None:
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -76,18 +87,23 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
     Examples:
       analogkan compile mnist.pt
       analogkan compile mnist.pt --preset ideal --set g_max=50e-6 -o mnist-50.build
+      analogkan compile cifar.pt --held 1500000
     """
     from ..api import compile_model
+    from ..compiler.build import Build
 
-    build = compile_model(
-        model,
-        out,
-        preset=preset,
-        settings=assignments,
-        calibrate=calibrate,
-        verify=not no_verify,
-        command=common.command_line(),
-    )
+    with circuit_progress(as_json, "compiling") as on_circuit:
+        build = compile_model(
+            model,
+            out,
+            preset=preset,
+            settings=assignments,
+            calibrate=calibrate,
+            verify=not no_verify,
+            held=held,
+            command=common.command_line(),
+            on_circuit=on_circuit,
+        )
     verification = build.verification
     if as_json:
         facts = None if verification is None else verification.facts
@@ -96,10 +112,55 @@ def compile(model, out, preset, assignments, calibrate, no_verify, as_json) -> N
             build.summary | {"build": build.folder, "verified": verified, "verification": facts}
         )
         return
-    print_build(build)
+    if isinstance(build, Build):
+        print_build(build)
+    else:
+        print_held(build)
     if verification is not None:
         print_verification(verification)
     common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}", markup=False)
+
+
+@contextlib.contextmanager
+def circuit_progress(as_json: bool, what: str):
+    """What held circuits report to: a bar from the first one on."""
+    with common.progress(as_json) as bar:
+        task = None
+
+        def on_circuit(name: str, done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task(what, total=total)
+            bar.update(task, completed=done, description=f"{what}: {name}")
+
+        yield on_circuit
+
+
+def print_held(build) -> None:
+    """What was compiled with held stages, in a few lines."""
+    s = build.summary
+    e, n = s["elements"], len(s["circuits"])
+    common.out.print(
+        f"[bold]{escape(str(build.folder))}[/]: {e['crossbar_resistors']:,} crossbar resistors, "
+        f"{e['diodes']:,} diodes, {e['op_amps']:,} op-amps in {n} circuits, held between"
+    )
+    shown = common.table("", "section", "layers", "circuits", "positions", "crossbar resistors")
+    for k, section in enumerate(s["sections"]):
+        first, last = section["layers"]
+        shown.add_row(
+            str(k),
+            str(first) if first == last else f"{first}–{last}",
+            str(len(section["circuits"])),
+            str(section["positions"]),
+            f"{section['crossbar_resistors']:,}",
+        )
+    common.out.print(shown)
+    common.out.print(
+        f"ngspice will want about {s['expected']['memory_megabytes']} MB for the largest circuit, "
+        f"and {s['expected']['seconds_per_image']:.2g} s an image for all (with KLU, one process)"
+    )
+    for note in dict.fromkeys(note for part in s["circuits"] for note in part["notes"]):
+        common.out.print(f"note: {note}", style="yellow")
 
 
 def print_build(build) -> None:
@@ -132,6 +193,11 @@ def print_build(build) -> None:
         f"{s['expected']['memory_megabytes']} MB and {s['expected']['seconds_per_image']:.2g} s an "
         "image (with KLU, one process)"
     )
+    if s["expected"]["memory_megabytes"] > MUCH_MEMORY:
+        common.out.print(
+            "note: --held 1500000 compiles it as circuits of 2.7 GB each, held between",
+            style="yellow",
+        )
     common.out.print(_stability(s["stages"]))
     clipped = sum(stage["clipped_coefficients"] for stage in s["stages"])
     if clipped:

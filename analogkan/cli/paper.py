@@ -150,13 +150,14 @@ def _circuits(
     if not as_json:
         shown = common.table(
             request.stem(name),
-            "network", "resistors", "n", "software", "circuit", "same class", "of full scale",
-            "s an image",
+            "network", "resistors", "circuits", "n", "software", "circuit", "same class",
+            "of full scale", "s an image",
         )  # fmt: skip
         for e in found["rows"]:
             shown.add_row(
                 f"{e['dataset']}: {e['network']}",
                 f"{e['resistors']:,}",
+                str(e["circuits"]),
                 str(e["n"]),
                 percent(e["software_accuracy"]),
                 percent(e["circuit_accuracy"]),

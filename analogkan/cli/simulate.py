@@ -83,16 +83,21 @@ def simulate(
       analogkan simulate mnist.build --dataset mnist --data ./data --subset 1000 --jobs 2
       analogkan simulate mnist.build --trace 7
     """
-    from ..compiler.build import load_build
+    from ..compiler.held import HeldBuild, load_circuit
     from ..data import load_bundled, load_dataset, parse_subset
 
-    circuit = load_build(build)
+    circuit = load_circuit(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
     if trace_image is not None:
         if subset or engine != "ngspice" or fail_under is not None or session:
             raise click.UsageError(
                 "--trace runs one image in the ngspice program: no --subset, --fail-under, "
                 "--session or --engine software"
+            )
+        if isinstance(circuit, HeldBuild):
+            raise click.UsageError(
+                f"--trace goes through one deck, and {build} is held between circuits: result.json "
+                "says how far each of its layers is from the software"
             )
         _trace(circuit, images, trace_image, out, as_json, allow_edited)
         return
@@ -199,7 +204,14 @@ def print_comparison(s: dict) -> None:
         common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
     if s["saturated_inputs"]:
         common.out.print(f"note: {s['saturated_inputs']} input values saturate the DAC")
-    if s["saturated_images"]:
+    if s.get("held"):
+        circuits = sum(section["circuits"] for section in s["held"])
+        points = sum(section["circuits"] * section["points"] for section in s["held"])
+        common.out.print(
+            f"held: {circuits} circuits one after the other, {points:,} sweep points in all; "
+            "values between them were held and gathered, not computed"
+        )
+    if s.get("saturated_images"):
         listed = ", ".join(map(str, s["saturated_images"][:10]))
         common.out.print(
             f"note: on {len(s['saturated_images'])} images an amplifier would leave its supplies: "

@@ -273,9 +273,7 @@ def verify_circuit(
     return found
 
 
-def _cut_differences(
-    section: Section, covered: int, layers: tuple[LayerSpec, ...]
-) -> list[str]:
+def _cut_differences(section: Section, covered: int, layers: tuple[LayerSpec, ...]) -> list[str]:
     """Whether a section starts where the one before ends, and its circuits share all outputs."""
     said = []
     if section.first != covered:

@@ -9,6 +9,7 @@ Axes: N calibration images, W held values, I inputs, O outputs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -92,15 +93,13 @@ def divide(spec: NetworkSpec, most: int = MOST_RESISTORS) -> tuple[Section, ...]
         width = layer.theta.shape[1]
         count = -(-width // share)
         ends = [width * j // count for j in range(count + 1)]
-        slices = tuple(zip(ends[:-1], ends[1:], strict=True))
+        slices = tuple(itertools.pairwise(ends))
         found.append(Section(len(found), k, k, layer.patches, slices))
     close()
     return tuple(found)
 
 
-def circuits(
-    spec: NetworkSpec, sections: tuple[Section, ...]
-) -> Iterator[tuple[str, NetworkSpec]]:
+def circuits(spec: NetworkSpec, sections: tuple[Section, ...]) -> Iterator[tuple[str, NetworkSpec]]:
     """Name and network of every circuit of ``spec``, folded and cut into ``sections``."""
     held: list[np.ndarray] = []
     if spec.calibration is not None and len(spec.calibration):

@@ -36,7 +36,9 @@ class PWLBasis(nn.Module):
         self.register_buffer("knots", torch.from_numpy(knots), persistent=False)
         tables = [_lines(curve, knots) for curve in self.curves]
         for name, columns in zip(("slope", "intercept"), zip(*tables, strict=True), strict=True):
-            self.register_buffer(name, torch.from_numpy(np.stack(columns, axis=1)), persistent=False)
+            self.register_buffer(
+                name, torch.from_numpy(np.stack(columns, axis=1)), persistent=False
+            )
 
     def forward(self, v: Tensor) -> Tensor:
         """Basis values for voltages ``v`` (B, I); (B, I * D) with d fastest."""

@@ -71,8 +71,8 @@ class LayerSpec:
             )
         if self.patches is not None and self.squash.kind != "none":
             raise CheckpointError(
-                f"a convolution with squash {self.squash.kind}: its inputs are held voltages, which "
-                "drive its diodes as they are; use squash none"
+                f"a convolution with squash {self.squash.kind}: its inputs are held voltages, "
+                "which drive its diodes as they are; use squash none"
             )
         if self.patches is not None and self.norm is not None and self.norm.kind == "layer":
             raise CheckpointError("a LayerNorm before a convolution has no circuit: use batch")

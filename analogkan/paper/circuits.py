@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compiler.build import Build, load_build
+from ..compiler.build import Build
 from ..compiler.hardware import Hardware
+from ..compiler.held import HeldBuild, load_circuit, write_held
+from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..data import ImageSet, load_dataset, stratified
 from ..engines.batch import BatchOptions
@@ -23,6 +25,8 @@ from .rows import FOLDER, TableRow, load_table
 from .run import PaperRequest, network_path, run_table
 
 Progress = Callable[[str, int, int], None]
+ONE_DECK = 4_000_000
+"""Crossbar resistors up to which a network without convolutions is one deck, 7 GB of ngspice."""
 QUICK_SHARE = 20
 """A quick run has so many times fewer images."""
 
@@ -38,7 +42,7 @@ class CircuitPlan:
     rows
         Those of its rows that can be circuits.
     images
-        By data set, how many.
+        By data set, how many; by row where that is another number.
     hardware
         By activation, settings unlike the default ones.
     """
@@ -100,7 +104,8 @@ def run_circuits(
         if request.quick and row.dataset != rows[0].dataset:
             continue
         judged = test_set(row.dataset)
-        wanted = plan.images[row.dataset] // (QUICK_SHARE if request.quick else 1)
+        wanted = plan.images.get(row.name, plan.images[row.dataset])
+        wanted = max(2, wanted // QUICK_SHARE) if request.quick else wanted
         images = judged.take(stratified(judged.y, wanted))
         spec = load_spec(network_path(request, row, 0))
         hardware = Hardware(**plan.hardware.get(row.activation, {}))
@@ -127,19 +132,29 @@ def run_circuits(
                 "megabytes_forecast": build.summary["expected"]["memory_megabytes"],
                 "ngspice": s["ngspice_version"],
                 "klu": s["klu"],
+                "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,
             }
         )
     return {"figure": name, "quick": request.quick, "rows": found}
 
 
-def compiled(spec: NetworkSpec, hardware: Hardware, folder: Path) -> tuple[Build, float]:
-    """The verified BUILD of ``spec``, and the seconds that took; 0 if it was there."""
+def compiled(
+    spec: NetworkSpec, hardware: Hardware, folder: Path
+) -> tuple[Build | HeldBuild, float]:
+    """The verified BUILD of ``spec``, and the seconds that took; 0 if it was there.
+
+    With held stages if it has convolutions, or more than ``ONE_DECK`` resistors.
+    """
     if folder.is_dir():
-        build = load_build(folder)
+        build = load_circuit(folder)
         same = build.spec.fingerprint() == spec.fingerprint()
-        if same and build.design.hardware == hardware:
+        if same and build.summary["hardware"] == asdict(hardware):
             return build, 0.0
 
     started = time.perf_counter()
-    build = write_verified(spec, hardware, folder)
+    resistors = sum(2 * layer.theta.size for layer in spec.layers)
+    if resistors > ONE_DECK or any(layer.patches is not None for layer in spec.layers):
+        build = write_held(spec, hardware, folder, most=MOST_RESISTORS)
+    else:
+        build = write_verified(spec, hardware, folder)
     return build, time.perf_counter() - started

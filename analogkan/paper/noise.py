@@ -163,7 +163,9 @@ def _circuit(
             calibration=done.calibration, training={"recipe": plan.recipe, "seed": seed},
         )  # fmt: skip
         state.unlink(missing_ok=True)
-    return compiled(checkpoint.load_spec(model), Hardware(), folder)[0]
+    build = compiled(checkpoint.load_spec(model), Hardware(), folder)[0]
+    assert isinstance(build, Build)  # small ones are one deck, which chips can be drawn of
+    return build
 
 
 def perturbed(spec: NetworkSpec, error: float, rng: np.random.Generator) -> NetworkSpec:

@@ -83,7 +83,8 @@ class TableRow:
     def plan(self, quick: bool) -> Recipe:
         """Of a TD-KAN: how it is trained."""
         recipe = load_recipe(self.recipe, epochs=QUICK_EPOCHS if quick else None)
-        return replace(recipe, hidden=self.sizes[1:-1], **self.changes())
+        hidden = self.sizes[1 + len(recipe.convolutions) : -1]
+        return replace(recipe, hidden=hidden, **self.changes())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ def run_held(
 
 
 class _Copies:
-    """Where a section's points come from: the ``first`` of equal ones, and which one each is ``of``."""
+    """Which points are equal: the ``first`` of each kind, and which kind each is ``of``."""
 
     def __init__(self, first: np.ndarray, of: np.ndarray) -> None:
         self.first, self.of = first, of
@@ -88,16 +88,16 @@ def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, _Copies]:
     if section.positions == 1:
         order = np.arange(len(points))
         return points, _Copies(order, order)
-    distinct, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
-    return distinct, _Copies(first, of.reshape(-1))
+    _, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as they come, so that a chunk holds one image after the other
+    first, of = first[order], np.argsort(order)[of.reshape(-1)]
+    return points[first], _Copies(first, of)
 
 
 class _Weighted:
     """Progress in images, each circuit weighing what ngspice is expected to need for it."""
 
-    def __init__(
-        self, build: HeldBuild, n: int, on_progress: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, build: HeldBuild, n: int, on_progress: Callable[[int, int], None]) -> None:
         sections = zip(build.sections, build.summary["sections"], strict=True)
         self._share = {
             section.number: section.positions * told["crossbar_resistors"] / len(section.outputs)
@@ -111,7 +111,7 @@ class _Weighted:
 
         def follow(done: int, total: int) -> None:
             now = self._done + self._share[section.number] * done / total
-            self._on_progress(int(self._n * now / self._total), self._n)
+            self._on_progress(int(self._n * now / self._total + 1e-9), self._n)
 
         return follow
 

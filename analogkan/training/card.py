@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
 
 def parameter_count(spec: NetworkSpec) -> int:
     """Parameters: theta, biases, and two a normed hidden node."""
-    norms = sum(2 * layer.theta.shape[0] for layer in spec.layers if layer.norm is not None)
+    pairs = itertools.pairwise(spec.layers)  # a convolution's channels are normed
+    norms = sum(2 * before.theta.shape[1] for before, layer in pairs if layer.norm is not None)
     return norms + sum(layer.theta.size + layer.bias.size for layer in spec.layers)
 
 

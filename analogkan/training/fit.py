@@ -105,7 +105,7 @@ def train(
     raw = torch.tensor(images.x) if how.augments else None
 
     if start is None:
-        model = TDKAN(_config(recipe, shape, int(images.y.max()) + 1))
+        model = TDKAN(config_of(recipe, shape, int(images.y.max()) + 1))
         for layer in model.layers:
             layer.bias.requires_grad_(recipe.biases)
         model.initialise(
@@ -179,8 +179,14 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
         )
 
 
-def _config(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig:
-    """Of a network for inputs of ``shape``, (height, width) or (height, width, channels)."""
+def config_of(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig:
+    """A recipe's network for inputs of ``shape``: (height, width[, channels]), or any if dense.
+
+    Raises
+    ------
+    SettingsError, DataError, CheckpointError
+        If the squash leaves a device's range, or the convolutions do not fit the inputs.
+    """
     squash, curves = Squash(), resolve(recipe.devices)
     if recipe.squash != "none":
         squash = Squash(
