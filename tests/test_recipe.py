@@ -143,7 +143,8 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     sentence = (
         "unknown recipe 'mnist-d4', did you mean mnist-d3? "
         "Known: cifar-conv, cifar-d3, fashion-d2, fashion-d3, finetune, mnist-conv, mnist-d2, "
-        "mnist-d2-short, mnist-d3, mnist-finetune, paper-cifar-d2, paper-cifar-d3, paper-cifar-d3-unbiased, "
+        "mnist-d2-short, mnist-d3, mnist-finetune, paper-cifar-d2, paper-cifar-d3, "
+        "paper-cifar-d3-unbiased, "
         "paper-cifar-d4-unbiased, paper-fashion-d2, paper-fashion-d3, paper-mnist-d2, "
         "paper-mnist-d3, plain-d2, "
         "or the path of a .toml file"

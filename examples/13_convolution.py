@@ -1,0 +1,55 @@
+"""A convolution of tunnel diodes: one crossbar, run at every position, its map held in between.
+
+    python examples/13_convolution.py [FOLDER]
+
+Trains a small one on 800 bundled images, compiles and verifies its circuits, and lets ngspice
+classify 20 others.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import analogkan as ak
+from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.held import write_held
+from analogkan.data import stratified
+from analogkan.training.fit import train
+from analogkan.training.recipe import Recipe
+
+RECIPE = Recipe(
+    devices=("A21", "Z21"),
+    convolutions=((8, 4, 2, 1),),  # channels, kernel, stride, padding: 14 x 14 becomes 7 x 7 x 8
+    hidden=(),
+    resize=(14, 14),
+    epochs=30,
+    learning_rate=2e-2,
+)
+
+
+def main(folder: Path) -> None:
+    images = ak.load_bundled()
+    held = stratified(images.y, 200)
+    rest, test = images.take(np.setdiff1d(np.arange(len(images)), held)), images.take(held)
+    done = train(rest, RECIPE, seed=0)
+    spec = done.model.to_spec(
+        done.encoding, name="conv", dataset="mnist", calibration=done.calibration
+    )
+
+    build = write_held(spec, Hardware(), folder / "conv.build")
+    for section in build.sections:
+        first, last = section.first, section.last
+        print(f"layers {first} to {last}: {section.positions} positions an image")
+    print(f"the netlists are the network: {ak.verify_circuit(build).ok}")
+
+    few = test.take(stratified(test.y, 20))
+    found = ak.simulate(build, few, run=folder / "run").summary
+    print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
+          f"same class {found['agreement']:.3f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("convolution"))
