@@ -171,7 +171,7 @@ def test_an_edited_circuit_is_not_simulated_as_if_it_were_not(ngspice, folder):
 
 
 def test_other_commands_say_what_knows_held_stages(folder):
-    with pytest.raises(NetlistError, match="only `compile`, `verify` and `simulate` know"):
+    with pytest.raises(NetlistError, match="with held stages, and one deck is needed here"):
         load_build(folder)
     assert load_build(folder / "s3").spec.sizes == (4, 3)
 
@@ -254,6 +254,11 @@ def test_compile_verify_and_simulate_a_convolutional_checkpoint(ngspice, tmp_pat
     refused = cli("simulate", "conv.build", "--dataset", "data.npz", "--trace", "1")
     assert refused.exit_code == 2
     assert "--trace goes through one deck" in refused.output
+    run = next(Path("conv.run").iterdir())
+    done("report", run, "-o", "r.html")
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "one after the other, values held between; positions an image: 9, 4, 1" in page
+    assert "Answers by class" in page
     refused = cli("montecarlo", "conv.build", "--dataset", "data.npz", "--samples", "2")
     assert refused.exit_code == 1
     assert "is a BUILD with held stages" in refused.output

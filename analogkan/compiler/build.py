@@ -204,9 +204,9 @@ def load_build(folder: str | Path) -> Build:
     path = folder / SUMMARY
     if (folder / HELD_SUMMARY).is_file():
         raise NetlistError(
-            f"{folder} is a BUILD with held stages, which only `compile`, `verify` and `simulate` "
-            "know: compile the model without --held, or name one of its circuits, such as "
-            f"{folder}/s0"
+            f"{folder} is a BUILD with held stages, and one deck is needed here: without "
+            "convolutions a model can be compiled without --held; `verify`, `simulate` and "
+            "`report` take held stages"
         )
     if not path.is_file():
         raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")

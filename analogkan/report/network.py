@@ -8,20 +8,30 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.design import element_counts, map_design
+from ..compiler.design import map_design
+from ..compiler.hardware import Hardware
+from ..compiler.held import HeldBuild
 from ..variation.sample import perturb
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run
 
 
-def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
-    """The network, its diodes and its crossbars."""
-    spec, design = build.spec, build.design
+def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Section]:
+    """The network, its diodes, and its crossbars if it is one deck."""
+    spec = build.spec
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
-    counts = element_counts(design)
-    hw = design.hardware
+    counts, hw = build.summary["elements"], Hardware(**build.summary["hardware"])
     states = f"{hw.levels} levels" if hw.levels else "continuous"
+    circuits, notes = [], []
+    if isinstance(build, HeldBuild):
+        positions = ", ".join(f"{section.positions:,}" for section in build.sections)
+        circuits = [
+            ("circuits", str(len(build.names())),
+             f"one after the other, values held between; positions an image: {positions}")
+        ]  # fmt: skip
+    else:
+        notes = build.design.notes
     found = [
         Section(
             name="network",
@@ -33,8 +43,9 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
                 ("tiles", str(counts["tiles"]),
                  f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
                 ("op-amps", hw.opamp, f"gain {hw.opamp_gain_used:g}"),
+                *circuits,
             ],
-            lists=design.notes,
+            lists=notes,
         )
     ]  # fmt: skip
     if spec.calibration is not None and len(spec.calibration):
@@ -57,7 +68,7 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
                 ],
             )
         )
-    return [*found, *_crossbars(build, runs)]
+    return found if isinstance(build, HeldBuild) else [*found, *_crossbars(build, runs)]
 
 
 def _wired(run: Run) -> bool:

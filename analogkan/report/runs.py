@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.build import Build, load_build
+from ..compiler.build import Build
 from ..compiler.hardware import Hardware
+from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
 from ..files import read_npz, sha256
 from ..studies.conduct import CHIPS, RESULT
@@ -144,7 +145,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, str]:
+def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | HeldBuild | None, str]:
     """The BUILD that ``runs`` are of, or None and why there is none.
 
     Raises
@@ -154,7 +155,7 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, s
     """
     network, design = runs[0].summary["network"], runs[0].summary["design"]
     if given is not None:
-        build = load_build(given)
+        build = load_circuit(given)
         if build.spec.fingerprint() != network:
             raise NetlistError(
                 f"{given} is of another network than {runs[0].folder}: name its BUILD"
@@ -170,7 +171,7 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, s
     # As it was called then, or where it was seen from the RUN: folders may have moved together.
     for path in (named, *(parent / named.name for parent in runs[0].folder.resolve().parents[:2])):
         try:
-            build = load_build(path)
+            build = load_circuit(path)
         except NetlistError:
             continue
         if build.facts()["design"] == design:
