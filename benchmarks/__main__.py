@@ -19,6 +19,7 @@ NAMES = (
     "cluster",
     "hard_cases",
     "hardware_training",
+    "gains",
 )
 
 

@@ -76,15 +76,9 @@ class Build:
 
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuit that it is of."""
-        return {
-            "model": self.name,
-            "network": self.spec.fingerprint(),
-            "design": self.summary["files"]["design.npz"],
-            "build": str(self.folder),
-            "compiled": self.summary.get("command", ""),
-            "trained_by": self.summary["model"].get("command", ""),
-            "trained_on": self.spec.dataset,
-        }
+        return told_by_runs(
+            self.spec, self.folder, self.summary, self.summary["files"]["design.npz"]
+        )
 
     def deck_files(self) -> list[str]:
         """Files that make up the deck."""
@@ -109,6 +103,21 @@ class Build:
             if not (self.folder / name).is_file()
             or sha256(self.folder / name) != recorded.get(name)
         ]
+
+
+def told_by_runs(
+    spec: NetworkSpec, folder: Path, summary: dict[str, Any], design: str
+) -> dict[str, Any]:
+    """What a RUN says of the circuit in ``folder``, whose hash is ``design``."""
+    return {
+        "model": spec.name,
+        "network": spec.fingerprint(),
+        "design": design,
+        "build": str(folder),
+        "compiled": summary.get("command", ""),
+        "trained_by": summary["model"].get("command", ""),
+        "trained_on": spec.dataset,
+    }
 
 
 def write_build(

@@ -22,6 +22,7 @@ from .build import (
     Build,
     check_replaceable,
     load_build,
+    told_by_runs,
     write_build,
 )
 from .hardware import Hardware
@@ -65,15 +66,7 @@ class HeldBuild:
 
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuits that it is of."""
-        return {
-            "model": self.name,
-            "network": self.spec.fingerprint(),
-            "design": self.summary["design"],
-            "build": str(self.folder),
-            "compiled": self.summary.get("command", ""),
-            "trained_by": self.summary["model"].get("command", ""),
-            "trained_on": self.spec.dataset,
-        }
+        return told_by_runs(self.spec, self.folder, self.summary, self.summary["design"])
 
     def names(self) -> list[str]:
         """Of all circuits, in the order of the signal."""

@@ -160,10 +160,15 @@ class Twin:
     Raises
     ------
     SimulationError
-        If a diode's circuit would have several operating points.
+        If a diode's circuit would have several operating points, or a norm or squash comes first.
     """
 
     def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+        if chips[0].stages[0].front.kind != "none":
+            raise SimulationError(
+                f"{chips[0].name} starts from held values before a norm or squash, which the twin "
+                "does not take: simulate it in ngspice"
+            )
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
