@@ -201,7 +201,9 @@ def test_the_same_seed_trains_the_same_network():
 def test_recipes_that_cannot_be():
     with pytest.raises(SettingsError, match="lists of channels, kernel, stride"):
         replace(STRIPES, convolutions=((3, 2, 1),))
-    with pytest.raises(CheckpointError, match="does not fit a map of 8 by 8"):
+    with pytest.raises(SettingsError, match="lists of channels, kernel"):
+        replace(STRIPES, convolutions=((10**8, 3, 1, 0),))
+    with pytest.raises(SettingsError, match="convolution 0 of the recipe: a kernel of 9 does not"):
         train(striped(8), replace(STRIPES, convolutions=((3, 9, 1, 0),)))
     flat = ImageSet(name="f", x=np.zeros((8, 5), np.uint8), y=np.arange(8) % 2, index=np.arange(8))
     with pytest.raises(DataError, match=r"inputs of shape \(5,\) are no images"):
@@ -229,3 +231,7 @@ def test_convolutions_in_a_recipe_file(tmp_path: Path):
 def test_the_shapes_that_tests_use():
     assert convolutional_images(0, 4).x.shape == (4, *SHAPE)
     assert ENCODING.width == 60
+
+
+def test_widths_name_the_kernels():
+    assert convolutional_spec().widths == "60-(3x3) 36-(2x2) 12-4-3"

@@ -161,6 +161,60 @@ def test_verify_knows_a_circuit_of_another_network(folder, tmp_path):
     assert "s0_1 is not its part of the network" in said
 
 
+def test_verify_knows_circuits_of_other_hardware_and_another_summary(folder, tmp_path):
+    other = write_held(convolutional_spec(), Hardware(levels=8), tmp_path / "o.build", most=100)
+    shutil.rmtree(folder / "s1_0")
+    shutil.copytree(other.folder / "s1_0", folder / "s1_0")
+    said = "\n".join(verify_circuit(read(folder)).findings)
+    assert "s1_0/design.json is not what held.json vouches for" in said
+    assert "s1_0 is of other hardware than held.json says" in said
+    assert "held.json: design is not what its circuits say" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("circuits", []), ("elements", {}), ("sizes", [1, 2]), ("sections", []), ("design", "00")],
+)
+def test_verify_reads_the_summary(folder, key, value):
+    document = json.loads((folder / "held.json").read_text())
+    (folder / "held.json").write_text(json.dumps(document | {key: value}))
+    said = verify_circuit(read(folder)).findings
+    assert f"held.json: {key} is not what its circuits say" in said
+
+
+def test_exchanged_circuits_are_named(folder, ngspice):
+    (folder / "s1_0").rename(folder / "x")
+    (folder / "s3").rename(folder / "s1_0")
+    (folder / "x").rename(folder / "s3")
+    said = verify_circuit(read(folder)).findings
+    assert {"s1_0 is not its part of the network", "s3 is not its part of the network"} <= {*said}
+    with pytest.raises(NetlistError, match="s1_0 takes 4 values to 3, in its place 16 become"):
+        simulate(read(folder), convolutional_images(3, 2), allow_edited=True)
+
+
+def test_supplies_that_held_values_leave_are_told(ngspice, tmp_path):
+    hardware = Hardware(v_rail=0.3, opamp="rails")
+    build = write_held(convolutional_spec(), hardware, tmp_path / "r.build", most=100)
+    assert build.summary["notes"]
+    assert all("but the rails are at 0.3 V" in note for note in build.summary["notes"])
+    s = simulate(build, convolutional_images(3, 4)).summary
+    assert s["saturated_images"] == [0, 1, 2, 3]
+    high = write_held(convolutional_spec(), IDEAL, tmp_path / "h.build", most=100)
+    assert high.summary["notes"] == []
+    assert simulate(high, convolutional_images(3, 4)).summary["saturated_images"] == []
+
+
+def test_an_edited_circuit_has_a_run_of_its_own(ngspice, folder):
+    images = convolutional_images(3, 2)
+    first = simulate(read(folder), images)
+    path = folder / "s2_0" / "layer0.cir"
+    text = path.read_text()
+    path.write_text(re.sub(r"(r_i00_d0_o0_p i00_d0 o0_p )\S+", r"\g<1>50000.0", text, count=1))
+    second = simulate(read(folder), images, allow_edited=True)
+    assert first.summary["run"] != second.summary["run"]
+    assert np.abs(circuit(first) - circuit(second)).max() > 0
+
+
 def test_an_edited_circuit_is_not_simulated_as_if_it_were_not(ngspice, folder):
     with (folder / "s2_0" / "layer0.cir").open("a") as stream:
         stream.write("* a note\n")
@@ -178,8 +232,11 @@ def test_other_commands_say_what_knows_held_stages(folder):
 
 def test_a_damaged_folder_is_refused(folder):
     document = json.loads((folder / "held.json").read_text())
-    for key in ("format", "files", "most_resistors"):
-        (folder / "held.json").write_text(json.dumps(document | {key: None}))
+    odd = [(key, None) for key in ("format", "files", "most_resistors", "design", "hardware")]
+    odd += [("files", {}), ("files", {"../x": "0"}), ("most_resistors", float("inf"))]
+    odd += [("most_resistors", 1), ("most_resistors", -5), ("hardware", {"g_max": -1.0})]
+    for key, value in odd:
+        (folder / "held.json").write_text(json.dumps(document | {key: value}))
         with pytest.raises(NetlistError, match="compile the model again"):
             load_circuit(folder)
     model = {"fingerprint": "0" * 64}
@@ -211,6 +268,11 @@ def test_a_build_of_either_kind_replaces_the_other_and_nothing_else(tmp_path):
     with pytest.raises(CompileError, match=r"holds notes\.txt"):
         write_held(spec, Hardware(), folder, most=30)
     assert (folder / "notes.txt").read_text() == "mine"
+    (folder / "notes.txt").unlink()
+    write_held(spec, Hardware(), folder, most=30)
+    (folder / "s0_1" / "mine.raw").write_text("mine")
+    with pytest.raises(CompileError, match=r"holds s0_1/mine\.raw"):
+        write_build(spec, Hardware(), folder)
 
 
 def test_chunks_that_fail_name_their_images(ngspice, folder, monkeypatch):

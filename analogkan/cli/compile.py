@@ -159,7 +159,13 @@ def print_held(build) -> None:
         f"ngspice will want about {s['expected']['memory_megabytes']} MB for the largest circuit, "
         f"and {s['expected']['seconds_per_image']:.2g} s an image for all (with KLU, one process)"
     )
-    for note in dict.fromkeys(note for part in s["circuits"] for note in part["notes"]):
+    of: dict[str, list[str]] = {}
+    for part in s["circuits"]:
+        for note in part["notes"]:
+            of.setdefault(note, []).append(part["name"])
+    shared = {note: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+              for note, names in of.items()}  # fmt: skip
+    for note in [*s["notes"], *(f"{names}: {note}" for note, names in shared.items())]:
         common.out.print(f"note: {note}", style="yellow")
 
 

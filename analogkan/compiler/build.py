@@ -185,20 +185,30 @@ def check_replaceable(folder: Path) -> None:
         raise CompileError(f"{folder} is a file: give another folder with -o")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    ours: set[str] = set()
-    for name, written in ((SUMMARY, FORMAT), (HELD_SUMMARY, HELD_FORMAT)):
-        try:
-            summary = json.loads((folder / name).read_text(encoding="utf-8"))
-            if summary["format"] == written:
-                ours |= {name, *(Path(file).parts[0] for file in summary["files"])}
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            continue
-    foreign = sorted(p.name for p in folder.iterdir() if p.name not in ours)
+    foreign = _foreign(folder)
     if foreign:
         raise CompileError(
             f"{folder} holds {foreign[0]}, which no compile wrote, so it is not replaced: "
             "give another folder with -o"
         )
+
+
+def _foreign(folder: Path) -> list[str]:
+    """What in ``folder``, and in the circuits of a BUILD with held stages, no compile wrote."""
+    ours: set[str] = set()
+    for name, written in ((SUMMARY, FORMAT), (HELD_SUMMARY, HELD_FORMAT)):
+        try:
+            summary = json.loads((folder / name).read_text(encoding="utf-8"))
+            if summary["format"] == written:
+                ours |= {name, *summary["files"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    circuits = {name.split("/")[0] for name in ours if name.endswith(f"/{SUMMARY}")}
+    found = sorted(p.name for p in folder.iterdir() if p.name not in ours | circuits)
+    for name in sorted(circuits):
+        if (folder / name).is_dir():
+            found += [f"{name}/{inner}" for inner in _foreign(folder / name)]
+    return found
 
 
 def load_build(folder: str | Path) -> Build:
@@ -328,7 +338,7 @@ def _range(values: np.ndarray) -> list[float]:
 
 def _title(spec: NetworkSpec) -> str:
     devices = " ".join(curve.name for curve in spec.layers[0].curves)
-    return f"{spec.name}, TD-KAN {'-'.join(map(str, spec.sizes))}, diodes {devices}"
+    return f"{spec.name}, TD-KAN {spec.widths}, diodes {devices}"
 
 
 def _check(design: Design) -> None:

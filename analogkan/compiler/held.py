@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
-from ..errors import NetlistError
+from ..errors import NetlistError, SettingsError
 from ..files import atomic_folder, sha256, write_text
 from ..network.spec import LayerSpec, NetworkSpec, load_spec
 from .build import (
@@ -79,15 +81,28 @@ class HeldBuild:
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
-        found = [
-            name
-            for name, written in self.summary["files"].items()
-            if not (self.folder / name).is_file() or sha256(self.folder / name) != written
-        ]
+        found = self.own_edited_files()
         for section in self.sections:
             for build in self.builds(section):
                 found += [f"{build.folder.name}/{name}" for name in build.edited_files()]
         return found
+
+    def own_edited_files(self) -> list[str]:
+        """Those of them that ``held.json`` itself vouches for."""
+        return [
+            name
+            for name, written in self.summary["files"].items()
+            if not (self.folder / name).is_file() or sha256(self.folder / name) != written
+        ]
+
+    def deck_hash(self) -> str:
+        """Hash of the decks of all circuits as they are on disk."""
+        digest = hashlib.sha256()
+        for name in self.names():
+            for path in sorted((self.folder / name).glob("*.cir")):
+                if path.name not in ("network.cir", "stimulus.cir"):
+                    digest.update(f"{name}/{path.name}".encode() + path.read_bytes())
+        return digest.hexdigest()
 
 
 def write_held(
@@ -136,29 +151,64 @@ def write_held(
             if build.verification is not None:
                 _add(found, name, build.verification)
         spec.save(partial / NETWORK)
-        files = [NETWORK, *(f"{part['name']}/{SUMMARY}" for part in parts)]
-        hashes = {name: sha256(partial / name) for name in files}
         summary = {
             "format": HELD_FORMAT,
             "analogkan": __version__,
-            "name": spec.name,
-            "sizes": list(spec.sizes),
-            "dataset": spec.dataset,
             "model": {"fingerprint": spec.fingerprint(), **(model or {})},
             "command": command,
-            "hardware": asdict(hardware),
             "most_resistors": most,
-            "circuits": parts,
-            "sections": [_section(section, parts) for section in sections],
-            "elements": {
-                key: sum(part["elements"][key] for part in parts) for key in parts[0]["elements"]
-            },
-            "expected": _expected(sections, parts),
-            "files": hashes,
+            **_told(spec, hardware, sections, parts),
+            "design": _design_hash(partial, parts),
+            "files": {name: sha256(partial / name) for name in _files(sections)},
         }
-        summary["design"] = _design_hash(partial, parts)
         write_text(partial / HELD_SUMMARY, json.dumps(summary, indent=2) + "\n")
     return HeldBuild(folder, spec, sections, summary, found if verify else None)
+
+
+def _files(sections: tuple[Section, ...]) -> list[str]:
+    """What ``held.json`` vouches for: the network, and every circuit's own summary."""
+    names = [name for section in sections for name in section.names()]
+    return [NETWORK, *(f"{name}/{SUMMARY}" for name in names)]
+
+
+def _told(
+    spec: NetworkSpec,
+    hardware: Hardware,
+    sections: tuple[Section, ...],
+    parts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What ``held.json`` says of the network and its circuits."""
+    return {
+        "name": spec.name,
+        "sizes": list(spec.sizes),
+        "dataset": spec.dataset,
+        "hardware": asdict(hardware),
+        "circuits": parts,
+        "sections": [_section(section, parts) for section in sections],
+        "elements": {
+            key: sum(part["elements"][key] for part in parts) for key in parts[0]["elements"]
+        },
+        "expected": _expected(sections, parts),
+        "notes": _beyond_rails(spec.folded(), hardware, sections),
+    }
+
+
+def _beyond_rails(
+    spec: NetworkSpec, hardware: Hardware, sections: tuple[Section, ...]
+) -> list[str]:
+    """Notes on held values that the supplies do not reach, on the calibration images."""
+    if spec.calibration is None or not len(spec.calibration):
+        return []
+    outputs = spec.layer_outputs(spec.dac_volts(spec.calibration))
+    said = []
+    for section in sections[:-1]:
+        reach = float(np.abs(outputs[section.last]).max())
+        if reach > hardware.v_rail:
+            said.append(
+                f"values held after layer {section.last} reach {reach:.2f} V on the calibration "
+                f"images, but the rails are at {hardware.v_rail:g} V: train with a range penalty"
+            )
+    return said
 
 
 def _part(name: str, build: Build) -> dict[str, Any]:
@@ -219,9 +269,12 @@ def load_circuit(folder: str | Path) -> Build | HeldBuild:
         summary = dict(json.loads(path.read_text(encoding="utf-8")))
         if summary["format"] != HELD_FORMAT:
             raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
-        fingerprint, most = str(summary["model"]["fingerprint"]), int(summary["most_resistors"])
-        summary["files"].items()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        fingerprint, most = str(summary["model"]["fingerprint"]), summary["most_resistors"]
+        files, design = dict(summary["files"]), summary["design"]
+        Hardware(**summary["hardware"])
+        if type(most) is not int or most < 1 or not isinstance(design, str):
+            raise ValueError("most_resistors or design")
+    except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise NetlistError(f"{path} is damaged: compile the model again") from error
     spec = load_spec(folder / NETWORK)
     if spec.fingerprint() != fingerprint:
@@ -229,7 +282,13 @@ def load_circuit(folder: str | Path) -> Build | HeldBuild:
             f"{folder}/{NETWORK} is another model than the one {HELD_SUMMARY} describes: compile "
             "the model again"
         )
-    return HeldBuild(folder, spec, divide(spec.folded(), most), summary)
+    sections = divide(spec.folded(), most)
+    if sorted(files) != sorted(_files(sections)):
+        raise NetlistError(
+            f"{path} is of other circuits than {most:,} resistors a circuit make of its network: "
+            "compile the model again"
+        )
+    return HeldBuild(folder, spec, sections, summary)
 
 
 def verify_circuit(
@@ -245,8 +304,11 @@ def verify_circuit(
     if isinstance(build, Build):
         return verify_build(build)
     found = Verification()
-    layers = build.spec.folded().layers
+    own = build.own_edited_files()
+    found.add([f"{name} is not what {HELD_SUMMARY} vouches for" for name in own])
+    layers, hardware = build.spec.folded().layers, Hardware(**build.summary["hardware"])
     total, done, covered = len(build.names()), 0, 0
+    parts = []
     for section in build.sections:
         found.add(_cut_differences(section, covered, layers))
         covered = section.last + 1
@@ -257,13 +319,32 @@ def verify_circuit(
             mine = [replace(k, patches=None) for k in layers[section.first : section.last + 1]]
             theta, bias = mine[-1].theta[:, start:stop], mine[-1].bias[start:stop]
             mine[-1] = replace(mine[-1], theta=theta, bias=bias)
-            wanted = replace(part.spec, layers=tuple(mine), held=section.first > 0)
-            if part.spec.fingerprint() != wanted.fingerprint():
+            if not _is_part(part.spec, tuple(mine), held=section.first > 0):
                 found.add([f"{name} is not its part of the network"])
+            if part.design.hardware != hardware:
+                found.add([f"{name} is of other hardware than {HELD_SUMMARY} says"])
+            parts.append(_part(name, part))
             done += 1
     if covered != len(layers):
         found.add([f"layers {covered} to {len(layers) - 1} are in no circuit"])
+    told = _told(build.spec, hardware, build.sections, parts)
+    told["design"] = _design_hash(build.folder, parts)
+    told = json.loads(json.dumps(told))
+    found.add(
+        [
+            f"{HELD_SUMMARY}: {key} is not what its circuits say"
+            for key, value in told.items()
+            if build.summary.get(key) != value
+        ]
+    )
     return found
+
+
+def _is_part(spec: NetworkSpec, layers: tuple[LayerSpec, ...], *, held: bool) -> bool:
+    """Whether a circuit's network has these ``layers``, and its inputs are ``held``."""
+    if spec.sizes[0] != layers[0].n_in:
+        return False
+    return spec.fingerprint() == replace(spec, layers=layers, held=held).fingerprint()
 
 
 def _cut_differences(section: Section, covered: int, layers: tuple[LayerSpec, ...]) -> list[str]:

@@ -169,6 +169,15 @@ class NetworkSpec:
         return (self.encoding.width, *(layer.n_out for layer in self.layers))
 
     @property
+    def widths(self) -> str:
+        """``sizes`` as a text, with the kernels of convolutions: ``784-(4x4) 1568-10``."""
+        words = [str(self.encoding.width)]
+        for layer in self.layers:
+            p = layer.patches
+            words.append(f"{'' if p is None else f'({p.kernel}x{p.kernel}) '}{layer.n_out}")
+        return "-".join(words)
+
+    @property
     def fronted(self) -> tuple[LayerSpec, ...]:
         """The layers whose norm and squash are cells: all, or all but what the DACs drive."""
         return self.layers if self.held else self.layers[1:]

@@ -37,7 +37,7 @@ def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Sectio
             name="network",
             title="Network and circuit",
             table=[
-                ("network", f"TD-KAN {'-'.join(map(str, spec.sizes))}, diodes {devices}", ""),
+                ("network", f"TD-KAN {spec.widths}, diodes {devices}", ""),
                 ("cells", f"{counts['crossbar_resistors']:,}",
                  f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {states}"),
                 ("tiles", str(counts["tiles"]),

@@ -11,7 +11,9 @@ import numpy as np
 from ..compiler.held import HeldBuild
 from ..compiler.sections import Section
 from ..engines.batch import BatchOptions
+from ..engines.ideal import saturating
 from ..engines.ngspice import Ngspice
+from ..errors import NetlistError
 from .chunks import Answers, deck_hash, run_deck
 from .run import RunFolder
 
@@ -26,27 +28,37 @@ def run_held(
     options: BatchOptions,
     store: RunFolder,
     on_progress: Callable[[int, int], None],
-) -> tuple[Answers, list[dict[str, Any]]]:
+) -> tuple[Answers, list[dict[str, Any]], np.ndarray]:
     """Every circuit of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
 
     Returns
     -------
-    Answers, list
-        Hidden values are what was held; and a dictionary a section: its layers, circuits,
-        positions an image, distinct sweep points, seconds.
+    Answers, list, numpy.ndarray
+        Hidden values are what was held; a dictionary a section: its layers, circuits, positions an
+        image, distinct sweep points, seconds; and (n,) on which images an amplifier, or what holds
+        a value, would leave its supplies.
 
     Raises
     ------
     SimulationError
         As ``run_deck``.
+    NetlistError
+        If a circuit has not the inputs and outputs of its place.
     """
     n, progress = len(volts), _Weighted(build, len(volts), on_progress)
     held, hidden, told = volts, {}, []
     retried, chunks, seconds = 0, 0, 0.0
+    beyond = np.zeros(n, bool)
     for section in build.sections:
         points, copies = _distinct(section, held)
         outputs, spent = [], 0.0
-        for part in build.builds(section):
+        for (start, stop), part in zip(section.outputs, build.builds(section), strict=True):
+            if (part.spec.sizes[0], part.spec.sizes[-1]) != (points.shape[1], stop - start):
+                raise NetlistError(
+                    f"{part.folder} takes {part.spec.sizes[0]} values to {part.spec.sizes[-1]}, in "
+                    f"its place {points.shape[1]} become {stop - start}: `analogkan verify "
+                    f"{build.folder}` says more; compile the model again"
+                )
             settings = store.settings | {
                 "deck": deck_hash(part),
                 "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
@@ -55,12 +67,16 @@ def run_held(
             with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
                 answers = run_deck(part, program, points, options, own, progress.of(section))
             progress.finish(section)
+            over = saturating(part.design, points)[copies.of]
+            beyond |= over.reshape(n, -1).any(axis=1)
             outputs.append(answers.logits)
             retried, chunks = retried + answers.retried, chunks + answers.chunks
             spent += answers.seconds
             hidden |= {section.first + k: values for k, values in answers.hidden.items()}
         held = np.concatenate(outputs, axis=1)[copies.of].reshape(n, -1)
         hidden[section.last] = held
+        if section is not build.sections[-1]:
+            beyond |= (np.abs(held) > part.design.hardware.v_rail).any(axis=1)
         seconds += spent
         told.append(
             {
@@ -72,7 +88,7 @@ def run_held(
             }
         )
     logits = hidden.pop(build.sections[-1].last)
-    return Answers(logits, hidden, retried, seconds, chunks), told
+    return Answers(logits, hidden, retried, seconds, chunks), told, beyond
 
 
 class _Copies:
@@ -98,10 +114,12 @@ class _Weighted:
     """Progress in images, each circuit weighing what ngspice is expected to need for it."""
 
     def __init__(self, build: HeldBuild, n: int, on_progress: Callable[[int, int], None]) -> None:
-        sections = zip(build.sections, build.summary["sections"], strict=True)
+        layers = build.spec.folded().layers
         self._share = {
-            section.number: section.positions * told["crossbar_resistors"] / len(section.outputs)
-            for section, told in sections
+            s.number: s.positions
+            * sum(layer.theta.size for layer in layers[s.first : s.last + 1])
+            / len(s.outputs)
+            for s in build.sections
         }
         self._total = sum(len(s.outputs) * self._share[s.number] for s in build.sections)
         self._n, self._done, self._on_progress = n, 0.0, on_progress

@@ -125,7 +125,7 @@ def simulate(
         )
     chunks = plan_chunks(len(images), options.chunk)
     settings = {
-        "deck": build.summary["design"] if isinstance(build, HeldBuild) else deck_hash(build),
+        "deck": build.deck_hash() if isinstance(build, HeldBuild) else deck_hash(build),
         "inputs": hashlib.sha256(np.ascontiguousarray(volts).tobytes()).hexdigest(),
         "labels": hashlib.sha256(images.y.tobytes()).hexdigest(),
         "dataset": images.name,
@@ -140,8 +140,9 @@ def simulate(
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
         if isinstance(build, HeldBuild):
-            given, held = run_held(build, program, volts, options, store, on_progress)
+            given, held, saturated = run_held(build, program, volts, options, store, on_progress)
             summary["held"] = held
+            summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         else:
             given = run_deck(build, program, volts, options, store, on_progress)
         circuit, seconds = given.logits, given.seconds

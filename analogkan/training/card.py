@@ -71,7 +71,7 @@ def write_card(
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
     theta = np.concatenate([np.abs(layer.theta).ravel() for layer in spec.folded().layers])
     rows = {
-        "network": f"TD-KAN {list(spec.sizes)}, devices {devices}",
+        "network": f"TD-KAN {spec.widths}, devices {devices}",
         "parameters": f"{parameters:,}",
         "command": f"`{command}`",
         **facts,

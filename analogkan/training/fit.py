@@ -185,7 +185,8 @@ def config_of(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig
     Raises
     ------
     SettingsError, DataError, CheckpointError
-        If the squash leaves a device's range, or the convolutions do not fit the inputs.
+        If the squash leaves a device's range, or the convolutions do not fit the inputs, the squash
+        or the norm.
     """
     squash, curves = Squash(), resolve(recipe.devices)
     if recipe.squash != "none":
@@ -200,10 +201,13 @@ def config_of(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig
     sizes, patches = [math.prod(shape)], []
     height, width, channels = (*shape, 1)[:3] if recipe.convolutions else (1, 1, 1)
     for outputs, kernel, stride, padding in recipe.convolutions:
-        seen = Patches(
-            height=height, width=width, channels=channels,
-            kernel=kernel, stride=stride, padding=padding,
-        )  # fmt: skip
+        try:
+            seen = Patches(
+                height=height, width=width, channels=channels,
+                kernel=kernel, stride=stride, padding=padding,
+            )  # fmt: skip
+        except CheckpointError as error:
+            raise SettingsError(f"convolution {len(patches)} of the recipe: {error}") from error
         height, width, channels = seen.rows, seen.columns, outputs
         sizes.append(seen.count * outputs)
         patches.append(seen)

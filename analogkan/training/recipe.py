@@ -99,8 +99,13 @@ class Recipe:
         require(
             all(1 <= h <= 65_536 for h in self.hidden), "hidden", self.hidden, "each 1 to 65536"
         )
-        fine = all(len(c) == 4 and min(c[:3]) >= 1 and c[3] >= 0 for c in self.convolutions)
-        limit = "lists of channels, kernel, stride (each 1 or more) and padding (0 or more)"
+        fine = all(
+            len(c) == 4 and min(c[:3]) >= 1 and c[3] >= 0 and max(c) <= 65_536
+            for c in self.convolutions
+        )
+        limit = (
+            "lists of channels, kernel, stride (each 1 or more) and padding (0 or more), to 65536"
+        )
         require(fine, "convolutions", self.convolutions, limit)
         sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
         require(sides, "resize", self.resize, "height and width, both 1 or more, or empty")
