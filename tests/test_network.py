@@ -110,6 +110,19 @@ def test_basis_functions_come_with_the_devices_fastest():
     np.testing.assert_allclose(PWLBasis(curves)(torch.tensor(v))[0], expected, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("devices", ["A21", "A21,Z21,Z15,ZAZ21", "A21,RTD"])
+def test_arithmetic_finds_the_segments_that_a_search_finds(devices, dtype):
+    basis = PWLBasis(resolve(devices))
+    knots = basis.knots.to(dtype)
+    near = torch.nextafter(knots, torch.tensor(9.0, dtype=dtype))
+    below = torch.nextafter(knots, torch.tensor(-9.0, dtype=dtype))
+    odd = torch.tensor([torch.inf, -torch.inf, 1e30, -1e30, 0.0], dtype=dtype)
+    v = torch.cat([knots, near, below, odd, torch.linspace(-1, 3, 1001, dtype=dtype)])
+    assert torch.equal(basis._segments(v), torch.bucketize(v, knots).int())
+    assert basis.column(0, torch.tensor([torch.nan], dtype=dtype)).isnan().all()
+
+
 def test_an_initialised_layer_has_the_asked_for_spread():
     model = TDKAN(TDKANConfig(sizes=(100, 100, 10), curves=resolve("A21,Z21")))
     model.initialise((0.05, 0.3), torch.Generator().manual_seed(0), gamma=0.2, beta=0.5)

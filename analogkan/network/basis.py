@@ -64,8 +64,8 @@ class PWLBasis(nn.Module):
     def _segments(self, v: Tensor) -> Tensor:
         """Which segment each of ``v`` is on: 0 before the first knot, then from knot to knot.
 
-        On an even grid arithmetic is ten times as fast as a search; where rounding puts a voltage
-        next to its segment, the segment's ends put it right.
+        On an even grid arithmetic takes the place of a search; where rounding puts a voltage next
+        to its segment, the segment's ends put it right.
         """
         v, knots = v.detach().contiguous(), self.knots.to(v.dtype)
         if not self.even:
