@@ -79,7 +79,7 @@ def compile_model(
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
-    if held is None and any(layer.patches is not None for layer in spec.layers):
+    if held is None and spec.convolutional:
         held = MOST_RESISTORS
     if held is None:
         write = write_verified if verify else write_build

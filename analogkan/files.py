@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,15 @@ def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def changed_files(folder: Path, names: Iterable[str], recorded: Mapping[str, str]) -> list[str]:
+    """Those of ``names`` in ``folder`` that are gone, or whose SHA-256 is not as ``recorded``."""
+    return [
+        name
+        for name in names
+        if not (folder / name).is_file() or sha256(folder / name) != recorded.get(name)
+    ]
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from analogkan.data import load_dataset, stratified
 from analogkan.network.model import TDKAN, TDKANLayer
 from analogkan.training import fit
+from analogkan.training.classifier import accuracy_of
 from analogkan.training.recipe import load_recipe
 
 DATA = Path("data")
@@ -61,9 +62,7 @@ def accuracy(make, images, judged, recipe, seed: int) -> tuple[float, TDKAN]:
     finally:
         fit.TDKAN = plain
     x = done.encoding.volts(judged.flat(done.encoding.shape))
-    with torch.no_grad():
-        answers = done.model(torch.from_numpy(x.astype(np.float32))).argmax(1).numpy()
-    return float((answers == judged.y).mean()), done.model
+    return accuracy_of(done.model, torch.from_numpy(x.astype(np.float32)), judged.y), done.model
 
 
 def main() -> None:

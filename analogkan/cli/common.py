@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,18 @@ def follow(bar: Progress, named: Callable[[str], str]) -> Callable[[str, int, in
         bar.update(tasks[what], completed=done, total=total)
 
     return on_progress
+
+
+@contextlib.contextmanager
+def circuit_progress(as_json: bool, what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """What held circuits report to: a bar from the first one on."""
+    with progress(as_json) as bar:
+        task = None
+
+        def on_circuit(name: str, done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task(what, total=total)
+            bar.update(task, completed=done, description=f"{what}: {name}")
+
+        yield on_circuit

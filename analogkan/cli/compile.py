@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     from ..api import compile_model
     from ..compiler.build import Build
 
-    with circuit_progress(as_json, "compiling") as on_circuit:
+    with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,
             out,
@@ -119,21 +118,6 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     if verification is not None:
         print_verification(verification)
     common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}", markup=False)
-
-
-@contextlib.contextmanager
-def circuit_progress(as_json: bool, what: str):
-    """What held circuits report to: a bar from the first one on."""
-    with common.progress(as_json) as bar:
-        task = None
-
-        def on_circuit(name: str, done: int, total: int) -> None:
-            nonlocal task
-            if task is None:
-                task = bar.add_task(what, total=total)
-            bar.update(task, completed=done, description=f"{what}: {name}")
-
-        yield on_circuit
 
 
 def print_held(build) -> None:

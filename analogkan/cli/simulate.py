@@ -166,6 +166,8 @@ def run_simulation(
 
 def print_comparison(s: dict) -> None:
     """The table that stands for the whole toolkit: software and circuit side by side."""
+    from ..compiler.spice import TOP
+
     title = escape(f"{s['model']}: {s['n']} images of {s['dataset']}")
     shown = common.table(title, "", "value", "95 %")
     shown.add_row("software", percent(s["software_accuracy"]), interval(s["software_ci95"]))
@@ -219,7 +221,7 @@ def print_comparison(s: dict) -> None:
         )
     if s["edited_files"]:
         common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
-        if not {"network.cir", "stimulus.cir"}.isdisjoint(s["edited_files"]):
+        if not set(TOP).isdisjoint(s["edited_files"]):
             common.out.print(
                 "note: sweeps over images have a top and inputs of their own, at "
                 "26.85 degC: edits of network.cir and stimulus.cir have no effect here",

@@ -27,9 +27,8 @@ def verify(build, as_json) -> None:
       analogkan verify mnist.build
     """
     from ..compiler.held import load_circuit, verify_circuit
-    from .compile import circuit_progress
 
-    with circuit_progress(as_json, "verifying") as on_circuit:
+    with common.circuit_progress(as_json, "verifying") as on_circuit:
         found = verify_circuit(load_circuit(build), on_circuit)
     if as_json:
         common.print_json({"ok": found.ok, "findings": found.findings, "facts": found.facts})

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, sha256
+from ..files import atomic_folder, changed_files, sha256
 from ..network.spec import NetworkSpec, load_spec
 from . import spice, spice_cells
 from .design import ARRAYS as ARRAYS_OF_STAGE
@@ -97,12 +97,8 @@ class Build:
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
         recorded = self.summary["files"]
-        return [
-            name
-            for name in sorted({*recorded, *self.deck_files(), *ARRAYS})
-            if not (self.folder / name).is_file()
-            or sha256(self.folder / name) != recorded.get(name)
-        ]
+        names = sorted({*recorded, *self.deck_files(), *ARRAYS})
+        return changed_files(self.folder, names, recorded)
 
 
 def told_by_runs(

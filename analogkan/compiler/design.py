@@ -135,7 +135,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         If a diode node or its row amplifier would not be stable, or a layer is a convolution.
     """
     layers = spec.folded().layers
-    if any(layer.patches is not None for layer in layers):
+    if spec.convolutional:
         raise CompileError(
             f"{spec.name} has convolutions, whose maps are held between circuits: compile it with "
             "held stages (--held, or held=... in Python)"

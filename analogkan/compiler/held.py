@@ -15,8 +15,9 @@ import numpy as np
 
 from .. import __version__
 from ..errors import NetlistError, SettingsError
-from ..files import atomic_folder, sha256, write_text
+from ..files import atomic_folder, changed_files, sha256, write_text
 from ..network.spec import LayerSpec, NetworkSpec, load_spec
+from . import spice
 from .build import (
     HELD_FORMAT,
     HELD_SUMMARY,
@@ -61,11 +62,6 @@ class HeldBuild:
     summary: dict[str, Any]
     verification: Verification | None = None
 
-    @property
-    def name(self) -> str:
-        """The network's name."""
-        return self.spec.name
-
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuits that it is of."""
         return told_by_runs(self.spec, self.folder, self.summary, self.summary["design"])
@@ -89,18 +85,14 @@ class HeldBuild:
 
     def own_edited_files(self) -> list[str]:
         """Those of them that ``held.json`` itself vouches for."""
-        return [
-            name
-            for name, written in self.summary["files"].items()
-            if not (self.folder / name).is_file() or sha256(self.folder / name) != written
-        ]
+        return changed_files(self.folder, self.summary["files"], self.summary["files"])
 
     def deck_hash(self) -> str:
         """Hash of the decks of all circuits as they are on disk."""
         digest = hashlib.sha256()
         for name in self.names():
             for path in sorted((self.folder / name).glob("*.cir")):
-                if path.name not in ("network.cir", "stimulus.cir"):
+                if path.name not in spice.TOP:
                     digest.update(f"{name}/{path.name}".encode() + path.read_bytes())
         return digest.hexdigest()
 
@@ -157,7 +149,7 @@ def write_held(
             "model": {"fingerprint": spec.fingerprint(), **(model or {})},
             "command": command,
             "most_resistors": most,
-            **_told(spec, hardware, sections, parts),
+            **_told(folded, hardware, sections, parts),
             "design": _design_hash(partial, parts),
             "files": {name: sha256(partial / name) for name in _files(sections)},
         }
@@ -177,7 +169,7 @@ def _told(
     sections: tuple[Section, ...],
     parts: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What ``held.json`` says of the network and its circuits."""
+    """What ``held.json`` says of the network, folded, and its circuits."""
     return {
         "name": spec.name,
         "sizes": list(spec.sizes),
@@ -189,7 +181,7 @@ def _told(
             key: sum(part["elements"][key] for part in parts) for key in parts[0]["elements"]
         },
         "expected": _expected(sections, parts),
-        "notes": _beyond_rails(spec.folded(), hardware, sections),
+        "notes": _beyond_rails(spec, hardware, sections),
     }
 
 
@@ -306,7 +298,8 @@ def verify_circuit(
     found = Verification()
     own = build.own_edited_files()
     found.add([f"{name} is not what {HELD_SUMMARY} vouches for" for name in own])
-    layers, hardware = build.spec.folded().layers, Hardware(**build.summary["hardware"])
+    folded, hardware = build.spec.folded(), Hardware(**build.summary["hardware"])
+    layers = folded.layers
     total, done, covered = len(build.names()), 0, 0
     parts = []
     for section in build.sections:
@@ -327,7 +320,7 @@ def verify_circuit(
             done += 1
     if covered != len(layers):
         found.add([f"layers {covered} to {len(layers) - 1} are in no circuit"])
-    told = _told(build.spec, hardware, build.sections, parts)
+    told = _told(folded, hardware, build.sections, parts)
     told["design"] = _design_hash(build.folder, parts)
     told = json.loads(json.dumps(told))
     found.add(

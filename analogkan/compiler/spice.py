@@ -32,7 +32,9 @@ full scale; at these the worst is 3e-8, for no more iterations."""
 TRANSISTOR_OPTION = "gmin=1e-18"
 """Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6."""
 
-FILES = ("cells.cir", "stimulus.cir", "network.cir")
+TOP = ("stimulus.cir", "network.cir")
+"""What a sweep over images has its own of."""
+FILES = ("cells.cir", *TOP)
 """Files of every deck beside its ``layer<k>.cir``."""
 
 

@@ -103,7 +103,7 @@ class TDKANLayer(nn.Module):
             return nn.functional.linear(self.basis(v), weight, self.bias)
         p = self.patches
         image = v.view(-1, p.height, p.width, p.channels)
-        image = nn.functional.pad(image, (0, 0, *(2 * (p.padding,)), *(2 * (p.padding,))))
+        image = nn.functional.pad(image, (0, 0, *(4 * (p.padding,))))
         phi = self.basis.values(image).flatten(3).permute(0, 3, 1, 2)
         kernels = weight.view(self.shape[1], p.kernel, p.kernel, -1).permute(0, 3, 1, 2)
         y = nn.functional.conv2d(phi, kernels, self.bias, stride=p.stride)

@@ -169,6 +169,11 @@ class NetworkSpec:
         return (self.encoding.width, *(layer.n_out for layer in self.layers))
 
     @property
+    def convolutional(self) -> bool:
+        """Whether a layer is a convolution."""
+        return any(layer.patches is not None for layer in self.layers)
+
+    @property
     def widths(self) -> str:
         """``sizes`` as a text, with the kernels of convolutions: ``784-(4x4) 1568-10``."""
         words = [str(self.encoding.width)]

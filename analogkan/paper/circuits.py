@@ -153,7 +153,7 @@ def compiled(
 
     started = time.perf_counter()
     resistors = sum(2 * layer.theta.size for layer in spec.layers)
-    if resistors > ONE_DECK or any(layer.patches is not None for layer in spec.layers):
+    if resistors > ONE_DECK or spec.convolutional:
         build = write_held(spec, hardware, folder, most=MOST_RESISTORS)
     else:
         build = write_verified(spec, hardware, folder)

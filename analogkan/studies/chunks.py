@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compiler import names
+from ..compiler import names, spice
 from ..compiler.build import Build
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
 from ..engines.ngspice import Ngspice, Runner
@@ -72,7 +72,7 @@ def run_deck(
 def deck_hash(build: Build) -> str:
     """Hash of the deck files as they are on disk; the top and the stimulus are not simulated."""
     digest = hashlib.sha256()
-    for name in sorted(set(build.deck_files()) - {"network.cir", "stimulus.cir"}):
+    for name in sorted(set(build.deck_files()) - set(spice.TOP)):
         try:
             digest.update(name.encode() + (build.folder / name).read_bytes())
         except FileNotFoundError as error:

@@ -50,7 +50,7 @@ def run_held(
     retried, chunks, seconds = 0, 0, 0.0
     beyond = np.zeros(n, bool)
     for section in build.sections:
-        points, copies = _distinct(section, held)
+        points, first, of = _distinct(section, held)
         outputs, spent = [], 0.0
         for (start, stop), part in zip(section.outputs, build.builds(section), strict=True):
             if (part.spec.sizes[0], part.spec.sizes[-1]) != (points.shape[1], stop - start):
@@ -62,18 +62,18 @@ def run_held(
             settings = store.settings | {
                 "deck": deck_hash(part),
                 "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
-                "indices": [int(k) for k in copies.first // section.positions],
+                "indices": [int(k) for k in first // section.positions],
             }
             with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
                 answers = run_deck(part, program, points, options, own, progress.of(section))
             progress.finish(section)
-            over = saturating(part.design, points)[copies.of]
+            over = saturating(part.design, points)[of]
             beyond |= over.reshape(n, -1).any(axis=1)
             outputs.append(answers.logits)
             retried, chunks = retried + answers.retried, chunks + answers.chunks
             spent += answers.seconds
             hidden |= {section.first + k: values for k, values in answers.hidden.items()}
-        held = np.concatenate(outputs, axis=1)[copies.of].reshape(n, -1)
+        held = np.concatenate(outputs, axis=1)[of].reshape(n, -1)
         hidden[section.last] = held
         if section is not build.sections[-1]:
             beyond |= (np.abs(held) > part.design.hardware.v_rail).any(axis=1)
@@ -91,23 +91,19 @@ def run_held(
     return Answers(logits, hidden, retried, seconds, chunks), told, beyond
 
 
-class _Copies:
-    """Which points are equal: the ``first`` of each kind, and which kind each is ``of``."""
+def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The points of a section, equal ones once: a blank corner is the same circuit's same state.
 
-    def __init__(self, first: np.ndarray, of: np.ndarray) -> None:
-        self.first, self.of = first, of
-
-
-def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, _Copies]:
-    """The points of a section, equal ones once: a blank corner is the same circuit's same state."""
+    With them the position of the ``first`` of each kind, and which kind every point is ``of``.
+    """
     points = section.points(held)
     if section.positions == 1:
         order = np.arange(len(points))
-        return points, _Copies(order, order)
+        return points, order, order
     _, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)  # as they come, so that a chunk holds one image after the other
     first, of = first[order], np.argsort(order)[of.reshape(-1)]
-    return points[first], _Copies(first, of)
+    return points[first], first, of
 
 
 class _Weighted:

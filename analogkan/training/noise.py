@@ -104,7 +104,7 @@ class Noise:
         v = volts
         for k, layer in enumerate(model.layers):
             if k:
-                v = model.norms[k - 1](v) if len(model.norms) else v
+                v = model.normed(k, v)
                 hidden.append(v)
             n_in, _, n_dev = layer.shape
             drawn = self._factors((n_in, n_dev), own, generator)
