@@ -17,6 +17,10 @@ class DataError(AnalogKanError):
     """Images or labels cannot be used."""
 
 
+class DivergedError(DataError):
+    """A training's loss is no longer a number."""
+
+
 class CheckpointError(AnalogKanError):
     """A model file is not a checkpoint of this package, or is damaged."""
 

@@ -1,8 +1,13 @@
-"""Shares of 1 as a reader wants them: in per cent."""
+"""Numbers as a reader wants them: shares of 1 in per cent, counts with what they count."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def many(n: int, what: str) -> str:
+    """``1 chip``, ``2,000 chips``."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def percent(share: float, digits: int = 2) -> str:

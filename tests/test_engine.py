@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogkan.engines.batch import MAX_CHUNK, plan_chunks
-from analogkan.engines.ngspice import ENVIRONMENT, Ngspice, Runner, find_ngspice
+from analogkan.engines.ngspice import ENVIRONMENT, Ngspice, Runner, find_ngspice, peak_megabytes
 from analogkan.engines.rawfile import read_raw
 from analogkan.errors import ConvergenceError, SimulationError
 
@@ -235,6 +235,17 @@ def test_an_earlier_result_file_is_not_taken_for_this_runs(tmp_path, raw):
     idle = Ngspice(script(tmp_path / "idle", "pass"), "46", True)
     Runner(idle).run(tmp_path / "t.cir", raw, timeout=20)
     assert not raw.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_the_largest_process_s_memory_is_known(tmp_path):
+    body = "import sys, time; x = b'x' * (int(sys.argv[-1][1:-4]) * 10**6); time.sleep(0.5)"
+    runner = Runner(Ngspice(script(tmp_path / "hungry", body), "46", True))
+    for size in (150, 20):
+        deck = tmp_path / f"t{size}.cir"
+        runner.run(deck, deck.with_suffix(".raw"), timeout=20)
+    assert 150 < runner.peak_megabytes < 200
+    assert peak_megabytes(2**31 - 1) == 0  # there is no such process
 
 
 def test_a_stopped_runner_starts_nothing(ngspice, tmp_path):

@@ -166,7 +166,8 @@ def test_an_ngspice_that(fake, build, ngspice, tmp_path, body, kind, sentence):
         "The same command tries the failed chunks again"
     )
     assert_all_dead(calls, runs=2)
-    assert sorted(p.name for p in run.iterdir()) == [".lock", "failed", "run.json", "seconds"]
+    kept = {p.name for p in run.iterdir()} - {"megabytes"}  # of a process that was looked at
+    assert kept == {".lock", "failed", "run.json", "seconds"}
     kept = run / "failed" / "chunk00000"
     assert error.deck == kept / "chunk00000_2.cir"
     assert {p.name for p in kept.iterdir()} >= {*build.deck_files(), "chunk00000_2.cir"}

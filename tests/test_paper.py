@@ -18,7 +18,8 @@ from analogkan.network.baselines import parameter_count
 from analogkan.network.model import TDKAN
 from analogkan.paper import run
 from analogkan.paper.rows import Table, TableRow, grid_rows, load_table
-from analogkan.paper.run import PaperRequest, run_table
+from analogkan.paper.run import PaperRequest, measured, run_table
+from analogkan.report.paper import table_figure
 from analogkan.settings import build
 from analogkan.training.classifier import Schedule, accuracy_of, inputs_of, train_classifier
 from analogkan.training.fit import config_of, train
@@ -155,6 +156,57 @@ def test_refusals(small, tmp_path, one_thread):
         run_table(request)
 
 
+def diverging(name: str) -> Table:
+    """Table 1 with one row that is trained at a rate which no network bears."""
+    rows = tuple(replace(row, learning_rate=9.0) if row.name == name else row for row in TABLE.rows)
+    return replace(TABLE, rows=rows)
+
+
+def test_a_training_that_diverges_is_a_row_like_others(small, tmp_path, one_thread):
+    table = diverging("mnist-mlp-rtd")
+    names = ("mnist-mlp-rtd", "mnist-mlp-relu")
+    request = PaperRequest(table=table, out=tmp_path, seeds=1, quick=True, only=names)
+    lost, kept = run_table(request)["rows"]
+    assert lost["accuracy_mean"] is None and lost["seconds"] is None and lost["diverged"] == 1
+    assert kept["accuracy_mean"] > 0 and kept["diverged"] == 0
+    lines = (tmp_path / "table1-quick.md").read_text(encoding="utf-8").splitlines()
+    assert lines[2].endswith("| 13,258 | 97.58 | diverged |  | 1 |  |")
+    told = json.loads((tmp_path / "table1-quick" / "mnist-mlp-rtd-seed0.json").read_text())
+    assert told["diverged"].startswith("training diverged in epoch ") and told["accuracy"] is None
+    assert not list(tmp_path.rglob("*.training"))
+    before = len(small)
+    assert run_table(request)["rows"] == [lost, kept] and len(small) == before  # not tried again
+    texts = {text.get_text() for ax in table_figure([lost, kept]).axes for text in ax.texts}
+    assert texts == {"diverged"}
+    more = measured(kept | {"diverged": 2})
+    assert more[1].endswith("; 2 diverged")
+
+
+def test_the_table_grows_with_every_result(small, tmp_path, one_thread):
+    names = ("mnist-mlp-relu", "mnist-mlp-sigmoid")
+    request = PaperRequest(table=TABLE, out=tmp_path, seeds=1, quick=True, only=names)
+    seen: list[int] = []
+
+    def on_epoch(row, seed, epoch) -> None:
+        md = tmp_path / "table1-quick.md"
+        seen.append(len(md.read_text(encoding="utf-8").splitlines()) if md.is_file() else 0)
+
+    run_table(request, on_epoch=on_epoch)
+    assert seen == [0, 0, 3, 3]
+
+
+def test_a_result_that_was_trained_in_another_way_is_refused(small, tmp_path, one_thread):
+    request = PaperRequest(table=TABLE, out=tmp_path, seeds=1, quick=True, only=("mnist-mlp-relu",))
+    run_table(request)
+    changed = [replace(row, learning_rate=2e-3) for row in TABLE.rows]
+    with pytest.raises(
+        StudyError,
+        match=r"mnist-mlp-relu-seed0.json was trained with learning_rate = 0.001, its row now has "
+        r"0.002: remove it, or give another --out$",
+    ):
+        run_table(replace(request, table=replace(TABLE, rows=tuple(changed))))
+
+
 def test_a_quick_run_is_mnist_alone():
     rows = PaperRequest(table=TABLE, out=TABLE, quick=True).rows()  # pyright: ignore
     assert {row.dataset for row in rows} == {"mnist"}
@@ -168,7 +220,7 @@ def test_the_command_prints_a_table_and_keeps_a_picture(small, tmp_path, one_thr
     words += ["--only", "mnist-mlp-relu", "--only", "mnist-gottlieb"]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "mnist: KAN (Gottlieb)" in result.stdout and "97.47 %" in result.stdout
+    assert "mnist: KAN (Gottlieb)" in result.stdout and "97.47" in result.stdout
     with Image.open(tmp_path / "p" / "table1-quick.png") as image:
         assert image.size[0] > 800
     assert len((tmp_path / "p" / "table1-quick.csv").read_text().splitlines()) == 3

@@ -15,14 +15,15 @@ from PIL import Image
 from analogkan.cli import main
 from analogkan.cli.paper import NAMES
 from analogkan.devices import get
-from analogkan.errors import SettingsError
+from analogkan.errors import SettingsError, StudyError
 from analogkan.paper import circuits, curves, noise, run
 from analogkan.paper.noise import NoisePlan, NoiseRequest, perturbed, run_noise
 from analogkan.paper.rows import load_table
+from analogkan.paper.run import PaperRequest
 from analogkan.report.paper import lost
 
 from .networks import random_spec
-from .test_paper import digits
+from .test_paper import digits, diverging
 
 SMALL = NoisePlan(
     dataset="mnist", recipe="mnist-d2-short", hidden=(6, 12), errors=(0.0, 0.4), draws=3,
@@ -110,6 +111,18 @@ def test_the_command_keeps_rows_and_a_picture(small, ngspice, tmp_path, one_thre
             assert image.size[0] > 800
     (entry,) = found["rows"]
     assert entry["agreement"] == 1.0 and entry["n"] == 50 and entry["error_of_full_scale"] < 1e-2
+
+
+def test_a_network_that_diverged_is_no_circuit(small, tmp_path, one_thread):
+    request = PaperRequest(
+        table=diverging("mnist-mlp-rtd"), out=tmp_path, seeds=1, quick=True,
+        only=("mnist-mlp-rtd",),
+    )  # fmt: skip
+    with pytest.raises(
+        StudyError, match=r"^mnist-mlp-rtd diverged in training, so there is no circuit of it: "
+    ):
+        circuits.run_circuits(request, "circuits")
+    assert not (tmp_path / "circuits-quick").exists()
 
 
 def test_plans_that_are_none_are_refused():

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def test_the_summary_has_every_figure_and_is_kept_in_run(ngspice, build, images,
     with np.load(tmp_path / "run" / "result.npz") as kept:
         np.testing.assert_array_equal(kept["circuit"], circuit(result))
         np.testing.assert_array_equal(kept["index"], result.index)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_ngspice_s_memory_is_kept(build, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("analogkan.engines.ngspice.SAMPLED_SECONDS", (0.001, 0.001))
+    first = simulate(build, images, run=tmp_path / "run").summary["megabytes"]
+    assert 1 < first < 100
+    assert simulate(build, images, run=tmp_path / "run").summary["megabytes"] == first  # kept
 
 
 def test_the_number_of_jobs_changes_nothing_to_the_last_bit(build, images, tmp_path):

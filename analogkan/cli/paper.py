@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import resources
-from ..text import percent
+from ..text import many, percent
 from . import common
 from .simulate import default_jobs
 
@@ -119,7 +119,7 @@ def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
         sizes = list(dict.fromkeys((r["hidden"], r["parameters"]) for r in found["rows"]))
         ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
         shown = common.table(
-            f"{request.folder.name}: points of accuracy lost, {request.seeds} seeds",
+            f"{request.folder.name}: points of accuracy lost, {many(request.seeds, 'seed')}",
             "relative error", *(f"{n} hidden, {way}" for n, _ in sizes for way in ways),
         )  # fmt: skip
         columns = [lost(found["rows"], way, n) for n, _ in sizes for way in ways]
@@ -151,7 +151,7 @@ def _circuits(
         shown = common.table(
             request.stem(name),
             "network", "resistors", "circuits", "n", "software", "circuit", "same class",
-            "of full scale", "s an image",
+            "of full scale", "s an image", "MB",
         )  # fmt: skip
         for e in found["rows"]:
             shown.add_row(
@@ -164,6 +164,7 @@ def _circuits(
                 percent(e["agreement"]),
                 f"{e['error_of_full_scale']:.1e}",
                 f"{e['seconds_per_image']:.2g}",
+                "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
             )
         common.out.print(shown)
     return _kept(found, circuits_figure(found["rows"]), request.out, request.stem(name))
@@ -193,19 +194,21 @@ def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
 
 
 def _print_rows(found: dict[str, Any]) -> None:
+    from ..paper.run import measured
+
     shown = common.table(
-        f"{Path(found['md']).stem}, {found['seeds']} seeds",
+        f"{Path(found['md']).stem}, per cent, {many(found['seeds'], 'seed')}",
         "network", "parameters", "printed", "measured", "range", "epochs", "s",
     )  # fmt: skip
     for entry in found["rows"]:
-        low, high = (100 * entry[f"accuracy_{part}"] for part in ("min", "max"))
+        mean, spread, seconds = measured(entry)
         shown.add_row(
             f"{entry['dataset']}: {entry['network']}",
             f"{entry['parameters']:,}",
-            "–" if entry["printed"] is None else f"{entry['printed']:.2f} %",
-            percent(entry["accuracy_mean"]),
-            f"{low:.2f} to {high:.2f}",
+            "–" if entry["printed"] is None else f"{entry['printed']:.2f}",
+            mean,
+            spread,
             str(entry["epochs"]),
-            f"{entry['seconds']:.0f}",
+            seconds,
         )
     common.out.print(shown)

@@ -192,6 +192,8 @@ def print_comparison(s: dict) -> None:
     if s["images_per_second"] is not None:
         jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
         shown.add_row("images/s", f"{s['images_per_second']:.1f}", jobs)
+    if s["megabytes"] is not None:
+        shown.add_row("ngspice's memory", f"{s['megabytes']:,.0f} MB", "the largest process")
     common.out.print(shown)
     for flip in s["flipped"][:10]:
         common.out.print(

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
 )
 TAIL_LINES = 15
+SAMPLED_SECONDS = 0.01, 0.5
+"""A run's memory is looked at after the first, then after twice as long, up to the second."""
 WINDOWS_EXCEPTION = 0xC0000000
 """Where Windows has signals it has exit codes from here on, such as 0xC0000005."""
 
@@ -96,10 +99,17 @@ def identify(path: Path, text: str, mend: str = INSTALL) -> Ngspice:
 
 
 class Runner:
-    """Runs decks, several at once if asked from several threads, and can stop them all."""
+    """Runs decks, several at once if asked from several threads, and can stop them all.
+
+    Attributes
+    ----------
+    peak_megabytes
+        The most memory that one of its processes had; 0 where the system does not say.
+    """
 
     def __init__(self, program: Ngspice) -> None:
         self.program = program
+        self.peak_megabytes = 0.0
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
         self.stopped = False
@@ -121,11 +131,7 @@ class Runner:
         with log.open("wb") as stream:
             process = self._start(deck, raw, stream)
         try:
-            code: int | None = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            code = None
+            code = self._wait(process, timeout)
         finally:
             with self._lock:
                 self._running.discard(process)
@@ -139,6 +145,20 @@ class Runner:
             self.stopped = True
             for process in self._running:
                 process.kill()
+
+    def _wait(self, process: subprocess.Popen, timeout: float) -> int | None:
+        """The exit code of ``process``, whose memory is watched; None if it took too long."""
+        end, (pause, longest) = time.monotonic() + timeout, SAMPLED_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            try:
+                return process.wait(min(pause, left))
+            except subprocess.TimeoutExpired:
+                pause = min(2 * pause, longest)
+            with self._lock:
+                self.peak_megabytes = max(self.peak_megabytes, peak_megabytes(process.pid))
+        process.kill()
+        process.wait()
+        return None
 
     def _start(self, deck: Path, raw: Path, stream) -> subprocess.Popen:
         command = [str(self.program.path), "-n", "-b", "-r", raw.name, deck.name]
@@ -158,6 +178,16 @@ class Runner:
                 raise SimulationError(f"cannot start {self.program.path}: {error}") from error
             self._running.add(process)
         return process
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most resident memory that a running process has had; 0 where there is no /proc."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
 
 
 def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> None:

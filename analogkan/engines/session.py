@@ -257,6 +257,8 @@ def library_info() -> Ngspice:
 class SessionRunner:
     """A ``Runner`` whose runs go to sessions, one for each thread that asks at the same time.
 
+    A session's memory is also Python's: ``peak_megabytes`` stays 0.
+
     Raises
     ------
     SimulationError
@@ -265,6 +267,7 @@ class SessionRunner:
 
     def __init__(self) -> None:
         self.stopped = False
+        self.peak_megabytes = 0.0
         self._lock = threading.Lock()
         self._all = [Session().__enter__()]
         self._idle = list(self._all)

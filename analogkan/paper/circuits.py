@@ -16,7 +16,7 @@ from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..data import ImageSet, load_dataset, stratified
 from ..engines.batch import BatchOptions
-from ..errors import SettingsError
+from ..errors import SettingsError, StudyError
 from ..network.mlp import DEVICES
 from ..network.spec import NetworkSpec, load_spec
 from ..settings import find_named, read_toml
@@ -86,23 +86,29 @@ def run_circuits(
 
     Raises
     ------
-    SettingsError, DataError, CompileError, NetlistError, SimulationError
+    SettingsError, DataError, StudyError, CompileError, NetlistError, SimulationError
         If a network cannot be trained, compiled or simulated; what is finished is kept.
     """
     plan = circuit_plan(name, request.only)
     rows = plan.rows
     run_table(request, on_epoch=on_epoch)
     folder = request.out / request.stem(name)
-    folder.mkdir(parents=True, exist_ok=True)
     found = []
 
     @functools.cache
     def test_set(dataset: str) -> ImageSet:
         return load_dataset(dataset, "test", request.data, download=request.download)
 
+    if request.quick:
+        rows = tuple(row for row in rows if row.dataset == rows[0].dataset)
     for row in rows:
-        if request.quick and row.dataset != rows[0].dataset:
-            continue
+        if not network_path(request, row, 0).is_file():
+            raise StudyError(
+                f"{row.name} diverged in training, so there is no circuit of it: leave it out "
+                f"with --only, or lower its learning_rate in {plan.table}.toml"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows:
         judged = test_set(row.dataset)
         wanted = plan.images.get(row.name, plan.images[row.dataset])
         wanted = max(2, wanted // QUICK_SHARE) if request.quick else wanted
@@ -129,7 +135,7 @@ def run_circuits(
                 "error_of_full_scale": s["max_abs_logit_error"] / s["logit_full_scale"],
                 "seconds_per_image": s["seconds"] / s["n"],
                 "compile_seconds": seconds,
-                "megabytes_forecast": build.summary["expected"]["memory_megabytes"],
+                "megabytes": s["megabytes"],
                 "ngspice": s["ngspice_version"],
                 "klu": s["klu"],
                 "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,

@@ -95,7 +95,7 @@ class Training(Schedule):
     mean: tuple[float, ...] = field()  # no default: a table says it
     std: tuple[float, ...] = field()
 
-    def schedule(self, row: TableRow, quick: bool) -> Schedule:
+    def schedule(self, row: TableRow, quick: bool) -> Training:
         """Of a row, for all epochs or for ``QUICK_EPOCHS``."""
         return replace(self, epochs=QUICK_EPOCHS if quick else self.epochs, **row.changes())
 

@@ -22,13 +22,15 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     for ax, dataset, group in zip(rows, sets, groups, strict=True):
         y = np.arange(len(group))
         mean, low, high = (
-            100 * np.array([e[f"accuracy_{part}"] for e in group])
+            100 * np.array([e[f"accuracy_{part}"] for e in group], dtype=float)
             for part in ("mean", "min", "max")
         )
         ax.errorbar(
             mean, y, xerr=[mean - low, high - mean], fmt="o", color=CIRCUIT, capsize=3,
             label="measured, range over seeds",
         )  # fmt: skip
+        for k in np.flatnonzero(np.isnan(mean)):
+            ax.text(0.02, k, "diverged", transform=ax.get_yaxis_transform(), va="center")
         printed = [(e["printed"], k) for k, e in enumerate(group) if e["printed"]]
         if printed:
             at = zip(*printed, strict=True)

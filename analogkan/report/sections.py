@@ -13,7 +13,7 @@ from ..compiler.build import Build
 from ..compiler.held import HeldBuild
 from ..errors import SettingsError
 from ..intervals import wilson
-from ..text import interval, percent
+from ..text import interval, many, percent
 from ..variation.spec import load_settings
 from . import figures, grids, interactive
 from .exhibits import Exhibit, Section
@@ -269,11 +269,6 @@ SECTIONS: dict[str, Callable[[Run, Build | HeldBuild | None, str], list[Section]
     "thermal": thermal_sections,
     "sweep": sweep_sections,
 }
-
-
-def many(n: int, what: str) -> str:
-    """``1 chip``, ``2,000 chips``."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def upper(text: str) -> str:

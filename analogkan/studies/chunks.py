@@ -34,6 +34,8 @@ class Answers:
         Wall time, in this and earlier sessions of the RUN.
     chunks
         How many there were.
+    megabytes
+        Of the largest ngspice process; 0 if not known.
     """
 
     logits: np.ndarray
@@ -41,6 +43,7 @@ class Answers:
     retried: int
     seconds: float
     chunks: int
+    megabytes: float
 
 
 def run_deck(
@@ -66,7 +69,7 @@ def run_deck(
     for k, stage in enumerate(design.stages[:-1]):
         hidden[k] = values[:, start : start + stage.gain.size] / stage.unit
         start += stage.gain.size
-    return Answers(values[:, :outputs], hidden, retried, store.spent(), len(chunks))
+    return Answers(values[:, :outputs], hidden, retried, store.spent(), len(chunks), store.peak())
 
 
 def deck_hash(build: Build) -> str:
@@ -111,6 +114,7 @@ def _run_chunks(
         for result in engine.run(volts, missing, probes, options):
             now = time.perf_counter()
             store.add_spent(now - since)
+            store.add_peak(engine.runner.peak_megabytes)
             since = now
             if result.values is None:
                 failures.append(result)

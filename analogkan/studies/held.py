@@ -47,7 +47,7 @@ def run_held(
     """
     n, progress = len(volts), _Weighted(build, len(volts), on_progress)
     held, hidden, told = volts, {}, []
-    retried, chunks, seconds = 0, 0, 0.0
+    retried, chunks, seconds, megabytes = 0, 0, 0.0, 0.0
     beyond = np.zeros(n, bool)
     for section in build.sections:
         points, first, of = _distinct(section, held)
@@ -71,7 +71,7 @@ def run_held(
             beyond |= over.reshape(n, -1).any(axis=1)
             outputs.append(answers.logits)
             retried, chunks = retried + answers.retried, chunks + answers.chunks
-            spent += answers.seconds
+            spent, megabytes = spent + answers.seconds, max(megabytes, answers.megabytes)
             hidden |= {section.first + k: values for k, values in answers.hidden.items()}
         held = np.concatenate(outputs, axis=1)[of].reshape(n, -1)
         hidden[section.last] = held
@@ -88,7 +88,7 @@ def run_held(
             }
         )
     logits = hidden.pop(build.sections[-1].last)
-    return Answers(logits, hidden, retried, seconds, chunks), told, beyond
+    return Answers(logits, hidden, retried, seconds, chunks, megabytes), told, beyond
 
 
 def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

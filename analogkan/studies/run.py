@@ -67,14 +67,26 @@ class RunFolder(LockedFolder):
 
     def spent(self) -> float:
         """Wall seconds that earlier sessions of this run took."""
-        try:
-            return float((self.path / "seconds").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return 0.0
+        return self._number("seconds")
 
     def add_spent(self, seconds: float) -> None:
         """Add wall seconds; before the chunk they went into, so that no chunk is free."""
         write_text(self.path / "seconds", repr(self.spent() + seconds))
+
+    def peak(self) -> float:
+        """Megabytes of the largest ngspice process in all sessions of this run; 0 if not known."""
+        return self._number("megabytes")
+
+    def add_peak(self, megabytes: float) -> None:
+        """Keep the largest."""
+        if megabytes > self.peak():
+            write_text(self.path / "megabytes", repr(megabytes))
+
+    def _number(self, name: str) -> float:
+        try:
+            return float((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0.0
 
     def _chunk_path(self, chunk: Chunk) -> Path:
         return self.path / "chunks" / f"{chunk.start:06d}-{chunk.stop:06d}.npz"

@@ -155,6 +155,7 @@ def simulate(
             "session": options.session,
             "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
+            "megabytes": given.megabytes or None,
             "jobs": min(options.jobs, given.chunks),
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import ImageSet
-from ..errors import DataError
+from ..errors import DataError, DivergedError
 from ..settings import require
 from .augment import Augmentation, augmented
 from .fit import Epoch, adam, check_augmentable, generator_of, resume, save_state
@@ -86,7 +86,7 @@ def train_classifier(
     Raises
     ------
     DataError
-        If the images cannot be augmented so, or the loss is no longer a number.
+        If the images cannot be augmented so; DivergedError if the loss is no longer a number.
     CheckpointError
         If ``state`` is of another training.
     """
@@ -114,7 +114,7 @@ def train_classifier(
             total += float(loss.detach()) * len(index)
             correct += int((logits.detach().argmax(1) == labels[index]).sum())
         if not np.isfinite(total):
-            raise DataError(
+            raise DivergedError(
                 f"training diverged in epoch {number}: lower learning_rate from "
                 f"{schedule.learning_rate:g}"
             )

@@ -17,7 +17,7 @@ from torch.nn import functional
 from ..data import ImageSet, stratified
 from ..data.sources import check_labels
 from ..devices import resolve
-from ..errors import CheckpointError, DataError, SettingsError
+from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
@@ -89,7 +89,7 @@ def train(
     Raises
     ------
     DataError
-        If the images do not suit the recipe.
+        If the images do not suit the recipe; DivergedError if the loss is no longer a number.
     CheckpointError
         If ``state`` belongs to another recipe, seed, training set, or table of a device.
     """
@@ -145,7 +145,7 @@ def train(
             model, optimiser, schedule, volts, labels, order, recipe, forward, start is None
         )
         if not np.isfinite(loss):
-            raise DataError(
+            raise DivergedError(
                 f"training diverged in epoch {number} (loss {loss}): lower learning_rate from "
                 f"{recipe.learning_rate:g}"
             )
