@@ -106,10 +106,13 @@ def test_the_command_keeps_rows_and_a_picture(small, ngspice, tmp_path, one_thre
         assert result.exit_code == 0, result.output
         found = json.loads(result.stdout)
         with Path(found["csv"]).open(encoding="utf-8") as stream:
-            assert len(list(csv.DictReader(stream))) == len(found["rows"])
+            kept = list(csv.DictReader(stream))
+        assert len(kept) == len(found["rows"])
+        assert all(value == "" or value[0] not in "([" for row in kept for value in row.values())
         with Image.open(found["figure"]) as image:
             assert image.size[0] > 800
     (entry,) = found["rows"]
+    assert float(kept[0]["circuit_ci95_low"]) == entry["circuit_ci95"][0]
     assert entry["agreement"] == 1.0 and entry["n"] == 50 and entry["error_of_full_scale"] < 1e-2
 
 

@@ -290,8 +290,20 @@ def format_table(entries: Sequence[dict[str, Any]]) -> str:
 
 
 def write_rows(path: Path, entries: Sequence[dict[str, Any]]) -> None:
-    """Write rows as CSV."""
+    """Write rows as CSV; an interval becomes two columns."""
+    entries = [_without_pairs(entry) for entry in entries]
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(entries[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(entries)
+
+
+def _without_pairs(entry: dict[str, Any]) -> dict[str, Any]:
+    """``entry`` with ``..ci95_low`` and ``..ci95_high`` in the place of intervals."""
+    found: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key.endswith("ci95"):
+            found[f"{key}_low"], found[f"{key}_high"] = value or (None, None)
+        else:
+            found[key] = value
+    return found
