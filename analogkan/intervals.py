@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, stats
@@ -67,6 +68,29 @@ def student(
     half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values)
     mean = float(np.mean(values))
     return max(mean - float(half), least), min(mean + float(half), most)
+
+
+class Sample(NamedTuple):
+    """Mean, standard deviation and number of some values."""
+
+    mean: float
+    std: float
+    n: int
+
+
+def welch(
+    first: Sample, second: Sample = Sample(0.0, 0.0, 1), *, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Interval of the difference of two means, whose values vary unequally (Welch 1947,
+    doi:10.1093/biomet/34.1-2.28); of the first alone, Student's. None if neither varies.
+    """
+    parts = [(s.std**2 / s.n, s.n - 1) for s in (first, second) if s.n > 1 and s.std > 0]
+    if not parts:
+        return None
+    square = sum(part for part, _ in parts)
+    freedom = square**2 / sum(part**2 / more for part, more in parts)
+    half = float(stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(square))
+    return first.mean - second.mean - half, first.mean - second.mean + half
 
 
 def bootstrap(

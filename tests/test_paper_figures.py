@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from scipy import stats
 
 from analogkan.cli import main
 from analogkan.cli.paper import NAMES
@@ -20,7 +21,7 @@ from analogkan.paper import circuits, curves, noise, run
 from analogkan.paper.noise import NoisePlan, NoiseRequest, perturbed, run_noise
 from analogkan.paper.rows import load_table
 from analogkan.paper.run import PaperRequest
-from analogkan.report.paper import lost
+from analogkan.paper.tolerance import format_losses, losses
 
 from .networks import random_spec
 from .test_paper import digits, diverging
@@ -92,10 +93,62 @@ def test_figure_8_in_software_twin_and_ngspice(small, ngspice, tmp_path, one_thr
         clean = [known[hidden, way, 0.0]["accuracy_mean"] for way in ("software", "twin")]
         assert clean[0] == pytest.approx(clean[1], abs=0.011)  # one image in a hundred
         assert known[hidden, "twin", 0.4]["accuracy_mean"] < clean[1]
-        errors, points = lost(rows, "twin", hidden)
-        assert list(errors) == [0.0, 40.0] and points[0, 0] == 0 < points[1, 0]
+        (entry,) = (e for e in found["losses"] if (e["hidden"], e["way"]) == (hidden, "twin"))
+        drop = clean[1] - known[hidden, "twin", 0.4]["accuracy_mean"]
+        assert entry["error"] == 0.4 and entry["points"] == pytest.approx(100 * drop)
     assert known[6, "twin", 0.4]["draws"] == 3 and known[6, "ngspice", 0.4]["n"] == 10
     assert run_noise(request) == found  # nothing is trained or simulated again
+
+
+def rows_of(lost: dict[int, list[list[float]]], std: float = 0.01) -> list[dict]:
+    """Rows of networks whose accuracy is 0.9, less the losses [seed][error] of each width."""
+    return [
+        {"way": "twin", "hidden": hidden, "parameters": 10 * hidden, "seed": seed, "draws": 50,
+         "error": 0.1 * k, "accuracy_mean": 0.9 - loss, "accuracy_std": std if k else None}
+        for hidden, seeds in lost.items()
+        for seed, points in enumerate(seeds)
+        for k, loss in enumerate([0.0, *points])
+    ]  # fmt: skip
+
+
+def test_losses_of_one_seed_have_intervals_over_draws():
+    small, large = losses(rows_of({8: [[0.04]], 16: [[0.01]]}))
+    half = stats.t.ppf(0.975, 49) * 1.0 / np.sqrt(50)
+    assert small["points"] == pytest.approx(4.0) and small["less"] is small["less_ci95"] is None
+    assert small["points_ci95"] == pytest.approx((4 - half, 4 + half))
+    assert large["less"] == pytest.approx(3.0)
+    rng = np.random.default_rng(0)
+    a, b = (scale(rng.normal(size=50), 1.0) for _ in range(2))
+    known = stats.ttest_ind(a + 4, b + 1, equal_var=False).confidence_interval()
+    assert large["less_ci95"] == pytest.approx((known.low, known.high))
+
+
+def scale(values: np.ndarray, std: float) -> np.ndarray:
+    """Values with mean 0 and that standard deviation."""
+    return (values - values.mean()) * std / values.std(ddof=1)
+
+
+def test_losses_of_several_seeds_have_intervals_over_seeds():
+    first, second = [0.04, 0.05, 0.06], [0.010, 0.011, 0.015]
+    _, large = losses(rows_of({8: [[x] for x in first], 16: [[x] for x in second]}))
+    known = stats.ttest_ind(
+        100 * np.array(first), 100 * np.array(second), equal_var=False
+    ).confidence_interval()
+    assert large["less_ci95"] == pytest.approx((known.low, known.high))
+    assert (large["seeds"], large["draws"]) == (3, 50)
+
+
+def test_losses_that_do_not_vary_have_no_interval():
+    found = losses(rows_of({8: [[0.04, 0.08]], 16: [[0.04, 0.02]]}, std=0.0))
+    assert all(entry["points_ci95"] is entry["less_ci95"] is None for entry in found)
+    lines = format_losses(found).splitlines()
+    assert lines[0] == (
+        "|  | 8 hidden, 80 parameters | 16 hidden, 160 parameters | 16 lose less than 8 by |"
+    )
+    assert lines[2:] == [
+        "| twin, 10 % | 4.00 | 4.00 | 0.00 |",
+        "| twin, 20 % | 8.00 | 2.00 | 6.00 |",
+    ]
 
 
 def test_the_command_keeps_rows_and_a_picture(small, ngspice, tmp_path, one_thread):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -110,23 +111,23 @@ def _curves(name: str, out: Path) -> dict[str, Any]:
 
 def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
     from ..paper.noise import NoiseRequest, run_noise
-    from ..report.paper import lost, noise_figure
+    from ..paper.tolerance import table_cells
+    from ..report.paper import noise_figure
 
     request = NoiseRequest(name=name, **given)
     with common.progress(as_json) as bar:
         found = run_noise(request, common.follow(bar, lambda what: what))
     if not as_json:
-        sizes = list(dict.fromkeys((r["hidden"], r["parameters"]) for r in found["rows"]))
-        ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
+        widths = list(dict.fromkeys(entry["hidden"] for entry in found["losses"]))
         shown = common.table(
             f"{request.folder.name}: points of accuracy lost, {many(request.seeds, 'seed')}",
-            "relative error", *(f"{n} hidden, {way}" for n, _ in sizes for way in ways),
+            "relative error", *(f"{n} hidden" for n in widths),
+            *(f"{large} against {small}" for small, large in itertools.pairwise(widths)),
         )  # fmt: skip
-        columns = [lost(found["rows"], way, n) for n, _ in sizes for way in ways]
-        for k, error in enumerate(columns[0][0]):
-            shown.add_row(f"{error:g} %", *(f"{points[k].mean():.2f}" for _, points in columns))
+        for cells in table_cells(found["losses"]):
+            shown.add_row(*cells)
         common.out.print(shown)
-    return _kept(found, noise_figure(found["rows"]), request.out, request.folder.name)
+    return _kept(found, noise_figure(found["losses"]), request.out, request.folder.name)
 
 
 def _circuits(

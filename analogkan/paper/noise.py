@@ -18,6 +18,7 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..data import ImageSet, load_dataset, stratified
 from ..errors import StudyError
+from ..files import write_text
 from ..intervals import student
 from ..network import checkpoint
 from ..network.spec import NetworkSpec
@@ -30,6 +31,7 @@ from ..training.recipe import load_recipe
 from .circuits import compiled
 from .request import Request
 from .rows import FOLDER, QUICK_EPOCHS
+from .tolerance import format_losses, losses
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
@@ -104,7 +106,8 @@ class NoiseRequest(Request):
 def run_noise(
     request: NoiseRequest, on_progress: Progress = lambda what, done, total: None
 ) -> dict[str, Any]:
-    """Train, compile and disturb every network; a row a network, seed, error and way.
+    """Train, compile and disturb every network; a row a network, seed, error and way, and what
+    they say of the figure's claim (``tolerance.losses``), also as Markdown.
 
     Finished trainings and chips are kept, and the same request goes on.
 
@@ -135,7 +138,15 @@ def run_noise(
                     _chips(request, plan, circuit, fewer, "ngspice", seed, on_progress),
                 ):
                     rows += [base | row for row in found]
-    return {"figure": request.name, "quick": request.quick, "seeds": request.seeds, "rows": rows}
+        found = losses(rows)
+        write_text(request.folder.with_suffix(".md"), format_losses(found))
+    return {
+        "figure": request.name,
+        "quick": request.quick,
+        "seeds": request.seeds,
+        "rows": rows,
+        "losses": found,
+    }
 
 
 def _circuit(

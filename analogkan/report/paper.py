@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..text import many
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
 
@@ -84,44 +85,36 @@ LEAST = 1e-4
 """Per cent below which a residual is drawn at it: the tables' digits."""
 
 
-def noise_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+def noise_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     """Fig. 8: points of accuracy lost to relative errors, by network size; one panel a way.
 
-    Lines are means over training seeds, bars their range; each seed's own interval over draws is
-    in the CSV.
+    ``entries`` are of ``tolerance.losses``. Bars are 95 % intervals; the axis keeps to the lines.
     """
-    ways = list(dict.fromkeys(row["way"] for row in rows))
-    sizes = list(dict.fromkeys((row["hidden"], row["parameters"]) for row in rows))
+    ways = list(dict.fromkeys(e["way"] for e in entries))
+    sizes = list(dict.fromkeys((e["hidden"], e["parameters"]) for e in entries))
     fig = Figure(figsize=(9.8, 4.2), layout="constrained")
     axes = fig.subplots(1, len(ways), sharey=True, squeeze=False)[0]
     for ax, way in zip(axes, ways, strict=True):
         for k, (hidden, parameters) in enumerate(sizes):
-            x, points = lost(rows, way, hidden)
-            mean = points.mean(axis=1)
-            bars = np.abs(np.stack([points.min(axis=1), points.max(axis=1)]) - mean)
+            mine = [e for e in entries if e["way"] == way and e["hidden"] == hidden]
+            points = np.array([e["points"] for e in mine])
+            ends = np.array([e["points_ci95"] or 2 * (e["points"],) for e in mine])
             ax.errorbar(
-                x, mean, yerr=bars, marker="o", ms=4, capsize=3, color=CYCLE[k],
+                [100 * e["error"] for e in mine], points, yerr=np.abs(ends.T - points),
+                marker="o", ms=4, capsize=3, color=CYCLE[k],
                 label=f"{hidden} hidden, {parameters:,} parameters",
             )  # fmt: skip
-        mine = [row for row in rows if row["way"] == way]
-        ax.set_title(f"{way}: {max(r['draws'] for r in mine)} draws, {mine[0]['n']:,} images",
+        drawn = max(e["draws"] for e in entries if e["way"] == way)
+        ax.set_title(f"{way}: {many(drawn, 'draw')} of {many(entries[0]['seeds'], 'seed')}",
                      fontsize=10)  # fmt: skip
         ax.set_xlabel("relative error (%)")
+    highest = max(e["points"] for e in entries)
+    axes[0].set_ylim(-0.1 * highest - 0.1, 1.25 * highest + 0.1)
     axes[0].set_ylabel("points of accuracy lost")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     tidy(axes)
     return fig
-
-
-def lost(rows: Sequence[dict[str, Any]], way: str, hidden: int) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (E,) in per cent, and points of accuracy (E, seeds) lost to them."""
-    mine = [row for row in rows if row["way"] == way and row["hidden"] == hidden]
-    errors = sorted({row["error"] for row in mine})
-    seeds = sorted({row["seed"] for row in mine})
-    mean = {(row["error"], row["seed"]): row["accuracy_mean"] for row in mine}
-    table = np.array([[mean[error, seed] for seed in seeds] for error in errors], float)
-    return 100 * np.array(errors), 100 * (table[:1] - table)
 
 
 def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
