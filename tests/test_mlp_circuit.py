@@ -8,6 +8,7 @@ import torch
 
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import load_hardware
+from analogkan.compiler.held import write_held
 from analogkan.compiler.verify import verify_build
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
@@ -69,3 +70,17 @@ def test_an_activation_that_is_no_device_is_refused():
     with pytest.raises(SettingsError, match=r"^activation 'relu' is no device: cmtd, rtd, mosfet"):
         mlp_spec(MLP((4, 2), "relu"), "relu", np.zeros((1, 4)), shape=(2, 2), mean=(0.0,),
                  std=(1.0,), name="m")  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", DEVICES)
+def test_its_layers_are_cut_like_others(activation, ngspice, tmp_path, one_thread):
+    """As the CIFAR-10 ones, which are larger than one deck."""
+    _, x, spec, *_ = made(activation, COLOUR, (12, 6, 5, 3), 3)
+    build = write_held(spec, load_hardware("ideal", ["r_out=5"]), tmp_path / "mlp.build", most=80)
+    assert build.verification is not None and build.verification.findings == []
+    n = np.arange(8)
+    images = ImageSet(name="own", x=x[:8].reshape(8, *COLOUR), y=n % 3, index=n)
+    s = simulate(build, images).summary
+    assert [section["circuits"] for section in s["held"]] == [2, 1, 1]
+    assert s["agreement"] == 1.0
+    assert s["max_abs_logit_error"] <= 1e-5 * s["logit_full_scale"]
