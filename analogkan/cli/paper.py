@@ -58,8 +58,8 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     circuits       the table's networks of devices (seed 0) in ngspice, on a subset of the images
     figa5, a6, a7  learning rate, batch, hidden sizes on the three data sets
 
-    Each test set is read once a row and seed. OUT keeps what is finished, and writes NAME.csv and
-    NAME.png (of rows also NAME.md); the same command goes on with what is left.
+    Each test set is read once a row and seed. OUT keeps what is finished, with NAME.csv, NAME.png
+    and mostly NAME.md; the same command goes on with what is left.
 
     \b
     Examples:
@@ -150,19 +150,15 @@ def _circuits(
         found = run_circuits(request, name, jobs=jobs, on_epoch=on_epoch, on_progress=follow)
     if not as_json:
         shown = common.table(
-            request.stem(name),
-            "network", "resistors", "circuits", "n", "software", "circuit", "same class",
-            "of full scale", "s an image", "MB",
+            f"{request.stem(name)}, per cent; errors of full scale",
+            "network", "n", "software", "circuit", "same", "error", "s an image", "MB",
         )  # fmt: skip
         for e in found["rows"]:
             shown.add_row(
-                f"{e['dataset']}: {e['network']}",
-                f"{e['resistors']:,}",
-                str(e["circuits"]),
+                e["row"],
                 str(e["n"]),
-                percent(e["software_accuracy"]),
-                percent(e["circuit_accuracy"]),
-                percent(e["agreement"]),
+                *(f"{100 * e[k]:.2f}" for k in ("software_accuracy", "circuit_accuracy")),
+                f"{100 * e['agreement']:.2f}",
                 f"{e['error_of_full_scale']:.1e}",
                 f"{e['seconds_per_image']:.2g}",
                 "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from ..compiler.verify import write_verified
 from ..data import ImageSet, load_dataset, stratified
 from ..engines.batch import BatchOptions
 from ..errors import SettingsError, StudyError
+from ..files import write_text
 from ..network.mlp import DEVICES
 from ..network.spec import NetworkSpec, load_spec
 from ..settings import find_named, read_toml
 from ..studies.simulate import simulate
+from ..text import percent
 from .rows import FOLDER, TableRow, load_table
 from .run import PaperRequest, network_path, run_table
 
@@ -141,21 +143,42 @@ def run_circuits(
                 "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,
             }
         )
+        write_text(folder.with_suffix(".md"), format_circuits(found))
     return {"figure": name, "quick": request.quick, "rows": found}
+
+
+def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| row | resistors | circuits | n | software | circuit | same class | largest logit error, "
+        "of full scale | s an image | compiled in s | MB |",
+        f"|{'---|' * 11}",
+    ]
+    for e in entries:
+        cells = [
+            e["row"], f"{e['resistors']:,}", f"{e['circuits']}", f"{e['n']:,}",
+            percent(e["software_accuracy"]), percent(e["circuit_accuracy"]),
+            percent(e["agreement"]), f"{e['error_of_full_scale']:.1e}",
+            f"{e['seconds_per_image']:.2g}", f"{e['compile_seconds']:.0f}",
+            "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def compiled(
     spec: NetworkSpec, hardware: Hardware, folder: Path
 ) -> tuple[Build | HeldBuild, float]:
-    """The verified BUILD of ``spec``, and the seconds that took; 0 if it was there.
+    """The verified BUILD of ``spec``, and the seconds that took when it was made.
 
     With held stages if it has convolutions, or more than ``ONE_DECK`` resistors.
     """
-    if folder.is_dir():
+    timed = folder.with_suffix(".seconds")
+    if folder.is_dir() and timed.is_file():
         build = load_circuit(folder)
         same = build.spec.fingerprint() == spec.fingerprint()
         if same and build.summary["hardware"] == asdict(hardware):
-            return build, 0.0
+            return build, float(timed.read_text(encoding="utf-8"))
 
     started = time.perf_counter()
     resistors = sum(2 * layer.theta.size for layer in spec.layers)
@@ -163,4 +186,6 @@ def compiled(
         build = write_held(spec, hardware, folder, most=MOST_RESISTORS)
     else:
         build = write_verified(spec, hardware, folder)
-    return build, time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    write_text(timed, repr(seconds))
+    return build, seconds
