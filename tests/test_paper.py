@@ -17,8 +17,9 @@ from analogkan.errors import SettingsError, StudyError
 from analogkan.network.baselines import parameter_count
 from analogkan.network.model import TDKAN
 from analogkan.paper import run
+from analogkan.paper.entries import measured
 from analogkan.paper.rows import Table, TableRow, grid_rows, load_table
-from analogkan.paper.run import PaperRequest, measured, run_table
+from analogkan.paper.run import PaperRequest, run_table
 from analogkan.report.paper import table_figure
 from analogkan.settings import build
 from analogkan.training.classifier import Schedule, accuracy_of, inputs_of, train_classifier
@@ -152,7 +153,7 @@ def test_refusals(small, tmp_path, one_thread):
     (tmp_path / "notes.txt").unlink()
     run_table(request)
     (tmp_path / "table1-quick" / "mnist-mlp-relu-seed0.json").write_text("{")
-    with pytest.raises(StudyError, match=r"-seed0.json is damaged: remove it, and run the table"):
+    with pytest.raises(StudyError, match=r"-seed0.json is damaged: remove it, and run the same"):
         run_table(request)
 
 
@@ -170,7 +171,7 @@ def test_a_training_that_diverges_is_a_row_like_others(small, tmp_path, one_thre
     assert lost["accuracy_mean"] is None and lost["seconds"] is None and lost["diverged"] == 1
     assert kept["accuracy_mean"] > 0 and kept["diverged"] == 0
     lines = (tmp_path / "table1-quick.md").read_text(encoding="utf-8").splitlines()
-    assert lines[2].endswith("| 13,258 | 97.58 | diverged |  | 1 |  |")
+    assert lines[2].endswith("| 13,258 | 97.58 | diverged |  | 1 | 2 |  |")
     told = json.loads((tmp_path / "table1-quick" / "mnist-mlp-rtd-seed0.json").read_text())
     assert told["diverged"].startswith("training diverged in epoch ") and told["accuracy"] is None
     assert not list(tmp_path.rglob("*.training"))
@@ -195,16 +196,75 @@ def test_the_table_grows_with_every_result(small, tmp_path, one_thread):
     assert seen == [0, 0, 3, 3]
 
 
-def test_a_result_that_was_trained_in_another_way_is_refused(small, tmp_path, one_thread):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"learning_rate": 2e-3}, "learning_rate = 0.001, now it is 0.002"),
+        ({"dataset": "fashion-mnist"}, "dataset = mnist, now it is fashion-mnist"),
+        ({"parameters": 13_259}, "parameters = 13258, now it is 13259"),
+    ],
+)
+def test_a_result_of_another_plan_is_refused(small, tmp_path, one_thread, change, told):
     request = PaperRequest(table=TABLE, out=tmp_path, seeds=1, quick=True, only=("mnist-mlp-relu",))
     run_table(request)
-    changed = [replace(row, learning_rate=2e-3) for row in TABLE.rows]
+    changed = tuple(replace(row, **change) for row in TABLE.rows if row.name == "mnist-mlp-relu")
     with pytest.raises(
         StudyError,
-        match=r"mnist-mlp-relu-seed0.json was trained with learning_rate = 0.001, its row now has "
-        r"0.002: remove it, or give another --out$",
+        match=rf"mnist-mlp-relu-seed0.json was made with {told}: remove the file, or give another",
     ):
-        run_table(replace(request, table=replace(TABLE, rows=tuple(changed))))
+        run_table(replace(request, table=replace(TABLE, rows=changed)))
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "", '{"plan": []}', '{"plan": {}, "row": "x"}'])
+def test_a_damaged_result_is_a_sentence(small, tmp_path, one_thread, text):
+    request = PaperRequest(table=TABLE, out=tmp_path, seeds=1, quick=True, only=("mnist-mlp-relu",))
+    (tmp_path / "paper.json").write_text("{}")
+    (tmp_path / "table1-quick").mkdir()
+    (tmp_path / "table1-quick" / "mnist-mlp-relu-seed0.json").write_text(text)
+    with pytest.raises(
+        StudyError, match=r"seed0.json (is damaged|lacks row|lacks seed): remove it, and run"
+    ):
+        run_table(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("mnist-mlp-relu", (784, 64, 10)),
+        ("mnist-spline", (196, 64, 5)),
+        ("mnist-tdkan-2", (784, 64, 10)),
+        ("mnist-conv", (784, 1568, 10)),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_before_training(small, tmp_path, name, sizes):
+    (row,) = TABLE.chosen((name,))
+    table = replace(TABLE, rows=(replace(row, sizes=sizes, parameters=0),))
+    request = PaperRequest(table=table, out=tmp_path, seeds=1, quick=True)
+    with pytest.raises(SettingsError, match=rf"^{name} has sizes \({sizes[0]}, .*they are \("):
+        run_table(request, on_epoch=lambda row, seed, epoch: pytest.fail("trained"))
+
+
+def test_files_hold_all_that_is_kept(small, tmp_path, one_thread):
+    names = ("mnist-mlp-relu", "mnist-mlp-sigmoid")
+    request = PaperRequest(table=TABLE, out=tmp_path, seeds=2, quick=True, only=names)
+    run_table(request)
+    table, md = (tmp_path / f"table1-quick.{suffix}" for suffix in ("csv", "md"))
+    before = table.read_text(), md.read_text()
+    found = run_table(replace(request, seeds=1, only=names[:1]))
+    assert [(row["row"], row["seeds"]) for row in found["rows"]] == [("mnist-mlp-relu", 2)]
+    assert (table.read_text(), md.read_text()) == before
+    assert len(before[0].splitlines()) == 3 and found["csv"] == str(table)
+
+
+def test_equal_trainings_of_a_figure_are_run_once(small, tmp_path, one_thread):
+    table = load_table("figa5")
+    only = ("mnist-batch-64", "mnist-hidden-64")
+    trained: list[str] = []
+    request = PaperRequest(table=table, out=tmp_path, seeds=1, quick=True, only=only)
+    rows = run_table(request, on_epoch=lambda row, seed, epoch: trained.append(row.name))["rows"]
+    assert trained == ["mnist-batch-64"] * 2
+    assert [row["row"] for row in rows] == list(only)
+    assert rows[0]["accuracy_mean"] == rows[1]["accuracy_mean"]
 
 
 def test_a_quick_run_is_mnist_alone():

@@ -104,7 +104,7 @@ def rows_of(lost: dict[int, list[list[float]]], std: float = 0.01) -> list[dict]
     """Rows of networks whose accuracy is 0.9, less the losses [seed][error] of each width."""
     return [
         {"way": "twin", "hidden": hidden, "parameters": 10 * hidden, "seed": seed, "draws": 50,
-         "error": 0.1 * k, "accuracy_mean": 0.9 - loss, "accuracy_std": std if k else None}
+         "n": 100, "error": 0.1 * k, "accuracy_mean": 0.9 - loss, "accuracy_std": std if k else None}
         for hidden, seeds in lost.items()
         for seed, points in enumerate(seeds)
         for k, loss in enumerate([0.0, *points])
@@ -148,6 +148,8 @@ def test_losses_that_do_not_vary_have_no_interval():
     assert lines[2:] == [
         "| twin, 10 % | 4.00 | 4.00 | 0.00 |",
         "| twin, 20 % | 8.00 | 2.00 | 6.00 |",
+        "",
+        "1 training seed; twin: 50 draws on 100 images.",
     ]
 
 
@@ -179,6 +181,114 @@ def test_a_network_that_diverged_is_no_circuit(small, tmp_path, one_thread):
     ):
         circuits.run_circuits(request, "circuits")
     assert not (tmp_path / "circuits-quick").exists()
+
+
+MOSFET = ("mnist-mlp-mosfet",)
+
+
+def kept_circuit(out: Path) -> PaperRequest:
+    """A row that is trained and simulated."""
+    request = PaperRequest(table=load_table("table1"), out=out, seeds=1, quick=True, only=MOSFET)
+    circuits.run_circuits(request, "circuits")
+    return request
+
+
+def test_a_circuit_is_of_the_network_that_was_trained(small, ngspice, tmp_path, one_thread):
+    request = kept_circuit(tmp_path)
+    kept = tmp_path / "table1-quick" / "mnist-mlp-mosfet-seed0.json"
+    network = kept.with_suffix(".npz")
+    again = circuits.run_circuits(request, "circuits")
+    assert again["rows"][0]["compile_seconds"] > 0  # of when it was made
+    network.unlink()
+    with pytest.raises(StudyError, match=r"seed0.npz is missing: remove mnist-mlp-mosfet-seed0.js"):
+        circuits.run_circuits(request, "circuits")
+    random_spec(1).save(network)
+    with pytest.raises(StudyError, match=r"seed0.npz is another network: remove mnist-mlp-mosfet"):
+        circuits.run_circuits(request, "circuits")
+    kept.unlink()
+    found = circuits.run_circuits(request, "circuits")  # trained anew: the same network again
+    assert [row["error_of_full_scale"] for row in found["rows"]] == [
+        row["error_of_full_scale"] for row in again["rows"]
+    ]
+    kept.unlink()
+    rates = [replace(r, learning_rate=2e-3) for r in request.table.rows]
+    other = replace(request, table=replace(request.table, rows=tuple(rates)))
+    changed = circuits.run_circuits(other, "circuits")["rows"]
+    assert changed[0]["error_of_full_scale"] != again["rows"][0]["error_of_full_scale"]
+
+
+def test_a_damaged_or_edited_build_is_a_sentence(small, ngspice, tmp_path, one_thread):
+    request = kept_circuit(tmp_path)
+    folder = tmp_path / "circuits-quick"
+    deck = folder / "mnist-mlp-mosfet.build" / "layer0.cir"
+    (folder / "mnist-mlp-mosfet.json").unlink()
+    deck.write_text(deck.read_text() + "* mine\n")
+    with pytest.raises(StudyError, match=r"layer0.cir was edited: remove the folder, and run this"):
+        circuits.run_circuits(request, "circuits")
+    deck.with_name("design.json").write_text("{")
+    with pytest.raises(StudyError, match=r"mosfet.build is damaged: remove it, and run this again"):
+        circuits.run_circuits(request, "circuits")
+
+
+def test_a_network_of_another_recipe_is_refused(small, tmp_path, monkeypatch, one_thread):
+    request = NoiseRequest(name="fig8", out=tmp_path, seeds=1, quick=True)
+
+    def stop(what: str, done: int, total: int) -> None:
+        if "twin" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_noise(request, stop)
+    plan = replace(SMALL, recipe="paper-mnist-d2")
+    monkeypatch.setattr(NoiseRequest, "plan", lambda self: plan)
+    with pytest.raises(StudyError, match=r"mnist-6-seed0.json was made with .*, now it is "):
+        run_noise(request, stop)
+    monkeypatch.setattr(NoiseRequest, "plan", lambda self: SMALL)
+    (tmp_path / "fig8-quick" / "mnist-6-seed0.pt").unlink()
+    with pytest.raises(StudyError, match=r"mnist-6-seed0.pt is missing: remove mnist-6-seed0.json"):
+        run_noise(request, stop)
+
+
+def test_a_draw_is_its_error_s_whatever_else_is_drawn():
+    spec, images = random_spec(3, (16, 8, 3)), digits(60, 1)
+    images = replace(images, x=images.x[:, ::7, ::7], y=images.y % 3)
+    few, more = (replace(SMALL, errors=errors) for errors in ((0.0, 0.4), (0.0, 0.1, 0.4)))
+    known = [
+        {row["error"]: row for row in noise._software(spec, images, plan, 0)}
+        for plan in (few, more)
+    ]
+    assert known[0][0.4] == known[1][0.4]
+
+
+def test_options_without_a_meaning_are_refused(tmp_path):
+    for words, option in (
+        (["fig1", "--seeds", "3"], "seeds"),
+        (["fig4", "--only", "mnist"], "only"),
+        (["fig3", "--quick"], "quick"),
+        (["fig8", "--only", "mnist"], "only"),
+        (["circuits", "--seeds", "1"], "seeds"),
+    ):
+        result = CliRunner().invoke(main, ["paper", *words, "--out", str(tmp_path / "p")])
+        assert result.exit_code == 2
+        assert f"--{option} has no meaning for {words[0]}: " in result.output
+        assert not (tmp_path / "p").exists()
+
+
+def test_curves_and_tables_share_a_folder(small, tmp_path, one_thread):
+    words = ["--out", str(tmp_path / "p")]
+    for name in (["fig1"], ["table1", "--quick", "--seeds", "1", "--only", "mnist-mlp-relu"]):
+        assert CliRunner().invoke(main, ["paper", *name, *words]).exit_code == 0
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q" / "mine.txt").write_text("mine")
+    result = CliRunner().invoke(main, ["paper", "fig1", "--out", str(tmp_path / "q")])
+    assert result.exit_code == 1 and "holds files but no paper.json" in result.output
+
+
+def test_a_quick_run_is_of_the_rows_that_are_named():
+    plan = circuits.circuit_plan
+    assert {row.dataset for row in plan("circuits", quick=True).rows} == {"mnist"}
+    named = plan("circuits", ("fashion-own-2", "mnist-mlp-cmtd"), quick=True).rows
+    assert {row.dataset for row in named} == {"mnist", "fashion-mnist"}
 
 
 def test_plans_that_are_none_are_refused():

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .. import resources
-from ..text import many, percent
+from ..text import percent
 from . import common
 from .simulate import default_jobs
 
@@ -17,6 +18,13 @@ CURVES = ("fig1", "fig3", "fig4")
 NOISE = ("fig8",)
 CIRCUITS = ("circuits",)
 NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
+ROWS = tuple(name for name in NAMES if name not in CURVES + NOISE + CIRCUITS)
+TRAINED = ROWS + NOISE + CIRCUITS
+WHY = {
+    "seeds": "circuits are of seed 0, curves of none",
+    "only": "tables and circuits have rows to choose from",
+    "quick": "it trains nothing",
+}
 
 
 @click.command(short_help="Run a table or figure of the paper anew, beside what it prints.")
@@ -34,7 +42,7 @@ NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*
 @click.option(
     "--quick",
     is_flag=True,
-    help="The first data set's rows alone, 2 epochs, fewer chips: to see that it works.",
+    help="2 epochs, fewer chips, without --only the first data set alone: to see that it works.",
 )
 @click.option("--only", multiple=True, metavar="ROW|DATASET", help="Only this; may be given again.")
 @click.option(
@@ -67,6 +75,10 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
       analogkan paper table1 --data ./data --only mnist
       analogkan paper fig8 --quick --seeds 1 --data ./data
     """
+    source = click.get_current_context().get_parameter_source
+    for option, taken in (("seeds", ROWS + NOISE), ("only", ROWS + CIRCUITS), ("quick", TRAINED)):
+        if name not in taken and source(option) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{option} has no meaning for {name}: {WHY[option]}")
     given = {"out": out, "data": data, "download": download, "seeds": seeds, "quick": quick}
     if name in CURVES:
         found = _curves(name, out)
@@ -80,23 +92,23 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     if as_json:
         common.print_json(found)
         return
-    kept = [Path(found[kind]).name for kind in ("csv", "figure")]
+    kept = [Path(found[kind]).name for kind in ("md", "csv", "figure") if kind in found]
     common.out.print(f"kept in {out}: {', '.join(kept)}", markup=False)
 
 
-def _kept(found: dict[str, Any], figure, out: Path, stem: str) -> dict[str, Any]:
-    """``found`` with its rows as CSV and its picture beside them."""
-    from ..paper.run import write_rows
+def _picture(found: dict[str, Any], figure) -> dict[str, Any]:
+    """``found`` with its picture, which is kept beside its CSV."""
     from ..report.figures import save
 
-    picture = out / f"{stem}.png"
-    write_rows(out / f"{stem}.csv", found["rows"])
+    picture = Path(found["csv"]).with_suffix(".png")
     save(figure, picture)
-    return found | {"csv": str(out / f"{stem}.csv"), "figure": str(picture)}
+    return found | {"figure": str(picture)}
 
 
 def _curves(name: str, out: Path) -> dict[str, Any]:
     from ..paper.curves import CURVES as MAKERS
+    from ..paper.entries import write_rows
+    from ..paper.request import Request
     from ..report import paper as figures
 
     rows = MAKERS[name]()
@@ -106,28 +118,44 @@ def _curves(name: str, out: Path) -> dict[str, Any]:
         figure = figures.fits_figure(rows, "order", "order of the polynomial")
     else:
         figure = figures.fits_figure(rows, "segments", "line segments")
-    return _kept({"figure": name, "rows": rows}, figure, out, name)
+    table = out / f"{name}.csv"
+    with Request(out=out).kept(name):
+        write_rows(table, rows)
+        return _picture({"name": name, "rows": rows, "csv": str(table)}, figure)
 
 
 def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
     from ..paper.noise import NoiseRequest, run_noise
-    from ..paper.tolerance import table_cells
     from ..report.paper import noise_figure
 
     request = NoiseRequest(name=name, **given)
     with common.progress(as_json) as bar:
         found = run_noise(request, common.follow(bar, lambda what: what))
     if not as_json:
-        widths = list(dict.fromkeys(entry["hidden"] for entry in found["losses"]))
-        shown = common.table(
-            f"{request.folder.name}: points of accuracy lost, {many(request.seeds, 'seed')}",
-            "relative error", *(f"{n} hidden" for n in widths),
-            *(f"{large} against {small}" for small, large in itertools.pairwise(widths)),
-        )  # fmt: skip
-        for cells in table_cells(found["losses"]):
-            shown.add_row(*cells)
-        common.out.print(shown)
-    return _kept(found, noise_figure(found["losses"]), request.out, request.folder.name)
+        _print_losses(request.folder.name, found["losses"])
+    return _picture(found, noise_figure(found["losses"]))
+
+
+def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
+    from ..paper.tolerance import drawn, table_cells
+
+    widths = list(dict.fromkeys(entry["hidden"] for entry in losses))
+    cells, n = table_cells(losses), len(widths) + 1
+    lost = common.table(
+        f"{title}: points of accuracy lost, 95 %",
+        "relative error",
+        *(f"{w} hidden" for w in widths),
+    )
+    less = common.table(
+        "of these less than the next smaller", "relative error",
+        *(f"{large} than {small}" for small, large in itertools.pairwise(widths)),
+    )  # fmt: skip
+    for row in cells:
+        lost.add_row(*row[:n])
+        less.add_row(row[0], *row[n:])
+    common.out.print(lost)
+    common.out.print(less)
+    common.out.print(drawn(losses), markup=False)
 
 
 def _circuits(
@@ -138,7 +166,7 @@ def _circuits(
     from ..paper.run import PaperRequest
     from ..report.paper import circuits_figure
 
-    plan = circuit_plan(name, only)
+    plan = circuit_plan(name, only, quick=given["quick"])
     wanted = tuple(row.name for row in plan.rows)
     request = PaperRequest(table=load_table(plan.table), only=wanted, **given)
     with common.progress(as_json) as bar:
@@ -164,7 +192,7 @@ def _circuits(
                 "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
             )
         common.out.print(shown)
-    return _kept(found, circuits_figure(found["rows"]), request.out, request.stem(name))
+    return _picture(found, circuits_figure(found["everything"]))
 
 
 def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
@@ -187,15 +215,15 @@ def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
         found = run_table(request, on_epoch=on_epoch)
     if not as_json:
         _print_rows(found)
-    return _kept(found, table_figure(found["rows"]), request.out, request.stem(name))
+    return _picture(found, table_figure(found["everything"]))
 
 
 def _print_rows(found: dict[str, Any]) -> None:
-    from ..paper.run import measured
+    from ..paper.entries import measured
 
     shown = common.table(
-        f"{Path(found['md']).stem}, per cent, {many(found['seeds'], 'seed')}",
-        "network", "parameters", "printed", "measured", "range", "epochs", "s",
+        f"{Path(found['md']).stem}, per cent",
+        "network", "parameters", "printed", "measured", "range", "seeds", "s",
     )  # fmt: skip
     for entry in found["rows"]:
         mean, spread, seconds = measured(entry)
@@ -205,7 +233,7 @@ def _print_rows(found: dict[str, Any]) -> None:
             "–" if entry["printed"] is None else f"{entry['printed']:.2f}",
             mean,
             spread,
-            str(entry["epochs"]),
+            str(entry["seeds"]),
             seconds,
         )
     common.out.print(shown)

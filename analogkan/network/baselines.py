@@ -203,6 +203,12 @@ class GottliebKAN(nn.Module):
         return x
 
 
+def parameters_of(make: Callable[[], nn.Module]) -> int:
+    """``parameter_count`` of what ``make`` makes, which is not kept in memory for it."""
+    with torch.device("meta"):
+        return parameter_count(make())
+
+
 def parameter_count(model: nn.Module) -> int:
     """Trained numbers of ``model``."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -16,19 +17,23 @@ from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..data import ImageSet, load_dataset, stratified
 from ..engines.batch import BatchOptions
-from ..errors import SettingsError, StudyError
+from ..errors import AnalogKanError, SettingsError, StudyError
 from ..files import write_text
 from ..network.mlp import DEVICES
-from ..network.spec import NetworkSpec, load_spec
+from ..network.spec import NetworkSpec
 from ..settings import find_named, read_toml
 from ..studies.simulate import simulate
 from ..text import percent
+from .entries import write_rows
+from .kept import read_kept, write_kept
 from .rows import FOLDER, TableRow, load_table
-from .run import PaperRequest, network_path, run_table
+from .run import PaperRequest, network_of, run_table
 
 Progress = Callable[[str, int, int], None]
 ONE_DECK = 4_000_000
 """Crossbar resistors up to which a network without convolutions is one deck, 7 GB of ngspice."""
+KEYS = ("row", "dataset", "network", "resistors", "circuits", "n", "circuit_ci95", "megabytes")
+"""Of a row that is kept, among others."""
 QUICK_SHARE = 20
 """A quick run has so many times fewer images."""
 
@@ -55,8 +60,9 @@ class CircuitPlan:
     hardware: dict[str, dict[str, Any]]
 
 
-def circuit_plan(name: str, only: tuple[str, ...] = ()) -> CircuitPlan:
-    """The plan called ``name``, with the rows or data sets ``only``.
+def circuit_plan(name: str, only: tuple[str, ...] = (), *, quick: bool = False) -> CircuitPlan:
+    """The plan called ``name``, with the rows or data sets ``only``, or the first data set's rows
+    if it is ``quick`` and nothing is named.
 
     Raises
     ------
@@ -72,6 +78,8 @@ def circuit_plan(name: str, only: tuple[str, ...] = ()) -> CircuitPlan:
     )  # fmt: skip
     if not rows:
         raise SettingsError(f"--only {', '.join(only)} leaves no network that can be a circuit")
+    if quick and not only:
+        rows = tuple(row for row in rows if row.dataset == rows[0].dataset)
     return CircuitPlan(
         table=document["table"], rows=rows, images=images, hardware=document.get("hardware", {})
     )
@@ -92,75 +100,96 @@ def run_circuits(
         If a network cannot be trained, compiled or simulated; what is finished is kept.
     """
     plan = circuit_plan(name, request.only)
-    rows = plan.rows
+    planned = {row.name for row in plan.rows}
+    rows = [row for row in request.rows() if row.name in planned]
     run_table(request, on_epoch=on_epoch)
     folder = request.out / request.stem(name)
-    found = []
 
     @functools.cache
     def test_set(dataset: str) -> ImageSet:
         return load_dataset(dataset, "test", request.data, download=request.download)
 
-    if request.quick:
-        rows = tuple(row for row in rows if row.dataset == rows[0].dataset)
-    for row in rows:
-        if not network_path(request, row, 0).is_file():
-            raise StudyError(
-                f"{row.name} diverged in training, so there is no circuit of it: leave it out "
-                f"with --only, or lower its learning_rate in {plan.table}.toml"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    for row in rows:
-        judged = test_set(row.dataset)
-        wanted = plan.images.get(row.name, plan.images[row.dataset])
-        wanted = max(2, wanted // QUICK_SHARE) if request.quick else wanted
-        images = judged.take(stratified(judged.y, wanted))
-        spec = load_spec(network_path(request, row, 0))
-        hardware = Hardware(**plan.hardware.get(row.activation, {}))
-        build, seconds = compiled(spec, hardware, folder / f"{row.name}.build")
-        result = simulate(
-            build, images, options=BatchOptions(jobs=jobs), run=folder / f"{row.name}.run",
-            on_progress=lambda k, n, row=row: on_progress(row.name, k, n),
-        )  # fmt: skip
-        s, counted = result.summary, build.summary["elements"]
-        found.append(
-            {
-                "row": row.name,
-                "dataset": row.dataset,
-                "network": row.label,
-                "resistors": counted["crossbar_resistors"],
-                "n": s["n"],
-                "software_accuracy": s["software_accuracy"],
-                "circuit_accuracy": s["circuit_accuracy"],
-                "circuit_ci95": s["circuit_ci95"],
-                "agreement": s["agreement"],
-                "error_of_full_scale": s["max_abs_logit_error"] / s["logit_full_scale"],
-                "seconds_per_image": s["seconds"] / s["n"],
-                "compile_seconds": seconds,
-                "megabytes": s["megabytes"],
-                "ngspice": s["ngspice_version"],
-                "klu": s["klu"],
-                "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,
-            }
-        )
-        write_text(folder.with_suffix(".md"), format_circuits(found))
-    return {"figure": name, "quick": request.quick, "rows": found}
+    found, everything = [], []
+    with request.kept(name):
+        specs = {row.name: network_of(request, row, 0) for row in rows}
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            wanted = plan.images.get(row.name, plan.images[row.dataset])
+            wanted = max(2, wanted // QUICK_SHARE) if request.quick else wanted
+            hardware = Hardware(**plan.hardware.get(row.activation, {}))
+            made = {"network": specs[row.name].fingerprint(), "images": wanted}
+            made |= {"hardware": asdict(hardware)}
+            kept = folder / f"{row.name}.json"
+            entry = read_kept(kept, made, KEYS, refuse=False)
+            if entry is None:
+                judged = test_set(row.dataset)
+                images = judged.take(stratified(judged.y, wanted))
+                build, seconds = compiled(specs[row.name], hardware, folder / f"{row.name}.build")
+                result = simulate(
+                    build, images, options=BatchOptions(jobs=jobs),
+                    on_progress=lambda k, n, row=row: on_progress(row.name, k, n),
+                )  # fmt: skip
+                entry = _entry(row, build, result.summary, seconds)
+                write_kept(kept, made, entry)
+            found.append(entry)
+            everything = _everything(name, folder)
+    return {
+        "name": name,
+        "quick": request.quick,
+        "rows": found,
+        "everything": everything,
+        "csv": str(folder.with_suffix(".csv")),
+        "md": str(folder.with_suffix(".md")),
+    }
+
+
+def _entry(
+    row: TableRow, build: Build | HeldBuild, s: dict[str, Any], seconds: float | None
+) -> dict[str, Any]:
+    """A row's figures from the summary of its simulation."""
+    return {
+        "row": row.name,
+        "dataset": s["dataset"],
+        "network": row.label,
+        "resistors": build.summary["elements"]["crossbar_resistors"],
+        "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,
+        "n": s["n"],
+        "software_accuracy": s["software_accuracy"],
+        "circuit_accuracy": s["circuit_accuracy"],
+        "circuit_ci95": s["circuit_ci95"],
+        "agreement": s["agreement"],
+        "error_of_full_scale": s["max_abs_logit_error"] / s["logit_full_scale"],
+        "seconds_per_image": s["seconds"] / s["n"],
+        "compile_seconds": seconds,
+        "megabytes": s["megabytes"],
+        "ngspice": s["ngspice_version"],
+        "klu": s["klu"],
+    }
+
+
+def _everything(name: str, folder: Path) -> list[dict[str, Any]]:
+    """All rows that are kept, asked for or not, also written as CSV and Markdown."""
+    kept = (read_kept(folder / f"{row.name}.json", None, KEYS) for row in circuit_plan(name).rows)
+    entries = [{k: v for k, v in entry.items() if k != "plan"} for entry in kept if entry]
+    write_text(folder.with_suffix(".md"), format_circuits(entries))
+    write_rows(folder.with_suffix(".csv"), entries)
+    return entries
 
 
 def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     lines = [
-        "| row | resistors | circuits | n | software | circuit | same class | largest logit error, "
-        "of full scale | s an image | compiled in s | MB |",
-        f"|{'---|' * 11}",
+        "| data set | network | resistors | circuits | n | software | circuit | same class "
+        "| largest logit error, of full scale | s an image | compiled in s | MB |",
+        f"|{'---|' * 12}",
     ]
     for e in entries:
         cells = [
-            e["row"], f"{e['resistors']:,}", f"{e['circuits']}", f"{e['n']:,}",
+            e["dataset"], e["network"], f"{e['resistors']:,}", f"{e['circuits']}", f"{e['n']:,}",
             percent(e["software_accuracy"]), percent(e["circuit_accuracy"]),
             percent(e["agreement"]), f"{e['error_of_full_scale']:.1e}",
-            f"{e['seconds_per_image']:.2g}", f"{e['compile_seconds']:.0f}",
-            "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
+            f"{e['seconds_per_image']:.2g}",
+            *("–" if e[k] is None else f"{e[k]:,.0f}" for k in ("compile_seconds", "megabytes")),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -168,17 +197,34 @@ def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
 
 def compiled(
     spec: NetworkSpec, hardware: Hardware, folder: Path
-) -> tuple[Build | HeldBuild, float]:
-    """The verified BUILD of ``spec``, and the seconds that took when it was made.
+) -> tuple[Build | HeldBuild, float | None]:
+    """The verified BUILD of ``spec``, and the seconds that took when it was made, if known.
 
     With held stages if it has convolutions, or more than ``ONE_DECK`` resistors.
+
+    Raises
+    ------
+    StudyError
+        If what is in ``folder`` is damaged, or was edited.
+    CompileError, NetlistError
+        If there is no circuit of the network.
     """
     timed = folder.with_suffix(".seconds")
-    if folder.is_dir() and timed.is_file():
-        build = load_circuit(folder)
+    if folder.is_dir():
+        try:
+            build = load_circuit(folder)
+            edited = build.edited_files()
+        except AnalogKanError as error:
+            raise StudyError(f"{folder} is damaged: remove it, and run this again") from error
+        if edited:
+            raise StudyError(
+                f"{folder}/{edited[0]} was edited: remove {folder}, and run this again"
+            )
         same = build.spec.fingerprint() == spec.fingerprint()
         if same and build.summary["hardware"] == asdict(hardware):
-            return build, float(timed.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError):
+                return build, float(timed.read_text(encoding="utf-8"))
+            return build, None
 
     started = time.perf_counter()
     resistors = sum(2 * layer.theta.size for layer in spec.layers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from ..training.card import parameter_count
 from ..training.fit import train
 from ..training.recipe import load_recipe
 from .circuits import compiled
+from .entries import write_rows
+from .kept import read_kept, write_kept
 from .request import Request
 from .rows import FOLDER, QUICK_EPOCHS
 from .tolerance import format_losses, losses
@@ -36,7 +38,7 @@ from .tolerance import format_losses, losses
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
 STREAM = 8
-"""Of a software draw's random numbers, beside seed and number."""
+"""Of a software draw's random numbers, beside seed, error and number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ def run_noise(
     request: NoiseRequest, on_progress: Progress = lambda what, done, total: None
 ) -> dict[str, Any]:
     """Train, compile and disturb every network; a row a network, seed, error and way, and what
-    they say of the figure's claim (``tolerance.losses``), also as Markdown.
+    they say of the figure's claim (``tolerance.losses``), as Markdown.
 
     Finished trainings and chips are kept, and the same request goes on.
 
@@ -139,13 +141,17 @@ def run_noise(
                 ):
                     rows += [base | row for row in found]
         found = losses(rows)
-        write_text(request.folder.with_suffix(".md"), format_losses(found))
+        md, table = (request.folder.with_suffix(suffix) for suffix in (".md", ".csv"))
+        write_text(md, format_losses(found))
+        write_rows(table, rows)
     return {
-        "figure": request.name,
+        "name": request.name,
         "quick": request.quick,
         "seeds": request.seeds,
         "rows": rows,
         "losses": found,
+        "csv": str(table),
+        "md": str(md),
     }
 
 
@@ -160,21 +166,33 @@ def _circuit(
     """The BUILD of a network, trained and compiled if it is not there."""
     name = f"{plan.dataset}-{hidden}-seed{seed}"
     folder, model = request.folder / f"{name}.build", request.folder / f"{name}.pt"
-    if not model.is_file():
-        recipe = load_recipe(plan.recipe, epochs=QUICK_EPOCHS if request.quick else None)
+    recipe = load_recipe(plan.recipe, epochs=QUICK_EPOCHS if request.quick else None)
+    recipe = replace(recipe, hidden=(hidden,))
+    made = {"dataset": plan.dataset} | asdict(recipe)
+    kept = read_kept(model.with_suffix(".json"), made, ("network",))
+    if kept is None:
         images = training_set()
         request.folder.mkdir(parents=True, exist_ok=True)
         state = model.with_suffix(".training")
         done = train(
-            images, replace(recipe, hidden=(hidden,)), seed=seed, state=state,
+            images, recipe, seed=seed, state=state,
             on_epoch=lambda epoch: on_progress(f"training {name}", epoch.number, epoch.total),
         )  # fmt: skip
         checkpoint.save(
             done.model, model, name=name, encoding=done.encoding, dataset=images.name,
             calibration=done.calibration, training={"recipe": plan.recipe, "seed": seed},
         )  # fmt: skip
+        kept = {"network": checkpoint.load_spec(model).fingerprint()}
+        write_kept(model.with_suffix(".json"), made, kept)
         state.unlink(missing_ok=True)
-    build = compiled(checkpoint.load_spec(model), Hardware(), folder)[0]
+    spec = checkpoint.load_spec(model) if model.is_file() else None
+    if spec is None or spec.fingerprint() != kept["network"]:
+        what = "is missing" if spec is None else "is another network"
+        raise StudyError(
+            f"{model} {what}: remove {name}.json beside it, and run the same command again, which "
+            "trains it anew"
+        )
+    build = compiled(spec, Hardware(), folder)[0]
     assert isinstance(build, Build)  # small ones are one deck, which chips can be drawn of
     return build
 
@@ -196,10 +214,12 @@ def _software(
 ) -> list[dict[str, Any]]:
     volts = spec.dac_volts(images.flat(spec.encoding.shape))
     rows = []
-    for k, error in enumerate(plan.errors):
+    for error in plan.errors:
         found = []
         for draw in range(plan.draws if error else 1):
-            rng = np.random.default_rng(np.random.SeedSequence((seed, STREAM, k, draw)))
+            rng = np.random.default_rng(
+                np.random.SeedSequence((seed, STREAM, round(1e9 * error), draw))
+            )
             answers = perturbed(spec, error, rng).forward_volts(volts).argmax(axis=1)
             found.append(float((answers == images.y).mean()))
         drawn = {

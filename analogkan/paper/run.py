@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import math
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
-from ..errors import DataError, DivergedError, StudyError
-from ..files import atomic_file, write_text
-from ..network.baselines import MLP, parameter_count
+from ..errors import DataError, DivergedError, SettingsError, StudyError
+from ..files import write_text
+from ..network.baselines import MLP, parameters_of
 from ..network.mlp import DEVICES, mlp_spec
-from ..network.spec import NetworkSpec
+from ..network.model import TDKAN
+from ..network.spec import NetworkSpec, load_spec
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
-from ..training.fit import CALIBRATION_IMAGES, Epoch, train
+from ..training.fit import CALIBRATION_IMAGES, Epoch, config_of, train
 from ..training.recipe import Recipe
+from .entries import entry_of, format_table, write_rows
+from .kept import read_kept, write_kept
 from .request import Request
 from .rows import Table, TableRow, Training
 
 Progress = Callable[[TableRow, int, Epoch], None]
+KEYS = ("row", "seed", "dataset", "parameters", "epochs", "n", "accuracy", "seconds", "network")
+"""Of a row's result with a seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRequest(Request):
-    """A table to run; quick is the first data set's rows alone.
+    """A table to run; quick is the first data set's rows alone, unless ``only`` names some.
 
     Attributes
     ----------
@@ -46,7 +49,13 @@ class PaperRequest(Request):
     def rows(self) -> tuple[TableRow, ...]:
         """The rows asked for."""
         found = self.table.chosen(self.only)
-        return tuple(r for r in found if r.dataset == found[0].dataset or not self.quick)
+        first = self.quick and not self.only
+        return tuple(row for row in found if not first or row.dataset == found[0].dataset)
+
+    @property
+    def folder(self) -> Path:
+        """Where results are kept, one a row and seed; with a suffix, what is made of them."""
+        return self.out / self.stem(self.table.name)
 
 
 def run_table(
@@ -57,54 +66,91 @@ def run_table(
     """Run what is not kept yet; every row's figures.
 
     Each test set is read once a row and seed, after the last epoch. A training that diverges is a
-    result like others, without an accuracy. The Markdown table grows with every result.
+    result like others, without an accuracy. The table as CSV and Markdown is of all that is kept,
+    asked for or not, and grows with every result.
 
     Raises
     ------
     SettingsError, DataError
         If a row, a recipe or a data set cannot be used.
     StudyError
-        If the folder is another's, what it keeps was trained in another way, or a network has not
-        the parameters that its row says.
+        If the folder is another's, what it keeps was made by another plan, or a network has not the
+        parameters that its row says.
     """
     rows = request.rows()
-    md = request.out / f"{request.stem(request.table.name)}.md"
     with request.kept(request.table.name):
+        request.folder.mkdir(parents=True, exist_ok=True)
         sets: dict[str, tuple[ImageSet, ImageSet]] = {}
         for row in rows:
             for seed in range(request.seeds):
                 if _kept(request, row, seed) is not None:
                     continue
-                if row.dataset not in sets:
-                    sets = {row.dataset: _load(request, row.dataset)}
-                found = _run(request, row, seed, sets[row.dataset], on_epoch)
-                write_text(_path(request, row, seed), json.dumps(found, indent=2) + "\n")
-                write_text(md, format_table(_entries(request, rows)))
-        entries = _entries(request, rows)
-        write_text(md, format_table(entries))
+                found = _of_equal_row(request, row, seed)
+                if found is None:
+                    if row.dataset not in sets:
+                        sets = {row.dataset: _load(request, row.dataset)}
+                    found = _run(request, row, seed, sets[row.dataset], on_epoch)
+                write_kept(_path(request, row, seed), _plan_document(request, row), found)
+                _write(request)
+        everything = _write(request)
     return {
-        "table": request.table.name,
+        "name": request.table.name,
         "quick": request.quick,
-        "seeds": request.seeds,
-        "rows": entries,
-        "md": str(md),
+        "rows": [_entry(request, row) for row in rows],
+        "everything": everything,
+        "csv": str(request.folder.with_suffix(".csv")),
+        "md": str(request.folder.with_suffix(".md")),
     }
 
 
+def _write(request: PaperRequest) -> list[dict[str, Any]]:
+    """Write the table of all that is kept; its rows."""
+    wanted, entries = request.rows(), []
+    for row in request.table.rows:
+        try:
+            entry = _entry(request, row)
+        except StudyError:
+            if row in wanted:
+                raise
+            continue  # of another plan, or damaged: said when it is asked for
+        entries += [entry] if entry else []
+    write_text(request.folder.with_suffix(".md"), format_table(entries))
+    write_rows(request.folder.with_suffix(".csv"), entries)
+    return entries
+
+
 def _path(request: PaperRequest, row: TableRow, seed: int) -> Path:
-    return request.out / request.stem(request.table.name) / f"{row.name}-seed{seed}.json"
+    return request.folder / f"{row.name}-seed{seed}.json"
 
 
-def network_path(request: PaperRequest, row: TableRow, seed: int) -> Path:
+def _network_path(request: PaperRequest, row: TableRow, seed: int) -> Path:
     """Where a trained network is kept that a circuit can be made of."""
     return _path(request, row, seed).with_suffix(".npz")
 
 
-def _state(request: PaperRequest, row: TableRow, seed: int) -> Path:
-    """Where an unfinished training is kept."""
-    path = _path(request, row, seed).with_suffix(".training")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def network_of(request: PaperRequest, row: TableRow, seed: int) -> NetworkSpec:
+    """The trained network of a row that is kept.
+
+    Raises
+    ------
+    StudyError
+        If it diverged, or its file is not there or is another's.
+    """
+    found = _kept(request, row, seed)
+    if found is None or found["accuracy"] is None:
+        raise StudyError(
+            f"{row.name} diverged in training, so there is no circuit of it: leave it out "
+            f"with --only, or lower its learning_rate in {request.table.name}.toml"
+        )
+    path = _network_path(request, row, seed)
+    spec = load_spec(path) if path.is_file() else None
+    if spec is None or spec.fingerprint() != found["network"]:
+        what = "is missing" if spec is None else "is another network"
+        raise StudyError(
+            f"{path} {what}: remove {path.with_suffix('.json').name} beside it, and run the same "
+            "command again, which trains it anew"
+        )
+    return spec
 
 
 def _load(request: PaperRequest, dataset: str) -> tuple[ImageSet, ImageSet]:
@@ -122,36 +168,32 @@ def _run(
     on_epoch: Progress,
 ) -> dict[str, Any]:
     """One row with one seed."""
-    parameters, right, seconds, told = row.parameters, None, None, ""
-    state = _state(request, row, seed)
-    given = {"seed": seed, "state": state, "on_epoch": lambda epoch: on_epoch(row, seed, epoch)}
     how = _plan(request, row)
+    _check(request, row, how, sets[0])
+    path = _network_path(request, row, seed)
+    path.unlink(missing_ok=True)
+    state = path.with_suffix(".training")
+    given = {"seed": seed, "state": state, "on_epoch": lambda epoch: on_epoch(row, seed, epoch)}
+    found: dict[str, Any] = {"accuracy": None, "seconds": None, "network": None}
     try:
         if isinstance(how, Recipe):
-            spec, parameters, right, seconds = _tdkan(row, how, sets, given)
+            spec, found["accuracy"], found["seconds"] = _tdkan(row, how, sets, given)
         else:
-            spec, parameters, right, seconds = _baseline(row, how, sets, given)
+            spec, found["accuracy"], found["seconds"] = _baseline(row, how, sets, given)
         if spec is not None:
-            spec.save(network_path(request, row, seed))
+            spec.save(path)
+            found["network"] = spec.fingerprint()
     except DivergedError as error:
-        told = str(error)
+        found["diverged"] = str(error)
     state.unlink(missing_ok=True)
-    if row.parameters not in (0, parameters):
-        raise StudyError(
-            f"{row.name} has {parameters:,} parameters, its row says {row.parameters:,}: mend "
-            f"sizes or recipe in {request.table.name}.toml"
-        )
     return {
         "row": row.name,
         "seed": seed,
-        "parameters": parameters,
+        "dataset": sets[0].name,
+        "parameters": _sizes_and_parameters(row, how, sets[0])[1],
         "epochs": how.epochs,
         "n": len(sets[1]),
-        "accuracy": right,
-        "diverged": told,
-        "seconds": seconds,
-        "dataset": sets[0].name,
-        "plan": _plan_document(request, row),
+        **found,
         "analogkan": __version__,
         **made_with(),
     }
@@ -170,35 +212,62 @@ def _plan(request: PaperRequest, row: TableRow) -> Recipe | Training:
 
 
 def _plan_document(request: PaperRequest, row: TableRow) -> dict[str, Any]:
-    """What a result of a row depends on beside its seed, as JSON gives it back."""
-    of_row = {name: getattr(row, name) for name in ("network", "sizes", "activation", "scaler")}
-    return json.loads(json.dumps(of_row | asdict(_plan(request, row))))
+    """What a result of a row depends on beside its seed."""
+    names = ("dataset", "network", "sizes", "parameters", "activation", "scaler")
+    return {name: getattr(row, name) for name in names} | asdict(_plan(request, row))
+
+
+def _check(request: PaperRequest, row: TableRow, how: Recipe | Training, images: ImageSet) -> None:
+    """Raise unless a row's network takes the images and has the parameters that the row says."""
+    sizes, parameters = _sizes_and_parameters(row, how, images)
+    if sizes != row.sizes:
+        raise SettingsError(
+            f"{row.name} has sizes {row.sizes} in {request.table.name}.toml, but with the images "
+            f"and classes of {images.name} they are {sizes}: mend the row"
+        )
+    if row.parameters not in (0, parameters):
+        raise StudyError(
+            f"{row.name} has {parameters:,} parameters, its row says {row.parameters:,}: mend "
+            f"sizes or recipe in {request.table.name}.toml"
+        )
+
+
+def _sizes_and_parameters(
+    row: TableRow, how: Recipe | Training, images: ImageSet
+) -> tuple[tuple[int, ...], int]:
+    """What a row's network is with these images: its widths, and its trained numbers."""
+    classes = int(images.y.max()) + 1
+    if not isinstance(how, Recipe):
+        sizes = (math.prod(how.resize), *row.sizes[1:-1], classes)
+        return sizes, parameters_of(row.maker())
+    config = config_of(how, tuple(how.resize or images.x.shape[1:]), classes)
+    constant = 0 if how.biases else sum(outputs for _, outputs in config.shapes())
+    return config.sizes, parameters_of(lambda: TDKAN(config)) - constant
 
 
 def _kept(request: PaperRequest, row: TableRow, seed: int) -> dict[str, Any] | None:
     """The result of a row with a seed, if there is one."""
-    path = _path(request, row, seed)
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StudyError(f"{path} is damaged: remove it, and run the table again") from error
-    plan, then = _plan_document(request, row), found.get("plan", {})
-    changed = next((key for key in plan if plan[key] != then.get(key)), None)
-    if changed is not None:
-        raise StudyError(
-            f"{path} was trained with {changed} = {then.get(changed)}, its row now has "
-            f"{plan[changed]}: remove it, or give another --out"
-        )
-    return found
+    return read_kept(_path(request, row, seed), _plan_document(request, row), KEYS)
+
+
+def _of_equal_row(request: PaperRequest, row: TableRow, seed: int) -> dict[str, Any] | None:
+    """The kept result of another row that is the same training, such as a figure's default."""
+    plan = _plan_document(request, row)
+    for other in request.table.rows:
+        if other.name == row.name or _plan_document(request, other) != plan:
+            continue
+        if (found := _kept(request, other, seed)) is not None:
+            network = _network_path(request, other, seed)
+            if network.is_file():
+                shutil.copyfile(network, _network_path(request, row, seed))
+            return found | {"row": row.name}
+    return None
 
 
 def _baseline(
     row: TableRow, training: Training, sets: tuple[ImageSet, ImageSet], given: dict[str, Any]
-) -> tuple[NetworkSpec | None, int, float, float]:
-    """Of a network that is no TD-KAN: itself, if a circuit can be made of it, parameters,
-    accuracy, seconds."""
+) -> tuple[NetworkSpec | None, float, float]:
+    """Of a network that is no TD-KAN: itself, if a circuit can be made of it, accuracy, seconds."""
     images, judged = sets
     model, seconds = train_classifier(row.maker(), images, training.resize, training, **given)
     test = inputs_of(judged, training.resize, training)
@@ -211,12 +280,12 @@ def _baseline(
             shape=training.resize, mean=training.mean, std=training.std, name=row.name,
             dataset=images.name,
         )  # fmt: skip
-    return spec, parameter_count(model), right, seconds
+    return spec, right, seconds
 
 
 def _tdkan(
     row: TableRow, recipe: Recipe, sets: tuple[ImageSet, ImageSet], given: dict[str, Any]
-) -> tuple[NetworkSpec, int, float, float]:
+) -> tuple[NetworkSpec, float, float]:
     """The same of a TD-KAN."""
     images, judged = sets
     started = time.perf_counter()
@@ -227,83 +296,12 @@ def _tdkan(
     )
     answers = spec.logits(judged.flat(spec.encoding.shape)).argmax(axis=1)
     right = float((answers == judged.y).mean())
-    return spec, parameter_count(done.model), right, seconds
-
-
-def _entries(request: PaperRequest, rows: Sequence[TableRow]) -> list[dict[str, Any]]:
-    """The figures of those rows that any seed of is kept."""
-    return [entry for row in rows if (entry := _entry(request, row))]
+    return spec, right, seconds
 
 
 def _entry(request: PaperRequest, row: TableRow) -> dict[str, Any]:
-    """A row's figures over those of its seeds that are kept; empty without any."""
-    found = [_kept(request, row, seed) for seed in range(request.seeds)]
-    kept = [entry for entry in found if entry is not None]
-    if not kept:
-        return {}
-    good = [entry for entry in kept if entry["accuracy"] is not None]
-    accuracy = np.array([entry["accuracy"] for entry in good])
-    return {
-        "row": row.name,
-        "dataset": row.dataset,
-        "network": row.label,
-        "kind": row.kind,
-        "parameters": kept[0]["parameters"],
-        "printed": row.printed or None,
-        "accuracy_mean": float(accuracy.mean()) if good else None,
-        "accuracy_min": float(accuracy.min()) if good else None,
-        "accuracy_max": float(accuracy.max()) if good else None,
-        "seeds": len(kept),
-        "diverged": len(kept) - len(good),
-        "n": kept[0]["n"],
-        "epochs": kept[0]["epochs"],
-        "seconds": float(np.mean([entry["seconds"] for entry in good])) if good else None,
-    }
-
-
-def measured(entry: dict[str, Any]) -> tuple[str, str, str]:
-    """Mean and range, per cent, and seconds of a row's seeds, as a table shows them."""
-    if entry["accuracy_mean"] is None:
-        return "diverged", "", ""
-    mean, low, high = (100 * entry[f"accuracy_{part}"] for part in ("mean", "min", "max"))
-    spread = f"{low:.2f} to {high:.2f}"
-    if entry["diverged"]:
-        spread += f"; {entry['diverged']} diverged"
-    return f"{mean:.2f}", spread, f"{entry['seconds']:.0f}"
-
-
-def format_table(entries: Sequence[dict[str, Any]]) -> str:
-    """The table as Markdown: printed and measured, in per cent."""
-    lines = [
-        "| data set | network | trained | parameters | printed | measured | range | seeds | s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for e in entries:
-        printed = "–" if e["printed"] is None else f"{e['printed']:.2f}"
-        mean, spread, seconds = measured(e)
-        how = "as the paper" if e["kind"] == "paper" else "our recipe"
-        lines.append(
-            f"| {e['dataset']} | {e['network']} | {how} | {e['parameters']:,} | {printed} | "
-            f"{mean} | {spread} | {e['seeds']} | {seconds} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def write_rows(path: Path, entries: Sequence[dict[str, Any]]) -> None:
-    """Write rows as CSV; an interval becomes two columns."""
-    entries = [_without_pairs(entry) for entry in entries]
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(entries[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(entries)
-
-
-def _without_pairs(entry: dict[str, Any]) -> dict[str, Any]:
-    """``entry`` with ``..ci95_low`` and ``..ci95_high`` in the place of intervals."""
-    found: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key.endswith("ci95"):
-            found[f"{key}_low"], found[f"{key}_high"] = value or (None, None)
-        else:
-            found[key] = value
-    return found
+    """A row's figures over the seeds that are kept; empty without any."""
+    paths = request.folder.glob(f"{row.name}-seed*.json")
+    seeds = (path.stem.rpartition("-seed")[2] for path in paths)
+    found = [_kept(request, row, seed) for seed in sorted(map(int, filter(str.isdigit, seeds)))]
+    return entry_of(row, [entry for entry in found if entry is not None])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..intervals import Sample, welch
+from ..text import many
 
 
 def losses(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -22,10 +23,11 @@ def losses(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Returns
     -------
     list
-        Dictionaries: ``way``, ``error``, ``hidden``, ``parameters``, ``seeds``, ``draws``;
-        ``points`` lost and their 95 % interval ``points_ci95``; how much ``less`` that is than
-        what the next smaller network loses, and ``less_ci95``. Intervals are over training seeds,
-        those of one seed over its draws, the images as they are; None where nothing varies.
+        Dictionaries: ``way``, ``error``, ``hidden``, ``parameters``, ``seeds``, ``draws`` of
+        each, ``n`` images; ``points`` lost and their 95 % interval ``points_ci95``; how much
+        ``less`` that is than what the next smaller network loses, and ``less_ci95``. Intervals are
+        over training seeds, those of one seed over its draws, the images as they are; None where
+        nothing varies.
     """
     found: list[dict[str, Any]] = []
     sizes = sorted({(row["hidden"], row["parameters"]) for row in rows})
@@ -39,6 +41,7 @@ def losses(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 entry |= {
                     "seeds": len({r["seed"] for r in mine}),
                     "draws": max(r["draws"] for r in mine),
+                    "n": mine[0]["n"],
                     "points": sample.mean,
                     "points_ci95": welch(sample),
                     "less": None if before is None else before.mean - sample.mean,
@@ -70,7 +73,16 @@ def format_losses(entries: Sequence[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for cells in table_cells(entries):
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", drawn(entries)]) + "\n"
+
+
+def drawn(entries: Sequence[dict[str, Any]]) -> str:
+    """What the figures are means of: a sentence."""
+    ways = {e["way"]: e for e in entries}.values()
+    told = "; ".join(
+        f"{e['way']}: {many(e['draws'], 'draw')} on {many(e['n'], 'image')}" for e in ways
+    )
+    return f"{many(entries[0]['seeds'], 'training seed')}; {told}."
 
 
 def table_cells(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -90,5 +102,6 @@ def table_cells(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 
 def _with_interval(points: float, pair: tuple[float, float] | None) -> str:
-    between = "" if pair is None else f" ({pair[0]:.2f} to {pair[1]:.2f})"
-    return f"{points:.2f}{between}"
+    low, high = (f"{round(end, 2) + 0.0:.2f}" for end in pair or (0.0, 0.0))
+    between = "" if pair is None else f" ({low} to {high})"
+    return f"{round(points, 2) + 0.0:.2f}{between}"

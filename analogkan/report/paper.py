@@ -75,7 +75,7 @@ def fits_figure(rows: Sequence[dict[str, Any]], along: str, label: str) -> Figur
         ax.plot(x, rms, ".--", color=CYCLE[k], label=f"{name}, rms")
     ax.set_yscale("log")
     ax.set_xlabel(label)
-    ax.set_ylabel("residual at the points (% of peak)")
+    ax.set_ylabel(f"residual at the points (% of peak; none: {LEAST:g})")
     fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     tidy((ax,))
     return fig
@@ -88,7 +88,8 @@ LEAST = 1e-4
 def noise_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     """Fig. 8: points of accuracy lost to relative errors, by network size; one panel a way.
 
-    ``entries`` are of ``tolerance.losses``. Bars are 95 % intervals; the axis keeps to the lines.
+    ``entries`` are of ``tolerance.losses``. Bars are 95 % intervals; where few draws make them far
+    longer than the lines are high they are cut.
     """
     ways = list(dict.fromkeys(e["way"] for e in entries))
     sizes = list(dict.fromkeys((e["hidden"], e["parameters"]) for e in entries))
@@ -109,7 +110,9 @@ def noise_figure(entries: Sequence[dict[str, Any]]) -> Figure:
                      fontsize=10)  # fmt: skip
         ax.set_xlabel("relative error (%)")
     highest = max(e["points"] for e in entries)
-    axes[0].set_ylim(-0.1 * highest - 0.1, 1.25 * highest + 0.1)
+    ends = [end for e in entries for end in e["points_ci95"] or ()]
+    top = min(max([highest, *ends]), 1.6 * highest)
+    axes[0].set_ylim(-0.1 * top - 0.1, 1.05 * top + 0.1)
     axes[0].set_ylabel("points of accuracy lost")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
