@@ -104,7 +104,8 @@ def rows_of(lost: dict[int, list[list[float]]], std: float = 0.01) -> list[dict]
     """Rows of networks whose accuracy is 0.9, less the losses [seed][error] of each width."""
     return [
         {"way": "twin", "hidden": hidden, "parameters": 10 * hidden, "seed": seed, "draws": 50,
-         "n": 100, "error": 0.1 * k, "accuracy_mean": 0.9 - loss, "accuracy_std": std if k else None}
+         "n": 100, "error": 0.1 * k, "accuracy_mean": 0.9 - loss,
+         "accuracy_std": std if k else None}
         for hidden, seeds in lost.items()
         for seed, points in enumerate(seeds)
         for k, loss in enumerate([0.0, *points])
@@ -223,7 +224,7 @@ def test_a_damaged_or_edited_build_is_a_sentence(small, ngspice, tmp_path, one_t
     deck = folder / "mnist-mlp-mosfet.build" / "layer0.cir"
     (folder / "mnist-mlp-mosfet.json").unlink()
     deck.write_text(deck.read_text() + "* mine\n")
-    with pytest.raises(StudyError, match=r"layer0.cir was edited: remove the folder, and run this"):
+    with pytest.raises(StudyError, match=r"layer0.cir was edited: remove .*, and run this again$"):
         circuits.run_circuits(request, "circuits")
     deck.with_name("design.json").write_text("{")
     with pytest.raises(StudyError, match=r"mosfet.build is damaged: remove it, and run this again"):
@@ -251,13 +252,10 @@ def test_a_network_of_another_recipe_is_refused(small, tmp_path, monkeypatch, on
 
 def test_a_draw_is_its_error_s_whatever_else_is_drawn():
     spec, images = random_spec(3, (16, 8, 3)), digits(60, 1)
-    images = replace(images, x=images.x[:, ::7, ::7], y=images.y % 3)
+    images = replace(images, x=images.x[:, ::7, ::7].reshape(60, 16), y=images.y % 3)
     few, more = (replace(SMALL, errors=errors) for errors in ((0.0, 0.4), (0.0, 0.1, 0.4)))
-    known = [
-        {row["error"]: row for row in noise._software(spec, images, plan, 0)}
-        for plan in (few, more)
-    ]
-    assert known[0][0.4] == known[1][0.4]
+    known = [noise._software(spec, images, plan, 0) for plan in (few, more)]
+    assert known[0][-1] == known[1][-1]
 
 
 def test_options_without_a_meaning_are_refused(tmp_path):
