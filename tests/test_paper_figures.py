@@ -264,12 +264,13 @@ def test_options_without_a_meaning_are_refused(tmp_path):
         (["fig4", "--only", "mnist"], "only"),
         (["fig3", "--quick"], "quick"),
         (["fig8", "--only", "mnist"], "only"),
-        (["circuits", "--seeds", "1"], "seeds"),
     ):
         result = CliRunner().invoke(main, ["paper", *words, "--out", str(tmp_path / "p")])
         assert result.exit_code == 2
         assert f"--{option} has no meaning for {words[0]}: " in result.output
         assert not (tmp_path / "p").exists()
+    result = CliRunner().invoke(main, ["paper", "circuits", "--seeds", "2"])
+    assert result.exit_code == 2 and "--seeds 2: circuits are of seed 0 alone" in result.output
 
 
 def test_curves_and_tables_share_a_folder(small, tmp_path, one_thread):

@@ -18,12 +18,11 @@ CURVES = ("fig1", "fig3", "fig4")
 NOISE = ("fig8",)
 CIRCUITS = ("circuits",)
 NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
-ROWS = tuple(name for name in NAMES if name not in CURVES + NOISE + CIRCUITS)
-TRAINED = ROWS + NOISE + CIRCUITS
+WITHOUT = {"seeds": CURVES, "only": CURVES + NOISE, "quick": CURVES}
 WHY = {
-    "seeds": "circuits are of seed 0, curves of none",
+    "seeds": "nothing is trained",
     "only": "tables and circuits have rows to choose from",
-    "quick": "it trains nothing",
+    "quick": "it takes seconds",
 }
 
 
@@ -76,9 +75,11 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
       analogkan paper fig8 --quick --seeds 1 --data ./data
     """
     source = click.get_current_context().get_parameter_source
-    for option, taken in (("seeds", ROWS + NOISE), ("only", ROWS + CIRCUITS), ("quick", TRAINED)):
-        if name not in taken and source(option) is not ParameterSource.DEFAULT:
+    for option, without in WITHOUT.items():
+        if name in without and source(option) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--{option} has no meaning for {name}: {WHY[option]}")
+    if name in CIRCUITS and seeds > 1 and source("seeds") is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"--seeds {seeds}: circuits are of seed 0 alone")
     given = {"out": out, "data": data, "download": download, "seeds": seeds, "quick": quick}
     if name in CURVES:
         found = _curves(name, out)
