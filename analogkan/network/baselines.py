@@ -41,7 +41,7 @@ def mosfet_2n7002(v: Tensor) -> Tensor:
 
 
 class DeviceActivation(nn.Module):
-    """A device's curve, over its peak, on every element: piecewise linear, flat outside."""
+    """A device's curve over its largest current, piecewise linear, flat outside."""
 
     def __init__(self, device: str) -> None:
         super().__init__()

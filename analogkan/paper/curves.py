@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def activations() -> list[Row]:
-    """Fig. 1: three devices' curves as MLPs use them, over their peaks, or in milliamperes."""
+    """Fig. 1: three devices' curves as MLPs use them: over their largest current, or in mA."""
     volts = np.linspace(-3.0, 5.0, POINTS)
     found = []
     for name in ("cmtd", "rtd", "mosfet"):
@@ -34,7 +34,7 @@ def activations() -> list[Row]:
 def polynomials() -> list[Row]:
     """Fig. 3: polynomials of rising order through each diode's points, and what they miss there.
 
-    Residuals and the lowest value between the ends are shares of the diode's peak current;
+    Residuals and the lowest value between the ends are shares of the diode's largest current;
     ``beyond`` is the polynomial's own value 0.2 V after the last point, where the device is held.
     """
     found = []

@@ -49,7 +49,7 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
 def activations_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     """Fig. 1: each activation over its voltage."""
     names = list(dict.fromkeys(row["activation"] for row in rows))
-    labels = {"cmtd": "A21, over its peak", "rtd": "RTD (Eq. 4), over its peak",
+    labels = {"cmtd": "A21, over its largest", "rtd": "RTD (Eq. 4), over its peak",
               "mosfet": "E-MOSFET (Eq. 5), mA"}  # fmt: skip
     fig = Figure(figsize=(9.4, 3.2), layout="constrained")
     axes = fig.subplots(1, len(names), squeeze=False)[0]
