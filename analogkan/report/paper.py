@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from ..text import many
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
+LINEAR_UP_TO = 1.0
+"""Per cent; residuals below are on a linear scale, so that none is at 0."""
+
 
 def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     """Accuracies of a table's rows, measured with the range over seeds, and as printed."""
@@ -49,7 +52,7 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
 def activations_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     """Fig. 1: each activation over its voltage."""
     names = list(dict.fromkeys(row["activation"] for row in rows))
-    labels = {"cmtd": "A21, over its largest", "rtd": "RTD (Eq. 4), over its peak",
+    labels = {"cmtd": "A21, over its largest current", "rtd": "RTD (Eq. 4), over its peak",
               "mosfet": "E-MOSFET (Eq. 5), mA"}  # fmt: skip
     fig = Figure(figsize=(9.4, 3.2), layout="constrained")
     axes = fig.subplots(1, len(names), squeeze=False)[0]
@@ -69,20 +72,17 @@ def fits_figure(rows: Sequence[dict[str, Any]], along: str, label: str) -> Figur
     for k, name in enumerate(dict.fromkeys(row["device"] for row in rows)):
         mine = [row for row in rows if row["device"] == name]
         x = [row[along] for row in mine]
-        worst = [max(100 * row["max_residual"], LEAST) for row in mine]
-        rms = [max(100 * row["rms_residual"], LEAST) for row in mine]
+        worst, rms = ([100 * row[f"{kind}_residual"] for row in mine] for kind in ("max", "rms"))
         ax.plot(x, worst, "o-", color=CYCLE[k], label=f"{name}, largest")
         ax.plot(x, rms, ".--", color=CYCLE[k], label=f"{name}, rms")
-    ax.set_yscale("log")
+    ax.set_yscale("symlog", linthresh=LINEAR_UP_TO)
+    ax.set_ylim(bottom=-0.1 * LINEAR_UP_TO)
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel(label)
-    ax.set_ylabel(f"residual at the points (% of peak; none: {LEAST:g})")
+    ax.set_ylabel("residual at the points (% of the largest current)")
     fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     tidy((ax,))
     return fig
-
-
-LEAST = 1e-4
-"""Per cent below which a residual is drawn at it: the tables' digits."""
 
 
 def noise_figure(entries: Sequence[dict[str, Any]]) -> Figure:
