@@ -11,6 +11,9 @@ from rich.markup import escape
 from ..text import interval, percent
 from . import common, complete
 
+LARGE_MEGABYTES = 500
+"""From here on ngspice's memory is worth a line."""
+
 
 def default_jobs() -> int:
     """Processors this process may use."""
@@ -192,7 +195,7 @@ def print_comparison(s: dict) -> None:
     if s["images_per_second"] is not None:
         jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
         shown.add_row("images/s", f"{s['images_per_second']:.1f}", jobs)
-    if s["megabytes"] is not None:
+    if (s["megabytes"] or 0) > LARGE_MEGABYTES:
         shown.add_row("ngspice's memory", f"{s['megabytes']:,.0f} MB", "the largest process")
     common.out.print(shown)
     for flip in s["flipped"][:10]:
