@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analogkan.cli import common
+from analogkan.cli.simulate import print_comparison
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
@@ -204,3 +206,12 @@ def test_a_lost_image_is_a_negative_delta():
     assert (found["software_accuracy"], found["circuit_accuracy"]) == (1.0, 0.75)
     assert found["delta"] == -0.25
     assert found["delta_ci95"][0] < -0.25 < found["delta_ci95"][1]
+
+
+@pytest.mark.parametrize(("megabytes", "line"), [(1234.5, True), (50.0, False), (None, False)])
+def test_much_memory_is_a_line(build, images, tmp_path, megabytes, line):
+    s = simulate(build, images, run=tmp_path / "run").summary
+    with common.out.capture() as captured:
+        print_comparison(s | {"megabytes": megabytes})
+    assert ("ngspice's memory  " in captured.get()) == line
+    assert ("1,234 MB" in captured.get()) == line
