@@ -296,3 +296,20 @@ def test_a_classifier_learns_and_is_its_seed_s(one_thread):
     weights = [model.layers[0].weight for model in found]  # pyright: ignore
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
     assert accuracy_of(found[0], inputs_of(images, shape, schedule), images.y) > 0.9
+
+
+def test_small_networks_are_the_same_whatever_the_threads():
+    images, shape = digits(300, 1), (28, 28)
+    recipe = replace(load_recipe("paper-mnist-d2", epochs=2), hidden=(8,))
+    relu = replace(TABLE.chosen(("mnist-mlp-relu",))[0], sizes=(784, 20, 10)).maker()
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            schedule = Schedule(epochs=2, learning_rate=1e-3)
+            model, _ = train_classifier(relu, images, shape, schedule, seed=0)
+            found.append((model.layers[0].weight, train(images, recipe).model.layers[0].weight))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,15 @@ from ..data import ImageSet
 from ..errors import DataError, DivergedError
 from ..settings import require
 from .augment import Augmentation, augmented
-from .fit import Epoch, adam, check_augmentable, generator_of, resume, save_state
+from .fit import (
+    Epoch,
+    adam,
+    check_augmentable,
+    generator_of,
+    resume,
+    save_state,
+    threads_for,
+)
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -104,15 +112,8 @@ def train_classifier(
         order = torch.randperm(len(x), generator=generator)
         if schedule.augments:
             x = _normalised(augmented(torch.from_numpy(raw), shape, schedule, generator), schedule)
-        total, correct = 0.0, 0
-        for index in order.split(schedule.batch):
-            logits = model(x[index])
-            loss = functional.cross_entropy(logits, labels[index])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += float(loss.detach()) * len(index)
-            correct += int((logits.detach().argmax(1) == labels[index]).sum())
+        with threads_for(model):
+            total, correct = _run_epoch(model, optimiser, x, labels, order.split(schedule.batch))
         if not np.isfinite(total):
             raise DivergedError(
                 f"training diverged in epoch {number}: lower learning_rate from "
@@ -122,6 +123,26 @@ def train_classifier(
             save_state(state, key, number, parts)
         on_epoch(Epoch(number, schedule.epochs, total / len(x), correct / len(x)))
     return model.eval(), time.perf_counter() - started
+
+
+def _run_epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    labels: Tensor,
+    batches: Sequence[Tensor],
+) -> tuple[float, int]:
+    """One pass; summed loss and number of correct answers while training."""
+    total, correct = 0.0, 0
+    for index in batches:
+        logits = model(x[index])
+        loss = functional.cross_entropy(logits, labels[index])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += float(loss.detach()) * len(index)
+        correct += int((logits.detach().argmax(1) == labels[index]).sum())
+    return total, correct
 
 
 @torch.no_grad()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,6 +168,23 @@ def adam(model: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
     return torch.optim.Adam(trained, lr=learning_rate, fused=large or None)
 
 
+@contextlib.contextmanager
+def threads_for(model: torch.nn.Module) -> Iterator[None]:
+    """One thread for the batches of a small network without convolutions.
+
+    Several would wait for each other, far longer where other programs have the cores, and give
+    other last bits.
+    """
+    before = torch.get_num_threads()
+    shared = isinstance(model, TDKAN) and bool(model.config.patches)
+    if not shared and sum(p.numel() for p in model.parameters()) < FUSED_FROM:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def check_augmentable(images: ImageSet, how: Augmentation) -> None:
     """Raise DataError unless ``images`` can be changed as ``how`` says."""
     x = images.x
@@ -291,21 +309,22 @@ def _run_epoch(
     # A sigmoid or tanh keeps its diodes in range by itself.
     penalised = recipe.range_penalty and not model.config.squash.bends
     lo, hi = _driven(recipe, model)
-    for start in range(0, len(order), recipe.batch):
-        index = order[start : start + recipe.batch]
-        if len(index) == 1:
-            continue  # batch statistics of one image are not defined
-        logits, hidden = forward(volts[index])
-        loss = functional.cross_entropy(logits, labels[index])
-        for z in hidden if penalised else ():
-            outside = (lo - z).relu().square() + (z - hi).relu().square()
-            loss = loss + recipe.range_penalty * outside.mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        total += float(loss.detach()) * len(index)
-        correct += int((logits.detach().argmax(1) == labels[index]).sum())
+    with threads_for(model):
+        for start in range(0, len(order), recipe.batch):
+            index = order[start : start + recipe.batch]
+            if len(index) == 1:
+                continue  # batch statistics of one image are not defined
+            logits, hidden = forward(volts[index])
+            loss = functional.cross_entropy(logits, labels[index])
+            for z in hidden if penalised else ():
+                outside = (lo - z).relu().square() + (z - hi).relu().square()
+                loss = loss + recipe.range_penalty * outside.mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += float(loss.detach()) * len(index)
+            correct += int((logits.detach().argmax(1) == labels[index]).sum())
     return total / len(order), correct
 
 
