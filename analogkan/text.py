@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def many(n: int, what: str) -> str:
@@ -18,3 +18,10 @@ def percent(share: float, digits: int = 2) -> str:
 def interval(pair: Sequence[float] | None) -> str:
     """``98.56 to 98.99``; empty where there is none."""
     return "" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of ``head`` and ``rows``, cells as they are, in Markdown."""
+    lines = [head, *rows]
+    found = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([found[0], f"|{'---|' * len(head)}", *found[1:]]) + "\n"

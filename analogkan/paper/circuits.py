@@ -23,7 +23,7 @@ from ..network.mlp import DEVICES
 from ..network.spec import NetworkSpec
 from ..settings import find_named, read_toml
 from ..studies.simulate import simulate
-from ..text import percent
+from ..text import markdown_table, percent
 from .entries import write_rows
 from .kept import read_kept, write_kept
 from .rows import FOLDER, TableRow, load_table
@@ -178,21 +178,21 @@ def _everything(name: str, folder: Path) -> list[dict[str, Any]]:
 
 def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown."""
-    lines = [
-        "| data set | network | resistors | circuits | n | software | circuit | same class "
-        "| largest logit error, of full scale | s an image | compiled in s | MB |",
-        f"|{'---|' * 12}",
-    ]
-    for e in entries:
-        cells = [
+    head = (
+        "data set", "network", "resistors", "circuits", "n", "software", "circuit", "same class",
+        "largest logit error, of full scale", "s an image", "compiled in s", "MB",
+    )  # fmt: skip
+    rows = [
+        [
             e["dataset"], e["network"], f"{e['resistors']:,}", f"{e['circuits']}", f"{e['n']:,}",
             percent(e["software_accuracy"]), percent(e["circuit_accuracy"]),
             percent(e["agreement"]), f"{e['error_of_full_scale']:.1e}",
             f"{e['seconds_per_image']:.2g}",
             *("–" if e[k] is None else f"{e[k]:,.0f}" for k in ("compile_seconds", "megabytes")),
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        ]
+        for e in entries
+    ]  # fmt: skip
+    return markdown_table(head, rows)
 
 
 def compiled(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..files import atomic_file
+from ..text import markdown_table
 from .rows import TableRow
 
 
@@ -50,20 +51,20 @@ def measured(entry: dict[str, Any]) -> tuple[str, str, str]:
 
 def format_table(entries: Sequence[dict[str, Any]]) -> str:
     """The table as Markdown: printed and measured, in per cent."""
-    lines = [
-        "| data set | network | trained | parameters | printed | measured | range | seeds "
-        "| epochs | s |",
-        f"|{'---|' * 10}",
-    ]
+    head = (
+        "data set", "network", "trained", "parameters", "printed", "measured", "range", "seeds",
+        "epochs", "s",
+    )  # fmt: skip
+    rows = []
     for e in entries:
         printed = "–" if e["printed"] is None else f"{e['printed']:.2f}"
         mean, spread, seconds = measured(e)
         how = "as the paper" if e["kind"] == "paper" else "our recipe"
-        lines.append(
-            f"| {e['dataset']} | {e['network']} | {how} | {e['parameters']:,} | {printed} | "
-            f"{mean} | {spread} | {e['seeds']} | {e['epochs']} | {seconds} |"
-        )
-    return "\n".join(lines) + "\n"
+        rows.append(
+            [e["dataset"], e["network"], how, f"{e['parameters']:,}", printed, mean, spread,
+             f"{e['seeds']}", f"{e['epochs']}", seconds]
+        )  # fmt: skip
+    return markdown_table(head, rows)
 
 
 def write_rows(path: Path, entries: Sequence[dict[str, Any]]) -> None:

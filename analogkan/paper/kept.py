@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
 from ..files import write_text
+from ..network.spec import NetworkSpec
 
 
 def write_kept(path: Path, plan: dict[str, Any], found: dict[str, Any]) -> None:
@@ -47,3 +48,23 @@ def read_kept(
             "or give another --out"
         )
     return None if changed else found
+
+
+def kept_network(
+    path: Path, load: Callable[[Path], NetworkSpec], fingerprint: str | None
+) -> NetworkSpec:
+    """The network in ``path``, of which the result beside it keeps the ``fingerprint``.
+
+    Raises
+    ------
+    StudyError
+        If the file is not there, or is another network.
+    """
+    spec = load(path) if path.is_file() else None
+    if spec is None or spec.fingerprint() != fingerprint:
+        what = "is missing" if spec is None else "is another network"
+        raise StudyError(
+            f"{path} {what}: remove {path.with_suffix('.json').name} beside it, and run the same "
+            "command again, which trains it anew"
+        )
+    return spec

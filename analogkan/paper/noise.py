@@ -30,7 +30,7 @@ from ..training.fit import train
 from ..training.recipe import load_recipe
 from .circuits import compiled
 from .entries import write_rows
-from .kept import read_kept, write_kept
+from .kept import kept_network, read_kept, write_kept
 from .request import Request
 from .rows import FOLDER, QUICK_EPOCHS
 from .tolerance import format_losses, losses
@@ -185,13 +185,7 @@ def _circuit(
         kept = {"network": checkpoint.load_spec(model).fingerprint()}
         write_kept(model.with_suffix(".json"), made, kept)
         state.unlink(missing_ok=True)
-    spec = checkpoint.load_spec(model) if model.is_file() else None
-    if spec is None or spec.fingerprint() != kept["network"]:
-        what = "is missing" if spec is None else "is another network"
-        raise StudyError(
-            f"{model} {what}: remove {name}.json beside it, and run the same command again, which "
-            "trains it anew"
-        )
+    spec = kept_network(model, checkpoint.load_spec, kept["network"])
     build = compiled(spec, Hardware(), folder)[0]
     assert isinstance(build, Build)  # small ones are one deck, which chips can be drawn of
     return build

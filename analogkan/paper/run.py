@@ -22,7 +22,7 @@ from ..training.classifier import accuracy_of, inputs_of, made_with, train_class
 from ..training.fit import CALIBRATION_IMAGES, Epoch, config_of, train
 from ..training.recipe import Recipe
 from .entries import entry_of, format_table, write_rows
-from .kept import read_kept, write_kept
+from .kept import kept_network, read_kept, write_kept
 from .request import Request
 from .rows import Table, TableRow, Training
 
@@ -96,7 +96,7 @@ def run_table(
     return {
         "name": request.table.name,
         "quick": request.quick,
-        "rows": [_entry(request, row) for row in rows],
+        "rows": [entry for entry in everything if entry["row"] in {row.name for row in rows}],
         "everything": everything,
         "csv": str(request.folder.with_suffix(".csv")),
         "md": str(request.folder.with_suffix(".md")),
@@ -142,15 +142,7 @@ def network_of(request: PaperRequest, row: TableRow, seed: int) -> NetworkSpec:
             f"{row.name} diverged in training, so there is no circuit of it: leave it out "
             f"with --only, or lower its learning_rate in {request.table.name}.toml"
         )
-    path = _network_path(request, row, seed)
-    spec = load_spec(path) if path.is_file() else None
-    if spec is None or spec.fingerprint() != found["network"]:
-        what = "is missing" if spec is None else "is another network"
-        raise StudyError(
-            f"{path} {what}: remove {path.with_suffix('.json').name} beside it, and run the same "
-            "command again, which trains it anew"
-        )
-    return spec
+    return kept_network(_network_path(request, row, seed), load_spec, found["network"])
 
 
 def _load(request: PaperRequest, dataset: str) -> tuple[ImageSet, ImageSet]:
@@ -169,7 +161,7 @@ def _run(
 ) -> dict[str, Any]:
     """One row with one seed."""
     how = _plan(request, row)
-    _check(request, row, how, sets[0])
+    parameters = _checked(request, row, how, sets[0])
     path = _network_path(request, row, seed)
     path.unlink(missing_ok=True)
     state = path.with_suffix(".training")
@@ -190,7 +182,7 @@ def _run(
         "row": row.name,
         "seed": seed,
         "dataset": sets[0].name,
-        "parameters": _sizes_and_parameters(row, how, sets[0])[1],
+        "parameters": parameters,
         "epochs": how.epochs,
         "n": len(sets[1]),
         **found,
@@ -217,8 +209,8 @@ def _plan_document(request: PaperRequest, row: TableRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | asdict(_plan(request, row))
 
 
-def _check(request: PaperRequest, row: TableRow, how: Recipe | Training, images: ImageSet) -> None:
-    """Raise unless a row's network takes the images and has the parameters that the row says."""
+def _checked(request: PaperRequest, row: TableRow, how: Recipe | Training, images: ImageSet) -> int:
+    """A row's parameters, if its network takes the images and has as many as the row says."""
     sizes, parameters = _sizes_and_parameters(row, how, images)
     if sizes != row.sizes:
         raise SettingsError(
@@ -230,6 +222,7 @@ def _check(request: PaperRequest, row: TableRow, how: Recipe | Training, images:
             f"{row.name} has {parameters:,} parameters, its row says {row.parameters:,}: mend "
             f"sizes or recipe in {request.table.name}.toml"
         )
+    return parameters
 
 
 def _sizes_and_parameters(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..intervals import Sample, welch
-from ..text import many
+from ..text import many, markdown_table
 
 
 def losses(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -70,10 +70,7 @@ def format_losses(entries: Sequence[dict[str, Any]]) -> str:
     head += [
         f"{large[0]} lose less than {small[0]} by" for small, large in itertools.pairwise(sizes)
     ]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for cells in table_cells(entries):
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", drawn(entries)]) + "\n"
+    return f"{markdown_table(head, table_cells(entries))}\n{drawn(entries)}\n"
 
 
 def drawn(entries: Sequence[dict[str, Any]]) -> str:
