@@ -17,7 +17,7 @@ from analogkan.errors import SettingsError, StudyError
 from analogkan.network.baselines import parameter_count
 from analogkan.network.model import TDKAN
 from analogkan.paper import run
-from analogkan.paper.entries import measured
+from analogkan.paper.entries import entry_of, format_table, measured
 from analogkan.paper.rows import Table, TableRow, grid_rows, load_table
 from analogkan.paper.run import PaperRequest, run_table
 from analogkan.report.paper import table_figure
@@ -171,7 +171,7 @@ def test_a_training_that_diverges_is_a_row_like_others(small, tmp_path, one_thre
     assert lost["accuracy_mean"] is None and lost["seconds"] is None and lost["diverged"] == 1
     assert kept["accuracy_mean"] > 0 and kept["diverged"] == 0
     lines = (tmp_path / "table1-quick.md").read_text(encoding="utf-8").splitlines()
-    assert lines[2].endswith("| 13,258 | 97.58 | diverged |  | 1 | 2 |  |")
+    assert lines[4].endswith("| 13,258 | 97.58 | diverged |  | 1 | 2 |  |")
     told = json.loads((tmp_path / "table1-quick" / "mnist-mlp-rtd-seed0.json").read_text())
     assert told["diverged"].startswith("training diverged in epoch ") and told["accuracy"] is None
     assert not list(tmp_path.rglob("*.training"))
@@ -179,6 +179,7 @@ def test_a_training_that_diverges_is_a_row_like_others(small, tmp_path, one_thre
     assert run_table(request)["rows"] == [lost, kept] and len(small) == before  # not tried again
     texts = {text.get_text() for ax in table_figure([lost, kept]).axes for text in ax.texts}
     assert texts == {"diverged"}
+    assert table_figure([lost]).axes[0].get_xlim() == (0.0, 100.0)
     more = measured(kept | {"diverged": 2})
     assert more[1].endswith("; 2 diverged")
 
@@ -193,7 +194,7 @@ def test_the_table_grows_with_every_result(small, tmp_path, one_thread):
         seen.append(len(md.read_text(encoding="utf-8").splitlines()) if md.is_file() else 0)
 
     run_table(request, on_epoch=on_epoch)
-    assert seen == [0, 0, 3, 3]
+    assert seen == [0, 0, 5, 5]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +286,18 @@ def test_the_command_prints_a_table_and_keeps_a_picture(small, tmp_path, one_thr
         assert image.size[0] > 800
     assert len((tmp_path / "p" / "table1-quick.csv").read_text().splitlines()) == 3
     lines = (tmp_path / "p" / "table1-quick.md").read_text(encoding="utf-8").splitlines()
-    assert lines[3].startswith("| mnist | KAN (Gottlieb) | as the paper | 52,866 | 97.47 | ")
+    assert lines[0] == "Trained as the paper says:"
+    assert lines[5].startswith("| mnist | KAN (Gottlieb) | 52,866 | 97.47 | ")
+
+
+def test_rows_by_our_recipes_are_a_table_of_their_own():
+    kept = {"dataset": "mnist", "parameters": 1, "accuracy": 0.5, "n": 9, "epochs": 1, "seconds": 1}
+    rows = TABLE.chosen(("mnist-own-2", "mnist-spline", "mnist-own-3"))
+    tables = format_table([entry_of(row, [kept]) for row in rows]).split("\n\n")
+    assert [part for part in tables if not part.startswith("|")] == [
+        "Trained as the paper says:", "Trained by our recipes:",
+    ]  # fmt: skip
+    assert [part.count("\n| mnist |") for part in tables if part.startswith("|")] == [1, 2]
 
 
 def test_a_classifier_learns_and_is_its_seed_s(one_thread):

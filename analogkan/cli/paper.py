@@ -220,21 +220,21 @@ def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
 
 
 def _print_rows(found: dict[str, Any]) -> None:
-    from ..paper.entries import measured
+    from ..paper.entries import apart, measured, printed
 
-    shown = common.table(
-        f"{Path(found['md']).stem}, per cent",
-        "network", "parameters", "printed", "measured", "range", "seeds", "s",
-    )  # fmt: skip
-    for entry in found["rows"]:
-        mean, spread, seconds = measured(entry)
-        shown.add_row(
-            f"{entry['dataset']}: {entry['network']}",
-            f"{entry['parameters']:,}",
-            "–" if entry["printed"] is None else f"{entry['printed']:.2f}",
-            mean,
-            spread,
-            str(entry["seeds"]),
-            seconds,
-        )
-    common.out.print(shown)
+    for how, group in apart(found["rows"]).items():
+        shown = common.table(
+            f"{Path(found['md']).stem}, {how}, per cent",
+            "network", "parameters", "printed", "measured", "range", "seeds", "s",
+        )  # fmt: skip
+        for entry in group:
+            *figures, seconds = measured(entry)
+            shown.add_row(
+                f"{entry['dataset']}: {entry['network']}",
+                f"{entry['parameters']:,}",
+                printed(entry),
+                *figures,
+                str(entry["seeds"]),
+                seconds,
+            )
+        common.out.print(shown)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..files import atomic_file
 from ..text import markdown_table
-from .rows import TableRow
+from .rows import KINDS, TableRow
 
 
 def entry_of(row: TableRow, kept: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -38,6 +38,17 @@ def entry_of(row: TableRow, kept: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def apart(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The rows trained as the paper says, and those by recipes of ours, by these words."""
+    groups = {how: [e for e in entries if e["kind"] == kind] for kind, how in KINDS.items()}
+    return {how: group for how, group in groups.items() if group}
+
+
+def printed(entry: dict[str, Any]) -> str:
+    """The paper's figure, per cent, as a table shows it."""
+    return "–" if entry["printed"] is None else f"{entry['printed']:.2f}"
+
+
 def measured(entry: dict[str, Any]) -> tuple[str, str, str]:
     """Mean and range, per cent, and seconds of a row's seeds, as a table shows them."""
     if entry["accuracy_mean"] is None:
@@ -50,21 +61,21 @@ def measured(entry: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def format_table(entries: Sequence[dict[str, Any]]) -> str:
-    """The table as Markdown: printed and measured, in per cent."""
+    """A table for each way of training as Markdown: printed and measured, in per cent."""
     head = (
-        "data set", "network", "trained", "parameters", "printed", "measured", "range", "seeds",
-        "epochs", "s",
+        "data set", "network", "parameters", "printed", "measured", "range", "seeds", "epochs", "s",
     )  # fmt: skip
-    rows = []
-    for e in entries:
-        printed = "–" if e["printed"] is None else f"{e['printed']:.2f}"
-        mean, spread, seconds = measured(e)
-        how = "as the paper" if e["kind"] == "paper" else "our recipe"
-        rows.append(
-            [e["dataset"], e["network"], how, f"{e['parameters']:,}", printed, mean, spread,
-             f"{e['seeds']}", f"{e['epochs']}", seconds]
-        )  # fmt: skip
-    return markdown_table(head, rows)
+    found = []
+    for how, group in apart(entries).items():
+        rows = []
+        for e in group:
+            *figures, seconds = measured(e)
+            rows.append(
+                [e["dataset"], e["network"], f"{e['parameters']:,}", printed(e), *figures,
+                 f"{e['seeds']}", f"{e['epochs']}", seconds]
+            )  # fmt: skip
+        found.append(f"{how.capitalize()}:\n\n{markdown_table(head, rows)}")
+    return "\n".join(found)
 
 
 def write_rows(path: Path, entries: Sequence[dict[str, Any]]) -> None:

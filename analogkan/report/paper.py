@@ -35,6 +35,8 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
         )  # fmt: skip
         for k in np.flatnonzero(np.isnan(mean)):
             ax.text(0.02, k, "diverged", transform=ax.get_yaxis_transform(), va="center")
+        if np.isnan(mean).all():
+            ax.set_xlim(0.0, 100.0)
         printed = [(e["printed"], k) for k, e in enumerate(group) if e["printed"]]
         if printed:
             at = zip(*printed, strict=True)
