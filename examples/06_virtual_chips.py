@@ -18,7 +18,8 @@ import analogkan as ak
 from analogkan import resources
 from analogkan.compiler.design import build_design
 from analogkan.data import stratified
-from analogkan.engines.twin import Inputs, Twin
+from analogkan.engines.twin import Twin
+from analogkan.engines.twin_inputs import Inputs
 from analogkan.variation.sample import perturb
 
 CASES = {

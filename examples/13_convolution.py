@@ -2,8 +2,8 @@
 
     python examples/13_convolution.py [FOLDER]
 
-Trains a small one on 800 bundled images, compiles and verifies its circuits, and lets ngspice
-classify 20 others.
+Trains a small one on 800 bundled images, compiles and verifies its circuits, lets ngspice
+classify 20 others, and draws 10 chips of it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ def main(folder: Path) -> None:
     found = ak.simulate(build, few, run=folder / "run").summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip
+
+    options = ak.StudyOptions(run=folder / "chips", judge="2x10")
+    chips = ak.montecarlo(build, test, samples=10, options=options).summary
+    print(f"10 chips: {chips['accuracy_mean']:.3f} of {chips['n']} images in the mean, twin and "
+          f"ngspice within {chips['judge']['share_of_full_scale']:.0e} of full scale")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -321,9 +321,6 @@ def test_compile_verify_and_simulate_a_convolutional_checkpoint(ngspice, tmp_pat
     page = Path("r.html").read_text(encoding="utf-8")
     assert "one after the other, values held between; positions an image: 9, 4, 1" in page
     assert "Answers by class" in page
-    refused = cli("montecarlo", "conv.build", "--dataset", "data.npz", "--samples", "2")
-    assert refused.exit_code == 1
-    assert "is a BUILD with held stages" in refused.output
 
 
 def test_held_cuts_a_dense_network_too(tmp_path, monkeypatch):
@@ -338,12 +335,3 @@ def test_held_cuts_a_dense_network_too(tmp_path, monkeypatch):
         *("s1_0", "s1_1", "s1_2"),
     ]
     assert found["most_resistors"] == 30
-
-
-def test_the_twin_says_where_it_does_not_start(tmp_path):
-    from analogkan.engines.twin import Twin
-
-    spec = random_spec(4, (5, 6, 4, 3), squash="sigmoid", norm="layer")
-    build = write_held(spec, IDEAL, tmp_path / "n.build", most=60)
-    with pytest.raises(SimulationError, match="starts from held values before a norm or squash"):
-        Twin([load_build(build.folder / "s1_0").design])

@@ -13,7 +13,8 @@ import torch
 from analogkan.devices import IVCurve
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ideal import stage_volts
-from analogkan.engines.twin import Inputs, Twin, interpolate, noise_draws
+from analogkan.engines.twin import Twin, interpolate, noise_draws
+from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
 from analogkan.variation import Variation
 

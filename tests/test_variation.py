@@ -11,7 +11,8 @@ from scipy import stats
 
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.engines.twin import Inputs, Twin
+from analogkan.engines.twin import Twin
+from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SettingsError
 from analogkan.variation import Conditions, Variation, load_settings
 from analogkan.variation.sample import OPEN_SIEMENS, QUANTITIES, perturb

@@ -81,10 +81,10 @@ def study_options(command: Callable) -> Callable:
 
 def load(build: Path, chosen: dict[str, Any]) -> tuple:
     """The BUILD and the images that the options choose."""
-    from ..compiler.build import load_build
+    from ..compiler.held import load_circuit
     from ..data import load_bundled, load_dataset, parse_subset
 
-    circuit = load_build(build)
+    circuit = load_circuit(build)
     name = chosen["dataset"]
     images = load_bundled()
     if name:

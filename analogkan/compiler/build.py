@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, changed_files, sha256
 from ..network.spec import NetworkSpec, load_spec
 from . import spice, spice_cells
+from .chain import Chain
 from .design import ARRAYS as ARRAYS_OF_STAGE
 from .design import Design, build_design, element_counts, load_design, save_design
 from .hardware import Hardware
@@ -74,6 +75,15 @@ class Build:
         """The network's name."""
         return self.spec.name
 
+    @property
+    def hardware(self) -> Hardware:
+        """What it was compiled for."""
+        return self.design.hardware
+
+    def chain(self) -> Chain:
+        """The circuit as a chain of one."""
+        return Chain.of_one(self.spec, self.design)
+
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuit that it is of."""
         return told_by_runs(
@@ -86,19 +96,23 @@ class Build:
 
     def require_unedited(self) -> None:
         """Raise NetlistError if a file is not what ``compile`` wrote: chips are the design's."""
-        edited = self.edited_files()
-        if edited:
-            raise NetlistError(
-                f"{self.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
-                f"from the design, not from the deck: `analogkan verify {self.folder}` says where; "
-                "compile the model again"
-            )
+        refuse_edited(self.folder, self.edited_files())
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
         recorded = self.summary["files"]
         names = sorted({*recorded, *self.deck_files(), *ARRAYS})
         return changed_files(self.folder, names, recorded)
+
+
+def refuse_edited(folder: Path, edited: Sequence[str]) -> None:
+    """Raise NetlistError if files of a BUILD were ``edited``."""
+    if edited:
+        raise NetlistError(
+            f"{folder}/{edited[0]} was edited after it was compiled, and chips are drawn from the "
+            f"design, not from the deck: `analogkan verify {folder}` says where; compile the model "
+            "again"
+        )
 
 
 def told_by_runs(
@@ -220,8 +234,7 @@ def load_build(folder: str | Path) -> Build:
     if (folder / HELD_SUMMARY).is_file():
         raise NetlistError(
             f"{folder} is a BUILD with held stages, and one deck is needed here: without "
-            "convolutions a model can be compiled without --held; `verify`, `simulate` and "
-            "`report` take held stages"
+            "convolutions a model can be compiled without --held"
         )
     if not path.is_file():
         raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")

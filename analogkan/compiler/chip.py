@@ -77,8 +77,12 @@ class ReadNoise:
         Of a cell, as a share of its conductance.
     seed, sample
         What the noise is drawn from, beside layer and image.
+    first, share
+        Of a circuit with held values before it, as for ``variation.sample.perturb``.
     """
 
     sigma: float
     seed: int
     sample: int
+    first: int = 0
+    share: int = 0

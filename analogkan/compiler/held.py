@@ -25,9 +25,11 @@ from .build import (
     Build,
     check_replaceable,
     load_build,
+    refuse_edited,
     told_by_runs,
     write_build,
 )
+from .chain import Chain, Link
 from .hardware import Hardware
 from .sections import MOST_RESISTORS, Section, circuits, divide
 from .verification import Verification
@@ -62,6 +64,21 @@ class HeldBuild:
     summary: dict[str, Any]
     verification: Verification | None = None
 
+    @property
+    def hardware(self) -> Hardware:
+        """What its circuits were compiled for."""
+        return Hardware(**self.summary["hardware"])
+
+    def chain(self) -> Chain:
+        """All its circuits, read."""
+        return Chain(
+            tuple(
+                Link(section=section, share=share, spec=part.spec, design=part.design)
+                for section in self.sections
+                for share, part in enumerate(self.builds(section))
+            )
+        )
+
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuits that it is of."""
         return told_by_runs(self.spec, self.folder, self.summary, self.summary["design"])
@@ -74,6 +91,10 @@ class HeldBuild:
         """The circuits of a section, one at a time: they are large."""
         for name in section.names():
             yield load_build(self.folder / name)
+
+    def require_unedited(self) -> None:
+        """As of a ``Build``."""
+        refuse_edited(self.folder, self.edited_files())
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
@@ -298,7 +319,7 @@ def verify_circuit(
     found = Verification()
     own = build.own_edited_files()
     found.add([f"{name} is not what {HELD_SUMMARY} vouches for" for name in own])
-    folded, hardware = build.spec.folded(), Hardware(**build.summary["hardware"])
+    folded, hardware = build.spec.folded(), build.hardware
     layers = folded.layers
     total, done, covered = len(build.names()), 0, 0
     parts = []

@@ -67,6 +67,10 @@ class Section:
             return held
         return self.patches.gather(held).reshape(-1, self.patches.size)
 
+    def numbers(self, index: np.ndarray) -> np.ndarray:
+        """Numbers (B P,) of its points for images ``index`` (B,)."""
+        return (index[:, None] * self.positions + np.arange(self.positions)).ravel()
+
 
 def divide(spec: NetworkSpec, most: int = MOST_RESISTORS) -> tuple[Section, ...]:
     """Sections of ``spec``, folded, with at most ``most`` crossbar resistors a circuit if it can

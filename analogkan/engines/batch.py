@@ -243,6 +243,14 @@ class BatchEngine:
         return folder / f"{stem}.cir"
 
 
+def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of ``points`` (n, I) the ``first`` (u,) of each kind, as they come, and which kind each is
+    ``of`` (n,): equal inputs, such as of a map's blank corners, are one state of a circuit."""
+    _, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as they come, so that a chunk holds one image after the other
+    return first[order], np.argsort(order)[of.reshape(-1)]
+
+
 def at_least_two(points: np.ndarray) -> np.ndarray:
     """``points`` (n, ...) of a sweep, a single one twice: ngspice needs two."""
     return points if len(points) > 1 else np.repeat(points, 2, axis=0)

@@ -10,18 +10,54 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..compiler.chain import Chain
 from ..compiler.design import CrossbarStage, Design
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
-from .twin import Inputs, Twin
+from .twin import NOISE_BLOCK, Twin
+from .twin_inputs import prepared
 
 LEAST_GAIN = 0.2
 """Of what it should be: a column that answers less is broken, and is left as it is."""
 
 
+def calibrate_chain(
+    chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
+) -> tuple[Chain, int]:
+    """``calibrate`` for each circuit of a chip, behind those already set; a convolution's columns
+    with all its positions.
+
+    Parameters
+    ----------
+    chip
+        From ``perturb_chain``.
+    volts, index
+        (N, W) volts at the DACs, and the images' positions, for read noise.
+    """
+    links, left = [], 0
+    held = aim = volts  # what drives a section on the chip, and in software
+    for section, several in chip.sections():
+        points, numbers, aims = section.points(held), section.numbers(index), section.points(aim)
+        found, wanted = [], []
+        for link in several:
+            design, broken = calibrate(link.design, link.spec, points, numbers, temp_c, aims)
+            left += broken
+            links.append(replace(link, design=design))
+            twin = Twin([design], temp_c)
+            found.append(twin.answers(prepared(points), numbers, NOISE_BLOCK)[0])
+            wanted.append(link.spec.forward_volts(aims))
+        held, aim = (np.concatenate(p, axis=1).reshape(len(volts), -1) for p in (found, wanted))
+    return Chain(tuple(links)), left
+
+
 def calibrate(
-    chip: Design, spec: NetworkSpec, volts: np.ndarray, index: np.ndarray, temp_c: float
+    chip: Design,
+    spec: NetworkSpec,
+    volts: np.ndarray,
+    index: np.ndarray,
+    temp_c: float,
+    aims: np.ndarray | None = None,
 ) -> tuple[Design, int]:
     """A chip whose columns were measured and set at ``temp_c``, as old as it is.
 
@@ -35,15 +71,17 @@ def calibrate(
     spec
         The software.
     volts, index
-        (N, I) volts at the DACs, and the images' positions, for read noise.
+        (N, I) volts at the inputs, and the images' positions, for read noise.
+    aims
+        (N, I) volts that the software has there, if they are held values.
 
     Returns
     -------
     Design, int
         And how many columns were left as they are.
     """
-    wanted = spec.folded().layer_outputs(volts)
-    inputs, left = Inputs.of(volts), 0
+    wanted = spec.folded().layer_outputs(volts if aims is None else aims)
+    inputs, left = prepared(volts), 0
     for k, target in enumerate(wanted):
         found = Twin([chip], temp_c).run(inputs, index).outputs[k][0].detach().numpy().T
         wanted_volts = target * chip.stages[k].unit

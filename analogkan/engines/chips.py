@@ -16,13 +16,25 @@ from typing import Any
 import numpy as np
 
 from ..compiler import names, spice
+from ..compiler.chain import Chain, Link
 from ..compiler.design import Design
 from ..errors import SimulationError
-from .batch import BatchEngine, BatchOptions, Exposure, at_least_two, plan_chunks, write_deck
+from .base import ChipEngine
+from .batch import (
+    BatchEngine,
+    BatchOptions,
+    Exposure,
+    at_least_two,
+    distinct,
+    plan_chunks,
+    write_deck,
+)
 from .ngspice import Ngspice, Runner
 
 BLOCK = 100
 """Images in one ngspice process."""
+BLOCK_IMAGES = 1000
+"""Of a network with convolutions, whose values are held at once."""
 
 
 class NgspiceEngine:
@@ -49,6 +61,10 @@ class NgspiceEngine:
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
+        of = np.arange(len(volts))
+        if design.noise is None:
+            first, of = distinct(volts)
+            volts, index = volts[first], index[first]
         exposure = self._exposure(design, volts, index, temp_c)
         chunks = plan_chunks(len(volts), BLOCK)
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
@@ -65,12 +81,12 @@ class NgspiceEngine:
                         stderr_tail=result.error.stderr_tail,
                     )
                 logits[result.chunk.start : result.chunk.stop] = result.values
-        return logits
+        return logits[of]
 
     def keep_deck(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> Path:
-        """Write the deck of a chip over a few images where failed ones are kept; its path."""
+        """Write the deck of a circuit over a few images where failed ones are kept; its path."""
         folder = self.keep / _tag(design, temp_c)
         folder.mkdir(parents=True, exist_ok=True)
         write_deck(design, folder, temp_c)
@@ -117,9 +133,10 @@ class NgspiceEngine:
         """The temperature, and read noise as the twin draws and scales it."""
         if design.noise is None:
             return Exposure(temp_c=temp_c)
-        from .twin import Inputs, Twin
+        from .twin import Twin
+        from .twin_inputs import prepared
 
-        currents = Twin([design], temp_c).run(Inputs.of(volts), index).noise
+        currents = Twin([design], temp_c).run(prepared(volts), index).noise
         return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
 
 
@@ -141,11 +158,11 @@ class TwinEngine:
     name = "twin"
 
     def __init__(self) -> None:
-        from . import twin
+        from . import twin, twin_inputs
 
         twin.use_one_thread()
-        self._twin = twin
-        self._inputs: list[tuple[np.ndarray, twin.Inputs]] = []
+        self._twin, self._prepare = twin, twin_inputs.prepared
+        self._inputs: list[tuple[np.ndarray, Any]] = []
 
     def logits(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
@@ -159,7 +176,7 @@ class TwinEngine:
         for known, inputs in self._inputs:
             if known is volts:
                 return inputs
-        inputs = self._twin.Inputs.of(volts)
+        inputs = self._prepare(volts)
         self._inputs = [*self._inputs[-3:], (volts, inputs)]
         return inputs
 
@@ -173,3 +190,35 @@ class TwinEngine:
 
 TWIN_BLOCK = 1000
 """Images the twin evaluates at once."""
+
+
+def chain_logits(
+    engine: ChipEngine, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
+) -> np.ndarray:
+    """Logits (B, O) of a chip of one circuit or several; see ``base.ChipEngine.logits``.
+
+    A convolution's points are many: images are taken ``BLOCK_IMAGES`` at a time.
+    """
+
+    def evaluate(link: Link, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return engine.logits(link.design, points, numbers, temp_c)
+
+    size = BLOCK_IMAGES if chip.convolutional else len(volts)
+    blocks = [slice(k, k + size) for k in range(0, len(volts), size)]
+    return np.concatenate([chip.run(volts[b], index[b], evaluate) for b in blocks])
+
+
+def keep_decks(
+    engine: NgspiceEngine, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
+) -> list[Path]:
+    """``NgspiceEngine.keep_deck`` of every circuit, each with what ngspice says drives it."""
+    found = []
+
+    def evaluate(link: Link, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        found.append(engine.keep_deck(link.design, points, numbers, temp_c))
+        if link.section == chip.links[-1].section:
+            return points  # nothing follows
+        return engine.logits(link.design, points, numbers, temp_c)
+
+    chip.run(volts, index, evaluate)
+    return found

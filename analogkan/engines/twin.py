@@ -35,6 +35,7 @@ from ..devices.thermal import table_at
 from ..errors import SimulationError
 from ..variation.sample import generator
 from .twin_front import normed_volts, squashed_volts
+from .twin_inputs import Inputs
 
 NOISE_BLOCK = 1000
 """Images whose read noise is drawn together; part of what the noise is."""
@@ -110,33 +111,6 @@ class TwinStage:
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
-    """DAC voltages of B images, each distinct one evaluated once.
-
-    Attributes
-    ----------
-    codes
-        (U,) the distinct voltages, rising.
-    index
-        (I, B) which of them each input has.
-    """
-
-    codes: torch.Tensor
-    index: torch.Tensor
-
-    @staticmethod
-    def of(volts: np.ndarray) -> Inputs:
-        """From (B, I) volts."""
-        codes, index = np.unique(volts, return_inverse=True)
-        shaped = np.ascontiguousarray(index.reshape(volts.shape).T.astype(np.int64))
-        return Inputs(torch.from_numpy(codes), torch.from_numpy(shaped))
-
-    def block(self, start: int, stop: int) -> Inputs:
-        """Images ``start`` to ``stop``."""
-        return Inputs(self.codes, self.index[:, start:stop].contiguous())
-
-
-@dataclass(frozen=True, eq=False)
 class TwinRun:
     """What came of a run: for each stage ``outputs`` (M, O, B) volts and, with read noise, the
     currents ``noise`` (M, 2 O, B) amperes; for each but the first ``hidden`` (M, I, B), volts after
@@ -160,15 +134,10 @@ class Twin:
     Raises
     ------
     SimulationError
-        If a diode's circuit would have several operating points, or a norm or squash comes first.
+        If a diode's circuit would have several operating points.
     """
 
     def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
-        if chips[0].stages[0].front.kind != "none":
-            raise SimulationError(
-                f"{chips[0].name} starts from held values before a norm or squash, which the twin "
-                "does not take: simulate it in ngspice"
-            )
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
@@ -185,31 +154,39 @@ class Twin:
             for k in range(len(chips[0].stages))
         ]
 
-    def logits(self, inputs: Inputs, index: Sequence[int] | np.ndarray = ()) -> torch.Tensor:
-        """Logits (M, O, B); ``index`` (B,) are the images' positions, which read noise needs."""
+    def logits(
+        self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
+    ) -> torch.Tensor:
+        """Logits (M, O, B) of ``inputs``, as for ``run``; ``index`` (B,) are the images' positions,
+        which read noise needs."""
         return self.run(inputs, index).outputs[-1] / self.v_per_logit
 
-    def answers(self, inputs: Inputs, index: np.ndarray, block: int) -> np.ndarray:
-        """Logits (M, B, O) as numbers, ``block`` images at a time."""
+    def answers(self, inputs: Inputs | torch.Tensor, index: np.ndarray, block: int) -> np.ndarray:
+        """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
+        parts = []
         with torch.no_grad():
-            starts = range(0, inputs.index.shape[1], block)
-            parts = [self.logits(inputs.block(k, k + block), index[k : k + block]) for k in starts]
+            for k in range(0, len(index), block):
+                given = slice(k, k + block)
+                some = inputs.block(given) if isinstance(inputs, Inputs) else inputs[..., given]
+                parts.append(self.logits(some, index[given]))
         return torch.cat(parts, dim=2).transpose(1, 2).numpy()
 
     def run(self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
         """Every stage's outputs, and the noise currents in its lines.
 
-        ``inputs`` may be volts (M, I, B) at the first diodes: no DAC's codes, and differentiable.
+        ``inputs`` may be volts (M, I, B), or (1, I, B) for all chips: no DAC's codes, and
+        differentiable.
         """
-        if isinstance(inputs, Inputs):
-            rows = self.first_rows(inputs)
-        else:
-            rows = self._rows(self.stages[0], inputs)
         found = TwinRun([], [], [])
         for k, stage in enumerate(self.stages):
-            if k:
-                found.hidden.append(normed_volts(stage.front, found.outputs[-1]))
-                v = squashed_volts(stage.front, found.hidden[-1], self.hardware, self.temp_c)
+            before = found.outputs[-1] if k else inputs
+            if isinstance(before, Inputs) and stage.front.kind == "none":
+                rows = self.first_rows(before)
+            else:
+                y = before.volts[None] if isinstance(before, Inputs) else before
+                normed = normed_volts(stage.front, y)
+                found.hidden.extend([normed] if k else [])
+                v = squashed_volts(stage.front, normed, self.hardware, self.temp_c)
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])
@@ -227,7 +204,8 @@ class Twin:
 
     def _rows(self, stage: TwinStage, v: torch.Tensor) -> torch.Tensor:
         """Rows (M, I D, B) for diode voltages ``v`` (M, I, B)."""
-        at = v[:, :, None, :].expand(-1, -1, stage.x.shape[2], -1).contiguous()
+        chips, _, diodes, _ = stage.x.shape
+        at = v[:, :, None, :].expand(chips, -1, diodes, -1).contiguous()
         return self._limited(interpolate(stage.x, stage.r, at)).flatten(1, 2)
 
     def _limited(self, volts: torch.Tensor) -> torch.Tensor:
@@ -292,7 +270,9 @@ def noise_draws(noise: ReadNoise | None, layer: int, index: np.ndarray, lines: i
     if noise is None:
         return drawn.T
     for block in np.unique(index // NOISE_BLOCK):
-        rng = generator(noise.seed, noise.sample, "read_noise", layer, int(block))
+        rng = generator(
+            noise.seed, noise.sample, "read_noise", noise.first + layer, int(block), noise.share
+        )
         normal = rng.standard_normal((NOISE_BLOCK, lines))
         here = index // NOISE_BLOCK == block
         drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]

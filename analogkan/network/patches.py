@@ -94,4 +94,4 @@ class Patches:
     def gather(self, values: np.ndarray, ground: np.ndarray | float = 0.0) -> np.ndarray:
         """What the positions see of ``values`` (B, W, ...): (B, P, I, ...), ``ground`` around."""
         edge = np.broadcast_to(ground, (len(values), 1, *values.shape[2:]))
-        return np.concatenate([values, edge], axis=1)[:, self.index()]
+        return np.take(np.concatenate([values, edge], axis=1), self.index(), axis=1)

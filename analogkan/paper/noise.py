@@ -187,7 +187,7 @@ def _circuit(
         state.unlink(missing_ok=True)
     spec = kept_network(model, checkpoint.load_spec, kept["network"])
     build = compiled(spec, Hardware(), folder)[0]
-    assert isinstance(build, Build)  # small ones are one deck, which chips can be drawn of
+    assert isinstance(build, Build)  # these are small
     return build
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..compiler.design import map_design
-from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild
 from ..variation.sample import perturb
 from . import figures, maps
@@ -21,7 +20,7 @@ def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Sectio
     """The network, its diodes, and its crossbars if it is one deck."""
     spec = build.spec
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
-    counts, hw = build.summary["elements"], Hardware(**build.summary["hardware"])
+    counts, hw = build.summary["elements"], build.hardware
     states = f"{hw.levels} levels" if hw.levels else "continuous"
     circuits, notes = [], []
     if isinstance(build, HeldBuild):

@@ -16,21 +16,22 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..compiler.build import Build
-from ..compiler.design import Design, map_design
+from ..compiler.chain import Chain
 from ..compiler.hardware import Hardware
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..engines.base import ChipEngine
-from ..engines.chips import NgspiceEngine, TwinEngine
+from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..errors import SettingsError, SimulationError
 from ..intervals import regress
-from ..variation.sample import perturb
+from ..variation.sample import perturb_chain
 from .points import Point
 from .store import Row
 
 ENGINES = ("twin", "ngspice")
-MOST_DESIGNS = 64
-"""Designs for other hardware that a bench remembers: each has an array of every cell."""
+MOST_CELLS = 50_000_000
+"""Of the circuits for other hardware that a bench remembers: each has an array of every cell."""
 CALIBRATION_IMAGES = 256
 """At most so many images measure the gains and offsets that a compensation takes out."""
 CALIBRATION_INDEX = 1_000_000_000
@@ -61,17 +62,20 @@ class Bench:
     compensate
         Gain and offset of each column, measured with calibration images on the same chip, are
         taken out: ``each`` at the point's own temperature, a number at that one, None not at all.
+    chain
+        The BUILD's circuits, where its folder cannot be read.
     """
 
     def __init__(
         self,
-        build: Build,
+        build: Build | HeldBuild,
         images: ImageSet,
         engine: ChipEngine,
         *,
         seed: int = 0,
         compensate: str | float | None = None,
         calibrate: bool = False,
+        chain: Chain | None = None,
     ) -> None:
         # One thread a job, everywhere: jobs run side by side, and the last bits of a matrix product
         # depend on how many threads shared it.
@@ -83,7 +87,8 @@ class Bench:
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         self.software = self.spec.forward_volts(self.volts)
         self.full_scale = float(np.abs(self.software).max())
-        self._designs = {build.design.hardware: build.design}
+        self._own = build.chain() if chain is None else chain
+        self._chains: dict[Hardware, Chain] = {}
         self._lock = threading.Lock()
         if compensate is not None or calibrate:
             self._take_calibration_images()
@@ -97,6 +102,7 @@ class Bench:
             "seed": self.seed,
             "compensate": self.compensate,
             "calibrate": self.calibrate,
+            "chain": self._own,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -122,48 +128,44 @@ class Bench:
         """Share of the images that the software network has right."""
         return float((self.software.argmax(axis=1) == self.labels).mean())
 
-    def design(self, hardware: Hardware) -> Design:
-        """The BUILD's own design, or one built from its network for other ``hardware``."""
+    def chain(self, hardware: Hardware) -> Chain:
+        """The BUILD's own circuits, or those built from its network for other ``hardware``."""
+        if hardware == self._own.hardware:
+            return self._own
         with self._lock:
-            if hardware not in self._designs:
-                while len(self._designs) >= MOST_DESIGNS:
-                    del self._designs[next(iter(self._designs))]
-                self._designs[hardware] = map_design(self.spec, hardware)
-            return self._designs[hardware]
+            if hardware not in self._chains:
+                while (len(self._chains) + 1) * self._own.cells > MOST_CELLS and self._chains:
+                    del self._chains[next(iter(self._chains))]
+                self._chains[hardware] = self._own.mapped(hardware)
+            return self._chains[hardware]
 
-    def chip(self, point: Point) -> tuple[Design, dict[str, int]]:
-        """The circuit of ``point``, calibrated if that was asked for, and what was counted."""
+    def chip(self, point: Point) -> tuple[Chain, dict[str, int]]:
+        """The circuits of ``point``, calibrated if that was asked for, and what was counted."""
         chip, counts = self.drawn(point)
         if not self.calibrate or point.sample is None:
             return chip, counts
-        from ..engines.calibrate import calibrate
+        from ..engines.calibrate import calibrate_chain
 
         volts, index = self._calibration_volts, self._calibration_index
-        temp_c = point.conditions.temp_c
-        chip, left = calibrate(chip, self.spec, volts, index, temp_c)
+        chip, left = calibrate_chain(chip, volts, index, point.conditions.temp_c)
         return chip, counts | {"uncalibrated_columns": left}
 
-    def drawn(self, point: Point) -> tuple[Design, dict[str, int]]:
-        """The circuit of ``point`` as it was made, and what drawing it counted."""
-        design = self.design(point.hardware)
+    def drawn(self, point: Point) -> tuple[Chain, dict[str, int]]:
+        """The circuits of ``point`` as they were made, and what drawing them counted."""
+        chain = self.chain(point.hardware)
         if point.sample is None:
-            return design, {}
-        return perturb(
-            design,
-            point.variation,
-            point.conditions,
-            spec=self.spec,
-            seed=self.seed,
-            sample=point.sample,
+            return chain, {}
+        return perturb_chain(
+            chain, point.variation, point.conditions, seed=self.seed, sample=point.sample
         )
 
     def logits(self, point: Point) -> np.ndarray:
-        """Logits (B, O) of the circuit of ``point``."""
+        """Logits (B, O) of the circuits of ``point``."""
         chip, _ = self.chip(point)
         return self._run(chip, self.volts, self.index, point.conditions.temp_c)
 
-    def _run(self, chip: Design, volts: np.ndarray, index: np.ndarray, temp_c: float):
-        logits = self.engine.logits(chip, volts, index, temp_c)
+    def _run(self, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float):
+        logits = chain_logits(self.engine, chip, volts, index, temp_c)
         bad = int((~np.isfinite(logits).all(axis=1)).sum())
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
@@ -216,7 +218,7 @@ class Bench:
         found = self._figures(logits)
         return {f"{key}_uncalibrated": found[key] for key in ("accuracy", "agreement")}
 
-    def _compensated(self, chip: Design, logits: np.ndarray, temp_c: float) -> Row:
+    def _compensated(self, chip: Chain, logits: np.ndarray, temp_c: float) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
         seen = self._run(chip, self._calibration_volts, self._calibration_index, at)

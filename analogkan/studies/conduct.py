@@ -15,6 +15,7 @@ import numpy as np
 from .. import __version__
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.chips import NgspiceEngine
@@ -105,10 +106,10 @@ class StudyResult:
 
 
 def study_settings(
-    build: Build, preset: str | None, settings: Iterable[str]
+    build: Build | HeldBuild, preset: str | None, settings: Iterable[str]
 ) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
     """Settings of a study on ``build``, and the hardware settings that are not the BUILD's."""
-    base = build.design.hardware
+    base = build.hardware
     hardware, variation, conditions = load_settings(preset, settings, base=base)
     before, now = asdict(base), asdict(hardware)
     changed = {name: now[name] for name in now if now[name] != before[name]}
@@ -117,7 +118,7 @@ def study_settings(
 
 def conduct(
     kind: str,
-    build: Build,
+    build: Build | HeldBuild,
     images: ImageSet,
     points: Sequence[Point],
     summarise: Callable[[list[Row]], dict[str, Any]],
@@ -165,7 +166,7 @@ def conduct(
     for point in points:
         temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
-        check_temps(bench.design(hardware), sorted(at))
+        check_temps(bench.chain(hardware), sorted(at))
     settings = _identity(kind, bench, identity)
     run = options.run or default_run(build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -233,7 +234,7 @@ def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Execu
         yield executor
 
 
-def _check(build: Build, images: ImageSet) -> None:
+def _check(build: Build | HeldBuild, images: ImageSet) -> None:
     build.require_unedited()
     if not len(images):
         raise DataError(f"{images.name} has no images to simulate")
@@ -262,13 +263,12 @@ def _require_one(rows: list[Row], run: Path) -> None:
 
 def _identity(kind: str, bench: Bench, identity: dict[str, Any]) -> dict[str, Any]:
     """Everything a row depends on, but for what is in its key."""
-    files = bench.build.summary["files"]
     return {
         "study": kind,
         "analogkan": __version__,
         "model": bench.spec.fingerprint(),
-        "network": files["network.npz"],
-        "design": files["design.npz"],
+        "network": bench.build.summary["files"]["network.npz"],
+        "design": bench.build.facts()["design"],
         "dataset": str(bench.images.name),
         "indices": _hash(bench.index),
         "inputs": _hash(bench.volts),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..compiler.held import HeldBuild
 from ..compiler.sections import Section
-from ..engines.batch import BatchOptions
+from ..engines.batch import BatchOptions, distinct
 from ..engines.ideal import saturating
 from ..engines.ngspice import Ngspice
 from ..errors import NetlistError
@@ -100,9 +100,7 @@ def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if section.positions == 1:
         order = np.arange(len(points))
         return points, order, order
-    _, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)  # as they come, so that a chunk holds one image after the other
-    first, of = first[order], np.argsort(order)[of.reshape(-1)]
+    first, of = distinct(points)
     return points[first], first, of
 
 

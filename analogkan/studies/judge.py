@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.chips import NgspiceEngine
+from ..engines.chips import NgspiceEngine, chain_logits, keep_decks
 from ..errors import SettingsError, StudyError
 from .chips import Bench
 from .points import Point
@@ -81,7 +81,7 @@ def judge(
         twin = bench.logits(point)
         at = choose_images(twin, share.images, bench.seed, point.sample)
         temp_c = point.conditions.temp_c
-        spice = engine.logits(chip, bench.volts[at], bench.index[at], temp_c)
+        spice = chain_logits(engine, chip, bench.volts[at], bench.index[at], temp_c)
         difference = np.abs(twin[at] - spice)
         # A difference that is no number is the largest of all.
         i, o = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
@@ -124,13 +124,15 @@ def judge(
 
 def _refuse(verdict: dict[str, Any], worst: tuple, bench: Bench, engine: NgspiceEngine) -> None:
     entry, point, chip, at = worst
-    deck = engine.keep_deck(chip, bench.volts[[at]], bench.index[[at]], point.conditions.temp_c)
+    temp_c = point.conditions.temp_c
+    decks = keep_decks(engine, chip, bench.volts[[at]], bench.index[[at]], temp_c)
+    kept = "deck is" if len(decks) == 1 else "decks are"
     raise StudyError(
         f"the twin is not what ngspice simulates: {point.label}, image {entry['image']}, class "
         f"{entry['column']}: logit {entry['twin']:.9g} in the twin, {entry['ngspice']:.9g} in "
         f"ngspice, {verdict['share_of_full_scale']:.1e} of full scale apart where "
-        f"{TOLERANCE:g} is allowed. The deck is kept: {deck}. Please report it; --engine ngspice "
-        "does without the twin"
+        f"{TOLERANCE:g} is allowed. The {kept} kept: {', '.join(map(str, decks))}. Please report "
+        "it; --engine ngspice does without the twin"
     )
 
 

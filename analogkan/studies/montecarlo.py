@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from ..compiler.build import Build
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..settings import require
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
@@ -17,7 +18,7 @@ YIELD_LOSS = 0.01
 
 
 def montecarlo(
-    build: Build,
+    build: Build | HeldBuild,
     images: ImageSet,
     *,
     samples: int,
@@ -35,8 +36,9 @@ def montecarlo(
     Parameters
     ----------
     build
-        From ``load_build`` or ``write_build``. Hardware that ``preset`` and ``settings`` do not
-        name stays the BUILD's; where they change it the network is compiled again in memory.
+        From ``load_circuit``, ``write_build`` or ``write_held``. Hardware that ``preset`` and
+        ``settings`` do not name stays the BUILD's; where they change it the network is compiled
+        again in memory.
     samples
         How many chips. A RUN of fewer is extended.
     first

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from ..compiler.chain import Chain
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..devices.thermal import law_range
@@ -133,10 +134,10 @@ def parse_temps(text: str) -> list[float]:
     return [round(lo + k * step, 9) for k in range(math.floor(steps + 1e-9) + 1)]
 
 
-def check_temps(design: Design, temps_c: Iterable[float]) -> None:
+def check_temps(circuit: Design | Chain, temps_c: Iterable[float]) -> None:
     """Raise SettingsError unless the diodes' law holds at every temperature."""
-    law = design.hardware.diode_law
-    lo, hi = law_range(tuple(c for stage in design.stages for c in stage.curves), law)
+    law = circuit.hardware.diode_law
+    lo, hi = law_range(tuple(c for stage in circuit.stages for c in stage.curves), law)
     for temp_c in temps_c:
         require(
             lo <= temp_c <= hi,

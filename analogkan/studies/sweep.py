@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..files import atomic_file
@@ -36,7 +37,7 @@ PRESETS = {"axes": "nominal", "budget": "rram", "faults": "nominal"}
 
 
 def sweep_cells(
-    build: Build, grid: str, settings: Iterable[str], preset: str | None = None
+    build: Build | HeldBuild, grid: str, settings: Iterable[str], preset: str | None = None
 ) -> tuple[list[Cell], str]:
     """The cells of a grid on a build, and the preset they start from.
 
@@ -49,7 +50,7 @@ def sweep_cells(
         raise SettingsError(f"grid {grid!r} is none of {', '.join(GRIDS)}")
     chosen = preset or PRESETS[grid]
     axes, fixed = split_axes(settings)
-    base = build.design.hardware
+    base = build.hardware
     if grid == "axes":
         if not axes:
             raise SettingsError(
@@ -66,7 +67,7 @@ def sweep_cells(
 
 
 def sweep_size(
-    build: Build, grid: str, settings: Sequence[str], preset: str | None, samples: int
+    build: Build | HeldBuild, grid: str, settings: Sequence[str], preset: str | None, samples: int
 ) -> tuple[Cell, int]:
     """The last cell of a grid, and how many circuits the whole has at most.
 
@@ -77,12 +78,12 @@ def sweep_size(
     if grid != "axes" or not axes:
         cells, _ = sweep_cells(build, grid, settings, preset)
         return cells[-1], count_points(cells, samples)
-    (*_, cell) = grid_cells({}, corner, preset or PRESETS[grid], build.design.hardware)
+    (*_, cell) = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
     return cell, math.prod(map(len, axes.values())) * count_points([cell], samples)
 
 
 def sweep(
-    build: Build,
+    build: Build | HeldBuild,
     images: ImageSet,
     *,
     settings: Iterable[str] = (),
@@ -97,7 +98,8 @@ def sweep(
     Parameters
     ----------
     build
-        From ``load_build`` or ``write_build``. A change of hardware is compiled again in memory.
+        From ``load_circuit``, ``write_build`` or ``write_held``. A change of hardware is compiled
+        again in memory.
     settings
         ``key=a,b,c`` texts, one an axis; ``key=value`` ones hold everywhere.
     grid
@@ -135,7 +137,7 @@ def sweep(
         options=options,
         facts={"grid": grid, "preset": chosen, "samples": samples, "everywhere": fixed},
         identity={
-            "base": asdict(build.design.hardware),
+            "base": asdict(build.hardware),
             "grid": grid,
             "preset": chosen,
             "axes": sorted(axes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..compiler.build import Build
+from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..settings import require
@@ -17,7 +18,7 @@ PRESET = "rram"
 
 
 def thermal(
-    build: Build,
+    build: Build | HeldBuild,
     images: ImageSet,
     *,
     temps_c: Sequence[float],

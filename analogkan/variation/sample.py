@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..compiler.chain import Chain
 from ..compiler.chip import OpAmpErrors, ReadNoise, StageErrors
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.hardware import Hardware
@@ -78,11 +79,40 @@ DIE = -1
 
 
 def generator(
-    seed: int, sample: int, quantity: str, layer: int, block: int = 0
+    seed: int, sample: int, quantity: str, layer: int, block: int = 0, share: int = 0
 ) -> np.random.Generator:
-    """The random numbers of one quantity of one layer of chip ``sample``; of nothing else."""
-    key = (sample, QUANTITIES.index(quantity), layer + 1, block)
+    """The random numbers of one quantity of one layer of chip ``sample``; of nothing else.
+
+    ``block`` is of images, ``share`` one of the circuits that share the layer's outputs.
+    """
+    key = (sample, QUANTITIES.index(quantity), layer + 1, block, *([share] if share else []))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def perturb_chain(
+    chain: Chain, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+) -> tuple[Chain, dict[str, int]]:
+    """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
+
+    A convolution's circuit is the same at all its positions. What is drawn for a layer does not
+    depend on where the network is cut, only on the circuits that share its outputs.
+    """
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+    links = []
+    for link in chain.links:
+        chip, counted = perturb(
+            link.design,
+            variation,
+            conditions,
+            spec=link.spec,
+            seed=seed,
+            sample=sample,
+            first=link.section.first,
+            share=link.share,
+        )
+        links.append(replace(link, design=chip))
+        counts.update(counted)
+    return Chain(tuple(links)), dict(counts)
 
 
 def perturb(
@@ -93,6 +123,8 @@ def perturb(
     spec: NetworkSpec,
     seed: int,
     sample: int,
+    first: int = 0,
+    share: int = 0,
 ) -> tuple[Design, dict[str, int]]:
     """Chip number ``sample`` of ``design``.
 
@@ -107,6 +139,9 @@ def perturb(
     seed, sample
         What every draw follows from, each quantity by itself: chip 7 is chip 7 whatever else is
         drawn, and whoever draws it.
+    first, share
+        Of a circuit with held values before it: its first layer, and which of the circuits that
+        share that layer's outputs it is.
 
     Returns
     -------
@@ -121,7 +156,7 @@ def perturb(
     layers = spec.folded().layers
     stages = []
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
-        draw = _Draw(seed, sample, k)
+        draw = _Draw(seed, sample, first + k, share)
         g, stuck = _cells(stage.g, design.hardware, variation, draw, counts)
         chip = _surroundings(stage, variation, draw, die, counts, stuck)
         chip = replace(chip, g=g)
@@ -131,29 +166,34 @@ def perturb(
         stages.append(replace(chip, g=_retained(chip.g, variation, conditions, draw)))
     noise = None
     if variation.read_noise:
-        noise = ReadNoise(sigma=variation.read_noise, seed=seed, sample=sample)
+        noise = ReadNoise(
+            sigma=variation.read_noise, seed=seed, sample=sample, first=first, share=share
+        )
     return replace(design, stages=tuple(stages), noise=noise), dict(counts)
 
 
 class _Draw:
-    """Standard normal and uniform draws of one layer of one chip."""
+    """Standard normal and uniform draws of one layer of one chip, or of a share of its outputs."""
 
-    def __init__(self, seed: int, sample: int, layer: int) -> None:
+    def __init__(self, seed: int, sample: int, layer: int, share: int = 0) -> None:
         self.at = (seed, sample)
-        self.layer = layer
+        self.layer, self.share = layer, share
+
+    def _generator(self, quantity: str) -> np.random.Generator:
+        return generator(*self.at, quantity, self.layer, share=self.share)
 
     def normal(self, quantity: str, shape: tuple[int, ...], sigma: float) -> np.ndarray:
         """Normal draws of mean 0; zeros if ``sigma`` is 0."""
         if not sigma:
             return np.zeros(shape)
-        return sigma * generator(*self.at, quantity, self.layer).standard_normal(shape)
+        return sigma * self._generator(quantity).standard_normal(shape)
 
     def happens(self, quantity: str, shape: tuple[int, ...], share: float) -> np.ndarray:
         """Which of them something happens to."""
         return self.uniform(quantity, shape) < share if share else np.zeros(shape, bool)
 
     def uniform(self, quantity: str, shape: tuple[int, ...]) -> np.ndarray:
-        return generator(*self.at, quantity, self.layer).random(shape)
+        return self._generator(quantity).random(shape)
 
 
 def _cells(

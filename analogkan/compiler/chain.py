@@ -1,0 +1,110 @@
+"""A network's circuits in the order of the signal, with held values between; one, if it is a deck.
+
+Axes: B images, W held values, P positions, I inputs and O outputs of a circuit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..network.spec import NetworkSpec
+from .design import CrossbarStage, Design, map_design
+from .hardware import Hardware
+from .sections import Section
+
+Evaluate = Callable[["Link", np.ndarray, np.ndarray], np.ndarray]
+"""Called with a circuit, inputs (B P, I) in volts and their numbers (B P,): outputs (B P, O)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Link:
+    """One circuit of a chain.
+
+    Attributes
+    ----------
+    section
+        The layers that it is of, and its positions.
+    share
+        Which of the circuits that share the section's outputs out.
+    spec
+        The software that it stands for.
+    design
+        The circuit, or one chip's.
+    """
+
+    section: Section
+    share: int
+    spec: NetworkSpec
+    design: Design
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """All circuits of a network, or of one chip of it.
+
+    Attributes
+    ----------
+    links
+        In the order of the signal.
+    """
+
+    links: tuple[Link, ...]
+
+    @staticmethod
+    def of_one(spec: NetworkSpec, design: Design) -> Chain:
+        """Of a network that is one deck."""
+        section = Section(0, 0, len(spec.layers) - 1, None, ((0, spec.sizes[-1]),))
+        return Chain((Link(section=section, share=0, spec=spec, design=design),))
+
+    @property
+    def hardware(self) -> Hardware:
+        """What all circuits were built from."""
+        return self.links[0].design.hardware
+
+    @property
+    def stages(self) -> tuple[CrossbarStage, ...]:
+        """Of all circuits."""
+        return tuple(stage for link in self.links for stage in link.design.stages)
+
+    @property
+    def cells(self) -> int:
+        """Crossbar resistors of all circuits."""
+        return sum(stage.g.size for stage in self.stages)
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether a circuit is run at several positions."""
+        return any(link.section.patches is not None for link in self.links)
+
+    def sections(self) -> list[tuple[Section, list[Link]]]:
+        """Sections in the order of the signal, each with its circuits."""
+        by_section = itertools.groupby(self.links, key=lambda link: link.section)
+        return [(section, list(links)) for section, links in by_section]
+
+    def mapped(self, hardware: Hardware) -> Chain:
+        """The same circuits, built for other ``hardware``.
+
+        Raises
+        ------
+        CompileError
+            As ``map_design``.
+        """
+        return Chain(
+            tuple(replace(link, design=map_design(link.spec, hardware)) for link in self.links)
+        )
+
+    def run(self, volts: np.ndarray, index: np.ndarray, evaluate: Evaluate) -> np.ndarray:
+        """What the last circuits give (B, O) for ``volts`` (B, W) at the first inputs.
+
+        Point p of image ``index[b]`` has the number ``index[b] * P + p``.
+        """
+        held = volts
+        for section, links in self.sections():
+            points, numbers = section.points(held), section.numbers(index)
+            outputs = [evaluate(link, points, numbers) for link in links]
+            held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
+        return held

@@ -1,0 +1,58 @@
+"""What drives the twin: the few voltages of a DAC, or held values as they are.
+
+Axes: U distinct voltages, I inputs, B images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+LOOK = 1000
+"""Images that say whether there are few voltages: as many as the twin evaluates at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Voltages of B images at the inputs, each distinct one evaluated once: a DAC has few.
+
+    Attributes
+    ----------
+    codes
+        (U,) the distinct voltages, rising.
+    index
+        (I, B) which of them each input has.
+    """
+
+    codes: torch.Tensor
+    index: torch.Tensor
+
+    @staticmethod
+    def of(volts: np.ndarray) -> Inputs:
+        """From (B, I) volts."""
+        # Looked up in what a few images have: sorting all would take longer than a chip.
+        codes = np.unique(volts[:LOOK])
+        missing = codes[np.searchsorted(codes, volts).clip(max=len(codes) - 1)] != volts
+        codes = np.union1d(codes, volts[missing])
+        shaped = np.ascontiguousarray(np.searchsorted(codes, volts).T.astype(np.int64))
+        return Inputs(torch.from_numpy(codes), torch.from_numpy(shaped))
+
+    def block(self, images: slice) -> Inputs:
+        """Those of some of the images."""
+        return Inputs(self.codes, self.index[:, images].contiguous())
+
+    @property
+    def volts(self) -> torch.Tensor:
+        """(I, B) volts."""
+        return self.codes[self.index]
+
+
+def prepared(volts: np.ndarray) -> Inputs | torch.Tensor:
+    """``Inputs`` of (B, I) volts if the first ``LOOK`` images have fewer distinct ones than images,
+    else the volts themselves, (1, I, B): held values have no codes."""
+    some = volts[:LOOK]
+    if np.unique(some).size < len(some):
+        return Inputs.of(volts)
+    return torch.from_numpy(np.ascontiguousarray(volts.T))[None]
