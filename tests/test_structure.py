@@ -27,7 +27,7 @@ TORCH = {
     f"network/{name}.py"
     for name in ("baselines", "basis", "model", "checkpoint", "convert", "state")
 }
-TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front")}
+TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front", "twin_inputs")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
