@@ -33,6 +33,8 @@ def here(tmp_path, monkeypatch) -> Path:
     for name in ("net.build", "demo.run/net.build", "sub/late.build", "a [b].build"):
         (Path(name)).mkdir(parents=True)
         (Path(name) / "design.json").touch()
+    Path("conv.build").mkdir()
+    (Path("conv.build") / "held.json").touch()
     for name in ("chips", "net.run/3f2a81c0", "demo.run/chips"):
         Path(name).mkdir(parents=True)
         (Path(name) / "result.json").touch()
@@ -115,7 +117,7 @@ def test_checkpoints(here, before):
     "before", ["verify", "simulate", "montecarlo", "thermal", "sweep", "report --build"]
 )
 def test_builds(here, before):
-    builds = ["a [b].build", "demo.run/net.build", "net.build"]
+    builds = ["a [b].build", "conv.build", "demo.run/net.build", "net.build"]
     assert offered(f"analogkan {before} ") == builds
     assert offered(f"analogkan {before} sub/l") == ["sub/late.build"]
     (folder,) = items(f"analogkan {before} su")

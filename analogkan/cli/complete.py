@@ -78,13 +78,13 @@ def model(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
 
 
 def build(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """BUILD folders."""
-    return _folders("design.json", incomplete)
+    """BUILD folders, with held stages too."""
+    return _folders(incomplete, "design.json", "held.json")
 
 
 def run(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """RUN folders that have a result."""
-    return _folders("result.json", incomplete)
+    return _folders(incomplete, "result.json")
 
 
 def _shipped(folder: str) -> list[str]:
@@ -97,10 +97,11 @@ def _paths(incomplete: str, *patterns: str) -> list[str]:
     return sorted({path for end in patterns for path in glob(typed + end)})  # noqa: PTH207
 
 
-def _folders(mark: str, incomplete: str) -> Items:
-    """Folders that hold the file ``mark``: here, or where studies put theirs, in a .run folder."""
-    marks = _paths(incomplete, f"*/{mark}", f"*.run/*/{mark}")
-    return _items([str(Path(path).parent) for path in marks], incomplete, otherwise="dir")
+def _folders(incomplete: str, *marks: str) -> Items:
+    """Folders that hold one of the files ``marks``: here, or in a .run folder, as studies do."""
+    ends = [f"{where}/{mark}" for mark in marks for where in ("*", "*.run/*")]
+    found = _paths(incomplete, *ends)
+    return _items([str(Path(path).parent) for path in found], incomplete, otherwise="dir")
 
 
 def _items(values: Iterable[str], incomplete: str, otherwise: str = "file") -> Items:
