@@ -304,6 +304,24 @@ def test_chips_of_edited_circuits_are_refused(build, images, tmp_path):
         ak.montecarlo(load_circuit(here), images, samples=1, options=options(tmp_path / "r"))
 
 
+@pytest.mark.parametrize("edit", [("hardware", "opamp_gain", 100.0), ("design", "x")])
+def test_a_held_json_that_says_otherwise_is_an_edited_file(ngspice, build, images, tmp_path, edit):
+    here = tmp_path / "here.build"
+    shutil.copytree(build.folder, here)
+    summary = json.loads((here / "held.json").read_text())
+    *keys, last, value = edit
+    inner = summary[keys[0]] if keys else summary
+    inner[last] = value
+    (here / "held.json").write_text(json.dumps(summary))
+    edited = load_circuit(here)
+    assert edited.edited_files() == ["held.json"]
+    for study in (ak.simulate, lambda *given: ak.montecarlo(*given, samples=1)):
+        with pytest.raises(
+            NetlistError, match=r"here.build/held.json was edited after it was comp"
+        ):
+            study(edited, images)
+
+
 def test_the_commands_take_held_stages(ngspice, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     convolutional_checkpoint(tmp_path / "conv.pt")

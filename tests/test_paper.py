@@ -181,7 +181,8 @@ def test_a_training_that_diverges_is_a_row_like_others(small, tmp_path, one_thre
     assert texts == {"diverged"}
     assert table_figure([lost]).axes[0].get_xlim() == (0.0, 100.0)
     more = measured(kept | {"diverged": 2})
-    assert more[1].endswith("; 2 diverged")
+    assert more[1] == f"{more[0]} to {more[0]}; 2 diverged"
+    assert measured(kept)[1] == "–"  # of one seed there is no range
 
 
 def test_the_table_grows_with_every_result(small, tmp_path, one_thread):
@@ -226,6 +227,17 @@ def test_a_damaged_result_is_a_sentence(small, tmp_path, one_thread, text):
         StudyError, match=r"seed0.json (is damaged|lacks row|lacks seed): remove it, and run"
     ):
         run_table(request)
+
+
+def test_an_edited_result_is_no_figure(small, tmp_path, one_thread):
+    request = PaperRequest(table=TABLE, out=tmp_path, seeds=1, quick=True, only=("mnist-mlp-relu",))
+    run_table(request)
+    kept = tmp_path / "table1-quick" / "mnist-mlp-relu-seed0.json"
+    for value in (1.7, 0.9999, "bad"):
+        told = json.loads(kept.read_text()) | {"accuracy": value}
+        kept.write_text(json.dumps(told))
+        with pytest.raises(StudyError, match=r"seed0.json was edited: remove it, and run the same"):
+            run_table(request)
 
 
 @pytest.mark.parametrize(

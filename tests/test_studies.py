@@ -392,10 +392,10 @@ def test_the_judge_takes_the_smallest_margins_and_random_images():
 
 def test_a_share_is_read():
     assert parse_share("3x50") == Share(3, 50)
-    assert not parse_share("0x0")
     assert not parse_share("none")
-    with pytest.raises(SettingsError, match="judge '3' is neither CHIPSxIMAGES such as 3x50 nor"):
-        parse_share("3")
+    for text in ("3", "0x0", "0x5", "3x0"):
+        with pytest.raises(SettingsError, match=rf"judge '{text}' is neither CHIPSxIMAGES such as"):
+            parse_share(text)
 
 
 # ---- what is refused before anything runs

@@ -134,6 +134,6 @@ def print_chips(s: dict) -> None:
     }
     for count, what in counted.items():
         if s[f"{count}_mean"]:
-            common.out.print(f"note: {s[f'{count}_mean']:.3g} {what} a chip in the mean")
+            common.out.print(f"note: a chip has {s[f'{count}_mean']:.3g} {what} in the mean")
     studies.print_failures(s["failures"], s["samples"])
     studies.print_notes(s)

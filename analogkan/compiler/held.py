@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class HeldBuild:
 
     @property
     def hardware(self) -> Hardware:
-        """What its circuits were compiled for."""
+        """What its circuits were compiled for, as ``held.json`` says."""
         return Hardware(**self.summary["hardware"])
 
     def chain(self) -> Chain:
@@ -99,6 +99,8 @@ class HeldBuild:
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
         found = self.own_edited_files()
+        if not found and self._says_otherwise():
+            found.append(HELD_SUMMARY)
         for section in self.sections:
             for build in self.builds(section):
                 found += [f"{build.folder.name}/{name}" for name in build.edited_files()]
@@ -107,6 +109,14 @@ class HeldBuild:
     def own_edited_files(self) -> list[str]:
         """Those of them that ``held.json`` itself vouches for."""
         return changed_files(self.folder, self.summary["files"], self.summary["files"])
+
+    def _says_otherwise(self) -> bool:
+        """Whether hardware or design in ``held.json`` are not the circuits'."""
+        paths = [self.folder / name / SUMMARY for name in self.names()]
+        parts = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        told = _joined(part["files"]["design.npz"] for part in parts)
+        hardware = self.summary["hardware"]
+        return told != self.summary["design"] or any(p["hardware"] != hardware for p in parts)
 
     def deck_hash(self) -> str:
         """Hash of the decks of all circuits as they are on disk."""
@@ -262,7 +272,10 @@ def _expected(sections: tuple[Section, ...], parts: list[dict[str, Any]]) -> dic
 
 def _design_hash(folder: Path, parts: list[dict[str, Any]]) -> str:
     """One hash of all circuits' arrays, as that of design.npz is for one circuit."""
-    hashes = [sha256(folder / part["name"] / "design.npz") for part in parts]
+    return _joined(sha256(folder / part["name"] / "design.npz") for part in parts)
+
+
+def _joined(hashes: Iterable[str]) -> str:
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 

@@ -68,7 +68,8 @@ class ImageSet:
                 return resize(self.x, shape).reshape(len(self.x), -1)
         raise DataError(
             f"images of {self.name} have shape {self.x.shape[1:]}; the network takes {shape} "
-            "(larger grey 8-bit images of the same proportions are resized)"
+            "(larger grey 8-bit images of the same proportions are resized): name others with "
+            "--dataset"
         )
 
 

@@ -54,7 +54,8 @@ def measured(entry: dict[str, Any]) -> tuple[str, str, str]:
     if entry["accuracy_mean"] is None:
         return "diverged", "", ""
     mean, low, high = (100 * entry[f"accuracy_{part}"] for part in ("mean", "min", "max"))
-    spread = f"{low:.2f} to {high:.2f}"
+    one = entry["seeds"] - entry["diverged"] == 1
+    spread = "–" if one else f"{low:.2f} to {high:.2f}"
     if entry["diverged"]:
         spread += f"; {entry['diverged']} diverged"
     return f"{mean:.2f}", spread, f"{entry['seconds']:.0f}"

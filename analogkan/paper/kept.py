@@ -1,7 +1,8 @@
-"""Results that are kept: a JSON file each, with the plan that it was made by."""
+"""Results that are kept: a JSON file each, with the plan that it was made by, and its own hash."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,10 +12,18 @@ from ..errors import StudyError
 from ..files import write_text
 from ..network.spec import NetworkSpec
 
+HASH = "sha256"
+"""The key of what vouches for the rest."""
+
 
 def write_kept(path: Path, plan: dict[str, Any], found: dict[str, Any]) -> None:
     """Keep ``found``, made by ``plan``."""
-    write_text(path, json.dumps(found | {"plan": plan}, indent=2) + "\n")
+    kept = found | {"plan": plan}
+    write_text(path, json.dumps(kept | {HASH: _hash(kept)}, indent=2) + "\n")
+
+
+def _hash(kept: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def read_kept(
@@ -27,18 +36,20 @@ def read_kept(
     Raises
     ------
     StudyError
-        If the file is damaged, or what it keeps was made by another plan.
+        If the file is damaged or edited, or what it keeps was made by another plan.
     """
     if not path.is_file():
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        then = dict(found["plan"])
+        told, then = found.pop(HASH), dict(found["plan"])
         missing = [key for key in keys if key not in found]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StudyError(f"{path} is damaged: remove it, and run the same command again") from error
     if missing:
         raise StudyError(f"{path} lacks {missing[0]}: remove it, and run the same command again")
+    if _hash(found) != told:
+        raise StudyError(f"{path} was edited: remove it, and run the same command again")
     now = {} if plan is None else json.loads(json.dumps(plan))
     changed = [key for key in now if key not in then or now[key] != then[key]]
     if changed and refuse:

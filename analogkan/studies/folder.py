@@ -13,6 +13,8 @@ from ..errors import StudyError
 LOCK = ".lock"
 DECISIVE = ("study", "model", "dataset", "engine", "seed")
 """Settings that are named first where several differ."""
+MOST_SHOWN = 40
+"""Characters of a value in a sentence."""
 MOST_TOLD = 5
 
 
@@ -71,6 +73,12 @@ class LockedFolder:
         """Let go of what ``_open`` opened, if it did."""
 
 
+def _short(value: Any) -> str:
+    """A value as a sentence shows it: of a hash the first digits."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
 def refuse_changed(
     path: Path, before: dict[str, Any], now: dict[str, Any], *, values: bool = False
 ) -> None:
@@ -80,7 +88,9 @@ def refuse_changed(
     if not changed:
         return
     told = [
-        f"{name} ({before.get(name)!r} there, {now.get(name)!r} here)" if values else name
+        f"{name} ({_short(before.get(name))} there, {_short(now.get(name))} here)"
+        if values
+        else name
         for name in changed[:MOST_TOLD]
     ]
     if len(changed) > MOST_TOLD:

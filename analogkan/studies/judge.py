@@ -38,7 +38,7 @@ class Share:
 
 def parse_share(text: str) -> Share:
     """A share from ``3x50`` (chips x images) or ``none``; SettingsError if it is neither."""
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,9})", text)
+    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,8})", text)
     if text == "none":
         return Share(0, 0)
     if match is None:
