@@ -103,7 +103,7 @@ def print_temperatures(s: dict) -> None:
         nominal, band = entry["nominal"], entry.get("chips")
         cells = [f"{entry['temp_c']:g}", _percent(nominal["accuracy"])]
         cells += [_percent(nominal["agreement"])]
-        cells += [_figure(nominal["gain_mean"], ".4f"), _figure(nominal["offset_mean"], "+.4f")]
+        cells += [_figure(nominal["gain_mean"], ".3f"), _figure(nominal["offset_mean"], "+.4f")]
         cells += [_percent(nominal["accuracy_compensated"])] if compensated else []
         if band:
             spread = band["accuracy_percentiles"]
