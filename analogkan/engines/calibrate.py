@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..compiler.chain import Chain
+from ..compiler.chain import Chain, Link
 from ..compiler.design import CrossbarStage, Design
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
-from .twin import NOISE_BLOCK, Twin
+from .chips import TWIN_BLOCK
+from .twin import Twin
 from .twin_inputs import prepared
 
 LEAST_GAIN = 0.2
@@ -35,7 +36,8 @@ def calibrate_chain(
     volts, index
         (N, W) volts at the DACs, and the images' positions, for read noise.
     """
-    links, left = [], 0
+    links: list[Link] = []
+    left = 0
     held = aim = volts  # what drives a section on the chip, and in software
     for section, several in chip.sections():
         points, numbers, aims = section.points(held), section.numbers(index), section.points(aim)
@@ -44,10 +46,13 @@ def calibrate_chain(
             design, broken = calibrate(link.design, link.spec, points, numbers, temp_c, aims)
             left += broken
             links.append(replace(link, design=design))
+            if section == chip.links[-1].section:
+                continue  # nothing follows
             twin = Twin([design], temp_c)
-            found.append(twin.answers(prepared(points), numbers, NOISE_BLOCK)[0])
+            found.append(twin.answers(prepared(points), numbers, TWIN_BLOCK)[0])
             wanted.append(link.spec.forward_volts(aims))
-        held, aim = (np.concatenate(p, axis=1).reshape(len(volts), -1) for p in (found, wanted))
+        if found:
+            held, aim = (np.concatenate(p, axis=1).reshape(len(volts), -1) for p in (found, wanted))
     return Chain(tuple(links)), left
 
 

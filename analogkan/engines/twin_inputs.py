@@ -34,9 +34,12 @@ class Inputs:
         """From (B, I) volts."""
         # Looked up in what a few images have: sorting all would take longer than a chip.
         codes = np.unique(volts[:LOOK])
-        missing = codes[np.searchsorted(codes, volts).clip(max=len(codes) - 1)] != volts
-        codes = np.union1d(codes, volts[missing])
-        shaped = np.ascontiguousarray(np.searchsorted(codes, volts).T.astype(np.int64))
+        index = np.searchsorted(codes, volts)
+        missing = codes[index.clip(max=len(codes) - 1)] != volts
+        if missing.any():
+            codes = np.union1d(codes, volts[missing])
+            index = np.searchsorted(codes, volts)
+        shaped = np.ascontiguousarray(index.T.astype(np.int64))
         return Inputs(torch.from_numpy(codes), torch.from_numpy(shaped))
 
     def block(self, images: slice) -> Inputs:

@@ -78,6 +78,7 @@ def run_table(
         parameters that its row says.
     """
     rows = request.rows()
+    names = {row.name for row in rows}
     with request.kept(request.table.name):
         request.folder.mkdir(parents=True, exist_ok=True)
         sets: dict[str, tuple[ImageSet, ImageSet]] = {}
@@ -96,7 +97,7 @@ def run_table(
     return {
         "name": request.table.name,
         "quick": request.quick,
-        "rows": [entry for entry in everything if entry["row"] in {row.name for row in rows}],
+        "rows": [entry for entry in everything if entry["row"] in names],
         "everything": everything,
         "csv": str(request.folder.with_suffix(".csv")),
         "md": str(request.folder.with_suffix(".md")),

@@ -97,7 +97,7 @@ def perturb_chain(
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
     depend on where the network is cut, only on the circuits that share its outputs.
     """
-    counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+    counts: Counter[str] = Counter()
     links = []
     for link in chain.links:
         chip, counted = perturb(
