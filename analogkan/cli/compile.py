@@ -189,11 +189,6 @@ def print_build(build) -> None:
             style="yellow",
         )
     common.out.print(_stability(s["stages"]))
-    clipped = sum(stage["clipped_coefficients"] for stage in s["stages"])
-    if clipped:
-        common.out.print(
-            f"note: {clipped} coefficients are cut to the cells' range", style="yellow"
-        )
     for note in s["notes"]:
         common.out.print(f"note: {note}", style="yellow")
 

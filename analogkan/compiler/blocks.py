@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from .elimination import eliminate
 from .netlist import GROUND, Controlled, Limiter, Netlist, Table
@@ -81,6 +83,9 @@ class Blocks:
         (k,) their nets, and siemens.
     feet
         Nets (k,), nets (k,) and siemens (k,) between summing nets, which wires make.
+    behind
+        Of a deck with every segment, the cells themselves: the row (k,) and the summing net (k,)
+        to which the wires at their two ends lead, and siemens (k,).
     constants
         Volts of the sources that neither feed a diode nor belong to an amplifier, by net.
     inputs
@@ -100,6 +105,8 @@ class Blocks:
         self.inputs: dict[int, float] = {}
         self.read_outs: dict[int, tuple[int, float]] = {}
         self.problems: list[str] = []
+        nothing = np.zeros(0, np.int64)
+        self.behind: tuple[np.ndarray, np.ndarray, np.ndarray] = nothing, nothing, np.zeros(0)
         self._amplifiers()
         self._diodes()
         self._sources()
@@ -120,6 +127,8 @@ class Blocks:
             if limiter is not None:
                 out = limiter.nets[0]
             if "." not in source.name:  # at the top level: a read-out; op-amps are inside cells
+                if out in self.read_outs:
+                    self.problems.append(f"two read-outs drive {self.name(out)}")
                 self.read_outs[out] = (inp, source.gain)
                 if source.out[1] != GROUND or inn != GROUND:
                     self.problems.append(f"read-out {source.name} is not referred to ground")
@@ -210,6 +219,7 @@ class Blocks:
         inner &= ~port
         inner[GROUND] = False
         wires = inner[a] | inner[b]
+        self._cells_behind_wires(wires, port)
         one, other, left = eliminate(a[wires], b[wires], siemens[wires], inner)
         return (
             np.concatenate([a[~wires], one]),
@@ -217,6 +227,27 @@ class Blocks:
             np.concatenate([siemens[~wires], left]),
             np.concatenate([which[~wires], np.full(len(one), -1)]),
         )
+
+    def _cells_behind_wires(self, wires: np.ndarray, port: np.ndarray) -> None:
+        """Fill ``behind``: cells are of their model, what leads to a port is wire."""
+        nl, count = self.netlist, len(self.netlist.nets)
+        is_cell = wires & np.array([model == "cell" for model in nl.r_model], bool)
+        a, b = nl.r_a[wires & ~is_cell], nl.r_b[wires & ~is_cell]
+        graph = sparse.coo_array((np.ones(a.size), (a, b)), shape=(count, count))
+        groups, label = csgraph.connected_components(graph, directed=False)
+        ports = np.flatnonzero(port)
+        leads_to = np.full(groups, -1)
+        leads_to[label[ports]] = ports
+        joined = np.flatnonzero(np.bincount(label[ports], minlength=groups) > 1)
+        self.problems += [f"wires join {self.name(leads_to[k])} and another port" for k in joined]
+        one, other = leads_to[label[nl.r_a[is_cell]]], leads_to[label[nl.r_b[is_cell]]]
+        sums = np.isin(one, list(self.amplifiers))
+        row, total = np.where(sums, other, one), np.where(sums, one, other)
+        lost = np.flatnonzero(is_cell)[(row < 0) | (total < 0)]
+        if lost.size:
+            names = _some([nl.r_name[k] for k in lost])
+            self.problems.append(f"{lost.size} cells, {names}, have wires that lead to no port")
+        self.behind = row, total, 1.0 / nl.r_ohms[is_cell]
 
     def _models(self, which: np.ndarray, wanted: str) -> None:
         """Problems with resistors that drift otherwise than ``wanted``."""

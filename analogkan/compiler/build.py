@@ -277,7 +277,6 @@ def summarise(
             "squash": dataclasses.asdict(stage.front.squash),
             "layernorm": stage.front.norm is not None,
             "bias_rows": stage.n_bias,
-            "clipped_coefficients": stage.clipped,
             "conductance_siemens": _range(stage.g),
             "alpha_volts_per_siemens": _range(stage.alpha),
             "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),

@@ -56,8 +56,6 @@ class CrossbarStage:
         (O,) volts per siemens of the mapping.
     n_bias
         Bias rows, the last ones.
-    clipped
-        Coefficients cut by the conductance range.
     stability
         Margins, see ``stability.Stability.summary``.
     errors
@@ -74,7 +72,6 @@ class CrossbarStage:
     unit: np.ndarray
     alpha: np.ndarray
     n_bias: int
-    clipped: int
     stability: dict[str, float | None]
     errors: StageErrors | None = None
 
@@ -190,7 +187,6 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 unit=unit,
                 alpha=mapped.alpha,
                 n_bias=mapped.n_bias,
-                clipped=mapped.clipped,
                 stability=stable.summary(),
             )
         )
@@ -308,7 +304,6 @@ def save_design(design: Design, path: Path) -> None:
                 "norm_eps": None if stage.front.norm is None else stage.front.norm.eps,
                 "stability": stage.stability,
                 "n_bias": stage.n_bias,
-                "clipped": stage.clipped,
             }
         )
     meta = {
@@ -336,7 +331,6 @@ def load_design(path: Path) -> Design:
                 front=_front(arrays, entry, k),
                 stability=entry["stability"],
                 n_bias=entry["n_bias"],
-                clipped=entry["clipped"],
                 **own[k],
             )
             for k, entry in enumerate(meta["stages"])

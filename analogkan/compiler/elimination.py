@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+from ..errors import NetlistError
 from .hardware import Hardware
 
 
@@ -59,8 +60,16 @@ def _island(
     shape = (len(nets), len(nets))
     matrix = sp.coo_matrix((np.concatenate([g, g, -g, -g]), where), shape=shape).tocsc()
     gone = inner[nets]
+    if gone.all():  # what leads nowhere carries nothing
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing, np.zeros(0)
     to_ports = matrix[gone][:, ~gone]
-    solved = splu(matrix[gone][:, gone].tocsc()).solve(to_ports.toarray())
+    try:
+        solved = splu(matrix[gone][:, gone].tocsc()).solve(to_ports.toarray())
+    except RuntimeError as error:
+        raise NetlistError(
+            f"wires from {g.min():g} to {g.max():g} S cannot be told apart: {error}"
+        ) from error
     left = matrix[~gone][:, ~gone].toarray() - to_ports.T @ solved
     ports = nets[~gone]
     one, other = np.triu_indices(len(ports), 1)

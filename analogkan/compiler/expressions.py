@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 
 SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
 SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)(meg|[tgkmunpf])?")
+NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]*)?)(?:(e[-+]?[0-9]+)|(meg|[tgkmunpf]))?")
+"""A number as ngspice reads it too: behind an exponent it sees no suffix."""
+LITERAL = re.compile(r"(?<![a-z0-9_.])[0-9.](?:[a-z0-9_.]|(?<=e)[-+])*")
+"""What an expression's tokens start with a digit or a point."""
+MOST_CHARACTERS = 32
+"""Of a number: ngspice adds digit to digit, so that very long ones lose their last places."""
 
 
 def number(text: str) -> float:
-    match = NUMBER.fullmatch(text.strip())
-    if not match:
+    """The number that ``text`` is; ValueError if it is none that is finite."""
+    match = NUMBER.fullmatch(text)
+    if not match or len(text) > MOST_CHARACTERS:
         raise ValueError(f"{text!r} is no number")
-    return float(match[1]) * SUFFIXES.get(match[2], 1.0)
+    found = float(match[1] + (match[2] or "")) * SUFFIXES.get(match[3], 1.0)
+    if not math.isfinite(found):
+        raise ValueError(f"{text!r} is no finite number")
+    return found
 
 
 def value(text: str, params: Mapping[str, float]) -> float:
@@ -35,9 +45,12 @@ def evaluate(text: str, names: Mapping[str, float]) -> float:
     ValueError, KeyError, ZeroDivisionError
         If it is none, has another name, or divides by 0.
     """
+    # Numbers as ngspice reads them, not as Python does (0x10, 1_0, 1j), and no comments.
+    if not all(NUMBER.fullmatch(word) for word in LITERAL.findall(text)) or "#" in text:
+        raise ValueError(f"{text!r} is no expression")
     try:
         return _evaluate(ast.parse(text, mode="eval").body, names)
-    except SyntaxError as error:
+    except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r} is no expression") from error
 
 

@@ -1,4 +1,5 @@
-"""Reading a deck back: text to a flat netlist of arrays. Shares no code with the emitter.
+"""Reading a deck back, second half: lines to a flat netlist of arrays. Shares no code with the
+emitter.
 
 Understands the subset of SPICE that a compiled deck uses, and refuses the rest by file and line.
 """
@@ -6,17 +7,21 @@ Understands the subset of SPICE that a compiled deck uses, and refuses the rest 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import NetlistError
 from .expressions import number, value
+from .lines import GROUNDS, Line, Subcircuit, definition, name, read_lines, require, settings
 from .netlist import (
     CELLS,
+    CELL,
     GROUND,
+    TILE,
+    TOP,
     Capacitor,
     Cell,
     Controlled,
@@ -29,31 +34,22 @@ from .netlist import (
 )
 
 TERM = re.compile(
-    r"(?:(?P<weight>[^=]+?)\*)?pwl\(v\((?P<plus>\w+)(?:,(?P<minus>\w+))?\)"
+    r"(?:(?P<weight>[^=]+?)\*)?pwl\(v\((?P<plus>[a-z0-9_]+)(?:,(?P<minus>[a-z0-9_]+))?\)"
     r"(?:/(?P<stretch>[^,]+))?,(?P<points>[-+.,0-9a-z]+)\)"
 )
 """One table of a behavioural source: a weight, and a voltage that may be stretched."""
-LIMITER = re.compile(r"v=min\(max\(v\((\w+)\),(\{-?\w+\})\),(\{\w+\})\)")
+LIMITER = re.compile(r"v=min\(max\(v\(([a-z0-9_]+)\),(\{-?[a-z0-9_]+\})\),(\{[a-z0-9_]+\})\)")
+RESISTOR = re.compile(
+    r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([^ =]+)(?: ([a-z][a-z0-9_]*))?"
+)
+"""Two nets, a value, perhaps a model: ngspice takes a second number for the resistance."""
+FEEDBACK = re.compile(
+    r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*) r=([^ ]+)"
+)
+"""The same with the model first, as cells of the library have it."""
+LEAST_OHMS = 1e-12
+"""ngspice changes a smaller resistance to its own idea of one."""
 MAX_DEPTH = 8
-
-
-@dataclass
-class Line:
-    """A logical line: continuation lines joined, comments gone."""
-
-    text: str
-    where: str
-
-
-@dataclass
-class Subcircuit:
-    """A ``.subckt``: its ports, parameter defaults and lines."""
-
-    name: str
-    ports: list[str]
-    params: dict[str, str]
-    lines: list[Line] = field(default_factory=list)
-    resistors: Resistors | None = None
 
 
 @dataclass
@@ -76,285 +72,223 @@ def read_deck(top: Path) -> Netlist:
     NetlistError
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
-    subcircuits: dict[str, Subcircuit] = {}
-    main = Subcircuit("", [], {})
+    deck = read_lines(top)
     netlist = Netlist()
-    _check_title(top)
-    _collect(top, main, subcircuits, netlist, 0)
+    netlist.models, netlist.options = deck.models, deck.options
+    netlist.controls, netlist.includes = deck.controls, deck.includes
     netlist.definitions = {
-        name: definition(sub) for name, sub in subcircuits.items() if name in CELLS
+        sub.name: definition(sub) for sub in deck.subcircuits.values() if not _is_tile(sub)
     }
-    _expand(main, {}, "", {}, subcircuits, netlist, 0)
+    reader = _Reader(deck.subcircuits, netlist)
+    reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
+    _require_resistances(netlist)
     return netlist
 
 
-def read_cell(path: Path) -> list[str]:
-    """The definition in a cell's library file, comparable with ``Netlist.definitions``."""
-    subcircuits: dict[str, Subcircuit] = {}
-    _collect(path, Subcircuit("", [], {}), subcircuits, Netlist(), 0)
-    return definition(subcircuits[path.stem])
+def _is_tile(sub: Subcircuit) -> bool:
+    """Whether a subcircuit is made of resistors alone."""
+    return all(line.text.startswith("r") for line in sub.lines) and not sub.params
 
 
-def definition(sub: Subcircuit) -> list[str]:
-    """A subcircuit's ports, parameters and lines, blanks evened out."""
-    head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
-    return [" ".join(head), *(" ".join(line.text.split()) for line in sub.lines)]
-
-
-# ---- text to lines
-
-
-def _logical_lines(path: Path) -> Iterator[Line]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NetlistError(f"cannot read {path}: {error}") from error
-    pending: Line | None = None
-    for at, raw in enumerate(text.split("\n"), 1):
-        stripped = raw.strip()
-        if not raw.isprintable() or stripped.startswith("*#"):
-            raise NetlistError(f"{path.name}:{at}: a control character or a hidden command")
-        if not stripped or stripped.startswith("*"):
-            continue
-        if stripped.startswith("+"):
-            if pending is None:
-                raise NetlistError(f"{path.name}:{at}: a continuation of nothing")
-            pending.text += " " + stripped[1:].strip()
-            continue
-        if pending is not None:
-            yield pending
-        # File names keep their case: only what ngspice folds is folded.
-        folded = stripped if stripped.lower().startswith(".include") else stripped.lower()
-        pending = Line(folded, f"{path.name}:{at}")
-    if pending is not None:
-        yield pending
-
-
-def _check_title(top: Path) -> None:
-    """ngspice takes the first line for a title, whatever stands there."""
-    try:
-        with top.open(encoding="utf-8") as stream:
-            first = stream.readline()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NetlistError(f"cannot read {top}: {error}") from error
-    if not first.startswith("* "):
-        raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
-
-
-def _collect(
-    path: Path,
-    main: Subcircuit,
-    subcircuits: dict[str, Subcircuit],
-    netlist: Netlist,
-    depth: int,
-) -> None:
-    """Sort the lines of a file and what it includes into subcircuits and the top level."""
-    if depth > MAX_DEPTH:
-        raise NetlistError(f"{path.name}: included too deeply, perhaps by itself")
-    target, in_control = main, False
-    ended = False
-    for line in _logical_lines(path):
-        word, _, rest = line.text.partition(" ")
-        if ended:
-            raise NetlistError(f"{line.where}: something follows .end")
-        if in_control:
-            in_control = word != ".endc"
-            if in_control:
-                netlist.controls.append(line.text)
-        elif target is not main and word.startswith(".") and word != ".ends":
-            raise NetlistError(f"{line.where}: {word} inside subcircuit {target.name}")
-        elif word == ".control":
-            in_control = True
-        elif word == ".include":
-            name = rest.strip().strip('"')
-            if Path(name).name != name:
-                raise NetlistError(f"{line.where}: {name!r} lies outside the deck's folder")
-            netlist.includes.append(name)
-            _collect(path.parent / name, main, subcircuits, netlist, depth + 1)
-        elif word == ".subckt":
-            target = _subcircuit(line, subcircuits)
-        elif word == ".ends":
-            target = main
-        elif word == ".option":
-            netlist.options |= {
-                key: value for key, _, value in (entry.partition("=") for entry in rest.split())
-            }
-        elif word == ".model":
-            name, _, text = rest.partition(" ")
-            if name in netlist.models:
-                raise NetlistError(f"{line.where}: a second model {name}")
-            netlist.models[name] = text
-        elif word == ".end" and not depth:
-            ended = True
-        elif word.startswith("."):
-            raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
-        else:
-            target.lines.append(line)
-
-
-def _subcircuit(line: Line, subcircuits: dict[str, Subcircuit]) -> Subcircuit:
-    words = line.text.split()[1:]
-    ports = [w for w in words[1:] if "=" not in w and w != "params:"]
-    params = dict(w.split("=", 1) for w in words[1:] if "=" in w)
-    if not words or words[0] in subcircuits:
-        raise NetlistError(f"{line.where}: a subcircuit without a name of its own")
-    subcircuits[words[0]] = Subcircuit(words[0], ports, params)
-    return subcircuits[words[0]]
+def _require_resistances(netlist: Netlist) -> None:
+    """Refuse what is no resistance, or is another one to ngspice."""
+    wrong = ~((netlist.r_ohms >= LEAST_OHMS) & np.isfinite(netlist.r_ohms))
+    for k in np.flatnonzero(wrong)[:1]:
+        raise NetlistError(
+            f"resistor {netlist.r_name[k]} has {netlist.r_ohms[k]:g} ohm: the least is "
+            f"{LEAST_OHMS:g}, and what is negative or infinite is no resistor"
+        )
 
 
 # ---- lines to elements
 
 
-def _expand(
-    sub: Subcircuit,
-    ports: dict[str, int],
-    prefix: str,
-    params: dict[str, float],
-    subcircuits: dict[str, Subcircuit],
-    netlist: Netlist,
-    depth: int,
-) -> None:
-    """Add the elements of one instance of ``sub``, whose ports are the nets ``ports``."""
-    if depth > MAX_DEPTH:
-        raise NetlistError(f"{sub.name}: nested too deeply, perhaps in itself")
+class _Reader:
+    """Flattens subcircuits into a netlist."""
 
-    def net(name: str) -> int:
-        if name in ("0", "gnd"):  # ngspice takes both for ground, everywhere
-            return GROUND
-        return ports[name] if name in ports else netlist.net(prefix + name)
+    def __init__(self, subcircuits: dict[str, Subcircuit], netlist: Netlist) -> None:
+        self.subcircuits = subcircuits
+        self.netlist = netlist
+        self._plain: dict[str, Resistors] = {}
 
-    if sub.resistors is None:
-        sub.resistors = _resistors(sub)
-    own = sub.resistors
-    if own.names:
-        numbers = np.array([net(name) for name in own.nets])
-        said = [prefix + n for n in own.names]
-        netlist.add_resistors(said, numbers[own.a], numbers[own.b], own.ohms, own.models)
-    for line in sub.lines:
-        words = line.text.split()
-        kind = words[0][0]
-        try:
-            if kind == "r":
-                ohms, model = _resistor_value(words)
-                if "{" in ohms:
-                    ends = [net(words[1])], [net(words[2])]
-                    netlist.add_resistors(
-                        [prefix + words[0]], *ends, [value(ohms, params)], [model]
-                    )
-            elif kind == "c":
-                _require(len(words) == 4, "needs two nets and a value")
-                ends = (net(words[1]), net(words[2]))
-                farads = value(words[3], params)
-                netlist.capacitors.append(Capacitor(prefix + words[0], ends, farads))
-            elif kind == "x":
-                _instance(line, words, net, prefix, params, subcircuits, netlist, depth)
-            elif kind == "e":
-                _require(len(words) == 6, "needs four nets and a gain")
-                out, control = (net(words[1]), net(words[2])), (net(words[3]), net(words[4]))
-                gain = value(words[5], params)
-                netlist.controlled.append(Controlled(prefix + words[0], out, control, gain))
-            elif kind in "vi":
-                _require(len(words) == 5 and words[3] == "dc", "needs two nets, dc and a value")
-                ends = net(words[1]), net(words[2])
-                source = Source(prefix + words[0], ends, value(words[4], params))
-                (netlist.volts if kind == "v" else netlist.amps).append(source)
-            elif kind == "b":
-                _behavioural(sub, words, net, prefix, params, netlist)
-            else:
-                raise ValueError(f"element {words[0]!r} does not belong in a compiled deck")
-        except (IndexError, ValueError, KeyError, ZeroDivisionError) as error:
-            raise NetlistError(f"{line.where}: cannot read {line.text[:60]!r}: {error}") from error
+    def expand(
+        self,
+        sub: Subcircuit,
+        ports: dict[str, int],
+        prefix: str,
+        params: dict[str, float],
+        depth: int,
+    ) -> None:
+        """Add the elements of one instance of ``sub``, whose ports are the nets ``ports``."""
+        if depth > MAX_DEPTH:
+            raise NetlistError(f"{sub.name}: nested too deeply, perhaps in itself")
+
+        def net(text: str) -> int:
+            if text in GROUNDS:
+                return GROUND
+            return ports[text] if text in ports else self.netlist.net(prefix + name(text))
+
+        if sub.name not in self._plain:
+            self._plain[sub.name] = _resistors(sub)
+        own = self._plain[sub.name]
+        if own.names:
+            numbers = np.array([net(text) for text in own.nets])
+            said = [prefix + text for text in own.names]
+            place = TOP if not prefix else TILE if _is_tile(sub) else CELL
+            ends = numbers[own.a], numbers[own.b]
+            self.netlist.add_resistors(said, *ends, own.ohms, own.models, place)
+        for line in sub.lines:
+            words = line.text.split()
+            try:
+                if line.text[0] == "x":
+                    self._instance(words, net, prefix, params, depth)
+                else:
+                    self._element(sub, line, words, net, prefix, params)
+            except (IndexError, ValueError, KeyError, ZeroDivisionError) as error:
+                raise line.refuse(str(error)) from error
+
+    def _element(
+        self,
+        sub: Subcircuit,
+        line: Line,
+        words: list[str],
+        net: Callable[[str], int],
+        prefix: str,
+        params: dict[str, float],
+    ) -> None:
+        kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
+        if kind == "r":
+            parts = _resistor(line.text)
+            if "{" in parts[3]:
+                ends = [net(parts[1])], [net(parts[2])]
+                ohms = [value(parts[3], params)]
+                netlist.add_resistors([full], *ends, ohms, [parts[4]], CELL)
+        elif kind == "c":
+            require(len(words) == 4, "needs two nets and a value")
+            ends = (net(words[1]), net(words[2]))
+            netlist.capacitors.append(Capacitor(full, ends, value(words[3], params)))
+        elif kind == "e":
+            require(len(words) == 6, "needs four nets and a gain")
+            out, control = (net(words[1]), net(words[2])), (net(words[3]), net(words[4]))
+            netlist.controlled.append(Controlled(full, out, control, value(words[5], params)))
+        elif kind in "vi":
+            require(len(words) == 5 and words[3] == "dc", "needs two nets, dc and a value")
+            ends = net(words[1]), net(words[2])
+            source = Source(full, ends, value(words[4], params))
+            (netlist.volts if kind == "v" else netlist.amps).append(source)
+        elif kind == "b":
+            self._behavioural(sub, words, net, full, params)
+        else:
+            raise ValueError(f"element {words[0]!r} does not belong in a compiled deck")
+
+    def _instance(
+        self,
+        words: list[str],
+        net: Callable[[str], int],
+        prefix: str,
+        params: dict[str, float],
+        depth: int,
+    ) -> None:
+        plain = next((k for k, word in enumerate(words) if "=" in word), len(words))
+        require(plain > 1, "an instance needs nets and a subcircuit")
+        given = settings(words[plain:])
+        own, *nets, kind = (name(word) for word in words[:plain])
+        require(kind in self.subcircuits, f"no subcircuit {kind!r}")
+        sub = self.subcircuits[kind]
+        require(
+            len(nets) == len(sub.ports) and set(given) <= set(sub.params),
+            f"{own} has {len(nets)} nets and parameters {sorted(given)}; "
+            f"{kind} has {len(sub.ports)} ports and {sorted(sub.params)}",
+        )
+        inner = {key: value(text, params) for key, text in {**sub.params, **given}.items()}
+        numbers = {port: net(text) for port, text in zip(sub.ports, nets, strict=True)}
+        if not prefix:
+            self.netlist.instances.append(Instance(own, tuple(nets), kind, inner))
+        if kind in CELLS:
+            at = tuple(numbers[port] for port in sub.ports)
+            require(len(at) == CELLS[kind].count, f"{kind} has {len(at)} ports, not the library's")
+            self.netlist.cells.append(Cell(prefix + own, kind, at, inner))
+            return
+        self.expand(sub, numbers, f"{prefix}{own}.", inner, depth + 1)
+
+    def _behavioural(
+        self,
+        sub: Subcircuit,
+        words: list[str],
+        net: Callable[[str], int],
+        full: str,
+        params: dict[str, float],
+    ) -> None:
+        text = _formula(words[3:])
+        nets = (net(words[1]), net(words[2]))
+        kind, equals, formula = text.partition("=")
+        if match := LIMITER.fullmatch(text):
+            lo, hi = (value(match[k], params) for k in (2, 3))
+            self.netlist.limiters.append(Limiter(full, nets, net(match[1]), lo, hi))
+            return
+        require(kind in ("i", "v") and bool(equals), "neither a table nor a limiter")
+        terms, controls, at = [], set(), 0
+        while at < len(formula):
+            match = TERM.match(formula, at)
+            if not match:
+                raise ValueError("neither a table nor a limiter")
+            terms.append(_term(match))
+            controls.add((net(match["plus"]), net(match["minus"]) if match["minus"] else GROUND))
+            at = match.end() + 1
+            require(formula[match.end() : at] in ("", "+"), "tables are added, nothing else")
+        require(len(controls) == 1, "its tables see different voltages")
+        self.netlist.tables.append(Table(full, kind, sub.name, nets, controls.pop(), terms))
+
+
+def _formula(words: list[str]) -> str:
+    """A source's words as one; a blank stands where ngspice cannot take two numbers for one."""
+    for left, right in zip(words, words[1:], strict=False):
+        apart = left[-1] in ",(" or (left[-1] == ")" and right[0] == "+")
+        require(apart, f"a blank between {left[-12:]!r} and {right[:12]!r}")
+    return "".join(words)
 
 
 def _resistors(sub: Subcircuit) -> Resistors:
     """The plain resistors of a subcircuit, once for all its instances."""
+    seen = {line.text.split(" ", 1)[0] for line in sub.lines}
+    if len(seen) != len(sub.lines):
+        known: set[str] = set()
+        for line in sub.lines:
+            first = line.text.split(" ", 1)[0]
+            if first in known:
+                raise line.refuse(f"a second {first}")
+            known.add(first)
     names: list[str] = []
     local: dict[str, int] = {}
     a, b, ohms, models = [], [], [], []
     for line in sub.lines:
         if line.text[0] != "r":
             continue
-        words = line.text.split()
         try:
-            text, model = _resistor_value(words)
+            own, one, other, text, model = _resistor(line.text)
             if "{" in text:
                 continue
             ohms.append(number(text))
         except ValueError as error:
-            raise NetlistError(f"{line.where}: {line.text[:60]!r} {error}") from error
-        names.append(words[0])
-        a.append(local.setdefault(words[1], len(local)))
-        b.append(local.setdefault(words[2], len(local)))
+            raise line.refuse(str(error)) from error
+        names.append(own)
+        a.append(local.setdefault(one, len(local)))
+        b.append(local.setdefault(other, len(local)))
         models.append(model)
     ends = np.array(a, np.int64), np.array(b, np.int64)
     return Resistors(names, *ends, np.array(ohms), models, list(local))
 
 
-def _resistor_value(words: list[str]) -> tuple[str, str]:
-    """Value and model of ``r a b value [model]`` or ``r a b model r=value``; no model is ``""``."""
-    if len(words) == 5 and words[4].startswith("r="):
-        return words[4][2:], words[3]
-    if len(words) not in (4, 5) or "=" in words[-1]:
-        raise ValueError("needs two nets and a value")
-    return words[3], words[4] if len(words) == 5 else ""
-
-
-def _require(condition: bool, what: str) -> None:
-    if not condition:
-        raise ValueError(what)
-
-
-def _instance(line, words, net, prefix, params, subcircuits, netlist, depth) -> None:
-    plain = [w for w in words[1:] if "=" not in w]
-    given = dict(w.split("=", 1) for w in words[1:] if "=" in w)
-    kind, nets = plain[-1], plain[:-1]
-    if kind not in subcircuits:
-        raise NetlistError(f"{line.where}: no subcircuit {kind!r}")
-    sub = subcircuits[kind]
-    unknown = set(given) - set(sub.params)
-    if len(nets) != len(sub.ports) or unknown:
-        raise NetlistError(
-            f"{line.where}: {words[0]} has {len(nets)} nets and parameters {sorted(given)}; "
-            f"{kind} has {len(sub.ports)} ports and {sorted(sub.params)}"
-        )
-    inner = {key: value(text, params) for key, text in {**sub.params, **given}.items()}
-    numbers = {port: net(name) for port, name in zip(sub.ports, nets, strict=True)}
-    if not prefix:
-        netlist.instances.append(Instance(words[0], tuple(nets), kind, inner))
-    if kind in CELLS:
-        at = tuple(numbers[port] for port in sub.ports)
-        if len(at) != CELLS[kind].count:
-            raise NetlistError(f"{line.where}: {kind} has {len(at)} ports, not the library's")
-        netlist.cells.append(Cell(prefix + words[0], kind, at, inner))
-        return
-    _expand(sub, numbers, f"{prefix}{words[0]}.", inner, subcircuits, netlist, depth + 1)
-
-
-def _behavioural(sub, words, net, prefix, params, netlist) -> None:
-    text = "".join(words[3:])
-    nets = (net(words[1]), net(words[2]))
-    kind, equals, formula = text.partition("=")
-    if match := LIMITER.fullmatch(text):
-        lo, hi = (value(match[k], params) for k in (2, 3))
-        netlist.limiters.append(Limiter(prefix + words[0], nets, net(match[1]), lo, hi))
-        return
-    if kind not in ("i", "v") or not equals:
-        raise ValueError("neither a table nor a limiter")
-    terms, controls, at = [], set(), 0
-    while at < len(formula):
-        match = TERM.match(formula, at)
-        if not match:
-            raise ValueError("neither a table nor a limiter")
-        terms.append(_term(match))
-        controls.add((net(match["plus"]), net(match["minus"]) if match["minus"] else GROUND))
-        at = match.end() + 1
-        if formula[match.end() : at] not in ("", "+"):
-            raise ValueError("tables are added, nothing else")
-    if len(controls) != 1:
-        raise ValueError("its tables see different voltages")
-    table = Table(prefix + words[0], kind, sub.name, nets, controls.pop(), terms)
-    netlist.tables.append(table)
+def _resistor(text: str) -> tuple[str, str, str, str, str]:
+    """Name, two nets, value and model of ``r a b value [model]`` or ``r a b model r={value}``."""
+    if match := RESISTOR.fullmatch(text):
+        own, a, b, ohms, model = match.groups(default="")
+        return own, a, b, ohms, model
+    if match := FEEDBACK.fullmatch(text):
+        own, a, b, model, ohms = match.groups()
+        return own, a, b, ohms, model
+    raise ValueError("a resistor needs two nets and a value, and may have a model")
 
 
 def _term(match: re.Match[str]) -> Term:

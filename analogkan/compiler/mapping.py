@@ -25,14 +25,11 @@ class Mapping:
         (O,) volts per siemens: theta = alpha (G+ - G-).
     n_bias
         Bias rows.
-    clipped
-        How many coefficients were larger than the range and were cut.
     """
 
     g: np.ndarray
     alpha: np.ndarray
     n_bias: int
-    clipped: int
 
 
 def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mapping:
@@ -56,13 +53,12 @@ def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mappin
     steps = np.arange(n_bias)[:, None] * span
     signed[n_in * n_dev :] = np.sign(bias) * np.clip(np.abs(bias) / alpha - steps, 0.0, span)
 
-    magnitude = np.abs(signed)
-    clipped = int((magnitude > span * (1 + 1e-12)).sum())
-    magnitude = quantised(np.minimum(magnitude, span), span, hardware.levels)
+    # alpha makes span the largest; what exceeds it is rounding.
+    magnitude = quantised(np.minimum(np.abs(signed), span), span, hardware.levels)
     g = np.full((len(signed), n_out, 2), hardware.g_min)
     g[..., 0] += np.where(signed > 0, magnitude, 0.0)
     g[..., 1] += np.where(signed < 0, magnitude, 0.0)
-    return Mapping(g.reshape(len(signed), -1), alpha, n_bias, clipped)
+    return Mapping(g.reshape(len(signed), -1), alpha, n_bias)
 
 
 def bias_rows(bias: np.ndarray, alpha: np.ndarray, span: float) -> int:

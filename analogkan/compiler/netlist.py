@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 GROUND = 0
+TOP, TILE, CELL = range(3)
+"""Where a resistor stands: at the top level, in a subcircuit of resistors alone, in another."""
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,15 @@ class Netlist:
     ----------
     nets
         Name of each net; inner nets of an instance are ``instance.net``.
-    r_name, r_a, r_b, r_ohms, r_model
-        The resistors: names, their two nets (n,), values (n,) in ohms, and models' names, "" for
-        none.
+    r_name, r_a, r_b, r_ohms, r_model, r_place
+        The resistors: names, their two nets (n,), values (n,) in ohms, models' names, "" for none,
+        and where they stand (n,).
     controlled, volts, amps, tables, limiters, capacitors, cells
         The other elements.
     models
         What follows each ``.model`` name.
     definitions
-        The lines of each subcircuit that is one of ``CELLS``.
+        The lines of each subcircuit that holds more than resistors.
     instances
         The top level's, in order.
     options, controls
@@ -158,8 +160,8 @@ class Netlist:
         self.includes: list[str] = []
         self.r_name: list[str] = []
         self.r_model: list[str] = []
-        self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self.r_a = self.r_b = np.zeros(0, np.int64)
+        self._blocks: list[tuple[np.ndarray, ...]] = []
+        self.r_a = self.r_b = self.r_place = np.zeros(0, np.int64)
         self.r_ohms = np.zeros(0)
 
     def net(self, name: str) -> int:
@@ -169,15 +171,16 @@ class Netlist:
             self.nets.append(name)
         return self.number[name]
 
-    def add_resistors(self, names: list[str], a, b, ohms, models: list[str]) -> None:
-        """Add resistors between nets ``a`` and ``b`` (n,)."""
+    def add_resistors(self, names: list[str], a, b, ohms, models: list[str], place: int) -> None:
+        """Add resistors between nets ``a`` and ``b`` (n,), all at one ``place``."""
         self.r_name += names
         self.r_model += models
-        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms)))
+        where = np.full(len(names), place)
+        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms), where))
 
     def close(self) -> None:
         """Join the resistor blocks into arrays."""
         if self._blocks:
-            self.r_a, self.r_b, self.r_ohms = (
+            self.r_a, self.r_b, self.r_ohms, self.r_place = (
                 np.concatenate(part) for part in zip(*self._blocks, strict=True)
             )

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import NetlistError
 from ..network.spec import NetworkSpec
 from . import names
 from .blocks import Blocks
-from .build import Build, image0_volts, write_build
-from .design import element_counts
+from .build import SUMMARY, Build, image0_volts, summarise, write_build
+from .design import ARRAYS, CrossbarStage, Design, element_counts, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware
 from .netlist import GROUND, Netlist
 from .verification import Verification
+from .verify_cells import definition_differences, model_differences
 from .verify_devices import device_differences
-from .verify_front import library_differences, model_differences
+from .verify_resistors import resistor_differences
 from .verify_stage import StageCheck
 
+SAME = 1e-9
+"""Relative: what the same sums may differ by from one machine to another."""
 TEMPERATURE_C = 26.85
 """300 K; what every deck must say."""
 SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
@@ -68,8 +75,11 @@ def verify_build(build: Build) -> Verification:
     blocks = Blocks(netlist)
     found.add(blocks.problems)
     found.add(device_differences(build, netlist))
-    found.add(library_differences(build, netlist))
+    found.add(definition_differences(netlist))
     found.add(model_differences(build, netlist))
+    found.add(resistor_differences(netlist, build.hardware))
+    found.add(_design_differences(build))
+    found.add(_summary_differences(build))
     found.add(_errors(netlist))
     found.add(_inputs(build, blocks))
     worst = 0.0
@@ -90,6 +100,61 @@ def verify_build(build: Build) -> Verification:
         "levels": build.design.hardware.levels,
     }
     return found
+
+
+def _design_differences(build: Build) -> list[str]:
+    """What is compared with the deck, against what the network makes of its hardware."""
+    wanted = map_design(build.spec, build.hardware)
+    said = []
+    for k, (have, made) in enumerate(zip(build.design.stages, wanted.stages, strict=True)):
+        said += [
+            f"layer {k}: {name} of design.npz is not what the network makes of its hardware"
+            for name, a, b in _told(have, made)
+            if not same(a, b)
+        ]
+    return said
+
+
+def _told(have: CrossbarStage, made: CrossbarStage) -> Iterator[tuple[str, Any, Any]]:
+    for name in (*ARRAYS, "n_bias", "stability"):
+        yield name, getattr(have, name), getattr(made, name)
+    for name in ("squash", "attenuation", "r_load"):
+        yield name, getattr(have.front, name), getattr(made.front, name)
+    for name in ("scale", "shift", "eps"):
+        yield name, getattr(have.front.norm, name, None), getattr(made.front.norm, name, None)
+    for name in ("name", "v", "i", "temps_c", "i_at"):
+        yield (
+            f"curves' {name}",
+            [getattr(curve, name) for curve in have.curves],
+            [getattr(curve, name) for curve in made.curves],
+        )
+
+
+def _summary_differences(build: Build) -> list[str]:
+    """``design.json`` against the network and the design."""
+    expected = build.spec.forward_volts(image0_volts(build.spec)[None])[0]
+    told = json.loads(json.dumps(summarise(build.spec, build.design, expected, {})))
+    told["analogkan"] = build.summary.get("analogkan")
+    model = build.summary.get("model")
+    told["model"] |= {key: model[key] for key in model if key not in told["model"]}
+    return [
+        f"{SUMMARY}: {key} is not what the circuit says"
+        for key, value in told.items()
+        if key not in build.summary or not same(build.summary[key], value)
+    ]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two documents or arrays say the same, floats to ``SAME``."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and bool(np.allclose(a, b, rtol=SAME, atol=0))
+    if isinstance(a, float) and isinstance(b, float):
+        return bool(np.isclose(a, b, rtol=SAME, atol=0))
+    return type(a) is type(b) and bool(a == b)
 
 
 def _inputs(build: Build, blocks: Blocks) -> list[str]:

@@ -1,4 +1,4 @@
-"""Squash and LayerNorm cells of a deck against the model and the cell library."""
+"""Squash and LayerNorm cells of a deck against the model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .. import resources
 from ..network.spec import LayerSpec
 from ..network.squash import Norm, Squash
 from .build import Build
-from .extract import read_cell
 from .names import StageNames
 from .netlist import Cell, Limiter, Netlist
 
@@ -20,38 +18,6 @@ AVERAGING_OHMS = 1e4
 """Of the resistors that make a LayerNorm's mean and variance."""
 EXACT = 1e-12
 """Relative: what writing and reading a number may cost."""
-
-
-def library_differences(build: Build, netlist: Netlist) -> list[str]:
-    """The definitions of the cells in the deck against the library's, and the transistor model."""
-    said = []
-    for kind, lines in netlist.definitions.items():
-        wanted = read_cell(resources.path(f"netlists/cells/{kind}.lib"))
-        if lines != wanted:
-            at = next(
-                (k for k, (a, b) in enumerate(zip(lines, wanted, strict=False)) if a != b), -1
-            )
-            what = f"{lines[at]!r} instead of {wanted[at]!r}" if at >= 0 else "more or fewer lines"
-            said.append(f"cell {kind} is not the library's: {what}")
-    return said
-
-
-def model_differences(build: Build, netlist: Netlist) -> list[str]:
-    """The ``.model`` lines: resistors' drift, transistors."""
-    hw = build.design.hardware
-    wanted = {
-        "cell": f"r(tc1={hw.cell_tc1!r} tc2={hw.cell_tc2!r})",
-        "feedback": f"r(tc1={hw.feedback_tc1!r} tc2={hw.feedback_tc2!r})",
-    }
-    if hw.segments:
-        wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any(layer.squash.bends for layer in build.spec.fronted):
-        wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
-    return [
-        f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
-        for name in sorted({*netlist.models, *wanted})
-        if netlist.models.get(name) != wanted.get(name)
-    ]
 
 
 def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:

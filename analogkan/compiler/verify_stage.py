@@ -10,11 +10,10 @@ from .blocks import Blocks
 from .build import Build
 from .design import CrossbarStage
 from .elimination import wired
-from .hardware import Hardware
 from .verification import Verification
 from .verify_front import EXACT, front_differences
 
-WIRED = 1e-9
+WIRED = 1e-11
 """Relative: what two ways of eliminating wires may differ by."""
 SAME = 1e-9
 """Of the largest coefficient of an output: what the electrical transfer may differ by."""
@@ -47,12 +46,16 @@ class StageCheck:
             self._no_feet(lines)
             self._compare_conductances(g, self.stage.g, EXACT)
             return self._compare_coefficients(g, r_f, gains)
+        cells = self.stage.g
+        if hardware.segments:
+            cells = self._cells_behind_wires(rows, lines)
+            self._compare_conductances(cells, self.stage.g, EXACT)
         # Wires move every conductance a little: the deck is compared with the cells behind wires,
-        # and the cells with the coefficients.
+        # and the cells with the coefficients. Reduced ones are read with the wires they stand for.
         wanted, between = wired(self.stage.g, hardware)
         self._compare_conductances(g, wanted, WIRED)
         self._compare_feet(lines, between)
-        return self._compare_coefficients(self.stage.g, r_f, gains)
+        return self._compare_coefficients(cells, r_f, gains)
 
     def _say(self, text: str) -> str:
         return f"layer {self.layer}: {text}"
@@ -159,12 +162,6 @@ class StageCheck:
             self._say(f"{self._cell_name(int(k))} joins a row and a line of different layers")
             for k in np.flatnonzero((r >= 0) ^ (c >= 0))
         ]
-        model = cell_model(self.build.design.hardware)
-        said += [
-            self._say(f"resistor {nl.r_name[k]} is of the model {nl.r_model[k]!r}, not {model!r}")
-            for k in blocks.cells[here]
-            if k >= 0 and nl.r_model[k] != model
-        ]
         if self.build.design.hardware.segments:
             hits = np.minimum(hits, 1)  # tiles that share a row through its driver
         ports, feet = self.names.row_ports(), self.names.line_ports()
@@ -178,6 +175,16 @@ class StageCheck:
                     )
                 )
         self.found.add(said)
+        return g
+
+    def _cells_behind_wires(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
+        """The cells alone (R, 2 O), siemens, found by where the wires at their ends lead."""
+        row, total, siemens = self.blocks.behind
+        count = len(self.blocks.netlist.nets)
+        r, c = _lookup(count, rows)[row], _lookup(count, lines)[total]
+        here = (row >= 0) & (total >= 0) & (r >= 0) & (c >= 0)
+        g = np.zeros(self.stage.g.shape)
+        np.add.at(g, (r[here], c[here]), siemens[here])
         return g
 
     def _cell_name(self, k: int) -> str:
@@ -218,8 +225,8 @@ class StageCheck:
         )
 
     def _compare_conductances(self, g: np.ndarray, wanted: np.ndarray, exact: float) -> None:
-        """Each resistor against ``wanted`` (R, 2 O)."""
-        wrong = ~np.isclose(g, wanted, rtol=exact, atol=0) & (g > 0)
+        """Each resistor against ``wanted`` (R, 2 O); places without one are told elsewhere."""
+        wrong = ~np.isclose(g, wanted, rtol=exact, atol=0) & (g != 0)
         if not wrong.any():
             return
         ports, feet = self.names.row_ports(), self.names.line_ports()
@@ -275,15 +282,13 @@ class StageCheck:
         limit = SAME * scale + (1 + SAME) * half * full
         # Cells are rounded one by one; of a bias only the one that is partly filled is.
         error = np.abs(theta - layer.theta)
-        said = []
-        if not self.stage.clipped:
-            for i, o, d in np.argwhere(~(error <= limit[None, :, None])):
-                said.append(
-                    self._say(
-                        f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model, "
-                        f"{theta[i, o, d]:.9g} in the deck"
-                    )
-                )
+        said = [
+            self._say(
+                f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model, "
+                f"{theta[i, o, d]:.9g} in the deck"
+            )
+            for i, o, d in np.argwhere(~(error <= limit[None, :, None]))
+        ]
         bias_error = np.abs(bias - layer.bias)
         said += [
             self._say(f"bias[{o}] is {layer.bias[o]:.9g} in the model, {bias[o]:.9g} in the deck")
@@ -301,13 +306,6 @@ def _lookup(count: int, indices: dict[int, int]) -> np.ndarray:
         nets, ks = zip(*known, strict=True)
         table[list(nets)] = ks
     return table
-
-
-def cell_model(hardware: Hardware) -> str:
-    """Model of the resistors between rows and lines; none where they stand for wires too."""
-    if hardware.wired and not hardware.segments and not hardware.wires_scale_with_cells:
-        return ""
-    return "cell"
 
 
 def _worst_first(g: np.ndarray, wanted: np.ndarray, wrong: np.ndarray) -> np.ndarray:

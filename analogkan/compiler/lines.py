@@ -1,0 +1,241 @@
+"""Reading a deck back, first half: text to logical lines. Shares no code with the emitter.
+
+A deck is read by ngspice too. What it could read otherwise than ``extract`` does is refused here by
+file and line: letters that it folds, characters at which it splits or ends a line, continuations of
+comments, names it has of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import NetlistError
+from .expressions import number
+
+NAME = re.compile(r"[a-z0-9_]+")
+"""A net, an element, a model, a parameter: ngspice splits or aliases names with anything else."""
+GROUNDS = ("0", "gnd")
+"""ngspice takes both for ground, everywhere."""
+_FILE = re.compile(r"\.include [A-Za-z0-9_]+\.[A-Za-z0-9_.]+")
+_CARD = re.compile(r"[-a-z0-9_.,+*/(){}=: ]+")
+_CONTROL = re.compile(r"[-a-z0-9_.,+*/(){}=:$? ]+")
+
+
+@dataclass
+class Line:
+    """A logical line: continuation lines joined, comments gone."""
+
+    text: str
+    where: str
+
+    def refuse(self, what: str) -> NetlistError:
+        """The error that says where, and what is wrong with the line."""
+        return NetlistError(f"{self.where}: cannot read {self.text[:60]!r}: {what}")
+
+
+@dataclass
+class Subcircuit:
+    """A ``.subckt``: its ports, parameter defaults and lines."""
+
+    name: str
+    ports: list[str]
+    params: dict[str, str]
+    lines: list[Line] = field(default_factory=list)
+
+
+@dataclass
+class Deck:
+    """The lines of a deck's files, sorted.
+
+    ``top`` holds the elements of the top level; the other fields are as in ``Netlist``.
+    """
+
+    top: Subcircuit = field(default_factory=lambda: Subcircuit("", [], {}))
+    subcircuits: dict[str, Subcircuit] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    controls: list[str] = field(default_factory=list)
+    includes: list[str] = field(default_factory=list)
+
+
+def require(condition: bool, what: str) -> None:
+    """Raise ValueError with ``what`` unless ``condition``."""
+    if not condition:
+        raise ValueError(what)
+
+
+def name(text: str) -> str:
+    """``text`` if ngspice reads it as one name, the same one everywhere."""
+    if not NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name of a-z, 0-9 and _ alone")
+    return text
+
+
+def read_lines(top: Path) -> Deck:
+    """The lines of the deck whose top file is ``top``, and of what it includes.
+
+    Raises
+    ------
+    NetlistError
+        If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
+    """
+    if not _text(top).startswith("* "):  # ngspice takes the first line for a title, whatever it is
+        raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
+    deck = Deck()
+    _collect(top, deck, top_file=True)
+    return deck
+
+
+def read_library(path: Path) -> dict[str, Subcircuit]:
+    """The subcircuits of a cell's library file."""
+    deck = Deck()
+    _collect(path, deck, top_file=False)
+    return deck.subcircuits
+
+
+def definition(sub: Subcircuit) -> list[str]:
+    """A subcircuit's ports, parameters and lines, blanks evened out."""
+    head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
+    return [" ".join(head), *(" ".join(line.text.split()) for line in sub.lines)]
+
+
+# ---- a file to logical lines
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")  # as bytes: \r ends no line for ngspice
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetlistError(f"cannot read {path}: {error}") from error
+
+
+def _logical_lines(path: Path) -> Iterator[Line]:
+    pending: Line | None = None
+    open_line = False
+    for at, raw in enumerate(_text(path).split("\n"), 1):
+        where = f"{path.name}:{at}"
+        if not raw.isprintable() or raw.startswith("*#"):
+            raise NetlistError(f"{where}: a control character or a hidden command")
+        if not raw or raw.startswith("*"):
+            open_line = False
+            continue
+        if raw != raw.strip():
+            raise NetlistError(f"{where}: a blank at the start or the end of {raw.strip()[:60]!r}")
+        if raw.startswith("+"):
+            if pending is None or not open_line or pending.text.startswith(".include"):
+                raise NetlistError(f"{where}: a continuation of nothing, or of an .include")
+            pending.text += " " + raw[1:].strip()
+            continue
+        if pending is not None:
+            yield pending
+        pending, open_line = Line(raw, where), True
+    if pending is not None:
+        yield pending
+
+
+# ---- logical lines to subcircuits and the top level
+
+
+def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
+    """Sort the lines of a file and of what it includes."""
+    target, in_control, ended = deck.top, False, False
+    for line in _logical_lines(path):
+        word, _, rest = line.text.partition(" ")
+        if ended:
+            raise NetlistError(f"{line.where}: something follows .end")
+        if word == ".include":
+            _include(line, path, deck, target, top_file)
+            continue
+        allowed = _CONTROL if in_control else _CARD
+        if not allowed.fullmatch(line.text):
+            raise line.refuse("a character that ngspice folds, or at which it splits or ends a line")
+        try:
+            if in_control:
+                in_control = word != ".endc"
+                if in_control:
+                    deck.controls.append(line.text)
+            elif target is not deck.top:
+                target = _inside(line, target, deck)
+            elif word == ".control" and not rest:
+                in_control = True
+            elif word == ".subckt":
+                target = _subcircuit(rest, deck)
+            elif word == ".option":
+                _options(rest, deck)
+            elif word == ".model":
+                _model(rest, deck)
+            elif word == ".end" and not rest and top_file:
+                ended = True
+            elif word.startswith("."):
+                raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
+            else:
+                target.lines.append(line)
+        except ValueError as error:
+            raise line.refuse(str(error)) from error
+    if in_control or target is not deck.top:
+        what = ".control" if in_control else f".subckt {target.name}"
+        raise NetlistError(f"{path.name}: {what} has no end")
+
+
+def _include(line: Line, path: Path, deck: Deck, target: Subcircuit, top_file: bool) -> None:
+    if target is not deck.top:
+        raise NetlistError(f"{line.where}: .include inside subcircuit {target.name}")
+    included = line.text.removeprefix(".include").strip()
+    if Path(included).name != included:
+        raise NetlistError(f"{line.where}: {included!r} lies outside the deck's folder")
+    if not top_file or not _FILE.fullmatch(line.text):
+        raise line.refuse("only the top file includes, and plain file names")
+    deck.includes.append(included)
+    _collect(path.parent / included, deck, top_file=False)
+
+
+def _inside(line: Line, target: Subcircuit, deck: Deck) -> Subcircuit:
+    """Take a line of a subcircuit; what the next line belongs to."""
+    word, _, rest = line.text.partition(" ")
+    if word == ".ends":
+        require(rest in ("", target.name), f"ends another subcircuit than {target.name}")
+        return deck.top
+    if word.startswith("."):
+        raise NetlistError(f"{line.where}: {word} inside subcircuit {target.name}")
+    target.lines.append(line)
+    return target
+
+
+def _subcircuit(rest: str, deck: Deck) -> Subcircuit:
+    words = rest.split()
+    cut = words.index("params:") if "params:" in words else len(words)
+    head, params = [name(word) for word in words[:cut]], settings(words[cut + 1 :])
+    require(bool(head) and head[0] not in deck.subcircuits, "a subcircuit without a name of its own")
+    ports = head[1:]
+    require(len({*ports, *GROUNDS}) == len(ports) + len(GROUNDS), "a port twice, or ground")
+    for text in params.values():
+        number(text)
+    deck.subcircuits[head[0]] = Subcircuit(head[0], ports, params)
+    return deck.subcircuits[head[0]]
+
+
+def settings(words: list[str]) -> dict[str, str]:
+    """``key=value`` words, each key once."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        require(bool(equals), f"{word!r} is no key=value, which all that follows must be")
+        require(name(key) not in found, f"{key} twice")
+        found[key] = text
+    return found
+
+
+def _options(rest: str, deck: Deck) -> None:
+    for word in rest.split():
+        key, _, text = word.partition("=")
+        require(name(key) not in deck.options, f"option {key} a second time")
+        deck.options[key] = text
+
+
+def _model(rest: str, deck: Deck) -> None:
+    key, _, text = rest.partition(" ")
+    require(name(key) not in deck.models, f"a second model {key}")
+    deck.models[key] = text

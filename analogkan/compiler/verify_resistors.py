@@ -1,0 +1,46 @@
+"""The resistors of a deck's crossbars: the model and, where it is known, the value of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .hardware import Hardware
+from .netlist import TILE, TOP, Netlist
+
+EXACT = 1e-12
+"""Relative: what writing and reading a number may cost."""
+
+
+def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
+    """Sentences on crossbar resistors that drift otherwise than they should, or are no segment.
+
+    A tile holds cells, and where every segment is written wires between them; at the top level
+    there are the drivers then, and else what wires make between the feet of lines.
+    """
+    model, ohms, place = np.array(netlist.r_model, dtype=object), netlist.r_ohms, netlist.r_place
+    cell = cell_model(hardware)
+    wanted = np.full(len(ohms), cell, dtype=object)
+    value = np.full(len(ohms), np.nan)
+    if hardware.segments:
+        wire = (place == TILE) & (model == "wire")
+        wanted[wire], value[wire] = "wire", hardware.r_wire
+        wanted[place == TOP], value[place == TOP] = "", hardware.r_driver
+    ours = (place == TILE) | (place == TOP)
+    said = [
+        f"resistor {netlist.r_name[k]} is of the model {model[k]!r}, not {wanted[k]!r}"
+        for k in np.flatnonzero(ours & (model != wanted))
+    ]
+    off = ours & ~np.isnan(value) & ~np.isclose(ohms, value, rtol=EXACT, atol=0)
+    said += [
+        f"resistor {netlist.r_name[k]} is {float(ohms[k])!r} ohm; a "
+        f"{'segment' if place[k] == TILE else 'driver'} has {float(value[k])!r}"
+        for k in np.flatnonzero(off)
+    ]
+    return said
+
+
+def cell_model(hardware: Hardware) -> str:
+    """Model of the resistors between rows and lines; none where they stand for wires too."""
+    if hardware.wired and not hardware.segments and not hardware.wires_scale_with_cells:
+        return ""
+    return "cell"
