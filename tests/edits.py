@@ -61,7 +61,9 @@ def _pick(rng, lines, fits) -> int | None:
     groups: dict[str, list[int]] = {}
     for k, line in enumerate(lines):
         if line and fits(line):
-            groups.setdefault(line.split(" ")[0][:1] + line[:4] * line.startswith("."), []).append(k)
+            groups.setdefault(line.split(" ")[0][:1] + line[:4] * line.startswith("."), []).append(
+                k
+            )
     if not groups:
         return None
     group = groups[str(rng.choice(sorted(groups)))]
@@ -147,8 +149,11 @@ def words_between_lines(rng, lines, deck):
     if k is None:
         return None
     words = lines[k].split(" ")
-    others = [j for j, line in enumerate(lines)
-              if j != k and line[:1] == lines[k][:1] and len(line.split(" ")) == len(words)]  # fmt: skip
+    others = [
+        j
+        for j, line in enumerate(lines)
+        if j != k and line[:1] == lines[k][:1] and len(line.split(" ")) == len(words)
+    ]
     if not others:
         return None
     j, at = int(rng.choice(others)), int(rng.integers(len(words)))

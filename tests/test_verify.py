@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.design import save_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import IVCurve
@@ -322,7 +324,6 @@ def unhashed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "pattern", "replacement", "sentence"),
     [
-        ("network.cir", r"^\.control", ".option temp=85\n.control", ".option temp is 85, not"),
         ("network.cir", r"^\.control", ".option gmin=1\n.control", ".option gmin=1 is not one of"),
         ("cells.cir", r"(model cell r.tc1)=\S+", r"\1=0.002", "model cell is r(tc1=0.002 tc2=0.0)"),
         ("cells.cir", r"^.model feedback.*\n", "", "model feedback is missing, not r(tc1=0.0001"),
@@ -348,6 +349,12 @@ def unhashed(folder: Path) -> None:
         ("layer0.cir", r"\Z", "v_extra l0_i00_d0 0 dc 0.1\n", "source at l0_i00_d0 is no bias row"),
         ("layer0.cir", r"\Z", "e_extra l0_y0 0 l0_y1 0 1\n", "l0_y0 is no read-out of the design"),
         ("layer0.cir", r"\Z", "e_extra l0_q 0 0 l0_y1 1e6\n", "e_extra is not referred"),
+        ("cells.cir", r"temper-26\.85", "temper-0x1a", "cannot evaluate '(1-0.001*(temper-0x1a))'"),
+        ("network.cir", r"^e_logit_0( .*)$", r"e_logit_0\1\ne_extra\1", "two read-outs drive logi"),
+        ("cells.cir", r"^(\.ends diode_t0)", r"b2 a c i=pwl(v(a,c), 0, 0, 1, 0)\n\1", "is not one"),
+        ("cells.cir", r"^(\.subckt tia .*) a=1", r"\1 a=0.5", "cell tia is not the library's: 'in"),
+        ("cells.cir", r"^x1 inp inn out opamp_gain", "x1 inn inp out opamp_gain", "not one of the"),
+        ("layer0.cir", r"\Z", ".subckt odd a b\nr1 a b 1\nc1 a b 1\n.ends\n", "odd is no cell of"),
     ],
 )  # fmt: skip
 def test_damage_is_found_without_the_recorded_hashes(folder, file, pattern, replacement, sentence):
@@ -375,7 +382,7 @@ THERMAL = IVCurve(
         (r"2e-06, 0\.5, 1e-06", "2e-06, 0.5, 1.1e-06", "diode_t0 at 26.85 degC: point 3 is (0.5 V"),
         (r"/26\.85", "/26.95", "diode_t0 at 0 degC: its weight is"),
         (r"\(90\.0-temper\)", "(91.0-temper)", "diode_t0 at 26.85 degC: its weight is"),
-        (r"\+max\(0,min\((?s:.*?)\n(?=\.ends diode_t0)", "\n", "is the sum of 1 tables, not of 3"),
+        (r" \+max\(0,min\((?s:.*?)\n(?=\.ends diode_t0)", "\n", "the sum of 1 tables, not of 3"),
     ],
 )
 def test_tables_at_other_temperatures_are_verified(tmp_path, pattern, replacement, sentence):
@@ -415,13 +422,23 @@ def test_wires_are_verified_by_elimination(tmp_path, wires, opamp):
         ("reduced", r"^r_l0_feet_o0_p_o0_n.*\n", "", "the feet of o0_p and o0_n there are 0 S"),
         ("explicit", r"^(r_i3_d1_o2_n .*) \S+ cell$", r"\1 1e6 cell", "resistor i3_d1 to o2_n is"),
         ("explicit", r"^(r_w_i3_d1_o1_p \S+ \S+) 3.0", r"\1 4.0", "resistor i3_d1 to o1_p is"),
+        ("explicit", r"^(r_w_i3_d1_o1_p .*) 3.0", r"\1 3.000003", "a segment has 3.0"),
+        ("explicit", r"^(r_w_i3_d1_o1_p .*) wire", r"\1 cell", "have wires that lead to no port"),
+        ("explicit", r"^(r_w_i3_d1_o1_p .*) wire", r"\1", "is of the model '', not 'cell'"),
+        ("explicit", r"^(r_i3_d1_o2_n .*) (\S+) cell", r"\1 1\2 cell", "resistor i3_d1 to o2_n is"),
+        ("reduced", r"^(r_l0_feet_o0_p_o0_n .*)$", r"\1 cell", "is of the model 'cell', not ''"),
+        ("reduced", r"^(r_i3_d1_o2_n .*)$", r"\1 cell", "is of the model 'cell', not ''"),
+        ("driven", r"^(r_l0_i3_d1_driver .*) 50.0", r"\1 50.00005", "a driver has 50.0"),
+        ("driven", r"^(r_l0_i3_d1_driver .*)$", r"\1 feedback", "is of the model 'feedback', not "),
+        ("driven", r"\Z", "r_join l0_i3_d1 l0_i3_d0_entry 50.0\n", "wires join l0_i3_d"),
         ("explicit", r"^(r_c_i1_d0_o1_n \S+ \S+) 3.0", r"\1 2.0", "between the feet of o"),
         ("explicit", r"^r_c_i3_d1_o1_n .*\n", "", "line o1_n has no cell"),
     ],
 )  # fmt: skip
 def test_damage_to_wires_is_named(tmp_path, how, pattern, replacement, sentence):
     folder = tmp_path / "net.build"
-    hardware = Hardware(r_wire=3.0, tile_rows=8, tile_cols=8, wires=how)
+    wires = {"driven": {"wires": "explicit", "r_driver": 50.0}}.get(how, {"wires": how})
+    hardware = Hardware(r_wire=3.0, tile_rows=8, tile_cols=8, **wires)
     write_build(random_spec(7, (4, 3)), hardware, folder)
     damage(folder, "layer0.cir", pattern, replacement)
     unhashed(folder)
@@ -445,6 +462,34 @@ def test_damage_to_wires_is_named(tmp_path, how, pattern, replacement, sentence)
         ("network.cir", r"\Z", "r_evil l0_o0_p_sum l0_y1 1000\n", "something follows .end"),
         ("layer0.cir", r"^(r_i00_d0_o0_p )", "* \x0c\\1", "a control character"),
         ("cells.cir", r"\A", "*# alter v_l0_b0 = -5\n", "a hidden command"),
+        ("network.cir", r"^\.control", ".option temp=85\n.control", "option temp a second time"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) \S+ cell$", r"\1 -5e4 cell", "has -50000 ohm: the le"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) \S+ cell$", r"\1 0.0 cell", "has 0 ohm: the least is"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1 0", "needs two nets and a value, and ma"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1 1e30", "needs two nets and a value, and"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*) cell$", r"\1 cell m=2", "needs two nets and a value"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p .*)$", r"\1\n\1", "a second r_i00_d0_o0_p"),
+        ("layer0.cir", r"^(v_l0_b0 .*)$", r"\1\n\1", "a second v_l0_b0"),
+        ("network.cir", r"^(e_logit_0 .*)$", r"\1\n\1", "a second e_logit_0"),
+        ("cells.cir", r"^(\.ends tia)$", r"\1\n\1", ".ends does not belong in a compiled deck"),
+        ("cells.cir", r"^\.ends tia$", ".ends row_amp", "ends another subcircuit than tia"),
+        ("layer0.cir", r"\Z", ".subckt a b c\nr1 b c 1\n", "layer0.cir: .subckt a has no end"),
+        ("network.cir", r"^\.endc\n\.end\n", "", "network.cir: .control has no end"),
+        ("layer0.cir", r"^(x_l0_i00_d0_amp) ", r"\1 rf=1 ", "is no key=value, which all that foll"),
+        ("layer0.cir", r"^(x_l0_i00_d0_amp .*)$", r"\1 rf=1", "rf twice"),
+        ("layer0.cir", r"v_l0_b0 l0_b0", "v,_l0_b0 l0_b0", "'v,_l0_b0' is no name of a-z, 0-9 and"),
+        ("stimulus.cir", r"v_l0_v00 l0_v00", "v_l0_v00 v_l0_,0", "'v_l0_,0' is no name of a-z"),
+        ("layer0.cir", r"l0_i00_d0_sum diode", "x_l0_i00_d0_amp.x1.inn diode", "is no name of a-z"),
+        ("layer0.cir", r"^(v_l0_b0 .*)$", r"\1 ; x", "a character that ngspice folds or"),
+        ("layer0.cir", r"^v_l0_b0", "V_l0_b0", "a character that ngspice folds or"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p \S+ \S+) \S+", r"\1 1e3k", "'1e3k' is no number"),
+        ("layer0.cir", r"^(r_i00_d0_o0_p \S+ \S+) \S+", r"\1 1e400", "'1e400' is no finite number"),
+        ("layer0.cir", r"^(\* Rows.*)$", "\\1\n+ 1", "a continuation of nothing"),
+        ("layer0.cir", r"^(\* Rows.*)$", "\\1\rr_x a b 1", "a control character"),
+        ("layer0.cir", r"^(v_l0_b0)", r" \1", "a blank at the start or the end of 'v_l0_b0"),
+        ("network.cir", r"^\.include stim", ".include\n+ stim", "a continuation of nothing, or of"),
+        ("cells.cir", r"1\.0, 0\.0,", "1.0, 0 .0,", "a blank between '0' and '.0,'"),
+        ("cells.cir", r"\{rf\}$", "{rf#}", "a character that ngspice folds or splits at"),
         ("cells.cir", r"\{rf\}$", "{rf", "is no expression in braces"),
         ("cells.cir", r"\{rf\}$", "{rf}*2", "is no expression in braces"),
         ("cells.cir", r"\{rf\}$", "{rf*}", "is no expression"),
@@ -455,6 +500,73 @@ def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, rep
     damage(folder, file, pattern, replacement)
     with pytest.raises(NetlistError, match=re.escape(sentence)):
         verify_build(load_build(folder))
+
+
+def test_a_negative_resistor_is_refused_where_levels_and_wires_widen_what_is_allowed(tmp_path):
+    for k, extra in enumerate(
+        ({"levels": 4}, {"r_wire": 2.0}, {"r_wire": 2.0, "wires": "explicit"})
+    ):
+        folder = tmp_path / f"{k}.build"
+        write_build(random_spec(7, (4, 3)), Hardware(**extra), folder)
+        damage(folder, "layer0.cir", r"^(r_i3_d1_o2_n \S+ \S+) (\S+)", r"\1 -\2")
+        unhashed(folder)
+        with pytest.raises(NetlistError, match=r"r_i3_d1_o2_n has -\d+ ohm: the least"):
+            verify_build(load_build(folder))
+
+
+@pytest.mark.parametrize("line", ["r_w_i3_d0_o1_p", "r_c_i3_d0_o1_p", "r_i3_d0_o1_p"])
+def test_a_segment_that_is_gone_is_a_finding(tmp_path, line):
+    folder = tmp_path / "net.build"
+    write_build(random_spec(7, (4, 3)), Hardware(r_wire=3.0, wires="explicit"), folder)
+    damage(folder, "layer0.cir", rf"^{line} .*\n", "")
+    unhashed(folder)
+    found = verify_build(load_build(folder))
+    assert any("i3_d0" in said or "o1_p" in said for said in found.findings)
+
+
+def test_wires_that_float_are_a_finding(tmp_path):
+    """Their matrix has no inverse; that was a traceback."""
+    folder = tmp_path / "net.build"
+    write_build(random_spec(7, (4, 3)), Hardware(r_wire=3.0, wires="explicit"), folder)
+    damage(
+        folder, "layer0.cir", r"\Z", "r_f1 aa bb 3.0 wire\nr_f2 bb cc 3.0 wire\nr_f3 aa cc 3.0\n"
+    )
+    unhashed(folder)
+    said = "\n".join(verify_build(load_build(folder)).findings)
+    assert "net aa has no DC path to ground" in said
+    assert "resistor r_f1 is of the model 'wire', not ''" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sizes", [1, 2]),
+        ("hardware", {"g_max": 1.0}),
+        ("hardware", {"opamp": "rails"}),
+        ("elements", {"diodes": 1}),
+        ("volts_per_logit", 2.0),
+        ("image0_software_logits", [0.0, 0.0, 0.0, 0.0]),
+        ("stages", []),
+    ],
+)
+def test_design_json_says_what_the_circuit_is(folder, key, value):
+    path = folder / "design.json"
+    summary = json.loads(path.read_text())
+    summary[key] = summary[key] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(summary))
+    found = verify_build(load_build(folder))
+    assert found.findings == [f"design.json: {key} is not what the circuit says"]
+
+
+def test_a_design_for_other_hardware_is_named(folder, tmp_path):
+    """Deck and design agree, but chips would be drawn for another conductance range."""
+    build = load_build(folder)
+    hardware = replace(build.hardware, g_max=1.0)
+    save_design(replace(build.design, hardware=hardware), folder / "design.npz")
+    unhashed(folder)
+    said = "\n".join(verify_build(load_build(folder)).findings)
+    assert "layer 0: g of design.npz is not what the network makes of its hardware" in said
+    assert "design.json: hardware is not what the circuit says" in said
 
 
 def test_a_file_that_design_json_does_not_list_counts_as_edited(folder):

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from analogkan.compiler import names, spice
-from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
-from analogkan.devices import IVCurve
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.errors import NetlistError
 from analogkan.files import sha256
@@ -140,7 +139,7 @@ def campaign(name: str, folder: Path, count: int, seed: int) -> tuple[Counter, l
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_no_accepted_edit_moves_a_logit(name, tmp_path):
-    accepted, wrong = campaign(name, tmp_path / "net.build", 60, seed=0)
+    _, wrong = campaign(name, tmp_path / "net.build", 60, seed=0)
     assert not wrong, "\n".join(wrong)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..errors import NetlistError
 from .expressions import number, value
 from .lines import GROUNDS, Line, Subcircuit, definition, name, read_lines, require, settings
 from .netlist import (
-    CELLS,
     CELL,
+    CELLS,
     GROUND,
     TILE,
     TOP,
@@ -39,13 +40,9 @@ TERM = re.compile(
 )
 """One table of a behavioural source: a weight, and a voltage that may be stretched."""
 LIMITER = re.compile(r"v=min\(max\(v\(([a-z0-9_]+)\),(\{-?[a-z0-9_]+\})\),(\{[a-z0-9_]+\})\)")
-RESISTOR = re.compile(
-    r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([^ =]+)(?: ([a-z][a-z0-9_]*))?"
-)
+RESISTOR = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([^ =]+)(?: ([a-z][a-z0-9_]*))?")
 """Two nets, a value, perhaps a model: ngspice takes a second number for the resistance."""
-FEEDBACK = re.compile(
-    r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*) r=([^ ]+)"
-)
+FEEDBACK = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*) r=([^ ]+)")
 """The same with the model first, as cells of the library have it."""
 LEAST_OHMS = 1e-12
 """ngspice changes a smaller resistance to its own idea of one."""
@@ -191,8 +188,8 @@ class _Reader:
         depth: int,
     ) -> None:
         plain = next((k for k, word in enumerate(words) if "=" in word), len(words))
-        require(plain > 1, "an instance needs nets and a subcircuit")
         given = settings(words[plain:])
+        require(plain > 1, "an instance needs nets and a subcircuit")
         own, *nets, kind = (name(word) for word in words[:plain])
         require(kind in self.subcircuits, f"no subcircuit {kind!r}")
         sub = self.subcircuits[kind]
@@ -243,7 +240,7 @@ class _Reader:
 
 def _formula(words: list[str]) -> str:
     """A source's words as one; a blank stands where ngspice cannot take two numbers for one."""
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in pairwise(words):
         apart = left[-1] in ",(" or (left[-1] == ")" and right[0] == "+")
         require(apart, f"a blank between {left[-12:]!r} and {right[:12]!r}")
     return "".join(words)

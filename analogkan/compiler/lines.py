@@ -151,7 +151,7 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
             continue
         allowed = _CONTROL if in_control else _CARD
         if not allowed.fullmatch(line.text):
-            raise line.refuse("a character that ngspice folds, or at which it splits or ends a line")
+            raise line.refuse("it has a character that ngspice folds or splits at")
         try:
             if in_control:
                 in_control = word != ".endc"
@@ -208,7 +208,9 @@ def _subcircuit(rest: str, deck: Deck) -> Subcircuit:
     words = rest.split()
     cut = words.index("params:") if "params:" in words else len(words)
     head, params = [name(word) for word in words[:cut]], settings(words[cut + 1 :])
-    require(bool(head) and head[0] not in deck.subcircuits, "a subcircuit without a name of its own")
+    require(
+        bool(head) and head[0] not in deck.subcircuits, "a subcircuit without a name of its own"
+    )
     ports = head[1:]
     require(len({*ports, *GROUNDS}) == len(ports) + len(GROUNDS), "a port twice, or ground")
     for text in params.values():

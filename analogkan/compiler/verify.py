@@ -16,7 +16,7 @@ from ..network.spec import NetworkSpec
 from . import names
 from .blocks import Blocks
 from .build import SUMMARY, Build, image0_volts, summarise, write_build
-from .design import ARRAYS, CrossbarStage, Design, element_counts, map_design
+from .design import ARRAYS, CrossbarStage, element_counts, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware

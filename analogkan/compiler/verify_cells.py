@@ -59,5 +59,3 @@ def model_differences(build: Build, netlist: Netlist) -> list[str]:
         for name in sorted({*netlist.models, *wanted})
         if netlist.models.get(name) != wanted.get(name)
     ]
-
-
