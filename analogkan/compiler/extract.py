@@ -51,7 +51,10 @@ MAX_DEPTH = 8
 
 @dataclass
 class Resistors:
-    """The resistors of a subcircuit with plain values: ends as places in ``nets``, ohms, models."""
+    """The resistors of a subcircuit with plain values: ends as places in ``nets``, ohms, models.
+
+    ``rest`` are the subcircuit's other lines.
+    """
 
     names: list[str]
     a: np.ndarray
@@ -59,6 +62,7 @@ class Resistors:
     ohms: np.ndarray
     models: list[str]
     nets: list[str]
+    rest: list[Line]
 
 
 def read_deck(top: Path) -> Netlist:
@@ -132,10 +136,10 @@ class _Reader:
         if own.names:
             numbers = np.array([net(text) for text in own.nets])
             said = [prefix + text for text in own.names]
-            place = TOP if not prefix else TILE if _is_tile(sub) else CELL
+            place = TOP if not prefix else CELL if own.rest else TILE
             ends = numbers[own.a], numbers[own.b]
             self.netlist.add_resistors(said, *ends, own.ohms, own.models, place)
-        for line in sub.lines:
+        for line in own.rest:
             words = line.text.split()
             try:
                 if line.text[0] == "x":
@@ -156,11 +160,8 @@ class _Reader:
     ) -> None:
         kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
         if kind == "r":
-            parts = _resistor(line.text)
-            if "{" in parts[3]:
-                ends = [net(parts[1])], [net(parts[2])]
-                ohms = [value(parts[3], params)]
-                netlist.add_resistors([full], *ends, ohms, [parts[4]], CELL)
+            _, a, b, ohms, model = _resistor(line.text)
+            netlist.add_resistors([full], [net(a)], [net(b)], [value(ohms, params)], [model], CELL)
         elif kind == "c":
             require(len(words) == 4, "needs two nets and a value")
             ends = (net(words[1]), net(words[2]))
@@ -258,14 +259,13 @@ def _resistors(sub: Subcircuit) -> Resistors:
             known.add(first)
     names: list[str] = []
     local: dict[str, int] = {}
-    a, b, ohms, models = [], [], [], []
+    a, b, ohms, models, rest = [], [], [], [], []
     for line in sub.lines:
-        if line.text[0] != "r":
+        if line.text[0] != "r" or "{" in line.text:
+            rest.append(line)
             continue
         try:
             own, one, other, text, model = _resistor(line.text)
-            if "{" in text:
-                continue
             ohms.append(number(text))
         except ValueError as error:
             raise line.refuse(str(error)) from error
@@ -274,7 +274,7 @@ def _resistors(sub: Subcircuit) -> Resistors:
         b.append(local.setdefault(other, len(local)))
         models.append(model)
     ends = np.array(a, np.int64), np.array(b, np.int64)
-    return Resistors(names, *ends, np.array(ohms), models, list(local))
+    return Resistors(names, *ends, np.array(ohms), models, list(local), rest)
 
 
 def _resistor(text: str) -> tuple[str, str, str, str, str]:

@@ -154,7 +154,7 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
             raise line.refuse("it has a character that ngspice folds or splits at")
         try:
             if in_control:
-                in_control = word != ".endc"
+                in_control = line.text != ".endc"
                 if in_control:
                     deck.controls.append(line.text)
             elif target is not deck.top:

@@ -188,7 +188,7 @@ def _read_out(build: Build, blocks: Blocks) -> list[str]:
         limits = None if amp.limiter is None else (amp.limiter.lo, amp.limiter.hi)
         if limits != ((-hw.v_rail, hw.v_rail) if hw.opamp == "rails" else None):
             said.append(f"op-amp {source.name} is limited to {limits}, not as its rails are")
-    said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps if a.value]
+    said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps]
     return said
 
 
