@@ -146,7 +146,7 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
         word, _, rest = line.text.partition(" ")
         if ended:
             raise NetlistError(f"{line.where}: something follows .end")
-        if word == ".include":
+        if word == ".include" and not in_control:
             _include(line, path, deck, target, top_file)
             continue
         allowed = _CONTROL if in_control else _CARD
