@@ -343,7 +343,7 @@ def unhashed(folder: Path) -> None:
         ("layer0.cir", r"\Z", "r_evil l0_o0_p l0_i02_d0_sum 1e4\n", "crossbar resistors in"),
         ("layer0.cir", r"(x_l0_i02_d0_amp) l0_i02_d0_sum", r"\1 gnd", "theta[2, "),
         ("network.cir", r"^op$", "set temp=85\nop", "run and print image 0: set temp"),
-        ("network.cir", r"^(.include stim.*)\n((?s:.*)\nop)", r"\2\n\1", "image 0: .include stimulus"),
+        ("network.cir", r"^(.include stim.*)\n((?s:.*)\nop)", r"\2\n\1", "image 0: .include"),
         ("cells.cir", r"^(\.ends tia)", r"r9 in 0 1e9\n\1", "resistors in all in the deck"),
         ("cells.cir", r"^(\.ends tia)", r"b9 out 0 v=pwl(v(in), 0, 0, 1, 1)\n\1", "voltage table"),
         ("cells.cir", r"^(\.ends diode_t0)", r"r9 a c 1e9\n\1", "which no amplifier reads"),
