@@ -82,6 +82,7 @@ class NgspiceEngine:
         def refer(volts: np.ndarray, index: np.ndarray) -> Reference:
             return Reference(
                 link.design,
+                self.program.klu,
                 volts,
                 index,
                 images=index // section.positions,

@@ -84,6 +84,7 @@ def run_deck(
     chunks = plan_chunks(len(volts), options.chunk)
     reference = Reference(
         design,
+        program.klu,
         volts,
         np.asarray(store.settings["indices"]),
         hidden=True,
