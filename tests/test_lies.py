@@ -1,7 +1,7 @@
 """A simulator that lies in ways that look right: each ends in a failure, or in equal numbers.
 
-The wrapper runs the real ngspice and then doctors what it wrote; sessions are doctored where their
-file is handed over.
+What the real ngspice wrote is doctored: by a program around it, or, which is quicker, where runs
+and sessions hand the file over.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.held import HeldBuild, write_held
 from analogkan.engines.batch import BatchOptions
-from analogkan.engines.ngspice import ENVIRONMENT
+from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
 from analogkan.errors import AnalogKanError, DisagreementError, SimulationError, StudyError
 from analogkan.studies.conduct import StudyOptions
@@ -121,13 +121,14 @@ LIES = {
 }
 """What it does, and what the refusal says; nothing where the numbers are equal."""
 PRINTED = ("says that it set something", "prints without end")
-"""What a session, whose answer is doctored after it was judged, is not asked."""
-SOME = ("permutes its columns", "gives its first answer for ever", "has one value off")
+"""What a program does whose run is judged before its file is handed over."""
+HANDED_OVER = [lie for lie in LIES if lie not in PRINTED]
+SOME = ("permutes its columns", "gives its first answer for ever")
 
 
 @pytest.fixture
 def lying(ngspice, tmp_path, monkeypatch) -> Callable[[str], None]:
-    """Install an ngspice that lies."""
+    """Install an ngspice that lies: a program."""
 
     def install(lie: str) -> None:
         program = tmp_path / "ngspice-lying"
@@ -135,6 +136,24 @@ def lying(ngspice, tmp_path, monkeypatch) -> Callable[[str], None]:
         program.write_text(FAKE.format(lie=lie, doctor=DOCTOR, **given))
         program.chmod(0o755)
         monkeypatch.setenv(ENVIRONMENT, str(program))
+
+    return install
+
+
+@pytest.fixture
+def doctoring(tmp_path, monkeypatch) -> Callable[[type, str], None]:
+    """Doctor what a kind of runner hands over."""
+
+    def install(runner: type, lie: str) -> None:
+        honest, found = runner.run, {}
+        exec(DOCTOR, found)
+
+        def run(self, deck, raw, *, timeout):
+            text = honest(self, deck, raw, timeout=timeout)
+            found["doctor"](lie, raw, tmp_path)
+            return text
+
+        monkeypatch.setattr(runner, "run", run)
 
     return install
 
@@ -168,25 +187,40 @@ def assert_refused_or_equal(build: Build | HeldBuild, images, run: Path, sentenc
     assert not list(run.glob("**/result.*"))
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_simulator_that(lying, build, tmp_path, lie):
+@pytest.mark.parametrize("lie", HANDED_OVER)
+def test_a_simulator_that(ngspice, doctoring, build, tmp_path, lie):
+    doctoring(Runner, LIES[lie][0])
+    assert_refused_or_equal(build, random_images(3, 10, 5), tmp_path / "run", LIES[lie][1])
+
+
+@pytest.mark.parametrize("lie", [*PRINTED, *SOME])
+def test_a_program_that(lying, build, tmp_path, lie):
     lying(LIES[lie][0])
     assert_refused_or_equal(build, random_images(3, 10, 5), tmp_path / "run", LIES[lie][1])
 
 
-@pytest.mark.parametrize("lie", [lie for lie in LIES if lie not in PRINTED])
-def test_a_session_that(session, build, tmp_path, monkeypatch, lie):
-    honest, found = SessionRunner.run, {}
-    exec(DOCTOR, found)
+@pytest.mark.campaign
+@pytest.mark.parametrize("lie", LIES)
+def test_any_program_that(lying, build, tmp_path, lie):
+    lying(LIES[lie][0])
+    assert_refused_or_equal(build, random_images(3, 10, 5), tmp_path / "run", LIES[lie][1])
 
-    def run(self, deck, raw, *, timeout):
-        text = honest(self, deck, raw, timeout=timeout)
-        found["doctor"](LIES[lie][0], raw, tmp_path)
-        return text
 
-    monkeypatch.setattr(SessionRunner, "run", run)
+def lie_in_a_session(doctoring, build, tmp_path, lie):
+    doctoring(SessionRunner, LIES[lie][0])
     images = random_images(3, 10, 5)
     assert_refused_or_equal(build, images, tmp_path / "run", LIES[lie][1], session=True)
+
+
+@pytest.mark.parametrize("lie", SOME)
+def test_a_session_that(ngspice, doctoring, build, tmp_path, lie):
+    lie_in_a_session(doctoring, build, tmp_path, lie)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("lie", HANDED_OVER)
+def test_any_session_that(ngspice, doctoring, build, tmp_path, lie):
+    lie_in_a_session(doctoring, build, tmp_path, lie)
 
 
 def lie_to_a_convolution(lying, held, tmp_path, lie):
