@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -10,10 +11,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
+
+SEAL = "sha256"
+"""The key of what vouches for the rest of a document."""
 
 
 def source_hash() -> str:
@@ -40,6 +44,18 @@ def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_hash(document: Any) -> str:
+    """Hex SHA-256 of what a JSON document says, however it is laid out."""
+    told = json.loads(json.dumps(document))
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def sealed(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with the hash of all else that it says under ``SEAL``."""
+    left = {key: value for key, value in document.items() if key != SEAL}
+    return left | {SEAL: json_hash(left)}
 
 
 def changed_files(folder: Path, names: Iterable[str], recorded: Mapping[str, str]) -> list[str]:

@@ -65,13 +65,13 @@ doctor({lie!r}, raw, home)
 NOT_OURS = "ngspice does not give what the circuit's closed form gives: image "
 LIES = {
     "permutes its columns": ("values[:] = [v[1:] + v[:1] for v in values]", NOT_OURS),
-    "swaps two names": ("names[2], names[3] = names[3], names[2]", NOT_OURS),
+    "swaps two names": ("names[2], names[-1] = names[-1], names[2]", NOT_OURS),
     "gives zeros": ("values[:] = [[0.0] * len(v) for v in values]", NOT_OURS),
     "gives one number": ("values[:] = [[0.3] * len(v) for v in values]", NOT_OURS),
     "rolls the images": ("values[:] = values[1:] + values[:1]", NOT_OURS),
     "gives them backwards": ("values.reverse()", NOT_OURS),
     "gives one image for all": ("values[:] = [values[0]] * len(values)", NOT_OURS),
-    "gives an image's neighbour": ("values[2] = values[3]", NOT_OURS),
+    "gives an image's neighbour": ("values[len(values) // 2] = values[0]", NOT_OURS),
     "is off by a thousandth": ("values[:] = [[1.001 * x for x in v] for v in values]", NOT_OURS),
     "flips the sign": ("values[:] = [[-x for x in v] for v in values]", NOT_OURS),
     "has an offset": ("values[:] = [[x + 1e-4 for x in v] for v in values]", NOT_OURS),
@@ -237,6 +237,8 @@ def test_a_convolution_in_a_simulator_that(lying, held, tmp_path, lie):
 @pytest.mark.campaign
 @pytest.mark.parametrize("lie", LIES)
 def test_any_convolution_in_a_simulator_that(lying, held, tmp_path, lie):
+    if lie == "has one hidden value off":
+        pytest.skip("each of these circuits is one layer")
     lie_to_a_convolution(lying, held, tmp_path, lie)
 
 

@@ -22,7 +22,7 @@ from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..errors import DataError, SimulationError, StudyError
-from ..files import sha256, write_text
+from ..files import sealed, sha256, write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
@@ -204,7 +204,7 @@ def conduct(
                 verdict, refusal = store.get("judge"), error
             finally:
                 judging.stop()
-        summary = {
+        summary: dict[str, Any] = {
             "study": kind,
             **build.facts(),
             "dataset": images.name,
@@ -224,6 +224,7 @@ def conduct(
             "files": {CHIPS: sha256(run / CHIPS)},
             "run": str(run),
         }
+        summary = sealed(summary)
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
     if refusal is not None:
         raise refusal

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import read_npz, sha256, write_npz, write_text
+from ..files import read_npz, sealed, sha256, write_npz, write_text
 from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
@@ -86,7 +86,7 @@ class RunFolder(LockedFolder):
     def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> dict[str, Any]:
         """Write the result, and return it; chunks stay, so that a run is never paid for twice."""
         write_npz(self.path / ARRAYS, arrays)
-        kept = result | {"files": {ARRAYS: sha256(self.path / ARRAYS)}}
+        kept = sealed(result | {"files": {ARRAYS: sha256(self.path / ARRAYS)}})
         write_text(self.path / RESULT, json.dumps(kept, indent=2) + "\n")
         return kept
 
