@@ -6,7 +6,6 @@ and sessions hand the file over.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -22,7 +21,7 @@ from analogkan.compiler.held import HeldBuild, write_held
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
-from analogkan.errors import AnalogKanError, DisagreementError, SimulationError, StudyError
+from analogkan.errors import DisagreementError, SimulationError, StudyError
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.simulate import simulate
@@ -252,7 +251,9 @@ def lie_to_chips(lying, build, images, tmp_path, engine, lie):
         with pytest.raises((SimulationError, StudyError)) as refused:
             montecarlo(build, images, **study)
         twin = engine == "twin" and sentence == NOT_OURS
-        assert ("the twin is not what ngspice simulates" if twin else sentence) in str(refused.value)
+        assert ("the twin is not what ngspice simulates" if twin else sentence) in str(
+            refused.value
+        )
         kept = re.findall(r"deck is kept: ([^)\s]+)", str(refused.value))
         assert not kept or Path(kept[0].rstrip(".")).is_file()
         return
@@ -321,7 +322,9 @@ def test_an_edited_deck_is_compared_and_not_judged(ngspice, tmp_path):
     assert verdict["passed"] and verdict["images"] == 10 and verdict["why_not"] == ""
     assert 0 < verdict["share_of_full_scale"] < 1e-9
     path = build.folder / "layer0.cir"
-    path.write_text(re.sub(r"(r_i0_d0_o0_p i0_d0 o0_p )\S+", r"\g<1>4321.0", path.read_text(), count=1))
+    path.write_text(
+        re.sub(r"(r_i0_d0_o0_p i0_d0 o0_p )\S+", r"\g<1>4321.0", path.read_text(), count=1)
+    )
     edited = simulate(build, images, allow_edited=True, run=tmp_path / "edited").summary["judge"]
     assert edited["passed"] is None
     assert edited["why_not"] == "edited after it was compiled: layer0.cir"
@@ -339,8 +342,3 @@ def test_a_circuit_without_a_closed_form_is_not_judged(ngspice, build, tmp_path,
     assert found["why_not"] == (
         "the twin has no closed form of it: a row has several operating points"
     )
-
-
-def test_every_error_of_a_lie_is_ours():
-    assert issubclass(DisagreementError, AnalogKanError)
-    assert os.O_NONBLOCK and len(LIES) >= 20

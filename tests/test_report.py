@@ -296,7 +296,9 @@ def test_refusals(ngspice, home, tmp_path):
         assert f"{kept} is not the one that result.json beside it is about" in text
     shutil.copytree(home / "sim", tmp_path / "edited")
     path = tmp_path / "edited" / "result.json"
-    path.write_text(re.sub(r'"circuit_accuracy": [\d.]+', '"circuit_accuracy": 0.999', path.read_text()))
+    path.write_text(
+        re.sub(r'"circuit_accuracy": [\d.]+', '"circuit_accuracy": 0.999', path.read_text())
+    )
     kind, text = sentence(tmp_path / "edited")
     assert kind == "StudyError"
     assert text == (

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from analogkan.devices import IVCurve
 from analogkan.engines.chips import NgspiceEngine, TwinEngine, chip_tag
 from analogkan.engines.ideal import stage_volts
-from analogkan.engines.threads import one_blas_thread, one_torch_thread
-from analogkan.engines.twin import Twin, interpolate, noise_draws
+from analogkan.engines.threads import one_blas_thread
+from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
 from analogkan.variation import Variation

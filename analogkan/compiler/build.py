@@ -19,7 +19,14 @@ from ..network.spec import NetworkSpec, load_spec
 from . import spice, spice_cells
 from .chain import Chain
 from .design import ARRAYS as ARRAYS_OF_STAGE
-from .design import CrossbarStage, Design, build_design, element_counts, load_design, save_design
+from .design import (
+    CrossbarStage,
+    Design,
+    build_design,
+    element_counts,
+    load_design,
+    save_design,
+)
 from .hardware import Hardware
 from .verification import Verification
 
@@ -45,7 +52,7 @@ the matrix fill in, and drivers tie the tiles of a row together."""
 SMALLEST_OHMS = 1e-12
 """Of a resistor: ngspice 46 makes this of a smaller one, and warns."""
 DIFFERENCE_OHMS = 10e3
-"""Of a difference amplifier's input resistors, as its cell has them; those behind are gain times."""
+"""Of a difference amplifier's input resistors, as its cell has them; the others are gain times."""
 
 PAIRS_FACTOR = 4.0
 """Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
@@ -372,9 +379,9 @@ def _check_resistances(k: int, stage: CrossbarStage, hardware: Hardware) -> None
         least = float(stage.r_f[:, d].min())
         if least < SMALLEST_OHMS:
             raise CompileError(
-                f"layer {k}: diode {curve.name} carries {curve.i_peak:.3g} A at its peak, which asks "
-                f"for a feedback resistor of {least:.3g} ohm at v_fs = {hardware.v_fs:g} V, and "
-                f"ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents in "
+                f"layer {k}: diode {curve.name} carries {curve.i_peak:.3g} A at its peak, which "
+                f"asks for a feedback resistor of {least:.3g} ohm at v_fs = {hardware.v_fs:g} V, "
+                f"and ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents in "
                 "amperes"
             )
     loads = [stage.front.r_load] if stage.front.squash.bends else []

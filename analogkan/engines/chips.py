@@ -31,7 +31,6 @@ from .batch import (
     write_deck,
 )
 from .ngspice import Ngspice, Runner
-from .threads import one_torch_thread
 from .verdict import Difference, Reference, farthest
 
 BLOCK = 100
@@ -178,7 +177,7 @@ class NgspiceEngine:
         """The temperature, and read noise as the twin draws and scales it."""
         if design.noise is None:
             return Exposure(temp_c=temp_c)
-        from .twin import Twin
+        from .twin import Twin, one_torch_thread
         from .twin_inputs import prepared
 
         with one_torch_thread:
@@ -228,7 +227,7 @@ class TwinEngine:
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
-        with one_torch_thread:
+        with self._twin.one_torch_thread:
             chip = self._twin.Twin([design], temp_c)
             return chip.answers(self._prepared(volts), index, TWIN_BLOCK)[0]
 

@@ -42,7 +42,9 @@ class Worker:
     def __init__(self, library: str, environment: dict[str, str] | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, library, environment), daemon=True)
+        self.process = context.Process(
+            target=serve, args=(theirs, library, environment), daemon=True
+        )
         try:
             self.process.start()
         except (AssertionError, OSError, RuntimeError) as error:

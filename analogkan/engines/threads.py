@@ -42,23 +42,10 @@ class WhileUsed:
                 self._put(self._before)
 
 
-def _torch_threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def _use_torch_threads(count: int) -> None:
-    import torch
-
-    torch.set_num_threads(count)
-
-
 def _use_blas_threads(limits: Any) -> None:
     """1, or what ``_blas`` found."""
     if limits != 1:
         limits.restore_original_limits()
 
 
-one_torch_thread = WhileUsed(_torch_threads, _use_torch_threads)
 one_blas_thread = WhileUsed(lambda: threadpool_limits(1, user_api="blas"), _use_blas_threads)

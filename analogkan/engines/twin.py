@@ -34,6 +34,7 @@ from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
 from ..variation.sample import generator
+from .threads import WhileUsed
 from .twin_front import normed_volts, squashed_volts
 from .twin_inputs import Inputs
 
@@ -44,6 +45,10 @@ NOISE_BLOCK = 1000
 def use_one_thread() -> None:
     """One torch thread in each of the caller's: jobs are what runs side by side."""
     torch.set_num_threads(1)
+
+
+one_torch_thread = WhileUsed(torch.get_num_threads, torch.set_num_threads)
+"""The same, for as long as somebody is in it."""
 
 
 def interpolate(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,6 @@ from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..errors import DisagreementError, SimulationError
-from .threads import one_torch_thread
 
 TOLERANCE = 1e-6
 """Largest difference allowed between twin and ngspice, as a share of full scale. Both solve the
@@ -144,7 +143,7 @@ class Reference:
 
     def _ask(self) -> bool:
         """Whether the twin has an answer."""
-        from .twin import Twin
+        from .twin import Twin, one_torch_thread
         from .twin_inputs import prepared
 
         try:

@@ -67,7 +67,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises
     ------
     StudyError
-        If a folder holds no finished RUN, it is damaged or edited, or two are of different circuits.
+        If a folder holds no finished RUN, or one that is damaged or edited, or two are of
+        different circuits.
     """
     known: dict[Path, Path] = {}
     for folder in folders:

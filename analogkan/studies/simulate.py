@@ -151,9 +151,7 @@ def simulate(
             summary["held"] = held
             summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         else:
-            given = run_deck(
-                build, program, volts, options, store, on_progress, why_not=why_not
-            )
+            given = run_deck(build, program, volts, options, store, on_progress, why_not=why_not)
         circuit, seconds = given.logits, given.seconds
         layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
         shown = telling_images(images.y, software, circuit)

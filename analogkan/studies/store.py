@@ -143,7 +143,9 @@ class StudyStore(LockedFolder):
 
     def _put(self, db: sqlite3.Connection, key: str, value: Any) -> None:
         text = json.dumps(value)
-        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (key, text, self._hash(key, text)))
+        db.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (key, text, self._hash(key, text))
+        )
 
     def _hash(self, *values: Any) -> str:
         """Of what one row of a table says, and of the study's settings."""
