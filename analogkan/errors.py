@@ -70,3 +70,7 @@ class SimulationError(AnalogKanError):
 
 class ConvergenceError(SimulationError):
     """ngspice's Newton iteration found no solution for an image."""
+
+
+class DisagreementError(SimulationError):
+    """ngspice delivered other values than the closed form of the same circuit."""

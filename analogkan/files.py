@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
+
+SEAL = "sha256"
+"""The key of what vouches for the rest of a document."""
 
 
 def source_hash() -> str:
@@ -24,10 +29,33 @@ def source_hash() -> str:
     return digest.hexdigest()[:12]
 
 
+def open_regular(path: Path, *, links: bool = True) -> BinaryIO:
+    """Open a file to be read; OSError at once if it is a pipe, a device or a folder, which could
+    hold the reader for ever, or a link where there should be none."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is no regular file")
+    return os.fdopen(handle, "rb")
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_hash(document: Any) -> str:
+    """Hex SHA-256 of what a JSON document says, however it is laid out."""
+    told = json.loads(json.dumps(document))
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def sealed(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with the hash of all else that it says under ``SEAL``."""
+    left = {key: value for key, value in document.items() if key != SEAL}
+    return left | {SEAL: json_hash(left)}
 
 
 def changed_files(folder: Path, names: Iterable[str], recorded: Mapping[str, str]) -> list[str]:
@@ -44,7 +72,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     import numpy as np
 
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
 from analogkan.cli import main
+from analogkan.files import sealed
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -51,6 +54,11 @@ def run(command: str, folder: Path, *, exit_code: int = 0) -> str:
             return ""
         return result.stdout
     return shell(command, folder)
+
+
+def write_result(path: Path, document: dict[str, Any]) -> None:
+    """A result.json that says ``document``, as if its command had written it."""
+    path.write_text(json.dumps(sealed(document)), encoding="utf-8")
 
 
 def shell(command: str, folder: Path) -> str:

@@ -17,7 +17,7 @@ from analogkan.engines.rawfile import read_raw
 from analogkan.errors import ConvergenceError, SimulationError
 
 NAMES = ["v(index)", "V(Logit_0)", "v(logit_1)"]
-VALUES = np.array([[0.0, 0.1, -1e-300], [1.0, np.nextafter(0.1, 1), 2.5e300]])
+VALUES = np.array([[0.0, 0.1, -1e-300], [1.0, np.nextafter(0.1, 1), 2.5e14]])
 
 
 def raw_bytes(names=NAMES, values=VALUES, *, flags="real", points=None) -> bytes:
@@ -82,6 +82,10 @@ def test_binary_data_that_looks_like_the_marker_is_data(raw):
         (
             raw_bytes(values=np.array([[0, 1, -np.inf], [1, 2, 3]])),
             "ngspice delivered v(logit_1) = NaN or infinity at 0",
+        ),
+        (
+            raw_bytes(values=np.array([[0, 1, 2], [1, 2, -1e300]])),
+            "ngspice delivered v(logit_1) = -1e+300, which no circuit has (at most 1e+15), at 1",
         ),
         (
             raw_bytes(["v(a)", "v(b)", "V(A)"]),

@@ -26,6 +26,7 @@ from analogkan.report.svg import inline_svg
 from analogkan.studies.evidence import MOST_SHOWN, layer_evidence, telling_images
 
 from .networks import random_npz, random_spec
+from .pages import write_result
 from .test_cli_errors import refused
 
 PNG = (
@@ -157,7 +158,7 @@ def test_a_result_that_lacks_something_is_a_sentence(ngspice, home, tmp_path, ru
     path = tmp_path / run / "result.json"
     result = json.loads(path.read_text())
     del result[gone]
-    path.write_text(json.dumps(result))
+    write_result(path, result)
     words = ("report", tmp_path / run, "--build", home / "net.build", "-o", tmp_path / "r.html")
     kind, text = refused(*words)
     assert kind == "StudyError"
@@ -179,10 +180,10 @@ def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
     write_build(random_spec_of_home(), Hardware(levels=16), tmp_path / "anew.build")
     path = tmp_path / "heat" / "result.json"
     result = json.loads(path.read_text()) | {"build": str(tmp_path / "anew.build")}
-    path.write_text(json.dumps(result))
+    write_result(path, result)
     found = write_report([tmp_path / "heat"], tmp_path / "r.html")
     assert found["missing"].endswith("is another circuit now, compiled since the RUNs were made")
-    path.write_text(json.dumps(result | {"design": "another"}))
+    write_result(path, result | {"design": "another"})
     with pytest.raises(StudyError, match=r"are of one network, but of two circuits \("):
         write_report([home / "sim", tmp_path / "heat"], tmp_path / "r.html")
     # A RUN given twice is one.
@@ -220,7 +221,7 @@ def test_a_build_that_moved_is_found_or_asked_for(ngspice, home, tmp_path):
         shutil.copytree(home / name, tmp_path / "moved" / name)
     run = tmp_path / "moved" / "sim"
     result = json.loads((run / "result.json").read_text())
-    (run / "result.json").write_text(json.dumps(result | {"build": "elsewhere/net.build"}))
+    write_result(run / "result.json", result | {"build": "elsewhere/net.build"})
     found = write_report([run], tmp_path / "r.html")
     assert found["missing"] == ""
     (tmp_path / "moved" / "net.build").rename(tmp_path / "hidden.build")
@@ -268,13 +269,13 @@ def test_refusals(ngspice, home, tmp_path):
     shutil.copytree(home / "sim", tmp_path / "early")
     early = json.loads((tmp_path / "early" / "result.json").read_text())
     del early["layers"]
-    (tmp_path / "early" / "result.json").write_text(json.dumps(early))
+    write_result(tmp_path / "early" / "result.json", early)
     kind, text = sentence(tmp_path / "early")
     assert kind == "StudyError" and "lacks what a page shows" in text
     other = tmp_path / "other"
     shutil.copytree(home / "heat", other)
     result = json.loads((other / "result.json").read_text())
-    (other / "result.json").write_text(json.dumps(result | {"network": "another"}))
+    write_result(other / "result.json", result | {"network": "another"})
     kind, text = sentence(home / "sim", other)
     assert kind == "StudyError"
     assert text.endswith("and they are not the same: a report is about one")
@@ -293,6 +294,16 @@ def test_refusals(ngspice, home, tmp_path):
         kind, text = sentence(tmp_path / f"mixed-{run}")
         assert kind == "StudyError"
         assert f"{kept} is not the one that result.json beside it is about" in text
+    shutil.copytree(home / "sim", tmp_path / "edited")
+    path = tmp_path / "edited" / "result.json"
+    path.write_text(
+        re.sub(r'"circuit_accuracy": [\d.]+', '"circuit_accuracy": 0.999', path.read_text())
+    )
+    kind, text = sentence(tmp_path / "edited")
+    assert kind == "StudyError"
+    assert text == (
+        f"{path} is not what its command wrote: given again, the command writes it anew"
+    )
     kind, text = refused("report", home / "sim", "-o", tmp_path / "r.txt")
     assert text == f"--output {tmp_path / 'r.txt'} must end in .html"
     assert not (tmp_path / "r.html").exists()
@@ -303,7 +314,7 @@ def test_a_name_in_a_run_cannot_write_into_the_page(ngspice, home, tmp_path):
     path = tmp_path / "run" / "result.json"
     hostile = "<script>alert(1)</script>"
     result = json.loads(path.read_text()) | {"model": hostile, "command": hostile}
-    path.write_text(json.dumps(result))
+    write_result(path, result)
     write_report([tmp_path / "run"], tmp_path / "r.html", title=hostile)
     assert hostile not in (tmp_path / "r.html").read_text(encoding="utf-8")
 

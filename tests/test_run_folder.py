@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -9,11 +10,15 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+import analogkan
+from analogkan.cli import common
+from analogkan.cli.simulate import print_comparison
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.batch import BatchOptions, Chunk
 from analogkan.errors import StudyError
+from analogkan.studies.run import RunFolder
 from analogkan.studies.simulate import simulate
 
 from .networks import circuit, random_images, random_inputs, random_spec
@@ -64,13 +69,31 @@ def test_a_finished_run_is_read_not_repeated(build, images, tmp_path):
     assert again.summary["images_per_second"] == first.summary["images_per_second"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "short"])
-def test_a_damaged_chunk_is_simulated_again(build, images, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "short", "zeros", "one value", "another chunk", "another run", "lie"]
+)
+def test_a_damaged_chunk_is_simulated_again_and_said(build, images, tmp_path, damage):
     run = tmp_path / "run"
     first = simulate(build, images, options=CHUNKS, run=run)
+    assert first.summary["damaged_chunks"] == 0
     path = run / "chunks" / "000004-000008.npz"
+    kept = dict(np.load(path))
     if damage == "short":
         np.savez(path, logits=np.zeros((3, 3)), seconds=1.0)
+    elif damage == "zeros":
+        np.savez(path, **kept | {"volts": 0 * kept["volts"]})
+    elif damage == "one value":
+        kept["volts"][2, 1] += 1e-9
+        np.savez(path, **kept)
+    elif damage == "another chunk":
+        path.write_bytes((run / "chunks" / "000000-000004.npz").read_bytes())
+    elif damage == "another run":
+        other = replace(images, x=random_inputs(99, 10, 5))
+        simulate(build, other, options=CHUNKS, run=tmp_path / "other")
+        path.write_bytes((tmp_path / "other" / "chunks" / path.name).read_bytes())
+    elif damage == "lie":  # whoever made it kept the hash as well
+        store = RunFolder(run, json.loads((run / "run.json").read_text()))
+        store.add_chunk(Chunk(1, 4, 8), kept["volts"][::-1], 1.0)
     else:
         path.write_bytes(path.read_bytes()[:200] if damage == "cut" else b"")
     seen: list[int] = []
@@ -79,6 +102,10 @@ def test_a_damaged_chunk_is_simulated_again(build, images, tmp_path, damage):
     )
     assert seen == [6, 10]
     np.testing.assert_allclose(circuit(again), circuit(first), rtol=0, atol=1e-12)
+    assert again.summary["damaged_chunks"] == 1
+    with common.out.capture() as said:
+        print_comparison(again.summary)
+    assert "note: 1 kept chunks were not what was kept, and were simulated again" in said.get()
 
 
 def test_every_set_of_settings_has_a_folder_of_its_own(build, images, tmp_path):
@@ -110,6 +137,16 @@ def test_a_run_of_other_settings_is_refused(build, images, tmp_path, changed, wh
     with pytest.raises(StudyError, match=f"^{sentence}$"):
         simulate(build, replace(images, **changed), options=options, run=run)
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+
+
+def test_a_run_of_another_version_is_refused(build, images, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    simulate(build, images, run=run)
+    assert json.loads((run / "run.json").read_text())["analogkan"] == analogkan.__version__
+    monkeypatch.setattr("analogkan.studies.simulate.__version__", "0.0.1")
+    sentence = f"{run} was started with another analogkan: give another --out"
+    with pytest.raises(StudyError, match=f"^{sentence}"):
+        simulate(build, images, run=run)
 
 
 def test_a_run_in_use_is_refused_until_it_is_free(build, images, tmp_path):

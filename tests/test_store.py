@@ -256,6 +256,55 @@ def test_a_damaged_store_is_refused_in_a_sentence(tmp_path, damage):
     assert str(refused.value).startswith(f"{path} is damaged: give another --out (")
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE points SET row = replace(row, '0.902', '0.952') WHERE sample = 2", "row"),
+        ("UPDATE points SET status = 'ok' WHERE sample = 3", "row"),
+        ("UPDATE points SET status = 'failed' WHERE sample = 2", "row"),
+        ("UPDATE points SET temp_c = 85.0 WHERE sample = 2", "row"),
+        ("UPDATE points SET row = (SELECT row FROM points WHERE sample = 1), sha256 = "
+         "(SELECT sha256 FROM points WHERE sample = 1) WHERE sample = 2", "row"),
+        ("UPDATE meta SET value = '{\"passed\": true}' WHERE key = 'judge'", "judge"),
+        ("UPDATE meta SET value = '0.0' WHERE key = 'seconds'", "seconds"),
+        ("UPDATE meta SET value = '{}' WHERE key = 'settings'", "settings"),
+    ],
+)  # fmt: skip
+def test_a_row_or_a_verdict_that_was_changed_is_refused(tmp_path, change, what):
+    run = tmp_path / "run"
+    with StudyStore(run, SETTINGS) as store:
+        for point in points():
+            store.add(point, row(point, "failed" if point.sample == 3 else "ok"), 0.1)
+        store.put("judge", {"passed": False})
+    db = sqlite3.connect(run / STORE)
+    with db:
+        assert db.execute(change).rowcount == 1
+    db.close()
+    for ask in (StudyStore.rows, StudyStore.finished) if what == "row" else (_asked(what),):
+        with pytest.raises(StudyError) as refused, StudyStore(run, SETTINGS) as store:
+            ask(store)
+        assert str(refused.value).startswith(f"{run / STORE} is damaged: give another --out (")
+        assert str(refused.value).endswith(" is not what was kept)")
+
+
+def _asked(key: str):
+    return lambda store: store.get(key)
+
+
+def test_a_row_of_another_study_is_refused(tmp_path):
+    for name, settings in (("a", SETTINGS), ("b", SETTINGS | {"seed": 4})):
+        with StudyStore(tmp_path / name, settings) as store:
+            store.add(points()[0], row(points()[0]), 0.1)
+    db = sqlite3.connect(tmp_path / "a" / STORE)
+    with db:
+        db.execute("ATTACH ? AS b", (str(tmp_path / "b" / STORE),))
+    with db:
+        db.execute("REPLACE INTO points SELECT * FROM b.points")
+    db.close()
+    with StudyStore(tmp_path / "a", SETTINGS) as store, pytest.raises(StudyError, match="the row"):
+        store.rows()
+
+
 def test_a_store_killed_before_its_first_transaction_begins_anew(tmp_path):
     run = tmp_path / "run"
     run.mkdir()

@@ -331,8 +331,7 @@ def test_a_wrong_twin_fails_the_study_and_the_sentence_says_where(
     match = re.fullmatch(
         r"the twin is not what ngspice simulates: chip [01] at 26.85 degC, image 107, class 2: "
         r"logit (\S+) in the twin, (\S+) in ngspice, (\S+) of full scale apart where 1e-06 is "
-        r"allowed. The deck is kept: (\S+)\. Please report it; --engine ngspice does without the "
-        r"twin",
+        r"allowed. The deck is kept: (\S+)\. Please report it: one of the two is wrong",
         str(refused.value),
     )
     assert match
@@ -356,7 +355,10 @@ def test_ngspice_gives_the_twins_rows(ngspice, build, images):
         found = montecarlo(build, images, samples=3, settings=HARD, temp_c=-40, options=options)
         rows[engine] = found.rows
         if engine == "ngspice":
-            assert found.summary["judge"] is None
+            verdict = found.summary["judge"]
+            assert (verdict["passed"], verdict["chips"], verdict["images"]) == (True, 3, 30)
+            assert 0 < verdict["share_of_full_scale"] < 1e-9
+            assert verdict["worst"]["judge_share"] == max(r["judge_share"] for r in found.rows)
     for twin, spice in zip(rows["twin"], rows["ngspice"], strict=True):
         assert twin["correct"] == spice["correct"]
         np.testing.assert_allclose(twin["gain"], spice["gain"], rtol=0, atol=1e-9)

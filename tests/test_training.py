@@ -124,6 +124,17 @@ def test_a_damaged_state_is_refused(images, tmp_path):
         train(images, AUGMENTED, state=tmp_path / "state")
 
 
+def test_a_state_with_a_flipped_bit_is_refused(images, tmp_path):
+    state = tmp_path / "state"
+    with pytest.raises(Stopped):
+        train(images, AUGMENTED, state=state, on_epoch=stopping_after(1))
+    whole = bytearray(state.read_bytes())
+    whole[len(whole) // 2] ^= 1  # of a coefficient
+    state.write_bytes(whole)
+    with pytest.raises(CheckpointError, match=r"state cannot be read: remove it to start anew$"):
+        train(images, AUGMENTED, state=state)
+
+
 def test_the_norms_hold_the_statistics_of_the_whole_clean_training_set(images):
     done = train(images, replace(AUGMENTED, hidden=(9, 8)))
     spec = done.model.to_spec(done.encoding, name="n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from analogkan.devices import IVCurve
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chips import NgspiceEngine, TwinEngine, chip_tag
 from analogkan.engines.ideal import stage_volts
-from analogkan.engines.twin import Twin, interpolate, noise_draws
+from analogkan.engines.threads import one_blas_thread
+from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
 from analogkan.variation import Variation
@@ -231,3 +234,80 @@ def test_logits_spread_in_proportion_to_the_programming_error():
         found = Twin(chips).logits(Inputs.of(volts)).numpy()
         spread.append(float(found.std(axis=0).mean()))
     np.testing.assert_allclose(np.array(spread) / spread[0], [1, 2, 4], rtol=0.1)
+
+
+# ---- names of chips, threads
+
+
+def changed(part: Any, path: str) -> Any:
+    """``part`` with the last value of the field at ``path`` changed by its last bit."""
+    name, _, rest = path.partition(".")
+    before = getattr(part, name)
+    if rest:
+        after = changed(before, rest)
+    elif isinstance(before, np.ndarray):
+        after = before.copy()
+        last = after.reshape(-1)[-1:]
+        last[:] = ~last if after.dtype == bool else np.nextafter(last, np.inf)
+    else:
+        after = before + 1
+    return replace(part, **{name: after})
+
+
+def test_every_quantity_of_a_chip_is_in_its_name():
+    spec = random_spec(1, (6, 5, 3), squash="sigmoid", norm="layer")
+    design = chip(spec)
+    found = {chip_tag(design, 26.85), chip_tag(design, 26.850000000000001)}
+    assert len(found) == 1 and chip_tag(chip(spec), 26.85) in found
+    of_stage = ["g", "r_f", "c_f", "r_c", "gain", "unit", "alpha", "n_bias", "front.r_load"]
+    of_stage += ["front.attenuation", "front.norm.scale", "front.norm.shift", "front.norm.eps"]
+    of_stage += [f"errors.{name}" for name in ("k_i", "k_v", "d_v", "stuck")]
+    groups = [f"errors.{name}" for name in ("rows", "lines", "diffs")]
+    of_stage += [f"{group}.{name}" for group in groups for name in ("gain", "offset", "drift")]
+    for path in of_stage:
+        stages = (design.stages[0], changed(design.stages[1], path))
+        found.add(chip_tag(replace(design, stages=stages), 26.85))
+    for path in ("noise.sigma", "noise.seed", "noise.sample", "noise.first", "noise.share"):
+        found.add(chip_tag(changed(design, path), 26.85))
+    curve = design.stages[0].curves[0]
+    for field in ("v", "i"):
+        curves = (changed(curve, field), *design.stages[0].curves[1:])
+        stages = (replace(design.stages[0], curves=curves), design.stages[1])
+        found.add(chip_tag(replace(design, stages=stages), 26.85))
+    found.add(chip_tag(design, 85.0))
+    assert len(found) == 1 + len(of_stage) + 5 + 2 + 1
+
+
+def test_the_twin_leaves_the_threads_of_a_process_as_they_are():
+    design, volts, index = chip(random_spec(1, (6, 5, 3))), images(9, 6), np.arange(9)
+    before, found = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        wanted = TwinEngine().logits(design, volts, index, 26.85)
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(2) as pool, one_torch_thread:
+            assert torch.get_num_threads() == 1
+            engine = TwinEngine()
+            for result in pool.map(
+                lambda _: (engine.logits(design, volts, index, 26.85), torch.get_num_threads()),
+                range(6),
+            ):
+                found.append(result)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    for logits, threads in found:
+        assert threads == 1  # of one that somebody else still needs
+        np.testing.assert_array_equal(logits, wanted)
+
+
+def test_blas_has_its_threads_again_when_the_last_one_leaves():
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        with one_blas_thread:
+            with one_blas_thread:
+                assert set(threads()) == {1}
+            assert set(threads()) == {1}
+        assert set(threads()) == {2}

@@ -207,6 +207,12 @@ def print_comparison(s: dict) -> None:
         common.out.print(f"  and {len(s['flipped']) - 10} more in {s['run']}/result.json")
     if s["retried_chunks"]:
         common.out.print(f"note: {s['retried_chunks']} chunks succeeded only when run again, cold")
+    if s["damaged_chunks"]:
+        common.out.print(
+            f"note: {s['damaged_chunks']} kept chunks were not what was kept, and were simulated "
+            "again",
+            style="yellow",
+        )
     if s["trained_on"] and s["dataset"] != s["trained_on"]:
         common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
     if s["saturated_inputs"]:
@@ -232,7 +238,23 @@ def print_comparison(s: dict) -> None:
                 "26.85 degC: edits of network.cir and stimulus.cir have no effect here",
                 style="yellow",
             )
+    common.out.print(told_of_judge(s["judge"], "image"), markup=False)
     common.out.print(f"kept in {s['run']}", markup=False)
+
+
+def told_of_judge(judge: dict, what: str) -> str:
+    """What a sentence says of ngspice's difference from the closed form of the same circuits.
+
+    ``what`` it was looked at in, such as every image.
+    """
+    share = judge["share_of_full_scale"]
+    apart = f"largest difference {share:.1e} of full scale" if share is not None else ""
+    if judge["passed"]:
+        return (
+            f"every {what} judged by the circuit's closed form: {apart} ({judge['tolerance']:g} is "
+            "allowed)"
+        )
+    return f"not judged ({judge['why_not']})" + (f": {apart} from the closed form" if apart else "")
 
 
 def _trace(

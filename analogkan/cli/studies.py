@@ -10,7 +10,7 @@ import click
 
 from ..text import interval
 from . import common, complete
-from .simulate import default_jobs
+from .simulate import default_jobs, told_of_judge
 
 _IMAGES = (
     click.option(
@@ -136,7 +136,8 @@ def print_notes(s: dict[str, Any]) -> None:
         )
     judged = s["judge"]
     if s["engine"] == "ngspice":
-        common.out.print(f"every chip in ngspice {s['versions']['ngspice']}: nothing to judge")
+        told = told_of_judge(judged, "chip and image")
+        common.out.print(f"in ngspice {s['versions']['ngspice']}: {told}", markup=False)
     elif judged is None:
         common.out.print("not judged: no chip of this study was simulated in ngspice")
     else:

@@ -19,7 +19,14 @@ from ..network.spec import NetworkSpec, load_spec
 from . import spice, spice_cells
 from .chain import Chain
 from .design import ARRAYS as ARRAYS_OF_STAGE
-from .design import Design, build_design, element_counts, load_design, save_design
+from .design import (
+    CrossbarStage,
+    Design,
+    build_design,
+    element_counts,
+    load_design,
+    save_design,
+)
 from .hardware import Hardware
 from .verification import Verification
 
@@ -41,6 +48,11 @@ EXPLICIT_TILES = (256, 1024, 4096)
 EXPLICIT_SECONDS = {False: (6.5e-6, 1.47e-5, 2.45e-4), True: (1.86e-5, 7.38e-5, 5.65e-4)}
 """Time of an image a cell, with no drivers and with them, at so many cells a tile: the factors of
 the matrix fill in, and drivers tie the tiles of a row together."""
+
+SMALLEST_OHMS = 1e-12
+"""Of a resistor: ngspice 46 makes this of a smaller one, and warns."""
+DIFFERENCE_OHMS = 10e3
+"""Of a difference amplifier's input resistors, as its cell has them; the others are gain times."""
 
 PAIRS_FACTOR = 4.0
 """Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
@@ -358,3 +370,29 @@ def _check(design: Design) -> None:
                     f"layer {k}: {name} goes from {array.min():g} to {array.max():g}, and must be "
                     "positive and finite: the coefficients need another g_min, g_max or v_fs"
                 )
+        _check_resistances(k, stage, design.hardware)
+
+
+def _check_resistances(k: int, stage: CrossbarStage, hardware: Hardware) -> None:
+    for d, curve in enumerate(stage.curves):
+        least = float(stage.r_f[:, d].min())
+        if least < SMALLEST_OHMS:
+            raise CompileError(
+                f"layer {k}: diode {curve.name} carries {curve.i_peak:.3g} A at its peak, which "
+                f"asks for a feedback resistor of {least:.3g} ohm at v_fs = {hardware.v_fs:g} V, "
+                f"and ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents in "
+                "amperes"
+            )
+    loads = [stage.front.r_load] if stage.front.squash.bends else []
+    for what, ohms in (
+        ("the cells", 1 / stage.g),
+        ("the feedback of its lines", stage.r_c),
+        ("its difference amplifiers", DIFFERENCE_OHMS * np.minimum(stage.gain, 1.0)),
+        ("the loads of its squash cells", np.array(loads)),
+    ):
+        if ohms.size and ohms.min() < SMALLEST_OHMS:
+            raise CompileError(
+                f"layer {k}: {what} need a resistor of {ohms.min():.3g} ohm, and ngspice makes "
+                f"{SMALLEST_OHMS:g} ohm of anything smaller: the coefficients need another g_max, "
+                "v_rail, v_fs or i_tail"
+            )

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +20,11 @@ from ..errors import NetlistError, SimulationError
 from .ngspice import Runner
 from .rawfile import read_raw
 from .session import SessionRunner
+from .verdict import Difference
 
 MIN_CHUNK, MAX_CHUNK = 50, 500
+Check = Callable[[int, np.ndarray], Difference | None]
+"""As ``verdict.Reference.check``: called with the number of the first image, and its values."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Chunk:
 class ChunkResult:
     """What came of a chunk: ``values`` (n, probes) volts, or the error that kept it from coming.
 
-    ``seconds`` is the wall time of the attempts, ``attempts`` 1 or 2.
+    ``seconds`` is the wall time of the attempts, ``attempts`` 1 or 2, ``difference`` what the check
+    said of the values.
     """
 
     chunk: Chunk
@@ -45,6 +49,7 @@ class ChunkResult:
     error: SimulationError | None
     seconds: float
     attempts: int
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +143,13 @@ class BatchEngine:
         chunks: Sequence[Chunk],
         probes: Sequence[str],
         options: BatchOptions = BatchOptions(),
+        check: Check = lambda start, values: None,
     ) -> Iterator[ChunkResult]:
         """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
 
-        A chunk that fails is tried once more, cold and swept the other way; if it fails again its
-        result carries the error and its deck is kept. Leaving the engine kills what still runs.
+        A chunk that fails, or whose values ``check`` refuses, is tried once more, cold and swept
+        the other way; if it fails again its result carries the error and its deck is kept. Leaving
+        the engine kills what still runs.
         """
         if options.session and isinstance(self.runner, Runner):
             self.runner = SessionRunner()
@@ -156,7 +163,7 @@ class BatchEngine:
                 chunk = waiting.pop()
                 block = volts[chunk.start : chunk.stop]
                 part = self.exposure.part(chunk)
-                running.add(pool.submit(self._chunk, chunk, block, probes, options, part))
+                running.add(pool.submit(self._chunk, chunk, block, probes, options, part, check))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
@@ -168,6 +175,7 @@ class BatchEngine:
         probes: Sequence[str],
         options: BatchOptions,
         exposure: Exposure,
+        check: Check,
     ) -> ChunkResult:
         started = time.perf_counter()
         error: SimulationError | None = None
@@ -176,6 +184,7 @@ class BatchEngine:
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
                 values = self._attempt(deck, volts, probes, descending, options.timeout, exposure)
+                found = check(chunk.start, values)
             except SimulationError as failure:
                 if self.runner.stopped:
                     raise
@@ -183,7 +192,8 @@ class BatchEngine:
                 continue
             for path in deck.parent.glob(f"{deck.stem}.*"):
                 path.unlink()
-            return ChunkResult(chunk, values, None, time.perf_counter() - started, attempt)
+            spent = time.perf_counter() - started
+            return ChunkResult(chunk, values, None, spent, attempt, found)
         assert error is not None
         kept = self._keep(chunk)
         failure = type(error)(

@@ -6,9 +6,10 @@ Both work in fixed blocks of images, so that an answer does not depend on jobs o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .batch import (
     write_deck,
 )
 from .ngspice import Ngspice, Runner
+from .verdict import Difference, Reference, farthest
 
 BLOCK = 100
 """Images in one ngspice process."""
@@ -60,34 +62,76 @@ class NgspiceEngine:
     def logits(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
-        """Logits (B, O); see ``base.ChipEngine.logits``."""
+        """Logits (B, O) as they come; see ``base.ChipEngine.logits``."""
+        return self._sweep(design, volts, index, temp_c, None)[0]
+
+    def judged(
+        self, link: Link, volts: np.ndarray, index: np.ndarray, temp_c: float, *, last: bool
+    ) -> tuple[np.ndarray, Difference | None]:
+        """Logits (B, O) of a chain's circuit, the ``last`` or not, and how far the farthest is from
+        the closed form of that very circuit; None if there is none.
+
+        Raises
+        ------
+        DisagreementError
+            If it is farther than the twin may be from ngspice, twice.
+        """
+        section = link.section
+
+        def refer(volts: np.ndarray, index: np.ndarray) -> Reference:
+            return Reference(
+                link.design,
+                self.program.klu,
+                volts,
+                index,
+                images=index // section.positions,
+                temp_c=temp_c,
+                layer=section.first,
+                column=section.outputs[link.share][0],
+                logits=last,
+            )
+
+        return self._sweep(link.design, volts, index, temp_c, refer)
+
+    def _sweep(
+        self,
+        design: Design,
+        volts: np.ndarray,
+        index: np.ndarray,
+        temp_c: float,
+        refer: Callable[[np.ndarray, np.ndarray], Reference] | None,
+    ) -> tuple[np.ndarray, Difference | None]:
+        """Logits (B, O), and the largest difference from what they are referred to."""
         of = np.arange(len(volts))
         if design.noise is None:
             first, of = distinct(volts)
             volts, index = volts[first], index[first]
+        check = _unjudged if refer is None else refer(volts, index).check
         exposure = self._exposure(design, volts, index, temp_c)
         chunks = plan_chunks(len(volts), BLOCK)
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
-        keep = self.keep / _tag(design, temp_c)
+        found: list[Difference | None] = []
+        keep = self.keep / chip_tag(design, temp_c)
         with self._runner() as runner, BatchEngine(design, runner, keep, exposure) as engine:
             probes = names.logits(design)
-            for result in engine.run(volts, chunks, probes, BatchOptions()):
+            for result in engine.run(volts, chunks, probes, BatchOptions(), check):
                 if result.values is None:
                     assert result.error is not None
-                    raise SimulationError(
+                    raise type(result.error)(
                         f"{result.error} (its deck is kept: {result.error.deck})",
                         deck=result.error.deck,
                         exit_code=result.error.exit_code,
                         stderr_tail=result.error.stderr_tail,
                     )
                 logits[result.chunk.start : result.chunk.stop] = result.values
-        return logits[of]
+                found.append(result.difference)
+        return logits[of], farthest(found)
 
     def keep_deck(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> Path:
         """Write the deck of a circuit over a few images where failed ones are kept; its path."""
-        folder = self.keep / _tag(design, temp_c)
+        folder = self.keep / chip_tag(design, temp_c)
         folder.mkdir(parents=True, exist_ok=True)
         write_deck(design, folder, temp_c)
         exposure = self._exposure(design, volts, index, temp_c)
@@ -133,23 +177,39 @@ class NgspiceEngine:
         """The temperature, and read noise as the twin draws and scales it."""
         if design.noise is None:
             return Exposure(temp_c=temp_c)
-        from .twin import Twin
+        from .twin import Twin, one_torch_thread
         from .twin_inputs import prepared
 
-        currents = Twin([design], temp_c).run(prepared(volts), index).noise
+        with one_torch_thread:
+            currents = Twin([design], temp_c).run(prepared(volts), index).noise
         return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
 
 
-def _tag(design: Design, temp_c: float) -> str:
-    """A short name for a chip at a temperature."""
-    digest = hashlib.sha256(repr((design.name, temp_c, design.noise)).encode())
-    for stage in design.stages:
-        parts = [stage.g, stage.r_c]
-        if stage.errors is not None:
-            parts += [stage.errors.k_i, stage.errors.rows.offset, stage.errors.diffs.offset]
-        for part in parts:
-            digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()[:8]
+def _unjudged(start: int, values: np.ndarray) -> None:
+    """A check that finds nothing: the twin's own judge holds these values against the twin."""
+
+
+def chip_tag(design: Design, temp_c: float) -> str:
+    """A short name that no other chip, and no other temperature, has."""
+    return hashlib.sha256("\n".join(_told((design, temp_c))).encode()).hexdigest()[:12]
+
+
+def _told(part: Any) -> Iterator[str]:
+    """Everything that a design holds, whatever it is made of, as texts."""
+    if dataclasses.is_dataclass(part):
+        part = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    if isinstance(part, np.ndarray):
+        yield f"{part.dtype} {part.shape} {hashlib.sha256(part.tobytes()).hexdigest()}"
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield f"{key}:"
+            yield from _told(value)
+    elif isinstance(part, (tuple, list)):
+        yield f"{len(part)} of"
+        for value in part:
+            yield from _told(value)
+    else:
+        yield repr(part)
 
 
 class TwinEngine:
@@ -160,7 +220,6 @@ class TwinEngine:
     def __init__(self) -> None:
         from . import twin, twin_inputs
 
-        twin.use_one_thread()
         self._twin, self._prepare = twin, twin_inputs.prepared
         self._inputs: list[tuple[np.ndarray, Any]] = []
 
@@ -168,8 +227,9 @@ class TwinEngine:
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
-        chip = self._twin.Twin([design], temp_c)
-        return chip.answers(self._prepared(volts), index, TWIN_BLOCK)[0]
+        with self._twin.one_torch_thread:
+            chip = self._twin.Twin([design], temp_c)
+            return chip.answers(self._prepared(volts), index, TWIN_BLOCK)[0]
 
     def _prepared(self, volts: np.ndarray) -> Any:
         """The inputs' codes, worked out once an array: a study asks with the same one."""
@@ -193,15 +253,27 @@ TWIN_BLOCK = 1000
 
 
 def chain_logits(
-    engine: ChipEngine, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
+    engine: ChipEngine,
+    chip: Chain,
+    volts: np.ndarray,
+    index: np.ndarray,
+    temp_c: float,
+    seen: list[Difference | None] | None = None,
 ) -> np.ndarray:
     """Logits (B, O) of a chip of one circuit or several; see ``base.ChipEngine.logits``.
 
-    A convolution's points are many: images are taken ``BLOCK_IMAGES`` at a time.
+    A convolution's points are many: images are taken ``BLOCK_IMAGES`` at a time. With ``seen``,
+    ngspice is judged: every circuit against its closed form on the inputs that it was given, and
+    what was found is added.
     """
 
     def evaluate(link: Link, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        return engine.logits(link.design, points, numbers, temp_c)
+        if seen is None or not isinstance(engine, NgspiceEngine):
+            return engine.logits(link.design, points, numbers, temp_c)
+        last = link.section == chip.links[-1].section
+        logits, found = engine.judged(link, points, numbers, temp_c, last=last)
+        seen.append(found)
+        return logits
 
     size = BLOCK_IMAGES if chip.convolutional else len(volts)
     blocks = [slice(k, k + size) for k in range(0, len(volts), size)]

@@ -9,31 +9,53 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from .. import resources
 from ..errors import ConvergenceError, SimulationError
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
+START = "netlists/start"
+"""The folder of an empty ``spinit``, which is read whatever the options say."""
 PROGRAMS = ("ngspice_con", "ngspice")
 """In this order: on Windows ``ngspice.exe`` opens a window and ``ngspice_con.exe`` prints."""
 INSTALL = (
     "install it (Debian, Ubuntu: `apt install ngspice`; macOS: `brew install ngspice`), "
     f"or name the program in {ENVIRONMENT}"
 )
-TROUBLE = re.compile(
-    r"^.*(\berror\b|singular matrix|aborted|no convergence|no such vector|can't find|"
-    r"not converge|fatal|instance line, ignored|resistance to low).*$",
-    re.IGNORECASE | re.MULTILINE,
+SOUNDS_WRONG = re.compile(
+    r"warning|error|fatal|fail|abort|singular|converge|ignored|too (?:small|large|few|many|low)|"
+    r"to low|set to|unrecogni[sz]ed|unknown|unimplemented|(?:un|not )supported|undefined|"
+    r"(?:can't|can ?not|could not|couldn't)\b|no such|not found|not valid|already exists|"
+    r"mismatch|missing|redefinition|out of range|limited|skipped|truncated|transient op ",
+    re.IGNORECASE,
 )
-TITLE = re.compile(r"^Circuit: .*$", re.MULTILINE)
-"""ngspice's echo of the deck's first line: a network's name may say anything."""
+"""A line of ngspice's that may say that it did not simulate what the deck says."""
+HARMLESS = (
+    re.compile(r"Warning: (Dynamic|True) gmin stepping failed"),
+    re.compile(r"Warning: KLU ReFactor failed\. Factoring again\.\.\."),
+    re.compile(r"Warning: can't find the initialization file spinit\."),
+    re.compile(r"Warning: No job \(tran, ac, op etc\.\) defined:"),
+    re.compile(r"(binary|ASCII) raw file \".*\""),
+    re.compile(r"Circuit: .*"),
+)
+"""Lines that say nothing of the kind: another way to the operating point is tried next, and the
+last that fails says so itself; KLU chose new pivots; nothing that a start-up file sets is needed;
+there is no result then, which is refused; the name of the result; the deck's first line, in which
+a network's name may say anything."""
 NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
 )
 TAIL_LINES = 15
+MOST_PRINTED = 4_000_000
+"""Bytes that a run may print; it prints a few hundred."""
+MOST_VERSION = 10_000
+"""Bytes that are read of what a program says of itself."""
 SAMPLED_SECONDS = 0.01, 0.5
 """A run's memory is looked at after the first, then after twice as long, up to the second."""
 WINDOWS_EXCEPTION = 0xC0000000
@@ -60,19 +82,29 @@ def find_ngspice() -> Ngspice:
     found = locate()
     if not found:
         raise SimulationError(f"ngspice is not installed: {INSTALL}")
-    try:
-        answer = subprocess.run(
-            [found, "-v"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=30,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SimulationError(f"{found} does not answer -v ({error}): {INSTALL}") from error
-    return identify(Path(found).absolute(), answer.stdout + answer.stderr)
+    with tempfile.TemporaryFile() as printed:
+        try:
+            subprocess.run(
+                [found, "-v"],
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                timeout=30,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SimulationError(f"{found} does not answer -v ({error}): {INSTALL}") from error
+        printed.seek(0)
+        said = printed.read(MOST_VERSION).decode(errors="replace")
+    return identify(Path(found).absolute(), said)
+
+
+def own_environment() -> dict[str, str]:
+    """What ngspice finds around it: one OpenMP thread, numbers with points, and nothing of what
+    steers it from outside (its start-up file, folders to look in, ASCII results)."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPICE_", "NGSPICE_"))}
+    start = str(resources.path(START))
+    return kept | {"LC_ALL": "C", "OMP_NUM_THREADS": "1", "SPICE_SCRIPTS": start}
 
 
 def locate() -> str | None:
@@ -117,25 +149,25 @@ class Runner:
     def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
         """Run ``deck`` in batch mode in its folder and write ``raw``; what ngspice printed.
 
-        ``timeout`` in seconds. No start-up file of the user is read.
+        ``timeout`` in seconds. No start-up file of the user or of the system is read.
 
         Raises
         ------
         SimulationError
-            If ngspice cannot start, is killed, takes too long, exits with an error, or prints one.
+            If ngspice cannot start, is killed, takes too long, exits with an error, prints one, or
+            prints more than ``MOST_PRINTED``.
         ConvergenceError
             If what it prints says that it found no solution.
         """
         raw.unlink(missing_ok=True)
-        log = deck.with_suffix(".log")
-        with log.open("wb") as stream:
-            process = self._start(deck, raw, stream)
-        try:
-            code = self._wait(process, timeout)
-        finally:
-            with self._lock:
-                self._running.discard(process)
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with deck.with_suffix(".log").open("w+b") as log:
+            process = self._start(deck, raw, log)
+            try:
+                code = self._wait(process, timeout, log)
+            finally:
+                with self._lock:
+                    self._running.discard(process)
+            text = _printed(log)
         judge(text, code, deck, timeout)
         return text
 
@@ -146,8 +178,11 @@ class Runner:
             for process in self._running:
                 process.kill()
 
-    def _wait(self, process: subprocess.Popen, timeout: float) -> int | None:
-        """The exit code of ``process``, whose memory is watched; None if it took too long."""
+    def _wait(self, process: subprocess.Popen, timeout: float, log: BinaryIO) -> int | None:
+        """The exit code of ``process``, whose memory is watched; None if it took too long.
+
+        One that has printed too much into ``log`` is stopped.
+        """
         end, (pause, longest) = time.monotonic() + timeout, SAMPLED_SECONDS
         while (left := end - time.monotonic()) > 0:
             try:
@@ -156,6 +191,9 @@ class Runner:
                 pause = min(2 * pause, longest)
             with self._lock:
                 self.peak_megabytes = max(self.peak_megabytes, peak_megabytes(process.pid))
+            if os.fstat(log.fileno()).st_size > MOST_PRINTED:
+                process.kill()
+                return process.wait()
         process.kill()
         process.wait()
         return None
@@ -172,12 +210,19 @@ class Runner:
                     stdin=subprocess.DEVNULL,
                     stdout=stream,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "LC_ALL": "C", "OMP_NUM_THREADS": "1"},
+                    env=own_environment(),
                 )
             except OSError as error:
                 raise SimulationError(f"cannot start {self.program.path}: {error}") from error
             self._running.add(process)
         return process
+
+
+def _printed(log: BinaryIO) -> str:
+    """What is in ``log``; of too much the end, and as much before it as shows that."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - MOST_PRINTED - 1))
+    return log.read().decode(errors="replace")
 
 
 def peak_megabytes(pid: int) -> float:
@@ -202,9 +247,11 @@ def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> Non
     ConvergenceError
         If what it printed says that it found no solution.
     """
-    tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
-    text = TITLE.sub("", text)
-    trouble = TROUBLE.search(text)
+    tail = "\n".join(text[-MOST_VERSION:].strip().splitlines()[-TAIL_LINES:])
+    if len(text.encode()) > MOST_PRINTED:
+        what = f"ngspice printed more than {MOST_PRINTED / 1e6:g} MB: no run of ours says so much"
+        raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
+    trouble = find_trouble(text)
     if code is None:
         what = f"ngspice took longer than {timeout:g} s and was stopped"
     elif code < 0:
@@ -213,15 +260,27 @@ def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> Non
         what = f"ngspice was ended by Windows exception {code:#010x}"
     elif trouble and NO_CONVERGENCE.search(text):
         raise ConvergenceError(
-            f"ngspice found no solution: {trouble[0].strip()}",
+            f"ngspice found no solution: {trouble}",
             deck=deck,
             exit_code=code,
             stderr_tail=tail,
         )
     elif trouble:
-        what = f"ngspice printed: {trouble[0].strip()}"
+        what = f"ngspice printed: {trouble}"
     elif code != 0:
         what = f"ngspice ended with exit code {code}"
     else:
         return
     raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
+
+
+def find_trouble(text: str) -> str:
+    """The first thing in what ngspice printed that is not known to be harmless; empty if none is.
+
+    Where ngspice says what it is about in the next lines they are in it.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    for k, line in enumerate(lines):
+        if SOUNDS_WRONG.search(line) and not any(known.fullmatch(line) for known in HARMLESS):
+            return " ".join(lines[k : k + 3]) if line.endswith((":", "line")) else line
+    return ""

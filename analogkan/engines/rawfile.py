@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import SimulationError
+from ..files import open_regular
+
+MARKER = b"Binary:\n"
+MOST_HEAD = 100_000_000
+"""Bytes: the names of a million vectors are fewer."""
+MOST = 1e15
+"""Volts, amperes, seconds, hertz: what an op-amp of the largest open-loop gain (1e12) would make of
+a thousand volts. Its square is still a number."""
 
 
 def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
@@ -27,37 +37,53 @@ def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
     Raises
     ------
     SimulationError
-        If the file is missing, empty, cut short, of another kind, or holds NaN or infinity.
+        If the file is missing, empty, cut short, no regular file or of another kind, or holds NaN,
+        infinity or what no circuit has.
     """
     try:
-        raw = path.read_bytes()
+        with open_regular(path, links=False) as stream:
+            names, values = _read(stream, points)
     except FileNotFoundError as error:
         raise SimulationError("ngspice wrote no result file") from error
-    head, marker, body = raw.partition(b"Binary:\n")
+    except OSError as error:
+        raise SimulationError(
+            f"ngspice's result file is a link, a pipe or a device, or cannot be read: {error}"
+        ) from error
+    vectors = {name: values[:, k].copy() for k, name in enumerate(names)}
+    check_values(vectors)
+    return vectors
+
+
+def _read(stream: BinaryIO, points: int) -> tuple[list[str], np.ndarray]:
+    """Names, and values (points, names); nothing is read of a file of another size."""
+    size = os.fstat(stream.fileno()).st_size
+    head, marker, rest = stream.read(min(size, MOST_HEAD)).partition(MARKER)
     if not marker:
-        what = "is empty" if not raw else "has no data section"
-        raise SimulationError(f"ngspice's result file {what} ({len(raw)} bytes)")
+        what = "has no data section" if size else "is empty"
+        raise SimulationError(f"ngspice's result file {what} ({size} bytes)")
     names, declared = _header(head)
     if declared != points:
         raise SimulationError(
             f"ngspice delivered {declared} of {points} points: the sweep stopped on the way"
         )
-    wanted = 8 * points * len(names)
-    if len(body) != wanted:
-        what = "is cut short" if len(body) < wanted else "holds more than one plot"
-        raise SimulationError(f"ngspice's result file {what}: {len(body)} of {wanted} bytes")
-    values = np.frombuffer(body, "<f8").reshape(points, len(names))
-    vectors = {name: values[:, k].copy() for k, name in enumerate(names)}
-    check_finite(vectors)
-    return vectors
+    wanted, there = 8 * points * len(names), size - len(head) - len(MARKER)
+    if there != wanted:
+        what = "is cut short" if there < wanted else "holds more than one plot"
+        raise SimulationError(f"ngspice's result file {what}: {there} of {wanted} bytes")
+    body = rest + stream.read(wanted - len(rest))
+    return names, np.frombuffer(body, "<f8").reshape(points, len(names))
 
 
-def check_finite(vectors: dict[str, np.ndarray]) -> None:
-    """Refuse a vector with NaN or infinity in it."""
+def check_values(vectors: dict[str, np.ndarray]) -> None:
+    """Refuse a vector with NaN, infinity or a value above ``MOST`` in it."""
     for name, values in vectors.items():
-        if not np.isfinite(values).all():
-            point = np.flatnonzero(~np.isfinite(values))[0]
-            raise SimulationError(f"ngspice delivered {name} = NaN or infinity at {point}")
+        beyond = ~(np.abs(values) <= MOST)
+        if beyond.any():
+            point = int(np.flatnonzero(beyond)[0])
+            what = "NaN or infinity"
+            if np.isfinite(values[point]):
+                what = f"{values[point]:.3g}, which no circuit has (at most {MOST:g}),"
+            raise SimulationError(f"ngspice delivered {name} = {what} at {point}")
 
 
 def _header(head: bytes) -> tuple[list[str], int]:

@@ -19,8 +19,8 @@ import numpy as np
 
 from ..errors import SimulationError
 from .library import ENVIRONMENT, INSTALL, find_library
-from .ngspice import Ngspice, find_ngspice, identify, judge, locate
-from .rawfile import check_finite
+from .ngspice import Ngspice, find_ngspice, identify, judge, locate, own_environment
+from .rawfile import check_values
 from .worker import CONTROL, serve
 
 CONTROL_SECTION = re.compile(r"^\s*\.control\b", re.IGNORECASE | re.MULTILINE)
@@ -39,10 +39,12 @@ START_LIMIT = 60.0
 class Worker:
     """One process with a libngspice in it, and the pipe to it."""
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, environment: dict[str, str] | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, library), daemon=True)
+        self.process = context.Process(
+            target=serve, args=(theirs, library, environment), daemon=True
+        )
         try:
             self.process.start()
         except (AssertionError, OSError, RuntimeError) as error:
@@ -84,6 +86,9 @@ class Session:
     match
         Refuse a library of another build than the ngspice program that is installed. Where there
         is no program nothing is compared.
+    own
+        No start-up file of the system is read either, as by a ``Runner``: ours need none, other
+        decks may need the code models that it loads.
 
     Attributes
     ----------
@@ -91,8 +96,8 @@ class Session:
         The library's path, version and whether it has KLU, once it has started.
     """
 
-    def __init__(self, *, match: bool = True) -> None:
-        self.match = match
+    def __init__(self, *, match: bool = True, own: bool = False) -> None:
+        self.match, self.own = match, own
         self.info: Ngspice | None = None
         self._worker: Worker | None = None
         self._stopped = False
@@ -156,7 +161,7 @@ class Session:
                 deck=path,
             )
         vectors, _ = self._do("run", text, folder, deck=path, timeout=timeout)
-        check_finite(vectors)
+        check_values(vectors)
         return vectors
 
     def run_file(self, deck: Path, raw: Path, *, timeout: float) -> str:
@@ -203,7 +208,7 @@ class Session:
         if self._worker is not None:
             return self._worker
         library = find_library()
-        worker = self._worker = Worker(library)
+        worker = self._worker = Worker(library, own_environment() if self.own else None)
         try:
             state, *more = worker.answer(START_LIMIT)
             if not more:
@@ -269,7 +274,7 @@ class SessionRunner:
         self.stopped = False
         self.peak_megabytes = 0.0
         self._lock = threading.Lock()
-        self._all = [Session().__enter__()]
+        self._all = [Session(own=True).__enter__()]
         self._idle = list(self._all)
 
     def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
@@ -277,7 +282,7 @@ class SessionRunner:
         with self._lock:
             if self.stopped:
                 raise SimulationError("stopped")
-            session = self._idle.pop() if self._idle else Session()
+            session = self._idle.pop() if self._idle else Session(own=True)
             if session not in self._all:
                 self._all.append(session)
         try:

@@ -10,7 +10,7 @@ are last, so that a stage's outputs are the next one's inputs as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
 from ..variation.sample import generator
+from .threads import WhileUsed
 from .twin_front import normed_volts, squashed_volts
 from .twin_inputs import Inputs
 
@@ -44,6 +45,10 @@ NOISE_BLOCK = 1000
 def use_one_thread() -> None:
     """One torch thread in each of the caller's: jobs are what runs side by side."""
     torch.set_num_threads(1)
+
+
+one_torch_thread = WhileUsed(torch.get_num_threads, torch.set_num_threads)
+"""The same, for as long as somebody is in it."""
 
 
 def interpolate(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
@@ -165,11 +170,18 @@ class Twin:
         """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
         parts = []
         with torch.no_grad():
-            for k in range(0, len(index), block):
-                given = slice(k, k + block)
-                some = inputs.block(given) if isinstance(inputs, Inputs) else inputs[..., given]
-                parts.append(self.logits(some, index[given]))
+            for some, numbers in _blocks(inputs, index, block):
+                parts.append(self.logits(some, numbers))
         return torch.cat(parts, dim=2).transpose(1, 2).numpy()
+
+    def stage_volts(
+        self, inputs: Inputs | torch.Tensor, index: np.ndarray, block: int
+    ) -> list[np.ndarray]:
+        """Outputs (B, O) of every stage of the first chip, volts; the rest as for ``answers``."""
+        with torch.no_grad():
+            runs = [self.run(some, numbers) for some, numbers in _blocks(inputs, index, block)]
+        by_stage = zip(*(run.outputs for run in runs), strict=True)
+        return [torch.cat(parts, dim=2)[0].T.numpy() for parts in by_stage]
 
     def run(self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
         """Every stage's outputs, and the noise currents in its lines.
@@ -277,6 +289,16 @@ def noise_draws(noise: ReadNoise | None, layer: int, index: np.ndarray, lines: i
         here = index // NOISE_BLOCK == block
         drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]
     return np.ascontiguousarray(drawn.T)
+
+
+def _blocks(
+    inputs: Inputs | torch.Tensor, index: np.ndarray, block: int
+) -> Iterator[tuple[Inputs | torch.Tensor, np.ndarray]]:
+    """``inputs`` and their positions, ``block`` images at a time."""
+    for k in range(0, len(index), block):
+        given = slice(k, k + block)
+        some = inputs.block(given) if isinstance(inputs, Inputs) else inputs[..., given]
+        yield some, index[given]
 
 
 # ---- a stage's arrays

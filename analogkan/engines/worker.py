@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .library import find_scripts
+from .ngspice import MOST_PRINTED
 
 CONTROL = (
     "the deck has a .control section, whose commands a session does not run: take it out and give "
@@ -27,13 +28,19 @@ CONTROL = (
 NO_PLOT = "ngspice made no result: the deck has no analysis (.op, .dc, .ac, .tran)"
 
 
-def serve(pipe: Connection, library: str) -> None:
+def serve(pipe: Connection, library: str, environment: dict[str, str] | None) -> None:
     """Load ``library``, say what it is, then answer requests until the pipe is closed.
+
+    It finds the ``environment`` around it, or the user's own with one OpenMP thread.
 
     Answers are (exit code, result or sentence, what ngspice printed).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
     os.environ.update(LC_ALL="C", OMP_NUM_THREADS="1")  # as the program is started
+    os.environ.pop("SPICE_ASCIIRAWFILE", None)
+    if environment is not None:
+        os.environ.clear()
+        os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout may be a command's JSON
     logging.disable(logging.CRITICAL)  # PySpice logs what ngspice prints; we send it on
     try:
@@ -86,11 +93,15 @@ def _load(pipe: Connection, library: str) -> Any:
     class Shared(NgSpiceShared):
         def __init__(self) -> None:
             self.lines: list[str] = []
+            self.printed = 0
             self.loaded = False
             super().__init__()
 
         def send_char(self, message: Any, ngspice_id: int) -> int:
-            self.lines.append(re.sub("^std(out|err) ", "", str(message)))
+            line = re.sub("^std(out|err) ", "", str(message))
+            if self.printed <= MOST_PRINTED:  # more is too much, and is not kept
+                self.lines.append(line)
+            self.printed += len(line) + 1
             return 0
 
         def _exit(self, status: int, *_: Any) -> NoReturn:
@@ -102,8 +113,12 @@ def _load(pipe: Connection, library: str) -> Any:
 
         def said(self) -> str:
             text = "\n".join(self.lines)
-            self.lines.clear()
+            self.forget()
             return text
+
+        def forget(self) -> None:
+            self.lines.clear()
+            self.printed = 0
 
         def command(self, words: str) -> None:
             with contextlib.suppress(NameError):  # PySpice's opinion of it; the session judges
@@ -114,7 +129,7 @@ def _load(pipe: Connection, library: str) -> Any:
             self.command("destroy all")
             if self.loaded:
                 self.command("remcirc")
-            self.lines.clear()
+            self.forget()
             self.loaded = True
             if self.plot_names != ["const"]:
                 raise RuntimeError("an earlier deck's results cannot be removed")

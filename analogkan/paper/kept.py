@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
-from ..files import write_text
+from ..files import SEAL, json_hash, sealed, write_text
 from ..network.spec import NetworkSpec
-
-HASH = "sha256"
-"""The key of what vouches for the rest."""
 
 
 def write_kept(path: Path, plan: dict[str, Any], found: dict[str, Any]) -> None:
     """Keep ``found``, made by ``plan``."""
-    kept = found | {"plan": plan}
-    write_text(path, json.dumps(kept | {HASH: _hash(kept)}, indent=2) + "\n")
-
-
-def _hash(kept: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    write_text(path, json.dumps(sealed(found | {"plan": plan}), indent=2) + "\n")
 
 
 def read_kept(
@@ -42,13 +33,13 @@ def read_kept(
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        told, then = found.pop(HASH), dict(found["plan"])
+        told, then = found.pop(SEAL), dict(found["plan"])
         missing = [key for key in keys if key not in found]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StudyError(f"{path} is damaged: remove it, and run the same command again") from error
     if missing:
         raise StudyError(f"{path} lacks {missing[0]}: remove it, and run the same command again")
-    if _hash(found) != told:
+    if json_hash(found) != told:
         raise StudyError(f"{path} was edited: remove it, and run the same command again")
     now = {} if plan is None else json.loads(json.dumps(plan))
     changed = [key for key in now if key not in then or now[key] != then[key]]

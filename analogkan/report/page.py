@@ -148,12 +148,21 @@ def _render(
     )
 
 
+def _judged_by_twin(judge: dict[str, Any], what: str) -> str:
+    """How far ngspice was from the closed form of the circuits that it simulated."""
+    share = judge["share_of_full_scale"]
+    apart = "" if share is None else f": {share:.1e} of full scale apart"
+    if not judge["passed"]:
+        return f"not judged ({judge['why_not']}){apart}"
+    return f"every {what} by the closed form{apart}"
+
+
 def _provenance(run: Run) -> dict[str, str]:
     """What a RUN was, for the table of what was simulated."""
     s = run.summary
     if run.kind == "simulate":
         engine = f"ngspice {s['ngspice_version']}{' with KLU' if s['klu'] else ''}"
-        settings, seed, judged = "the design", "", "every image is ngspice's own"
+        settings, seed, judged = "the design", "", _judged_by_twin(s["judge"], "image")
     else:
         versions = s["versions"]
         engine = (
@@ -162,9 +171,10 @@ def _provenance(run: Run) -> dict[str, str]:
         )  # fmt: skip
         at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
         settings, seed = f"{told(run)}{at}", str(s["seed"])
-        judge = s["judge"]
-        judged = "every chip is ngspice's own" if s["engine"] == "ngspice" else "not judged"
-        if judge is not None:
+        judge, judged = s["judge"], "not judged"
+        if s["engine"] == "ngspice":
+            judged = _judged_by_twin(judge, "chip and image")
+        elif judge is not None:
             judged = (
                 f"by ngspice {judge['versions']['ngspice']}, chips x images {judge['chips']} x "
                 f"{judge['images']}: {judge['share_of_full_scale']:.1e} of full scale apart"

@@ -15,7 +15,7 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
-from ..files import read_npz, sha256
+from ..files import read_npz, sealed, sha256
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.run import ARRAYS
 from ..variation.spec import Conditions, Variation
@@ -67,7 +67,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises
     ------
     StudyError
-        If a folder holds no finished RUN, it is damaged, or two are of different circuits.
+        If a folder holds no finished RUN, or one that is damaged or edited, or two are of
+        different circuits.
     """
     known: dict[Path, Path] = {}
     for folder in folders:
@@ -116,6 +117,10 @@ def _read(folder: Path) -> Run:
             f"{folder} is damaged, or was made by an earlier version ({error}): run its command "
             "again with another --out"
         ) from error
+    if sealed(summary) != summary:
+        raise StudyError(
+            f"{path} is not what its command wrote: given again, the command writes it anew"
+        )
     if not same:
         raise StudyError(
             f"{folder / kept} is not the one that {RESULT} beside it is about: its command, run "

@@ -5,6 +5,8 @@ Axes: B images, I inputs, O outputs.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import tempfile
 import threading
 import time
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..compiler.build import Build
 from ..compiler.chain import Chain
@@ -23,7 +24,9 @@ from ..data import ImageSet
 from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice
-from ..errors import SettingsError, SimulationError
+from ..engines.threads import one_blas_thread
+from ..engines.verdict import Difference, farthest
+from ..errors import DisagreementError, SettingsError, SimulationError
 from ..intervals import regress
 from ..variation.sample import perturb_chain
 from .points import Point
@@ -34,6 +37,9 @@ MOST_CELLS = 50_000_000
 """Of the circuits for other hardware that a bench remembers: each has an array of every cell."""
 CALIBRATION_IMAGES = 256
 """At most so many images measure the gains and offsets that a compensation takes out."""
+JUDGED = ("judge_difference", "judge_share")
+"""Columns of a row of ngspice's: the largest difference from the chip's closed form, of a logit and
+as a share of full scale; None if there is none."""
 CALIBRATION_INDEX = 1_000_000_000
 """Positions of calibration images: their read noise is not that of any test image."""
 
@@ -44,6 +50,20 @@ def open_engine(name: str, program: Ngspice | None, keep: Path) -> Any:
         return TwinEngine()
     assert program is not None
     return NgspiceEngine(program, keep)
+
+
+def _told(seen: list[Difference | None]) -> tuple[float | None, float | None]:
+    """``JUDGED`` of a chip whose circuits were ``seen``; nothing if one has no closed form."""
+    worst = farthest(seen)
+    if worst is None or None in seen:
+        return None, None
+    return abs(worst.twin - worst.ngspice), worst.share
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder in which nothing was kept."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 class Bench:
@@ -77,15 +97,13 @@ class Bench:
         calibrate: bool = False,
         chain: Chain | None = None,
     ) -> None:
-        # One thread a job, everywhere: jobs run side by side, and the last bits of a matrix product
-        # depend on how many threads shared it.
-        threadpool_limits(1, user_api="blas")
         self.build, self.images, self.engine = build, images, engine
         self.seed, self.compensate, self.calibrate = seed, compensate, calibrate
         self.spec = build.spec
         self.labels, self.index = images.y, images.index
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
-        self.software = self.spec.forward_volts(self.volts)
+        with one_blas_thread:
+            self.software = self.spec.forward_volts(self.volts)
         self.full_scale = float(np.abs(self.software).max())
         self._own = build.chain() if chain is None else chain
         self._chains: dict[Hardware, Chain] = {}
@@ -108,8 +126,11 @@ class Bench:
     def __setstate__(self, state: dict[str, Any]) -> None:
         name = state.pop("engine")
         program = find_ngspice() if name == "ngspice" else None
-        keep = Path(tempfile.gettempdir()) / "analogkan-failed"
-        self.__init__(engine=open_engine(name, program, keep), **state)
+        engine = open_engine(name, program, Path())
+        if isinstance(engine, NgspiceEngine):  # a folder that nobody else could have made
+            engine.keep = Path(tempfile.mkdtemp(prefix="analogkan-failed-"))
+            atexit.register(_remove_empty, engine.keep)
+        self.__init__(engine=engine, **state)
 
     def _take_calibration_images(self) -> None:
         x = self.spec.calibration
@@ -121,7 +142,8 @@ class Bench:
             )
         self._calibration_volts = self.spec.dac_volts(x[:CALIBRATION_IMAGES])
         self._calibration_index = CALIBRATION_INDEX + np.arange(len(self._calibration_volts))
-        self._calibration_software = self.spec.forward_volts(self._calibration_volts)
+        with one_blas_thread:
+            self._calibration_software = self.spec.forward_volts(self._calibration_volts)
 
     @property
     def software_accuracy(self) -> float:
@@ -141,6 +163,10 @@ class Bench:
 
     def chip(self, point: Point) -> tuple[Chain, dict[str, int]]:
         """The circuits of ``point``, calibrated if that was asked for, and what was counted."""
+        with one_blas_thread:
+            return self._chip(point)
+
+    def _chip(self, point: Point) -> tuple[Chain, dict[str, int]]:
         chip, counts = self.drawn(point)
         if not self.calibrate or point.sample is None:
             return chip, counts
@@ -162,17 +188,37 @@ class Bench:
     def logits(self, point: Point) -> np.ndarray:
         """Logits (B, O) of the circuits of ``point``."""
         chip, _ = self.chip(point)
-        return self._run(chip, self.volts, self.index, point.conditions.temp_c)
+        return self._run(chip, self.volts, self.index, point.conditions.temp_c, [])
 
-    def _run(self, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float):
-        logits = chain_logits(self.engine, chip, volts, index, temp_c)
+    def _run(
+        self,
+        chip: Chain,
+        volts: np.ndarray,
+        index: np.ndarray,
+        temp_c: float,
+        seen: list[Difference | None],
+    ) -> np.ndarray:
+        """Logits (B, O); to ``seen`` comes how far ngspice, if that is the engine, is from the
+        closed form."""
+        with one_blas_thread:
+            logits = chain_logits(self.engine, chip, volts, index, temp_c, seen)
         bad = int((~np.isfinite(logits).all(axis=1)).sum())
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
         return logits
 
     def evaluate(self, point: Point) -> Row:
-        """The row of ``point``; a chip that cannot be simulated becomes a failed one."""
+        """The row of ``point``; a chip that cannot be simulated becomes a failed one.
+
+        Raises
+        ------
+        DisagreementError
+            If ngspice gives what the closed form of the same chip does not: that is no chip.
+        """
+        with one_blas_thread:
+            return self._evaluate(point)
+
+    def _evaluate(self, point: Point) -> Row:
         started = time.perf_counter()
         row: Row = {
             "key": point.key,
@@ -182,14 +228,24 @@ class Bench:
             "reason": "",
             "n": len(self.labels),
         }
+        seen: list[Difference | None] = []
         try:
             chip, counts = self.chip(point)
-            logits = self._run(chip, self.volts, self.index, point.conditions.temp_c)
+            logits = self._run(chip, self.volts, self.index, point.conditions.temp_c, seen)
             row |= self._figures(logits) | counts
             if self.calibrate and point.sample is not None:
-                row |= self._uncalibrated(point)
+                row |= self._uncalibrated(point, seen)
             if self.compensate is not None:
-                row |= self._compensated(chip, logits, point.conditions.temp_c)
+                row |= self._compensated(chip, logits, point.conditions.temp_c, seen)
+            if seen:
+                row |= dict(zip(JUDGED, _told(seen), strict=True))
+        except DisagreementError as error:
+            raise type(error)(
+                f"{point.label}: {error}",
+                deck=error.deck,
+                exit_code=error.exit_code,
+                stderr_tail=error.stderr_tail,
+            ) from error
         except SimulationError as error:
             row |= {"status": "failed", "reason": str(error)}
         return row | {"seconds": time.perf_counter() - started}
@@ -211,17 +267,19 @@ class Bench:
             "offset": offset.tolist(),
         }
 
-    def _uncalibrated(self, point: Point) -> Row:
+    def _uncalibrated(self, point: Point, seen: list[Difference | None]) -> Row:
         """What the chip does as it was made."""
         made, _ = self.drawn(point)
-        logits = self._run(made, self.volts, self.index, point.conditions.temp_c)
+        logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
         found = self._figures(logits)
         return {f"{key}_uncalibrated": found[key] for key in ("accuracy", "agreement")}
 
-    def _compensated(self, chip: Chain, logits: np.ndarray, temp_c: float) -> Row:
+    def _compensated(
+        self, chip: Chain, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
+    ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
-        seen = self._run(chip, self._calibration_volts, self._calibration_index, at)
+        seen = self._run(chip, self._calibration_volts, self._calibration_index, at, seen)
         gain, offset = regress(self._calibration_software, seen)
         dead = gain <= 0  # such a column answers to nothing, or the wrong way round
         corrected = (logits - offset) / np.where(dead, 1.0, gain)

@@ -13,7 +13,8 @@ from ..compiler import names, spice
 from ..compiler.build import Build
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
 from ..engines.ngspice import Ngspice, Runner
-from ..errors import NetlistError
+from ..engines.verdict import Difference, Reference
+from ..errors import DisagreementError, NetlistError
 from .evidence import hidden_nets
 from .run import RunFolder
 
@@ -36,6 +37,12 @@ class Answers:
         How many there were.
     megabytes
         Of the largest ngspice process; 0 if not known.
+    damaged
+        Kept chunks that were not believed, and simulated again.
+    judged
+        The largest difference from the closed form, a chunk; None where there is none.
+    why_not
+        Why these are no verdict, a circuit; empty if they are.
     """
 
     logits: np.ndarray
@@ -44,6 +51,9 @@ class Answers:
     seconds: float
     chunks: int
     megabytes: float
+    damaged: int
+    judged: list[Difference | None]
+    why_not: list[str]
 
 
 def run_deck(
@@ -53,8 +63,17 @@ def run_deck(
     options: BatchOptions,
     store: RunFolder,
     on_progress: Callable[[int, int], None],
+    *,
+    layer: int = 0,
+    column: int = 0,
+    logits: bool = True,
+    why_not: str = "",
 ) -> Answers:
     """A build's deck over ``volts`` (n, I), of which ``store`` keeps every chunk.
+
+    Everything that ngspice gives is held against the closed form of the same circuit on the same
+    voltages; what is kept too. ``layer``, ``column``, ``logits`` and ``why_not`` are a
+    ``Reference``'s.
 
     Raises
     ------
@@ -63,13 +82,36 @@ def run_deck(
     """
     design = build.design
     chunks = plan_chunks(len(volts), options.chunk)
-    values, retried = _run_chunks(build, program, volts, chunks, options, store, on_progress)
+    reference = Reference(
+        design,
+        program.klu,
+        volts,
+        np.asarray(store.settings["indices"]),
+        hidden=True,
+        layer=layer,
+        column=column,
+        logits=logits,
+        why_not=why_not,
+    )
+    values, retried, judged = _run_chunks(
+        build, program, volts, chunks, options, store, on_progress, reference
+    )
     outputs = design.stages[-1].gain.size
     hidden, start = {}, outputs
     for k, stage in enumerate(design.stages[:-1]):
         hidden[k] = values[:, start : start + stage.gain.size] / stage.unit
         start += stage.gain.size
-    return Answers(values[:, :outputs], hidden, retried, store.spent(), len(chunks), store.peak())
+    return Answers(
+        values[:, :outputs],
+        hidden,
+        retried,
+        store.spent(),
+        len(chunks),
+        store.peak(),
+        store.damaged,
+        judged,
+        [reference.why_not],
+    )
 
 
 def deck_hash(build: Build) -> str:
@@ -92,26 +134,34 @@ def _run_chunks(
     options: BatchOptions,
     store: RunFolder,
     on_progress: Callable[[int, int], None],
-) -> tuple[np.ndarray, int]:
-    """Logits and hidden nodes of all chunks, (n, O + nets), and how many were retried."""
+    reference: Reference,
+) -> tuple[np.ndarray, int, list[Difference | None]]:
+    """Logits and hidden nodes of all chunks, (n, O + nets), how many were retried, and how far
+    each is from ``reference``."""
     probes = [*names.logits(build.design), *hidden_nets(build.design)]
     values = np.empty((len(volts), len(probes)))
-    missing = []
+    missing, judged = [], []
     for chunk in chunks:
         stored = store.chunk(chunk, len(probes))
         if stored is None:
             missing.append(chunk)
-        else:
-            values[chunk.start : chunk.stop] = stored
+            continue
+        try:
+            judged.append(reference.check(chunk.start, stored))
+        except DisagreementError:  # simulated again, which says what is wrong if that stays so
+            store.damaged += 1
+            missing.append(chunk)
+            continue
+        values[chunk.start : chunk.stop] = stored
     done = len(volts) - sum(c.stop - c.start for c in missing)
     on_progress(done, len(volts))
     if not missing:
-        return values, 0
+        return values, 0, judged
     failures: list[ChunkResult] = []
     retried = 0
     since = time.perf_counter()
     with BatchEngine(build, Runner(program), store.path / "failed") as engine:
-        for result in engine.run(volts, missing, probes, options):
+        for result in engine.run(volts, missing, probes, options, reference.check):
             now = time.perf_counter()
             store.add_spent(now - since)
             store.add_peak(engine.runner.peak_megabytes)
@@ -121,12 +171,13 @@ def _run_chunks(
                 continue
             retried += result.attempts - 1
             store.add_chunk(result.chunk, result.values, result.seconds)
+            judged.append(result.difference)
             values[result.chunk.start : result.chunk.stop] = result.values
             done += len(result.values)
             on_progress(done, len(volts))
     if failures:
         _raise_failures(failures, store, len(chunks))
-    return values, retried
+    return values, retried, judged
 
 
 def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -> None:

@@ -20,13 +20,14 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
+from ..engines.threads import one_blas_thread
 from ..errors import DataError, SimulationError, StudyError
-from ..files import sha256, write_text
+from ..files import sealed, sha256, write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
-from .judge import Share, judge, parse_share
+from .judge import Share, judge, judged_by_twin, parse_share
 from .points import Point, check_temps
 from .simulate import default_run
 from .store import STORE, Row, StudyStore
@@ -153,7 +154,8 @@ def conduct(
     StudyError
         If the RUN cannot be used, no chip could be simulated, or the judge finds a difference.
     SimulationError
-        If ngspice is missing though it is needed, or does not deliver to the judge.
+        If ngspice is missing though it is needed, or does not deliver to the judge; with a
+        ``DisagreementError`` if it is the engine, and gives what a chip's closed form does not.
     """
     _check(build, images)
     share = parse_share(options.judge) if options.engine == "twin" else Share(0, 0)
@@ -173,7 +175,11 @@ def conduct(
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
-    with _executor(options, engine.stop) as executor, StudyStore(run, settings) as store:
+    with (
+        one_blas_thread,
+        _executor(options, engine.stop) as executor,
+        StudyStore(run, settings) as store,
+    ):
         rows = run_study(
             points,
             bench.evaluate,
@@ -184,6 +190,8 @@ def conduct(
         store.export_csv(run / CHIPS, points)
         _require_one(rows, run)
         verdict, refusal = None, None
+        if isinstance(engine, NgspiceEngine):
+            verdict = judged_by_twin(rows, bench)
         if share:
             assert program is not None
             judging = NgspiceEngine(program, run / FAILED)
@@ -196,7 +204,7 @@ def conduct(
                 verdict, refusal = store.get("judge"), error
             finally:
                 judging.stop()
-        summary = {
+        summary: dict[str, Any] = {
             "study": kind,
             **build.facts(),
             "dataset": images.name,
@@ -216,6 +224,7 @@ def conduct(
             "files": {CHIPS: sha256(run / CHIPS)},
             "run": str(run),
         }
+        summary = sealed(summary)
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
     if refusal is not None:
         raise refusal

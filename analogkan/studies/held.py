@@ -28,8 +28,12 @@ def run_held(
     options: BatchOptions,
     store: RunFolder,
     on_progress: Callable[[int, int], None],
+    why_not: str = "",
 ) -> tuple[Answers, list[dict[str, Any]], np.ndarray]:
     """Every circuit of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
+
+    Each is judged on the inputs that it was given, so that what is held is no circuit's fault but
+    the one's that gave it; with ``why_not``, see ``run_deck``, none is.
 
     Returns
     -------
@@ -46,8 +50,9 @@ def run_held(
         If a circuit has not the inputs and outputs of its place.
     """
     n, progress = len(volts), _Weighted(build, len(volts), on_progress)
-    held, hidden, told = volts, {}, []
-    retried, chunks, seconds, megabytes = 0, 0, 0.0, 0.0
+    numbers = np.asarray(store.settings["indices"])
+    held, hidden, told, found = volts, {}, [], []
+    seconds = 0.0
     beyond = np.zeros(n, bool)
     for section in build.sections:
         points, first, of = _distinct(section, held)
@@ -62,16 +67,27 @@ def run_held(
             settings = store.settings | {
                 "deck": deck_hash(part),
                 "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
-                "indices": [int(k) for k in first // section.positions],
+                "indices": numbers[first // section.positions].tolist(),
             }
             with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
-                answers = run_deck(part, program, points, options, own, progress.of(section))
+                answers = run_deck(
+                    part,
+                    program,
+                    points,
+                    options,
+                    own,
+                    progress.of(section),
+                    layer=section.first,
+                    column=start,
+                    logits=section is build.sections[-1],
+                    why_not=why_not,
+                )
             progress.finish(section)
             over = saturating(part.design, points)[of]
             beyond |= over.reshape(n, -1).any(axis=1)
             outputs.append(answers.logits)
-            retried, chunks = retried + answers.retried, chunks + answers.chunks
-            spent, megabytes = spent + answers.seconds, max(megabytes, answers.megabytes)
+            found.append(answers)
+            spent += answers.seconds
             hidden |= {section.first + k: values for k, values in answers.hidden.items()}
         held = np.concatenate(outputs, axis=1)[of].reshape(n, -1)
         hidden[section.last] = held
@@ -88,7 +104,18 @@ def run_held(
             }
         )
     logits = hidden.pop(build.sections[-1].last)
-    return Answers(logits, hidden, retried, seconds, chunks, megabytes), told, beyond
+    together = Answers(
+        logits,
+        hidden,
+        sum(one.retried for one in found),
+        seconds,
+        sum(one.chunks for one in found),
+        max(one.megabytes for one in found),
+        sum(one.damaged for one in found),
+        [difference for one in found for difference in one.judged],
+        [reason for one in found for reason in one.why_not],
+    )
+    return together, told, beyond
 
 
 def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import read_npz, sha256, write_npz, write_text
+from ..files import read_npz, sealed, sha256, write_npz, write_text
 from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
@@ -27,11 +29,18 @@ class RunFolder(LockedFolder):
         The folder; made if missing.
     settings
         What identifies the run. A folder with others is refused.
+
+    Attributes
+    ----------
+    damaged
+        Chunks that were there and are not what was kept.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         super().__init__(path, SETTINGS)
         self.settings = json.loads(json.dumps(settings))
+        self.damaged = 0
+        self._key = hashlib.sha256(json.dumps(self.settings).encode())
 
     def _open(self) -> None:
         stored = self.path / SETTINGS
@@ -45,23 +54,39 @@ class RunFolder(LockedFolder):
         refuse_changed(self.path, before, self.settings)
 
     def chunk(self, chunk: Chunk, width: int) -> np.ndarray | None:
-        """A finished chunk's voltages (n, ``width``), or None."""
+        """A finished chunk's voltages (n, ``width``), or None if there are none.
+
+        What is there and is not what was kept is counted as damaged, and is none.
+        """
         path = self._chunk_path(chunk)
-        try:
-            volts = read_npz(path)["volts"]
-        except (ValueError, KeyError):
-            return None  # not there, or cut short by a crash of the machine: simulated again
-        whole = volts.shape == (chunk.stop - chunk.start, width) and np.isfinite(volts).all()
-        return volts if whole else None
+        if not path.exists():
+            return None
+        with contextlib.suppress(ValueError, KeyError):
+            kept = read_npz(path)
+            volts = kept["volts"]
+            whole = volts.shape == (chunk.stop - chunk.start, width)
+            if whole and str(kept["sha256"]) == self._hash(chunk, volts, kept["seconds"]):
+                return volts
+        self.damaged += 1
+        return None
 
     def add_chunk(self, chunk: Chunk, volts: np.ndarray, seconds: float) -> None:
-        """Keep a chunk's voltages (n, probes)."""
-        write_npz(self._chunk_path(chunk), {"volts": volts, "seconds": np.array(seconds)})
+        """Keep a chunk's voltages (n, probes), and the hash that vouches for them."""
+        spent = np.array(seconds)
+        told = np.array(self._hash(chunk, volts, spent))
+        write_npz(self._chunk_path(chunk), {"volts": volts, "seconds": spent, "sha256": told})
+
+    def _hash(self, chunk: Chunk, volts: np.ndarray, seconds: np.ndarray) -> str:
+        """Of a chunk's content, its place, and the run's settings."""
+        digest = self._key.copy()
+        digest.update(f"{chunk.start} {chunk.stop} {volts.dtype} {volts.shape}".encode())
+        digest.update(np.ascontiguousarray(volts).tobytes() + seconds.tobytes())
+        return digest.hexdigest()
 
     def finish(self, result: dict[str, Any], **arrays: np.ndarray) -> dict[str, Any]:
         """Write the result, and return it; chunks stay, so that a run is never paid for twice."""
         write_npz(self.path / ARRAYS, arrays)
-        kept = result | {"files": {ARRAYS: sha256(self.path / ARRAYS)}}
+        kept = sealed(result | {"files": {ARRAYS: sha256(self.path / ARRAYS)}})
         write_text(self.path / RESULT, json.dumps(kept, indent=2) + "\n")
         return kept
 

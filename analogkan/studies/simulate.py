@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..compiler.build import Build
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
@@ -18,6 +19,7 @@ from ..data.sources import check_labels
 from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice
+from ..engines.verdict import tell
 from ..errors import DataError, NetlistError
 from .chunks import deck_hash, run_deck
 from .compare import compare
@@ -85,7 +87,8 @@ def simulate(
     ------
     SimulationError
         If ngspice is missing, or chunks failed twice: the message lists their images. Finished
-        chunks stay in the RUN folder.
+        chunks stay in the RUN folder. One that is not what the closed form of the same circuit
+        gives fails too, with a ``DisagreementError``, unless the deck was edited.
     NetlistError
         If the deck was edited and ``allow_edited`` is not set.
     DataError
@@ -124,7 +127,9 @@ def simulate(
             f"{build.folder}` says where; --allow-edited simulates it as it is"
         )
     chunks = plan_chunks(len(images), options.chunk)
+    why_not = f"edited after it was compiled: {', '.join(edited)}" if edited else ""
     settings = {
+        "analogkan": __version__,
         "deck": build.deck_hash() if isinstance(build, HeldBuild) else deck_hash(build),
         "inputs": hashlib.sha256(np.ascontiguousarray(volts).tobytes()).hexdigest(),
         "labels": hashlib.sha256(images.y.tobytes()).hexdigest(),
@@ -140,11 +145,13 @@ def simulate(
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
         if isinstance(build, HeldBuild):
-            given, held, saturated = run_held(build, program, volts, options, store, on_progress)
+            given, held, saturated = run_held(
+                build, program, volts, options, store, on_progress, why_not
+            )
             summary["held"] = held
             summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         else:
-            given = run_deck(build, program, volts, options, store, on_progress)
+            given = run_deck(build, program, volts, options, store, on_progress, why_not=why_not)
         circuit, seconds = given.logits, given.seconds
         layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
         shown = telling_images(images.y, software, circuit)
@@ -159,6 +166,8 @@ def simulate(
             "jobs": min(options.jobs, given.chunks),
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
+            "damaged_chunks": given.damaged,
+            "judge": tell(given.judged, given.why_not, images=len(images)),
             "edited_files": edited,
             "command": command,
             "run": str(folder),

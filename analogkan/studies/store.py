@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -16,13 +17,16 @@ from .folder import LockedFolder, refuse_changed
 from .points import Point
 
 STORE = "study.sqlite"
-FORMAT = "analogkan-study-1"
+FORMAT = "analogkan-study-2"
 SCHEMA = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, sha256 TEXT NOT NULL)",
     "CREATE TABLE circuits (circuit TEXT PRIMARY KEY, settings TEXT NOT NULL)",
     "CREATE TABLE points (key TEXT PRIMARY KEY, circuit TEXT NOT NULL, temp_c REAL NOT NULL, "
-    "sample INTEGER, status TEXT NOT NULL, seconds REAL NOT NULL, row TEXT NOT NULL)",
+    "sample INTEGER, status TEXT NOT NULL, seconds REAL NOT NULL, row TEXT NOT NULL, "
+    "sha256 TEXT NOT NULL)",
 )
+"""Every row and every value beside the rows is kept with a hash of all that it says, which vouches
+for it: what was changed is not believed. ``circuits`` is for who reads the file by hand."""
 Row = dict[str, Any]
 
 
@@ -43,6 +47,7 @@ class StudyStore(LockedFolder):
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         super().__init__(path, STORE)
         self.settings = json.loads(json.dumps(settings))
+        self._key = hashlib.sha256()  # with the settings in it once they are those of the file
         self._db: sqlite3.Connection | None = None
 
     @property
@@ -62,13 +67,16 @@ class StudyStore(LockedFolder):
                 raise ValueError(f"format {self.get('format')!r}")
             before = dict(self.get("settings"))
         refuse_changed(self.path, flat(before), flat(self.settings), values=True)
+        self._key.update(json.dumps(before, sort_keys=True).encode())
 
     def _begin(self) -> None:
         with self._writing() as db:
             for statement in SCHEMA:
                 db.execute(statement)
-            for key, value in (("format", FORMAT), ("settings", self.settings), ("seconds", 0.0)):
-                db.execute("INSERT INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+            self._put(db, "format", FORMAT)
+            self._put(db, "settings", self.settings)
+            self._key.update(json.dumps(self.settings, sort_keys=True).encode())
+            self._put(db, "seconds", 0.0)
 
     def _close(self) -> None:
         if self._db is not None:
@@ -78,33 +86,40 @@ class StudyStore(LockedFolder):
     def add(self, point: Point, row: Row, spent: float) -> None:
         """Keep a point's row; ``spent`` is the wall time since the one before, seconds."""
         kept = {key: value for key, value in row.items() if key != "seconds"}
-        where, c = point.key, point.conditions
-        values = (where, point.circuit, c.temp_c, point.sample, row["status"])
+        c, text = point.conditions, json.dumps(kept, allow_nan=False)
+        values = (point.key, point.circuit, c.temp_c, point.sample, row["status"])
+        values = (*values, float(row.get("seconds", 0.0)), text)
         settings = json.dumps(point.document())
         with self._writing() as db:
             db.execute("INSERT OR IGNORE INTO circuits VALUES (?, ?)", (point.circuit, settings))
             db.execute(
-                "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*values, row.get("seconds", 0.0), json.dumps(kept, allow_nan=False)),
+                "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, self._hash(*values)),
             )
-            db.execute(
-                "UPDATE meta SET value = ? WHERE key = 'seconds'",
-                (json.dumps(self.spent() + spent),),
-            )
+            self._put(db, "seconds", self.spent() + spent)
 
     def rows(self, points: Sequence[Point] | None = None) -> list[Row]:
         """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
         wanted = None if points is None else {point.key for point in points}
         with self._reading():
-            found = self._query(
-                "SELECT key, row FROM points ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
-            )
-            return [json.loads(row) for key, row in found if wanted is None or key in wanted]
+            rows = [(key, row) for key, _, row in self._points()]
+            return [json.loads(row) for key, row in rows if wanted is None or key in wanted]
 
     def finished(self) -> set[str]:
         """Keys of the points that did not fail."""
         with self._reading():
-            return {key for (key,) in self._query("SELECT key FROM points WHERE status = 'ok'")}
+            return {key for key, status, _ in self._points() if status == "ok"}
+
+    def _points(self) -> Iterator[tuple[str, str, str]]:
+        """Key, status and row of every point; ValueError if one is not what was kept."""
+        found = self._query(
+            "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points "
+            "ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
+        )
+        for *values, told in found:
+            if self._hash(*values) != told:
+                raise ValueError(f"the row of {values[0]} is not what was kept")
+            yield values[0], values[4], values[6]
 
     def spent(self) -> float:
         """Wall seconds that went into the rows, over all sessions."""
@@ -113,13 +128,30 @@ class StudyStore(LockedFolder):
     def get(self, key: str) -> Any:
         """What was kept beside the rows, or None."""
         with self._reading():
-            found = self._query("SELECT value FROM meta WHERE key = ?", key)
-            return json.loads(found[0][0]) if found else None
+            found = self._query("SELECT value, sha256 FROM meta WHERE key = ?", key)
+            if not found:
+                return None
+            (text, told) = found[0]
+            if self._hash(key, text) != told:
+                raise ValueError(f"its {key} is not what was kept")
+            return json.loads(text)
 
     def put(self, key: str, value: Any) -> None:
         """Keep something beside the rows."""
         with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+            self._put(db, key, value)
+
+    def _put(self, db: sqlite3.Connection, key: str, value: Any) -> None:
+        text = json.dumps(value)
+        db.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (key, text, self._hash(key, text))
+        )
+
+    def _hash(self, *values: Any) -> str:
+        """Of what one row of a table says, and of the study's settings."""
+        digest = self._key.copy()
+        digest.update(json.dumps(values).encode())
+        return digest.hexdigest()
 
     def export_csv(self, path: Path, points: Sequence[Point] | None = None) -> None:
         """Write the rows as CSV, lists and tables spread over columns; equal rows, equal bytes."""

@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import hashlib
 import math
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -355,6 +356,9 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     if state is None or not state.exists():
         return 0
     try:
+        with zipfile.ZipFile(state) as archive:  # torch does not look at its checksums
+            if archive.testzip() is not None:
+                raise ValueError("a checksum is wrong")
         stored = torch.load(state, weights_only=True)
         stored_key = stored["key"]
     except Exception as error:
