@@ -9,6 +9,10 @@ import numpy as np
 from scipy import optimize, stats
 
 
+SAME = 1e-12
+"""Values that differ by no more than this share of the largest are equal but for rounding."""
+
+
 def wilson(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     found = stats.binomtest(correct, n).proportion_ci(confidence, method="wilson")
@@ -121,11 +125,12 @@ def bootstrap(
 def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gain and offset (O,) of circuit = gain software + offset, least squares per column.
 
-    Both (B, O). A column in which the software's values do not differ has gain 1.
+    Both (B, O). A column in which the software's values do not differ, by more than rounding, has
+    neither: both are NaN.
     """
     mean, seen = software.mean(axis=0), circuit.mean(axis=0)
     centred = software - mean
-    power = (centred**2).sum(axis=0)
-    slope = (centred * (circuit - seen)).sum(axis=0) / np.where(power > 0, power, 1.0)
-    gain = np.where(power > 0, slope, 1.0)
+    differ = np.ptp(software, axis=0) > SAME * np.abs(software).max()
+    power = np.where(differ, (centred**2).sum(axis=0), np.nan)
+    gain = (centred * (circuit - seen)).sum(axis=0) / power
     return gain, seen - gain * mean

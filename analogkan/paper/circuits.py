@@ -15,7 +15,7 @@ from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit, write_held
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
-from ..data import ImageSet, load_dataset, stratified
+from ..data import ImageSet, by_class, load_dataset
 from ..engines.batch import BatchOptions
 from ..errors import AnalogKanError, SettingsError, StudyError
 from ..files import write_text
@@ -123,7 +123,7 @@ def run_circuits(
             entry = read_kept(kept, made, KEYS, refuse=False)
             if entry is None:
                 judged = test_set(row.dataset)
-                images = judged.take(stratified(judged.y, wanted))
+                images = by_class(judged, wanted)
                 build, seconds = compiled(specs[row.name], hardware, folder / f"{row.name}.build")
                 result = simulate(
                     build, images, options=BatchOptions(jobs=jobs),

@@ -17,6 +17,7 @@ from ..errors import SettingsError
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANLayer
 from ..settings import require
+from ..variation.spec import Variation
 
 KINDS = ("additive", "multiplicative")
 
@@ -86,6 +87,17 @@ class Noise:
     def document(self) -> dict[str, Any]:
         """Its settings."""
         return asdict(self)
+
+    def variation(self) -> Variation:
+        """What differs in a chip of this noise."""
+        sigma = "sigma_g" if self.kind == "multiplicative" else "sigma_g_abs"
+        of = {"diode_": "diode_sigma_", "die_": "die_sigma_"}
+        spreads = {
+            new + part: getattr(self, old + part)
+            for old, new in of.items()
+            for part in ("current", "voltage", "shift")
+        }
+        return Variation(**{sigma: self.sigma}, **spreads)
 
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Nothing is needed."""
