@@ -358,7 +358,7 @@ def test_a_training_for_hardware_ends_with_its_own_chips(home, noise, settings):
     }  # fmt: skip
     card = out.with_suffix(".md").read_text(encoding="utf-8")
     said = f"{100 * told['accuracy_mean']:.2f} %"
-    assert re.search(rf"its own chips \| {re.escape(said)} .*mean of chips 0 to 9, seed 0, in ", card)
+    assert re.search(rf"its own chips \| {re.escape(said)}.*mean of chips 0 to 9, seed 0, in ", card)
 
 
 def test_what_its_own_chips_reach_is_printed(home):
