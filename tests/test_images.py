@@ -135,7 +135,7 @@ def test_every_result_carries_its_images(ngspice, home, tmp_path):
     for k, (words, title) in enumerate(titles.items()):
         words = (*words, "--out", tmp_path / str(k))
         assert cli(*words).splitlines()[0] == title
-        found = json.loads(cli(*words, "--json"))
+        found = json.loads((tmp_path / str(k) / "result.json").read_text())
         assert found["images"] == facts
         assert (found["dataset"], found["n"]) == ("data", 20)
         assert found["notes"] == ["the network was trained on random"]

@@ -337,9 +337,7 @@ def test_a_training_for_hardware_ends_with_its_own_chips(home, noise, settings):
     """Those are chips 0 to 9 of ``montecarlo``, of the model it wrote."""
     out = home / "t.pt"
     chosen = [word for text in settings for word in ("--set", text)]
-    found = trained_for_chips(
-        home, "--recipe", "plain-d2", "--noise", noise, *chosen, "--out", out
-    )
+    found = trained_for_chips(home, "--recipe", "plain-d2", "--noise", noise, *chosen, "--out", out)
     told = found["own_chips"]
     assert (told["samples"], told["seed"], told["n"]) == (10, 0, found["n"])
     build = write_build(checkpoint.load_spec(out), Hardware(), home / "t.build")
@@ -351,14 +349,18 @@ def test_a_training_for_hardware_ends_with_its_own_chips(home, noise, settings):
     assert told["accuracy_mean"] == pytest.approx(study["accuracy_mean"], abs=1e-12)
     assert told["accuracy_mean"] != found["accuracy"]
     kept = checkpoint.load_origin(out)[1]
-    assert kept["own_chips"] == told | {"accuracy_mean_ci95": kept["own_chips"]["accuracy_mean_ci95"]}
+    assert kept["own_chips"] == told | {
+        "accuracy_mean_ci95": kept["own_chips"]["accuracy_mean_ci95"]
+    }
     assert kept["card"] == {
         "accuracy": found["accuracy"], "n": found["n"], "images": "d.npz test, all 60",
         "dataset": "d",
     }  # fmt: skip
     card = out.with_suffix(".md").read_text(encoding="utf-8")
     said = f"{100 * told['accuracy_mean']:.2f} %"
-    assert re.search(rf"its own chips \| {re.escape(said)}.*mean of chips 0 to 9, seed 0, in ", card)
+    assert re.search(
+        rf"its own chips \| {re.escape(said)}.*mean of chips 0 to 9, seed 0, in ", card
+    )
 
 
 def test_what_its_own_chips_reach_is_printed(home):

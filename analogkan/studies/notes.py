@@ -21,7 +21,9 @@ MOST_LISTED = 10
 def reached(build: Build | HeldBuild, which: str) -> Reached | None:
     """What the model of ``build`` was measured to reach when it was trained (``card``), or the one
     that it was trained from (``parent``); None if the BUILD does not say."""
-    return read_reached(build.summary["model"].get(which), f"{which} of the model in {build.folder}")
+    return read_reached(
+        build.summary["model"].get(which), f"{which} of the model in {build.folder}"
+    )
 
 
 def image_notes(build: Build | HeldBuild, images: ImageSet, right: int) -> list[str]:
@@ -62,6 +64,10 @@ def label_notes(labels: np.ndarray, classes: int) -> list[str]:
         return []
     listed = ", ".join(map(str, absent[:MOST_LISTED]))
     more = f" and {len(absent) - MOST_LISTED} more" if len(absent) > MOST_LISTED else ""
-    what, it = (f"class {listed} is", "it") if len(absent) == 1 else (f"classes {listed}{more} are", "them")
+    what, it = (
+        (f"class {listed} is", "it")
+        if len(absent) == 1
+        else (f"classes {listed}{more} are", "them")
+    )
     hint = "labels may start at 1" if absent[0] == 0 else f"accuracy says nothing of {it}"
     return [f"{what} absent: {hint}"]

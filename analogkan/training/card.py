@@ -33,9 +33,7 @@ class Evaluation:
 
     def reached(self, images: ImageSet) -> Reached:
         """What checkpoint and BUILD keep of it; it is of ``images``."""
-        return Reached(
-            accuracy=self.accuracy, n=self.n, images=images.said, dataset=images.name
-        )
+        return Reached(accuracy=self.accuracy, n=self.n, images=images.said, dataset=images.name)
 
 
 def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
