@@ -9,10 +9,6 @@ import numpy as np
 from scipy import optimize, stats
 
 
-SAME = 1e-12
-"""Values that differ by no more than this share of the largest are equal but for rounding."""
-
-
 def wilson(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     found = stats.binomtest(correct, n).proportion_ci(confidence, method="wilson")
@@ -120,6 +116,10 @@ def bootstrap(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(np.concatenate(found), [tail, 100 - tail])
     return float(low), float(high)
+
+
+SAME = 1e-12
+"""Values that differ by no more than this share of the largest are equal but for rounding."""
 
 
 def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -133,8 +133,7 @@ def test_every_result_carries_its_images(ngspice, home, tmp_path):
         ("sweep", *some, *study, "--grid", "budget"): f"net1: budget of rram, 2 chips, on {said}",
     }
     for k, (words, title) in enumerate(titles.items()):
-        words = (*words, "--out", tmp_path / str(k))
-        assert cli(*words).splitlines()[0] == title
+        assert cli(*words, "--out", tmp_path / str(k)).splitlines()[0] == title
         found = json.loads((tmp_path / str(k) / "result.json").read_text())
         assert found["images"] == facts
         assert (found["dataset"], found["n"]) == ("data", 20)
@@ -174,7 +173,7 @@ def test_one_output_has_no_accuracy_in_python(one_output, monkeypatch):
         with pytest.raises(DataError, match=f"^{ONE}$"):
             call()
     logits = np.zeros((9, 1))
-    with pytest.raises(DataError, match="^the network has one output, and accuracy, agreement"):
+    with pytest.raises(DataError, match=r"^the network has one output, and accuracy, agreement"):
         compare(images.y, images.index, logits, logits)
     assert snapshot(one_output.folder.parent) == before
 

@@ -21,7 +21,8 @@ from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
 from ..network.baselines import parameter_count
-from ..network.record import read_reached
+from ..network.record import Reached, read_reached
+from ..network.spec import NetworkSpec
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
 from .card import evaluate, write_card
@@ -219,7 +220,6 @@ def _run(
         if out.resolve() == request.start.resolve():
             raise CheckpointError(f"--out {out} is the model of --from: give another --out")
         model, before = checkpoint.load(request.start)
-        earlier = checkpoint.read(request.start).get("training", {})
         start = (model, before.encoding)
     else:
         if request.devices is None and not plan.devices:
@@ -238,11 +238,7 @@ def _run(
     check_labels(judged, count_classes(images) if start is None else before.sizes[-1], out.stem)
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
-    parent = None
-    if start is not None:
-        parent = read_reached(earlier.get("parent"), f"parent of {request.start}")
-        if parent is None or parent.dataset != judged.name:
-            parent = evaluate(before, judged, "parent").reached(judged)
+    parent = None if request.start is None else _first_parent(request.start, before, judged)
     chips = chips_of(request.disturbance)
     state = out.with_name(out.name + ".training")
     done = train(
@@ -274,18 +270,7 @@ def _run(
         calibration=done.calibration,
         training=origin | {"card": found.reached(judged).document()} | told,
     )
-    facts = {
-        "recipe, seed": f"{recipe}, {request.seed}; {plan.epochs} epochs on {len(images):,} "
-        f"images of {images.name}",
-        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads",
-    }
-    if request.start is not None:
-        facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"
-    if request.disturbance is not None:
-        settings = {k: v for k, v in request.disturbance.document().items() if v}
-        facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in settings.items())
-    facts |= card_rows(told)
+    facts = _facts(request, plan, images, origin) | card_rows(told)
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
@@ -308,6 +293,36 @@ def _run(
         "hidden_volts": found.hidden_volts,
         **told,
     }
+
+
+def _first_parent(path: Path, spec: NetworkSpec, judged: ImageSet) -> Reached:
+    """What the model in ``path``, ``spec``, reaches; or the first one it was itself trained from.
+
+    Training for hardware lowers it, and its children are held to what there was before.
+    """
+    earlier = checkpoint.read(path).get("training", {})
+    found = read_reached(earlier.get("parent"), f"parent of {path}")
+    if found is not None and found.dataset == judged.name:
+        return found
+    return evaluate(spec, judged, "parent").reached(judged)
+
+
+def _facts(
+    request: TrainingRequest, plan: Recipe, images: ImageSet, origin: dict[str, Any]
+) -> dict[str, str]:
+    """What the card says of how the model was made."""
+    facts = {
+        "recipe, seed": f"{origin['recipe']}, {request.seed}; {plan.epochs} epochs on "
+        f"{len(images):,} images of {images.name}",
+        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads",
+    }
+    if request.start is not None:
+        facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"
+    if request.disturbance is not None:
+        settings = {k: v for k, v in request.disturbance.document().items() if v}
+        facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in settings.items())
+    return facts
 
 
 def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
