@@ -206,12 +206,11 @@ def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home,
     accuracy = small[1].summary["software_accuracy"]
     for what in ("mean of chips", "yield"):
         assert notes[what].endswith(
-            "; on other images, data.npz test, images 0 to 9 of 40, where software has "
-            f"{100 * accuracy:.2f} %"
+            f"; other images: data.npz test, images 0 to 9 of 40, software {100 * accuracy:.2f} %"
         )
     # As many images, as often right, but others: told apart all the same.
     twin = dict(small[1].summary) | {"n": 40, "software_accuracy": accuracy_of(small[0])}
-    assert "on other images" in str(sections.headline([small[0], replace(small[1], summary=twin)]))
+    assert "other images: " in str(sections.headline([small[0], replace(small[1], summary=twin)]))
 
 
 def accuracy_of(run: runs.Run) -> float:

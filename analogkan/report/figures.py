@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,8 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.06)
     ax.set_xlim(right=min(ax.get_xlim()[1], 100 + (edges[1] - edges[0])))
-    ax.set_xlabel(f"accuracy (%); yield counts chips of {summary['yield_rule']}", fontsize=9)
+    rule = textwrap.fill(f"yield counts chips of {summary['yield_rule']}", MOST_LINE)
+    ax.set_xlabel(f"accuracy (%)\n{rule}", fontsize=9, parse_math=False)
     ax.set_ylabel(f"chips (of {summary['samples']})")
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     ax.set_title(

@@ -327,7 +327,7 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
         if s["images"]["sha256"] == main["images"]["sha256"]:
             return ""
         software = percent(s["software_accuracy"])
-        return f"; on other images, {s['images']['said']}, where software has {software}"
+        return f"; other images: {s['images']['said']}, software {software}"
 
     if "simulate" in largest:
         within = interval(main["circuit_ci95"])
