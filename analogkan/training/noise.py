@@ -91,13 +91,11 @@ class Noise:
     def variation(self) -> Variation:
         """What differs in a chip of this noise."""
         sigma = "sigma_g" if self.kind == "multiplicative" else "sigma_g_abs"
-        of = {"diode_": "diode_sigma_", "die_": "die_sigma_"}
-        spreads = {
-            new + part: getattr(self, old + part)
-            for old, new in of.items()
-            for part in ("current", "voltage", "shift")
-        }
-        return Variation(**{sigma: self.sigma}, **spreads)
+        settings: dict[str, Any] = {sigma: self.sigma}
+        for of in ("diode", "die"):
+            for part in ("current", "voltage", "shift"):
+                settings[f"{of}_sigma_{part}"] = getattr(self, f"{of}_{part}")
+        return Variation(**settings)
 
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Nothing is needed."""
