@@ -138,6 +138,9 @@ def test_every_result_carries_its_images(ngspice, home, tmp_path):
         assert found["images"] == facts
         assert (found["dataset"], found["n"]) == ("data", 20)
         assert found["notes"] == ["the network was trained on random"]
+    text = cli("thermal", *given, "--subset", "3:4", "--temps", 0, "--judge", "none")
+    assert text.splitlines()[2].split()[3:] == ["–", "–"]
+    assert "no gain or offset: they need images whose logits in software differ" in text
     text = cli("simulate", *given, "--trace", 3, "--out", tmp_path)
     assert text.startswith("image 3 of data.npz test, all 40, class 0: volts\n")
     trace = json.loads((tmp_path / "trace-3" / "trace.json").read_text())

@@ -120,7 +120,8 @@ def print_temperatures(s: dict) -> None:
         f"software {percent(s['software_accuracy'])}; same: images that nominal circuit and "
         "software put into the same class"
     )
-    if any(entry["nominal"]["gain_mean"] is None for entry in s["temperatures"]):
+    nominals = [entry["nominal"] for entry in s["temperatures"]]
+    if any(n["status"] == "ok" and n["gain_mean"] is None for n in nominals):
         common.out.print("no gain or offset: they need images whose logits in software differ")
     if chips:
         common.out.print("mean and band are over chips; the images are fixed")

@@ -107,7 +107,7 @@ def train(
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
     Training goes on where it was stopped when the same command is run again. The test set is
-    read once, at the end.
+    read once, at the end; a training for hardware reports on its own chips too.
 
     \b
     Examples:
