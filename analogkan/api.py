@@ -19,6 +19,7 @@ from .devices import resolve
 from .errors import CheckpointError, SettingsError
 from .files import read_npz, sha256
 from .network.encoding import Encoding
+from .network.record import read_reached
 from .network.spec import NetworkSpec
 from .network.squash import parse_squash
 
@@ -79,6 +80,9 @@ def compile_model(
         spec = replace(spec, calibration=_calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
+    for key in ("card", "parent"):
+        reached = read_reached(origin.get(key), f"{key} in {model}")
+        facts |= {} if reached is None else {key: reached.document()}
     if held is None and spec.convolutional:
         held = MOST_RESISTORS
     if held is None:

@@ -118,14 +118,19 @@ def bootstrap(
     return float(low), float(high)
 
 
+SAME = 1e-12
+"""Values that differ by no more than this share of the largest are equal but for rounding."""
+
+
 def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gain and offset (O,) of circuit = gain software + offset, least squares per column.
 
-    Both (B, O). A column in which the software's values do not differ has gain 1.
+    Both (B, O). A column in which the software's values do not differ, by more than rounding, has
+    neither: both are NaN.
     """
     mean, seen = software.mean(axis=0), circuit.mean(axis=0)
     centred = software - mean
-    power = (centred**2).sum(axis=0)
-    slope = (centred * (circuit - seen)).sum(axis=0) / np.where(power > 0, power, 1.0)
-    gain = np.where(power > 0, slope, 1.0)
+    differ = np.ptp(software, axis=0) > SAME * np.abs(software).max()
+    power = np.where(differ, (centred**2).sum(axis=0), np.nan)
+    gain = (centred * (circuit - seen)).sum(axis=0) / power
     return gain, seen - gain * mean

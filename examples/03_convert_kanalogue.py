@@ -90,7 +90,10 @@ def main(folder: Path) -> None:
         dataset="mnist",
     )
     for device in report["devices"]:
-        print(f"{device['name']}: theta = {device['scale']:.6g} coeffs")
+        print(
+            f"{device['name']}: theta = {device['scale']:.6g} coeffs; its table is at most "
+            f"{device['source_error']:.1e} of the peak from the public sweep"
+        )
     spec = checkpoint.load_spec(folder / "theirs.pt")
     with torch.no_grad():
         theirs = net(torch.tensor(x / 255)).numpy()

@@ -16,7 +16,7 @@ import numpy as np
 
 import analogkan as ak
 from analogkan import resources
-from analogkan.data import stratified
+from analogkan.data import by_class
 from analogkan.studies.trace import trace
 
 MODEL = "models/paper-mnist-d2.pt"
@@ -30,7 +30,7 @@ CIRCUITS = {
 
 def main(folder: Path, count: int) -> None:
     bundled = ak.load_bundled()
-    images = bundled.take(stratified(bundled.y, count))
+    images = by_class(bundled, count)
     for k, (name, settings) in enumerate(CIRCUITS.items()):
         build = ak.compile_model(
             resources.path(MODEL), folder / f"circuit{k}.build", settings=settings

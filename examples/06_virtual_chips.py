@@ -17,7 +17,7 @@ import numpy as np
 import analogkan as ak
 from analogkan import resources
 from analogkan.compiler.design import build_design
-from analogkan.data import stratified
+from analogkan.data import by_class
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.variation.sample import perturb
@@ -32,7 +32,7 @@ CASES = {
 def main(folder: Path, chips: int, count: int) -> None:
     build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
     bundled = ak.load_bundled()
-    images = bundled.take(stratified(bundled.y, count))
+    images = by_class(bundled, count)
     for k, (name, settings) in enumerate(CASES.items()):
         options = ak.StudyOptions(run=folder / f"run{k}", judge="1x20", jobs=2)
         s = ak.montecarlo(build, images, samples=chips, settings=settings, options=options).summary

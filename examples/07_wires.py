@@ -19,7 +19,7 @@ from analogkan import resources
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.wires import kept
-from analogkan.data import stratified
+from analogkan.data import by_class
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
 
@@ -29,7 +29,7 @@ TILES = ((1024, 128), (64, 64), (32, 32))
 def main(folder: Path, count: int) -> None:
     build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
     spec, bundled = build.spec, ak.load_bundled()
-    images = bundled.take(stratified(bundled.y, count))
+    images = by_class(bundled, count)
     volts = spec.dac_volts(images.flat(spec.encoding.shape))
     twin = TwinEngine()
     for rows, cols in TILES:

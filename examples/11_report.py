@@ -13,14 +13,14 @@ from pathlib import Path
 
 import analogkan as ak
 from analogkan import resources
-from analogkan.data import stratified
+from analogkan.data import by_class
 from analogkan.report.page import write_report
 
 
 def main(folder: Path) -> None:
     build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
     bundled = ak.load_bundled()
-    images = bundled.take(stratified(bundled.y, 50))
+    images = by_class(bundled, 50)
     ak.simulate(build, images, run=folder / "circuit", options=ak.BatchOptions(jobs=2))
 
     def options(name: str) -> ak.StudyOptions:

@@ -16,7 +16,7 @@ import analogkan as ak
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
-from analogkan.data import stratified
+from analogkan.data import by_class, stratified
 from analogkan.network.baselines import MLP
 from analogkan.network.mlp import mlp_spec
 from analogkan.training.classifier import Schedule, train_classifier
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
     build = write_build(spec, Hardware(), folder / "mlp-a21.build")
     print(f"the netlist is the network: {verify_build(build).ok}")
 
-    few = test.take(stratified(test.y, 40))
+    few = by_class(test, 40)
     found = ak.simulate(build, few, run=folder / "run").summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 import analogkan as ak
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.held import write_held
-from analogkan.data import stratified
+from analogkan.data import by_class, stratified
 from analogkan.training.fit import train
 from analogkan.training.recipe import Recipe
 
@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
         print(f"layers {first} to {last}: {section.positions} positions an image")
     print(f"the netlists are the network: {ak.verify_circuit(build).ok}")
 
-    few = test.take(stratified(test.y, 20))
+    few = by_class(test, 20)
     found = ak.simulate(build, few, run=folder / "run").summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Any
 
 import analogkan as ak
 from analogkan import resources
-from analogkan.data import ImageSet, parse_subset
+from analogkan.data import ImageSet, choose
 
 ROOT = Path(__file__).parents[1]
 CIRCUITS = {
@@ -48,7 +48,15 @@ def main() -> None:
     mnist = ak.load_dataset("mnist", "test", given.data)
     tables = {
         "circuit": _table(
-            ("what", "n", "software", "circuit", "same class", "largest logit error", "command"),
+            (
+                "what",
+                "images",
+                "software",
+                "circuit",
+                "same class",
+                "largest logit error",
+                "command",
+            ),
             [_circuit_row(label, given, mnist) for label in CIRCUITS],
         ),
         "chips": _table(
@@ -85,7 +93,7 @@ def _circuit_row(label: str, given: argparse.Namespace, mnist: ImageSet) -> list
     model, preset, which, both = CIRCUITS[label]
     build = _build(model, preset, given.out)
     bundled = ak.load_bundled()
-    images = mnist if which == "mnist" else bundled.take(parse_subset(which, bundled.y))
+    images = mnist if which == "mnist" else choose(bundled, which)
     found = []
     for descending in (False, True)[: 1 + both]:
         print(f"{label}{', descending' if descending else ''} ...", flush=True)
@@ -101,7 +109,7 @@ def _circuit_row(label: str, given: argparse.Namespace, mnist: ImageSet) -> list
     command = "2" if both else "1" if which == "mnist" else "3"
     return [
         label,
-        f"{s['n']:,}",
+        s["images"]["said"],
         software,
         "the same" if circuits == {software} and which != "mnist" else circuit,
         f"{100 * agreement:.2f}".rstrip("0").rstrip(".") + " %",

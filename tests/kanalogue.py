@@ -60,6 +60,18 @@ def pwl(curve: IVCurve, unit: float = 1e-6) -> Basis:
     return lambda v: np.interp(v, curve.v, curve.i / unit)
 
 
+def line(v: np.ndarray, i_ua: np.ndarray) -> Basis:
+    """KANalogue's ``line`` fit of a table: a segment's rise is divided by its width plus 1e-12."""
+    slopes = np.diff(i_ua) / (np.diff(v) + 1e-12)
+
+    def current(x: np.ndarray) -> np.ndarray:
+        x = np.clip(x, v[0], v[-1])
+        k = np.clip(np.searchsorted(v, x, side="right") - 1, 0, len(slopes) - 1)
+        return i_ua[k] + slopes[k] * (x - v[k])
+
+    return current
+
+
 def random_net(
     sizes: Sequence[int], basis: Sequence[Basis], *, squash: str, norm: str, seed: int = 0
 ) -> Net:

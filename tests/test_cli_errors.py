@@ -243,7 +243,10 @@ def test_an_edited_deck_is_found_by_verify_and_simulated_only_on_request(home, b
             ("--subset", "5:5"),
             "subset 5:5 is empty or leaves the data set: it has 40 images",
         ),
-        (("--trace", "140"), "image 140 is not among the 40 images of data, numbered from 0 to 39"),
+        (
+            ("--trace", "140"),
+            "image 140 is none of data.npz test, all 40: they are numbered from 0 to 39",
+        ),
     ],
 )
 def test_images_that_are_not_there_are_refused(home, build, args, sentence):

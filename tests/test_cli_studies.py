@@ -56,7 +56,7 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
     result = cli(study("montecarlo", "--samples", 5, "--judge", "2x10"))
     assert result.exit_code == 0, result.output
     text = result.stdout
-    assert "net1: 5 chips (rram), 40 images of data, 26.85 degC" in text
+    assert "net1: 5 chips (rram) on data.npz test, all 40, 26.85 degC" in text
     for what in ("software", "mean", "standard deviation", "median", "yield (at least"):
         assert re.search(rf"^{re.escape(what)}.*( %| points)", text, re.MULTILINE), what
     assert "intervals are over chips, the images are fixed" in text

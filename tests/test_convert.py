@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from analogkan.network.convert import (
 from analogkan.network.squash import NORMS, Squash, parse_squash
 from analogkan.studies.simulate import simulate
 
-from .kanalogue import SQUASHES, Net, pwl, random_net
+from .kanalogue import SQUASHES, Net, line, pwl, random_net
 from .networks import circuit, random_images, random_inputs
 from .test_cli_errors import refused, snapshot
 
@@ -81,6 +82,51 @@ def test_the_converted_model_is_the_original(tmp_path, squash, norm):
     assert (report["sizes"], report["norm"]) == (SIZES, norm)
     assert report["parameters"] == sum(p.numel() for p in net.parameters())
     assert report["norm_eps"] == (None if norm == "none" else 1e-5)
+
+
+def converted(net: Net, folder: Path, devices: str) -> Any:
+    ak.convert_model(
+        save_state(net, folder / "theirs.pth"), folder / "ours.pt", devices=devices,
+        basis_fit="pwl", squash="none", norm="batch",
+    )  # fmt: skip
+    return checkpoint.load_spec(folder / "ours.pt")
+
+
+@pytest.mark.parametrize("devices", ["A21,Z21", "Z15,ZAZ21", "Z21,Z15"])
+def test_of_the_same_table_their_line_fit_is_ours_but_for_its_rule(tmp_path, devices):
+    """It lowers a slope by 2e-11 of itself where knots are 50 mV apart."""
+    basis = [line(curve.v, 1e6 * curve.i) for curve in resolve(devices)]
+    net = random_net((196, 64, 10), basis, squash="none", norm="batch")
+    x = random_inputs(1, 200, 196)
+    apart = distance(converted(net, tmp_path, devices), answers(net, x), x)
+    print(f"{devices}: the rule alone {apart:.1e} of full scale")
+    assert 1e-13 < apart < 3e-10
+
+
+@pytest.mark.parametrize("devices", ["A21,Z21", "Z15,ZAZ21", "Z21,Z15"])
+def test_shipped_names_are_their_tables_to_six_digits(shared_data, tmp_path, devices):
+    """The public sweeps have seven to nine; what that costs is what the report states."""
+    sweeps, files = [], []
+    for name in devices.split(","):
+        path = shared_data / "devices" / f"{name}.csv"
+        sweeps.append(np.loadtxt(path, delimiter=",", skiprows=1, unpack=True))
+        v, i_ua = sweeps[-1]
+        stated, peak = make_basis((get(name),), fit="pwl").source_errors[0], get(name).i_peak
+        assert stated == pytest.approx(np.abs(get(name).i - 1e-6 * i_ua).max() / peak, rel=0.03)
+        public, at = IVCurve(name, v, 1e-6 * i_ua), np.linspace(v[0], v[-1], 5001)
+        for fit in BASIS_FITS:
+            one, two = (make_basis((c,), fit=fit).curves[0] for c in (public, get(name)))
+            assert np.abs(one.current(at) - two.current(at)).max() < 2e-5 * peak
+        library.save(public, tmp_path / f"{name}.toml")
+        files.append(str(tmp_path / f"{name}.toml"))
+    net = random_net((196, 64, 10), [line(*s) for s in sweeps], squash="none", norm="batch")
+    x = random_inputs(1, 200, 196)
+    theirs = answers(net, x)
+    exact = distance(converted(net, tmp_path, ",".join(files)), theirs, x)
+    named = distance(converted(net, tmp_path, devices), theirs, x)
+    print(f"{devices}: all digits {exact:.1e}, shipped names {named:.1e} of full scale")
+    assert exact < 3e-10
+    assert 1e-7 < named < 1e-4
 
 
 @pytest.mark.parametrize("unit", BASIS_UNITS)
@@ -381,8 +427,37 @@ def test_the_command_says_what_it_made(theirs):
         f"{theirs.with_name('ours.pt')}: 12-7-6-4, 343 parameters, norm batch (eps 1e-05), squash "
         "clamp 0 to 1.25 V, inputs 0 to 255 as 0 to 1 V"
     )
-    assert lines[2].split() == ["Z21", "26", "1.00459e-06", "1.00459", "none"]
+    assert lines[2].split() == ["Z21", "26", "1.00459e-06", "1.00459", "5.0e-06"]
+    assert lines[3].split() == ["Z15", "29", "3.07049e-06", "3.07049", "1.6e-06"]
+    assert lines[4].startswith("table error: at most so far, in shares of the peak, from the sweep")
     assert lines[-1] == f"next: analogkan compile {theirs.with_name('ours.pt')}"
+
+
+def test_a_table_says_how_far_it_is_from_its_source_if_its_file_does(tmp_path):
+    made = IVCurve(
+        "m", PAIR[0].v, PAIR[0].i, notes="2 sweeps; residual rms 2.1e-02, max 4.9e-02 of"
+    )
+    basis = make_basis((*PAIR, replace(PAIR[0], notes="mine"), made), fit="pwl")
+    assert basis.source_errors == (5e-6, 1.6e-6, None, 0.049)
+    assert basis.errors == (0.0,) * 4
+    library.save(replace(PAIR[0], notes="mine"), tmp_path / "own.toml")
+    net = random_net((3, 2), [pwl(PAIR[0])], squash="none", norm="none")
+    given = words(save_state(net, tmp_path / "theirs.pth"), squash="none")
+    given[given.index("Z21,Z15")] = str(tmp_path / "own.toml")
+    result = CliRunner().invoke(main, given, catch_exceptions=False)
+    assert result.stdout.splitlines()[2].endswith("not stated")
+
+
+def test_one_output_converts_with_a_note(tmp_path):
+    net = random_net((5, 4, 1), [pwl(c) for c in PAIR], squash="none", norm="batch")
+    result = CliRunner().invoke(
+        main, words(save_state(net, tmp_path / "theirs.pth"), squash="none"), catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    assert (
+        "note: the network has one output: accuracy, agreement and yield compare outputs, so "
+        "simulate and studies refuse it; compile, verify and simulate --trace take it\n"
+    ) in result.stdout
 
 
 def test_the_command_says_the_same_in_json_and_replaces_a_checkpoint(theirs):

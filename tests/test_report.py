@@ -172,7 +172,8 @@ def test_a_sweep_says_what_holds_everywhere(ngspice, home, tmp_path):
         "--samples", 1, "--out", tmp_path / "grid")  # fmt: skip
     write_report([tmp_path / "grid"], tmp_path / "r.html", build=home / "net.build")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "Preset nominal, r_wire = 5, temp_c = 80; 1 chip a point, 40 images." in text
+    said = "Preset nominal, r_wire = 5, temp_c = 80; 1 chip a point, on data.npz test, all 40."
+    assert said in text
 
 
 def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
@@ -199,12 +200,48 @@ def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home,
     large = next(run.summary for run in found if run.folder == home / "chips")
     value, note = told["mean of chips"]
     assert value == f"{100 * large['accuracy_mean']:.2f} %"
-    assert "4 chips, preset rram" in note and "images, software" not in note
-    assert told["software"][1].endswith("; 40 images")
+    assert "4 chips, preset rram" in note and "other images" not in note
+    assert told["software"][1].endswith("; data.npz test, all 40")
     small = runs.read_runs([tmp_path / "small", home / "sim"])
-    ((_, note),) = [t[1:] for t in sections.headline(small) if t[0] == "mean of chips"]
+    notes = {what: note for what, _, note in sections.headline(small)}
     accuracy = small[1].summary["software_accuracy"]
-    assert note.endswith(f"; 10 images, software {100 * accuracy:.2f} %")
+    for what in ("mean of chips", "yield"):
+        assert notes[what].endswith(
+            f"; other images: data.npz test, images 0 to 9 of 40, software {100 * accuracy:.2f} %"
+        )
+    # As many images, as often right, but others: told apart all the same.
+    twin = dict(small[1].summary) | {"n": 40, "software_accuracy": accuracy_of(small[0])}
+    assert "other images: " in str(sections.headline([small[0], replace(small[1], summary=twin)]))
+
+
+def accuracy_of(run: runs.Run) -> float:
+    return run.summary["software_accuracy"]
+
+
+def test_a_run_that_does_not_say_its_images_is_refused(ngspice, home, tmp_path):
+    shutil.copytree(home / "chips", tmp_path / "chips")
+    path = tmp_path / "chips" / "result.json"
+    result = json.loads(path.read_text())
+    del result["images"]
+    path.write_text(json.dumps(result))
+    sentence = (
+        f"{tmp_path / 'chips'} does not say which images it is of, as earlier versions did not: "
+        "its command, run again, adds that from what is kept"
+    )
+    assert refused("report", tmp_path / "chips", "-o", tmp_path / "r.html") == (
+        "StudyError",
+        sentence,
+    )
+
+
+def test_a_page_says_images_notes_and_the_yield_s_rule(ngspice, home, tmp_path):
+    write_report([home / "sim", home / "chips"], tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    s = runs.read_runs([home / "chips"])[0].summary
+    assert s["notes"] == ["the network was trained on random"]
+    assert text.count("Note: the network was trained on random.") == 2
+    assert f"Yield counts chips of {s['yield_rule']}.".replace("'", "&#39;") in text
+    assert "<td>data.npz test, all 40</td>" in text
 
 
 def test_the_same_runs_give_the_same_plots(ngspice, home, tmp_path):
@@ -371,7 +408,7 @@ def test_an_axis_is_drawn_in_order():
         for at in ("0.1", "0", "0.05")
     ]
     summary = {"grid": "axes", "cells": cells, "software_accuracy": 1.0, "n": 10, "samples": 1,
-               "model": "m"}  # fmt: skip
+               "model": "m", "images": {"said": "s"}}  # fmt: skip
     figure = grids.sweep_figure(summary)
     assert figure is not None
     line = next(line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) == 3)

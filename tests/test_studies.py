@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.points import montecarlo_points, parse_temps, thermal_points
 from analogkan.studies.simulate import simulate
 from analogkan.studies.summary import summarise_chips
+from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal
 from analogkan.variation.spec import Conditions, Variation
 
@@ -97,8 +99,8 @@ def test_a_row_says_what_the_logits_say(build, images):
 def test_gain_and_offset_of_a_column_without_spread():
     software, circuit = np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([[1.5, 1.0], [1.5, 2.0]])
     gain, offset = regress(software, circuit)
-    np.testing.assert_allclose(gain, [1.0, 0.5])
-    np.testing.assert_allclose(offset, [0.5, 0.0])
+    np.testing.assert_allclose(gain, [np.nan, 0.5])
+    np.testing.assert_allclose(offset, [np.nan, 0.0])
 
 
 def test_jobs_extension_and_resumption_change_no_row(build, images, tmp_path):
@@ -454,6 +456,31 @@ def test_compensation_without_calibration_images_is_refused(images, tmp_path):
     sentence = "compensate = 'each' measures gains with calibration images, and "
     with pytest.raises(SettingsError, match=f"^{sentence}"):
         thermal(build, images, temps_c=[0], compensate="each", options=UNJUDGED)
+
+
+def test_one_calibration_image_measures_no_gain(images, tmp_path):
+    build = write_build(random_spec(1, n_calibration=1), Hardware(), tmp_path / "net.build")
+    sentence = r"measures gains with calibration images, and .*net.build has only one: compile the"
+    with pytest.raises(SettingsError, match=f"^compensate = 'each' {sentence}"):
+        thermal(build, images, temps_c=[0], compensate="each", options=UNJUDGED)
+    with pytest.raises(SettingsError, match=f"^calibrate {sentence}"):
+        montecarlo(build, images, samples=1, calibrate=True, options=UNJUDGED)
+
+
+def test_one_image_has_no_gain_no_offset_and_no_snr(build, images):
+    one = images.take([3])
+    (entry,) = thermal(build, one, temps_c=[60], samples=2, options=UNJUDGED).summary[
+        "temperatures"
+    ]
+    for part in (entry["nominal"], entry["chips"]):
+        assert part["gain_mean"] is None and part["offset_mean"] is None
+    assert entry["chips"]["gain_mean_ci95"] is None and entry["chips"]["gain_percentiles"] is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cells = sweep(build, one, settings=["sigma_g=0,0.1"], samples=2, options=UNJUDGED)
+    assert [cell["logit_snr_db"] for cell in cells.summary["cells"]] == [None, None]
+    (entry,) = thermal(build, images, temps_c=[60], options=UNJUDGED).summary["temperatures"]
+    assert 0.5 < entry["nominal"]["gain_mean"] < 2
 
 
 def test_an_edited_build_is_refused(build, images):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,26 +11,32 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import analogkan as ak
 from analogkan.cli import main
 from analogkan.compiler.build import write_build
 from analogkan.compiler.design import map_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.data import ImageSet
+from analogkan.data import ImageSet, load_npz
+from analogkan.devices import IVCurve
 from analogkan.engines.chips import TwinEngine
 from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.network import checkpoint
 from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.network.squash import Squash
+from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.montecarlo import montecarlo, yield_limit
 from analogkan.training.chips import HOLD, ThroughChips
 from analogkan.training.fit import train
+from analogkan.training.noise import Noise
+from analogkan.training.own_chips import chips_of, format_chips, on_chips
 from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 from analogkan.variation import Conditions, Variation
 from analogkan.variation.sample import perturb
 
 from .chips import EVERYTHING, OLD
-from .networks import Stopped, random_curve, random_spec, stopping_after
+from .networks import Stopped, random_curve, random_images, random_spec, stopping_after
 from .test_cli_errors import refused
 from .test_noise import data
 
@@ -312,6 +320,97 @@ def test_a_chip_is_trained_for_from_the_command_line(home):
     assert "| trained on from | m.pt, sha256 `" in card
     assert "| disturbed by | kind twin, chip (0, 7), levels 32, sigma_g 0.3" in card
     assert "| its chip | chip_accuracy " in card
+
+
+def trained_for_chips(home, *words) -> dict:
+    given = ["train", "--dataset", home / "d.npz", "--epochs", 1, "--json", *words]
+    result = CliRunner().invoke(main, [str(word) for word in given], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("noise", "settings"),
+    [("twin", ("levels=4",)), ("multiplicative", ("sigma_g=0.3", "die_sigma_current=0.1"))],
+)
+def test_a_training_for_hardware_ends_with_its_own_chips(home, noise, settings):
+    """Those are chips 0 to 9 of ``montecarlo``, of the model it wrote."""
+    out = home / "t.pt"
+    chosen = [word for text in settings for word in ("--set", text)]
+    found = trained_for_chips(home, "--recipe", "plain-d2", "--noise", noise, *chosen, "--out", out)
+    told = found["own_chips"]
+    assert (told["samples"], told["seed"], told["n"]) == (10, 0, found["n"])
+    build = write_build(checkpoint.load_spec(out), Hardware(), home / "t.build")
+    test = load_npz(home / "d.npz", "test")
+    study = montecarlo(
+        build, test, samples=10, preset="nominal", settings=settings,
+        options=StudyOptions(judge="none"),
+    ).summary  # fmt: skip
+    assert told["accuracy_mean"] == pytest.approx(study["accuracy_mean"], abs=1e-12)
+    assert told["accuracy_mean"] != found["accuracy"]
+    kept = checkpoint.load_origin(out)[1]
+    assert kept["own_chips"] == told | {
+        "accuracy_mean_ci95": kept["own_chips"]["accuracy_mean_ci95"]
+    }
+    assert kept["card"] == {
+        "accuracy": found["accuracy"], "n": found["n"], "images": "d.npz test, all 60",
+        "dataset": "d",
+    }  # fmt: skip
+    card = out.with_suffix(".md").read_text(encoding="utf-8")
+    said = f"{100 * told['accuracy_mean']:.2f} %"
+    assert re.search(
+        rf"its own chips \| {re.escape(said)}.*mean of chips 0 to 9, seed 0, in ", card
+    )
+
+
+def test_what_its_own_chips_reach_is_printed(home):
+    words = ["train", "--dataset", home / "d.npz", "--recipe", "plain-d2", "--epochs", 1]
+    words += ["--noise", "twin", "--set", "levels=4", "--out", home / "t.pt"]
+    result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    lines = result.stdout.splitlines()
+    assert re.match(r".*t.pt: \d+\.\d\d % on d.npz test, all 60 \(", lines[0])
+    where = r"mean of chips 0 to 9, seed 0, in the twin$"
+    (line,) = [line for line in lines if line.startswith("on its own chips: ")]
+    assert re.match(rf"on its own chips: \d+\.\d\d %.*, {where}", line)
+
+
+def test_a_network_that_is_no_circuit_is_trained_all_the_same():
+    """Noise on coefficients needs no hardware; the reason stands where the accuracy would."""
+    steep = IVCurve("steep", np.array([0.0, 0.1, 0.2, 1.0]), np.array([0.0, 0.1, 0.01, 0.2]))
+    chips = chips_of(Noise(kind="multiplicative", sigma=0.1))
+    assert chips is not None
+    spec = random_spec(1, curves=(steep,))
+    told = on_chips(chips, spec, random_images(0, 9, 5), None)["own_chips"]
+    assert told["accuracy_mean"] is None
+    assert re.match(r"not measured, layer 0: r_out = 50 ohm times the diodes'", format_chips(told))
+
+
+def test_the_yield_limit_of_a_model_is_its_parent_s(home):
+    """Also of a grandchild, and not on another data set; each time said in full."""
+    first = trained_for_chips(home, "--recipe", "plain-d2", "--out", home / "a.pt")
+    hard = ("--noise", "twin", "--set", "levels=3", "--recipe", "plain-d2")
+    second = trained_for_chips(home, "--from", home / "a.pt", *hard, "--out", home / "b.pt")
+    third = trained_for_chips(home, "--from", home / "b.pt", *hard, "--out", home / "c.pt")
+    parent = {"accuracy": first["accuracy"], "n": 60, "images": "d.npz test, all 60"}
+    assert second["parent"] == third["parent"] == parent | {"dataset": "d"}
+    assert "| its parent | " in (home / "c.md").read_text(encoding="utf-8")
+    build = ak.compile_model(home / "c.pt", home / "c.build", verify=False)
+    test = load_npz(home / "d.npz", "test")
+    options = StudyOptions(judge="none", run=home / "run")
+    s = montecarlo(build, test, samples=2, settings=["levels=3"], options=options).summary
+    limit = round(first["accuracy"] - 0.01, 12)
+    assert s["yield_at"] == limit
+    assert s["yield_rule"] == (
+        f"at least {100 * limit:.2f} %: 1 point below {100 * first['accuracy']:.2f} % of the model "
+        "it was trained from (d.npz test, all 60)"
+    )
+    software = s["software_accuracy"]
+    other = yield_limit(build, replace(test, name="other"))
+    assert other == (
+        round(software - 0.01, 12),
+        f"1 point below software's {100 * software:.2f} % on these images",
+    )
+    assert yield_limit(build, test, 0.5) == (0.5, "as was asked for")
 
 
 def test_refusals(home):

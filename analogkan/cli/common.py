@@ -103,6 +103,12 @@ def command_line() -> str:
     return "analogkan " + shlex.join(word for word in sys.argv[1:] if word != "--resume")
 
 
+def print_notes(notes: list[str]) -> None:
+    """A line a note."""
+    for note in notes:
+        out.print(f"note: {note}", style="yellow", markup=False)
+
+
 def table(title: str, *columns: str) -> Table:
     """A table whose first column is text and whose others are figures."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)

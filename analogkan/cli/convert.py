@@ -148,6 +148,11 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+def _table_error(device) -> str:
+    known = [error for key in ("source_error", "table_error") if (error := device[key])]
+    return f"{sum(known):.1e}" if known else "not stated"
+
+
 def _print_report(report) -> None:
     sizes = "-".join(map(str, report["sizes"]))
     eps = f" (eps {report['norm_eps']:g})" if report["norm_eps"] is not None else ""
@@ -166,9 +171,13 @@ def _print_report(report) -> None:
             str(d["points"]),
             f"{d['i_peak']:.6g}",
             f"{d['scale']:.6g}",
-            f"{d['table_error']:.1e}" if d["table_error"] else "none",
+            _table_error(d),
         )
     common.out.print(shown)
+    common.out.print(
+        "table error: at most so far, in shares of the peak, from the sweep or formula that the "
+        "device's file says it is of, and with a smooth fit from that"
+    )
     if report["norm_eps"] is not None:
         common.out.print(f"eps is {report['norm_eps_from']}", markup=False)
     if report["out_of_range"] is not None:

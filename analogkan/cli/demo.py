@@ -42,14 +42,14 @@ def demo(out, images, jobs, as_json) -> None:
       analogkan demo --out /tmp/demo
     """
     from ..api import compile_model
-    from ..data import load_bundled, parse_subset
+    from ..data import by_class, load_bundled
     from ..engines.ngspice import find_ngspice
     from ..report.page import write_report
 
     find_ngspice()
     build = compile_model(resources.path("models/mnist-d2.pt"), out / "mnist-d2.build")
     bundled = load_bundled()
-    chosen = bundled.take(parse_subset(str(images), bundled.y))
+    chosen = by_class(bundled, images)
     if not as_json:
         print_build(build)
         print_verification(build.verification)

@@ -35,7 +35,7 @@ from . import common, complete, studies
     "--yield-at",
     type=click.FloatRange(0, 1),
     metavar="X",
-    help="A chip is good from this accuracy on; default: software's less 0.01.",
+    help="A chip is good from this accuracy on; default: 0.01 below software's, or the parent's.",
 )
 @click.option(
     "--calibrate",
@@ -95,7 +95,7 @@ def montecarlo(
 def print_chips(s: dict) -> None:
     """Mean, spread, percentiles and yield, beside software."""
     interval = studies.points
-    title = f"{s['model']}: {s['samples']} chips ({s['preset']}), {s['n']} images of {s['dataset']}"
+    title = f"{s['model']}: {s['samples']} chips ({s['preset']}) on {s['images']['said']}"
     shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
     shown.add_row("software", percent(s["software_accuracy"]), "")
     shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"]))
@@ -120,6 +120,7 @@ def print_chips(s: dict) -> None:
         f"worst chip: {worst['sample']}, {percent(worst['accuracy'])}; intervals are over chips, "
         "the images are fixed"
     )
+    common.out.print(f"yield counts chips of {s['yield_rule']}", markup=False)
     if s["nothing_drawn"]:
         common.out.print("note: nothing is drawn, so every chip is the design", style="yellow")
     counted = {

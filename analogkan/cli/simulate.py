@@ -87,7 +87,7 @@ def simulate(
       analogkan simulate mnist.build --trace 7
     """
     from ..compiler.held import HeldBuild, load_circuit
-    from ..data import load_bundled, load_dataset, parse_subset
+    from ..data import choose, load_bundled, load_dataset
 
     circuit = load_circuit(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
@@ -108,7 +108,7 @@ def simulate(
         raise click.UsageError("--session is a way to run ngspice: --engine software has none")
     if engine == "software" and out is not None:
         raise click.UsageError("--out keeps ngspice's chunks: --engine software has none")
-    images = images.take(parse_subset(subset, images.y))
+    images = choose(images, subset)
     summary = run_simulation(
         circuit,
         images,
@@ -171,11 +171,12 @@ def print_comparison(s: dict) -> None:
     """The table that stands for the whole toolkit: software and circuit side by side."""
     from ..compiler.spice import TOP
 
-    title = escape(f"{s['model']}: {s['n']} images of {s['dataset']}")
+    title = escape(f"{s['model']} on {s['images']['said']}")
     shown = common.table(title, "", "value", "95 %")
     shown.add_row("software", percent(s["software_accuracy"]), interval(s["software_ci95"]))
     if s["circuit_accuracy"] is None:
         common.out.print(shown)
+        common.print_notes(s["notes"])
         return
     shown.add_row(
         f"circuit ({'lib' if s['session'] else ''}ngspice {s['ngspice_version']}"
@@ -213,10 +214,7 @@ def print_comparison(s: dict) -> None:
             "again",
             style="yellow",
         )
-    if s["trained_on"] and s["dataset"] != s["trained_on"]:
-        common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
-    if s["saturated_inputs"]:
-        common.out.print(f"note: {s['saturated_inputs']} input values saturate the DAC")
+    common.print_notes(s["notes"])
     if s.get("held"):
         circuits = sum(section["circuits"] for section in s["held"])
         points = sum(section["circuits"] * section["points"] for section in s["held"])
@@ -268,8 +266,8 @@ def _trace(
     position = np.flatnonzero(images.index == image)
     if not position.size:
         raise DataError(
-            f"image {image} is not among the {len(images)} images of {images.name}, numbered from "
-            f"{images.index[0]} to {images.index[-1]}"
+            f"image {image} is none of {images.said}: they are numbered from {images.index[0]} to "
+            f"{images.index[-1]}"
         )
     edited = circuit.edited_files()
     if edited and not allow_edited:
@@ -280,13 +278,14 @@ def _trace(
     keep = out or folder.with_name(f"{folder.stem}.run")
     stages = trace(circuit, volts, keep / "failed")
     found = summarise_trace(stages)
+    found |= {"image": image, "images": images.facts()}
     if out is not None:
-        save_trace(out / f"trace-{image}", stages, found | {"image": image})
+        save_trace(out / f"trace-{image}", stages, found)
     if as_json:
-        common.print_json(found | {"image": image, "label": chosen.y[0]})
+        common.print_json(found | {"label": chosen.y[0]})
         return
     shown = common.table(
-        f"image {image} (class {chosen.y[0]}): volts, circuit against software",
+        escape(f"image {image} of {images.said}, class {chosen.y[0]}: volts"),
         "stage", "nets", "scale", "error", "at", "own error", "at ",
     )  # fmt: skip
     for s in found["stages"]:

@@ -82,14 +82,14 @@ def study_options(command: Callable) -> Callable:
 def load(build: Path, chosen: dict[str, Any]) -> tuple:
     """The BUILD and the images that the options choose."""
     from ..compiler.held import load_circuit
-    from ..data import load_bundled, load_dataset, parse_subset
+    from ..data import choose, load_bundled, load_dataset
 
     circuit = load_circuit(build)
     name = chosen["dataset"]
     images = load_bundled()
     if name:
         images = load_dataset(name, "test", chosen["data"], download=chosen["download"])
-    return circuit, images.take(parse_subset(chosen["subset"], images.y))
+    return circuit, choose(images, chosen["subset"])
 
 
 def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **settings: Any):
@@ -147,8 +147,7 @@ def print_notes(s: dict[str, Any]) -> None:
             f"{judged['max_abs_difference']:.1e}, {judged['share_of_full_scale']:.1e} of full "
             f"scale ({judged['tolerance']:g} is allowed)"
         )
-    if s["trained_on"] and s["dataset"] != s["trained_on"]:
-        common.out.print(f"note: the network was trained on {s['trained_on']}", markup=False)
+    common.print_notes(s["notes"])
     common.out.print(f"kept in {s['run']}", markup=False)
 
 

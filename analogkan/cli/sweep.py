@@ -114,9 +114,9 @@ def print_budget(s: dict) -> None:
     for cell in s["cells"]:
         found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
     everything = found.pop("all")["all"]
-    title = f"{s['model']}: budget of {s['preset']}, {s['samples']} chips, {s['n']} images of "
+    title = f"{s['model']}: budget of {s['preset']}, {s['samples']} chips, on {s['images']['said']}"
     columns = ("alone", "lost", "SNR", "all but it", "won back")
-    shown = common.table(escape(title + s["dataset"]), "", *columns)
+    shown = common.table(escape(title), "", *columns)
     for name, cells in found.items():
         row = [*_loss(s, cells["alone"]), "–", "–"]
         without = cells.get("all but")
@@ -148,7 +148,7 @@ def _loss(s: dict, cell: dict) -> list[str]:
 def print_cells(s: dict) -> None:
     """A row a cell of the grid."""
     axes = list(s["cells"][0]["labels"])
-    title = f"{s['model']}: {s['grid']} of {s['preset']}, {s['n']} images of {s['dataset']}"
+    title = f"{s['model']}: {s['grid']} of {s['preset']}, on {s['images']['said']}"
     shown = common.table(escape(title), *axes, "chips", "mean", "95 %", "lost", "same", "SNR")
     for cell in s["cells"][:MOST_ROWS]:
         loss = _loss(s, cell)

@@ -95,8 +95,9 @@ def print_temperatures(s: dict) -> None:
     columns += ["comp. %"] if compensated else []
     columns += ["chips %", "5–95 %"] if chips else []
     columns += ["comp. %"] if chips and compensated else []
-    title = f"{s['model']}: {s['n']} images of {s['dataset']}, settings {s['preset'] or 'as built'}"
+    title = f"{s['model']}, settings {s['preset'] or 'as built'}"
     title += f", {s['samples']} chips" if chips else ""
+    title += f", on {s['images']['said']}"
     shown = common.table(escape(title), *columns)
     failures = []
     for entry in s["temperatures"]:
@@ -119,6 +120,9 @@ def print_temperatures(s: dict) -> None:
         f"software {percent(s['software_accuracy'])}; same: images that nominal circuit and "
         "software put into the same class"
     )
+    nominals = [entry["nominal"] for entry in s["temperatures"]]
+    if any(n["status"] == "ok" and n["gain_mean"] is None for n in nominals):
+        common.out.print("no gain or offset: they need images whose logits in software differ")
     if chips:
         common.out.print("mean and band are over chips; the images are fixed")
     if compensated:

@@ -107,7 +107,7 @@ def train(
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
     Training goes on where it was stopped when the same command is run again. The test set is
-    read once, at the end.
+    read once, at the end; a training for hardware reports on its own chips too.
 
     \b
     Examples:
@@ -120,6 +120,7 @@ def train(
       analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
           --set stuck_max=0.01 --out chip7.pt
     """
+    from ..training.own_chips import format_chips
     from ..training.run import TrainingRequest, disturbance_of, run_training
 
     if recipe is None and start is None:
@@ -155,8 +156,8 @@ def train(
         return
     lo, hi = result["ci95"]
     common.out.print(
-        f"{out}: {percent(result['accuracy'])} of {result['n']} {result['evaluated_on']} "
-        f"images ({percent(lo)} to {percent(hi)}, 95 %), "
+        f"{out}: {percent(result['accuracy'])} on {result['images']['said']} "
+        f"({percent(lo)} to {percent(hi)}, 95 %), "
         f"{percent(result['out_of_range'])} of the hidden voltages outside a device's "
         f"measured range. Card: {result['card']}"
     )
@@ -166,6 +167,8 @@ def train(
             "it further, or raise range_penalty in the recipe (or give it a squash)",
             style="yellow",
         )
+    if "own_chips" in result:
+        common.out.print(f"on its own chips: {format_chips(result['own_chips'])}", markup=False)
     if "chip_accuracy" in result:
         before = result.get("chip_accuracy_before")
         common.out.print(

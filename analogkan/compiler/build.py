@@ -147,7 +147,7 @@ def write_build(
     hardware: Hardware,
     folder: Path,
     *,
-    model: dict[str, str] | None = None,
+    model: dict[str, Any] | None = None,
     command: str = "",
     check: Callable[[Build], None] = lambda build: None,
 ) -> Build:
@@ -156,7 +156,7 @@ def write_build(
     Parameters
     ----------
     model
-        Facts about the checkpoint (``file``, ``sha256``) for ``design.json``.
+        Facts about the checkpoint (``file``, ``sha256``, ``card`` and so on) for ``design.json``.
     command
         What a report says made the BUILD.
     check
@@ -277,7 +277,7 @@ def image0_volts(spec: NetworkSpec) -> np.ndarray:
 
 
 def summarise(
-    spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, str]
+    spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, Any]
 ) -> dict[str, Any]:
     """``design.json``: what was compiled, every option, what came out, what it will cost."""
     e = dataclasses.asdict(spec.encoding)

@@ -135,7 +135,7 @@ def write_held(
     *,
     most: int = MOST_RESISTORS,
     verify: bool = True,
-    model: dict[str, str] | None = None,
+    model: dict[str, Any] | None = None,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> HeldBuild:

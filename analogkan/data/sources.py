@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,19 +40,68 @@ class ImageSet:
         (n,) int64 classes.
     index
         (n,) position of each image in the set it was taken from.
+    source
+        Where they were read, such as ``mnist test``; by default the name.
+    origin
+        What the source itself was chosen from, if it was.
+    chosen
+        How they were chosen from the source, step by step, such as ``20 of 250, by class, seed 0``.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
     index: np.ndarray
+    source: str = ""
+    origin: str = ""
+    chosen: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, positions: np.ndarray | Sequence[int]) -> ImageSet:
-        """The images at ``positions`` (k,), in that order."""
-        return replace(self, x=self.x[positions], y=self.y[positions], index=self.index[positions])
+    @property
+    def said(self) -> str:
+        """Which images these are, such as ``mnist test, 1,000 of 10,000, by class, seed 0``."""
+        source = self.source or self.name
+        if self.chosen:
+            return f"{source}, {', then '.join(self.chosen)}"
+        n = f"{len(self):,}"
+        return f"{source} {n} of {self.origin}" if self.origin else f"{source}, all {n}"
+
+    def facts(self) -> dict[str, Any]:
+        """What a result says of its images: ``said``, ``n``, and the hash of values and labels."""
+        digest = hashlib.sha256()
+        for array in (self.x, self.y, self.index):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return {"said": self.said, "n": len(self), "sha256": digest.hexdigest()}
+
+    def take(self, positions: np.ndarray | Sequence[int], how: str = "") -> ImageSet:
+        """The images at ``positions`` (k,), in that order; ``how`` they were chosen, if by a rule.
+
+        Without one, neighbours are said as a range and others as so many chosen.
+        """
+        places = np.arange(len(self))[positions]
+        step = () if np.array_equal(places, np.arange(len(self))) else (self._step(places, how),)
+        return replace(
+            self,
+            x=self.x[places],
+            y=self.y[places],
+            index=self.index[places],
+            chosen=self.chosen + step,
+        )
+
+    def _step(self, places: np.ndarray, how: str) -> str:
+        """How ``places`` (k,) of these images are said."""
+        n, total = f"{len(places):,}", f"{len(self):,}"
+        if how:
+            return f"{n} of {total}, {how}"
+        if not len(places) or (np.diff(places) != 1).any():
+            return f"{n} chosen of {total}"
+        what = "image" if np.array_equal(self.index[places], places) else "place"
+        first, last = places[0], places[-1]
+        run = f" {first}" if first == last else f"s {first} to {last}"
+        return f"{what}{run} of {total}"
 
     def flat(self, shape: tuple[int, ...]) -> np.ndarray:
         """Inputs (n, I) for a network that takes ``shape``, resized if they are larger images.
@@ -95,7 +146,15 @@ def load_bundled() -> ImageSet:
     """
     with np.load(resources.path(BUNDLED)) as stored:
         return checked(
-            ImageSet(name="mnist", x=stored["x"], y=stored["y"], index=stored["index"]), "bundled"
+            ImageSet(
+                name="mnist",
+                x=stored["x"],
+                y=stored["y"],
+                index=stored["index"],
+                source="bundled",
+                origin="mnist test",
+            ),
+            "bundled",
         )
 
 
@@ -125,14 +184,16 @@ def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -
     if name not in DATASETS:
         raise SettingsError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
     if name == "cifar10":
-        return checked(_cifar10(split, root, download), str(root))
+        images = checked(_cifar10(split, root, download), str(root))
+        return replace(images, source=f"{images.name} {split}")
     folder = root / IDX[name] / "raw"
     prefix = SPLITS[split]
     files = [folder / f"{prefix}-images-idx3-ubyte", folder / f"{prefix}-labels-idx1-ubyte"]
     if not all(f.is_file() for f in files):
         _fetch(name, root, download, str(files[0]))
     x, y = (read_idx(f) for f in files)
-    return checked(ImageSet(name=name, x=x, y=y, index=np.arange(len(y))), str(folder))
+    images = ImageSet(name=name, x=x, y=y, index=np.arange(len(y)), source=f"{name} {split}")
+    return checked(images, str(folder))
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -190,7 +251,7 @@ def load_npz(path: Path, split: str) -> ImageSet:
         chosen = test if split == "test" else np.setdiff1d(np.arange(len(whole)), test)
     if not chosen.size:
         raise DataError(f'{path} has no {split} images: mark some as "{split}" in an array split')
-    return whole.take(chosen)
+    return replace(whole.take(chosen), source=f"{path.name} {split}", chosen=())
 
 
 def checked(images: ImageSet, where: str) -> ImageSet:
@@ -214,14 +275,35 @@ def checked(images: ImageSet, where: str) -> ImageSet:
     return replace(images, y=y.astype(np.int64))
 
 
-def check_labels(images: ImageSet, classes: int) -> None:
-    """Raise DataError if a label is not one of ``classes`` outputs of the network."""
+def check_outputs(classes: int, network: str = "the network") -> None:
+    """Raise DataError if ``network`` has one output: it would be right whatever that is."""
+    if classes < 2:
+        raise DataError(
+            f"{network} has one output, and accuracy, agreement and yield compare outputs: they "
+            "would be 100 % whatever the circuit gives. Regression is not a task yet; compile, "
+            "verify and simulate --trace take such a network"
+        )
+
+
+def check_labels(images: ImageSet, classes: int, network: str = "the network") -> None:
+    """Raise DataError if a label is not one of ``classes`` outputs, or there is one output."""
+    check_outputs(classes, network)
     if len(images) and images.y.max() >= classes:
         bad = int(np.argmax(images.y >= classes))
         raise DataError(
             f"label {images.y[bad]} of image {images.index[bad]} in {images.name} is out of "
             f"range: the network has {classes} outputs, 0 to {classes - 1}"
         )
+
+
+def count_classes(images: ImageSet) -> int:
+    """How many outputs a network for ``images`` has; DataError if that is one."""
+    if images.y.max() == 0:
+        raise DataError(
+            f"every label of {images.name} is 0: a network for it would have one output, and "
+            "accuracy compares outputs. Regression is not a task yet; classes are 0, 1, 2, ..."
+        )
+    return int(images.y.max()) + 1
 
 
 def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from ..errors import DataError, SettingsError
+from .sources import ImageSet
 
 
 def stratified(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
@@ -69,3 +70,15 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
     if not 0 <= start < stop <= len(y):
         raise DataError(f"subset {text} is empty or leaves the data set: it has {len(y)} images")
     return np.arange(start, stop)
+
+
+def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
+    """The ``n`` of ``images`` that ``stratified`` chooses."""
+    return images.take(stratified(images.y, n, seed=seed), f"by class, seed {seed}")
+
+
+def choose(images: ImageSet, subset: str | None) -> ImageSet:
+    """The images that ``--subset`` asks for; see ``parse_subset``."""
+    if subset is not None and subset.isdecimal():
+        return by_class(images, int(subset))
+    return images.take(parse_subset(subset, images.y))

@@ -104,7 +104,7 @@ def _set(
     if errors is None:
         return stage, 0
     answer, _ = regress(wanted, found)
-    broken = answer < LEAST_GAIN
+    broken = ~(answer >= LEAST_GAIN)  # also where it was not measured: software does not differ
     # What comes closest to the software, not what has its gain: errors that are no column's would
     # be amplified with it.
     scale, shift = regress(found, wanted)

@@ -17,7 +17,8 @@ layers       list of {theta (I, O, D), bias (O,)}; I of a convolution are (heigh
 norms        list of {weight, bias (each (O,)), eps}, one a hidden layer; with "batch" also
              running_mean and running_var (each (O,))
 calibration  (N, I) training inputs in input units, or absent
-training     {command, recipe, seed, ...}: where it comes from; nothing reads it to compute
+training     {command, recipe, seed, ...}: where it comes from; and what it reached on test images,
+             {card, parent (each as ``record.Reached``), own_chips}; no voltage depends on it
 """
 
 from __future__ import annotations

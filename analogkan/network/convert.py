@@ -6,6 +6,7 @@ I_peak and v = x in volts: theta = coeffs I_peak / unit. Smooth basis fits becom
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ SMOOTHING = 0.1
 """KANalogue's (cli/fit.py there), in the square of the basis unit, which is uA there."""
 ORDER = 15
 """Of KANalogue's polynomials (cli/fit.py there)."""
+RESIDUAL = re.compile(r"residual (?:rms \S+, )?max (\S+)")
+"""How notes of a shipped or an imported device say how far its table is from its source."""
 EPS = 1e-5
 """Of the norms: PyTorch's default, which KANalogue's model.py keeps; no state carries it."""
 SHAPES = {196: (14, 14), 784: (28, 28), 3072: (3, 32, 32)}
@@ -48,6 +51,9 @@ class Basis:
         One of ``BASIS_FITS`` and of ``BASIS_UNITS``.
     errors
         Largest distance of each table from its smooth fit, as a share of its peak; 0 for ``pwl``.
+    source_errors
+        Largest distance of each device's own table from the sweep or the formula it was made of,
+        as its notes say; None of one whose notes do not, such as a table with all its digits.
     """
 
     curves: tuple[IVCurve, ...]
@@ -55,6 +61,7 @@ class Basis:
     fit: str
     unit: str
     errors: tuple[float, ...]
+    source_errors: tuple[float | None, ...]
 
 
 def make_basis(
@@ -113,7 +120,14 @@ def make_basis(
         fit=fit,
         unit=unit,
         errors=tuple(errors),
+        source_errors=tuple(map(source_error, curves)),
     )
+
+
+def source_error(curve: IVCurve) -> float | None:
+    """The largest residual, a share of the peak, that a device's notes state; None without one."""
+    stated = [float(text) for text in RESIDUAL.findall(curve.notes)]
+    return max(stated, default=None)
 
 
 def _tabulated(curve: IVCurve, function: Any, suffix: str, how: str) -> tuple[IVCurve, float]:
@@ -182,6 +196,11 @@ def convert(
                 getattr(module, name).copy_(tensor)
     devices = [_device_facts(basis, d) for d in range(len(basis.curves))]
     notes = [f"{beyond}: the curve's end value is held there"] if beyond else []
+    if sizes[-1] == 1:
+        notes.append(
+            "the network has one output: accuracy, agreement and yield compare outputs, so "
+            "simulate and studies refuse it; compile, verify and simulate --trace take it"
+        )
     for device in devices:
         if device["negative_current"]:
             notes.append(_negative_sentence(device))
@@ -210,6 +229,7 @@ def _device_facts(basis: Basis, d: int) -> dict[str, Any]:
         "i_peak": curve.i_peak,
         "scale": float(basis.scale[d]),
         "table_error": basis.errors[d],
+        "source_error": basis.source_errors[d],
         "negative_current": negative_current(curve),
     }
 

@@ -15,7 +15,7 @@ from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit, write_held
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
-from ..data import ImageSet, load_dataset, stratified
+from ..data import ImageSet, by_class, load_dataset
 from ..engines.batch import BatchOptions
 from ..errors import AnalogKanError, SettingsError, StudyError
 from ..files import write_text
@@ -32,7 +32,7 @@ from .run import PaperRequest, network_of, run_table
 Progress = Callable[[str, int, int], None]
 ONE_DECK = 4_000_000
 """Crossbar resistors up to which a network without convolutions is one deck, 7 GB of ngspice."""
-KEYS = ("row", "dataset", "network", "resistors", "circuits", "n", "circuit_ci95", "megabytes")
+KEYS = ("row", "network", "resistors", "circuits", "n", "images", "circuit_ci95", "megabytes")
 """Of a row that is kept, among others."""
 QUICK_SHARE = 20
 """A quick run has so many times fewer images."""
@@ -123,7 +123,7 @@ def run_circuits(
             entry = read_kept(kept, made, KEYS, refuse=False)
             if entry is None:
                 judged = test_set(row.dataset)
-                images = judged.take(stratified(judged.y, wanted))
+                images = by_class(judged, wanted)
                 build, seconds = compiled(specs[row.name], hardware, folder / f"{row.name}.build")
                 result = simulate(
                     build, images, options=BatchOptions(jobs=jobs),
@@ -154,6 +154,7 @@ def _entry(
         "resistors": build.summary["elements"]["crossbar_resistors"],
         "circuits": sum(section["circuits"] for section in s.get("held", [])) or 1,
         "n": s["n"],
+        "images": s["images"]["said"],
         "software_accuracy": s["software_accuracy"],
         "circuit_accuracy": s["circuit_accuracy"],
         "circuit_ci95": s["circuit_ci95"],
@@ -179,12 +180,12 @@ def _everything(name: str, folder: Path) -> list[dict[str, Any]]:
 def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     head = (
-        "data set", "network", "resistors", "circuits", "n", "software", "circuit", "same class",
+        "images", "network", "resistors", "circuits", "software", "circuit", "same class",
         "largest logit error, of full scale", "s an image", "compiled in s", "MB",
     )  # fmt: skip
     rows = [
         [
-            e["dataset"], e["network"], f"{e['resistors']:,}", f"{e['circuits']}", f"{e['n']:,}",
+            e["images"], e["network"], f"{e['resistors']:,}", f"{e['circuits']}",
             percent(e["software_accuracy"]), percent(e["circuit_accuracy"]),
             percent(e["agreement"]), f"{e['error_of_full_scale']:.1e}",
             f"{e['seconds_per_image']:.2g}",

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
-from ..data import ImageSet, load_dataset, stratified
+from ..data import ImageSet, by_class, load_dataset
 from ..errors import StudyError
 from ..files import write_text
 from ..intervals import student
@@ -128,8 +128,8 @@ def run_noise(
     with request.kept(request.name):
         judged = load_dataset(plan.dataset, "test", request.data, download=request.download)
         if request.quick:
-            judged = judged.take(stratified(judged.y, plan.quick_images))
-        fewer = judged.take(stratified(judged.y, min(plan.ngspice_images, len(judged))))
+            judged = by_class(judged, plan.quick_images)
+        fewer = by_class(judged, min(plan.ngspice_images, len(judged)))
         for hidden in plan.hidden:
             for seed in range(request.seeds):
                 circuit = _circuit(request, plan, hidden, seed, training_set, on_progress)

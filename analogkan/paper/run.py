@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
+from ..data.sources import count_classes
 from ..errors import DataError, DivergedError, SettingsError, StudyError
 from ..files import write_text
 from ..network.baselines import MLP, parameters_of
@@ -230,7 +231,7 @@ def _sizes_and_parameters(
     row: TableRow, how: Recipe | Training, images: ImageSet
 ) -> tuple[tuple[int, ...], int]:
     """What a row's network is with these images: its widths, and its trained numbers."""
-    classes = int(images.y.max()) + 1
+    classes = count_classes(images)
     if not isinstance(how, Recipe):
         sizes = (math.prod(how.resize), *row.sizes[1:-1], classes)
         return sizes, parameters_of(row.maker())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,14 +140,19 @@ MOST_COUNTED = 16
 """Classes up to which a confusion matrix has room for its numbers."""
 
 
-def plain(name: str) -> str:
-    """A name as a figure's title takes it: no mathematics, and not too long."""
-    short = name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+def plain(name: str, most: int = 40) -> str:
+    """A name as a figure's title takes it: no mathematics, and at most so many letters."""
+    short = name if len(name) <= most else f"{name[: most - 1]}…"
     return short.replace("$", r"\$")
 
 
-MOST_LETTERS = 40
-"""Of a name in a title."""
+def told_images(summary: dict[str, Any]) -> str:
+    """Which images a figure is of, for a line of its title."""
+    return plain(summary["images"]["said"], MOST_LINE)
+
+
+MOST_LINE = 90
+"""Letters of a title's line."""
 
 
 def accuracy_bins(accuracy: np.ndarray, n: int) -> np.ndarray:
@@ -178,12 +184,13 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.06)
     ax.set_xlim(right=min(ax.get_xlim()[1], 100 + (edges[1] - edges[0])))
-    ax.set_xlabel("accuracy (%)")
+    rule = textwrap.fill(f"yield counts chips of {summary['yield_rule']}", MOST_LINE)
+    ax.set_xlabel(f"accuracy (%)\n{rule}", fontsize=9, parse_math=False)
     ax.set_ylabel(f"chips (of {summary['samples']})")
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     ax.set_title(
-        f"{plain(summary['model'])}: {summary['samples']} chips{failed}, {summary['n']} images, "
-        f"{summary['temp_c']:g} °C",
+        f"{plain(summary['model'])}: {summary['samples']} chips{failed}, {summary['temp_c']:g} °C"
+        f"\n{told_images(summary)}",
         fontsize=11,
     )
     fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -274,7 +281,7 @@ def thermal_figure(summary: dict[str, Any]) -> Figure:
     software = 100 * summary["software_accuracy"]
     top.axhline(software, color=SOFTWARE, lw=1.4, label=f"software {software:.2f} %")
     top.set_ylabel("accuracy (%)")
-    top.set_title(f"{plain(summary['model'])}: {summary['n']} images", fontsize=11)
+    top.set_title(f"{plain(summary['model'])}\n{told_images(summary)}", fontsize=11)
     draw(middle, "gain_mean", 1, {"color": CIRCUIT, "ls": "-"}, "")
     middle.axhline(1, color=SOFTWARE, lw=1)
     middle.set_ylabel("logit gain")

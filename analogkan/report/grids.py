@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .figures import CIRCUIT, CYCLE, SOFTWARE, plain
+from .figures import CIRCUIT, CYCLE, SOFTWARE, plain, told_images
 
 
 def sweep_figure(summary: dict[str, Any]) -> Figure | None:
@@ -46,8 +46,8 @@ def _lines(summary: dict[str, Any], along: str, by: str | None, skip: str = "") 
                 ax.set_xscale("symlog", linthresh=min(positive))
     ax.set_xlabel(along)
     ax.set_ylabel("accuracy (%)")
-    chips = f"{summary['n']} images, {summary['samples']} chips a point"
-    ax.set_title(f"{plain(summary['model'])}: {chips}")
+    chips = f"{summary['samples']} chips a point"
+    ax.set_title(f"{plain(summary['model'])}: {chips}\n{told_images(summary)}", fontsize=11)
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -102,7 +102,7 @@ def _budget(summary: dict[str, Any]) -> Figure:
     ax.invert_yaxis()
     ax.set_xlabel("points of accuracy lost")
     chips = f"{plain(summary['preset'])}, {summary['samples']} chips a cell"
-    ax.set_title(f"{plain(summary['model'])}: {chips}")
+    ax.set_title(f"{plain(summary['model'])}: {chips}\n{told_images(summary)}", fontsize=11)
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)

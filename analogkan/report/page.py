@@ -181,7 +181,7 @@ def _provenance(run: Run) -> dict[str, str]:
             )
     return {
         "kind": run.kind,
-        "images": f"{s['n']:,} of {s['dataset']}",
+        "images": s["images"]["said"],
         "settings": settings,
         "engine": engine,
         "seed": seed,

@@ -135,8 +135,7 @@ def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     )  # fmt: skip
     software = [100 * row["software_accuracy"] for row in rows]
     ax.plot(software, y, "D", color=SOFTWARE, mfc="none", label="software, same images")
-    named = [f"{r['dataset']}: {r['network']}, {r['n']:,} images" for r in rows]
-    ax.set_yticks(y, named, fontsize=8)
+    ax.set_yticks(y, [f"{r['network']}\n{r['images']}" for r in rows], fontsize=7)
     ax.invert_yaxis()
     ax.set_xlabel("accuracy (%)")
     fig.legend(loc="outside lower center", ncols=2, frameon=False)

@@ -109,6 +109,11 @@ def _read(folder: Path) -> Run:
         if not isinstance(summary["design"], str):
             raise TypeError("design")
         kept = ARRAYS if kind == "simulate" else CHIPS
+        if "images" not in summary:
+            raise StudyError(
+                f"{folder} does not say which images it is of, as earlier versions did not: its "
+                "command, run again, adds that from what is kept"
+            )
         same = sha256(folder / kept) == summary["files"][kept]
         arrays = read_npz(folder / ARRAYS) if kind == "simulate" else {}
         rows = _rows(folder / CHIPS) if kind != "simulate" else []

@@ -59,9 +59,9 @@ def simulate_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> li
             name=f"simulation{tag}",
             title="Circuit against software",
             words=[
-                f"{many(s['n'], 'image')} of {s['dataset']}, each simulated in ngspice and "
-                "evaluated in software. Intervals are 95 % (Wilson; of the paired difference "
-                "Tango)."
+                f"{upper(s['images']['said'])}: each image simulated in ngspice and evaluated in "
+                "software. Intervals are 95 % (Wilson; of the paired difference Tango).",
+                *noted(s),
             ],
             table=table,
             exhibits=[
@@ -169,9 +169,11 @@ def montecarlo_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> 
             name=f"chips{tag}",
             title="Virtual chips",
             words=[
-                f"{many(s['samples'], 'chip')} of {told(run)} at {s['temp_c']:g} °C, "
-                f"{many(s['n'], 'image')} each, seed {s['seed']}. "
+                f"{many(s['samples'], 'chip')} of {told(run)} at {s['temp_c']:g} °C, each on "
+                f"{s['images']['said']}; seed {s['seed']}. "
                 "Intervals are 95 % and over chips; the images are fixed.",
+                f"Yield counts chips of {s['yield_rule']}.",
+                *noted(s),
                 *([f"{s['failed']} chips could not be simulated."] if s["failed"] else []),
             ],
             table=table,
@@ -207,8 +209,9 @@ def thermal_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> lis
             title="Temperature",
             columns=("", "nominal", "mean of chips"),
             words=[
-                f"{upper(told(run))}; {many(s['n'], 'image')}. Cells, feedback resistors, "
-                "diodes and offsets follow the temperature."
+                f"{upper(told(run))}; {s['images']['said']}. Cells, feedback resistors, "
+                "diodes and offsets follow the temperature.",
+                *noted(s),
             ],
             table=table,
             exhibits=[
@@ -244,7 +247,8 @@ def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[
             title=titles[s["grid"]],
             words=[
                 f"{words[s['grid']]} {upper(told(run))}; {many(s['samples'], 'chip')} a "
-                f"point, {many(s['n'], 'image')}."
+                f"point, on {s['images']['said']}.",
+                *noted(s),
             ],
             columns=(", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips"),
             table=table,
@@ -274,6 +278,11 @@ SECTIONS: dict[str, Callable[[Run, Build | HeldBuild | None, str], list[Section]
 def upper(text: str) -> str:
     """``text`` as the beginning of a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def noted(s: dict[str, Any]) -> list[str]:
+    """A RUN's notes as sentences."""
+    return [f"Note: {note}." for note in s["notes"]]
 
 
 def nominal_accuracy(entry: dict[str, Any]) -> float | None:
@@ -310,14 +319,15 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
     right = round(main["software_accuracy"] * main["n"])
     within = interval(wilson(right, main["n"]))
     found = [
-        ("software", percent(main["software_accuracy"]), f"{within}; {many(main['n'], 'image')}")
+        ("software", percent(main["software_accuracy"]), f"{within}; {main['images']['said']}")
     ]
 
     def seen(s: dict[str, Any]) -> str:
-        """The images, where they are not those of the first card."""
-        if (s["n"], s["software_accuracy"]) == (main["n"], main["software_accuracy"]):
+        """The images, where they are not those of the first card, and software's figure on them."""
+        if s["images"]["sha256"] == main["images"]["sha256"]:
             return ""
-        return f"; {many(s['n'], 'image')}, software {percent(s['software_accuracy'])}"
+        software = percent(s["software_accuracy"])
+        return f"; other images: {s['images']['said']}, software {software}"
 
     if "simulate" in largest:
         within = interval(main["circuit_ci95"])
@@ -329,8 +339,8 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
         within = [interval(s["accuracy_mean_ci95"]), f"{many(s['samples'], 'chip')}, {told(run)}"]
         note = "; ".join(filter(None, within)) + seen(s)
         found.append(("mean of chips", percent(s["accuracy_mean"]), note))
-        within = f"{interval(s['yield_ci95'])}; chips of at least {percent(s['yield_at'])}"
-        found.append(("yield", percent(s["yield"], 1), within))
+        within = f"{interval(s['yield_ci95'])}; chips of {s['yield_rule']}"
+        found.append(("yield", percent(s["yield"], 1), within + seen(s)))
     if "thermal" in largest:
         s = largest["thermal"].summary
         good = [e for e in s["temperatures"] if nominal_accuracy(e) is not None]

@@ -21,16 +21,18 @@ from ..compiler.chain import Chain
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
+from ..data.sources import check_labels
 from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
-from ..errors import DisagreementError, SettingsError, SimulationError
+from ..errors import DataError, DisagreementError, SettingsError, SimulationError
 from ..intervals import regress
 from ..variation.sample import perturb_chain
 from .points import Point
 from .store import Row
+from .summary import mean
 
 ENGINES = ("twin", "ngspice")
 MOST_CELLS = 50_000_000
@@ -40,6 +42,8 @@ CALIBRATION_IMAGES = 256
 JUDGED = ("judge_difference", "judge_share")
 """Columns of a row of ngspice's: the largest difference from the chip's closed form, of a logit and
 as a share of full scale; None if there is none."""
+FEWEST_CALIBRATION_IMAGES = 2
+"""A gain and an offset are two unknowns."""
 CALIBRATION_INDEX = 1_000_000_000
 """Positions of calibration images: their read noise is not that of any test image."""
 
@@ -100,6 +104,9 @@ class Bench:
         self.build, self.images, self.engine = build, images, engine
         self.seed, self.compensate, self.calibrate = seed, compensate, calibrate
         self.spec = build.spec
+        if not len(images):
+            raise DataError(f"{images.name} has no images to simulate")
+        check_labels(images, self.spec.sizes[-1], self.spec.name)
         self.labels, self.index = images.y, images.index
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         with one_blas_thread:
@@ -134,11 +141,12 @@ class Bench:
 
     def _take_calibration_images(self) -> None:
         x = self.spec.calibration
-        if x is None or not len(x):
+        if x is None or len(x) < FEWEST_CALIBRATION_IMAGES:
             what = "calibrate" if self.calibrate else f"compensate = {self.compensate!r}"
+            has = "only one" if x is not None and len(x) else "none"
             raise SettingsError(
-                f"{what} measures gains with calibration images, and {self.build.folder} has none: "
-                "compile the model with --calibrate FILE.npz, or leave it out"
+                f"{what} measures gains with calibration images, and {self.build.folder} has "
+                f"{has}: compile the model with --calibrate FILE.npz, or leave it out"
             )
         self._calibration_volts = self.spec.dac_volts(x[:CALIBRATION_IMAGES])
         self._calibration_index = CALIBRATION_INDEX + np.arange(len(self._calibration_volts))
@@ -146,9 +154,14 @@ class Bench:
             self._calibration_software = self.spec.forward_volts(self._calibration_volts)
 
     @property
+    def software_right(self) -> int:
+        """How many images the software network has right."""
+        return int((self.software.argmax(axis=1) == self.labels).sum())
+
+    @property
     def software_accuracy(self) -> float:
-        """Share of the images that the software network has right."""
-        return float((self.software.argmax(axis=1) == self.labels).mean())
+        """Their share."""
+        return self.software_right / len(self.labels)
 
     def chain(self, hardware: Hardware) -> Chain:
         """The BUILD's own circuits, or those built from its network for other ``hardware``."""
@@ -255,16 +268,17 @@ class Bench:
         right = int((circuit == self.labels).sum())
         error = logits - self.software
         gain, offset = regress(self.software, logits)
+        known = np.isfinite(gain)  # not of a column in which software's logits do not differ
         return {
             "correct": right,
             "accuracy": right / len(self.labels),
             "agreement": float((circuit == software).mean()),
             "max_abs_logit_error": float(np.abs(error).max()),
             "rms_logit_error": float(np.sqrt(np.mean(error**2))),
-            "gain_mean": float(gain.mean()),
-            "offset_mean": float(offset.mean()),
-            "gain": gain.tolist(),
-            "offset": offset.tolist(),
+            "gain_mean": mean(gain[known]),
+            "offset_mean": mean(offset[known]),
+            "gain": [g if k else None for g, k in zip(gain.tolist(), known, strict=True)],
+            "offset": [o if k else None for o, k in zip(offset.tolist(), known, strict=True)],
         }
 
     def _uncalibrated(self, point: Point, seen: list[Difference | None]) -> Row:
@@ -279,10 +293,11 @@ class Bench:
     ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
-        seen = self._run(chip, self._calibration_volts, self._calibration_index, at, seen)
-        gain, offset = regress(self._calibration_software, seen)
-        dead = gain <= 0  # such a column answers to nothing, or the wrong way round
-        corrected = (logits - offset) / np.where(dead, 1.0, gain)
+        answers = self._run(chip, self._calibration_volts, self._calibration_index, at, seen)
+        gain, offset = regress(self._calibration_software, answers)
+        dead = ~(gain > 0)  # such a column answers to nothing, or the wrong way round, or was
+        # never asked: on these images software's logits do not differ
+        corrected = (logits - np.nan_to_num(offset)) / np.where(dead, 1.0, gain)
         circuit = corrected.argmax(axis=1)
         return {
             "accuracy_compensated": float((circuit == self.labels).mean()),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources import check_outputs
 from ..intervals import paired_difference, wilson
 
 
@@ -21,12 +22,18 @@ def compare(
     software, circuit
         (n, O) logits; the second None where no circuit was simulated.
 
+    Raises
+    ------
+    DataError
+        If there is one output: its accuracy would be 100 % whatever it is.
+
     Returns
     -------
     dict
         Accuracies are shares of 1. ``logit_full_scale`` is the largest |software logit|, the unit
         of every error "of full scale". ``flipped`` lists the images whose class differs.
     """
+    check_outputs(software.shape[1])
     n = len(labels)
     software_class = software.argmax(axis=1)
     software_right = software_class == labels

@@ -17,17 +17,17 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
-from ..data.sources import check_labels
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
-from ..errors import DataError, SimulationError, StudyError
+from ..errors import SimulationError, StudyError
 from ..files import sealed, sha256, write_text
 from ..settings import require
 from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
 from .judge import Share, judge, judged_by_twin, parse_share
+from .notes import image_notes
 from .points import Point, check_temps
 from .simulate import default_run
 from .store import STORE, Row, StudyStore
@@ -157,7 +157,7 @@ def conduct(
         If ngspice is missing though it is needed, or does not deliver to the judge; with a
         ``DisagreementError`` if it is the engine, and gives what a chip's closed form does not.
     """
-    _check(build, images)
+    build.require_unedited()
     share = parse_share(options.judge) if options.engine == "twin" else Share(0, 0)
     program = _find_program(options.engine, share)
     engine = open_engine(options.engine, program, Path(FAILED))
@@ -169,6 +169,7 @@ def conduct(
         temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
+    notes = image_notes(build, images, bench.software_right)
     settings = _identity(kind, bench, identity)
     run = options.run or default_run(build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -208,7 +209,9 @@ def conduct(
             "study": kind,
             **build.facts(),
             "dataset": images.name,
+            "images": images.facts(),
             "n": len(images),
+            "notes": notes,
             "software_accuracy": bench.software_accuracy,
             "logit_full_scale": bench.full_scale,
             **summarise(rows),
@@ -241,13 +244,6 @@ def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Execu
 
     with contextlib.closing(DaskExecutor(options.scheduler, options.engine)) as executor:
         yield executor
-
-
-def _check(build: Build | HeldBuild, images: ImageSet) -> None:
-    build.require_unedited()
-    if not len(images):
-        raise DataError(f"{images.name} has no images to simulate")
-    check_labels(images, build.spec.sizes[-1])
 
 
 def _find_program(engine: str, share: Share) -> Ngspice | None:

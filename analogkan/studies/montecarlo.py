@@ -8,13 +8,16 @@ from dataclasses import asdict, replace
 from ..compiler.build import Build
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
+from ..data.sources import check_labels
 from ..settings import require
+from ..text import percent
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
+from .notes import reached
 from .points import montecarlo_points
 from .summary import summarise_chips
 
 YIELD_LOSS = 0.01
-"""A chip counts as good if it loses no more than this against software, unless told otherwise."""
+"""A chip counts as good if it loses no more than this, unless told otherwise."""
 
 
 def montecarlo(
@@ -48,7 +51,7 @@ def montecarlo(
     temp_c
         Degrees Celsius, in place of the preset's.
     yield_at
-        Accuracy from which on a chip is a good one; by default software's less 0.01.
+        Accuracy from which on a chip is a good one; by default as ``yield_limit`` says.
     calibrate
         Measure and set each chip's columns, layer by layer, with the BUILD's calibration images;
         the rows then also have the accuracy of the chip as it was made.
@@ -65,17 +68,14 @@ def montecarlo(
         conditions = replace(conditions, temp_c=temp_c)
     if yield_at is not None:
         require(0 <= yield_at <= 1, "yield_at", yield_at, "0 to 1")
-    software = build.spec.logits(images.flat(build.spec.encoding.shape)) if len(images) else None
-    if yield_at is None and software is not None:
-        right = float((software.argmax(axis=1) == images.y).mean())
-        yield_at = max(0.0, round(right - YIELD_LOSS, 12))
+    limit, rule = yield_limit(build, images, yield_at)
     points = montecarlo_points(hardware, variation, conditions, samples, first)
     return conduct(
         "montecarlo",
         build,
         images,
         points,
-        lambda rows: summarise_chips(rows, yield_at=yield_at or 0.0, seed=options.seed),
+        lambda rows: summarise_chips(rows, yield_at=limit, seed=options.seed),
         options=options,
         facts={
             "preset": preset,
@@ -83,8 +83,31 @@ def montecarlo(
             "temp_c": conditions.temp_c,
             "recompiled": changed,
             "nothing_drawn": variation.off,
+            "yield_rule": f"at least {percent(limit)}: {rule}",
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
         calibrate=calibrate,
         on_progress=on_progress,
     )
+
+
+def yield_limit(
+    build: Build | HeldBuild, images: ImageSet, given: float | None = None
+) -> tuple[float, str]:
+    """The accuracy from which on a chip is a good one, and how it was come by.
+
+    ``given``, or ``YIELD_LOSS`` below the software's on ``images``; of a model that was trained
+    from another on this data set, below that one's: training for hardware lowers the software's.
+    """
+    if given is not None:
+        return given, "as was asked for"
+    parent = reached(build, "parent")
+    if parent is not None and parent.dataset == images.name:
+        base = parent.accuracy
+        whose = f"{percent(base)} of the model it was trained from ({parent.images})"
+    else:
+        check_labels(images, build.spec.sizes[-1], build.spec.name)
+        software = build.spec.logits(images.flat(build.spec.encoding.shape)).argmax(axis=1)
+        base = float((software == images.y).mean()) if len(images) else 0.0
+        whose = f"software's {percent(base)} on these images"
+    return max(0.0, round(base - YIELD_LOSS, 12)), f"1 point below {whose}"

@@ -25,6 +25,7 @@ from .chunks import deck_hash, run_deck
 from .compare import compare
 from .evidence import layer_evidence, telling_images
 from .held import run_held
+from .notes import image_notes
 from .run import RunFolder
 
 ENGINES = ("ngspice", "software")
@@ -97,16 +98,19 @@ def simulate(
     spec = build.spec
     if not len(images):
         raise DataError(f"{images.name} has no images to simulate")
-    check_labels(images, spec.sizes[-1])
+    check_labels(images, spec.sizes[-1], spec.name)
     x = images.flat(spec.encoding.shape)
     volts = spec.dac_volts(x)
     started = time.perf_counter()
     software = spec.forward_volts(volts)
     evaluated = time.perf_counter() - started
+    right = int((software.argmax(axis=1) == images.y).sum())
     summary: dict[str, Any] = {
         "study": "simulate",
         **build.facts(),
         "dataset": images.name,
+        "images": images.facts(),
+        "notes": image_notes(build, images, right),
         "engine": engine,
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),

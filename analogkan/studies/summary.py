@@ -103,7 +103,7 @@ def _band(good: list[Row]) -> dict[str, Any]:
     """Mean with its interval, and percentiles, of what is measured on chips."""
     found: dict[str, Any] = {}
     for key in ("accuracy", "agreement", "gain_mean", "offset_mean", "accuracy_compensated"):
-        values = np.array([row[key] for row in good if key in row])
+        values = np.array([row[key] for row in good if row.get(key) is not None])
         name = key.removesuffix("_mean")
         if not len(values):
             found |= {f"{name}_mean": None, f"{name}_mean_ci95": None, f"{name}_percentiles": None}

@@ -175,7 +175,7 @@ def summarise_cell(labels: dict[str, str], mine: Sequence[Row], spread: float) -
         "accuracy_std": float(accuracy.std(ddof=1)) if len(good) > 1 else None,
         "accuracy_min": float(accuracy.min()) if good else None,
         "agreement_mean": mean([row["agreement"] for row in good]),
-        "logit_snr_db": None if not rms else float(20 * np.log10(spread / rms)),
+        "logit_snr_db": None if not rms or not spread else float(20 * np.log10(spread / rms)),
     }
 
 

@@ -12,6 +12,7 @@ from ..data import ImageSet
 from ..data.sources import check_labels
 from ..files import sha256, write_text
 from ..intervals import wilson
+from ..network.record import Reached
 from ..network.spec import NetworkSpec
 
 
@@ -30,10 +31,20 @@ class Evaluation:
     out_of_range: float
     hidden_volts: tuple[float, float]
 
+    def reached(self, images: ImageSet) -> Reached:
+        """What checkpoint and BUILD keep of it; it is of ``images``."""
+        return Reached(accuracy=self.accuracy, n=self.n, images=images.said, dataset=images.name)
+
 
 def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
-    """Accuracy of ``spec`` on ``images``, which ``what`` names."""
-    check_labels(images, spec.sizes[-1])
+    """Accuracy of ``spec`` on ``images``, which ``what`` names.
+
+    Raises
+    ------
+    DataError
+        If a label is none of the network's outputs, or there is one output only.
+    """
+    check_labels(images, spec.sizes[-1], spec.name)
     volts = spec.dac_volts(images.flat(spec.encoding.shape))
     outputs = spec.layer_outputs(volts)
     correct = int((outputs[-1].argmax(axis=1) == images.y).sum())

@@ -21,6 +21,7 @@ from torch import Tensor
 from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
+from ..data.sources import check_labels
 from ..engines.chips import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
@@ -98,12 +99,18 @@ class ThroughChips:
         found = {**dict(self.hardware_set()), **asdict(self.variation), **asdict(self.conditions)}
         return {"kind": "twin", "chip": self.chip, **found}
 
-    def accuracy(self, spec: NetworkSpec, images: ImageSet) -> float:
-        """Share of ``images`` that the one chip, of ``spec``, has right."""
-        assert self.chip is not None
-        _, chip = self._made(spec, self.chip)
+    def accuracy(
+        self, spec: NetworkSpec, images: ImageSet, chip: tuple[int, int] | None = None
+    ) -> float:
+        """Share of ``images`` that a chip (seed, sample) of ``spec`` has right, by default the one
+        that is trained for; DataError if they do not suit the network.
+        """
+        number = chip or self.chip
+        assert number is not None
+        check_labels(images, spec.sizes[-1], spec.name)
+        _, made = self._made(spec, number)
         volts = spec.dac_volts(images.flat(spec.encoding.shape))
-        logits = TwinEngine().logits(chip, volts, images.index, self.conditions.temp_c)
+        logits = TwinEngine().logits(made, volts, images.index, self.conditions.temp_c)
         return float((logits.argmax(axis=1) == images.y).mean())
 
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import ImageSet
+from ..data.sources import check_outputs
 from ..errors import DataError, DivergedError
 from ..settings import require
 from .augment import Augmentation, augmented
@@ -148,8 +149,9 @@ def _run_epoch(
 @torch.no_grad()
 def accuracy_of(model: nn.Module, x: Tensor, y: np.ndarray) -> float:
     """Share of ``x`` (n, I) that ``model`` puts into its class ``y`` (n,)."""
-    found: list[Any] = [model(block).argmax(1).numpy() for block in x.split(1024)]
-    return float((np.concatenate(found) == y).mean())
+    logits = torch.cat([model(block) for block in x.split(1024)])
+    check_outputs(logits.shape[1])
+    return float((logits.argmax(1).numpy() == y).mean())
 
 
 def made_with() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from ..data import ImageSet, stratified
-from ..data.sources import check_labels
+from ..data.sources import check_labels, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch
@@ -107,7 +107,7 @@ def train(
     raw = torch.tensor(images.x) if how.augments else None
 
     if start is None:
-        model = TDKAN(config_of(recipe, shape, int(images.y.max()) + 1))
+        model = TDKAN(config_of(recipe, shape, count_classes(images)))
         for layer in model.layers:
             layer.bias.requires_grad_(recipe.biases)
         model.initialise(

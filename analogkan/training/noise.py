@@ -17,6 +17,7 @@ from ..errors import SettingsError
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANLayer
 from ..settings import require
+from ..variation.spec import Variation
 
 KINDS = ("additive", "multiplicative")
 
@@ -86,6 +87,15 @@ class Noise:
     def document(self) -> dict[str, Any]:
         """Its settings."""
         return asdict(self)
+
+    def variation(self) -> Variation:
+        """What differs in a chip of this noise."""
+        sigma = "sigma_g" if self.kind == "multiplicative" else "sigma_g_abs"
+        settings: dict[str, Any] = {sigma: self.sigma}
+        for of in ("diode", "die"):
+            for part in ("current", "voltage", "shift"):
+                settings[f"{of}_sigma_{part}"] = getattr(self, f"{of}_{part}")
+        return Variation(**settings)
 
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Nothing is needed."""

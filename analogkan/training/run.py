@@ -14,19 +14,22 @@ from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..compiler.build import load_build
-from ..data import ImageSet, load_dataset, stratified
-from ..data.sources import check_labels
+from ..data import ImageSet, by_class, load_dataset, stratified
+from ..data.sources import check_labels, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
 from ..network.baselines import parameter_count
+from ..network.record import Reached, read_reached
+from ..network.spec import NetworkSpec
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
 from .card import evaluate, write_card
 from .chips import ThroughChips
 from .fit import Epoch, input_encoding, train
 from .noise import Disturbance, Noise
+from .own_chips import card_rows, chips_of, on_chips
 from .recipe import Recipe, load_recipe
 
 
@@ -232,9 +235,11 @@ def _run(
     else:
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    check_labels(judged, int(images.y.max()) + 1)
+    check_labels(judged, count_classes(images) if start is None else before.sizes[-1], out.stem)
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
+    parent = None if request.start is None else _first_parent(request.start, before, judged)
+    chips = chips_of(request.disturbance)
     state = out.with_name(out.name + ".training")
     done = train(
         images,
@@ -250,9 +255,12 @@ def _run(
     )
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
-    origin = {"command": request.command, "recipe": recipe, "seed": request.seed}
+    origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
+    told = {} if parent is None else {"parent": parent.document()}
     if request.start is not None:
         origin["from"] = sha256(request.start)
+    if chips is not None:
+        told |= on_chips(chips, spec, judged, None if start is None else before)
     checkpoint.save(
         done.model,
         out,
@@ -260,25 +268,9 @@ def _run(
         encoding=done.encoding,
         dataset=images.name,
         calibration=done.calibration,
-        training=origin,
+        training=origin | {"card": found.reached(judged).document()} | told,
     )
-    facts = {
-        "recipe, seed": f"{recipe}, {request.seed}; {plan.epochs} epochs on {len(images):,} "
-        f"images of {images.name}",
-        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads",
-    }
-    if request.start is not None:
-        facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"
-    if request.disturbance is not None:
-        told = {k: v for k, v in request.disturbance.document().items() if v}
-        facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in told.items())
-    chip = {}
-    if isinstance(request.disturbance, ThroughChips) and request.disturbance.chip is not None:
-        chip = {"chip_accuracy": request.disturbance.accuracy(spec, judged)}
-        if start is not None:
-            chip["chip_accuracy_before"] = request.disturbance.accuracy(before, judged)
-        facts["its chip"] = ", ".join(f"{key} {100 * v:.2f} %" for key, v in chip.items())
+    facts = _facts(request, plan, images, origin) | card_rows(told)
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
@@ -293,13 +285,44 @@ def _run(
         "epochs": plan.epochs,
         "parameters": parameters,
         "evaluated_on": what,
+        "images": judged.facts(),
         "n": found.n,
         "accuracy": found.accuracy,
         "ci95": found.ci95,
         "out_of_range": found.out_of_range,
         "hidden_volts": found.hidden_volts,
-        **chip,
+        **told,
     }
+
+
+def _first_parent(path: Path, spec: NetworkSpec, judged: ImageSet) -> Reached:
+    """What the model in ``path``, ``spec``, reaches; or the first one it was itself trained from.
+
+    Training for hardware lowers it, and its children are held to what there was before.
+    """
+    earlier = checkpoint.read(path).get("training", {})
+    found = read_reached(earlier.get("parent"), f"parent of {path}")
+    if found is not None and found.dataset == judged.name:
+        return found
+    return evaluate(spec, judged, "parent").reached(judged)
+
+
+def _facts(
+    request: TrainingRequest, plan: Recipe, images: ImageSet, origin: dict[str, Any]
+) -> dict[str, str]:
+    """What the card says of how the model was made."""
+    facts = {
+        "recipe, seed": f"{origin['recipe']}, {request.seed}; {plan.epochs} epochs on "
+        f"{len(images):,} images of {images.name}",
+        "made with": f"analogkan {__version__}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads",
+    }
+    if request.start is not None:
+        facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"
+    if request.disturbance is not None:
+        settings = {k: v for k, v in request.disturbance.document().items() if v}
+        facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in settings.items())
+    return facts
 
 
 def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
@@ -308,5 +331,6 @@ def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
         raise DataError(
             f"holding out {holdout} of {len(images)} training images leaves none: keep fewer back"
         )
-    kept = stratified(images.y, holdout)
-    return images.take(np.setdiff1d(np.arange(len(images)), kept)), images.take(kept)
+    held = by_class(images, holdout)
+    kept = np.setdiff1d(np.arange(len(images)), stratified(images.y, holdout))
+    return images.take(kept, f"without {holdout:,} held out"), held
