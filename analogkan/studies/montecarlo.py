@@ -10,6 +10,7 @@ from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..settings import require
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
+from .grid import drawn_faults
 from .points import montecarlo_points
 from .summary import summarise_chips
 
@@ -75,7 +76,9 @@ def montecarlo(
         build,
         images,
         points,
-        lambda rows: summarise_chips(rows, yield_at=yield_at or 0.0, seed=options.seed),
+        lambda rows: summarise_chips(
+            rows, yield_at=yield_at or 0.0, faults=drawn_faults(variation)
+        ),
         options=options,
         facts={
             "preset": preset,
