@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 FEWEST_FOR_SPREAD = 10
 """Values below which no method tried holds a standard deviation often enough and says something."""
@@ -109,7 +109,7 @@ def bounded(
     It covers for every distribution and every M, also one in which a rare value decides: a mean is
     in it unless bets against it, fixed shares of the capital mixed by ``_WEIGHTS``, multiply their
     stake by 2 / (1 - ``confidence``) (Waudby-Smith and Ramdas 2024, doi:10.1093/jrsssb/qkad009,
-    there with adaptive shares). So it is wide: of 20 equal values it ends a fifth of the range away.
+    there with adaptive shares). So it is wide: of 20 equal values it reaches a fifth of the range.
     """
     if len(values) < 2:
         return None
@@ -125,7 +125,7 @@ def _least_mean(share: np.ndarray, target: float) -> float:
     def excess(mean: float) -> float:
         with np.errstate(divide="ignore"):  # a stake of everything, and a value of 0
             gains = np.log1p(STAKES[:, None] * (share / mean - 1)).sum(axis=1)
-        return float(special.logsumexp(gains + _WEIGHTS)) - target
+        return float(np.logaddexp.reduce(gains + _WEIGHTS)) - target
 
     mean, smallest = float(share.mean()), 1e-9
     if mean <= smallest or excess(smallest) <= 0:

@@ -185,18 +185,16 @@ def summarise_cell(cell: Cell, mine: Sequence[Row], signal: float, right: int) -
         "agreement_mean": mean([row["agreement"] for row in good]),
         "logit_snr_db": None if not rms else float(20 * np.log10(signal / rms)),
         "lost": right / good[0]["n"] - float(accuracy.mean()) if good else None,
-        "lost_ci95": _lost_interval(good, accuracy, right, over_chips),
+        "lost_ci95": lost_interval(good, right, over_chips),
     }
 
 
-def _lost_interval(
-    good: Sequence[Row],
-    accuracy: np.ndarray,
-    right: int,
-    over_chips: tuple[float, float] | None,
+def lost_interval(
+    good: Sequence[Row], right: int, over_chips: tuple[float, float] | None
 ) -> tuple[float, float] | None:
     """Of the accuracy lost against software, for other images and other chips.
 
+    ``right`` is how many images software has right, ``over_chips`` the interval of their mean.
     Over images it is Tango's, with the chips' mean counts. Rows do not say which images are right
     in one alone, so every image that changes its class counts as won or lost: never too short.
     """
@@ -204,7 +202,7 @@ def _lost_interval(
         return None
     n = good[0]["n"]
     changed = n * float(np.mean([1 - row["agreement"] for row in good]))
-    lost = right - n * float(accuracy.mean())
+    lost = right - n * float(np.mean([row["accuracy"] for row in good]))
     images = tango(round((changed - lost) / 2, 9), round((changed + lost) / 2, 9), n)
     low, high = beside(-lost / n, images, over_chips and tuple(e - right / n for e in over_chips))
     return -high, -low
