@@ -83,6 +83,10 @@ ensure_venv
 ensure_ngspice
 case "$1" in
   demo) shift; .venv/bin/analogkan demo "$@" ;;
-  test) shift; .venv/bin/python -m pytest -n 2 --dist loadfile "$@" ;;
+  test)
+    shift
+    # One thread each: two files whose threads wait for each other take longer than one by one.
+    OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+    ;;
   setup) .venv/bin/analogkan doctor ;;
 esac

@@ -151,8 +151,8 @@ def test_figures_are_those_of_the_runs(ngspice, home):
 
 @pytest.mark.parametrize(
     ("run", "gone"),
-    [("chips", "settings"), ("chips", "judge"), ("chips", "no_interval"), ("heat", "versions"), ("sim", "compiled"),
-     ("sim", "n"), ("grid", "cells"), ("grid", "seed")],
+    [("chips", "settings"), ("chips", "judge"), ("chips", "no_interval"),
+     ("heat", "versions"), ("sim", "compiled"), ("sim", "n"), ("grid", "cells"), ("grid", "seed")],
 )  # fmt: skip
 def test_a_result_that_lacks_something_is_a_sentence(ngspice, home, tmp_path, run, gone):
     shutil.copytree(home / run, tmp_path / run)
