@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from analogkan.cli import main
@@ -278,11 +280,11 @@ def test_bars_in_the_noise_are_grey_and_all_have_their_ends():
     bars = {
         (round(bar.get_y() + bar.get_height() / 2, 6), round(bar.get_width(), 6)): bar
         for bar in ax.patches
-        if bar.get_width()
+        if isinstance(bar, Rectangle) and bar.get_width()
     }
     grey = {at: to_hex(bar.get_facecolor()) == NOISE for at, bar in bars.items()}
     assert grey == {(-0.2, -0.2): True, (0.2, 0.2): False, (0.8, 0.2): False, (1.2, 0.1): True}
-    ends = [line.get_segments() for line in ax.collections]
+    ends = [x.get_segments() for x in ax.collections if isinstance(x, LineCollection)]
     assert sum(map(len, ends)) == 4
     assert [text.get_text() for text in ax.get_yticklabels()] == [
         "levels\n20.0 dB", "sigma_g\n20.0 dB",
