@@ -127,8 +127,8 @@ def print_budget(s: dict) -> None:
     common.out.print(
         f"software {percent(s['software_accuracy'])}; lost and won back in points of accuracy, "
         "means over chips. Lost: alone against software, 95 % over chips and images; won back: if "
-        "it alone were gone, chip by chip, 95 % over chips. ~: in the noise, 0 is possible. SNR: "
-        "software's logit spread over the rms logit error"
+        "it alone were gone, chip by chip, 95 % over chips. ~: in the noise, 0 is possible; –: one "
+        "chip, or all are equal. SNR: software's logit spread over the rms logit error"
     )
     studies.print_notes(s)
 
@@ -186,6 +186,6 @@ def print_cells(s: dict) -> None:
     common.out.print(
         f"software {percent(s['software_accuracy'])}; lost: points of accuracy against software; "
         "same: class as software; SNR: software's logit spread over the rms logit error; intervals "
-        "of the mean are over chips, the images are fixed"
+        "of the mean are over chips, the images are fixed; –: one chip, or all are equal"
     )
     studies.print_notes(s)

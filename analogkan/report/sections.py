@@ -233,7 +233,7 @@ def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[
     columns = (", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips")
     table = [
         (", ".join(map(str, c["labels"].values())), percent(c["accuracy_mean"]),
-         interval(c["accuracy_mean_ci95"]))
+         interval(c["accuracy_mean_ci95"]) or "none: one chip, or all are equal")
         for c in s["cells"]
         if c["accuracy_mean"] is not None
     ]  # fmt: skip
@@ -280,7 +280,7 @@ def budget_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
         what, pair = cell[names[how]], cell[f"{names[how]}_ci95"]
         if what is None:
             continue
-        within = "no interval" if pair is None else interval(pair)
+        within = "no interval: one chip, or all are equal" if pair is None else interval(pair)
         noise = "; in the noise" if pair is None or pair[0] <= 0 <= pair[1] else ""
         value = f"{100 * what:.2f} ({within}{noise})"
         told = {"alone": "alone", "all but": "won back without it", "all": "together"}[how]
