@@ -34,6 +34,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.slow
 def test_the_readme_program_prints_what_the_readme_says(ngspice, tmp_path):
     program, printed = re.search(
         r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL
