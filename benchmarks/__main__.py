@@ -20,6 +20,7 @@ NAMES = (
     "hard_cases",
     "hardware_training",
     "gains",
+    "coverage",
 )
 
 

@@ -30,7 +30,7 @@ def main(folder: Path, chips: int) -> None:
         n_workers=2,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
+        dashboard_address="127.0.0.1:0",  # else two of them meet at one port
     ) as made:
         cluster: Any = made
         there = replace(

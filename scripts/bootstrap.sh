@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up on Debian or Ubuntu, then runs one thing:
 #   bash scripts/bootstrap.sh demo    the demo on the bundled model and images
-#   bash scripts/bootstrap.sh test    the test suite
+#   bash scripts/bootstrap.sh test    the test suite, two files at a time
 #   bash scripts/bootstrap.sh setup   nothing more
 # It makes .venv/ in the checkout and installs ngspice and libngspice (and, where missing, Python's venv module)
 # with apt. Run it again at any time: what is there already is kept.
@@ -83,6 +83,10 @@ ensure_venv
 ensure_ngspice
 case "$1" in
   demo) shift; .venv/bin/analogkan demo "$@" ;;
-  test) shift; .venv/bin/python -m pytest "$@" ;;
+  test)
+    shift
+    # One thread each: two files whose threads wait for each other take longer than one by one.
+    OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+    ;;
   setup) .venv/bin/analogkan doctor ;;
 esac

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from analogkan.engines.ngspice import Ngspice, find_ngspice
 from analogkan.engines.session import Session
 
+settings.register_profile("suite", deadline=None)  # files run beside each other
+settings.load_profile("suite")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -258,6 +258,7 @@ def test_trace_follows_one_image(home, build, tmp_path, monkeypatch):
 # ---- demo
 
 
+@pytest.mark.slow
 def test_demo_goes_all_the_way(ngspice, tmp_path):
     out = tmp_path / "demo"
     s = json.loads(done("demo", "--images", "10", "--out", out, "--json"))

@@ -59,6 +59,8 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
     assert "net1: 5 chips (rram) on data.npz test, all 40, 26.85 degC" in text
     for what in ("software", "mean", "standard deviation", "median", "yield (at least"):
         assert re.search(rf"^{re.escape(what)}.*( %| points)", text, re.MULTILINE), what
+    for what, n in (("standard deviation", 10), ("5 %", 59), ("median", 6), ("95 %", 59)):
+        assert re.search(rf"^{what} .* – needs {n} chips *$", text, re.MULTILINE), what
     assert "intervals are over chips, the images are fixed" in text
     assert "compiled again with levels = 32" in text
     assert re.search(

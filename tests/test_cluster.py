@@ -30,8 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def cluster_of(workers: int) -> Any:
-    """Worker processes of one thread on loopback, with no pages."""
-    form: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None}
+    """Worker processes of one thread on loopback, at ports that nobody else has."""
+    form: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, **form)
 
 
@@ -93,6 +93,7 @@ def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_
     assert rows(result) == rows(local)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempts", [1, cluster.MOST_ATTEMPTS])
 def test_workers_lost_all_at_once_lose_nothing(build, images, tmp_path, attempts, monkeypatch):
     """Their work is given out again to those that come back; else the study goes on later."""

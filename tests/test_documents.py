@@ -34,6 +34,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.slow
 def test_the_readme_program_prints_what_the_readme_says(ngspice, tmp_path):
     program, printed = re.search(
         r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL
@@ -48,6 +49,7 @@ def test_the_readme_program_prints_what_the_readme_says(ngspice, tmp_path):
     assert (done.stdout, done.returncode) == (printed, 0), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
 def test_each_example_runs(ngspice, example, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path / "out")])

@@ -46,6 +46,7 @@ def texts(notebook: Any) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_the_tour_prints_what_is_stored_in_it(ngspice, tmp_path, request):
     """``--update-golden`` stores what it prints and draws now."""
     notebook, stored = read(), texts(read())

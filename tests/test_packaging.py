@@ -76,6 +76,7 @@ def in_checkout() -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_file_and_the_licences(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
@@ -122,6 +123,7 @@ def test_the_citation_is_complete_and_says_what_the_project_says():
     assert paper["authors"][0] == {"given-names": "Songyuan", "family-names": "Li"}
 
 
+@pytest.mark.slow
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
     wheel, sdist = built
     with tarfile.open(sdist) as archive:
@@ -146,6 +148,7 @@ def test_the_sdist_builds_the_same_wheel(built, tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_shipped_files_are_found_in_the_wheel_and_in_the_checkout(installed, tmp_path):
     module, *paths = run("-I", "-c", WHERE, installed, ROOT, *SHIPPED, cwd=tmp_path).splitlines()
     assert Path(module).is_relative_to(installed)
@@ -157,6 +160,7 @@ def test_shipped_files_are_found_in_the_wheel_and_in_the_checkout(installed, tmp
         assert Path(path).read_bytes() == here.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_runs_the_demo_without_the_checkout(ngspice, installed, tmp_path):
     words = ("demo", "--images", "20", "--json")
     found = json.loads(run("-I", "-c", DEMO, installed, ROOT, *words, cwd=tmp_path))

@@ -126,6 +126,8 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     for command in ("simulate", "montecarlo", "thermal", "sweep"):
         assert f'<th scope="row">{command}</th>' in text
     assert "before calibration" in text
+    assert "needs 59 chips" in text
+    assert "points of accuracy, 95 %" in text and "; in the noise)" in text
     assert "analogkan compile net.pt\nanalogkan " in text
     assert "preset rram, levels = 32, r_wire = 5.0" in text
     assert "preset rram, levels = 32, calibrated" in text
@@ -150,8 +152,8 @@ def test_figures_are_those_of_the_runs(ngspice, home):
 
 @pytest.mark.parametrize(
     ("run", "gone"),
-    [("chips", "settings"), ("chips", "judge"), ("heat", "versions"), ("sim", "compiled"),
-     ("sim", "n"), ("grid", "cells"), ("grid", "seed")],
+    [("chips", "settings"), ("chips", "judge"), ("chips", "no_interval"),
+     ("heat", "versions"), ("sim", "compiled"), ("sim", "n"), ("grid", "cells"), ("grid", "seed")],
 )  # fmt: skip
 def test_a_result_that_lacks_something_is_a_sentence(ngspice, home, tmp_path, run, gone):
     shutil.copytree(home / run, tmp_path / run)

@@ -20,7 +20,7 @@ from analogkan.data import ImageSet
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
-from analogkan.intervals import regress, wilson
+from analogkan.intervals import exact, regress, spread
 from analogkan.studies import chips as chips_module
 from analogkan.studies.chips import Bench
 from analogkan.studies.conduct import StudyOptions
@@ -173,7 +173,7 @@ def row(sample: int, accuracy: float | None) -> dict:
 
 def test_the_figures_are_those_worked_out_by_hand():
     rows = [row(0, 0.9), row(1, None), row(2, 0.8), row(3, 1.0)]
-    found = summarise_chips(rows, yield_at=0.9, seed=0)
+    found = summarise_chips(rows, yield_at=0.9)
     assert (found["samples"], found["failed"]) == (4, 1)
     assert found["accuracy_mean"] == pytest.approx(0.9)
     half = 4.302652729911275 * 0.1 / math.sqrt(3)  # t at 97.5 % with 2 degrees of freedom
@@ -182,21 +182,48 @@ def test_the_figures_are_those_worked_out_by_hand():
     )  # cut: no share is above 1
     assert found["accuracy_std"] == pytest.approx(0.1)
     assert found["accuracy_percentiles"] == pytest.approx({"5": 0.81, "50": 0.9, "95": 0.99})
-    assert (found["yield"], found["yield_ci95"]) == (0.5, wilson(2, 4))
+    assert (found["yield"], found["yield_ci95"]) == (0.5, exact(2, 4))
     assert found["failures"] == [{"sample": 1, "temp_c": 27.0, "reason": "no luck"}]
     assert found["worst_chip"] == {"sample": 2, "accuracy": 0.8, "agreement": 0.5}
     assert found["clipped_cells_mean"] == 4
-    low, high = found["accuracy_percentiles_ci95"]["50"]
-    assert 0.8 <= low <= 0.9 <= high <= 1.0
-    assert found == summarise_chips(rows, yield_at=0.9, seed=0)
+    assert found["accuracy_std_ci95"] is None
+    assert found["accuracy_percentiles_ci95"] == {"5": None, "50": None, "95": None}
+    assert found["no_interval"] == {
+        **{"std": "needs 10 chips", "50": "needs 6 chips"},
+        **{"5": "needs 59 chips", "95": "needs 59 chips"},
+    }
+
+
+def test_enough_chips_have_every_interval():
+    values = np.linspace(0.9, 0.99, 59)
+    rows = [row(k, value) for k, value in enumerate(values)]
+    found = summarise_chips(rows, yield_at=0.9)
+    assert found["no_interval"] == {}
+    assert found["accuracy_std_ci95"] == spread(values)
+    assert found["accuracy_percentiles_ci95"]["5"] == (values[0], values[9])
+
+
+def test_faults_make_intervals_longer_or_none():
+    rows = [row(k, 0.9 + 0.001 * k) for k in range(20)]
+    means = [
+        summarise_chips(rows, yield_at=0.9, faults=frozenset(faults))["accuracy_mean_ci95"]
+        for faults in ([], ["stuck_min"], ["stuck_min", "open_lines"])
+    ]
+    assert means[0][0] > means[1][0] > means[2][0] + 0.1
+    found = summarise_chips(rows, yield_at=0.9, faults=frozenset(["dead_diodes"]))
+    assert found["accuracy_std_ci95"] is None
+    assert found["no_interval"]["std"] == "few chips with faults decide"
+    one = summarise_chips(rows[:1], yield_at=0.9, faults=frozenset(["open_lines"]))
+    assert one["no_interval"]["mean"] == "needs 2 chips"
 
 
 @pytest.mark.parametrize("accuracies", [[0.9], [0.9, 0.9, 0.9], [None]])
 def test_without_a_spread_there_are_no_intervals(accuracies):
     rows = [row(k, accuracy) for k, accuracy in enumerate(accuracies)]
-    found = summarise_chips(rows, yield_at=0.5, seed=0)
+    found = summarise_chips(rows, yield_at=0.5)
     for key in ("accuracy_mean_ci95", "accuracy_std_ci95"):
         assert found[key] is None
+    assert {"mean", "std"} <= set(found["no_interval"])
     assert set(found["accuracy_percentiles_ci95"].values()) == {None}
     assert found["yield"] == (0.0 if accuracies == [None] else 1.0)
     json.dumps(found, allow_nan=False)

@@ -10,17 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from analogkan.cli import main
+from analogkan.cli.sweep import _points as print_points
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
+from analogkan.intervals import student, tango
+from analogkan.report.grids import NOISE, sweep_figure
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
     FAULTS,
     RATES,
+    Cell,
     budget_cells,
     count_points,
     fault_cells,
@@ -29,8 +36,9 @@ from analogkan.studies.grid import (
     split_axes,
 )
 from analogkan.studies.montecarlo import montecarlo
-from analogkan.studies.sweep import sweep, sweep_size
+from analogkan.studies.sweep import add_won_back, lost_interval, rows_of, sweep, sweep_size
 from analogkan.variation import Variation, load_settings
+from analogkan.variation.spec import Conditions
 
 from .networks import random_images, random_npz, random_spec
 from .test_cli_errors import refused
@@ -194,6 +202,95 @@ def test_faults_cost_what_they_should(build, images, tmp_path):
     assert worst[0]["logit_snr_db"] < found[0]["logit_snr_db"]
 
 
+def test_a_budget_says_what_is_noise(build, images, tmp_path):
+    options = replace(UNJUDGED, run=tmp_path / "run")
+    found = sweep(build, images, grid="budget", samples=4, options=options)
+    cells = {tuple(c["labels"].values()): c for c in found.summary["cells"]}
+    for cell in cells.values():
+        low, high = cell["lost_ci95"]
+        assert low < cell["lost"] < high
+        assert cell["lost"] == pytest.approx(1.0 - cell["accuracy_mean"])  # software has all right
+    # One circuit: nothing is over chips, and the interval over images is Tango's.
+    levels = cells["levels", "alone"]
+    flips = round(30 * (1 - levels["agreement_mean"]))
+    assert levels["lost_ci95"] == pytest.approx([-end for end in tango(0, flips, 30)[::-1]])
+    every = list(rows_of(budget_cells([], "rram", build.hardware), found.rows, 4))
+    whole = {row["sample"]: row["accuracy"] for row in every[-1][1]}
+    for plan, mine in every:
+        if plan.labels["cell"] != "all but":
+            continue
+        cell = cells[tuple(plan.labels.values())]
+        pairs = np.array([r["accuracy"] - whole[r["sample"]] for r in mine])
+        assert cell["won_back"] == pytest.approx(pairs.mean())
+        assert cell["won_back_ci95"] == student(pairs, least=-1.0, most=1.0)
+    assert "won_back" not in cells["all", "all"]
+
+
+def test_one_chip_has_no_interval_and_one_circuit_stands_beside_every_chip():
+    variation = Variation(sigma_g=0.1)
+    kept = {"hardware": Hardware(), "conditions": Conditions()}
+    cells = [
+        Cell(labels={"imperfection": "x", "cell": "all but"}, variation=Variation(), **kept),
+        Cell(labels={"imperfection": "all", "cell": "all"}, variation=variation, **kept),
+    ]
+
+    def row(sample: int | None, accuracy: float) -> dict:
+        return {"sample": sample, "status": "ok", "accuracy": accuracy, "agreement": 0.9, "n": 100}
+
+    found = [(cells[0], [row(None, 0.95)]), (cells[1], [row(0, 0.9), row(1, 0.92)])]
+    summaries: list[dict] = [{}, {}]
+    add_won_back(summaries, found)
+    assert summaries[0]["won_back"] == pytest.approx(0.04)
+    known = student(np.array([0.05, 0.03]), least=-1, most=1)
+    assert summaries[0]["won_back_ci95"] == pytest.approx(known)
+    assert lost_interval([row(0, 0.9)], 95, None) is None
+    assert lost_interval([row(None, 0.9)], 95, None) == pytest.approx(
+        [-end for end in tango(2.5, 7.5, 100)[::-1]]
+    )
+
+
+def test_a_figure_in_the_noise_is_marked():
+    cell = {"lost": 0.002, "lost_ci95": [-0.001, 0.005]}
+    assert print_points(cell, "lost", ".2f") == ("0.20 ~", "-0.10 to 0.50")
+    assert print_points(cell | {"lost_ci95": [0.001, 0.005]}, "lost", "+.2f") == (
+        "+0.20  ",
+        "0.10 to 0.50",
+    )
+    assert print_points(cell | {"lost_ci95": None}, "lost", ".2f") == ("0.20 ~", "–")
+    assert print_points({"lost": None, "lost_ci95": None}, "lost", ".2f") == ("–", "–")
+
+
+def test_bars_in_the_noise_are_grey_and_all_have_their_ends():
+    def cell(name: str, how: str, **given: Any) -> dict[str, Any]:
+        return {"labels": {"imperfection": name, "cell": how}, "logit_snr_db": 20.0, **given}
+
+    sure, unsure = [0.001, 0.003], [-0.001, 0.003]
+    cells = [
+        cell("none", "alone", lost=0.0, lost_ci95=unsure),
+        cell("levels", "alone", lost=-0.002, lost_ci95=[-0.004, 0.001]),
+        cell("levels", "all but", won_back=0.002, won_back_ci95=sure),
+        cell("sigma_g", "alone", lost=0.002, lost_ci95=sure),
+        cell("sigma_g", "all but", won_back=0.001, won_back_ci95=None),
+        cell("all", "all", lost=0.004, lost_ci95=sure),
+    ]
+    summary = {"grid": "budget", "cells": cells, "preset": "rram", "samples": 5, "model": "m"}
+    figure = sweep_figure(summary)
+    assert figure is not None
+    (ax,) = figure.axes
+    bars = {
+        (round(bar.get_y() + bar.get_height() / 2, 6), round(bar.get_width(), 6)): bar
+        for bar in ax.patches
+        if isinstance(bar, Rectangle) and bar.get_width()
+    }
+    grey = {at: to_hex(bar.get_facecolor()) == NOISE for at, bar in bars.items()}
+    assert grey == {(-0.2, -0.2): True, (0.2, 0.2): False, (0.8, 0.2): False, (1.2, 0.1): True}
+    ends = [x.get_segments() for x in ax.collections if isinstance(x, LineCollection)]
+    assert sum(map(len, ends)) == 4
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "levels\n20.0 dB", "sigma_g\n20.0 dB",
+    ]  # fmt: skip
+
+
 def test_the_judge_looks_at_sweeps(ngspice, build, images, tmp_path):
     options = StudyOptions(run=tmp_path / "run", judge="3x5")
     settings = ["sigma_g=0,0.2", "r_wire=0,5"]
@@ -221,6 +318,7 @@ def cli(*words: object):
         (["--set", "sigma_g=0,0.1", "--samples", "2"], "sigma_g"),
         (["--set", "sigma_g=0,0.1", "--set", "opamp=linear,rails", "--samples", "2"], "rails"),
         (["--grid", "budget", "--samples", "2"], "won back"),
+        (["--grid", "budget", "--samples", "1"], "0 is possible"),
         (["--grid", "faults", "--samples", "1"], "dead_amplifiers"),
     ],
 )

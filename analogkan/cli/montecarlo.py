@@ -94,21 +94,24 @@ def montecarlo(
 
 def print_chips(s: dict) -> None:
     """Mean, spread, percentiles and yield, beside software."""
-    interval = studies.points
+
+    def interval(pair, what: str = "") -> str:
+        return studies.points(pair, s["no_interval"].get(what, ""))
+
     title = f"{s['model']}: {s['samples']} chips ({s['preset']}) on {s['images']['said']}"
     shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
     shown.add_row("software", percent(s["software_accuracy"]), "")
-    shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"]))
+    shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"], "mean"))
     if "accuracy_uncalibrated_mean" in s:
         before = s["accuracy_uncalibrated_mean"]
         found = interval(s["accuracy_uncalibrated_mean_ci95"])
         shown.add_row("mean before calibration", percent(before), found)
     if s["accuracy_std"] is not None:
         spread = f"{100 * s['accuracy_std']:.2f} points"
-        shown.add_row("standard deviation", spread, interval(s["accuracy_std_ci95"]))
+        shown.add_row("standard deviation", spread, interval(s["accuracy_std_ci95"], "std"))
     for q, value in s["accuracy_percentiles"].items():
-        found = s["accuracy_percentiles_ci95"][q]
-        shown.add_row("median" if q == "50" else f"{q} %", percent(value), interval(found))
+        found = interval(s["accuracy_percentiles_ci95"][q], q)
+        shown.add_row("median" if q == "50" else f"{q} %", percent(value), found)
     good = f"yield (at least {percent(s['yield_at'])})"
     shown.add_row(good, percent(s["yield"]), interval(s["yield_ci95"]))
     shown.add_row("same class as software", percent(s["agreement_mean"]), "")

@@ -163,6 +163,6 @@ def print_failures(failures: list[dict[str, Any]], of: int) -> None:
         common.out.print(f"  and {len(failures) - 5} more in chips.csv")
 
 
-def points(pair: tuple[float, float] | list[float] | None) -> str:
-    """An interval of shares in per cent; a dash where there is none."""
-    return interval(pair) or "–"
+def points(pair: tuple[float, float] | list[float] | None, reason: str = "") -> str:
+    """An interval of shares in per cent; a dash, and the ``reason``, where there is none."""
+    return interval(pair) or f"– {reason}".strip()

@@ -113,24 +113,40 @@ def print_budget(s: dict) -> None:
     found = {}
     for cell in s["cells"]:
         found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
-    everything = found.pop("all")["all"]
+    found["all together"] = {"alone": found.pop("all")["all"]}
     title = f"{s['model']}: budget of {s['preset']}, {s['samples']} chips, on {s['images']['said']}"
-    columns = ("alone", "lost", "SNR", "all but it", "won back")
-    shown = common.table(escape(title), "", *columns)
+    columns = ("", "lost", "95 %", "SNR", "won back", "95 %")
+    shown = common.table(escape(title), *columns)
     for name, cells in found.items():
-        row = [*_loss(s, cells["alone"]), "–", "–"]
-        without = cells.get("all but")
-        if without and None not in (without["accuracy_mean"], everything["accuracy_mean"]):
-            won = 100 * (without["accuracy_mean"] - everything["accuracy_mean"])
-            row[3:] = [percent(without["accuracy_mean"]), f"{won:+.2f}"]
-        shown.add_row("nothing" if name == "none" else name, *row)
-    shown.add_row("all together", *_loss(s, everything), "", "")
+        alone = _points(cells["alone"], "lost", ".2f")
+        back = _points(cells["all but"], "won_back", "+.2f") if "all but" in cells else ("", "")
+        noise = in_noise(cells["alone"], "lost") and in_noise(cells.get("all but"), "won_back")
+        row = ("nothing" if name == "none" else name, *alone, _loss(s, cells["alone"])[2], *back)
+        shown.add_row(*row, style="bright_black" if noise else None)
     common.out.print(shown)
     common.out.print(
-        f"software {percent(s['software_accuracy'])}; lost and won in points of accuracy, means "
-        "over chips; intervals are in result.json"
+        f"software {percent(s['software_accuracy'])}; lost and won back in points of accuracy, "
+        "means over chips. Lost: alone against software, 95 % over chips and images; won back: if "
+        "it alone were gone, chip by chip, 95 % over chips. ~: in the noise, 0 is possible; –: one "
+        "chip, or all are equal. SNR: software's logit spread over the rms logit error"
     )
     studies.print_notes(s)
+
+
+def in_noise(cell: dict | None, figure: str) -> bool:
+    """Whether 0 is in the interval of a cell's figure, or it has none."""
+    pair = cell and cell[f"{figure}_ci95"]
+    return not pair or pair[0] <= 0 <= pair[1]
+
+
+def _points(cell: dict, figure: str, form: str) -> tuple[str, str]:
+    """A figure of a cell in points, marked where it may be 0, and its interval."""
+    if cell[figure] is None:
+        return "–", "–"
+    mark = " ~" if in_noise(cell, figure) else "  "
+    pair = cell[f"{figure}_ci95"] and [round(100 * end, 2) + 0.0 for end in cell[f"{figure}_ci95"]]
+    within = "–" if pair is None else f"{pair[0]:.2f} to {pair[1]:.2f}"
+    return f"{round(100 * cell[figure], 2) + 0.0:{form}}{mark}", within
 
 
 def _loss(s: dict, cell: dict) -> list[str]:
@@ -170,6 +186,6 @@ def print_cells(s: dict) -> None:
     common.out.print(
         f"software {percent(s['software_accuracy'])}; lost: points of accuracy against software; "
         "same: class as software; SNR: software's logit spread over the rms logit error; intervals "
-        "of the mean are over chips, the images are fixed"
+        "of the mean are over chips, the images are fixed; –: one chip, or all are equal"
     )
     studies.print_notes(s)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from ..devices import IVCurve
 from ..errors import AnalogKanError
 from ..files import atomic_file
-from ..intervals import wilson
+from ..intervals import exact
 from ..network.spec import NetworkSpec
 
 CYCLE = ("#1b6ca8", "#d1495b", "#3b8f5a", "#8a5fbf", "#c98a1b", "#4d4d4d")
@@ -199,7 +199,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
 
 
 def yield_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Figure:
-    """Share of the chips that reach an accuracy, over that accuracy; 95 % band (Wilson)."""
+    """Share of the chips that reach an accuracy, over that accuracy; 95 % band (exact)."""
     found = [row["accuracy"] if row["status"] == "ok" else -1.0 for row in rows]
     accuracy, total = np.sort(found), len(found)
     low = accuracy[accuracy >= 0].min()
@@ -208,7 +208,7 @@ def yield_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Fig
         np.concatenate([[low - margin], accuracy[accuracy >= 0], [accuracy[-1] + margin]])
     )
     passing = total - np.searchsorted(accuracy, at, side="left")
-    band = 100 * np.array([wilson(int(k), total) for k in passing])
+    band = 100 * np.array([exact(int(k), total) for k in passing])
     fig = Figure(figsize=(7.4, 3.8), layout="constrained")
     ax = fig.subplots()
     ax.fill_between(100 * at, *band.T, step="pre", color=CIRCUIT, alpha=0.15, lw=0, label="95 %")

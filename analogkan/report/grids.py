@@ -79,31 +79,56 @@ def _numbers(words: list[str]) -> list[float] | None:
         return None
 
 
+NOISE = "#8f959b"
+"""Of bars that may be 0: readable on white and on black."""
+
+
 def _budget(summary: dict[str, Any]) -> Figure:
     """Bars of points lost: each imperfection alone, and what leaving it out would bring."""
-    software = summary["software_accuracy"]
-    lost = {
-        (c["labels"]["imperfection"], c["labels"]["cell"]): 100 * (software - c["accuracy_mean"])
-        for c in summary["cells"]
-        if c["accuracy_mean"] is not None
-    }
-    names = [name for name, how in lost if how == "alone" and name != "none"]
-    everything = lost.get(("all", "all"), 0.0)
-    figure = Figure(figsize=(7.2, 1.6 + 0.5 * len(names)), layout="constrained")
+    cells = {(c["labels"]["imperfection"], c["labels"]["cell"]): c for c in summary["cells"]}
+    everything = cells["all", "all"]
+    names = [
+        name
+        for name, how in cells
+        if how == "alone" and name != "none" and cells[name, how]["lost"] is not None
+    ]
+    figure = Figure(figsize=(7.2, 1.8 + 0.5 * len(names)), layout="constrained")
     ax = figure.subplots()
     y = np.arange(len(names))
-    alone = [lost[name, "alone"] for name in names]
-    saved = [everything - lost.get((name, "all but"), everything) for name in names]
-    ax.barh(y - 0.2, alone, 0.38, color=CIRCUIT, label="alone")
-    ax.barh(y + 0.2, saved, 0.38, color=CYCLE[2], label="won back if it alone were gone")
-    ax.axvline(everything, color="black", ls="--", label=f"all together: {everything:.2f}")
+    alone = [cells[name, "alone"] for name in names]
+    _bars(ax, y - 0.2, alone, "lost", CIRCUIT, "alone, against software")
+    back = [cells[name, "all but"] for name in names]
+    _bars(ax, y + 0.2, back, "won_back", CYCLE[2], "won back if it alone were gone")
+    ax.barh([0], [0], color=NOISE, label="in the noise: 0 is possible")
+    if everything["lost"] is not None:
+        lost = 100 * everything["lost"]
+        ax.axvline(lost, color="black", ls="--", label=f"all together: {lost:.2f}")
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(y, names)
+    ax.set_yticks(y, [f"{name}\n{snr(cells[name, 'alone'])}" for name in names])
     ax.invert_yaxis()
-    ax.set_xlabel("points of accuracy lost")
+    ax.set_xlabel("points of accuracy, 95 %")
     chips = f"{plain(summary['preset'])}, {summary['samples']} chips a cell"
     ax.set_title(f"{plain(summary['model'])}: {chips}\n{told_images(summary)}", fontsize=11)
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _bars(
+    ax: Axes, y: np.ndarray, cells: list[dict[str, Any]], what: str, color: str, label: str
+) -> None:
+    """Bars of a figure of ``cells`` with their intervals, grey where they may be 0."""
+    x = np.array([100 * (c[what] or 0.0) for c in cells])
+    pairs = [c[f"{what}_ci95"] or (c[what] or 0.0,) * 2 for c in cells]
+    ends = 100 * np.array(pairs).reshape(-1, 2).T
+    noise = (ends[0] <= 0) & (ends[1] >= 0)
+    noise |= [c[f"{what}_ci95"] is None for c in cells]
+    ax.barh(y, x, 0.36, color=[NOISE if grey else color for grey in noise])
+    ax.barh([y[0]], [0], color=color, label=label)
+    ax.errorbar(x, y, xerr=np.abs(ends - x), fmt="none", ecolor="black", elinewidth=1, capsize=2)
+
+
+def snr(cell: dict[str, Any]) -> str:
+    """The logits' signal-to-noise ratio of a cell, decibels."""
+    return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"

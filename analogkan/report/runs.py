@@ -108,6 +108,10 @@ def _read(folder: Path) -> Run:
             raise ValueError(f"study {kind!r}")
         if not isinstance(summary["design"], str):
             raise TypeError("design")
+        if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
+            raise TypeError("no_interval")
+        if kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
+            raise KeyError("lost")
         kept = ARRAYS if kind == "simulate" else CHIPS
         if "images" not in summary:
             raise StudyError(

@@ -140,19 +140,22 @@ def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def montecarlo_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[Section]:
     """Accuracy over virtual chips, and yield."""
     s = run.summary
+    why = s["no_interval"]
     table = [
         ("software", percent(s["software_accuracy"]), ""),
-        ("mean of chips", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"])),
-    ]
+        ("mean of chips", percent(s["accuracy_mean"]),
+         interval(s["accuracy_mean_ci95"]) or why["mean"]),
+    ]  # fmt: skip
     if "accuracy_uncalibrated_mean" in s:
         before = s["accuracy_uncalibrated_mean"], s["accuracy_uncalibrated_mean_ci95"]
         table.append(("before calibration", percent(before[0]), interval(before[1])))
     if s["accuracy_std"] is not None:
         spread = f"{100 * s['accuracy_std']:.2f} points"
-        table.append(("spread", spread, interval(s["accuracy_std_ci95"])))
+        table.append(("spread", spread, interval(s["accuracy_std_ci95"]) or why["std"]))
     for q, value in s["accuracy_percentiles"].items():
         name = "median" if q == "50" else f"{q} % of chips below"
-        table.append((name, percent(value), interval(s["accuracy_percentiles_ci95"][q])))
+        within = interval(s["accuracy_percentiles_ci95"][q]) or why[q]
+        table.append((name, percent(value), within))
     if s["worst_chip"] is not None:
         worst = s["worst_chip"]
         table += [
@@ -230,14 +233,19 @@ def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[
     s = run.summary
     titles = {"budget": "Error budget", "faults": "Faults", "axes": "Sweep"}
     figure = grids.sweep_figure(s)
+    columns = (", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips")
     table = [
         (", ".join(map(str, c["labels"].values())), percent(c["accuracy_mean"]),
-         interval(c["accuracy_mean_ci95"]))
+         interval(c["accuracy_mean_ci95"]) or "none: one chip, or all are equal")
         for c in s["cells"]
         if c["accuracy_mean"] is not None
     ]  # fmt: skip
+    if s["grid"] == "budget":
+        columns, table = ("", "points of accuracy, 95 %", "SNR"), budget_rows(s)
     words = {
-        "budget": "Each imperfection of the preset alone, and what would be won back without it.",
+        "budget": "Each imperfection of the preset alone, against software (intervals over chips "
+        "and images), and what would be won back without it, chip by chip (over chips). Grey is in "
+        "the noise: its interval holds 0. SNR is software's logit spread over the rms logit error.",
         "faults": "Each fault alone, by its rate.",
         "axes": "Mean accuracy over " + ", ".join(s["cells"][0]["labels"]) + ".",
     }
@@ -250,14 +258,14 @@ def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[
                 f"point, on {s['images']['said']}.",
                 *noted(s),
             ],
-            columns=(", ".join(s["cells"][0]["labels"]), "accuracy", "95 % over chips"),
+            columns=columns,
             table=table,
             exhibits=[
                 Exhibit(
                     name=f"{s['grid']}{tag}",
                     caption=f"{titles[s['grid']]}: accuracy, 95 % over chips."
                     if s["grid"] != "budget"
-                    else "Points of accuracy lost to each imperfection.",
+                    else "Points of accuracy lost to each imperfection, and its SNR.",
                     figure=figure,
                 )
             ]
@@ -265,6 +273,23 @@ def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[
             else [],
         )
     ]
+
+
+def budget_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What each imperfection of a budget loses alone and what is won back without it."""
+    names = {"alone": "lost", "all but": "won_back", "all": "lost"}
+    found = []
+    for cell in s["cells"]:
+        how = cell["labels"]["cell"]
+        what, pair = cell[names[how]], cell[f"{names[how]}_ci95"]
+        if what is None:
+            continue
+        within = "no interval: one chip, or all are equal" if pair is None else interval(pair)
+        noise = "; in the noise" if pair is None or pair[0] <= 0 <= pair[1] else ""
+        value = f"{100 * what:.2f} ({within}{noise})"
+        told = {"alone": "alone", "all but": "won back without it", "all": "together"}[how]
+        found.append((f"{cell['labels']['imperfection']}, {told}", value, grids.snr(cell)))
+    return found
 
 
 SECTIONS: dict[str, Callable[[Run, Build | HeldBuild | None, str], list[Section]]] = {

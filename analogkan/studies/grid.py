@@ -17,9 +17,16 @@ from ..variation.spec import Conditions, Variation, load_settings, settings_load
 from .points import MAX_POINTS, Point
 
 FAULTS = ("stuck_min", "stuck_max", "dead_diodes", "open_lines", "dead_amplifiers")
+RARE = ("open_lines", "dead_amplifiers")
+"""Of them, those of which one alone can cost a class: few chips decide what the mean is."""
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Shares of faulty parts that ``faults`` visits."""
 MAX_CELLS = 1_000_000
+
+
+def drawn_faults(variation: Variation) -> frozenset[str]:
+    """The faults that chips of ``variation`` can have."""
+    return frozenset(fault for fault in FAULTS if getattr(variation, fault))
 
 
 @dataclass(frozen=True, kw_only=True)

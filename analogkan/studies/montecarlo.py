@@ -12,6 +12,7 @@ from ..data.sources import check_labels
 from ..settings import require
 from ..text import percent
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
+from .grid import drawn_faults
 from .notes import reached
 from .points import montecarlo_points
 from .summary import summarise_chips
@@ -75,7 +76,7 @@ def montecarlo(
         build,
         images,
         points,
-        lambda rows: summarise_chips(rows, yield_at=limit, seed=options.seed),
+        lambda rows: summarise_chips(rows, yield_at=limit, faults=drawn_faults(variation)),
         options=options,
         facts={
             "preset": preset,

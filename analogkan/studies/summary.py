@@ -10,19 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from ..intervals import bootstrap, student, wilson
+from ..intervals import (
+    FEWEST_FOR_SPREAD,
+    bounded,
+    exact,
+    quantile,
+    quantile_needs,
+    spread,
+    student,
+)
 from ..variation.sample import COUNTS
+from .grid import RARE
 from .store import Row
 
 PERCENTILES = (5, 50, 95)
 
 
-def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[str, Any]:
+def summarise_chips(
+    rows: Sequence[Row], *, yield_at: float, faults: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """The figures over chips, as they stand in the JSON document.
 
     Chips that failed have no accuracy; they count as chips that miss ``yield_at``, and are listed.
-    An interval is None where it cannot be had: one chip, or no spread. The mean's is Student's,
-    the yield's Wilson's, those of spread and percentiles are percentile bootstraps.
+    ``faults`` are those that the chips can have. The mean's interval is ``mean_interval``'s, the
+    yield's is exact, the spread's Bonett's, those of percentiles are of order statistics; where one
+    cannot be had it is None, and ``no_interval`` says why.
     """
     good = [row for row in rows if row["status"] == "ok"]
     failed = [row for row in rows if row["status"] != "ok"]
@@ -32,17 +44,15 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
     found: dict[str, Any] = {
         "samples": len(rows),
         "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": student(accuracy, least=0.0, most=1.0),
+        "accuracy_mean_ci95": mean_interval(accuracy, faults),
         "accuracy_std": float(np.std(accuracy, ddof=1)) if len(good) > 1 else None,
-        "accuracy_std_ci95": bootstrap(accuracy, _std, seed=seed),
+        "accuracy_std_ci95": None if faults else spread(accuracy),
         "accuracy_percentiles": percentiles(accuracy),
-        "accuracy_percentiles_ci95": {
-            f"{q}": bootstrap(accuracy, lambda x, q=q: np.percentile(x, q, axis=1), seed=seed)
-            for q in PERCENTILES
-        },
+        "accuracy_percentiles_ci95": {f"{q}": quantile(accuracy, q / 100) for q in PERCENTILES},
+        "no_interval": _reasons(accuracy, faults),
         "yield_at": yield_at,
         "yield": passing / len(rows),
-        "yield_ci95": wilson(passing, len(rows)),
+        "yield_ci95": exact(passing, len(rows)),
         "agreement_mean": mean([row["agreement"] for row in good]),
         "max_abs_logit_error": max((row["max_abs_logit_error"] for row in good), default=None),
         "rms_logit_error_mean": mean([row["rms_logit_error"] for row in good]),
@@ -56,14 +66,49 @@ def summarise_chips(rows: Sequence[Row], *, yield_at: float, seed: int) -> dict[
     made = np.array([r["accuracy_uncalibrated"] for r in good if "accuracy_uncalibrated" in r])
     if len(made):
         found["accuracy_uncalibrated_mean"] = mean(made)
-        found["accuracy_uncalibrated_mean_ci95"] = student(made, least=0.0, most=1.0)
+        found["accuracy_uncalibrated_mean_ci95"] = mean_interval(made, faults)
     for count in (*COUNTS, "uncalibrated_columns"):
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found
 
 
-def summarise_temperatures(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """For each temperature the nominal circuit's figures, and the chips' mean and 5 to 95 %."""
+def mean_interval(
+    values: np.ndarray,
+    faults: frozenset[str] = frozenset(),
+    least: float = 0.0,
+    most: float = 1.0,
+) -> tuple[float, float] | None:
+    """Interval of the mean over chips that can have ``faults``: one that covers, as measured.
+
+    Student's; longer if single cells or diodes fail; if whole lines or amplifiers do, one that
+    needs nothing but ``least`` and ``most``, since few chips, which may not have come, decide.
+    """
+    if faults & {*RARE}:
+        return bounded(values, least, most)
+    return student(values, least=least, most=most, skewed=bool(faults))
+
+
+def _reasons(accuracy: np.ndarray, faults: frozenset[str]) -> dict[str, str]:
+    """Why there is no interval: of ``mean``, ``std`` and percentiles, by name."""
+    n, found = len(accuracy), {}
+    equal = "all chips are equal" if n and not np.ptp(accuracy) else ""
+    if mean_interval(accuracy, faults) is None:
+        found["mean"] = "needs 2 chips" if n < 2 else equal
+    if faults:
+        found["std"] = "few chips with faults decide"
+    elif spread(accuracy) is None:
+        found["std"] = f"needs {FEWEST_FOR_SPREAD} chips" if n < FEWEST_FOR_SPREAD else equal
+    for q in PERCENTILES:
+        if n < quantile_needs(q / 100):
+            found[f"{q}"] = f"needs {quantile_needs(q / 100)} chips"
+    return found
+
+
+def summarise_temperatures(
+    rows: Sequence[Row], faults: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """For each temperature the nominal circuit's figures, and the mean and 5 to 95 % of the chips,
+    which can have ``faults``."""
     found = []
     for temp_c in sorted({row["temp_c"] for row in rows}):
         here = [row for row in rows if row["temp_c"] == temp_c]
@@ -94,12 +139,12 @@ def summarise_temperatures(rows: Sequence[Row]) -> list[dict[str, Any]]:
                     for row in chips
                     if row["status"] != "ok"
                 ],
-            } | _band(good)
+            } | _band(good, faults)
         found.append(entry)
     return found
 
 
-def _band(good: list[Row]) -> dict[str, Any]:
+def _band(good: list[Row], faults: frozenset[str]) -> dict[str, Any]:
     """Mean with its interval, and percentiles, of what is measured on chips."""
     found: dict[str, Any] = {}
     for key in ("accuracy", "agreement", "gain_mean", "offset_mean", "accuracy_compensated"):
@@ -110,10 +155,19 @@ def _band(good: list[Row]) -> dict[str, Any]:
             continue
         found |= {
             f"{name}_mean": mean(values),
-            f"{name}_mean_ci95": student(values),
+            f"{name}_mean_ci95": _band_interval(key, values, faults),
             f"{name}_percentiles": percentiles(values),
         }
     return found
+
+
+def _band_interval(
+    key: str, values: np.ndarray, faults: frozenset[str]
+) -> tuple[float, float] | None:
+    if not key.endswith("_mean"):
+        return mean_interval(values, faults)
+    # Gain and offset have no limits, without which nothing covers where few chips decide.
+    return None if faults & {*RARE} else student(values, skewed=bool(faults))
 
 
 def mean(values: Sequence[float] | np.ndarray) -> float | None:
@@ -126,7 +180,3 @@ def percentiles(values: np.ndarray) -> dict[str, float] | None:
     if not len(values):
         return None
     return {f"{q}": float(np.percentile(values, q)) for q in PERCENTILES}
-
-
-def _std(samples: np.ndarray) -> np.ndarray:
-    return samples.std(axis=1, ddof=1)

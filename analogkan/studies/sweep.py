@@ -16,19 +16,20 @@ from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..files import atomic_file
-from ..intervals import student
+from ..intervals import beside, tango
 from .conduct import Progress, StudyOptions, StudyResult, conduct
 from .grid import (
     Cell,
     budget_cells,
     count_points,
+    drawn_faults,
     fault_cells,
     grid_cells,
     grid_points,
     split_axes,
 )
 from .store import Row, flat
-from .summary import mean
+from .summary import mean, mean_interval
 
 GRIDS = ("axes", "budget", "faults")
 TABLE = "sweep.csv"
@@ -122,18 +123,22 @@ def sweep(
     axes, fixed = split_axes(settings)
     volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
     software = build.spec.forward_volts(volts) if len(images) else np.zeros((0, 1))
-    spread = float(np.sqrt(((software - software.mean(axis=0)) ** 2).mean())) if len(images) else 0
+    signal = float(np.sqrt(((software - software.mean(axis=0)) ** 2).mean())) if len(images) else 0
+    right = int((software.argmax(axis=1) == images.y).sum())
+
+    def summarise(rows: list[Row]) -> dict[str, Any]:
+        found = list(rows_of(cells, rows, samples))
+        summaries = [summarise_cell(cell, mine, signal, right) for cell, mine in found]
+        if grid == "budget":
+            add_won_back(summaries, found)
+        return {"cells": summaries}
+
     result = conduct(
         "sweep",
         build,
         images,
         grid_points(cells, samples),
-        lambda rows: {
-            "cells": [
-                summarise_cell(cell.labels, mine, spread)
-                for cell, mine in rows_of(cells, rows, samples)
-            ]
-        },
+        summarise,
         options=options,
         facts={"grid": grid, "preset": chosen, "samples": samples, "everywhere": fixed},
         identity={
@@ -158,25 +163,73 @@ def rows_of(
         yield cell, [known[p.key] for p in cell.points(samples) if p.key in known]
 
 
-def summarise_cell(labels: dict[str, str], mine: Sequence[Row], spread: float) -> dict[str, Any]:
-    """Mean accuracy with its interval over chips, agreement, and logit SNR, of a cell's rows.
+def summarise_cell(cell: Cell, mine: Sequence[Row], signal: float, right: int) -> dict[str, Any]:
+    """Mean accuracy with its interval over chips, what is lost against software with its interval
+    over chips and images, agreement, and logit SNR, of a cell's rows.
 
-    ``spread`` is the rms of the software's logits about their columns' means.
+    ``signal`` is the rms of the software's logits about their columns' means, ``right`` how many of
+    the images software has right.
     """
     good = [row for row in mine if row["status"] == "ok"]
     accuracy = np.array([row["accuracy"] for row in good])
+    over_chips = mean_interval(accuracy, drawn_faults(cell.variation))
     rms = mean([row["rms_logit_error"] for row in good])
     return {
-        "labels": labels,
+        "labels": cell.labels,
         "chips": len(mine),
         "failed": len(mine) - len(good),
         "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": student(accuracy, least=0.0, most=1.0),
+        "accuracy_mean_ci95": over_chips,
         "accuracy_std": float(accuracy.std(ddof=1)) if len(good) > 1 else None,
         "accuracy_min": float(accuracy.min()) if good else None,
         "agreement_mean": mean([row["agreement"] for row in good]),
-        "logit_snr_db": None if not rms or not spread else float(20 * np.log10(spread / rms)),
+        "logit_snr_db": None if not rms or not signal else float(20 * np.log10(signal / rms)),
+        "lost": right / good[0]["n"] - float(accuracy.mean()) if good else None,
+        "lost_ci95": lost_interval(good, right, over_chips),
     }
+
+
+def lost_interval(
+    good: Sequence[Row], right: int, over_chips: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Of the accuracy lost against software, for other images and other chips.
+
+    ``right`` is how many images software has right, ``over_chips`` the interval of their mean.
+    Over images it is Tango's, with the chips' mean counts. Rows do not say which images are right
+    in one alone, so every image that changes its class counts as won or lost: never too short.
+    """
+    if not good or (len(good) < 2 and good[0]["sample"] is not None):
+        return None
+    n = good[0]["n"]
+    changed = n * float(np.mean([1 - row["agreement"] for row in good]))
+    lost = right - n * float(np.mean([row["accuracy"] for row in good]))
+    images = tango(round((changed - lost) / 2, 9), round((changed + lost) / 2, 9), n)
+    low, high = beside(-lost / n, images, over_chips and tuple(e - right / n for e in over_chips))
+    return -high, -low
+
+
+def add_won_back(
+    summaries: Sequence[dict[str, Any]], found: Sequence[tuple[Cell, Sequence[Row]]]
+) -> None:
+    """Give each ``all but`` of a budget what it wins back: ``won_back``, over the chips that both
+    it and ``all`` have, and its interval over chips, paired.
+    """
+    everything, rows = found[-1]
+    whole = _accuracies(rows)
+    for summary, (cell, mine) in zip(summaries, found, strict=True):
+        if cell.labels["cell"] != "all but":
+            continue
+        without = _accuracies(mine)
+        if None in without:  # nothing is drawn in it: one circuit stands beside every chip
+            without = dict.fromkeys(whole, without[None])
+        pairs = [without[m] - whole[m] for m in whole if m in without]
+        faults = drawn_faults(everything.variation)
+        summary["won_back"] = mean(pairs)
+        summary["won_back_ci95"] = mean_interval(np.array(pairs), faults, least=-1.0)
+
+
+def _accuracies(rows: Sequence[Row]) -> dict[int | None, float]:
+    return {row["sample"]: row["accuracy"] for row in rows if row["status"] == "ok"}
 
 
 def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples: int) -> None:

@@ -10,6 +10,7 @@ from ..data import ImageSet
 from ..errors import SettingsError
 from ..settings import require
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
+from .grid import drawn_faults
 from .points import thermal_points
 from .summary import summarise_temperatures
 
@@ -71,7 +72,7 @@ def thermal(
         build,
         images,
         points,
-        lambda rows: {"temperatures": summarise_temperatures(rows)},
+        lambda rows: {"temperatures": summarise_temperatures(rows, drawn_faults(variation))},
         options=options,
         facts={
             "preset": chosen,
