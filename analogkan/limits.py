@@ -85,8 +85,8 @@ def describe(value: float, quantity: str) -> str:
     """Why ``value``, in the quantity's unit, cannot be one: part of a sentence."""
     known = QUANTITIES[quantity]
     unit = f" {known.unit}" if known.unit else ""
-    code = code_of(value)
+    code = f": it is {code_of(value)}" if code_of(value) else ""
     return (
-        f"a {quantity} of {value:g}{unit} cannot be{f': it is {code}' if code else ''}; possible is "
-        f"{known.low:g} to {known.high:g}{unit} ({known.why})"
+        f"a {quantity} of {value:g}{unit} cannot be{code}; possible are {known.low:g} to "
+        f"{known.high:g}{unit} ({known.why})"
     )

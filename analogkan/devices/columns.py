@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import DeviceError
 
-V_UNITS = {"V": 1.0, "mV": 1e-3}
+V_UNITS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6}
 I_UNITS = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12}
+SPELLED = {"volt": "V", "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A"}
 KINDS = {"v": ("voltage", V_UNITS), "i": ("current", I_UNITS)}
 NAMED = {
-    "v": re.compile(r"v|v[a-z]{1,2}|v_\w+|\w*(volt|bias)\w*", re.IGNORECASE),
-    "i": re.compile(r"i|i[a-z]{1,2}|i_\w+|\w*current\w*", re.IGNORECASE),
+    "v": re.compile(r"v[a-z]{0,2}\d{0,2}|v_\w+|\w*(volt|bias)\w*", re.IGNORECASE),
+    "i": re.compile(r"i[a-z]{0,2}\d{0,2}|i_\w+|\w*current\w*", re.IGNORECASE),
 }
 """What a voltage's or a current's column is called, its unit apart."""
 WITH_UNIT = re.compile(r"(.*?)\s*(?:\(\s*(\S+?)\s*\)|\[\s*(\S+?)\s*\]|[_/,]\s*([^\s_/,]+))")
@@ -32,20 +33,26 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnChoice:
-    """What a user says about the columns of a file.
+    """What a user says about a file.
 
     Attributes
     ----------
     v_col, i_col
         A column's name in the header, or its number from 1.
     v_unit, i_unit
-        Of ``V``, ``mV``; of ``A``, ``mA``, ``uA`` (or ``µA``), ``nA``, ``pA``.
+        Of ``V``, ``mV``, ``uV``; of ``A``, ``mA``, ``uA`` (or ``µA``), ``nA``, ``pA``.
+    skip
+        Lines at the top that are none of the table; what is no table there is found without it.
+    negate
+        Both signs are turned: the sweep was measured the other way round.
     """
 
     v_col: str | None = None
     i_col: str | None = None
     v_unit: str | None = None
     i_unit: str | None = None
+    skip: int = 0
+    negate: bool = False
 
     def columns(self, path: Path, header: list[str], width: int) -> Columns:
         """The two columns of a file with ``width`` columns and these names (none if unnamed).
@@ -82,17 +89,17 @@ class ColumnChoice:
 
 
 def plain_unit(text: str) -> str:
-    """A unit with u for micro."""
-    return text.replace("\u00b5", "u").replace("\u03bc", "u")
+    """A unit with u for micro, and in short where it is spelled out."""
+    return SPELLED.get(text.lower(), text.replace("\u00b5", "u").replace("\u03bc", "u"))
 
 
-def _parts(cell: str) -> tuple[str, str]:
+def parts(cell: str) -> tuple[str, str]:
     """Name and unit of a header's cell; the unit is empty if it is none this package knows.
 
     A lone ``V`` is a name: next to ``I`` it says nothing of the unit.
     """
     lone = plain_unit(cell)
-    if lone in I_UNITS or lone == "mV":
+    if lone in I_UNITS or (lone in V_UNITS and cell != "V"):
         return "", lone
     found = WITH_UNIT.fullmatch(cell)
     unit = plain_unit(next(filter(None, found.groups()[1:]), "")) if found else ""
@@ -100,7 +107,7 @@ def _parts(cell: str) -> tuple[str, str]:
 
 
 def _name(cell: str) -> str:
-    return _parts(cell)[0] or cell
+    return parts(cell)[0] or cell
 
 
 def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> int:
@@ -117,8 +124,8 @@ def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> in
 def _found(path: Path, header: list[str], width: int, kind: str) -> int:
     """Place of the only column that can be the voltage or the current."""
     what, units = KINDS[kind]
-    by_unit = [k for k, cell in enumerate(header) if _parts(cell)[1] in units]
-    by_name = [k for k, cell in enumerate(header) if NAMED[kind].fullmatch(_parts(cell)[0])]
+    by_unit = [k for k, cell in enumerate(header) if parts(cell)[1] in units]
+    by_name = [k for k, cell in enumerate(header) if NAMED[kind].fullmatch(parts(cell)[0])]
     for found in ([k for k in by_unit if k in by_name], by_name, by_unit):
         if len(found) == 1:
             return found[0]
@@ -134,7 +141,7 @@ def _found(path: Path, header: list[str], width: int, kind: str) -> int:
 def _unit(path: Path, cell: str, said: str | None, kind: str) -> str:
     """The column's unit, by the header or the user; DeviceError if they differ or neither says."""
     what, units = KINDS[kind]
-    _, unit = _parts(cell)
+    _, unit = parts(cell)
     said = plain_unit(said) if said else None
     if said is not None and said not in units:
         raise DeviceError(f"--{kind}-unit {said} is no unit of {what}: one of {', '.join(units)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DeviceError
+from .fit import following_knots, mean_curve
 from .sweep import Sweep
 
 PARAMETERS = ("diode_sigma_current", "diode_sigma_voltage", "diode_sigma_shift")
@@ -23,11 +24,15 @@ MAX_RESIDUAL = 0.1
 """Rms residual, as a share of the peak, of what still counts as a copy of the table; assumed."""
 MAX_SCALE = 1.25
 """Largest voltage scale of what still counts as a copy, and its inverse the smallest; assumed."""
+FOLLOWS = 0.005
+"""Share of the peak to which the common curve follows the sweeps' mean."""
+ROUNDS = 4
+"""Of laying the sweeps upon each other; assumed. Three measured tunnel diodes are settled by then."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Spread:
-    """Factors of n measured devices, I = kI f(kV V + dV) with f their common table.
+    """Factors of n measured devices, I = kI f(kV V + dV) with f their common curve.
 
     Attributes
     ----------
@@ -58,7 +63,7 @@ class Spread:
     def fit_errors(self) -> np.ndarray:
         """Standard error of one sweep's kI, kV, dV: (3,), rms of ``errors``.
 
-        From what is left of a fit: the sweep's noise, and what the table itself misses.
+        From what is left of a fit: the sweep's noise, and what the common curve misses.
         """
         return np.sqrt((self.errors**2).mean(axis=0))
 
@@ -74,6 +79,36 @@ class Spread:
         """(name of the setting, sigma, its 95 % interval (2,), fit error) of kI, kV and dV."""
         columns = (PARAMETERS, self.sigmas, self.intervals(), self.fit_errors)
         return [(n, float(s), ci, float(e)) for n, s, ci, e in zip(*columns, strict=True)]
+
+
+def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
+    """The curve f (N,), volts and amperes, of which sweeps are the copies kI f(kV V + dV).
+
+    The mean of the sweeps, each laid upon the others by its factors, whose means are 1, 1 and 0.
+    A plain mean is blunt where devices differ, and a sweep that is as blunt hides how much.
+
+    Raises
+    ------
+    DeviceError
+        As ``fit_factors``.
+    """
+    factors = np.tile([1.0, 1.0, 0.0], (len(sweeps), 1))
+    for left in reversed(range(ROUNDS)):
+        points = [
+            (k_v * s.v + d_v, s.i / k_i) for (k_i, k_v, d_v), s in zip(factors, sweeps, strict=True)
+        ]
+        lo, hi = max(v[0] for v, _ in points), min(v[-1] for v, _ in points)
+        v, i = mean_curve(points)
+        inside = (v >= lo) & (v <= hi)
+        v, i = v[inside], i[inside]
+        knots = following_knots(v[[0, -1]], v, i, FOLLOWS)
+        table = np.interp(knots, v, i)
+        if left:
+            factors = np.array([fit_factors(knots, table, sweep)[0] for sweep in sweeps])
+            scale = factors.mean(axis=0)
+            factors[:, 2] -= scale[2]
+            factors /= [scale[0], scale[1], scale[1]]
+    return knots, table
 
 
 def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c: float) -> Spread:
@@ -129,9 +164,9 @@ def format_variation(spread: Spread) -> str:
     n = len(spread.files)
     lines = [
         f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
-        "# Each sweep was fitted by I = kI f(kV V + dV), f being the table of all of them.",
+        "# Each sweep was fitted by I = kI f(kV V + dV), f being the curve common to all of them.",
         f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
-        "# (chi-square). In each is the error of a fit: noise, and what the table itself misses.",
+        "# (chi-square). In each is the error of a fit: noise, and what the common curve misses.",
         "[variation]",
     ]
     for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True):
