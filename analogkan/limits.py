@@ -30,6 +30,10 @@ QUANTITIES = {
 }
 """Assumed, wide: what lies outside is a code, a wrong unit or damage, not a device."""
 
+USUAL_PEAK = (1e-12, 0.3)
+"""Amperes between which a diode's largest current lies; beyond, the unit is doubted. Assumed."""
+USUAL_VOLTS = 100.0
+"""The same for the largest voltage of a table; assumed."""
 CODES = {
     9.9e37: "SCPI's code for infinity or overload",
     9.91e37: "SCPI's code for 'not a number'",
@@ -90,3 +94,15 @@ def describe(value: float, quantity: str) -> str:
         f"a {quantity} of {value:g}{unit} cannot be{code}; possible are {known.low:g} to "
         f"{known.high:g}{unit} ({known.why})"
     )
+
+
+def doubt_of_current(i_peak: float) -> str:
+    """What is odd about a device's largest current, amperes, as part of a sentence; may be empty.
+
+    Such a current is possible, but is more often a column in another unit.
+    """
+    low, high = USUAL_PEAK
+    if low <= i_peak <= high:
+        return ""
+    where = "above" if i_peak > high else "below"
+    return f"largest current {i_peak:.3g} A, {where} what diodes carry ({low:g} to {high:g} A)"

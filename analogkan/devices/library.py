@@ -47,6 +47,13 @@ def get(name: str) -> IVCurve:
     )
 
 
+def origin(name: str) -> str:
+    """How a shipped device's curve was made: ``computed`` or ``formula``; empty for a file's."""
+    if name.endswith(".toml"):
+        return ""
+    return "computed" if "DFT-NEGF" in get(name).source else "formula"
+
+
 def resolve(devices: str | Sequence[str]) -> tuple[IVCurve, ...]:
     """Devices from ``"A21,Z21"`` or a sequence of names; each may appear once.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DeviceError
-from .fit import following_knots, mean_curve
+from .fit import fit_knots, following_knots, mean_curve
 from .sweep import Sweep
 
 PARAMETERS = ("diode_sigma_current", "diode_sigma_voltage", "diode_sigma_shift")
@@ -27,7 +27,7 @@ MAX_SCALE = 1.25
 FOLLOWS = 0.005
 """Share of the peak to which the common curve follows the sweeps' mean."""
 ROUNDS = 4
-"""Of laying the sweeps upon each other; assumed. Three measured tunnel diodes are settled by then."""
+"""Of laying the sweeps upon each other; assumed. Three measured diodes are settled by then."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,7 +102,10 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
         inside = (v >= lo) & (v <= hi)
         v, i = v[inside], i[inside]
         knots = following_knots(v[[0, -1]], v, i, FOLLOWS)
-        table = np.interp(knots, v, i)
+        try:
+            table = fit_knots(knots, v, i).i
+        except DeviceError:  # points lie so close to a knot that they do not determine the next
+            table = np.interp(knots, v, i)
         if left:
             factors = np.array([fit_factors(knots, table, sweep)[0] for sweep in sweeps])
             scale = factors.mean(axis=0)

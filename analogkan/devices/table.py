@@ -76,7 +76,7 @@ def read_table(path: Path, skip: int = 0) -> Table:
             _with_unit(path, name, unit, f"line {units[0]}")
             for name, unit in zip(header, units[1] + [""] * len(header), strict=False)
         ]
-    header = _with_unit_columns(path, header, rows)
+    header, places = _with_unit_columns(path, header, rows)
     found = [encoding, SEPARATORS[separator]]
     skipped = [number for number, _ in above if number not in (head_line, units and units[0])]
     if skip:
@@ -85,6 +85,8 @@ def read_table(path: Path, skip: int = 0) -> Table:
         found.append(f"line(s) {_ranges(skipped)} skipped, being above the table")
     if units:
         found.append(f"units from line {units[0]}")
+    if places:
+        found.append(f"units from column(s) {_ranges(places)}")
     if [parts(name)[0].lower() for name in header] == SEGMENTS:
         rows, header = _joined(path, rows), [header[0], header[2]]
         found.append("segments v0, v1, i0, i1 joined")
@@ -236,9 +238,14 @@ def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
     return f"{own} ({unit})"
 
 
-def _with_unit_columns(path: Path, header: list[str], rows: list[Row]) -> list[str]:
-    """The header with the units that a column called "Unit" gives to the one on its left."""
-    made = list(header)
+def _with_unit_columns(
+    path: Path, header: list[str], rows: list[Row]
+) -> tuple[list[str], list[int]]:
+    """The header with the units that columns called "Unit" give to those on their left.
+
+    And the numbers of such columns, from 1.
+    """
+    made, places = list(header), []
     for k in range(1, len(header)):
         if header[k].lower() not in ("unit", "units"):
             continue
@@ -250,7 +257,8 @@ def _with_unit_columns(path: Path, header: list[str], rows: list[Row]) -> list[s
                     f"line {rows[0][0]}: write all points in one unit"
                 )
         made[k - 1] = _with_unit(path, header[k - 1], unit, f"column {k + 1}")
-    return made
+        places.append(k + 1)
+    return made, places
 
 
 def _joined(path: Path, rows: list[Row]) -> list[Row]:
