@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from re import escape
@@ -95,6 +96,71 @@ def test_the_95_percent_interval_holds_the_true_sigma_in_95_percent_of_cases():
         inside += (lo < SIGMAS) & (hi > SIGMAS)
     # 4 standard errors of a share of 0.95 in 1,000 cases.
     np.testing.assert_allclose(inside / cases, 0.95, rtol=0, atol=4 * np.sqrt(0.95 * 0.05 / cases))
+
+
+def tunnel_diode(v: np.ndarray) -> np.ndarray:
+    """A peak of 1.8 mA at 0.11 V, and right behind it a fall to less than half; amperes."""
+    return 1.8e-3 * np.where(
+        v < 0.112, v / 0.11 * np.exp(1 - v / 0.11), 0.42 + 0.4 * (v - 0.4) ** 2
+    )
+
+
+@pytest.fixture(scope="module")
+def steep() -> tuple[np.ndarray, list[Sweep]]:
+    """True factors (12, 3) and sweeps of 141 points of diodes that peak and fall at 0.11 V."""
+    rng, v = np.random.default_rng(8), np.linspace(0.0, 0.7, 141)
+    factors = [1, 1, 0] + np.array([0.05, 0.05, 0.004]) * rng.normal(size=(12, 3))
+    sweeps = []
+    for k, (k_i, k_v, d_v) in enumerate(factors):
+        i = k_i * tunnel_diode(k_v * v + d_v) + 4e-6 * rng.normal(size=v.size)
+        sweeps.append(sweep(v, i, f"d{k}.csv"))
+    return factors, sweeps
+
+
+def test_the_spread_is_of_the_sweeps_whatever_the_step(steep):
+    true, sweeps = steep
+    found = [
+        device_from_sweeps([(T0, s) for s in sweeps], "steep", step=step).spread
+        for step in (0.1, 0.05, 0.02)
+    ]
+    for spread in found:
+        assert spread is not None
+        np.testing.assert_array_equal(spread.factors, found[0].factors)
+    np.testing.assert_allclose(found[0].sigmas, true.std(axis=0, ddof=1), rtol=0.1)
+    np.testing.assert_allclose(found[0].factors.mean(axis=0), [1, 1, 0], rtol=0, atol=1e-2)
+
+
+def test_knots_follow_a_steep_curve(steep):
+    one = steep[1][0]
+    made = device_from_sweeps([(T0, one)], "steep", step=0.05)
+    gaps = np.diff(made.curve.v)
+    assert gaps.max() <= 0.05 + 1e-9
+    assert gaps.min() <= 0.025 + 1e-9
+    assert made.curve.i_peak == pytest.approx(one.i.max(), rel=0.05)
+    assert made.fits[T0].rms_residual < 0.03
+    assert re.search(r"knots every 0\.05 V and \d+ more where it bends; ", made.curve.notes)
+
+
+def test_noise_gets_no_knots():
+    rng = np.random.default_rng(9)
+    noisy = sweep(V, 1e-6 + 5e-8 * rng.normal(size=V.size))
+    made = device_from_sweeps([(T0, noisy)], "noise")
+    assert made.curve.v.size == 26
+
+
+AI301A = Path(__file__).parents[2] / "shared/data/devices/ai301a"
+
+
+@pytest.mark.skipif(not AI301A.is_dir(), reason="sweeps of real tunnel diodes are not there")
+def test_the_spread_of_real_diodes_does_not_depend_on_the_step():
+    files = sorted(AI301A.glob("*.csv"))
+    found = [import_device(files, "ai301a", step=step) for step in (0.1, 0.05, 0.03, 0.02)]
+    spreads = [made.spread for made in found]
+    assert all(s is not None for s in spreads)
+    sigmas = np.array([s.sigmas for s in spreads if s is not None])
+    assert (np.ptp(sigmas, axis=0) < spreads[0].fit_errors).all()  # type: ignore[union-attr]
+    assert sigmas[0, 1] == pytest.approx(0.024, abs=0.003)
+    assert all(made.fits[T0].rms_residual < 0.03 for made in found)
 
 
 def test_three_devices_give_the_interval_of_two_degrees_of_freedom():
@@ -222,6 +288,15 @@ def test_a_step_out_of_range_is_refused(step):
     sentence = f"a step of {step:g} V is out of range: 1e-6 to 10 V"
     with pytest.raises((DeviceError, SettingsError), match=f"^{escape(sentence)}$"):
         device_from_sweeps([(T0, sweep(V, Z21.current(V)))], "a", step=step)
+
+
+def test_more_knots_than_a_table_has_are_refused():
+    sweeps = [(T0, sweep(V + k * 1e-4, Z21.current(V))) for k in (0, 1)]
+    sentence = (
+        "knots every 1e-06 V from 0.0001 to 1.25 V are more than 100,000: give a larger --step"
+    )
+    with pytest.raises(DeviceError, match=f"^{sentence}$"):
+        device_from_sweeps(sweeps, "a", step=1e-6)
 
 
 def test_no_sweep_is_refused():

@@ -68,21 +68,24 @@ def uniform_knots(v_lo: float, v_hi: float, step: float) -> np.ndarray:
     return np.round(knots, 12)
 
 
-def following_knots(knots: np.ndarray, v: np.ndarray, i: np.ndarray, limit: float) -> np.ndarray:
-    """``knots`` (N,), volts, and as many more as a curve (P,) asks for.
+def following_knots(
+    knots: np.ndarray, points: Sequence[tuple[np.ndarray, np.ndarray]], limit: float
+) -> np.ndarray:
+    """``knots`` (N,), volts, and as many more as the mean of several curves asks for.
 
-    A segment is split at its middle point while the curve is further from the chord than
-    ``limit`` of the peak, and than its noise explains, and both halves keep three points.
+    A segment is split at its middle point while the mean is further from the chord than ``limit``
+    of the peak, and than noise explains, and both halves keep three points.
 
     Parameters
     ----------
-    v, i
-        The curve, volts and amperes, voltages increasing.
+    points
+        The curves: volts, increasing, and amperes of each.
     limit
         Share of the largest current.
     """
-    scatter = np.median(np.abs(np.diff(i, 2))) / (0.6745 * np.sqrt(6)) if i.size > 2 else 0.0
-    limit = max(limit * i.max(), NOISE * scatter)
+    v, i = mean_curve(points)
+    noise = np.sqrt(np.mean([scatter(amperes) ** 2 for _, amperes in points]) / len(points))
+    limit = max(limit * i.max(), NOISE * noise)
     while True:
         off = np.abs(np.interp(v, knots, np.interp(knots, v, i)) - i)
         segment = np.clip(np.searchsorted(knots, v, side="right") - 1, 0, knots.size - 2)
@@ -95,6 +98,14 @@ def following_knots(knots: np.ndarray, v: np.ndarray, i: np.ndarray, limit: floa
         if finer.size == knots.size:
             return knots
         knots = finer
+
+
+def scatter(i: np.ndarray) -> float:
+    """Standard deviation of the noise of points (P,) on a smooth curve, in their unit.
+
+    By the median of their third differences, which a curve and its jumps hardly touch.
+    """
+    return float(np.median(np.abs(np.diff(i, 3))) / (0.6745 * np.sqrt(20))) if i.size > 3 else 0.0
 
 
 def mean_curve(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

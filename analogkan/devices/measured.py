@@ -19,7 +19,6 @@ from .fit import (
     PWLFit,
     fit_knots,
     following_knots,
-    mean_curve,
     measured_fit,
     round_significant,
     uniform_knots,
@@ -269,8 +268,8 @@ def _fits(
     """The table at each temperature, with further knots where the points support them."""
     finer = knots
     for group in groups.values() if fitted else ():
-        mean = mean_curve([_within(sweep, knots[0], knots[-1]) for sweep in group])
-        finer = following_knots(finer, *mean, FOLLOWS)
+        points = [_within(sweep, knots[0], knots[-1]) for sweep in group]
+        finer = following_knots(finer, points, FOLLOWS)
     try:
         return {t: _fit(group, finer, fitted, step) for t, group in groups.items()}
     except DeviceError:

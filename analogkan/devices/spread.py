@@ -98,10 +98,9 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
             (k_v * s.v + d_v, s.i / k_i) for (k_i, k_v, d_v), s in zip(factors, sweeps, strict=True)
         ]
         lo, hi = max(v[0] for v, _ in points), min(v[-1] for v, _ in points)
+        points = [(v[(v >= lo) & (v <= hi)], i[(v >= lo) & (v <= hi)]) for v, i in points]
+        knots = following_knots(np.array([lo, hi]), points, FOLLOWS)
         v, i = mean_curve(points)
-        inside = (v >= lo) & (v <= hi)
-        v, i = v[inside], i[inside]
-        knots = following_knots(v[[0, -1]], v, i, FOLLOWS)
         try:
             table = fit_knots(knots, v, i).i
         except DeviceError:  # points lie so close to a knot that they do not determine the next
