@@ -259,12 +259,12 @@ REFUSED = {
     ),
     "two units": (
         "V (V),I,Unit\n0,1,mA\n0.1,2,mA\n0.2,900,uA\n",
-        "line 4: column 3 says 'uA', but 'mA' in line 2: write all points in one unit",
+        "line 4: column 3 says 'uA', but line 2 'mA': write all points in one unit",
     ),
     "segments with a gap": (
         "v0,v1,i0,i1\n0,1,0,2\n1.5,2,2,1\n",
-        "line 3: the segment from 1.5 V does not begin where the one before ends, at 1 V: write "
-        "points, two columns v and i",
+        "line 3: the segment from '1.5' V does not begin where the one before ends, at '1' V: "
+        "write points, two columns v and i",
     ),
     "too many columns": (
         HEAD + "0.2,1e-6,0.3\n",
@@ -289,6 +289,8 @@ def test_what_is_no_reading_is_refused_by_its_line(tmp_path, case):
          "one of V, mV, uV"),
         ("V (mV),I\nV,A\n0,0\n1,1\n", ": column 'V (mV)' is in mV, but line 2 says V: correct one "
          "of them"),
+        ("V (V),I (\ufffdA)\n0,0\n1,1\n", ": column 'I (\ufffdA)' is in \ufffdA, which is no unit "
+         "known here: correct the header to one of A, mA, uA, nA, pA"),
         ("", " has no line with two numbers: a sweep needs a column of volts and one of amperes, "
          "separated by commas, semicolons, tabs or blanks"),
         ("V (V)\n1\n2\n", " has no line with two numbers: a sweep needs a column of volts and one "

@@ -19,6 +19,12 @@ NAMED = {
     "i": re.compile(r"i[a-z]{0,2}\d{0,2}|i_\w+|\w*current\w*", re.IGNORECASE),
 }
 """What a voltage's or a current's column is called, its unit apart."""
+STRANGE_UNIT = re.compile(r"[(\[]\s*(\S{1,3}[AV])\s*[)\]]$")
+"""Volts or amperes with a prefix, in brackets."""
+MAX_LISTED = 20
+"""Names of columns in a message."""
+MAX_NAME = 80
+"""Letters of a column's name; what is longer has no unit."""
 WITH_UNIT = re.compile(r"(.*?)\s*(?:\(\s*(\S+?)\s*\)|\[\s*(\S+?)\s*\]|[_/,]\s*([^\s_/,]+))")
 
 
@@ -101,13 +107,18 @@ def parts(cell: str) -> tuple[str, str]:
     lone = plain_unit(cell)
     if lone in I_UNITS or (lone in V_UNITS and cell != "V"):
         return "", lone
-    found = WITH_UNIT.fullmatch(cell)
+    found = WITH_UNIT.fullmatch(cell) if len(cell) <= MAX_NAME else None
     unit = plain_unit(next(filter(None, found.groups()[1:]), "")) if found else ""
     return (found.group(1), unit) if found and unit in V_UNITS | I_UNITS else (cell, "")
 
 
 def _name(cell: str) -> str:
     return parts(cell)[0] or cell
+
+
+def _listed(header: list[str]) -> str:
+    more = ", ..." if len(header) > MAX_LISTED else ""
+    return f": {', '.join(header[:MAX_LISTED])}{more}" if header else " without names"
 
 
 def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> int:
@@ -117,7 +128,7 @@ def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> in
             return names.index(col)
     if col.isdecimal() and 1 <= int(col) <= width:
         return int(col) - 1
-    named = f": {', '.join(header)}" if header else " without names"
+    named = _listed(header)
     raise DeviceError(f"{path} has no column {col!r} (--{kind}-col). It has {width}{named}")
 
 
@@ -131,7 +142,7 @@ def _found(path: Path, header: list[str], width: int, kind: str) -> int:
             return found[0]
     if width == 2 and not by_unit and not by_name:
         return 0 if kind == "v" else 1
-    named = f": {', '.join(header)}" if header else " without names"
+    named = _listed(header)
     raise DeviceError(
         f"{path}: which of its {width} columns is the {what} cannot be told{named}. "
         f"Say it with --{kind}-col NAME or NUMBER"
@@ -149,6 +160,12 @@ def _unit(path: Path, cell: str, said: str | None, kind: str) -> str:
         raise DeviceError(
             f"{path}: column {cell!r} is in {unit}, which is no unit of {what}: correct the "
             f"header, or choose another column with --{kind}-col"
+        )
+    strange = STRANGE_UNIT.search(cell) if not unit else None
+    if strange:
+        raise DeviceError(
+            f"{path}: column {cell!r} is in {strange.group(1)}, which is no unit known here: "
+            f"correct the header to one of {', '.join(units)}"
         )
     if unit and said not in (None, unit):
         raise DeviceError(

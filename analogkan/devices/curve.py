@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DeviceError
 from ..limits import require_physical
+from ..text import brief
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 NOMINAL_TEMP_C = 26.85
@@ -57,7 +58,7 @@ class IVCurve:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DeviceError(
-                f"device name {self.name!r} is not usable in a netlist: "
+                f"device name {brief(self.name)} is not usable in a netlist: "
                 "letters, digits and underscores, a letter first, at most 32"
             )
         v, i = (np.array(a, dtype=np.float64) for a in (self.v, self.i))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import reprlib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
 from ..settings import nearest
+from ..text import brief
 from .curve import IVCurve
 from .reading import read_regular
 
@@ -95,13 +95,13 @@ def load(path: Path) -> IVCurve:
     unknown = next((key for key in entry if key not in KEYS), None)
     if unknown is not None:
         raise DeviceError(
-            f"{path}: unknown entry {unknown!r}{nearest(unknown, KEYS)} "
+            f"{path}: unknown entry {brief(unknown)}{nearest(unknown[:40], KEYS)} "
             f"A device file has {', '.join(KEYS)}"
         )
     texts = {key: entry.get(key, "") for key in ("name", "source", "notes")}
     for key, text in texts.items():
         if not isinstance(text, str):
-            raise DeviceError(f"{path}: {key} = {reprlib.repr(text)} is not a text in quotes")
+            raise DeviceError(f"{path}: {key} = {brief(text)} is not a text in quotes")
     v, i, temps_c = (_numbers(path, key, entry.get(key, [])) for key in ("v", "i", "temps_c"))
     i_at = entry.get("i_at", [])
     if not isinstance(i_at, list):
@@ -129,12 +129,11 @@ def read_entries(path: Path, what: str) -> dict[str, Any]:
 def _numbers(path: Path, key: str, values: Any) -> np.ndarray:
     """``values`` as an array; DeviceError unless it is a list of numbers."""
     if not isinstance(values, list):
-        raise DeviceError(f"{path}: {key} must be a list of numbers, not {reprlib.repr(values)}")
+        raise DeviceError(f"{path}: {key} must be a list of numbers, not {brief(values)}")
     for place, value in enumerate(values, start=1):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise DeviceError(
-                f"{path}: {key} must be a list of numbers, but value {place} is "
-                f"{reprlib.repr(value)}"
+                f"{path}: {key} must be a list of numbers, but value {place} is {brief(value)}"
             )
     try:
         return np.array(values, dtype=np.float64)

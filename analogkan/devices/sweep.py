@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import DeviceError
 from ..limits import code_of, describe, first_unphysical
-from .columns import ColumnChoice, Columns
+from ..text import brief
+from .columns import MAX_NAME, ColumnChoice, Columns
 from .table import PLAIN, Row, is_number, read_table
 
 BRANCHES = ("up", "down", "mean")
@@ -115,11 +116,12 @@ def read_sweep(
 
 
 def _number(path: Path, line: int, cell: str, place: int) -> float:
-    where = f"{path}, line {line}: {cell!r} in column {place + 1}"
+    where = f"{path}, line {line}: {brief(cell)} in column {place + 1}"
     if not is_number(cell):
-        if GROUPED.fullmatch(cell):
+        known = len(cell) <= MAX_NAME
+        if known and GROUPED.fullmatch(cell):
             raise DeviceError(f"{where} separates thousands: write it without")
-        if NO_READING.fullmatch(cell):
+        if known and NO_READING.fullmatch(cell):
             raise DeviceError(f"{where} says that there is no reading: remove the point")
         raise DeviceError(
             f"{where} is not a number: remove the line, or start it with # to make it a comment"
@@ -142,7 +144,7 @@ def _check_possible(
         if at is not None:
             line, cells = rows[at]
             raise DeviceError(
-                f"{path}, line {line}: {cells[place]!r} in column {place + 1} is no reading: "
+                f"{path}, line {line}: {brief(cells[place])} in column {place + 1} is no reading: "
                 f"{describe(float(values[at]), quantity)}. Remove the point, or say the unit with "
                 f"--{option}-unit"
             )
@@ -155,7 +157,7 @@ def _check_thousands(path: Path, cells: list[tuple[int, str]]) -> None:
     if commas and whole:
         line, cell = commas[0]
         raise DeviceError(
-            f"{path}, line {line}: {cell!r} may be a decimal comma or a thousand, since other "
+            f"{path}, line {line}: {brief(cell)} may be a decimal comma or a thousand, since other "
             "numbers of its column have no comma: write it without"
         )
 

@@ -14,11 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import DeviceError
-from .columns import I_UNITS, V_UNITS, parts, plain_unit
+from ..text import brief
+from .columns import I_UNITS, MAX_NAME, V_UNITS, parts, plain_unit
 from .reading import ENCODINGS, decoded, read_text
 
 NUMBER = re.compile(
-    r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII
+    r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII
 )
 """A number with a decimal point or comma, finite or not."""
 EMPTY = re.compile(r'[\s,;"]*')
@@ -68,9 +69,10 @@ def read_table(path: Path, skip: int = 0) -> Table:
         heads = [head for head in _heads(split) if len(head[1]) == len(rows[0][1])]
     (head_line, header), units = _header_and_units(heads)
     _check_rows(path, rows, header)
-    named = [_named(name, k, encoding) for k, name in enumerate(header)]
-    if named != header:
-        header, encoding = named, f"{ENCODINGS['latin-1']}, names in it left out"
+    odd = any(not decoded(parts(name)[0], encoding) for name in header)
+    header = [_named(name, k, encoding) for k, name in enumerate(header)]
+    if odd:
+        encoding = f"{ENCODINGS['latin-1']}, names in it left out"
     if units:
         header = [
             _with_unit(path, name, unit, f"line {units[0]}")
@@ -219,9 +221,9 @@ def _check_rows(path: Path, rows: list[Row], header: list[str]) -> None:
 
 
 def _named(name: str, place: int, encoding: str) -> str:
-    """A header's cell; one in a code page that is not known is named by its place."""
+    """A header's cell; one too long, or in a code page not known, is named by its place."""
     own, unit = parts(name)
-    if decoded(own, encoding):
+    if decoded(own, encoding) and len(name) <= MAX_NAME:
         return name
     return f"column {place + 1}" + (f" ({unit})" if unit else "")
 
@@ -253,8 +255,8 @@ def _with_unit_columns(
         for number, cells in rows:
             if _bare_unit(cells[k]) != unit:
                 raise DeviceError(
-                    f"{path}, line {number}: column {k + 1} says {cells[k]!r}, but {unit!r} in "
-                    f"line {rows[0][0]}: write all points in one unit"
+                    f"{path}, line {number}: column {k + 1} says {brief(cells[k])}, but line "
+                    f"{rows[0][0]} {brief(rows[0][1][k])}: write all points in one unit"
                 )
         made[k - 1] = _with_unit(path, header[k - 1], unit, f"column {k + 1}")
         places.append(k + 1)
@@ -266,8 +268,8 @@ def _joined(path: Path, rows: list[Row]) -> list[Row]:
     for (_, before), (number, cells) in pairwise(rows):
         if (cells[0], cells[2]) != (before[1], before[3]):
             raise DeviceError(
-                f"{path}, line {number}: the segment from {cells[0]} V does not begin where the "
-                f"one before ends, at {before[1]} V: write points, two columns v and i"
+                f"{path}, line {number}: the segment from {brief(cells[0])} V does not begin where "
+                f"the one before ends, at {brief(before[1])} V: write points, two columns v and i"
             )
     number, last = rows[-1]
     return [(n, [c[0], c[2]]) for n, c in rows] + [(number, [last[1], last[3]])]
