@@ -24,7 +24,7 @@ MAX_RESIDUAL = 0.1
 """Rms residual, as a share of the peak, of what still counts as a copy of the table; assumed."""
 MAX_SCALE = 1.25
 """Largest voltage scale of what still counts as a copy, and its inverse the smallest; assumed."""
-FOLLOWS = 0.005
+FOLLOWS = 0.003
 """Share of the peak to which the common curve follows the sweeps' mean."""
 ROUNDS = 4
 """Of laying the sweeps upon each other; assumed. Three measured diodes are settled by then."""
