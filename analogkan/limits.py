@@ -76,6 +76,11 @@ def require_physical(
         What they are of, such as ``device A21``: how the sentence begins.
     error
         Class of what is raised.
+
+    Raises
+    ------
+    AnalogKanError
+        Of class ``error``, with the first such value, its place and the bounds.
     """
     place = first_unphysical(values, quantity)
     if place is None:

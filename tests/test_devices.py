@@ -32,7 +32,7 @@ def test_six_devices_ship():
         ("ZAZ21", 1.00, 1.61),
     ],
 )
-def test_the_measured_devices_peak_where_the_paper_says(name, v_peak, i_ua):
+def test_the_computed_devices_peak_where_the_paper_says(name, v_peak, i_ua):
     peaks = {v: round(1e6 * i, 2) for kind, v, i in get(name).extrema() if kind == "peak"}
     assert peaks[v_peak] == i_ua
 

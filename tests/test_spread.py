@@ -99,10 +99,10 @@ def test_the_95_percent_interval_holds_the_true_sigma_in_95_percent_of_cases():
 
 
 def tunnel_diode(v: np.ndarray) -> np.ndarray:
-    """A peak of 1.8 mA at 0.11 V, and right behind it a fall to less than half; amperes."""
-    return 1.8e-3 * np.where(
-        v < 0.112, v / 0.11 * np.exp(1 - v / 0.11), 0.42 + 0.4 * (v - 0.4) ** 2
-    )
+    """A peak of 1.7 mA at 0.11 V, behind it a fall to half within 30 mV; volts, amperes."""
+    fallen = 1 / (1 + np.exp((0.13 - v) / 0.005))
+    rise = v / 0.11 * np.exp(1 - v / 0.11)
+    return 1.8e-3 * ((1 - fallen) * rise + fallen * (0.42 + 1.2 * (v - 0.4) ** 2))
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +192,17 @@ def test_a_curve_of_the_same_scale_but_another_height_is_no_copy():
         DeviceError, match=r"^waves.csv is no copy .* and \d\d\.\d % of the peak off"
     ):
         fit_factors(Z21.v, Z21.i, waves)
+
+
+def test_a_spread_that_leaves_devices_without_current_is_refused():
+    rng = np.random.default_rng(1)
+    apart = [device((k, 1, 0), rng, file=f"{k}.csv") for k in (0.2, 1.8)]
+    sentence = (
+        "diode_sigma_current of 0.2.csv, 1.8.csv: a relative sigma of 1.13 cannot be; possible are "
+        "0 to 1 (a wider spread has devices without current)"
+    )
+    with pytest.raises(DeviceError, match=f"^{escape(sentence)}".replace("1\\.13", r"1\.1\d+")):
+        measure_spread(Z21.v, Z21.i, apart, T0)
 
 
 def test_a_spread_needs_points():

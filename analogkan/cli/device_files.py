@@ -47,7 +47,7 @@ class Unit(click.Choice):
 @click.option("--i-col", metavar="NAME|NUMBER", help="Column of the current.")
 @click.option("--v-unit", type=Unit(list(V_UNITS)), help="Where the header does not say.")
 @click.option("--i-unit", type=Unit(list(I_UNITS)), help="Where the header does not say.")
-@click.option("--skip", type=click.IntRange(0), default=0, help="Lines above the table, by number.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Lines at the top to leave out.")
 @click.option("--negate", is_flag=True, help="Turn both signs: measured the other way round.")
 @click.option("--sweep", type=click.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(

@@ -16,7 +16,9 @@ MAX_CELLS = 20_000_000
 GRID_TOLERANCE = 1e-9
 """Volts within which a sweep point counts as lying on a knot."""
 
-MIN_POINTS = 3
+MAX_MORE = 200
+"""Knots that a table gets to follow its curve: what wants more is noise."""
+MIN_POINTS = 2
 """Of each half that a segment is split into."""
 NOISE = 5.0
 """Times a curve's noise that a chord may be off it before it is split; assumed."""
@@ -74,7 +76,7 @@ def following_knots(
     """``knots`` (N,), volts, and as many more as the mean of several curves asks for.
 
     A segment is split at its middle point while the mean is further from the chord than ``limit``
-    of the peak, and than noise explains, and both halves keep three points.
+    of the peak, and than noise explains, and both halves keep two points.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ def following_knots(
     v, i = mean_curve(points)
     noise = np.sqrt(np.mean([scatter(amperes) ** 2 for _, amperes in points]) / len(points))
     limit = max(limit * i.max(), NOISE * noise)
+    most = knots.size + MAX_MORE
     while True:
         off = np.abs(np.interp(v, knots, np.interp(knots, v, i)) - i)
         segment = np.clip(np.searchsorted(knots, v, side="right") - 1, 0, knots.size - 2)
@@ -95,7 +98,7 @@ def following_knots(
         split = np.flatnonzero((worst > limit) & (points >= 2 * MIN_POINTS))
         first = np.searchsorted(segment, split)
         finer = np.union1d(knots, np.round(v[first + points[split] // 2], 12))
-        if finer.size == knots.size:
+        if finer.size == knots.size or finer.size > most:
             return knots
         knots = finer
 

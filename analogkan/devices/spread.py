@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DeviceError
-from .fit import fit_knots, following_knots, mean_curve
+from ..limits import require_physical
+from .fit import fit_knots, following_knots, mean_curve, scatter
 from .sweep import Sweep
 
 PARAMETERS = ("diode_sigma_current", "diode_sigma_voltage", "diode_sigma_shift")
@@ -26,6 +27,12 @@ MAX_SCALE = 1.25
 """Largest voltage scale of what still counts as a copy, and its inverse the smallest; assumed."""
 FOLLOWS = 0.003
 """Share of the peak to which the common curve follows the sweeps' mean."""
+X_SCALE = (0.1, 0.01, 0.01)
+"""Of the fit's steps in kI, kV and dV."""
+STARTS = (0.95, 1.05)
+"""Voltage scales from which a fit begins anew: behind a steep fall lie local optima. Assumed."""
+EXPLAINED = 2.0
+"""Times its noise that a sweep may be off its fit without another start; assumed."""
 ROUNDS = 4
 """Of laying the sweeps upon each other; assumed. Three measured diodes are settled by then."""
 
@@ -118,7 +125,11 @@ def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c
     fitted = [fit_factors(v, i, sweep) for sweep in sweeps]
     factors, errors, residuals = (np.array(part) for part in zip(*fitted, strict=True))
     files = tuple(sweep.file for sweep in sweeps)
-    return Spread(factors=factors, errors=errors, residuals=residuals, temp_c=temp_c, files=files)
+    made = Spread(factors=factors, errors=errors, residuals=residuals, temp_c=temp_c, files=files)
+    kinds = ("relative sigma", "relative sigma", "voltage sigma")
+    for name, sigma, kind in zip(PARAMETERS, made.sigmas, kinds, strict=True):
+        require_physical(sigma, kind, f"{name} of {', '.join(files)}")
+    return made
 
 
 def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
@@ -145,7 +156,10 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     def residual(x: np.ndarray) -> np.ndarray:
         return x[0] * np.interp(x[1] * volts + x[2], v, table) - share
 
-    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=[0.1, 0.01, 0.01])
+    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=X_SCALE)
+    if np.sqrt(np.mean(found.fun**2)) > EXPLAINED * scatter(sweep.i) / i.max():
+        others = [least_squares(residual, [1.0, k_v, 0.0], x_scale=X_SCALE) for k_v in STARTS]
+        found = min(found, *others, key=lambda fit: fit.cost)
     rms = float(np.sqrt(np.mean(found.fun**2)))
     k_i, k_v, d_v = found.x
     if not found.success or rms > MAX_RESIDUAL or not 1 / MAX_SCALE < k_v < MAX_SCALE:
