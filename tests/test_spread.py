@@ -19,7 +19,7 @@ from analogkan.devices.measured import (
     write_measured,
 )
 from analogkan.devices.spread import PARAMETERS, Spread, fit_factors, measure_spread
-from analogkan.devices.sweep import Sweep
+from analogkan.devices.sweep import Sweep, read_sweep
 from analogkan.errors import DeviceError, SettingsError
 
 Z21 = get("Z21")
@@ -117,14 +117,16 @@ def steep() -> tuple[np.ndarray, list[Sweep]]:
     return factors, sweeps
 
 
+def spreads(sweeps: list[Sweep], steps: tuple[float, ...]) -> list[Spread]:
+    """The spread found with each step."""
+    made = [device_from_sweeps([(T0, s) for s in sweeps], "d", step=step) for step in steps]
+    return [one.spread for one in made if one.spread is not None]
+
+
 def test_the_spread_is_of_the_sweeps_whatever_the_step(steep):
     true, sweeps = steep
-    found = [
-        device_from_sweeps([(T0, s) for s in sweeps], "steep", step=step).spread
-        for step in (0.1, 0.05, 0.02)
-    ]
+    found = spreads(sweeps, (0.1, 0.05, 0.02))
     for spread in found:
-        assert spread is not None
         np.testing.assert_array_equal(spread.factors, found[0].factors)
     np.testing.assert_allclose(found[0].sigmas, true.std(axis=0, ddof=1), rtol=0.1)
     np.testing.assert_allclose(found[0].factors.mean(axis=0), [1, 1, 0], rtol=0, atol=1e-2)
@@ -153,14 +155,12 @@ AI301A = Path(__file__).parents[2] / "shared/data/devices/ai301a"
 
 @pytest.mark.skipif(not AI301A.is_dir(), reason="sweeps of real tunnel diodes are not there")
 def test_the_spread_of_real_diodes_does_not_depend_on_the_step():
-    files = sorted(AI301A.glob("*.csv"))
-    found = [import_device(files, "ai301a", step=step) for step in (0.1, 0.05, 0.03, 0.02)]
-    spreads = [made.spread for made in found]
-    assert all(s is not None for s in spreads)
-    sigmas = np.array([s.sigmas for s in spreads if s is not None])
-    assert (np.ptp(sigmas, axis=0) < spreads[0].fit_errors).all()  # type: ignore[union-attr]
+    sweeps = [read_sweep(path) for path in sorted(AI301A.glob("*.csv"))]
+    found = spreads(sweeps, (0.1, 0.05, 0.03, 0.02))
+    sigmas = np.array([spread.sigmas for spread in found])
+    assert (np.ptp(sigmas, axis=0) < found[0].fit_errors).all()
     assert sigmas[0, 1] == pytest.approx(0.024, abs=0.003)
-    assert all(made.fits[T0].rms_residual < 0.03 for made in found)
+    assert device_from_sweeps([(T0, s) for s in sweeps], "d").fits[T0].rms_residual < 0.03
 
 
 def test_three_devices_give_the_interval_of_two_degrees_of_freedom():

@@ -94,10 +94,10 @@ def following_knots(
         segment = np.clip(np.searchsorted(knots, v, side="right") - 1, 0, knots.size - 2)
         worst = np.zeros(knots.size - 1)
         np.maximum.at(worst, segment, off)
-        points = np.bincount(segment, minlength=knots.size - 1)
-        split = np.flatnonzero((worst > limit) & (points >= 2 * MIN_POINTS))
+        counts = np.bincount(segment, minlength=knots.size - 1)
+        split = np.flatnonzero((worst > limit) & (counts >= 2 * MIN_POINTS))
         first = np.searchsorted(segment, split)
-        finer = np.union1d(knots, np.round(v[first + points[split] // 2], 12))
+        finer = np.union1d(knots, np.round(v[first + counts[split] // 2], 12))
         if finer.size == knots.size or finer.size > most:
             return knots
         knots = finer
