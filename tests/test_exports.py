@@ -121,6 +121,12 @@ READ: dict[str, tuple[str | bytes, ColumnChoice, str]] = {
         ColumnChoice(),
         "",
     ),
+    "a line of remarks below the names": (
+        "I (A),V (V)\nmeasured,set\n"
+        + "".join("{1},{0}\n".format(*x.split(",")) for x in rows().split()),
+        ColumnChoice(),
+        "line(s) 2 skipped, being above the table",
+    ),
     "time and status": (
         "time (s),V (V),I (A),status\n"
         + "".join(f"{k}.5,{x},ok\n" for k, x in enumerate(rows().split())),
@@ -289,6 +295,8 @@ def test_what_is_no_reading_is_refused_by_its_line(tmp_path, case):
          "one of V, mV, uV"),
         ("V (mV),I\nV,A\n0,0\n1,1\n", ": column 'V (mV)' is in mV, but line 2 says V: correct one "
          "of them"),
+        ("V (V),I,Unit\n0,0,kA\n1,1,kA\n", ": column 'I (kA)' is in kA, which is no unit known "
+         "here: correct the header to one of A, mA, uA, nA, pA"),
         ("V (V),I (\ufffdA)\n0,0\n1,1\n", ": column 'I (\ufffdA)' is in \ufffdA, which is no unit "
          "known here: correct the header to one of A, mA, uA, nA, pA"),
         ("", " has no line with two numbers: a sweep needs a column of volts and one of amperes, "

@@ -112,6 +112,12 @@ def parts(cell: str) -> tuple[str, str]:
     return (found.group(1), unit) if found and unit in V_UNITS | I_UNITS else (cell, "")
 
 
+def telling(cells: list[str]) -> int:
+    """How many of a line's cells have a unit or are called as a voltage or a current is."""
+    names = [parts(cell) for cell in cells if len(cell) <= MAX_NAME]
+    return sum(bool(unit) or any(k.fullmatch(n) for k in NAMED.values()) for n, unit in names)
+
+
 def _name(cell: str) -> str:
     return parts(cell)[0] or cell
 
@@ -136,7 +142,8 @@ def _found(path: Path, header: list[str], width: int, kind: str) -> int:
     """Place of the only column that can be the voltage or the current."""
     what, units = KINDS[kind]
     by_unit = [k for k, cell in enumerate(header) if parts(cell)[1] in units]
-    by_name = [k for k, cell in enumerate(header) if NAMED[kind].fullmatch(parts(cell)[0])]
+    names = [STRANGE_UNIT.sub("", parts(cell)[0]).strip() for cell in header]
+    by_name = [k for k, name in enumerate(names) if NAMED[kind].fullmatch(name)]
     for found in ([k for k in by_unit if k in by_name], by_name, by_unit):
         if len(found) == 1:
             return found[0]

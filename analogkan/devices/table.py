@@ -1,7 +1,7 @@
 """The table in an export: its separator, its header, its units, and the lines that are none of it.
 
 A row of the table is a line with at least two numbers. The header is the last line above the
-rows that has no number; a line of units may lie between.
+rows that has no number, or above that one that says more; a line of units may lie between.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import DeviceError
 from ..text import brief
-from .columns import I_UNITS, MAX_NAME, V_UNITS, parts, plain_unit
+from .columns import I_UNITS, MAX_NAME, STRANGE_UNIT, V_UNITS, parts, plain_unit, telling
 from .reading import ENCODINGS, decoded, read_text
 
 NUMBER = re.compile(
@@ -196,7 +196,8 @@ def _header_and_units(heads: list[Row]) -> tuple[Row, Row | None]:
         units = [_bare_unit(cell) for cell in heads[k][1]]
         if any(u in V_UNITS for u in units) and any(u in I_UNITS for u in units):
             return heads[k - 1], (heads[k][0], units)
-    return (heads[-1] if heads else (0, [])), None
+    lowest_first = heads[::-1]
+    return max(lowest_first, key=lambda head: telling(head[1]), default=(0, [])), None
 
 
 def _bare_unit(cell: str) -> str:
@@ -231,7 +232,8 @@ def _named(name: str, place: int, encoding: str) -> str:
 def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
     """A header's cell with the unit that stands elsewhere, if that is one of volts or amperes."""
     own, said = parts(name)
-    if unit not in V_UNITS | I_UNITS or said == unit:
+    known = unit in V_UNITS | I_UNITS or STRANGE_UNIT.search(f"({unit})")
+    if not known or said == unit:
         return name
     if said:
         raise DeviceError(
