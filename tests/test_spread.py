@@ -205,6 +205,16 @@ def test_a_spread_that_leaves_devices_without_current_is_refused():
         measure_spread(Z21.v, Z21.i, apart, T0)
 
 
+def test_sweeps_that_share_too_few_points_have_no_spread():
+    few = [sweep(V[::100], k * Z21.current(V[::100]), f"{k}.csv") for k in (1, 2)]
+    sentence = (
+        "1.csv, 2.csv: laid upon each other they share less than 4 points of each, so they are no "
+        "copies of one curve: import them apart"
+    )
+    with pytest.raises(DeviceError, match=f"^{sentence}$"):
+        device_from_sweeps([(T0, s) for s in few], "few", step=5.0)
+
+
 def test_a_spread_needs_points():
     few = sweep(V[:100:30], Z21.current(V[:100:30]))
     sentence = "s.csv has 3 points within the table: its spread needs at least 4"

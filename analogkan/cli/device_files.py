@@ -193,7 +193,7 @@ def _import_facts(made, written: list[Path]) -> dict:
         ],
         "sweeps": [
             {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns", "found")}
-            | {"points": s.v.size, "i_max": s.i.max()}
+            | {"points": s.v.size}
             for s in made.sweeps
         ],
         "spread": None,

@@ -29,6 +29,10 @@ FOLLOWS = 0.003
 """Share of the peak to which the common curve follows the sweeps' mean."""
 X_SCALE = (0.1, 0.01, 0.01)
 """Of the fit's steps in kI, kV and dV."""
+MIN_CURRENT = 0.01
+"""Smallest current scale of what still counts as a copy; assumed."""
+MIN_POINTS = 4
+"""Of a sweep for three factors and an error."""
 STARTS = (0.95, 1.05)
 """Voltage scales from which a fit begins anew: behind a steep fall lie local optima. Assumed."""
 EXPLAINED = 2.0
@@ -106,6 +110,11 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
         ]
         lo, hi = max(v[0] for v, _ in points), min(v[-1] for v, _ in points)
         points = [(v[(v >= lo) & (v <= hi)], i[(v >= lo) & (v <= hi)]) for v, i in points]
+        if min(v.size for v, _ in points) < MIN_POINTS:
+            raise DeviceError(
+                f"{', '.join(s.file for s in sweeps)}: laid upon each other they share less than "
+                f"{MIN_POINTS} points of each, so they are no copies of one curve: import them apart"
+            )
         knots = following_knots(np.array([lo, hi]), points, FOLLOWS)
         v, i = mean_curve(points)
         try:
@@ -148,9 +157,10 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     edge = EDGE * (v[-1] - v[0])
     inner = (sweep.v >= v[0] + edge) & (sweep.v <= v[-1] - edge)
     volts, share, table = sweep.v[inner], sweep.i[inner] / i.max(), i / i.max()
-    if volts.size < 4:
+    if volts.size < MIN_POINTS:
         raise DeviceError(
-            f"{sweep.file} has {volts.size} points within the table: its spread needs at least 4"
+            f"{sweep.file} has {volts.size} points within the table: its spread needs at least "
+            f"{MIN_POINTS}"
         )
 
     def residual(x: np.ndarray) -> np.ndarray:
@@ -162,7 +172,8 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
         found = min(found, *others, key=lambda fit: fit.cost)
     rms = float(np.sqrt(np.mean(found.fun**2)))
     k_i, k_v, d_v = found.x
-    if not found.success or rms > MAX_RESIDUAL or not 1 / MAX_SCALE < k_v < MAX_SCALE:
+    scaled = k_i > MIN_CURRENT and 1 / MAX_SCALE < k_v < MAX_SCALE
+    if rms > MAX_RESIDUAL or not scaled:
         raise DeviceError(
             f"{sweep.file} is no copy of the mean curve: the best fit is {k_i:.3g} times its "
             f"current, {k_v:.3g} times its voltage (limit {MAX_SCALE:g}), {d_v:.3g} V shifted, and "
