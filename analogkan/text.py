@@ -10,6 +10,13 @@ def many(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
+def brief(value: object, limit: int = 80) -> str:
+    """``repr(value)``, its middle left out where it is longer than ``limit``: for messages."""
+    text = repr(value)
+    half = limit // 2 - 2
+    return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
+
+
 def percent(share: float, digits: int = 2) -> str:
     """``0.9871`` as ``98.71 %``."""
     return f"{100 * share:.{digits}f} %"

@@ -85,7 +85,9 @@ def test_sweeps_at_other_temperatures_are_kept_and_shown(folder):
 
 def test_what_a_user_should_know_is_said(folder):
     done("devices", "import", "d1.csv", "d2.csv", "-o", "mine.toml")
-    text = done("devices", "import", "d3.csv", "-o", "mine.toml", "--force", "--step", "0.6")
+    rough = np.random.default_rng(0).normal(1e-6, 3e-7, 51)
+    Path("rough.csv").write_text(sweep_text(np.linspace(0, 1, 51), rough))
+    text = done("devices", "import", "rough.csv", "-o", "mine.toml", "--force")
     assert "of the peak (rms) off the points: noise, spread, or a curve that a smaller" in text
     assert (
         "note: mine.variation.toml is of an earlier import and does not describe this device\n"
@@ -95,6 +97,133 @@ def test_what_a_user_should_know_is_said(folder):
     assert "note: the table goes negative, to -10.00 % of the peak: noise or offset; kept\n" in (
         done("devices", "import", "low.csv", "-o", "low.toml")
     )
+
+
+def sweep_text(v, i) -> str:
+    """A sweep in volts and amperes."""
+    points = "".join(f"{a:.4f},{b:.6e}\n" for a, b in zip(v, i, strict=True))
+    return "V (V),I (A)\n" + points
+
+
+def test_a_flat_top_is_taken_for_a_compliance_limit_and_said(folder):
+    v = np.linspace(0, 1, 51)
+    Path("flat.csv").write_text(sweep_text(v, np.minimum(4e-6 * np.sin(3 * v), 2e-6)))
+    text = done("devices", "import", "flat.csv", "-o", "flat.toml")
+    assert (
+        "note: flat.csv: 35 points at one largest current, 2e-06 A, from 0.18 to 0.86 V: a "
+        "compliance limit? Then cut them off, or measure with a higher one\n" in text
+    )
+    assert "compliance" not in done("devices", "import", "d1.csv", "-o", "d1.toml")
+
+
+def test_a_point_far_from_the_table_is_said_with_its_place(folder):
+    v = np.linspace(0, 1, 51)
+    i = 1e-6 * np.sin(3 * v)
+    i[30] *= 0.7
+    Path("stray.csv").write_text(sweep_text(v, i))
+    args = ("devices", "import", "stray.csv", "-o", "stray.toml")
+    facts = json.loads(done(*args, "--json"))
+    assert facts["fits"][0]["v_worst"] == 0.6
+    assert facts["notes"][0].endswith(
+        "of the peak off a point, at 0.600 V: a jump, a stray reading, or devices that differ there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "note"),
+    [
+        (
+            3.1e6,
+            "largest current 3.1 A, above what diodes carry (1e-12 to 0.3 A): is the column in mA "
+            "or uA? Give --i-unit, or correct the header if it says otherwise",
+        ),
+        (
+            1e-7,
+            "largest current 1e-13 A, below what diodes carry (1e-12 to 0.3 A): is the column in "
+            "a larger unit? Give --i-unit, or correct the header if it says otherwise",
+        ),
+    ],
+)
+def test_a_current_in_an_odd_unit_is_doubted(folder, scale, note):
+    v = np.linspace(0, 1, 5)
+    Path("odd.csv").write_text(sweep_text(v, scale * 1e-6 * np.array([0, 0.5, 1, 0.5, 0.7])))
+    assert json.loads(done("devices", "import", "odd.csv", "-o", "o.toml", "--json"))["notes"] == [
+        note
+    ]
+
+
+def test_volts_in_an_odd_unit_are_doubted(folder):
+    Path("odd.csv").write_text("V (V),I (uA)\n0,0\n350,1\n700,0.5\n")
+    note = (
+        "note: largest voltage 700 V: is the column in mV? Give --v-unit, or correct the header if "
+        "it says otherwise\n"
+    )
+    assert note in done("devices", "import", "odd.csv", "-o", "odd.toml")
+
+
+def test_a_sweep_of_both_signs_negative_says_so_and_can_be_turned(folder):
+    v = np.linspace(-1, 0, 51)
+    Path("back.csv").write_text(sweep_text(v, 1e-6 * np.sin(3 * v)))
+    args = ("devices", "import", "back.csv", "-o", "back.toml")
+    assert refused(*args) == (
+        "DeviceError",
+        "back.csv: its voltages and its currents are all negative: it was measured the other way "
+        "round; --negate turns both signs",
+    )
+    assert "back.csv: 51 points (down); V (V) and I (A); both signs turned\n" in (
+        done(*args, "--negate")
+    )
+    assert get("back.toml").v_peak == pytest.approx(0.52, abs=0.04)
+
+
+def test_what_was_found_in_a_file_is_said(folder):
+    v = np.linspace(0, 1, 51)
+    text = "Model;SMU\n\nBias;Meas\nmV;nA\n" + "".join(
+        f"{1e3 * a:.1f};{1e3 * np.sin(3 * a):.4f}\n".replace(".", ",") for a in v
+    )
+    Path("found.csv").write_bytes(text.encode("utf-16-le"))
+    args = ("devices", "import", "found.csv", "--force", "-o", "found.toml")
+    found = (
+        "UTF-16 without a mark, low bytes first",
+        "semicolons",
+        "line(s) 1 skipped, being above the table",
+        "units from line 4",
+        "decimal commas",
+    )
+    assert f"Bias (mV) and Meas (nA); {', '.join(found)}\n" in done(*args)
+    (facts,) = json.loads(done(*args, "--json"))["sweeps"]
+    assert facts["found"] == list(found)
+    (plain,) = json.loads(done("devices", "import", "d1.csv", "-o", "p.toml", "--json"))["sweeps"]
+    assert plain["found"] == ["UTF-8", "commas"]
+
+
+def test_names_with_brackets_are_printed_as_they_are(folder):
+    for k in (1, 2):
+        Path(f"d{k}.csv").rename(f"[red]d{k}.csv")
+    args = ("[red]d1.csv", "[red]d2.csv", "-o", "[bold]m.toml", "--name", "m")
+    text = done("devices", "import", *args)
+    assert "[bold]m.variation.toml: spread of 2 devices\n" in text
+    assert "  [red]d1.csv: 251 points (up)" in text
+    assert "Source: [red]d1.csv, [red]d2.csv\n" in done("devices", "show", "[bold]m.toml")
+    assert done("devices", "plot", "[bold]m.toml", "--out", "[i].png") == "[i].png\n"
+    assert refused("devices", "show", "[/x].toml") == (
+        "DeviceError",
+        "cannot read device file [/x].toml: No such file or directory",
+    )
+
+
+def test_a_plot_and_where_shipped_curves_come_from_as_json(folder):
+    facts = json.loads(done("devices", "plot", "A21", "RTD", "--out", "two.svg", "--json"))
+    assert (facts["file"], [d["name"] for d in facts["devices"]]) == ("two.svg", ["A21", "RTD"])
+    assert Path("two.svg").is_file()
+    origins = {d["name"]: d["origin"] for d in json.loads(done("devices", "list", "--json"))}
+    assert origins == dict.fromkeys(("A21", "Z15", "Z21", "ZAZ21"), "computed") | dict.fromkeys(
+        ("E2N7002", "RTD"), "formula"
+    )
+    assert "computed: DFT-NEGF. None of these is measured" in done("devices", "list")
+    assert "Origin: computed, not measured\n" in done("devices", "show", "A21")
+    done("devices", "import", "d1.csv", "-o", "own.toml")
+    assert "Origin" not in done("devices", "show", "own.toml")
 
 
 BAD = {
@@ -158,6 +287,8 @@ def test_a_bad_sweep_is_refused_and_nothing_is_written(folder, case, others):
         (("--at", "-300", "d2.csv"), "device mine at -300 degC: temperatures lie above -273.15 "
          "degC"),
         (("d1.csv",), "d1.csv is named twice: each file is the sweep of one device"),
+        (("--at", "2000", "d2.csv"), "device mine: a temperature of 2000 degC cannot be; possible "
+         "are -273.15 to 1000 degC (from absolute zero to where diodes melt)"),
         (("none.csv",), "cannot read sweep none.csv: No such file or directory"),
         (("-o", "mine"), "mine does not end in .toml: that ending tells a device file from a "
          "device's name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from re import escape
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_six_devices_ship():
         ("ZAZ21", 1.00, 1.61),
     ],
 )
-def test_the_measured_devices_peak_where_the_paper_says(name, v_peak, i_ua):
+def test_the_computed_devices_peak_where_the_paper_says(name, v_peak, i_ua):
     peaks = {v: round(1e6 * i, 2) for kind, v, i in get(name).extrema() if kind == "peak"}
     assert peaks[v_peak] == i_ua
 
@@ -88,6 +89,14 @@ def test_falling_segments_and_inner_extrema_are_found():
             [0, 0.5, 0.5],
             [0, 1, 2],
             "device A: voltages must increase, but point 2 (0.5 V) follows 0.5 V",
+        ),
+        ("A", [0, 1e-13], [0, 1], "device A: voltages must increase, but point 1 (1e-13 V) foll"),
+        (
+            "A",
+            [0, 1],
+            [0, 1e-16],
+            "device A: a peak current of 1e-16 A cannot be; possible are 1e-15 to 1000 A "
+            "(electrometers resolve about 1 fA)",
         ),
         (
             "A",
@@ -201,13 +210,13 @@ def test_no_device_is_refused():
 
 @settings(max_examples=50, deadline=None)
 @given(
-    v=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8, unique=True),
-    i=st.lists(st.floats(0.0, 1e3, exclude_min=True), min_size=8, max_size=8),
+    v=st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=8, unique=True),
+    i=st.lists(st.floats(1e-15, 1e3), min_size=8, max_size=8),
     text=st.text(st.characters(codec="utf-8")),
 )
 def test_a_device_file_reads_back_equal_to_the_last_bit(tmp_path_factory, v, i, text):
     path = tmp_path_factory.mktemp("device") / "own.toml"
-    table = np.sort(v), np.array(i[: len(v)])
+    table = np.sort(v) / 1e9, np.array(i[: len(v)])
     curve = IVCurve("own", *table, text, 'a "quoted" \\ note\r\n\tof two lines\x7f')
     save(curve, path)
     back = get(str(path))
@@ -221,14 +230,55 @@ def test_a_device_file_reads_back_equal_to_the_last_bit(tmp_path_factory, v, i, 
         (b"name = ", "is not a TOML device file"),
         (b"\xff\xfe", "is not a TOML device file"),
         (b'name = "A"', "lacks v, i: a device file has name, v and i"),
-        (b'name = "A"\nv = [0, "x"]\ni = [0, 1]', "v and i must be lists of numbers"),
+        (
+            b'name = "A"\nv = [0, "x"]\ni = [0, 1]',
+            "v must be a list of numbers, but value 2 is 'x'",
+        ),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [true, 1]',
+            "i must be a list of numbers, but value 1 is True",
+        ),
+        (b'name = "A"\nv = 1\ni = [0, 1]', "v must be a list of numbers, not 1"),
+        (b"name = 7\nv = [0, 1]\ni = [0, 1]", "name = 7 is not a text in quotes"),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\nsources = "x"',
+            "unknown entry 'sources', did you mean source\\? A device file has name, v, i, source, "
+            "notes, temps_c, i_at",
+        ),
+        (b'name = "A"\nv = [0, 1]\ni = [0, nan]', "device A: its table holds NaN or infinity"),
+        (
+            b'name = "A"\nv = [0, 1, 0.5]\ni = [0, 1, 2]',
+            r"device A: voltages must increase, but point 2 \(0.5 V\) follows 1 V",
+        ),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 9.9e37]',
+            "device A: a current of 9.9e\\+37 A cannot be: it is SCPI's code for infinity or "
+            r"overload; possible are -1000 to 1000 A \(curve tracers end at 1.5 kA\) \(value 2",
+        ),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\ntemps_c = [2000]\ni_at = [[0, 1]]',
+            "device A: a temperature of 2000 degC cannot be; possible are -273.15 to 1000 degC",
+        ),
+        (
+            b'name = "A"\nv = [0, 1' + b"0" * 400 + b"]\ni = [0, 1]",
+            "v holds a whole number beyond 1e308",
+        ),
+        (
+            b'name = "A"\nv = [0, 1' + b"0" * 5000 + b"]\ni = [0, 1]",
+            "is not a TOML device file: Exceeds the limit",
+        ),
+        (b"v = " + b"[" * 100_000, "is not a TOML device file: "),
+        (
+            b'name = "A"\nv = [' + b"0, " * 100_001 + b"]\ni = [" + b"0, " * 100_001 + b"]",
+            "device A has 100,001 points, more than 100,000: thin them out",
+        ),
         (
             b'name = "A"\nv = [0, 1]\ni = [0, 1]\ntemps_c = [25]',
             "1 temps_c but 0 tables in i_at; one each",
         ),
         (
             b'name = "A"\nv = [0, 1]\ni = [0, 1]\ntemps_c = ["x"]\ni_at = [[0, 1]]',
-            "v and i must be lists of numbers, i_at a list of such lists",
+            "temps_c must be a list of numbers, but value 1 is 'x'",
         ),
         (
             b'name = "A\\n.control"\nv = [0, 1]\ni = [0, 1]',
@@ -241,6 +291,15 @@ def test_a_bad_device_file_is_refused(tmp_path, content, sentence):
     path.write_bytes(content)
     with pytest.raises(DeviceError, match=sentence):
         load(path)
+
+
+def test_only_a_regular_file_is_a_device_file(tmp_path):
+    os.mkfifo(tmp_path / "fifo.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name, kind in (("fifo.toml", "a pipe"), ("zero.toml", "a device of the system")):
+        sentence = f"{tmp_path / name} is {kind}: a device file is read from a regular file"
+        with pytest.raises(DeviceError, match=f"^{escape(sentence)}$"):
+            get(str(tmp_path / name))
 
 
 def test_a_missing_device_file_is_refused(tmp_path):

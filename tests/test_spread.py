@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from re import escape
@@ -18,7 +19,7 @@ from analogkan.devices.measured import (
     write_measured,
 )
 from analogkan.devices.spread import PARAMETERS, Spread, fit_factors, measure_spread
-from analogkan.devices.sweep import Sweep
+from analogkan.devices.sweep import Sweep, read_sweep
 from analogkan.errors import DeviceError, SettingsError
 
 Z21 = get("Z21")
@@ -97,6 +98,71 @@ def test_the_95_percent_interval_holds_the_true_sigma_in_95_percent_of_cases():
     np.testing.assert_allclose(inside / cases, 0.95, rtol=0, atol=4 * np.sqrt(0.95 * 0.05 / cases))
 
 
+def tunnel_diode(v: np.ndarray) -> np.ndarray:
+    """A peak of 1.7 mA at 0.11 V, behind it a fall to half within 30 mV; volts, amperes."""
+    fallen = 1 / (1 + np.exp((0.13 - v) / 0.005))
+    rise = v / 0.11 * np.exp(1 - v / 0.11)
+    return 1.8e-3 * ((1 - fallen) * rise + fallen * (0.42 + 1.2 * (v - 0.4) ** 2))
+
+
+@pytest.fixture(scope="module")
+def steep() -> tuple[np.ndarray, list[Sweep]]:
+    """True factors (12, 3) and sweeps of 141 points of diodes that peak and fall at 0.11 V."""
+    rng, v = np.random.default_rng(8), np.linspace(0.0, 0.7, 141)
+    factors = [1, 1, 0] + np.array([0.05, 0.05, 0.004]) * rng.normal(size=(12, 3))
+    sweeps = []
+    for k, (k_i, k_v, d_v) in enumerate(factors):
+        i = k_i * tunnel_diode(k_v * v + d_v) + 4e-6 * rng.normal(size=v.size)
+        sweeps.append(sweep(v, i, f"d{k}.csv"))
+    return factors, sweeps
+
+
+def spreads(sweeps: list[Sweep], steps: tuple[float, ...]) -> list[Spread]:
+    """The spread found with each step."""
+    made = [device_from_sweeps([(T0, s) for s in sweeps], "d", step=step) for step in steps]
+    return [one.spread for one in made if one.spread is not None]
+
+
+def test_the_spread_is_of_the_sweeps_whatever_the_step(steep):
+    true, sweeps = steep
+    found = spreads(sweeps, (0.1, 0.05, 0.02))
+    for spread in found:
+        np.testing.assert_array_equal(spread.factors, found[0].factors)
+    np.testing.assert_allclose(found[0].sigmas, true.std(axis=0, ddof=1), rtol=0.1)
+    np.testing.assert_allclose(found[0].factors.mean(axis=0), [1, 1, 0], rtol=0, atol=1e-2)
+
+
+def test_knots_follow_a_steep_curve(steep):
+    one = steep[1][0]
+    made = device_from_sweeps([(T0, one)], "steep", step=0.05)
+    gaps = np.diff(made.curve.v)
+    assert gaps.max() <= 0.05 + 1e-9
+    assert gaps.min() <= 0.025 + 1e-9
+    assert made.curve.i_peak == pytest.approx(one.i.max(), rel=0.05)
+    assert made.fits[T0].rms_residual < 0.03
+    assert re.search(r"knots every 0\.05 V and \d+ more where it bends; ", made.curve.notes)
+
+
+def test_noise_gets_no_knots():
+    rng = np.random.default_rng(9)
+    noisy = sweep(V, 1e-6 + 5e-8 * rng.normal(size=V.size))
+    made = device_from_sweeps([(T0, noisy)], "noise")
+    assert made.curve.v.size == 26
+
+
+AI301A = Path(__file__).parents[2] / "shared/data/devices/ai301a"
+
+
+@pytest.mark.skipif(not AI301A.is_dir(), reason="sweeps of real tunnel diodes are not there")
+def test_the_spread_of_real_diodes_does_not_depend_on_the_step():
+    sweeps = [read_sweep(path) for path in sorted(AI301A.glob("*.csv"))]
+    found = spreads(sweeps, (0.1, 0.05, 0.03, 0.02))
+    sigmas = np.array([spread.sigmas for spread in found])
+    assert (np.ptp(sigmas, axis=0) < found[0].fit_errors).all()
+    assert sigmas[0, 1] == pytest.approx(0.024, abs=0.003)
+    assert device_from_sweeps([(T0, s) for s in sweeps], "d").fits[T0].rms_residual < 0.03
+
+
 def test_three_devices_give_the_interval_of_two_degrees_of_freedom():
     factors = np.array([[0.9, 1.0, 0.0], [1.0, 1.0, 0.0], [1.1, 1.0, 0.0]])
     zero = np.zeros((3, 3))
@@ -126,6 +192,27 @@ def test_a_curve_of_the_same_scale_but_another_height_is_no_copy():
         DeviceError, match=r"^waves.csv is no copy .* and \d\d\.\d % of the peak off"
     ):
         fit_factors(Z21.v, Z21.i, waves)
+
+
+def test_a_spread_that_leaves_devices_without_current_is_refused():
+    rng = np.random.default_rng(1)
+    apart = [device((k, 1, 0), rng, file=f"{k}.csv") for k in (0.2, 1.8)]
+    sentence = (
+        "diode_sigma_current of 0.2.csv, 1.8.csv: a relative sigma of 1.13 cannot be; possible are "
+        "0 to 1 (a wider spread has devices without current)"
+    )
+    with pytest.raises(DeviceError, match=f"^{escape(sentence)}".replace("1\\.13", r"1\.1\d+")):
+        measure_spread(Z21.v, Z21.i, apart, T0)
+
+
+def test_sweeps_that_share_too_few_points_have_no_spread():
+    few = [sweep(V[::100], k * Z21.current(V[::100]), f"{k}.csv") for k in (1, 2)]
+    sentence = (
+        "1.csv, 2.csv: laid upon each other they share less than 4 points of each, so they are no "
+        "copies of one curve: import them apart"
+    )
+    with pytest.raises(DeviceError, match=f"^{sentence}$"):
+        device_from_sweeps([(T0, s) for s in few], "few", step=5.0)
 
 
 def test_a_spread_needs_points():
@@ -222,6 +309,15 @@ def test_a_step_out_of_range_is_refused(step):
     sentence = f"a step of {step:g} V is out of range: 1e-6 to 10 V"
     with pytest.raises((DeviceError, SettingsError), match=f"^{escape(sentence)}$"):
         device_from_sweeps([(T0, sweep(V, Z21.current(V)))], "a", step=step)
+
+
+def test_more_knots_than_a_table_has_are_refused():
+    sweeps = [(T0, sweep(V + k * 1e-4, Z21.current(V))) for k in (0, 1)]
+    sentence = (
+        "knots every 1e-06 V from 0.0001 to 1.25 V are more than 100,000: give a larger --step"
+    )
+    with pytest.raises(DeviceError, match=f"^{sentence}$"):
+        device_from_sweeps(sweeps, "a", step=1e-6)
 
 
 def test_no_sweep_is_refused():

@@ -101,6 +101,16 @@ def test_a_stage_gets_three_times_what_its_range_needs(tmp_path):
     assert build.summary["stages"][0]["stability"] == first.stability
 
 
+def test_currents_in_the_wrong_unit_are_doubted_before_the_amplifier():
+    curve = IVCurve("D", np.array([0.0, 0.5, 1.0]), np.array([0.0, 3.1, 1.0]))
+    sentence = (
+        "layer 0: device D: largest current 3.1 A, above what diodes carry (1e-12 to 0.3 A): were "
+        "they mA or uA? Import its sweeps again with --i-unit"
+    )
+    with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
+        stabilise((curve,), (0.0, 1.0), Hardware(), 0)
+
+
 def test_a_stage_without_falling_segments_needs_no_capacitor():
     spec = random_spec(3, (4, 2), curves=resolve("E2N7002"))
     (stage,) = build_design(spec, Hardware()).stages

@@ -6,16 +6,23 @@ import shlex
 from pathlib import Path
 
 import click
+import numpy as np
+from rich.markup import escape
 
 from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
 from ..devices.interpolate import METHODS
 from ..devices.measured import STEP
-from ..devices.sweep import BRANCHES
+from ..devices.sweep import BRANCHES, Sweep
+from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
 from ..text import percent
 from . import common, complete
 
 POOR_FIT = 0.05
-"""Rms residual, as a share of the peak, from which on a note suggests a smaller step."""
+"""Rms residual, as a share of the peak, from which on a note says so."""
+FAR_POINT = 0.1
+"""Largest residual, as a share of the peak, from which on a note says so and where."""
+FLAT_POINTS = 3
+"""Neighbouring points at one largest current from which on a note asks for the limit; assumed."""
 FILE = click.Path(path_type=Path)
 
 
@@ -40,6 +47,8 @@ class Unit(click.Choice):
 @click.option("--i-col", metavar="NAME|NUMBER", help="Column of the current.")
 @click.option("--v-unit", type=Unit(list(V_UNITS)), help="Where the header does not say.")
 @click.option("--i-unit", type=Unit(list(I_UNITS)), help="Where the header does not say.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Lines at the top to leave out.")
+@click.option("--negate", is_flag=True, help="Turn both signs: measured the other way round.")
 @click.option("--sweep", type=click.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(
     "--step", type=float, default=STEP, show_default=True, help="Volts between the table's knots."
@@ -49,15 +58,13 @@ class Unit(click.Choice):
 @click.option("--force", is_flag=True, help="Replace an earlier device file.")
 @common.json_option
 @common.guarded
-def import_device(
-    files, out, at, v_col, i_col, v_unit, i_unit, sweep, step, name, source, force, as_json
-) -> None:
+def import_device(files, out, at, sweep, step, name, source, force, as_json, **choice) -> None:
     """Make a device file from measured I-V sweeps, one sweep a file.
 
-    Separator, header and units are found; docs/own-devices.md says how. A loop is averaged, or
-    refused if up and down differ by more than 1 % of the peak: then choose with --sweep. Several
-    files are several devices of one type: the device is their mean, and their spreads go beside
-    it into a .variation.toml.
+    Encoding, separator, table and units are found, and what was found is said. A loop is
+    averaged, or refused if up and down differ by more than 1 % of the peak: then choose with
+    --sweep. Several files are several devices of one type: the device is their mean, and their
+    spreads go beside it into a .variation.toml.
 
     \b
     Example:
@@ -70,7 +77,7 @@ def import_device(
         files,
         measured.safe_name(out.stem) if name is None else name,
         at=at,
-        choice=ColumnChoice(v_col=v_col, i_col=i_col, v_unit=v_unit, i_unit=i_unit),
+        choice=ColumnChoice(**choice),
         branch=sweep,
         step=step,
         source=source,
@@ -93,7 +100,10 @@ def import_device(
             if s.hysteresis is None
             else f"{s.branch}, hysteresis {100 * s.hysteresis:.1f} %"
         )
-        common.out.print(f"  {s.file}: {s.v.size} points ({how}); {s.columns}", markup=False)
+        remarks = f"; {s.remarks}" if s.remarks else ""
+        common.out.print(
+            f"  {s.file}: {s.v.size} points ({how}); {s.columns}{remarks}", markup=False
+        )
     common.out.print(f"  {curve.notes}", markup=False)
     if made.spread is not None:
         _print_spread(made.spread, written[1])
@@ -109,11 +119,32 @@ CARRIES_NOTHING = 0.005
 def _import_notes(made, stale: Path | None) -> list[str]:
     """What a user should know of a device just imported."""
     notes = []
+    for sweep in made.sweeps:
+        notes += _sweep_notes(sweep)
+    doubt = doubt_of_current(made.curve.i_peak)
+    if doubt:
+        unit = "mA or uA" if made.curve.i_peak > USUAL_PEAK[1] else "a larger unit"
+        notes.append(
+            f"{doubt}: is the column in {unit}? Give --i-unit, or correct the header if it says "
+            "otherwise"
+        )
+    highest = float(np.abs(made.curve.v).max())
+    if highest > USUAL_VOLTS:
+        notes.append(
+            f"largest voltage {highest:.4g} V: is the column in mV? Give --v-unit, or correct the "
+            "header if it says otherwise"
+        )
     worst = max(fit.rms_residual for fit in made.fits.values())
     if worst > POOR_FIT:
         notes.append(
             f"the table is {percent(worst)} of the peak (rms) off the points: noise, "
             "spread, or a curve that a smaller --step follows better"
+        )
+    far = max(made.fits.values(), key=lambda fit: fit.max_residual)
+    if far.max_residual > FAR_POINT:
+        notes.append(
+            f"the table is up to {percent(far.max_residual)} of the peak off a point, at "
+            f"{far.v_worst:.3f} V: a jump, a stray reading, or devices that differ there"
         )
     if made.curve.i.min() < 0:
         lowest = percent(made.curve.i.min() / made.curve.i_peak)
@@ -131,6 +162,20 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     return notes
 
 
+def _sweep_notes(sweep: Sweep) -> list[str]:
+    """That the largest current is reached again and again, as it is at an instrument's limit."""
+    top = np.concatenate([[0], sweep.i == sweep.i.max(), [0]])
+    runs = np.flatnonzero(np.diff(top)).reshape(-1, 2)  # from one point to before another
+    first, beyond = runs[np.diff(runs).argmax()]
+    if beyond - first < FLAT_POINTS:
+        return []
+    return [
+        f"{sweep.file}: {beyond - first} points at one largest current, {sweep.i.max():.4g} A, "
+        f"from {sweep.v[first]:g} to {sweep.v[beyond - 1]:g} V: a compliance limit? Then cut them "
+        "off, or measure with a higher one"
+    ]
+
+
 def _import_facts(made, written: list[Path]) -> dict:
     curve, spread = made.curve, made.spread
     facts = {
@@ -142,11 +187,12 @@ def _import_facts(made, written: list[Path]) -> dict:
         "temps_c": curve.temps_c,
         "source": curve.source,
         "fits": [
-            {"temp_c": t, "rms_residual": fit.rms_residual, "max_residual": fit.max_residual}
+            {"temp_c": t}
+            | {key: getattr(fit, key) for key in ("rms_residual", "max_residual", "v_worst")}
             for t, fit in made.fits.items()
         ],
         "sweeps": [
-            {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns")}
+            {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns", "found")}
             | {"points": s.v.size}
             for s in made.sweeps
         ],
@@ -165,7 +211,7 @@ def _import_facts(made, written: list[Path]) -> dict:
 
 def _print_spread(spread, path: Path) -> None:
     shown = common.table(
-        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "error"
+        escape(f"{path}: spread of {len(spread.files)} devices"), "", "sigma", "95 %", "error"
     )
     for name, sigma, (lo, hi), error in spread.rows():
         shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")

@@ -36,11 +36,13 @@ def list_devices(as_json) -> None:
     Example:
       analogkan devices list
     """
-    found = [_facts(get(name)) for name in library.names()]
+    found = [_facts(get(name)) | {"origin": library.origin(name)} for name in library.names()]
     if as_json:
         common.print_json(found)
         return
-    shown = common.table("Devices", "name", "points", "range (V)", "peak (A)", "at (V)", "NDR", "")
+    shown = common.table(
+        "Devices", "name", "points", "range (V)", "peak (A)", "at (V)", "NDR", "origin", ""
+    )
     for d in found:
         shown.add_row(
             d["name"],
@@ -49,9 +51,13 @@ def list_devices(as_json) -> None:
             f"{d['i_peak']:.3g}",
             f"{d['v_peak']:.3g}",
             "yes" if d["negative_slopes"] else "no",
+            d["origin"],
             d["source"].split(",")[0],
         )
     common.out.print(shown)
+    common.out.print(
+        "computed: DFT-NEGF. None of these is measured; devices import makes devices of sweeps"
+    )
 
 
 @devices.command("show")
@@ -66,13 +72,15 @@ def show_device(name, as_json) -> None:
       analogkan devices show A21
     """
     curve = get(name)
-    facts = _facts(curve)
+    facts = _facts(curve) | {"origin": library.origin(name)}
     if as_json:
         tables = {"v": curve.v, "i": curve.i, "temps_c": curve.temps_c, "i_at": curve.i_at}
         common.print_json(facts | tables)
         return
     common.out.print(f"[bold]{curve.name}[/]: {escape(curve.notes)}")
     common.out.print(f"Source: {curve.source}", markup=False)
+    if facts["origin"]:
+        common.out.print(f"Origin: {facts['origin']}, not measured")
     for what, v, i in curve.extrema():
         common.out.print(f"  {what:6} {v:6.3f} V  {i:.4g} A")
     common.out.print(
@@ -95,8 +103,9 @@ def show_device(name, as_json) -> None:
     show_default=True,
     help="PNG, SVG or PDF, by its ending.",
 )
+@common.json_option
 @common.guarded
-def plot_devices(names, out) -> None:
+def plot_devices(names, out, as_json) -> None:
     """Plot the I-V curves of one or several devices.
 
     \b
@@ -105,7 +114,11 @@ def plot_devices(names, out) -> None:
     """
     from ..report.figures import iv_figure, save
 
-    save(iv_figure([get(name) for name in names]), out)
+    curves = [get(name) for name in names]
+    save(iv_figure(curves), out)
+    if as_json:
+        common.print_json({"file": out, "devices": [_facts(curve) for curve in curves]})
+        return
     common.out.print(str(out), markup=False)
 
 

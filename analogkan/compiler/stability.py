@@ -15,6 +15,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import CompileError
+from ..limits import doubt_of_current
 from ..network.squash import Squash
 from .hardware import Hardware
 
@@ -109,6 +110,12 @@ def stabilise(
             f"{falls[d]:.3g} S, GBW {hardware.gbw:g} Hz): leave c_f at 0, or raise it or gbw"
         )
     node = 1.0 - hardware.r_out * sum(falls)
+    odd = max(curves, key=lambda curve: curve.i_peak)
+    if node <= 0 and doubt_of_current(odd.i_peak):
+        raise CompileError(
+            f"layer {layer}: device {odd.name}: {doubt_of_current(odd.i_peak)}: were they mA or "
+            "uA? Import its sweeps again with --i-unit"
+        )
     if node <= 0:
         raise CompileError(
             f"layer {layer}: r_out = {hardware.r_out:g} ohm times the diodes' falling slopes of "

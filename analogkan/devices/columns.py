@@ -10,14 +10,21 @@ import numpy as np
 
 from ..errors import DeviceError
 
-V_UNITS = {"V": 1.0, "mV": 1e-3}
+V_UNITS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6}
 I_UNITS = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12}
+SPELLED = {"volt": "V", "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A"}
 KINDS = {"v": ("voltage", V_UNITS), "i": ("current", I_UNITS)}
 NAMED = {
-    "v": re.compile(r"v|v[a-z]{1,2}|v_\w+|\w*(volt|bias)\w*", re.IGNORECASE),
-    "i": re.compile(r"i|i[a-z]{1,2}|i_\w+|\w*current\w*", re.IGNORECASE),
+    "v": re.compile(r"v[a-z]{0,2}\d{0,2}|v_\w+|\w*(volt|bias)\w*", re.IGNORECASE),
+    "i": re.compile(r"i[a-z]{0,2}\d{0,2}|i_\w+|\w*current\w*", re.IGNORECASE),
 }
 """What a voltage's or a current's column is called, its unit apart."""
+STRANGE_UNIT = re.compile(r"[(\[]\s*(\S{1,3}[AV])\s*[)\]]$")
+"""Volts or amperes with a prefix, in brackets."""
+MAX_LISTED = 20
+"""Names of columns in a message."""
+MAX_NAME = 80
+"""Letters of a column's name; what is longer has no unit."""
 WITH_UNIT = re.compile(r"(.*?)\s*(?:\(\s*(\S+?)\s*\)|\[\s*(\S+?)\s*\]|[_/,]\s*([^\s_/,]+))")
 
 
@@ -32,20 +39,26 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnChoice:
-    """What a user says about the columns of a file.
+    """What a user says about a file.
 
     Attributes
     ----------
     v_col, i_col
         A column's name in the header, or its number from 1.
     v_unit, i_unit
-        Of ``V``, ``mV``; of ``A``, ``mA``, ``uA`` (or ``µA``), ``nA``, ``pA``.
+        Of ``V``, ``mV``, ``uV``; of ``A``, ``mA``, ``uA`` (or ``µA``), ``nA``, ``pA``.
+    skip
+        Lines at the top that are none of the table; what is no table there is found without it.
+    negate
+        Both signs are turned: the sweep was measured the other way round.
     """
 
     v_col: str | None = None
     i_col: str | None = None
     v_unit: str | None = None
     i_unit: str | None = None
+    skip: int = 0
+    negate: bool = False
 
     def columns(self, path: Path, header: list[str], width: int) -> Columns:
         """The two columns of a file with ``width`` columns and these names (none if unnamed).
@@ -82,25 +95,36 @@ class ColumnChoice:
 
 
 def plain_unit(text: str) -> str:
-    """A unit with u for micro."""
-    return text.replace("\u00b5", "u").replace("\u03bc", "u")
+    """A unit with u for micro, and in short where it is spelled out."""
+    return SPELLED.get(text.lower(), text.replace("\u00b5", "u").replace("\u03bc", "u"))
 
 
-def _parts(cell: str) -> tuple[str, str]:
+def parts(cell: str) -> tuple[str, str]:
     """Name and unit of a header's cell; the unit is empty if it is none this package knows.
 
     A lone ``V`` is a name: next to ``I`` it says nothing of the unit.
     """
     lone = plain_unit(cell)
-    if lone in I_UNITS or lone == "mV":
+    if lone in I_UNITS or (lone in V_UNITS and cell != "V"):
         return "", lone
-    found = WITH_UNIT.fullmatch(cell)
+    found = WITH_UNIT.fullmatch(cell) if len(cell) <= MAX_NAME else None
     unit = plain_unit(next(filter(None, found.groups()[1:]), "")) if found else ""
     return (found.group(1), unit) if found and unit in V_UNITS | I_UNITS else (cell, "")
 
 
+def telling(cells: list[str]) -> int:
+    """How many of a line's cells have a unit or are called as a voltage or a current is."""
+    names = [parts(cell) for cell in cells if len(cell) <= MAX_NAME]
+    return sum(bool(unit) or any(k.fullmatch(n) for k in NAMED.values()) for n, unit in names)
+
+
 def _name(cell: str) -> str:
-    return _parts(cell)[0] or cell
+    return parts(cell)[0] or cell
+
+
+def _listed(header: list[str]) -> str:
+    more = ", ..." if len(header) > MAX_LISTED else ""
+    return f": {', '.join(header[:MAX_LISTED])}{more}" if header else " without names"
 
 
 def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> int:
@@ -110,21 +134,22 @@ def _asked(path: Path, header: list[str], width: int, col: str, kind: str) -> in
             return names.index(col)
     if col.isdecimal() and 1 <= int(col) <= width:
         return int(col) - 1
-    named = f": {', '.join(header)}" if header else " without names"
+    named = _listed(header)
     raise DeviceError(f"{path} has no column {col!r} (--{kind}-col). It has {width}{named}")
 
 
 def _found(path: Path, header: list[str], width: int, kind: str) -> int:
     """Place of the only column that can be the voltage or the current."""
     what, units = KINDS[kind]
-    by_unit = [k for k, cell in enumerate(header) if _parts(cell)[1] in units]
-    by_name = [k for k, cell in enumerate(header) if NAMED[kind].fullmatch(_parts(cell)[0])]
+    by_unit = [k for k, cell in enumerate(header) if parts(cell)[1] in units]
+    names = [STRANGE_UNIT.sub("", parts(cell)[0]).strip() for cell in header]
+    by_name = [k for k, name in enumerate(names) if NAMED[kind].fullmatch(name)]
     for found in ([k for k in by_unit if k in by_name], by_name, by_unit):
         if len(found) == 1:
             return found[0]
     if width == 2 and not by_unit and not by_name:
         return 0 if kind == "v" else 1
-    named = f": {', '.join(header)}" if header else " without names"
+    named = _listed(header)
     raise DeviceError(
         f"{path}: which of its {width} columns is the {what} cannot be told{named}. "
         f"Say it with --{kind}-col NAME or NUMBER"
@@ -134,7 +159,7 @@ def _found(path: Path, header: list[str], width: int, kind: str) -> int:
 def _unit(path: Path, cell: str, said: str | None, kind: str) -> str:
     """The column's unit, by the header or the user; DeviceError if they differ or neither says."""
     what, units = KINDS[kind]
-    _, unit = _parts(cell)
+    _, unit = parts(cell)
     said = plain_unit(said) if said else None
     if said is not None and said not in units:
         raise DeviceError(f"--{kind}-unit {said} is no unit of {what}: one of {', '.join(units)}")
@@ -142,6 +167,12 @@ def _unit(path: Path, cell: str, said: str | None, kind: str) -> str:
         raise DeviceError(
             f"{path}: column {cell!r} is in {unit}, which is no unit of {what}: correct the "
             f"header, or choose another column with --{kind}-col"
+        )
+    strange = STRANGE_UNIT.search(cell) if not unit else None
+    if strange:
+        raise DeviceError(
+            f"{path}: column {cell!r} is in {strange.group(1)}, which is no unit known here: "
+            f"correct the header to one of {', '.join(units)}"
         )
     if unit and said not in (None, unit):
         raise DeviceError(

@@ -10,11 +10,17 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import DeviceError
+from ..limits import require_physical
+from ..text import brief
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 NOMINAL_TEMP_C = 26.85
 """Degrees Celsius: 300 K, the temperature of every table that names none."""
 ABSOLUTE_ZERO_C = -273.15
+MAX_POINTS = 100_000
+"""Of a table: it is a line of a netlist."""
+MIN_STEP = 1e-12
+"""Volts between two points; thermal voltage is 86 nV at 1 mK."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,7 @@ class IVCurve:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DeviceError(
-                f"device name {self.name!r} is not usable in a netlist: "
+                f"device name {brief(self.name)} is not usable in a netlist: "
                 "letters, digits and underscores, a letter first, at most 32"
             )
         v, i = (np.array(a, dtype=np.float64) for a in (self.v, self.i))
@@ -61,11 +67,17 @@ class IVCurve:
                 f"device {self.name}: v has shape {v.shape} and i {i.shape}; "
                 "both must be (N,) with N at least 2"
             )
+        if v.size > MAX_POINTS:
+            raise DeviceError(
+                f"device {self.name} has {v.size:,} points, more than {MAX_POINTS:,}: thin them out"
+            )
         if not (np.isfinite(v).all() and np.isfinite(i).all()):
             raise DeviceError(f"device {self.name}: its table holds NaN or infinity")
+        require_physical(v, "voltage", f"device {self.name}")
+        require_physical(i, "current", f"device {self.name}")
         steps = np.diff(v)
-        if (steps <= 0).any():
-            at = int(np.argmax(steps <= 0))
+        if (steps < MIN_STEP).any():
+            at = int(np.argmax(steps < MIN_STEP))
             raise DeviceError(
                 f"device {self.name}: voltages must increase, but point {at + 1} "
                 f"({v[at + 1]:g} V) follows {v[at]:g} V"
@@ -74,6 +86,7 @@ class IVCurve:
             raise DeviceError(
                 f"device {self.name}: no positive current, so it has no peak: check the signs"
             )
+        require_physical(i.max(), "peak current", f"device {self.name}")
         v.setflags(write=False)
         i.setflags(write=False)
         object.__setattr__(self, "v", v)
@@ -87,14 +100,17 @@ class IVCurve:
             at, i = f"device {self.name} at {temp_c:g} degC", np.array(currents, dtype=np.float64)
             if not ABSOLUTE_ZERO_C < temp_c < np.inf:
                 raise DeviceError(f"{at}: temperatures lie above {ABSOLUTE_ZERO_C:g} degC")
+            require_physical(temp_c, "temperature", f"device {self.name}")
             if i.shape != self.v.shape:
                 raise DeviceError(
                     f"{at}: its currents have shape {i.shape}; the voltages {self.v.shape}"
                 )
             if not np.isfinite(i).all():
                 raise DeviceError(f"{at}: its table holds NaN or infinity")
+            require_physical(i, "current", at)
             if i.max() <= 0:
                 raise DeviceError(f"{at}: no positive current, so it has no peak: check the signs")
+            require_physical(i.max(), "peak current", at)
             i.setflags(write=False)
             tables.append((float(temp_c), i))
         tables.sort(key=lambda entry: entry[0])

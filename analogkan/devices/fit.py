@@ -16,6 +16,12 @@ MAX_CELLS = 20_000_000
 GRID_TOLERANCE = 1e-9
 """Volts within which a sweep point counts as lying on a knot."""
 
+MAX_MORE = 200
+"""Knots that a table gets to follow its curve: what wants more is noise."""
+MIN_POINTS = 2
+"""Of each half that a segment is split into."""
+NOISE = 5.0
+"""Times a curve's noise that a chord may be off it before it is split; assumed."""
 SUPPORT = 0.1
 """Smallest singular value of a fit: the noise of a reading grows at most tenfold. Assumed."""
 
@@ -24,13 +30,15 @@ SUPPORT = 0.1
 class PWLFit:
     """A piecewise-linear table and how far it is from what it was fitted to.
 
-    ``v`` (N,) volts, ``i`` (N,) amperes; residuals as a share of the table's peak current.
+    ``v`` (N,) volts, ``i`` (N,) amperes; residuals as a share of the table's peak current, the
+    largest of them at ``v_worst`` volts.
     """
 
     v: np.ndarray
     i: np.ndarray
     rms_residual: float
     max_residual: float
+    v_worst: float
 
 
 def fit_pwl(v: np.ndarray, i: np.ndarray, *, step: float = 0.05, digits: int = 6) -> PWLFit:
@@ -60,6 +68,54 @@ def uniform_knots(v_lo: float, v_hi: float, step: float) -> np.ndarray:
     if v_hi - knots[-1] > GRID_TOLERANCE:
         knots = np.append(knots, v_hi)
     return np.round(knots, 12)
+
+
+def following_knots(
+    knots: np.ndarray, points: Sequence[tuple[np.ndarray, np.ndarray]], limit: float
+) -> np.ndarray:
+    """``knots`` (N,), volts, and as many more as the mean of several curves asks for.
+
+    A segment is split at its middle point while the mean is further from the chord than ``limit``
+    of the peak, and than noise explains, and both halves keep two points.
+
+    Parameters
+    ----------
+    points
+        The curves: volts, increasing, and amperes of each.
+    limit
+        Share of the largest current.
+    """
+    v, i = mean_curve(points)
+    noise = np.sqrt(np.mean([scatter(amperes) ** 2 for _, amperes in points]) / len(points))
+    limit = max(limit * i.max(), NOISE * noise)
+    most = knots.size + MAX_MORE
+    while True:
+        off = np.abs(np.interp(v, knots, np.interp(knots, v, i)) - i)
+        segment = np.clip(np.searchsorted(knots, v, side="right") - 1, 0, knots.size - 2)
+        worst = np.zeros(knots.size - 1)
+        np.maximum.at(worst, segment, off)
+        counts = np.bincount(segment, minlength=knots.size - 1)
+        split = np.flatnonzero((worst > limit) & (counts >= 2 * MIN_POINTS))
+        first = np.searchsorted(segment, split)
+        finer = np.union1d(knots, np.round(v[first + counts[split] // 2], 12))
+        if finer.size == knots.size or finer.size > most:
+            return knots
+        knots = finer
+
+
+def scatter(i: np.ndarray) -> float:
+    """Standard deviation of the noise of points (P,) on a smooth curve, in their unit.
+
+    By the median of their third differences, which a curve and its jumps hardly touch.
+    """
+    return float(np.median(np.abs(np.diff(i, 3))) / (0.6745 * np.sqrt(20))) if i.size > 3 else 0.0
+
+
+def mean_curve(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (P,) of several curves, volts and amperes, at every voltage that one of them has."""
+    v = np.unique(np.concatenate([v for v, _ in points]))
+    v = v[:: v.size * len(points) // MAX_CELLS + 1]
+    return v, np.mean([np.interp(v, *curve) for curve in points], axis=0)
 
 
 def fit_knots(
@@ -126,8 +182,11 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
 
 def measured_fit(knots: np.ndarray, table: np.ndarray, v: np.ndarray, i: np.ndarray) -> PWLFit:
     """The table ``knots``, ``table`` (N,) with its distance from the points ``v``, ``i`` (P,)."""
-    residual = (np.interp(v, knots, table) - i) / table.max()
-    return PWLFit(knots, table, float(np.sqrt(np.mean(residual**2))), float(np.abs(residual).max()))
+    if table.max() <= 0:
+        raise DeviceError("the fitted table has no positive current: noise, or too few knots")
+    residual = np.abs(np.interp(v, knots, table) - i) / table.max()
+    worst, rms = int(residual.argmax()), float(np.sqrt(np.mean(residual**2)))
+    return PWLFit(knots, table, rms, float(residual[worst]), float(v[worst]))
 
 
 def smooth_table(

@@ -6,14 +6,21 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
 from ..settings import nearest
+from ..text import brief
 from .curve import IVCurve
+from .reading import read_regular
 
 FOLDER = "devices/library"
+KEYS = ("name", "v", "i", "source", "notes", "temps_c", "i_at")
+"""Of a device file."""
 
 
 def names() -> list[str]:
@@ -38,6 +45,13 @@ def get(name: str) -> IVCurve:
     raise DeviceError(
         f"unknown device {name!r}{hint} Known: {', '.join(names())}, or the path of a .toml file"
     )
+
+
+def origin(name: str) -> str:
+    """How a shipped device's curve was made: ``computed`` or ``formula``; empty for a file's."""
+    if name.endswith(".toml"):
+        return ""
+    return "computed" if "DFT-NEGF" in get(name).source else "formula"
 
 
 def resolve(devices: str | Sequence[str]) -> tuple[IVCurve, ...]:
@@ -72,35 +86,59 @@ def load(path: Path) -> IVCurve:
     Raises
     ------
     DeviceError
-        If the file is missing, is not TOML, lacks an entry or holds a bad table.
+        If the file is missing, is not TOML, lacks an entry, has an unknown one or a bad table.
     """
-    try:
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DeviceError(f"cannot read device file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeviceError(f"{path} is not a TOML device file: {error}") from error
+    entry = read_entries(path, "device file")
     missing = [key for key in ("name", "v", "i") if key not in entry]
     if missing:
         raise DeviceError(f"{path} lacks {', '.join(missing)}: a device file has name, v and i")
-    temps_c, i_at = entry.get("temps_c", []), entry.get("i_at", [])
-    try:
-        if len(temps_c) != len(i_at):
-            raise DeviceError(
-                f"{path}: {len(temps_c)} temps_c but {len(i_at)} tables in i_at; one each"
-            )
-        return IVCurve(
-            str(entry["name"]),
-            entry["v"],
-            entry["i"],
-            str(entry.get("source", "")),
-            str(entry.get("notes", "")),
-            tuple(zip(map(float, temps_c), i_at, strict=True)),
-        )
-    except (TypeError, ValueError) as error:
+    unknown = next((key for key in entry if key not in KEYS), None)
+    if unknown is not None:
         raise DeviceError(
-            f"{path}: v and i must be lists of numbers, i_at a list of such lists: {error}"
-        ) from error
+            f"{path}: unknown entry {brief(unknown)}{nearest(unknown[:40], KEYS)} "
+            f"A device file has {', '.join(KEYS)}"
+        )
+    texts = {key: entry.get(key, "") for key in ("name", "source", "notes")}
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            raise DeviceError(f"{path}: {key} = {brief(text)} is not a text in quotes")
+    v, i, temps_c = (_numbers(path, key, entry.get(key, [])) for key in ("v", "i", "temps_c"))
+    i_at = entry.get("i_at", [])
+    if not isinstance(i_at, list):
+        raise DeviceError(f"{path}: i_at must be a list of lists of numbers")
+    if len(temps_c) != len(i_at):
+        raise DeviceError(
+            f"{path}: {len(temps_c)} temps_c but {len(i_at)} tables in i_at; one each"
+        )
+    rows = [_numbers(path, "a table of i_at", row) for row in i_at]
+    try:
+        return IVCurve(**texts, v=v, i=i, temperatures=tuple(zip(temps_c, rows, strict=True)))
+    except DeviceError as error:
+        raise DeviceError(f"{path}: {error}") from error
+
+
+def read_entries(path: Path, what: str) -> dict[str, Any]:
+    """The entries of a user's TOML file; DeviceError if it cannot be read or is no TOML."""
+    raw = read_regular(path, what)
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, huge integers
+        raise DeviceError(f"{path} is not a TOML {what}: {error}") from error
+
+
+def _numbers(path: Path, key: str, values: Any) -> np.ndarray:
+    """``values`` as an array; DeviceError unless it is a list of numbers."""
+    if not isinstance(values, list):
+        raise DeviceError(f"{path}: {key} must be a list of numbers, not {brief(values)}")
+    for place, value in enumerate(values, start=1):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise DeviceError(
+                f"{path}: {key} must be a list of numbers, but value {place} is {brief(value)}"
+            )
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        raise DeviceError(f"{path}: {key} holds a whole number beyond 1e308") from None
 
 
 def save(curve: IVCurve, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,15 +12,25 @@ import numpy as np
 
 from ..errors import DeviceError, SettingsError
 from ..files import atomic_file
+from ..limits import require_physical
 from .columns import ColumnChoice
-from .curve import NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
-from .fit import PWLFit, fit_knots, measured_fit, round_significant, uniform_knots
-from .library import check_replaceable, format_device
-from .spread import Spread, format_variation, measure_spread
+from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
+from .fit import (
+    PWLFit,
+    fit_knots,
+    following_knots,
+    measured_fit,
+    round_significant,
+    uniform_knots,
+)
+from .library import check_replaceable, format_device, read_entries
+from .spread import Spread, common_curve, format_variation, measure_spread
 from .sweep import Sweep, read_sweep
 
 STEP = 0.05
-"""Volts between the knots of a fitted table."""
+"""Volts between the knots of a fitted table, at most."""
+FOLLOWS = 0.02
+"""Share of the peak that the sweeps' mean may be off a chord before the table gets another knot."""
 SAME_VOLTS = 1e-9
 """Volts within which two sweeps' points count as the same."""
 MAX_PEAK_RATIO = 10.0
@@ -98,8 +107,9 @@ def device_from_sweeps(
     """One device from sweeps, each with the temperature in degrees Celsius it was measured at.
 
     Sweeps of one temperature are of several devices of the type: the table is fitted to all their
-    points. Knots lie every ``step`` volts; sweeps of the same voltages with less than two points
-    a step keep their points, averaged. The table covers the voltages that all sweeps share.
+    points. Knots lie every ``step`` volts, and closer where the curve bends; sweeps of the same
+    voltages with less than two points a step keep their points, averaged. The table covers the
+    voltages that all sweeps share. The spread is of the sweeps, whatever the table.
 
     Raises
     ------
@@ -121,8 +131,9 @@ def device_from_sweeps(
     lo, hi = _shared(every)
     every_v = [_within(sweep, lo, hi)[0] for sweep in every]
     knots, fitted = _knots(every_v, lo, hi, step)
-    fits = {t: _fit(group, knots, fitted, step) for t, group in groups.items()}
+    fits = _fits(groups, knots, fitted, step)
     base = nearest_to_nominal(fits)
+    knots = fits[base].v
     known = any(temp_c != NOMINAL_TEMP_C for temp_c in fits)
     curve = IVCurve(
         name,
@@ -135,7 +146,8 @@ def device_from_sweeps(
     spread = None
     most = max(groups, key=lambda t: (len(groups[t]), t == base))
     if len(groups[most]) > 1:
-        spread = measure_spread(knots, fits[most].i, groups[most], most)
+        common = common_curve(groups[most]) if fitted else (knots, fits[most].i)
+        spread = measure_spread(*common, groups[most], most)
     return Measured(curve=curve, fits=fits, spread=spread, sweeps=tuple(every))
 
 
@@ -178,8 +190,8 @@ def _check_variation(path: Path, force: bool) -> None:
     if not path.exists():
         return
     try:
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        entry = read_entries(path, "variation file")
+    except DeviceError:
         entry = {}
     if list(entry) != ["variation"]:
         raise DeviceError(
@@ -193,9 +205,15 @@ def _check_peaks(sweeps: Sequence[Sweep]) -> None:
     """Raise DeviceError if a sweep has no peak or its peak is of another size altogether."""
     for sweep in sweeps:
         if sweep.i.max() <= 0:
+            if sweep.v[-1] <= 0 and sweep.i.min() < 0:
+                raise DeviceError(
+                    f"{sweep.file}: its voltages and its currents are all negative: it was "
+                    "measured the other way round; --negate turns both signs"
+                )
             raise DeviceError(
                 f"{sweep.file} has no positive current, so it has no peak: check its columns"
             )
+        require_physical(sweep.i.max(), "peak current", sweep.file)
     low, high = min(sweeps, key=_peak), max(sweeps, key=_peak)
     if _peak(high) > MAX_PEAK_RATIO * _peak(low):
         raise DeviceError(
@@ -236,7 +254,28 @@ def _knots(volts: list[np.ndarray], lo: float, hi: float, step: float) -> tuple[
     )
     if same and first.size > 1 and (hi - lo) / (first.size - 1) > step / 2:
         return round_significant(first, 12), False
+    if (hi - lo) / step > MAX_POINTS:
+        raise DeviceError(
+            f"knots every {step:g} V from {lo:g} to {hi:g} V are more than {MAX_POINTS:,}: give a "
+            "larger --step"
+        )
     return uniform_knots(lo, hi, step), True
+
+
+def _fits(
+    groups: dict[float, list[Sweep]], knots: np.ndarray, fitted: bool, step: float
+) -> dict[float, PWLFit]:
+    """The table at each temperature, with further knots where the points support them."""
+    finer = knots
+    for group in groups.values() if fitted else ():
+        points = [_within(sweep, knots[0], knots[-1]) for sweep in group]
+        finer = following_knots(finer, points, FOLLOWS)
+    try:
+        return {t: _fit(group, finer, fitted, step) for t, group in groups.items()}
+    except DeviceError:
+        if finer.size == knots.size:
+            raise
+    return {t: _fit(group, knots, fitted, step) for t, group in groups.items()}
 
 
 def _fit(sweeps: Sequence[Sweep], knots: np.ndarray, fitted: bool, step: float) -> PWLFit:
@@ -261,11 +300,15 @@ def _notes(
 ) -> str:
     """How the table was made, and how far it is from the points."""
     parts = []
+    how = "the measured points"
+    if step is not None:
+        v = next(iter(fits.values())).v
+        more = v.size - uniform_knots(v[0], v[-1], step).size
+        how = f"least-squares fit, knots every {step:g} V" + (
+            f" and {more} more where it bends" if more else ""
+        )
     for temp_c, group in groups.items():
         points, fit = sum(s.v.size for s in group), fits[temp_c]
-        how = (
-            "the measured points" if step is None else f"least-squares fit, knots every {step:g} V"
-        )
         parts.append(
             f"{temp_c:g} degC: {len(group)} sweep(s) ({', '.join(s.branch for s in group)}), "
             f"{points} points; table: {how}; residual rms {fit.rms_residual:.1e}, "

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DeviceError
+from ..limits import require_physical
+from .fit import fit_knots, following_knots, mean_curve, scatter
 from .sweep import Sweep
 
 PARAMETERS = ("diode_sigma_current", "diode_sigma_voltage", "diode_sigma_shift")
@@ -23,11 +25,25 @@ MAX_RESIDUAL = 0.1
 """Rms residual, as a share of the peak, of what still counts as a copy of the table; assumed."""
 MAX_SCALE = 1.25
 """Largest voltage scale of what still counts as a copy, and its inverse the smallest; assumed."""
+FOLLOWS = 0.003
+"""Share of the peak to which the common curve follows the sweeps' mean."""
+X_SCALE = (0.1, 0.01, 0.01)
+"""Of the fit's steps in kI, kV and dV."""
+MIN_CURRENT = 0.01
+"""Smallest current scale of what still counts as a copy; assumed."""
+MIN_POINTS = 4
+"""Of a sweep for three factors and an error."""
+STARTS = (0.95, 1.05)
+"""Voltage scales from which a fit begins anew: behind a steep fall lie local optima. Assumed."""
+EXPLAINED = 2.0
+"""Times its noise that a sweep may be off its fit without another start; assumed."""
+ROUNDS = 4
+"""Of laying the sweeps upon each other; assumed. Three measured diodes are settled by then."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Spread:
-    """Factors of n measured devices, I = kI f(kV V + dV) with f their common table.
+    """Factors of n measured devices, I = kI f(kV V + dV) with f their common curve.
 
     Attributes
     ----------
@@ -58,7 +74,7 @@ class Spread:
     def fit_errors(self) -> np.ndarray:
         """Standard error of one sweep's kI, kV, dV: (3,), rms of ``errors``.
 
-        From what is left of a fit: the sweep's noise, and what the table itself misses.
+        From what is left of a fit: the sweep's noise, and what the common curve misses.
         """
         return np.sqrt((self.errors**2).mean(axis=0))
 
@@ -76,12 +92,53 @@ class Spread:
         return [(n, float(s), ci, float(e)) for n, s, ci, e in zip(*columns, strict=True)]
 
 
+def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
+    """The curve f (N,), volts and amperes, of which sweeps are the copies kI f(kV V + dV).
+
+    The mean of the sweeps, each laid upon the others by its factors, whose means are 1, 1 and 0.
+    A plain mean is blunt where devices differ, and a sweep that is as blunt hides how much.
+
+    Raises
+    ------
+    DeviceError
+        As ``fit_factors``.
+    """
+    factors = np.tile([1.0, 1.0, 0.0], (len(sweeps), 1))
+    for left in reversed(range(ROUNDS)):
+        points = [
+            (k_v * s.v + d_v, s.i / k_i) for (k_i, k_v, d_v), s in zip(factors, sweeps, strict=True)
+        ]
+        lo, hi = max(v[0] for v, _ in points), min(v[-1] for v, _ in points)
+        points = [(v[(v >= lo) & (v <= hi)], i[(v >= lo) & (v <= hi)]) for v, i in points]
+        if min(v.size for v, _ in points) < MIN_POINTS:
+            raise DeviceError(
+                f"{', '.join(s.file for s in sweeps)}: laid upon each other they share less than "
+                f"{MIN_POINTS} points of each, so they are no copies of one curve: import them apart"
+            )
+        knots = following_knots(np.array([lo, hi]), points, FOLLOWS)
+        v, i = mean_curve(points)
+        try:
+            table = fit_knots(knots, v, i).i
+        except DeviceError:  # points lie so close to a knot that they do not determine the next
+            table = np.interp(knots, v, i)
+        if left:
+            factors = np.array([fit_factors(knots, table, sweep)[0] for sweep in sweeps])
+            scale = factors.mean(axis=0)
+            factors[:, 2] -= scale[2]
+            factors /= [scale[0], scale[1], scale[1]]
+    return knots, table
+
+
 def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c: float) -> Spread:
     """Fit kI, kV and dV of each of at least two sweeps to the table ``v``, ``i`` (N,)."""
     fitted = [fit_factors(v, i, sweep) for sweep in sweeps]
     factors, errors, residuals = (np.array(part) for part in zip(*fitted, strict=True))
     files = tuple(sweep.file for sweep in sweeps)
-    return Spread(factors=factors, errors=errors, residuals=residuals, temp_c=temp_c, files=files)
+    made = Spread(factors=factors, errors=errors, residuals=residuals, temp_c=temp_c, files=files)
+    kinds = ("relative sigma", "relative sigma", "voltage sigma")
+    for name, sigma, kind in zip(PARAMETERS, made.sigmas, kinds, strict=True):
+        require_physical(sigma, kind, f"{name} of {', '.join(files)}")
+    return made
 
 
 def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
@@ -100,18 +157,23 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     edge = EDGE * (v[-1] - v[0])
     inner = (sweep.v >= v[0] + edge) & (sweep.v <= v[-1] - edge)
     volts, share, table = sweep.v[inner], sweep.i[inner] / i.max(), i / i.max()
-    if volts.size < 4:
+    if volts.size < MIN_POINTS:
         raise DeviceError(
-            f"{sweep.file} has {volts.size} points within the table: its spread needs at least 4"
+            f"{sweep.file} has {volts.size} points within the table: its spread needs at least "
+            f"{MIN_POINTS}"
         )
 
     def residual(x: np.ndarray) -> np.ndarray:
         return x[0] * np.interp(x[1] * volts + x[2], v, table) - share
 
-    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=[0.1, 0.01, 0.01])
+    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=X_SCALE)
+    if np.sqrt(np.mean(found.fun**2)) > EXPLAINED * scatter(sweep.i) / i.max():
+        others = [least_squares(residual, [1.0, k_v, 0.0], x_scale=X_SCALE) for k_v in STARTS]
+        found = min(found, *others, key=lambda fit: fit.cost)
     rms = float(np.sqrt(np.mean(found.fun**2)))
     k_i, k_v, d_v = found.x
-    if not found.success or rms > MAX_RESIDUAL or not 1 / MAX_SCALE < k_v < MAX_SCALE:
+    scaled = k_i > MIN_CURRENT and 1 / MAX_SCALE < k_v < MAX_SCALE
+    if rms > MAX_RESIDUAL or not scaled:
         raise DeviceError(
             f"{sweep.file} is no copy of the mean curve: the best fit is {k_i:.3g} times its "
             f"current, {k_v:.3g} times its voltage (limit {MAX_SCALE:g}), {d_v:.3g} V shifted, and "
@@ -129,9 +191,9 @@ def format_variation(spread: Spread) -> str:
     n = len(spread.files)
     lines = [
         f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
-        "# Each sweep was fitted by I = kI f(kV V + dV), f being the table of all of them.",
+        "# Each sweep was fitted by I = kI f(kV V + dV), f being the curve common to all of them.",
         f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
-        "# (chi-square). In each is the error of a fit: noise, and what the table itself misses.",
+        "# (chi-square). In each is the error of a fit: noise, and what the common curve misses.",
         "[variation]",
     ]
     for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True):

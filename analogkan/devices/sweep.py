@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +10,24 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import DeviceError
-from .columns import ColumnChoice, Columns
+from ..limits import code_of, describe, first_unphysical
+from ..text import brief
+from .columns import MAX_NAME, ColumnChoice, Columns
+from .table import PLAIN, Row, is_number, read_table
 
 BRANCHES = ("up", "down", "mean")
 HYSTERESIS_LIMIT = 0.01
 """Share of the peak above which the branches of a loop are not averaged unasked; assumed."""
-NUMBER = re.compile(
-    r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII
-)
-"""A number with a decimal point or comma, finite or not."""
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 """A number whose commas could separate thousands."""
+GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \xa0\u202f]\d{3})+([.,]\d*)?(e[+-]?\d+)?", re.IGNORECASE)
+"""A number that is none to us, but would be with its thousands written together."""
+NO_READING = re.compile(
+    r"o\.?l\.?|ovl?d?|over[ -]?(load|flow|range)?|compl(iance)?|abort|n/?a|none|null|error|"
+    r"[-*?.]+|[+-]?1\.#\w+|#\w+[!?/]?\w*",
+    re.IGNORECASE,
+)
+"""What instruments and spreadsheets write where there is no reading."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +49,8 @@ class Sweep:
         one was measured.
     columns
         What was read as volts and amperes, such as ``Vd (mV) and Id (nA)``.
+    found
+        What was found out about the file: encoding, separator, lines skipped, place of the units.
     """
 
     file: str
@@ -51,6 +59,12 @@ class Sweep:
     branch: str
     hysteresis: float | None
     columns: str
+    found: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> str:
+        """What was found out about the file that does not go without saying; may be empty."""
+        return ", ".join(part for part in self.found if part not in PLAIN)
 
 
 def read_sweep(
@@ -58,17 +72,16 @@ def read_sweep(
 ) -> Sweep:
     """Read a sweep from a text file of columns.
 
-    Columns are separated by semicolons, tabs, commas or blanks, whichever most lines have. A first
-    line without a number is the header. Lines that start with ``#`` are comments; the last one
-    before the numbers counts as the header if there is none and it has as many columns. Numbers
-    have decimal points, or, unless commas separate the columns, decimal commas.
+    Encoding, separator, header and units are found as ``docs/own-devices.md`` says; what is above
+    the header is skipped, and said in ``found``. Lines that start with ``#``, ``!`` or ``%`` are
+    comments. Numbers have decimal points, or, unless commas separate the columns, decimal commas.
 
     Parameters
     ----------
     path
         The file.
     choice
-        Columns and units, where the header does not say.
+        Columns and units, where the header does not say; lines to skip; signs to turn.
     branch
         Of a loop: ``up``, ``down`` or ``mean``. None takes what there is, and of a loop the mean
         if both ways agree to 1 % of the peak.
@@ -76,14 +89,14 @@ def read_sweep(
     Raises
     ------
     DeviceError
-        If the file cannot be read, is no table of numbers, has no unit, or its voltages are no
-        sweep. The message names the line.
+        If the file cannot be read, is no table of numbers, has no unit, a number that cannot be
+        a reading, or voltages that are no sweep. The message names the line.
     """
     if branch not in (None, *BRANCHES):
         raise DeviceError(f"sweep branch {branch!r} is unknown: one of {', '.join(BRANCHES)}")
-    rows, header = _rows(path)
-    first = header or (rows[0][1] if rows else [])
-    columns = choice.columns(path, header, len(first))
+    table = read_table(path, choice.skip)
+    rows = table.rows
+    columns = choice.columns(path, table.header, len(table.header or rows[0][1]))
     numbers = [[_number(path, line, cells[k], k) for k in columns.places] for line, cells in rows]
     used = "".join(cells[k] for _, cells in rows for k in columns.places)
     if "," in used and "." in used:
@@ -93,88 +106,48 @@ def read_sweep(
     if len(numbers) < 2:
         raise DeviceError(f"{path} has {len(numbers)} point(s): a sweep needs at least 2")
     v, i = (np.array(numbers) * columns.scales).T
-    lines = [line for line, _ in rows]
-    return _sweep(path, _ways(path, lines, v, i), branch, columns)
-
-
-def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """(line number, cells) of every line with data, and the header's cells if there is one."""
-    lines, comment = [], ""
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        text = line.strip(" ")
-        if text.lstrip().startswith("#"):
-            comment = comment if lines else text.lstrip("# \t")
-        elif text.strip():
-            lines.append((number, text))
-    split = _splitter([text for _, text in lines])
-    rows = [(number, split(path, number, text)) for number, text in lines]
-    if not rows:
-        return [], []
-    header = split(path, 0, comment)
-    if not any(map(_is_number, rows[0][1])):
-        header, rows = rows[0][1], rows[1:]
-    elif len(header) != len(rows[0][1]) or any(map(_is_number, header)):
-        header = []
-    width = len(header or rows[0][1])
-    for number, cells in rows:
-        while len(cells) > width and not cells[-1]:
-            cells.pop()
-        if len(cells) != width:
-            raise DeviceError(
-                f"{path}, line {number}: {len(cells)} columns, but the first line has {width}: "
-                "remove the line, or start it with # to make it a comment"
-            )
-    return rows, header
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DeviceError(f"cannot read sweep {path}: {error.strerror}") from error
-    encodings = ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise DeviceError(f"{path} is not a text file: export the sweep as CSV")
-
-
-def _splitter(lines: list[str]):
-    """A function that splits a line into cells at the separator that most ``lines`` have."""
-    separator = next((s for s in ";\t," if 2 * sum(s in x for x in lines) > len(lines)), None)
-
-    def split(path: Path, number: int, text: str) -> list[str]:
-        if separator is None:  # blanks; one before a bracket belongs to the name: "V (mV)"
-            return [cell.strip(",;") for cell in re.split(r"\s+(?![(\[])", text.strip())]
-        try:
-            (cells,) = csv.reader([text], delimiter=separator, skipinitialspace=True)
-        except csv.Error as error:
-            raise DeviceError(f"{path}, line {number}: {error}") from error
-        return [cell.strip() for cell in cells]
-
-    return split
-
-
-def _is_number(cell: str) -> bool:
-    return NUMBER.fullmatch(cell) is not None
+    _check_possible(path, rows, columns, v, i)
+    lines, found = [line for line, _ in rows], table.found
+    if "," in used:
+        found = (*found, "decimal commas")
+    if choice.negate:
+        v, i, found = -v, -i, (*found, "both signs turned")
+    return _sweep(path, _ways(path, lines, v, i), branch, columns, found)
 
 
 def _number(path: Path, line: int, cell: str, place: int) -> float:
-    if not _is_number(cell):
+    where = f"{path}, line {line}: {brief(cell)} in column {place + 1}"
+    if not is_number(cell):
+        known = len(cell) <= MAX_NAME
+        if known and GROUPED.fullmatch(cell):
+            raise DeviceError(f"{where} separates thousands: write it without")
+        if known and NO_READING.fullmatch(cell):
+            raise DeviceError(f"{where} says that there is no reading: remove the point")
         raise DeviceError(
-            f"{path}, line {line}: {cell!r} in column {place + 1} is not a number: "
-            "remove the line, or start it with # to make it a comment"
+            f"{where} is not a number: remove the line, or start it with # to make it a comment"
         )
     number = float(cell.replace(",", "."))
     if not np.isfinite(number):
-        raise DeviceError(
-            f"{path}, line {line}: {cell!r} in column {place + 1} is not finite: remove the point"
-        )
+        raise DeviceError(f"{where} is not finite: remove the point")
+    if code_of(number):
+        raise DeviceError(f"{where} is no reading, but {code_of(number)}: remove the point")
     return number
+
+
+def _check_possible(
+    path: Path, rows: list[Row], columns: Columns, v: np.ndarray, i: np.ndarray
+) -> None:
+    """Refuse volts and amperes (P,) that no device has, by the line of the first."""
+    kinds = (("voltage", "v"), ("current", "i"))
+    for (quantity, option), values, place in zip(kinds, (v, i), columns.places, strict=True):
+        at = first_unphysical(values, quantity)
+        if at is not None:
+            line, cells = rows[at]
+            raise DeviceError(
+                f"{path}, line {line}: {brief(cells[place])} in column {place + 1} is no reading: "
+                f"{describe(float(values[at]), quantity)}. Remove the point, or say the unit with "
+                f"--{option}-unit"
+            )
 
 
 def _check_thousands(path: Path, cells: list[tuple[int, str]]) -> None:
@@ -184,7 +157,7 @@ def _check_thousands(path: Path, cells: list[tuple[int, str]]) -> None:
     if commas and whole:
         line, cell = commas[0]
         raise DeviceError(
-            f"{path}, line {line}: {cell!r} may be a decimal comma or a thousand, since other "
+            f"{path}, line {line}: {brief(cell)} may be a decimal comma or a thousand, since other "
             "numbers of its column have no comma: write it without"
         )
 
@@ -193,7 +166,13 @@ Way = tuple[np.ndarray, np.ndarray]
 """Voltages (P,), increasing, and currents (P,): volts and amperes."""
 
 
-def _sweep(path: Path, ways: dict[str, Way], branch: str | None, columns: Columns) -> Sweep:
+def _sweep(
+    path: Path,
+    ways: dict[str, Way],
+    branch: str | None,
+    columns: Columns,
+    found: tuple[str, ...],
+) -> Sweep:
     """The branch asked for, of those that were measured."""
     hysteresis = None
     if len(ways) == 2:
@@ -217,7 +196,13 @@ def _sweep(path: Path, ways: dict[str, Way], branch: str | None, columns: Column
     if branch == "mean":
         i = (i + np.interp(v, *ways["down"])) / 2
     return Sweep(
-        file=path.name, v=v, i=i, branch=branch, hysteresis=hysteresis, columns=columns.text
+        file=path.name,
+        v=v,
+        i=i,
+        branch=branch,
+        hysteresis=hysteresis,
+        columns=columns.text,
+        found=found,
     )
 
 
