@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
+
+MOST_RATIO = 100
+"""Bytes that a byte of a compressed file may stand for, assumed; deflate reaches 1,032."""
+SMALL = 256 * 2**20
+"""Bytes that any file may unpack to."""
+MOST_TEXT = 64 * 2**20
+"""Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
 
 
 def source_hash() -> str:
@@ -39,17 +49,91 @@ def changed_files(folder: Path, names: Iterable[str], recorded: Mapping[str, str
     ]
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an npz file, none of them pickled; ValueError with the reason if one fails."""
-    import numpy as np
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of ``path``; ValueError with the reason unless it is a regular file.
 
+    Neither a pipe that nobody writes to nor a device without an end is waited for.
+    """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
+        # The flag keeps the opening of a pipe from waiting; regular files do not know it.
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ValueError("it is no regular file")
+            yield stream
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
-    except Exception as error:  # for a damaged file numpy, zipfile and zlib raise some ten kinds
-        raise ValueError(f"it is damaged or of another kind ({error})") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_text(path: Path) -> str:
+    """A small text file in UTF-8; ValueError with the reason if it is none."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MOST_TEXT:
+            raise ValueError(f"it has {size:,} bytes; at most {MOST_TEXT:,} are read")
+        return stream.read().decode("utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A small JSON file with one object; ValueError with the reason if it is none."""
+    try:
+        found = json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__}, not an object")
+    return found
+
+
+def check_zip(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise ValueError unless what ``archive``, of ``size`` bytes, unpacks to is bounded."""
+    whole = sum(info.file_size for info in archive.infolist())
+    if whole > max(SMALL, MOST_RATIO * size):
+        raise ValueError(
+            f"it unpacks to {whole:,} bytes from {size:,}; more than {MOST_RATIO} times its size "
+            "is not unpacked"
+        )
+
+
+def read_npz(path: Path, only: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Every array of an npz file, or those called ``only``, in C order and this machine's bytes.
+
+    Nothing is unpickled, nothing is allocated that the file does not hold, and every array's
+    checksum is compared. ValueError with the reason if one fails.
+    """
+    with open_regular(path) as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                check_zip(archive, os.fstat(stream.fileno()).st_size)
+                return _arrays(archive, None if only is None else set(only))
+        except Exception as error:  # numpy, zipfile and zlib raise some ten kinds for a damaged one
+            raise ValueError(f"it is damaged or of another kind ({error})") from error
+
+
+def _arrays(archive: zipfile.ZipFile, only: set[str] | None) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    arrays: dict[str, np.ndarray] = {}
+    for info in archive.infolist():
+        key = info.filename.removesuffix(".npy")
+        if only is not None and key not in only:
+            continue
+        if key in arrays:
+            raise ValueError(f"{key} is in it twice")
+        with archive.open(info) as member:
+            try:
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+            # At the end of a member zipfile compares its checksum.
+            if member.read(1) or array.size > info.file_size:
+                raise ValueError(f"{key}: its shape {array.shape} is not that of its bytes")
+        arrays[key] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
+    return arrays
 
 
 @contextmanager

@@ -581,7 +581,11 @@ def test_a_tensor_that_cannot_be_used_is_named(theirs, key, value, sentence):
     ("entry", "sentence"),
     [
         ([1, 2], " holds a list, not a state dictionary: save the model's state_dict()"),
-        ({"model_state": 3}, ": model_state holds a int, not a state"),
+        (
+            {"model_state": 3},
+            ": no key of the state is like net.0.coeffs (the first is 'model_state'): it is not "
+            "that of a flat KANalogue network",
+        ),
         ({"format": checkpoint.FORMAT}, " is an analogkan checkpoint already: compile it as it is"),
         (
             {},
@@ -605,18 +609,17 @@ def test_something_else_is_refused(theirs, entry, sentence):
 
 
 def test_a_pickled_module_is_refused_unread_with_the_line_to_resave_it(theirs, tmp_path):
-    sentence = (
-        " is refused: it is no plain dictionary of tensors and reading it could run code. Re-save "
-        'its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
-    )
-    assert refusal(theirs, torch.nn.Linear(2, 2)) == sentence
+    sentence = " is refused: it is no plain dictionary of tensors and reading it could run code"
+    do = '. Re-save its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
+    what = " (torch.nn.modules.linear.Linear)"
+    assert refusal(theirs, torch.nn.Linear(2, 2)) == f"{sentence}{what}{do}"
 
     class Harm:
         def __reduce__(self):
             return Path.touch, (tmp_path / "harm",)
 
     theirs.write_bytes(pickle.dumps({"net.0.coeffs": Harm()}))
-    assert refused(*words(theirs)) == ("CheckpointError", f"{theirs}{sentence}")
+    assert refused(*words(theirs)) == ("CheckpointError", f"{theirs}{sentence}{do}")
     assert not (tmp_path / "harm").exists()
 
 
