@@ -370,7 +370,9 @@ def test_numbers_keep_the_digits_of_their_own_type(path, model):
     assert (spec.layers[1].theta == 1 / 3).all()
     np.testing.assert_array_equal(spec.layers[0].theta, model.layers[0].theta.detach().double())
     spoil(path, "layers", 0, "bias", to=torch.full((4,), 1 / 3, dtype=torch.bfloat16))
-    assert (checkpoint.load_spec(path).layers[0].bias == float(torch.tensor(1 / 3).bfloat16())).all()
+    assert (
+        checkpoint.load_spec(path).layers[0].bias == float(torch.tensor(1 / 3).bfloat16())
+    ).all()
     assert loaded.layers[0].theta.dtype == torch.float64
 
 

@@ -610,7 +610,9 @@ def test_something_else_is_refused(theirs, entry, sentence):
 
 def test_a_pickled_module_is_refused_unread_with_the_line_to_resave_it(theirs, tmp_path):
     sentence = " is refused: it is no plain dictionary of tensors and reading it could run code"
-    do = '. Re-save its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
+    do = (
+        '. Re-save its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
+    )
     what = " (torch.nn.modules.linear.Linear)"
     assert refusal(theirs, torch.nn.Linear(2, 2)) == f"{sentence}{what}{do}"
 

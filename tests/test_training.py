@@ -277,8 +277,11 @@ def test_a_test_set_that_cannot_be_used_is_refused_before_training(tmp_path):
     marks = np.array(["train"] * 8 + ["test"] * 2)
     np.savez(path, x=np.zeros((10, 4), np.uint8), y=np.array([0, 1] * 4 + [0, 2]), split=marks)
     request = TrainingRequest(dataset=str(path), recipe="plain-d2", out=tmp_path / "n.pt")
-    sentence = "label 2 of image 9 in own is out of range: the network has 2 outputs, 0 to 1"
-    with pytest.raises(DataError, match=sentence):
+    sentence = (
+        "label 2 of image 9 in own is of the test images alone (1 of them): no training image has "
+        "it, so no network can learn it; mark some as training images"
+    )
+    with pytest.raises(DataError, match=f"^{escape(sentence)}$"):
         run_training(request, on_epoch=lambda epoch: pytest.fail("it trained"))
 
 

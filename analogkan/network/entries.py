@@ -52,7 +52,9 @@ class Values:
             raise ValueError(f"{where} holds {value.dtype}, not real numbers")
         shape = tuple(value.shape)
         if len(shape) != self.axes or 0 in shape:
-            raise ValueError(f"{where} has shape {shape}; it must have {self.axes} axes, none empty")
+            raise ValueError(
+                f"{where} has shape {shape}; it must have {self.axes} axes, none empty"
+            )
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ValueError(f"{where} has shape {shape}, but the file has fewer numbers of it")
         wide = value.detach().to(torch.float64)

@@ -24,6 +24,7 @@ from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
 from ..network.patches import Patches
 from ..network.squash import Squash
+from ..network.torchfile import read_torch
 from .augment import Augmentation, augmented
 from .noise import Disturbance
 from .recipe import Recipe
@@ -354,11 +355,12 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     """Load ``state`` into ``parts`` if it is there; the number of epochs that are done."""
     if state is None or not state.exists():
         return 0
+    anew = "remove it to start anew"
     try:
-        stored = torch.load(state, weights_only=True)
+        stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
         stored_key = stored["key"]
     except Exception as error:
-        raise CheckpointError(f"{state} cannot be read: remove it to start anew") from error
+        raise CheckpointError(f"{state} cannot be read: {anew}") from error
     if stored_key != key:
         raise CheckpointError(
             f"{state} is an unfinished training with another recipe, seed, device or data set: "

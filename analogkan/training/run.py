@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..compiler.build import load_build
 from ..data import ImageSet, load_dataset, stratified
-from ..data.sources import check_labels
+from ..data.sources import check_labels, check_trained
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
@@ -232,7 +232,10 @@ def _run(
     else:
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    check_labels(judged, int(images.y.max()) + 1)
+    if start is None:
+        check_trained(judged, images, what)
+    else:
+        check_labels(judged, start[0].config.sizes[-1])
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     state = out.with_name(out.name + ".training")
