@@ -114,6 +114,19 @@ class Several:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """A list of as many entries as there are rules, each by its own."""
+
+    of: tuple[Rule, ...]
+
+    def check(self, value: Any, where: str) -> None:
+        if not isinstance(value, (list, tuple)) or len(value) != len(self.of):
+            refuse(value, where, f"a list of {len(self.of)}")
+        for k, (rule, entry) in enumerate(zip(self.of, value, strict=True)):
+            rule.check(entry, f"{where}[{k}]")
+
+
+@dataclass(frozen=True)
 class Maybe:
     """None, or what the rule ``of`` says."""
 
@@ -135,7 +148,7 @@ class Record:
     required: Mapping[str, Rule] = field(default_factory=dict)
     optional: Mapping[str, Rule] = field(default_factory=dict)
     more: Rule | None = None
-    missing: str = "write it again"
+    missing: str = "train, convert or compile it again"
 
     def check(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):

@@ -172,7 +172,7 @@ def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_pa
             ": label 1.84467e+19 is out of range: classes are 0 to 65535",
         ),
         (
-            {"x": np.where(X == X[7, 1, 2], 9.9e37, X)},
+            {"x": np.where(X[7, 1, 2] == X, 9.9e37, X)},
             ": image 2 holds 9.9e+37 (SCPI's code for infinity or overload): inputs are at most "
             "1e+30 in size",
         ),

@@ -28,8 +28,9 @@ LAYERS = (
 )
 TORCH = {
     f"network/{name}.py"
-    for name in ("baselines", "basis", "model", "checkpoint", "convert", "entries", "state", "torchfile")
+    for name in ("baselines", "basis", "model", "checkpoint", "convert", "entries", "state")
 }
+TORCH |= {"network/torchfile.py"}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front", "twin_inputs")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -199,8 +199,8 @@ def load_npz(path: Path, split: str) -> ImageSet:
         if marks.shape != whole.y.shape or not set(marks) <= set(SPLITS):
             found = ", ".join(f'"{mark}"' for mark in sorted(set(marks.ravel()))[:3])
             raise DataError(
-                f'{path}: split must be ({len(whole)},) of "train" and "test", and is {marks.shape} of '
-                f"{found}"
+                f'{path}: split must be ({len(whole)},) of "train" and "test", and is '
+                f"{marks.shape} of {found}"
             )
         chosen = np.flatnonzero(marks == split)
     else:
@@ -266,9 +266,9 @@ def check_trained(judged: ImageSet, trained: ImageSet, split: str) -> None:
     if unknown.any():
         bad = int(np.argmax(unknown))
         raise DataError(
-            f"label {judged.y[bad]} of image {judged.index[bad]} in {judged.name} is of the {split} "
-            f"images alone ({int(unknown.sum())} of them): no training image has it, so no network "
-            "can learn it; mark some as training images"
+            f"label {judged.y[bad]} of image {judged.index[bad]} in {judged.name} is of the "
+            f"{split} images alone ({int(unknown.sum())} of them): no training image has it, so no "
+            "network can learn it; mark some as training images"
         )
 
 

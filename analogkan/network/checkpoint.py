@@ -129,8 +129,9 @@ def _check(entry: dict[str, Any], size: int) -> None:
         found = digest({key: value for key, value in entry.items() if key != "sha256"})
         if found != entry["sha256"]:
             raise ValueError(
-                f"its entries have the hash {found[:12]}, not {entry['sha256'][:12]} as when it was "
-                "written: it is damaged, or was edited (remove the entry sha256 if you did that)"
+                f"its entries have the hash {found[:12]}, not {entry['sha256'][:12]} as when it "
+                "was written: it is damaged, or was edited (remove the entry sha256 if you did "
+                "that)"
             )
 
 

@@ -43,7 +43,8 @@ class Encoding:
             )
         if self.v_lo == self.v_hi:
             raise CheckpointError(
-                f"the input encoding gives {self.v_lo:g} V to every value: v_lo and v_hi must differ"
+                f"the input encoding gives {self.v_lo:g} V to every value: v_lo and v_hi must "
+                "differ"
             )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,8 @@ from ..schema import (
     Whole,
     refuse,
 )
+from .patches import PATCHES_ENTRY
+from .squash import SQUASH_ENTRY
 
 MOST_WIDTH = 100_000_000
 """Inputs or outputs of a layer; a wider one could not be compiled."""
@@ -71,31 +72,26 @@ class Values:
             require_physical(wide.numpy(), self.quantity, where, error=ValueError)  # type: ignore[arg-type]
 
 
-Entries = functools.partial(Record, missing="train or convert it again")
-CONVOLUTION = Entries(
-    {key: Whole(1, MOST_WIDTH) for key in ("height", "width", "channels", "kernel", "stride")}
-    | {"padding": Whole(0, MOST_WIDTH)}
-)
-DEVICE = Entries(
+DEVICE = Record(
     {"name": Text(), "source": Text(), "v": Values(1, "voltage"), "i": Values(1, "current")},
     {"temps_c": Several(Number("temperature")), "i_at": Values(2, "current")},
 )
-ENTRIES = Entries(
+ENTRIES = Record(
     {
         "format": Text(),
         "name": Text(),
         "sizes": Several(Whole(1, MOST_WIDTH), most=1000),
         "devices": Several(DEVICE, most=1000),
-        "squash": Entries({"kind": Text(), "v_lo": VOLTS, "v_hi": VOLTS}, {"slope": Number()}),
+        "squash": SQUASH_ENTRY,
         "norm": Text(),
-        "encoding": Entries(
+        "encoding": Record(
             {"x_lo": Number(), "x_hi": Number(), "v_lo": VOLTS, "v_hi": VOLTS}
             | {"shape": Several(Whole(1, MOST_WIDTH), least=1, most=8)}
         ),
         "dataset": Text(),
-        "layers": Several(Entries({"theta": Values(3), "bias": Values(1)}), most=1000),
+        "layers": Several(Record({"theta": Values(3), "bias": Values(1)}), most=1000),
         "norms": Several(
-            Entries(
+            Record(
                 {"weight": Values(1), "bias": Values(1), "eps": Number()},
                 {"running_mean": Values(1), "running_var": Values(1, low=0.0)},
             ),
@@ -103,9 +99,9 @@ ENTRIES = Entries(
         ),
     },
     {
-        "convolutions": Several(CONVOLUTION, most=1000),
+        "convolutions": Several(PATCHES_ENTRY, most=1000),
         "calibration": Values(2, whole=True),
-        "training": Entries(optional={"command": Text()}, more=Plain()),
+        "training": Record(optional={"command": Text()}, more=Plain()),
         "sha256": Text(),
     },
 )

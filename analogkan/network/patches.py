@@ -10,9 +10,17 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ..errors import CheckpointError
+from ..schema import Record, Whole
 
 MOST_SEEN = 50_000_000
 """Values that all positions see, to bound memory: 3x3 patches of 64 maps of 224x224 have 29e6."""
+
+
+PATCHES_ENTRY = Record(
+    {key: Whole(1, 10**8) for key in ("height", "width", "channels", "kernel", "stride")}
+    | {"padding": Whole(0, 10**8)}
+)
+"""A convolution in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -148,7 +148,8 @@ def _found(content: dict[Any, Any]) -> tuple[str, dict[Any, Any]]:
     if len(found) > 1:
         names = " and ".join(sorted(repr(name) for name, _ in found))
         raise CheckpointError(
-            f"it holds several states, {names}: save the one that is meant by itself with torch.save"
+            f"it holds several states, {names}: save the one that is meant by itself with "
+            "torch.save"
         )
     if found:
         return found[0]

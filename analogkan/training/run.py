@@ -21,6 +21,7 @@ from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
 from ..network import checkpoint
 from ..network.baselines import parameter_count
+from ..network.model import TDKAN
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
 from .card import evaluate, write_card
@@ -232,10 +233,7 @@ def _run(
     else:
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    if start is None:
-        check_trained(judged, images, what)
-    else:
-        check_labels(judged, start[0].config.sizes[-1])
+    _check_judged(judged, images, what, start)
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     state = out.with_name(out.name + ".training")
@@ -303,6 +301,16 @@ def _run(
         "hidden_volts": found.hidden_volts,
         **chip,
     }
+
+
+def _check_judged(
+    judged: ImageSet, images: ImageSet, what: str, start: tuple[TDKAN, Any] | None
+) -> None:
+    """Raise DataError if the network that comes of ``images`` cannot know a label of ``judged``."""
+    if start is None:
+        check_trained(judged, images, what)
+    else:
+        check_labels(judged, start[0].config.sizes[-1])
 
 
 def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:

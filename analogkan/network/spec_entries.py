@@ -1,0 +1,46 @@
+"""What a network file may hold: its settings by one table, its arrays by their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..schema import MOST_NUMBER, Fixed, Maybe, Number, Record, Several, Text, Truth, Whole
+from .patches import PATCHES_ENTRY
+from .squash import SQUASH_ENTRY
+
+FORMAT = "analogkan-network-2"
+SETTINGS = Record(
+    {
+        "curves": Several(Fixed((Text(), Text())), least=1, most=1000),
+        "squash": SQUASH_ENTRY,
+        "norm": Maybe(Record({"kind": Text(), "eps": Number()})),
+    },
+    {"patches": PATCHES_ENTRY},
+)
+META = Record(
+    {
+        "format": Text((FORMAT,)),
+        "name": Text(),
+        "dataset": Text(),
+        "encoding": Fixed((*4 * (Number(),), Several(Whole(1, 10**8), least=1, most=8))),
+        "layers": Several(SETTINGS, least=1, most=1000),
+    },
+    {"held": Truth()},
+)
+"""The JSON entry of a network file, and of each of its layers; encodings are x and v."""
+
+
+def check_entries(arrays: Mapping[str, np.ndarray], meta: Any) -> None:
+    """Raise ValueError unless ``meta`` and the types and sizes of ``arrays`` are a network's."""
+    META.check(meta, "")
+    for name, array in arrays.items():
+        if array.dtype.kind not in ("uif" if name == "calibration" else "f"):
+            raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
+        wrong = ~(np.abs(array) <= MOST_NUMBER)
+        if wrong.any():
+            raise ValueError(
+                f"{name} holds {float(array[wrong][0]):g}, which cannot be: at most {MOST_NUMBER:g}"
+            )
