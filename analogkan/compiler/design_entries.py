@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..network.spec_entries import check_tables
 from ..network.squash import SQUASH_ENTRY, Squash
 from ..schema import MOST_NUMBER, Maybe, Number, Plain, Record, Several, Text, Whole
 
@@ -71,9 +72,7 @@ def check_design(arrays: Mapping[str, np.ndarray], meta: Any) -> None:
         if before not in (None, inputs):
             raise ValueError(f"stage {k} has {inputs} inputs, the one before {before} outputs")
         before = arrays[f"l{k}_gain"].size
-    for name in sorted(known):
-        if arrays[name].dtype.kind != "f":
-            raise ValueError(f"{name} has type {arrays[name].dtype}, which holds no real numbers")
+    check_tables(arrays)
     unknown = sorted(set(arrays) - known)
     if unknown:
         raise ValueError(f"it has the unknown array {unknown[0]}")

@@ -114,7 +114,7 @@ def read(path: Path) -> dict[str, Any]:
         )
     try:
         _check(entry, path.stat().st_size)
-    except ValueError as error:
+    except (ValueError, CheckpointError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return entry
 

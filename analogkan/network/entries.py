@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..errors import CheckpointError
 from ..limits import require_physical
 from ..schema import (
     MOST_NUMBER,
@@ -69,7 +70,7 @@ class Values:
                 f"{MOST_NUMBER:g}"
             )
         if self.quantity:
-            require_physical(wide.numpy(), self.quantity, where, error=ValueError)  # type: ignore[arg-type]
+            require_physical(wide.numpy(), self.quantity, where, error=CheckpointError)
 
 
 DEVICE = Record(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..errors import CheckpointError
+from ..limits import require_physical
 from ..schema import MOST_NUMBER, Fixed, Maybe, Number, Record, Several, Text, Truth, Whole
 from .patches import PATCHES_ENTRY
 from .squash import SQUASH_ENTRY
 
+TABLE = re.compile(r"l[0-9]+_d[0-9]+_(v|i|temps_c|i_at)")
+QUANTITY = {"v": "voltage", "i": "current", "temps_c": "temperature", "i_at": "current"}
 FORMAT = "analogkan-network-2"
 SETTINGS = Record(
     {
@@ -36,6 +41,7 @@ META = Record(
 def check_entries(arrays: Mapping[str, np.ndarray], meta: Any) -> None:
     """Raise ValueError unless ``meta`` and the types and sizes of ``arrays`` are a network's."""
     META.check(meta, "")
+    check_tables(arrays)
     for name, array in arrays.items():
         if array.dtype.kind not in ("uif" if name == "calibration" else "f"):
             raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
@@ -44,3 +50,14 @@ def check_entries(arrays: Mapping[str, np.ndarray], meta: Any) -> None:
             raise ValueError(
                 f"{name} holds {float(array[wrong][0]):g}, which cannot be: at most {MOST_NUMBER:g}"
             )
+
+
+def check_tables(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError or CheckpointError if a table of ``arrays`` holds what no device can."""
+    for name, array in arrays.items():
+        table = TABLE.fullmatch(name)
+        if table is None:
+            continue
+        if array.dtype.kind != "f":
+            raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
+        require_physical(array, QUANTITY[table[1]], name, error=CheckpointError)
