@@ -23,7 +23,7 @@ from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.network.spec import load_spec
 from analogkan.network.squash import Squash
 
-from .networks import random_inputs
+from .networks import flipped, random_inputs
 
 OWN = IVCurve("own", np.array([0.0, 0.1, 1 / 3]), np.array([0.0, 2e-6, 1e-7]), "by hand")
 ENCODING = Encoding(x_lo=0, x_hi=255, v_lo=0.05, v_hi=0.65, shape=(2, 3))
@@ -335,12 +335,6 @@ def test_a_file_with_an_edited_entry_is_refused_until_its_hash_is_removed(path):
     del entry["sha256"]
     torch.save(entry, path)
     checkpoint.load(path)
-
-
-def flipped(whole: bytes, bit: int) -> bytes:
-    damaged = bytearray(whole)
-    damaged[bit // 8] ^= 1 << bit % 8
-    return bytes(damaged)
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing(path):

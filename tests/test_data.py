@@ -18,6 +18,8 @@ from analogkan.data import load_bundled, load_dataset, load_npz
 from analogkan.data.sources import check_labels, read_idx
 from analogkan.errors import DataError, SettingsError
 
+from .networks import flipped
+
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (20, 4, 3)).astype(np.uint8)
 Y = np.arange(20) % 4
@@ -300,9 +302,7 @@ def test_a_flipped_bit_of_an_npz_is_refused_or_changes_nothing(tmp_path):
     path = npz(tmp_path)
     whole, before = path.read_bytes(), load_npz(path, "test")
     for bit in np.random.default_rng(0).integers(0, 8 * len(whole), 400):
-        damaged = bytearray(whole)
-        damaged[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(damaged)
+        path.write_bytes(flipped(whole, bit))
         try:
             found = load_npz(path, "test")
         except DataError:

@@ -167,10 +167,16 @@ def _prefix(state: Mapping[Any, Any]) -> str:
     prefixes = {match[1] for match in matches if match}
     if not prefixes:
         _refuse_other(state)
-    if len(prefixes) != 1:
+    if prefixes == {""} or any("conv" in str(key).split(".") for key in state):
         return ""
-    prefix = prefixes.pop()
-    return prefix if all(str(key).startswith(prefix) for key in state) else ""
+    prefix = max(prefixes, key=len)
+    for key in state:
+        if not str(key).startswith(prefix):
+            raise CheckpointError(
+                f"the state has {key} beside keys that begin with {prefix}: save the KAN's own "
+                "state_dict()"
+            )
+    return prefix
 
 
 def _refuse_other(state: Mapping[Any, Any]) -> None:
