@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 MOST_RATIO = 100
 """Bytes that a byte of a compressed file may stand for, assumed; deflate reaches 1,032."""
+LOCAL_HEADER, DESCRIPTOR = 30, 24
+"""Bytes of a zip member's header without its name and extra field; most that may follow it."""
 SMALL = 256 * 2**20
 """Bytes that any file may unpack to."""
+MOST_SAID = 400
+"""Characters of another library's error in a sentence of ours."""
 MOST_TEXT = 64 * 2**20
 """Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
 
@@ -69,6 +73,13 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def brief(error: BaseException) -> str:
+    """What an error of another library says, on one line, of what is long its beginning."""
+    text = " ".join(str(error).split())
+    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}..."
+
+
 def read_text(path: Path) -> str:
     """A small text file in UTF-8; ValueError with the reason if it is none."""
     with open_regular(path) as stream:
@@ -89,14 +100,39 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def check_zip(archive: zipfile.ZipFile, size: int) -> None:
-    """Raise ValueError unless what ``archive``, of ``size`` bytes, unpacks to is bounded."""
-    whole = sum(info.file_size for info in archive.infolist())
-    if whole > max(SMALL, MOST_RATIO * size):
-        raise ValueError(
-            f"it unpacks to {whole:,} bytes from {size:,}; more than {MOST_RATIO} times its size "
-            "is not unpacked"
-        )
+@contextmanager
+def open_zip(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """A zip archive that unpacks to a bounded size and whose members are all its bytes.
+
+    ValueError or BadZipFile if it is none: an entry that damage took out of its directory leaves
+    bytes that belong to no member.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    with zipfile.ZipFile(stream) as archive:
+        members = sorted(archive.infolist(), key=lambda info: info.header_offset)
+        whole = sum(info.file_size for info in members)
+        if whole > max(SMALL, MOST_RATIO * size):
+            raise ValueError(
+                f"it unpacks to {whole:,} bytes from {size:,}; more than {MOST_RATIO} times its "
+                "size is not unpacked"
+            )
+        end = 0
+        for info in members:
+            _check_gap(info.header_offset - end)
+            stream.seek(info.header_offset)
+            header = stream.read(LOCAL_HEADER)
+            name, extra = (
+                int.from_bytes(header[26:28], "little"),
+                int.from_bytes(header[28:30], "little"),
+            )
+            end = info.header_offset + LOCAL_HEADER + name + extra + info.compress_size
+        _check_gap(archive.start_dir - end)
+        yield archive
+
+
+def _check_gap(between: int) -> None:
+    if not 0 <= between <= DESCRIPTOR:
+        raise ValueError(f"{between:,} bytes of it belong to no member")
 
 
 def read_npz(path: Path, only: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -107,11 +143,10 @@ def read_npz(path: Path, only: Iterable[str] | None = None) -> dict[str, np.ndar
     """
     with open_regular(path) as stream:
         try:
-            with zipfile.ZipFile(stream) as archive:
-                check_zip(archive, os.fstat(stream.fileno()).st_size)
+            with open_zip(stream) as archive:
                 return _arrays(archive, None if only is None else set(only))
         except Exception as error:  # numpy, zipfile and zlib raise some ten kinds for a damaged one
-            raise ValueError(f"it is damaged or of another kind ({error})") from error
+            raise ValueError(f"it is damaged or of another kind ({brief(error)})") from error
 
 
 def _arrays(archive: zipfile.ZipFile, only: set[str] | None) -> dict[str, np.ndarray]:

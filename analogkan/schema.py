@@ -43,13 +43,14 @@ def refuse(value: Any, where: str, wanted: str) -> None:
 
 @dataclass(frozen=True)
 class Text:
-    """A text; ``choices`` if only those."""
+    """A text of at most ``most`` characters; one of ``choices`` if there are some."""
 
     choices: tuple[str, ...] = ()
+    most: int = 100_000
 
     def check(self, value: Any, where: str) -> None:
-        if not isinstance(value, str):
-            refuse(value, where, "a text")
+        if not isinstance(value, str) or len(value) > self.most:
+            refuse(value, where, f"a text of at most {self.most:,} characters")
         if self.choices and value not in self.choices:
             refuse(value, where, f"one of {', '.join(self.choices)}")
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from . import resources
 from .errors import SettingsError
-from .files import read_text
+from .files import brief, read_text
 
 T = TypeVar("T")
 KINDS = {
@@ -37,7 +37,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         text = read_text(path)
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{what} {path} is not TOML: {error}") from error
+        raise SettingsError(f"{what} {path} is not TOML: {brief(error)}") from error
     except ValueError as error:
         raise SettingsError(f"cannot read {what} {path}: {error}") from error
     try:
@@ -45,7 +45,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     except RecursionError as error:
         raise SettingsError(f"{what} {path} is not TOML: it is nested too deeply") from error
     except ValueError as error:  # a whole number of thousands of digits is no TOMLDecodeError
-        raise SettingsError(f"{what} {path} is not TOML: {error}") from error
+        raise SettingsError(f"{what} {path} is not TOML: {brief(error)}") from error
 
 
 def find_named(name: str, folder: str, what: str) -> Path:
@@ -127,10 +127,10 @@ def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
         return _as(str(field.type), value)
     except (TypeError, ValueError, KeyError, OverflowError):
         wanted = KINDS.get(str(field.type), str(field.type))
-        raise SettingsError(f"{what}: {field.name} = {_shown(value)} is not {wanted}") from None
+        raise SettingsError(f"{what}: {field.name} = {shown(value)} is not {wanted}") from None
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """``value`` in a sentence; of what is long its beginning."""
     text = repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
@@ -156,4 +156,4 @@ def _as(wanted: str, value: Any) -> Any:
 def require(condition: bool, name: str, value: Any, limit: str) -> None:
     """Raise SettingsError naming the setting, its value and its limit unless ``condition``."""
     if not condition:
-        raise SettingsError(f"{name} = {_shown(value)} is out of range: {limit}")
+        raise SettingsError(f"{name} = {shown(value)} is out of range: {limit}")

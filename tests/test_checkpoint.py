@@ -229,7 +229,7 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (("layers", 1), torch.ones(3), ": layers[1] is a Tensor; it must be a dictionary"),
         (("encoding",), torch.ones(3), ": encoding is a Tensor; it must be a dictionary"),
         (("training",), [1], ": training is a list; it must be a dictionary"),
-        (("training", "command"), 5, ": training.command is 5; it must be a text"),
+        (("training", "command"), 5, ": training.command is 5; it must be a text of"),
         (
             ("training", "x"),
             torch.ones(1),
@@ -243,7 +243,7 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (("sizes", 1), 10**60, ": sizes[1] is a huge number; it must be a whole number from 1 to "),
         (("sizes", 1), 10**8, ": layers[0].theta has shape (6, 4, 2); sizes and devices ask for ("),
         (("sizes",), torch.ones(3), ": sizes is a Tensor; it must be a list"),
-        (("name",), 7, ": name is 7; it must be a text"),
+        (("name",), 7, ": name is 7; it must be a text of"),
         (("colour",), "red", ": it has the unknown entry 'colour': it may have format, name, size"),
         (("squash", "hue"), 1, ": squash has the unknown entry 'hue': it may have kind, v_lo, v_h"),
         (("squash", "v_lo"), 0.9, ": clamp range [0.9, 0.9] V is empty: give the lower end first"),
@@ -354,7 +354,7 @@ def test_a_flipped_bit_of_a_coefficient_is_refused(path, model):
     start = whole.index(theta)
     for bit in range(8 * start, 8 * (start + len(theta)), 17):
         path.write_bytes(flipped(whole, bit))
-        refused(path, f"{path} is not a checkpoint, or is damaged: the checksum of ")
+        refused(path, f"{path} is not a checkpoint, or is damaged: Bad CRC-32 for file ")
 
 
 def test_numbers_keep_the_digits_of_their_own_type(path, model):

@@ -14,14 +14,14 @@ import numpy as np
 
 from .. import __version__
 from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, changed_files, read_json, sha256
+from ..files import atomic_folder, brief, changed_files, read_json, sha256
 from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
 from .chain import Chain
 from .design import ARRAYS as ARRAYS_OF_STAGE
 from .design import Design, build_design, element_counts, load_design, save_design
-from .hardware import Hardware
+from .hardware import HARDWARE_ENTRY, Hardware
 from .verification import Verification
 
 FORMAT = "analogkan-build-1"
@@ -38,7 +38,7 @@ SUMMARY_ENTRIES = Record(
         "format": Text((FORMAT,)),
         "model": MODEL,
         "files": FILES,
-        "hardware": Record(more=ANYTHING),
+        "hardware": HARDWARE_ENTRY,
     },
     {"command": Text()},
     more=ANYTHING,
@@ -51,7 +51,7 @@ HELD_ENTRIES = Record(
         "most_resistors": Whole(1, 10**12),
         "files": FILES,
         "design": Text(),
-        "hardware": Record(more=ANYTHING),
+        "hardware": HARDWARE_ENTRY,
     },
     {"command": Text()},
     more=ANYTHING,
@@ -256,7 +256,8 @@ def read_summary(path: Path, entries: Record) -> dict[str, Any]:
         summary = read_json(path)
         entries.check(summary, "")
     except ValueError as error:
-        raise NetlistError(f"{path} is damaged ({error}): compile the model again") from error
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
     return summary
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
-from ..files import read_npz, write_npz
+from ..files import brief, read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
 from .chip import ReadNoise, StageErrors
@@ -350,7 +350,8 @@ def load_design(path: Path) -> Design:
             notes=tuple(meta["notes"]),
         )
     except (AnalogKanError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged: compile the model again ({said})") from error
 
 
 def _curve(arrays: dict[str, np.ndarray], name: str, prefix: str) -> IVCurve:

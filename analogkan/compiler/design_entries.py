@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..network.spec_entries import check_tables
+from ..network.spec_entries import check_tables, check_type
 from ..network.squash import SQUASH_ENTRY, Squash
-from ..schema import MOST_NUMBER, Maybe, Number, Plain, Record, Several, Text, Whole
+from ..schema import MOST_NUMBER, Maybe, Number, Record, Several, Text, Whole
+from .hardware import HARDWARE_ENTRY
 
 STAGE = Record(
     {
@@ -25,7 +26,7 @@ STAGE = Record(
 META = Record(
     {
         "name": Text(),
-        "hardware": Record(more=Plain()),
+        "hardware": HARDWARE_ENTRY,
         "notes": Several(Text()),
         "stages": Several(STAGE, least=1, most=10_000),
     }
@@ -82,8 +83,7 @@ def check_array(array: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
     """Raise ValueError unless ``array`` has that ``shape`` and holds numbers that can be."""
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
-    if array.dtype.kind != "f":
-        raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
+    check_type(array, name)
     quantity = name.partition("_")[2]
     most = LARGEST.get(quantity, MOST_NUMBER)
     fine = np.abs(array) <= most

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import NetlistError, SettingsError
-from ..files import atomic_folder, changed_files, sha256, write_text
+from ..files import atomic_folder, brief, changed_files, sha256, write_text
 from ..network.spec import LayerSpec, NetworkSpec, load_spec
 from . import spice
 from .build import (
@@ -300,7 +300,8 @@ def load_circuit(folder: str | Path) -> Build | HeldBuild:
     try:
         Hardware(**summary["hardware"])
     except (ValueError, TypeError, OverflowError, SettingsError) as error:
-        raise NetlistError(f"{path} is damaged ({error}): compile the model again") from error
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
     spec = load_spec(folder / NETWORK)
     if spec.fingerprint() != fingerprint:
         raise NetlistError(

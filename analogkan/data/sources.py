@@ -241,8 +241,9 @@ def checked(
     whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
     if y.dtype.kind not in "ui" and not whole:
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
-    if not 0 <= y.min() <= y.max() < MAX_CLASSES:
-        bad = y.min() if y.min() < 0 else y.max()
+    least, most = y.min().item(), y.max().item()
+    if not 0 <= least <= most < MAX_CLASSES:
+        bad = least if least < 0 else most
         raise DataError(
             f"{where}: label {bad:g} is out of range: classes are 0 to {MAX_CLASSES - 1}"
         )

@@ -74,7 +74,12 @@ class Values:
 
 
 DEVICE = Record(
-    {"name": Text(), "source": Text(), "v": Values(1, "voltage"), "i": Values(1, "current")},
+    {
+        "name": Text(most=100),
+        "source": Text(),
+        "v": Values(1, "voltage"),
+        "i": Values(1, "current"),
+    },
     {"temps_c": Several(Number("temperature")), "i_at": Values(2, "current")},
 )
 ENTRIES = Record(

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError
-from ..files import read_npz, write_npz
+from ..files import brief, read_npz, write_npz
 from .encoding import Encoding
 from .patches import Patches
 from .spec_entries import FORMAT, check_entries
@@ -312,7 +312,7 @@ def load_spec(path: Path) -> NetworkSpec:
             raise ValueError(f"it has the unknown array {wrong[0]}")
         return spec
     except (AnalogKanError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not a network file: {error}") from error
+        raise CheckpointError(f"{path} is not a network file: {brief(error)}") from error
 
 
 def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

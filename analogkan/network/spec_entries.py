@@ -42,14 +42,25 @@ def check_entries(arrays: Mapping[str, np.ndarray], meta: Any) -> None:
     """Raise ValueError unless ``meta`` and the types and sizes of ``arrays`` are a network's."""
     META.check(meta, "")
     check_tables(arrays)
-    for name, array in arrays.items():
-        if array.dtype.kind not in ("uif" if name == "calibration" else "f"):
+    for name, stored in arrays.items():
+        array = stored
+        if name != "calibration":
+            check_type(array, name)
+        elif array.dtype.kind not in "uif" or array.dtype.itemsize > 8:
             raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
+        else:
+            array = array.astype(np.float64)
         wrong = ~(np.abs(array) <= MOST_NUMBER)
         if wrong.any():
             raise ValueError(
                 f"{name} holds {float(array[wrong][0]):g}, which cannot be: at most {MOST_NUMBER:g}"
             )
+
+
+def check_type(array: np.ndarray, name: str) -> None:
+    """Raise ValueError unless ``array`` holds numbers as they are written."""
+    if array.dtype != np.float64:
+        raise ValueError(f"{name} has type {array.dtype}; it must be float64")
 
 
 def check_tables(arrays: Mapping[str, np.ndarray]) -> None:
@@ -58,6 +69,5 @@ def check_tables(arrays: Mapping[str, np.ndarray]) -> None:
         table = TABLE.fullmatch(name)
         if table is None:
             continue
-        if array.dtype.kind != "f":
-            raise ValueError(f"{name} has type {array.dtype}, which holds no real numbers")
+        check_type(array, name)
         require_physical(array, QUANTITY[table[1]], name, error=CheckpointError)

@@ -167,6 +167,7 @@ def _prefix(state: Mapping[Any, Any]) -> str:
     prefixes = {match[1] for match in matches if match}
     if not prefixes:
         _refuse_other(state)
+        return ""
     if prefixes == {""} or any("conv" in str(key).split(".") for key in state):
         return ""
     prefix = max(prefixes, key=len)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
 import re
 import warnings
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..files import check_zip, open_regular
+from ..files import brief, open_regular, open_zip
 from .foreign import recognise
 
 NUMPY = (
@@ -92,28 +92,38 @@ def read_torch(
             f"code{what}. {unsafe}"
         ) from error
     except Exception as error:  # a damaged file makes torch's readers raise a dozen kinds
-        why = f": {error}" if type(error) is ValueError else ""
+        told = isinstance(error, (ValueError, zipfile.BadZipFile))
+        why = f": {brief(error)}" if told else ""
         raise CheckpointError(f"{path} is not {kind}, or is damaged{why}") from error
 
 
 def _read(stream: BinaryIO, path: Path, *, numpy_unread: bool) -> TorchFile:
     head = stream.read(HEAD)
     summed = head.startswith(b"PK")
-    names: list[str] = []
+    names, source = [], stream
     if summed:
-        with zipfile.ZipFile(stream) as archive:
+        with open_zip(stream) as archive:
             names = archive.namelist()
-            check_zip(archive, os.fstat(stream.fileno()).st_size)
-            damaged = archive.testzip()  # torch does not compare checksums
-            if damaged is not None:
-                raise ValueError(f"the checksum of {damaged} in it differs")
+            source = _checked_copy(archive)
     other = recognise(head, names)
     if other:
         raise CheckpointError(f"{path} is {other}")
-    stream.seek(0)
+    source.seek(0)
     with warnings.catch_warnings(), _numpy_unread() if numpy_unread else nullcontext():
         warnings.simplefilter("ignore")  # torch on other pickle protocols: the errors suffice
-        return TorchFile(torch.load(stream, map_location="cpu", weights_only=True), summed)
+        return TorchFile(torch.load(source, map_location="cpu", weights_only=True), summed)
+
+
+def _checked_copy(archive: zipfile.ZipFile) -> io.BytesIO:
+    """Its members, whose checksums were compared, as a new archive.
+
+    torch compares none, and its reader makes something else of a damaged directory.
+    """
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w") as clean:
+        for info in archive.infolist():
+            clean.writestr(info.filename, archive.read(info))
+    return copy
 
 
 def _numpy_unread() -> AbstractContextManager:
