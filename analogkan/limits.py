@@ -30,6 +30,10 @@ QUANTITIES = {
 }
 """Assumed, wide: what lies outside is a code, a wrong unit or damage, not a device."""
 
+USUAL_PEAK = (1e-12, 0.3)
+"""Amperes between which a diode's largest current lies; beyond, the unit is doubted. Assumed."""
+USUAL_VOLTS = 100.0
+"""The same for the largest voltage of a table; assumed."""
 CODES = {
     9.9e37: "SCPI's code for infinity or overload",
     9.91e37: "SCPI's code for 'not a number'",
@@ -72,6 +76,11 @@ def require_physical(
         What they are of, such as ``device A21``: how the sentence begins.
     error
         Class of what is raised.
+
+    Raises
+    ------
+    AnalogKanError
+        Of class ``error``, with the first such value, its place and the bounds.
     """
     place = first_unphysical(values, quantity)
     if place is None:
@@ -85,8 +94,20 @@ def describe(value: float, quantity: str) -> str:
     """Why ``value``, in the quantity's unit, cannot be one: part of a sentence."""
     known = QUANTITIES[quantity]
     unit = f" {known.unit}" if known.unit else ""
-    code = code_of(value)
+    code = f": it is {code_of(value)}" if code_of(value) else ""
     return (
-        f"a {quantity} of {value:g}{unit} cannot be{f': it is {code}' if code else ''}; possible is "
-        f"{known.low:g} to {known.high:g}{unit} ({known.why})"
+        f"a {quantity} of {value:g}{unit} cannot be{code}; possible are {known.low:g} to "
+        f"{known.high:g}{unit} ({known.why})"
     )
+
+
+def doubt_of_current(i_peak: float) -> str:
+    """What is odd about a device's largest current, amperes, as part of a sentence; may be empty.
+
+    Such a current is possible, but is more often a column in another unit.
+    """
+    low, high = USUAL_PEAK
+    if low <= i_peak <= high:
+        return ""
+    where = "above" if i_peak > high else "below"
+    return f"largest current {i_peak:.3g} A, {where} what diodes carry ({low:g} to {high:g} A)"

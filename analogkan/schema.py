@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from .limits import describe, first_unphysical
 
+MOST_NUMBER = 1e30
+"""Assumed: no quantity of a circuit, in whatever unit, is larger; codes of instruments are."""
 MOST_SHOWN = 40
 """Characters of a value in a sentence."""
 
@@ -78,21 +80,18 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number; one that its ``quantity`` (of ``limits``) can have, if that is named."""
+    """A finite number from ``low``; one that its ``quantity`` (of ``limits``) can have, if named."""
 
     quantity: str = ""
+    low: float = -MOST_NUMBER
 
     def check(self, value: Any, where: str) -> None:
         if type(value) not in (int, float) or not -math.inf < value < math.inf:
             refuse(value, where, "a finite number")
-        if abs(value) > MOST_NUMBER:
-            refuse(value, where, f"at most {MOST_NUMBER:g}")
+        if not self.low <= value <= MOST_NUMBER:
+            refuse(value, where, f"from {self.low:g} to {MOST_NUMBER:g}")
         if self.quantity and first_unphysical(value, self.quantity) is not None:
             raise ValueError(f"{where}: {describe(float(value), self.quantity)}")
-
-
-MOST_NUMBER = 1e30
-"""Assumed: no quantity of a circuit, in whatever unit, is larger; codes of instruments are."""
 
 
 @dataclass(frozen=True)

@@ -520,8 +520,8 @@ def fuzz(name: str, n: int, seed: int) -> dict[str, Any]:
 def change(rng: Rng, k: int, whole: bytes, parts: Any, reader: Reader, path: Path) -> str | None:
     """Write the ``k``-th mutation to ``path``; what it is, or None if nobody could write it."""
     if k % 4 < 2:
-        changed, what = mutated(rng, parts)
         try:
+            changed, what = mutated(rng, parts)
             reader.join(changed, path)
         except Exception:
             return None

@@ -254,8 +254,8 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         ),
         (("encoding", "v_hi"), True, ": encoding.v_hi is True; it must be a finite number"),
         (("encoding", "x_lo"), float("nan"), ": encoding.x_lo is nan; it must be a finite number"),
-        (("encoding", "x_hi"), 9.9e37, ": encoding.x_hi is 9.9e+37; it must be at most 1e+30"),
-        (("encoding", "v_hi"), 5e4, ": encoding.v_hi: a voltage of 50000 V cannot be; possible is"),
+        (("encoding", "x_hi"), 9.9e37, ": encoding.x_hi is 9.9e+37; it must be from -1e+30 to 1e+30"),
+        (("encoding", "v_hi"), 5e4, ": encoding.v_hi: a voltage of 50000 V cannot be; possible are"),
         (
             ("devices", 1, "i"),
             torch.tensor([0.0, 9.9e37, 1e-6]).double(),
@@ -264,7 +264,7 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (
             ("devices", 1, "i"),
             torch.tensor([0.0, 5e6, 1e-6]),
-            ": devices[1].i: a current of 5e+06 A cannot be; possible is -1000 to 1000 A",
+            ": devices[1].i: a current of 5e+06 A cannot be; possible are -1000 to 1000 A",
         ),
         (("devices", 1, "v"), torch.ones(3).bool(), ": devices[1].v holds torch.bool, not real nu"),
         (
@@ -286,6 +286,7 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (("layers", 0, "bias"), torch.ones(4).int(), ": layers[0].bias holds torch.int32, not rea"),
         (("layers", 0, "bias"), torch.ones(()), ": layers[0].bias has shape (); it must have 1 ax"),
         (("norms", 0, "running_var"), -torch.ones(4), ": norms[0].running_var goes from -1 to -1;"),
+        (("norms", 0, "eps"), -1, ": norms[0].eps is -1; it must be from 0 to 1e+30"),
         (("norms", 0, "eps"), torch.ones(()), ": norms[0].eps is a Tensor; it must be a finite nu"),
         (("devices", 0, "temps_c"), [25.0], ": device A21: 1 temps_c but 0 tables in i_at; one ea"),
         (

@@ -16,8 +16,8 @@ STAGE = Record(
     {
         "curves": Several(Text(), least=1, most=1000),
         "squash": SQUASH_ENTRY,
-        "r_load": Number(),
-        "norm_eps": Maybe(Number()),
+        "r_load": Number(low=0.0),
+        "norm_eps": Maybe(Number(low=0.0)),
         "stability": Record({"c_margin": Maybe(Number()), "node_margin": Number()}),
         "n_bias": Whole(0, 1_000_000),
     },

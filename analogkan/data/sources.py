@@ -197,7 +197,7 @@ def load_npz(path: Path, split: str) -> ImageSet:
                 '"test"'
             )
         if marks.shape != whole.y.shape or not set(marks) <= set(SPLITS):
-            found = ", ".join(f'"{mark}"' for mark in sorted(set(marks.ravel()))[:3])
+            found = ", ".join(f'"{mark[:20]}"' for mark in sorted(set(marks.ravel()))[:3])
             raise DataError(
                 f'{path}: split must be ({len(whole)},) of "train" and "test", and is '
                 f"{marks.shape} of {found}"

@@ -98,7 +98,7 @@ ENTRIES = Record(
         "layers": Several(Record({"theta": Values(3), "bias": Values(1)}), most=1000),
         "norms": Several(
             Record(
-                {"weight": Values(1), "bias": Values(1), "eps": Number()},
+                {"weight": Values(1), "bias": Values(1), "eps": Number(low=0.0)},
                 {"running_mean": Values(1), "running_var": Values(1, low=0.0)},
             ),
             most=1000,

@@ -21,7 +21,7 @@ SETTINGS = Record(
     {
         "curves": Several(Fixed((Text(), Text())), least=1, most=1000),
         "squash": SQUASH_ENTRY,
-        "norm": Maybe(Record({"kind": Text(), "eps": Number()})),
+        "norm": Maybe(Record({"kind": Text(), "eps": Number(low=0.0)})),
     },
     {"patches": PATCHES_ENTRY},
 )
