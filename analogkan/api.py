@@ -227,7 +227,11 @@ def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
 
 def _calibration(path: Path) -> np.ndarray:
     try:
-        x = read_npz(path)["x"]
+        x = read_npz(path, ("x",))["x"]
     except (ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is no npz file with x (n, ...): {error}") from error
+    if x.ndim < 2 or 0 in x.shape or x.dtype.kind not in "uif":
+        raise CheckpointError(
+            f"{path}: x has shape {x.shape} and type {x.dtype}; it must be numbers (n, ...)"
+        )
     return x.reshape(len(x), -1)[:CALIBRATION_IMAGES]

@@ -80,7 +80,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number from ``low``; one that its ``quantity`` (of ``limits``) can have, if named."""
+    """A finite number from ``low``; one that its ``quantity`` of ``limits`` can have, if named."""
 
     quantity: str = ""
     low: float = -MOST_NUMBER

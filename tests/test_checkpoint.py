@@ -254,8 +254,8 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         ),
         (("encoding", "v_hi"), True, ": encoding.v_hi is True; it must be a finite number"),
         (("encoding", "x_lo"), float("nan"), ": encoding.x_lo is nan; it must be a finite number"),
-        (("encoding", "x_hi"), 9.9e37, ": encoding.x_hi is 9.9e+37; it must be from -1e+30 to 1e+30"),
-        (("encoding", "v_hi"), 5e4, ": encoding.v_hi: a voltage of 50000 V cannot be; possible are"),
+        (("encoding", "x_hi"), 9.9e37, ": encoding.x_hi is 9.9e+37; it must be from -1e+30 to 1"),
+        (("encoding", "v_hi"), 5e4, ": encoding.v_hi: a voltage of 50000 V cannot be; possible "),
         (
             ("devices", 1, "i"),
             torch.tensor([0.0, 9.9e37, 1e-6]).double(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -295,6 +296,20 @@ def test_any_byte_order_and_layout_is_read_right(tmp_path, kind, order):
     np.testing.assert_array_equal(images.x, X[images.index])
     assert images.x.dtype.isnative and images.x.flags.c_contiguous
     torch.tensor(images.x)  # which knows no other order
+
+
+def test_an_entry_that_damage_takes_out_of_the_directory_is_missed(tmp_path):
+    """With other marks than the file's the test set would be another."""
+    path = npz(tmp_path, split=np.where(np.arange(20) < 12, "train", "test"))
+    whole = bytearray(path.read_bytes())
+    *_, last, marks = (m.start() for m in re.finditer(b"PK\x01\x02", whole))
+    length = whole.index(b"PK\x05\x06") - marks
+    whole[last + 32] = length  # of its comment, which swallows the next entry
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["x.npy", "y.npy"]
+    with pytest.raises(DataError, match=r"\([0-9]{3} bytes of it belong to no member\)$"):
+        load_npz(path, "test")
 
 
 def test_a_flipped_bit_of_an_npz_is_refused_or_changes_nothing(tmp_path):

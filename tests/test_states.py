@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import struct
 import warnings
 import zipfile
@@ -345,6 +346,16 @@ def test_a_script_module_is_named(tmp_path):
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
     with pytest.raises(CheckpointError, match=r"theirs.pth is a TorchScript archive: load it with"):
         converted(path)
+
+
+def test_a_member_whose_damaged_entry_torch_takes_for_a_folder_is_read_all_the_same(tmp_path):
+    path = saved(tmp_path / "a.pth", STATE)
+    whole = bytearray(path.read_bytes())
+    for entry in re.finditer(b"PK\x01\x02", whole):
+        whole[entry.start() + 38] |= 0x10  # among its attributes
+    path.write_bytes(whole)
+    found = read_state(path).state
+    assert all(torch.equal(found[key], STATE[key]) for key in STATE)
 
 
 def test_a_flipped_bit_of_a_state_is_refused_or_changes_nothing(tmp_path):

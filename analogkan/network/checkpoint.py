@@ -46,7 +46,13 @@ def save(
     calibration: np.ndarray | None = None,
     training: dict[str, Any] | None = None,
 ) -> None:
-    """Write ``model`` to ``path``, whole or not at all."""
+    """Write ``model`` to ``path``, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError
+        If an entry is what ``read`` would refuse.
+    """
     config = model.config
     entry: dict[str, Any] = {
         "format": FORMAT,
@@ -72,6 +78,10 @@ def save(
         entry["convolutions"] = [dataclasses.asdict(patches) for patches in config.patches]
     if calibration is not None:
         entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
+    try:
+        ENTRIES.check(entry, "")
+    except (ValueError, CheckpointError) as error:
+        raise CheckpointError(f"{path} is not written: {error}") from error
     write_torch(entry | {"sha256": digest(entry)}, path)
 
 

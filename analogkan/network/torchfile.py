@@ -100,7 +100,8 @@ def read_torch(
 def _read(stream: BinaryIO, path: Path, *, numpy_unread: bool) -> TorchFile:
     head = stream.read(HEAD)
     summed = head.startswith(b"PK")
-    names, source = [], stream
+    names: list[str] = []
+    source: BinaryIO | io.BytesIO = stream
     if summed:
         with open_zip(stream) as archive:
             names = archive.namelist()
