@@ -69,6 +69,10 @@ WRAPPED: dict[str, tuple[object, list[str]]] = {
     "data-parallel": (prefixed("module."), ["'module.' was taken off every key"]),
     "compiled": (prefixed("_orig_mod."), ["'_orig_mod.' was taken off every key"]),
     "both": (prefixed("module._orig_mod."), ["'module._orig_mod.' was taken off every key"]),
+    "averaged": (
+        {"n_averaged": torch.tensor(5)} | prefixed("module."),
+        ["'module.' was taken off every key"],
+    ),
     "attribute": (prefixed("kan.net."), ["'kan.net.' was taken off every key"]),
     "wrapped": (
         {"state_dict": STATE, "best_acc": 0.9},

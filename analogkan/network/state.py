@@ -33,6 +33,8 @@ from .torchfile import Unread, read_torch, walk
 WRAPPED = re.compile(r"(.*?)net\.[0-9]+\.(coeffs|bias|weight|running_mean|running_var)")
 """A key with whatever is before it."""
 KEY = re.compile(r"net\.(0|[1-9][0-9]{0,3})\.([a-z_]+)")
+AVERAGED = "n_averaged"
+"""What torch's AveragedModel counts beside the state; nothing that is computed depends on it."""
 COUNTER = "num_batches_tracked"
 """BatchNorm's count of training batches; nothing that is computed depends on it."""
 SHAPES = {"coeffs": "(I, O, D)"}
@@ -134,7 +136,7 @@ def read_state(path: Path) -> StateFile:
             "the file is in torch's format before 1.6, which has no checksums: damage to a number "
             "would not be seen"
         )
-    bare = {str(key).removeprefix(prefix): value for key, value in state.items()}
+    bare = {str(key).removeprefix(prefix): v for key, v in state.items() if key != AVERAGED}
     return StateFile(state=bare, entry=entry, prefix=prefix, notes=notes)
 
 
@@ -172,7 +174,7 @@ def _prefix(state: Mapping[Any, Any]) -> str:
         return ""
     prefix = max(prefixes, key=len)
     for key in state:
-        if not str(key).startswith(prefix):
+        if not str(key).startswith(prefix) and key != AVERAGED:
             raise CheckpointError(
                 f"the state has {key} beside keys that begin with {prefix}: save the KAN's own "
                 "state_dict()"

@@ -366,9 +366,12 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
             f"{state} is an unfinished training with another recipe, seed, device or data set: "
             "remove it to start anew, or give another --out"
         )
-    for name, part in parts.items():
-        part.load_state_dict(stored[name])
-    return int(stored["epoch"])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(stored[name])
+        return int(stored["epoch"])
+    except Exception as error:  # torch's parts raise several kinds for what is not theirs
+        raise CheckpointError(f"{state} cannot be read: {anew}") from error
 
 
 def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
