@@ -329,6 +329,10 @@ FORMATS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: b'model_checkpoint_path: "model.ckpt-1"\n',
         "the index of a TensorFlow checkpoint, and only torch's are read",
     ),
+    "text": (
+        lambda: b"epoch,loss\n1,0.5\n",
+        "a text, not weights: it begins with 'epoch,loss\\n1,0.5\\n'",
+    ),
     "gzip": (lambda: b"\x1f\x8b\x08" + bytes(30), "compressed with gzip: unpack it"),
     "png": (lambda: b"\x89PNG\r\n\x1a\n", "a PNG picture"),
 }

@@ -124,7 +124,7 @@ def digest(value: Any) -> str:
 def _feed(whole: Any, value: Any) -> None:
     if isinstance(value, dict):
         whole.update(f"dict {len(value)};".encode())
-        for key in sorted(value):
+        for key in sorted(value, key=repr):
             _feed(whole, key)
             _feed(whole, value[key])
     elif isinstance(value, (list, tuple)):

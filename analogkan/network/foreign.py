@@ -20,6 +20,7 @@ STARTS = (
     (b"%PDF", "a PDF document"),
 )
 """First bytes, and what a file with them is."""
+TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
 PAGE = re.compile(rb"\s*(<!doctype html|<html|<\?xml)", re.IGNORECASE)
 
 
@@ -47,6 +48,8 @@ def recognise(head: bytes, names: Sequence[str]) -> str:
         )
     if b"onnx" in head.lower() and not names and head[:1] in b"\x08\x0a":
         return f"an ONNX graph: save the network's weights where it was trained, {RESAVE}"
+    if all(byte in TEXT for byte in head):
+        return f"a text, not weights: it begins with {head[:20].decode('ascii')!r}"
     return _archive(names) if names else ""
 
 
