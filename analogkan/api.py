@@ -119,7 +119,8 @@ def convert_model(
     Parameters
     ----------
     source
-        What KANalogue wrote: a state dictionary, or a training checkpoint with ``model_state``.
+        What KANalogue wrote: a state dictionary, bare, with a prefix before every key, or under an
+        entry of the file, as in a training checkpoint.
     out
         The checkpoint, a ``.pt`` file. An earlier checkpoint there is replaced, no other file.
     devices
@@ -152,10 +153,10 @@ def convert_model(
     _check_out(out)
     basis = make_basis(resolve(devices), fit=basis_fit, unit=basis_unit, **fit_options)
     squashed = parse_squash(squash)
-    state = read_state(source)
+    found = read_state(source)
     try:
         model, report = convert(
-            state, basis, squash=squashed, norm=norm, beyond_measured=beyond_measured
+            found.state, basis, squash=squashed, norm=norm, beyond_measured=beyond_measured
         )
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from error
@@ -182,7 +183,9 @@ def convert_model(
             "dataset": dataset,
             "calibration_inputs": 0 if x is None else len(x),
             "out_of_range": None if x is None else spec.out_of_range(spec.dac_volts(x)),
-            "notes": report["notes"] + _input_notes(spec, x is None),
+            "entry": found.entry,
+            "prefix": found.prefix,
+            "notes": found.notes + report["notes"] + _input_notes(spec, x is None),
         }
     )
 
@@ -228,7 +231,11 @@ def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
 
 def _calibration(path: Path) -> np.ndarray:
     try:
-        x = read_npz(path)["x"]
+        x = read_npz(path, ("x",))["x"]
     except (ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is no npz file with x (n, ...): {error}") from error
+    if x.ndim < 2 or 0 in x.shape or x.dtype.kind not in "uif":
+        raise CheckpointError(
+            f"{path}: x has shape {x.shape} and type {x.dtype}; it must be numbers (n, ...)"
+        )
     return x.reshape(len(x), -1)[:CALIBRATION_IMAGES]

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 SEAL = "sha256"
 """The key of what vouches for the rest of a document."""
+MOST_RATIO = 100
+"""Bytes that a byte of a compressed file may stand for, assumed; deflate reaches 1,032."""
+LOCAL_HEADER, DESCRIPTOR = 30, 24
+"""Bytes of a zip member's header without its name and extra field; most that may follow it."""
+SMALL = 256 * 2**20
+"""Bytes that any file may unpack to."""
+MOST_SAID = 400
+"""Characters of another library's error in a sentence of ours."""
+MOST_TEXT = 64 * 2**20
+"""Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
 
 
 def source_hash() -> str:
@@ -29,7 +40,7 @@ def source_hash() -> str:
     return digest.hexdigest()[:12]
 
 
-def open_regular(path: Path, *, links: bool = True) -> BinaryIO:
+def open_plain(path: Path, *, links: bool = True) -> BinaryIO:
     """Open a file to be read; OSError at once if it is a pipe, a device or a folder, which could
     hold the reader for ever, or a link where there should be none."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -42,7 +53,7 @@ def open_regular(path: Path, *, links: bool = True) -> BinaryIO:
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    with open_regular(path) as stream:
+    with open_plain(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -67,17 +78,115 @@ def changed_files(folder: Path, names: Iterable[str], recorded: Mapping[str, str
     ]
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an npz file, none of them pickled; ValueError with the reason if one fails."""
-    import numpy as np
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of ``path``; ValueError with the reason unless it is a regular file.
 
+    Neither a pipe that nobody writes to nor a device without an end is waited for.
+    """
     try:
-        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
+        with open_plain(path) as stream:
+            yield stream
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
-    except Exception as error:  # for a damaged file numpy, zipfile and zlib raise some ten kinds
-        raise ValueError(f"it is damaged or of another kind ({error})") from error
+
+
+def brief(error: BaseException) -> str:
+    """What an error of another library says, on one line, of what is long its beginning."""
+    text = " ".join(str(error).split())
+    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}..."
+
+
+def read_text(path: Path) -> str:
+    """A small text file in UTF-8; ValueError with the reason if it is none."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MOST_TEXT:
+            raise ValueError(f"it has {size:,} bytes; at most {MOST_TEXT:,} are read")
+        return stream.read().decode("utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A small JSON file with one object; ValueError with the reason if it is none."""
+    try:
+        found = json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__}, not an object")
+    return found
+
+
+@contextmanager
+def open_zip(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """A zip archive that unpacks to a bounded size and whose members are all its bytes.
+
+    ValueError or BadZipFile if it is none: an entry that damage took out of its directory leaves
+    bytes that belong to no member.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    with zipfile.ZipFile(stream) as archive:
+        members = sorted(archive.infolist(), key=lambda info: info.header_offset)
+        whole = sum(info.file_size for info in members)
+        if whole > max(SMALL, MOST_RATIO * size):
+            raise ValueError(
+                f"it unpacks to {whole:,} bytes from {size:,}; more than {MOST_RATIO} times its "
+                "size is not unpacked"
+            )
+        end = 0
+        for info in members:
+            _check_gap(info.header_offset - end)
+            stream.seek(info.header_offset)
+            header = stream.read(LOCAL_HEADER)
+            name, extra = (
+                int.from_bytes(header[26:28], "little"),
+                int.from_bytes(header[28:30], "little"),
+            )
+            end = info.header_offset + LOCAL_HEADER + name + extra + info.compress_size
+        _check_gap(archive.start_dir - end)
+        yield archive
+
+
+def _check_gap(between: int) -> None:
+    if not 0 <= between <= DESCRIPTOR:
+        raise ValueError(f"{between:,} bytes of it belong to no member")
+
+
+def read_npz(path: Path, only: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Every array of an npz file, or those called ``only``, in C order and this machine's bytes.
+
+    Nothing is unpickled, nothing is allocated that the file does not hold, and every array's
+    checksum is compared. ValueError with the reason if one fails.
+    """
+    with open_regular(path) as stream:
+        try:
+            with open_zip(stream) as archive:
+                return _arrays(archive, None if only is None else set(only))
+        except Exception as error:  # numpy, zipfile and zlib raise some ten kinds for a damaged one
+            raise ValueError(f"it is damaged or of another kind ({brief(error)})") from error
+
+
+def _arrays(archive: zipfile.ZipFile, only: set[str] | None) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    arrays: dict[str, np.ndarray] = {}
+    for info in archive.infolist():
+        key = info.filename.removesuffix(".npy")
+        if only is not None and key not in only:
+            continue
+        if key in arrays:
+            raise ValueError(f"{key} is in it twice")
+        with archive.open(info) as member:
+            try:
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+            # At the end of a member zipfile compares its checksum.
+            if member.read(1) or array.size > info.file_size:
+                raise ValueError(f"{key}: its shape {array.shape} is not that of its bytes")
+        arrays[key] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
+    return arrays
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from . import resources
 from .errors import SettingsError
+from .files import brief, read_text
 
 T = TypeVar("T")
 KINDS = {
@@ -25,16 +26,26 @@ KINDS = {
     "tuple[tuple[int, ...], ...]": "a list of lists of whole numbers",
 }
 """How a field's type is called in an error."""
+MOST_SHOWN = 100
+"""Characters of a value in an error."""
+MOST_WHOLE = 2**53
+"""A larger whole number has no place among settings, and no exact float."""
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """The TOML file ``path`` as a dictionary; SettingsError if it is missing or no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read {what} {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{what} {path} is not TOML: {error}") from error
+        text = read_text(path)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{what} {path} is not TOML: {brief(error)}") from error
+    except ValueError as error:
+        raise SettingsError(f"cannot read {what} {path}: {error}") from error
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise SettingsError(f"{what} {path} is not TOML: it is nested too deeply") from error
+    except ValueError as error:  # a whole number of thousands of digits is no TOMLDecodeError
+        raise SettingsError(f"{what} {path} is not TOML: {brief(error)}") from error
 
 
 def find_named(name: str, folder: str, what: str) -> Path:
@@ -114,16 +125,25 @@ def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
     try:
         return _as(str(field.type), value)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         wanted = KINDS.get(str(field.type), str(field.type))
-        raise SettingsError(f"{what}: {field.name} = {value!r} is not {wanted}") from None
+        raise SettingsError(f"{what}: {field.name} = {shown(value)} is not {wanted}") from None
+
+
+def shown(value: Any) -> str:
+    """``value`` in a sentence; of what is long its beginning."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _as(wanted: str, value: Any) -> Any:
     if wanted == "float" and not isinstance(value, bool):
         return float(value)
     if wanted == "int" and not isinstance(value, (bool, float)):
-        return int(value)
+        whole = int(value)
+        if abs(whole) > MOST_WHOLE:
+            raise ValueError(wanted)
+        return whole
     if wanted == "str" and isinstance(value, str):
         return value
     if wanted == "bool":
@@ -136,4 +156,4 @@ def _as(wanted: str, value: Any) -> Any:
 def require(condition: bool, name: str, value: Any, limit: str) -> None:
     """Raise SettingsError naming the setting, its value and its limit unless ``condition``."""
     if not condition:
-        raise SettingsError(f"{name} = {value!r} is out of range: {limit}")
+        raise SettingsError(f"{name} = {shown(value)} is out of range: {limit}")

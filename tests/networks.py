@@ -105,6 +105,13 @@ def random_npz(path: Path, n: int = 40, shape: tuple[int, ...] = (5,)) -> None:
     np.savez(path, x=images.x.reshape(n, *shape), y=images.y, split=np.full(n, "test"))
 
 
+def flipped(whole: bytes, bit: int) -> bytes:
+    """``whole`` with one bit of the other value."""
+    damaged = bytearray(whole)
+    damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
 def circuit(result: SimResult) -> np.ndarray:
     """The circuit's logits (n, O) of a simulation that has them."""
     assert result.circuit is not None

@@ -656,7 +656,11 @@ def test_a_tensor_that_cannot_be_used_is_named(theirs, key, value, sentence):
     ("entry", "sentence"),
     [
         ([1, 2], " holds a list, not a state dictionary: save the model's state_dict()"),
-        ({"model_state": 3}, ": model_state holds a int, not a state"),
+        (
+            {"model_state": 3},
+            ": no key of the state is like net.0.coeffs (the first is 'model_state'): it is not "
+            "that of a flat KANalogue network",
+        ),
         ({"format": checkpoint.FORMAT}, " is an analogkan checkpoint already: compile it as it is"),
         (
             {},
@@ -680,18 +684,19 @@ def test_something_else_is_refused(theirs, entry, sentence):
 
 
 def test_a_pickled_module_is_refused_unread_with_the_line_to_resave_it(theirs, tmp_path):
-    sentence = (
-        " is refused: it is no plain dictionary of tensors and reading it could run code. Re-save "
-        'its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
+    sentence = " is refused: it is no plain dictionary of tensors and reading it could run code"
+    do = (
+        '. Re-save its weights where it can be loaded: torch.save(model.state_dict(), "theirs.pth")'
     )
-    assert refusal(theirs, torch.nn.Linear(2, 2)) == sentence
+    what = " (torch.nn.modules.linear.Linear)"
+    assert refusal(theirs, torch.nn.Linear(2, 2)) == f"{sentence}{what}{do}"
 
     class Harm:
         def __reduce__(self):
             return Path.touch, (tmp_path / "harm",)
 
     theirs.write_bytes(pickle.dumps({"net.0.coeffs": Harm()}))
-    assert refused(*words(theirs)) == ("CheckpointError", f"{theirs}{sentence}")
+    assert refused(*words(theirs)) == ("CheckpointError", f"{theirs}{sentence}{do}")
     assert not (tmp_path / "harm").exists()
 
 
@@ -699,7 +704,7 @@ def test_a_file_that_is_missing_or_damaged_is_refused(theirs, tmp_path):
     sentence = f"{tmp_path / 'no.pth'} does not exist: give the .pth file that KANalogue wrote"
     assert refused(*words(tmp_path / "no.pth")) == ("CheckpointError", sentence)
     theirs.write_bytes(theirs.read_bytes()[:500])
-    sentence = f"{theirs} is not a torch file, or is damaged"
+    sentence = f"{theirs} is not a torch file, or is damaged: File is not a zip file"
     assert refused(*words(theirs)) == ("CheckpointError", sentence)
     assert [p.name for p in tmp_path.iterdir()] == ["theirs.pth"]
 
@@ -732,6 +737,31 @@ def test_calibration_inputs_that_do_not_fit_are_refused(theirs, tmp_path, x, kin
     assert found[0] == kind
     assert found[1][: len(sentence)] == sentence
     assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (np.array(3.0), "shape () and type float64"),
+        (np.ones((0, 12)), "shape (0, 12) and type float64"),
+        (np.full((9, 12), "a"), "shape (9, 12) and type <U1"),
+    ],
+)
+def test_calibration_inputs_that_are_none_are_refused(theirs, tmp_path, x, said):
+    path = tmp_path / "x.npz"
+    np.savez(path, x=x)
+    sentence = f"{path}: x has {said}; it must be numbers (n, ...)"
+    assert refused(*words(theirs, "--calibrate", str(path))) == ("CheckpointError", sentence)
+
+
+def test_what_could_not_be_read_again_is_not_written(theirs, tmp_path):
+    sentence = (
+        f"{tmp_path / 'ours.pt'} is not written: encoding.v_hi: a voltage of 1e+06 V cannot be; "
+        "possible are -1000 to 1000 V (source meters end at 1.1 kV)"
+    )
+    found = refused(*words(theirs, "--input-scale", "0:1e6"))
+    assert found == ("CheckpointError", sentence)
+    assert not (tmp_path / "ours.pt").exists()
 
 
 def test_a_device_file_of_ones_own_converts(theirs, tmp_path):

@@ -100,22 +100,28 @@ def test_each_amount_moves_every_image_by_its_own_draw(amount):
         ('v_hi = "low"', "recipe own: v_hi = 'low' is not a number"),
         (
             "resize = [14]",
-            "resize = (14,) is out of range: height and width, both 1 or more, or empty",
+            "resize = (14,) is out of range: height and width, both 1 to 65536, or empty",
         ),
         (
             "resize = [0, 14]",
-            "resize = (0, 14) is out of range: height and width, both 1 or more, or empty",
+            "resize = (0, 14) is out of range: height and width, both 1 to 65536, or empty",
         ),
         ("resize = [14.5, 14]", "recipe own: resize = [14.5, 14] is not a list of whole numbers"),
         ("resize = 14", "recipe own: resize = 14 is not a list of whole numbers"),
         ('squash = "relu"', "squash = 'relu' is out of range: none, clamp, sigmoid, tanh"),
         ('norm = "group"', "norm = 'group' is out of range: none, batch, layer"),
         ("clip_sigma = -1", "clip_sigma = -1.0 is out of range: 0 or more"),
-        ("norm_gain = nan", "norm_gain = nan is out of range: a finite number"),
-        ("v_hi = inf", "v_hi = inf is out of range: a finite number"),
+        ("norm_gain = nan", "norm_gain = nan is out of range: -1000 to 1000 V"),
+        ("v_hi = inf", "v_hi = inf is out of range: -1000 to 1000 V"),
+        ("v_hi = 9.9e37", "v_hi = 9.9e+37 is out of range: -1000 to 1000 V"),
+        ("init_phi2 = [0.1, inf]", "init_phi2 = (0.1, inf) is out of range: each above 0"),
+        (
+            "resize = [14, 9007199254740993]",
+            "recipe own: resize = [14, 9007199254740993] is not a list of whole numbers",
+        ),
         ("shift_px = inf", "shift_px = inf is out of range: 0 or more"),
         ("range_lo = 2", "range_hi = 1.25 is out of range: above range_lo = 2.0"),
-        ("init_phi2 = []", "init_phi2 = () is out of range: above 0"),
+        ("init_phi2 = []", "init_phi2 = () is out of range: each above 0"),
     ],
 )
 def test_a_recipe_with_a_bad_entry_is_refused(tmp_path, line, sentence):

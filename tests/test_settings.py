@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from re import escape
 
@@ -74,6 +75,49 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name():
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"levels = {HUGE}", f"levels = {str(HUGE)[:100]}... is not a whole number"),
+        (f"g_max = {HUGE}", f"g_max = {str(HUGE)[:100]}... is not a number"),
+        ("levels = 9007199254740993", "levels = 9007199254740993 is not a whole number"),
+        ("levels = [2]", "levels = [2] is not a whole number"),
+        ("g_max = 1979-05-27", "g_max = datetime.date(1979, 5, 27) is not a number"),
+        ("wires = {x = 1}", "wires = {'x': 1} is not a text"),
+    ],
+)
+def test_a_bad_entry_of_a_preset_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "own.toml"
+    path.write_text(f"[hardware]\n{text}\n")
+    with pytest.raises(SettingsError, match=f"^{escape(f'preset own: {sentence}')}$"):
+        load_hardware(str(path))
+
+
+def test_a_settings_file_that_cannot_be_read_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        path = tmp_path / f"{name}.toml"
+        with pytest.raises(SettingsError, match=f"^cannot read preset {path}: it is no regular fi"):
+            load_hardware(str(path))
+    large = tmp_path / "large.toml"
+    with large.open("wb") as stream:
+        stream.truncate(65 * 2**20)
+    sentence = "it has 68,157,440 bytes; at most 67,108,864 are read"
+    with pytest.raises(SettingsError, match=f"^cannot read preset {large}: {sentence}$"):
+        load_hardware(str(large))
+    deep = tmp_path / "deep.toml"
+    deep.write_text("x = " + 5000 * "[" + 5000 * "]")
+    with pytest.raises(SettingsError, match=f"^preset {deep} is not TOML: it is nested too deeply"):
+        load_hardware(str(deep))
+    deep.write_text("x = " + 5000 * "1")
+    with pytest.raises(SettingsError, match=f"^preset {deep} is not TOML: Exceeds the limit"):
+        load_hardware(str(deep))
 
 
 def test_an_unknown_table_of_a_preset_is_refused(tmp_path):

@@ -288,8 +288,11 @@ def test_a_test_set_that_cannot_be_used_is_refused_before_training(tmp_path):
     marks = np.array(["train"] * 8 + ["test"] * 2)
     np.savez(path, x=np.zeros((10, 4), np.uint8), y=np.array([0, 1] * 4 + [0, 2]), split=marks)
     request = TrainingRequest(dataset=str(path), recipe="plain-d2", out=tmp_path / "n.pt")
-    sentence = "label 2 of image 9 in own is out of range: the network has 2 outputs, 0 to 1"
-    with pytest.raises(DataError, match=sentence):
+    sentence = (
+        "label 2 of image 9 in own is of the test images alone (1 of them): no training image has "
+        "it, so no network can learn it; mark some as training images"
+    )
+    with pytest.raises(DataError, match=f"^{escape(sentence)}$"):
         run_training(request, on_epoch=lambda epoch: pytest.fail("it trained"))
 
 
@@ -310,3 +313,19 @@ def test_a_holdout_that_leaves_nothing_is_refused(npz, tmp_path, holdout):
     )
     with pytest.raises(DataError, match=f"holding out {holdout} of 800 training images leaves"):
         run_training(request)
+
+
+def test_an_unfinished_training_that_is_damaged_is_refused(tmp_path):
+    state, model = tmp_path / "net.pt.training", torch.nn.Linear(3, 2)
+    fit.save_state(state, "key", 4, {"model": model})
+    assert fit.resume(state, "key", {"model": model}) == 4
+    sentence = f"^{state} cannot be read: remove it to start anew$"
+    with pytest.raises(CheckpointError, match=sentence):
+        fit.resume(state, "key", {"optimiser": model})
+    with pytest.raises(CheckpointError, match=sentence):
+        fit.resume(state, "key", {"model": torch.nn.Linear(4, 2)})
+    whole = state.read_bytes()
+    at = whole.index(model.weight.detach().numpy().tobytes())
+    state.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(CheckpointError, match=sentence):
+        fit.resume(state, "key", {"model": model})

@@ -14,8 +14,9 @@ import numpy as np
 
 from .. import __version__
 from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, changed_files, sha256
+from ..files import atomic_folder, brief, changed_files, read_json, sha256
 from ..network.spec import NetworkSpec, load_spec
+from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
 from .chain import Chain
 from .design import ARRAYS as ARRAYS_OF_STAGE
@@ -27,7 +28,7 @@ from .design import (
     load_design,
     save_design,
 )
-from .hardware import Hardware
+from .hardware import HARDWARE_ENTRY, Hardware
 from .verification import Verification
 
 FORMAT = "analogkan-build-1"
@@ -36,6 +37,33 @@ SUMMARY = "design.json"
 HELD_SUMMARY = "held.json"
 """Of a BUILD with held stages, see ``compiler.held``."""
 ARRAYS = ("design.npz", "network.npz")
+ANYTHING = Plain(most=1_000_000)
+FILES = Record(more=Text())
+MODEL = Record({"fingerprint": Text()}, {"command": Text()}, more=ANYTHING)
+SUMMARY_ENTRIES = Record(
+    {
+        "format": Text((FORMAT,)),
+        "model": MODEL,
+        "files": FILES,
+        "hardware": HARDWARE_ENTRY,
+    },
+    {"command": Text()},
+    more=ANYTHING,
+)
+"""What is read of ``design.json``."""
+HELD_ENTRIES = Record(
+    {
+        "format": Text((HELD_FORMAT,)),
+        "model": MODEL,
+        "most_resistors": Whole(1, 10**12),
+        "files": FILES,
+        "design": Text(),
+        "hardware": HARDWARE_ENTRY,
+    },
+    {"command": Text()},
+    more=ANYTHING,
+)
+"""What is read of ``held.json``."""
 
 BYTES_PER_RESISTOR = 1800
 """Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""
@@ -99,7 +127,7 @@ class Build:
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuit that it is of."""
         return told_by_runs(
-            self.spec, self.folder, self.summary, self.summary["files"]["design.npz"]
+            self.spec, self.folder, self.summary, sha256(self.folder / "design.npz")
         )
 
     def deck_files(self) -> list[str]:
@@ -220,17 +248,29 @@ def _foreign(folder: Path) -> list[str]:
     ours: set[str] = set()
     for name, written in ((SUMMARY, FORMAT), (HELD_SUMMARY, HELD_FORMAT)):
         try:
-            summary = json.loads((folder / name).read_text(encoding="utf-8"))
-            if summary["format"] == written:
-                ours |= {name, *summary["files"]}
-        except (OSError, ValueError, KeyError, TypeError):
+            summary = read_json(folder / name)
+            FILES.check(summary.get("files"), "files")
+        except ValueError:
             continue
+        if summary.get("format") == written:
+            ours |= {name, *summary["files"]}
     circuits = {name.split("/")[0] for name in ours if name.endswith(f"/{SUMMARY}")}
     found = sorted(p.name for p in folder.iterdir() if p.name not in ours | circuits)
     for name in sorted(circuits):
         if (folder / name).is_dir():
             found += [f"{name}/{inner}" for inner in _foreign(folder / name)]
     return found
+
+
+def read_summary(path: Path, entries: Record) -> dict[str, Any]:
+    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says."""
+    try:
+        summary = read_json(path)
+        entries.check(summary, "")
+    except ValueError as error:
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
+    return summary
 
 
 def load_build(folder: str | Path) -> Build:
@@ -250,15 +290,8 @@ def load_build(folder: str | Path) -> Build:
         )
     if not path.is_file():
         raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        if summary["format"] != FORMAT:
-            raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
-        fingerprint, files = str(summary["model"]["fingerprint"]), dict(summary["files"])
-        if not all(isinstance(text, str) for pair in files.items() for text in pair):
-            raise ValueError("files must map names to hashes")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NetlistError(f"{path} is damaged: compile the model again") from error
+    summary = read_summary(path, SUMMARY_ENTRIES)
+    fingerprint = summary["model"]["fingerprint"]
     spec = load_spec(folder / "network.npz")
     if spec.fingerprint() != fingerprint:
         raise NetlistError(

@@ -16,10 +16,11 @@ import numpy as np
 from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
-from ..files import read_npz, write_npz
+from ..files import brief, read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
 from .chip import ReadNoise, StageErrors
+from .design_entries import check_design
 from .front import Front, build_front, dac_front
 from .hardware import Hardware
 from .mapping import map_layer
@@ -320,6 +321,7 @@ def load_design(path: Path) -> Design:
     try:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
+        check_design(arrays, meta)
         own: list[dict[str, Any]] = [
             {name: arrays[f"l{k}_{name}"] for name in ARRAYS} for k in range(len(meta["stages"]))
         ]
@@ -341,8 +343,9 @@ def load_design(path: Path) -> Design:
             stages=stages,
             notes=tuple(meta["notes"]),
         )
-    except (AnalogKanError, ValueError, KeyError, TypeError) as error:
-        raise NetlistError(f"{path} is damaged: compile the model again ({error})") from error
+    except (AnalogKanError, ValueError, KeyError, TypeError, RecursionError) as error:
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged: compile the model again ({said})") from error
 
 
 def _curve(arrays: dict[str, np.ndarray], name: str, prefix: str) -> IVCurve:

@@ -8,12 +8,14 @@ from typing import Any
 
 from ..devices.thermal import LAWS as DIODE_LAWS
 from ..errors import SettingsError
+from ..schema import Number, Record, Text, Whole
 from ..settings import (
     build,
     find_named,
     parse_assignments,
     read_toml,
     require,
+    shown,
     unknown_setting,
 )
 
@@ -197,6 +199,17 @@ class Hardware:
         require(0 <= self.smear_width <= 5, "smear_width", self.smear_width, "0 to 5")
 
 
+HARDWARE_ENTRY = Record(
+    optional={
+        field.name: {"float": Number(), "int": Whole(-(2**53), 2**53), "str": Text()}[
+            str(field.type)
+        ]
+        for field in fields(Hardware)
+    }
+)
+"""Hardware in a file of a BUILD; one that was written before there was a choice lacks it."""
+
+
 def load_hardware(
     preset: str = "nominal", assignments: Iterable[str] = (), base: Hardware | None = None
 ) -> Hardware:
@@ -231,5 +244,5 @@ def preset_table(preset: str, table: str) -> tuple[dict[str, Any], str]:
         raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have {may}")
     values = document.get(table, {})
     if not isinstance(values, dict):
-        raise SettingsError(f"preset {preset}: {table} = {values!r} must be a [{table}] table")
+        raise SettingsError(f"preset {preset}: {table} = {shown(values)} must be a [{table}] table")
     return dict(values), f"preset {path.stem}"

@@ -15,16 +15,19 @@ import numpy as np
 
 from .. import __version__
 from ..errors import NetlistError, SettingsError
-from ..files import atomic_folder, changed_files, sha256, write_text
+from ..files import atomic_folder, brief, changed_files, sha256, write_text
 from ..network.spec import LayerSpec, NetworkSpec, load_spec
 from . import spice
 from .build import (
+    HELD_ENTRIES,
     HELD_FORMAT,
     HELD_SUMMARY,
     SUMMARY,
+    SUMMARY_ENTRIES,
     Build,
     check_replaceable,
     load_build,
+    read_summary,
     refuse_edited,
     told_by_runs,
     write_build,
@@ -113,7 +116,7 @@ class HeldBuild:
     def _says_otherwise(self) -> bool:
         """Whether hardware or design in ``held.json`` are not the circuits'."""
         paths = [self.folder / name / SUMMARY for name in self.names()]
-        parts = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        parts = [read_summary(path, SUMMARY_ENTRIES) for path in paths]
         told = _joined(part["files"]["design.npz"] for part in parts)
         hardware = self.summary["hardware"]
         return told != self.summary["design"] or any(p["hardware"] != hardware for p in parts)
@@ -291,17 +294,14 @@ def load_circuit(folder: str | Path) -> Build | HeldBuild:
     path = folder / HELD_SUMMARY
     if not path.is_file():
         return load_build(folder)
+    summary = read_summary(path, HELD_ENTRIES)
+    fingerprint, most = summary["model"]["fingerprint"], summary["most_resistors"]
+    files = summary["files"]
     try:
-        summary = dict(json.loads(path.read_text(encoding="utf-8")))
-        if summary["format"] != HELD_FORMAT:
-            raise NetlistError(f"{path} has format {summary['format']!r}: compile the model again")
-        fingerprint, most = str(summary["model"]["fingerprint"]), summary["most_resistors"]
-        files, design = dict(summary["files"]), summary["design"]
         Hardware(**summary["hardware"])
-        if type(most) is not int or most < 1 or not isinstance(design, str):
-            raise ValueError("most_resistors or design")
-    except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
-        raise NetlistError(f"{path} is damaged: compile the model again") from error
+    except (ValueError, TypeError, OverflowError, SettingsError) as error:
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
     spec = load_spec(folder / NETWORK)
     if spec.fingerprint() != fingerprint:
         raise NetlistError(

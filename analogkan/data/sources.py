@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +16,18 @@ import numpy as np
 
 from .. import resources
 from ..errors import DataError, SettingsError
-from ..files import read_npz
+from ..files import open_regular, read_npz
+from ..limits import code_of
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 DATASETS = (*IDX, "cifar10")
 SPLITS = {"train": "train", "test": "t10k"}
 AGAIN = "remove it, and fetch it again with --download"
+MAX_AXES = 32
+"""Of an idx file: as many as every numpy has."""
+MAX_VALUE = 1e30
+"""Assumed: no input is larger, in whatever unit, but instruments' codes for no reading are."""
 MAX_CLASSES = 65_536
 """More are taken for labels that are no class numbers."""
 
@@ -144,18 +150,9 @@ def load_bundled() -> ImageSet:
     ``index`` is each image's position in the MNIST test set. Source and licence (CC BY-SA 3.0)
     are in the NOTICE beside the file.
     """
-    with np.load(resources.path(BUNDLED)) as stored:
-        return checked(
-            ImageSet(
-                name="mnist",
-                x=stored["x"],
-                y=stored["y"],
-                index=stored["index"],
-                source="bundled",
-                origin="mnist test",
-            ),
-            "bundled",
-        )
+    stored = read_npz(resources.path(BUNDLED))
+    images = checked("mnist", stored["x"], stored["y"], "bundled", index=stored["index"])
+    return replace(images, source="bundled", origin="mnist test")
 
 
 def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -> ImageSet:
@@ -184,7 +181,7 @@ def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -
     if name not in DATASETS:
         raise SettingsError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
     if name == "cifar10":
-        images = checked(_cifar10(split, root, download), str(root))
+        images = _cifar10(split, root, download)
         return replace(images, source=f"{images.name} {split}")
     folder = root / IDX[name] / "raw"
     prefix = SPLITS[split]
@@ -192,8 +189,7 @@ def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -
     if not all(f.is_file() for f in files):
         _fetch(name, root, download, str(files[0]))
     x, y = (read_idx(f) for f in files)
-    images = ImageSet(name=name, x=x, y=y, index=np.arange(len(y)), source=f"{name} {split}")
-    return checked(images, str(folder))
+    return replace(checked(name, x, y, str(folder)), source=f"{name} {split}")
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -204,16 +200,26 @@ def read_idx(path: Path) -> np.ndarray:
     DataError
         If the header does not describe the bytes that follow.
     """
-    raw = path.read_bytes()
-    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
-        raise DataError(f"{path} is not an idx file of unsigned bytes: {AGAIN}")
-    axes = raw[3]
-    shape = struct.unpack_from(f">{axes}I", raw.ljust(4 + 4 * axes, b"\xff"), 4)
-    if len(raw) != 4 + 4 * axes + math.prod(shape):
-        raise DataError(
-            f"{path} is damaged: its header says {shape}, it has {len(raw)} bytes: {AGAIN}"
-        )
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    try:
+        with open_regular(path) as stream:
+            head = stream.read(4)
+            if len(head) < 4 or head[:3] != b"\x00\x00\x08":
+                raise DataError(f"{path} is not an idx file of unsigned bytes: {AGAIN}")
+            axes = head[3]
+            if not 1 <= axes <= MAX_AXES:
+                raise DataError(
+                    f"{path} is damaged: its header says {axes} axes, it may have 1 to {MAX_AXES}: "
+                    f"{AGAIN}"
+                )
+            shape = struct.unpack(f">{axes}I", stream.read(4 * axes).ljust(4 * axes, b"\xff"))
+            size = os.fstat(stream.fileno()).st_size
+            if size != 4 + 4 * axes + math.prod(shape):
+                raise DataError(
+                    f"{path} is damaged: its header says {shape}, it has {size} bytes: {AGAIN}"
+                )
+            return np.frombuffer(stream.read(), np.uint8).reshape(shape)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read ({error}): {AGAIN}") from error
 
 
 def load_npz(path: Path, split: str) -> ImageSet:
@@ -233,15 +239,21 @@ def load_npz(path: Path, split: str) -> ImageSet:
     missing = [key for key in ("x", "y") if key not in arrays]
     if missing:
         raise DataError(f"{path} lacks {', '.join(missing)}: it needs x (n, ...) and y (n,)")
-    x, y = arrays["x"], arrays["y"]
-    whole = checked(ImageSet(name=path.stem, x=x, y=y, index=np.arange(len(y))), str(path))
+    whole = checked(path.stem, arrays["x"], arrays["y"], str(path))
     if "split" in arrays:
-        marks = arrays["split"].astype(str)
-        if marks.shape != y.shape or not set(marks) <= set(SPLITS):
-            found = ", ".join(f'"{mark}"' for mark in sorted(set(marks.ravel()))[:3])
+        marks = arrays["split"]
+        if marks.dtype.kind == "S":
+            marks = np.char.decode(marks, "utf-8", "replace")
+        if marks.dtype.kind != "U":
             raise DataError(
-                f'{path}: split must be ({len(y)},) of "train" and "test", and is {marks.shape} of '
-                f"{found}"
+                f'{path}: split has type {marks.dtype}; it must be ({len(whole)},) of "train" and '
+                '"test"'
+            )
+        if marks.shape != whole.y.shape or not set(marks) <= set(SPLITS):
+            found = ", ".join(f'"{mark[:20]}"' for mark in sorted(set(marks.ravel()))[:3])
+            raise DataError(
+                f'{path}: split must be ({len(whole)},) of "train" and "test", and is '
+                f"{marks.shape} of {found}"
             )
         chosen = np.flatnonzero(marks == split)
     else:
@@ -254,9 +266,16 @@ def load_npz(path: Path, split: str) -> ImageSet:
     return replace(whole.take(chosen), source=f"{path.name} {split}", chosen=())
 
 
-def checked(images: ImageSet, where: str) -> ImageSet:
-    """``images`` with int64 labels, after the checks every set must pass."""
-    x, y = images.x, images.y
+def checked(
+    name: str, x: np.ndarray, y: np.ndarray, where: str, index: np.ndarray | None = None
+) -> ImageSet:
+    """The set ``name`` with int64 labels, after the checks every set must pass.
+
+    Raises
+    ------
+    DataError
+        If shapes, types or values of ``x`` and ``y`` (from ``where``) are no data set.
+    """
     if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or not x.size:
         raise DataError(f"{where}: x has shape {x.shape} and y {y.shape}; want (n, ...) and (n,)")
     if x.dtype.kind not in "uif":
@@ -264,15 +283,25 @@ def checked(images: ImageSet, where: str) -> ImageSet:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         bad = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
         raise DataError(f"{where}: image {bad} holds NaN or infinity")
+    if x.dtype.kind == "f" and max(float(x.max()), -float(x.min())) > MAX_VALUE:
+        rows = x.reshape(len(x), -1)
+        bad = int(np.argmax((np.abs(rows) > MAX_VALUE).any(axis=1)))
+        value = float(rows[bad][np.argmax(np.abs(rows[bad]))])
+        said = f" ({code_of(value)})" if code_of(value) else ""
+        raise DataError(
+            f"{where}: image {bad} holds {value:g}{said}: inputs are at most {MAX_VALUE:g} in size"
+        )
     whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
     if y.dtype.kind not in "ui" and not whole:
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
-    if not 0 <= y.min() <= y.max() < MAX_CLASSES:
-        bad = y.min() if y.min() < 0 else y.max()
+    least, most = y.min().item(), y.max().item()
+    if not 0 <= least <= most < MAX_CLASSES:
+        bad = least if least < 0 else most
         raise DataError(
             f"{where}: label {bad:g} is out of range: classes are 0 to {MAX_CLASSES - 1}"
         )
-    return replace(images, y=y.astype(np.int64))
+    index = np.arange(len(y)) if index is None else index
+    return ImageSet(name=name, x=x, y=y.astype(np.int64), index=index)
 
 
 def check_outputs(classes: int, network: str = "the network") -> None:
@@ -306,6 +335,18 @@ def count_classes(images: ImageSet) -> int:
     return int(images.y.max()) + 1
 
 
+def check_trained(judged: ImageSet, trained: ImageSet, split: str) -> None:
+    """Raise DataError if an image that is judged has a label that no training image has."""
+    unknown = ~np.isin(judged.y, trained.y)
+    if unknown.any():
+        bad = int(np.argmax(unknown))
+        raise DataError(
+            f"label {judged.y[bad]} of image {judged.index[bad]} in {judged.name} is of the "
+            f"{split} images alone ({int(unknown.sum())} of them): no training image has it, so no "
+            "network can learn it; mark some as training images"
+        )
+
+
 def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:
     if not download:
         raise DataError(
@@ -337,28 +378,50 @@ def _cifar10(split: str, root: Path, download: bool) -> ImageSet:
     batches = root / "cifar-10-batches-py"
     if jpeg.is_file() and not batches.is_dir():
         x, y = _cifar10_jpeg(jpeg, split)
-        return ImageSet(name="cifar10 (JPEG quality 75)", x=x, y=y, index=np.arange(len(y)))
+        return checked("cifar10 (JPEG quality 75)", x, y, str(jpeg))
     if not batches.is_dir():
         _fetch("cifar10", root, download, str(batches))
     try:
+        for path in batches.iterdir():
+            with open_regular(path):
+                pass
         found = _torchvision().CIFAR10(str(root), train=split == "train", download=False)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise DataError(
             f"{batches} is not the CIFAR-10 that torchvision knows ({error}): {AGAIN}"
         ) from error
-    y = np.array(found.targets)
-    return ImageSet(name="cifar10", x=np.asarray(found.data), y=y, index=np.arange(len(y)))
+    return checked("cifar10", np.asarray(found.data), np.array(found.targets), str(batches))
 
 
 def _cifar10_jpeg(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """CIFAR-10 kept as JPEG scans behind one shared header: (n, 32, 32, 3) uint8 and (n,)."""
-    from PIL import Image
-
-    with np.load(path) as stored:
-        header = stored["header"].tobytes()
-        scans, ends = stored[f"{split}_scan"].tobytes(), stored[f"{split}_offsets"]
-        y = stored[f"{split}_labels"].astype(np.int64)
+    names = ("header", f"{split}_scan", f"{split}_offsets", f"{split}_labels")
+    try:
+        stored = read_npz(path, names)
+        header, scans, ends, y = (stored[name] for name in names)
+        if header.dtype != np.uint8 or scans.dtype != np.uint8 or ends.dtype.kind not in "ui":
+            raise ValueError("header and scans must be bytes, offsets whole numbers")
+        if y.ndim != 1 or ends.shape != (len(y) + 1,):
+            raise ValueError(f"offsets have shape {ends.shape}, labels {y.shape}")
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{path} is damaged ({error}): {AGAIN}") from error
+    start, data = header.tobytes(), scans.tobytes()
     x = np.empty((len(y), 32, 32, 3), np.uint8)
     for k in range(len(y)):
-        x[k] = np.asarray(Image.open(io.BytesIO(header + scans[ends[k] : ends[k + 1]])))
+        try:
+            x[k] = _decoded(start + data[int(ends[k]) : int(ends[k + 1])])
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(
+                f"{path}: image {k} of {split} is damaged ({error}): {AGAIN}"
+            ) from error
     return x, y
+
+
+def _decoded(jpeg: bytes) -> np.ndarray:
+    """The pixels of a file (32, 32, 3); ValueError or PIL's errors if it has others."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
+    if (image.size, image.mode) != ((32, 32), "RGB"):
+        raise ValueError(f"it has {image.size} pixels of {image.mode}")
+    return np.asarray(image)

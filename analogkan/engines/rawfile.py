@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import SimulationError
-from ..files import open_regular
+from ..files import open_plain
 
 MARKER = b"Binary:\n"
 MOST_HEAD = 100_000_000
@@ -41,7 +41,7 @@ def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
         infinity or what no circuit has.
     """
     try:
-        with open_regular(path, links=False) as stream:
+        with open_plain(path, links=False) as stream:
             names, values = _read(stream, points)
     except FileNotFoundError as error:
         raise SimulationError("ngspice wrote no result file") from error

@@ -1,32 +1,13 @@
-"""The checkpoint: one documented dictionary in a ``.pt`` file, read with ``weights_only=True``.
+"""The checkpoint: one dictionary in a ``.pt`` file, read without running code.
 
-Entries
--------
-format       "analogkan-tdkan-1"
-name         str
-sizes        list of int, input to output
-devices      list of {name, source, v (N,) float64 volts, i (N,) float64 amperes}
-squash       {kind, v_lo, v_hi, slope}, volts and per volt
-norm         "batch", "layer" or "none"
-convolutions list of {height, width, channels, kernel, stride, padding}, of the first layers; or
-             absent
-encoding     {x_lo, x_hi, v_lo, v_hi, shape}: input units to volts
-dataset      str, such as "mnist"
-layers       list of {theta (I, O, D), bias (O,)}; I of a convolution are (height, width, channel)
-             of a patch
-norms        list of {weight, bias (each (O,)), eps}, one a hidden layer; with "batch" also
-             running_mean and running_var (each (O,))
-calibration  (N, I) training inputs in input units, or absent
-training     {command, recipe, seed, ...}: where it comes from; and what it reached on test images,
-             {card, parent (each as ``record.Reached``), own_chips}; no voltage depends on it
+``docs/checkpoint.md`` describes it, ``entries.py`` declares what each entry may be, and a hash over
+all of them (``sha256``) is stored with them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +19,16 @@ from ..devices.library import check_distinct
 from ..errors import AnalogKanError, CheckpointError
 from ..files import atomic_file
 from .encoding import Encoding
+from .entries import ENTRIES, digest
 from .model import TDKAN, TDKANConfig
 from .patches import Patches
 from .spec import NetworkSpec
 from .squash import Squash
+from .torchfile import read_torch, tensors
 
 FORMAT = "analogkan-tdkan-1"
+TIMES_NAMED = 16
+"""How often the bytes of a file may be named in it, as shared voltages are."""
 NORM_TENSORS = {
     "none": (),
     "layer": ("weight", "bias"),
@@ -61,7 +46,13 @@ def save(
     calibration: np.ndarray | None = None,
     training: dict[str, Any] | None = None,
 ) -> None:
-    """Write ``model`` to ``path``, whole or not at all."""
+    """Write ``model`` to ``path``, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError
+        If an entry is what ``read`` would refuse.
+    """
     config = model.config
     entry: dict[str, Any] = {
         "format": FORMAT,
@@ -87,7 +78,11 @@ def save(
         entry["convolutions"] = [dataclasses.asdict(patches) for patches in config.patches]
     if calibration is not None:
         entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
-    write_torch(entry, path)
+    try:
+        ENTRIES.check(entry, "")
+    except (ValueError, CheckpointError) as error:
+        raise CheckpointError(f"{path} is not written: {error}") from error
+    write_torch(entry | {"sha256": digest(entry)}, path)
 
 
 def write_torch(entry: dict[str, Any], path: Path) -> None:
@@ -102,50 +97,52 @@ def write_torch(entry: dict[str, Any], path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The dictionary in ``path``.
+    """The dictionary in ``path``: every entry is what it may be, and as it was written.
 
     Raises
     ------
     CheckpointError
-        If there is no such file, it is not a checkpoint, or reading it would run code.
+        If there is no such file, it is not a checkpoint, an entry is missing, too many or of the
+        wrong kind, or reading it would run code.
     """
-    entry = load_plain(
+    found = read_torch(
         path,
         missing="train a model with `analogkan train`",
         unsafe="Save the state as a dictionary (`analogkan train` writes such a file)",
         kind="a checkpoint",
     )
+    entry = found.content
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is a torch file but not an {FORMAT} checkpoint: `analogkan convert` makes one "
             "of what KANalogue wrote"
         )
+    if not found.summed:
+        raise CheckpointError(
+            f"{path} is in torch's format before 1.6, which has no checksums: load it and save it "
+            "again with torch.save"
+        )
+    try:
+        _check(entry, path.stat().st_size)
+    except (ValueError, CheckpointError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
     return entry
 
 
-def load_plain(path: Path, *, missing: str, unsafe: str, kind: str) -> Any:
-    """What the torch file ``path`` holds, if that is plain: tensors, numbers, texts, containers.
-
-    ``missing`` and ``unsafe`` are the next steps that the errors give, ``kind`` what was expected.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such file, it is damaged, or reading it would run code.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist: {missing}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch on other pickle protocols: the errors suffice
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is refused: it is no plain dictionary of tensors and reading it could run "
-            f"code. {unsafe}"
-        ) from error
-    except Exception as error:  # a damaged file makes torch's readers raise a dozen kinds
-        raise CheckpointError(f"{path} is not {kind}, or is damaged") from error
+def _check(entry: dict[str, Any], size: int) -> None:
+    """Raise ValueError unless ``entry``, from a file of ``size`` bytes, is a whole checkpoint."""
+    ENTRIES.check(entry, "")
+    named = sum(tensor.numel() * tensor.element_size() for tensor in tensors(entry))
+    if named > TIMES_NAMED * size:
+        raise ValueError(f"its tensors have {named:,} bytes, but the file {size:,}")
+    if "sha256" in entry:
+        found = digest({key: value for key, value in entry.items() if key != "sha256"})
+        if found != entry["sha256"]:
+            raise ValueError(
+                f"its entries have the hash {found[:12]}, not {entry['sha256'][:12]} as when it "
+                "was written: it is damaged, or was edited (remove the entry sha256 if you did "
+                "that)"
+            )
 
 
 def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
@@ -165,18 +162,12 @@ def _loaded(path: Path, entry: dict[str, Any]) -> tuple[TDKAN, NetworkSpec]:
         calibration = entry.get("calibration")
         spec = model.to_spec(
             _encoding(entry["encoding"]),
-            name=str(entry["name"]),
-            dataset=str(entry["dataset"]),
-            calibration=None if calibration is None else calibration.numpy(),
+            name=entry["name"],
+            dataset=entry["dataset"],
+            calibration=None if calibration is None else _array(calibration),
         )
-    except KeyError as error:
-        raise CheckpointError(
-            f"{path} lacks the entry {error}: train or convert it again"
-        ) from error
     except AnalogKanError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} has an entry of the wrong kind: {error}") from error
     return model, spec
 
 
@@ -193,7 +184,13 @@ def load_origin(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
 
 def _encoding(entry: dict[str, Any]) -> Encoding:
     numbers = {key: float(entry[key]) for key in ("x_lo", "x_hi", "v_lo", "v_hi")}
-    return Encoding(**numbers, shape=tuple(int(n) for n in entry["shape"]))
+    return Encoding(**numbers, shape=tuple(entry["shape"]))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """Its numbers; bfloat16, which numpy lacks, and its like as float64."""
+    known = tensor.dtype in (torch.float16, torch.float32) or not tensor.is_floating_point()
+    return (tensor if known else tensor.double()).numpy()
 
 
 def _device(curve: IVCurve) -> dict[str, Any]:
@@ -206,13 +203,18 @@ def _device(curve: IVCurve) -> dict[str, Any]:
 
 
 def _curve(entry: dict[str, Any]) -> IVCurve:
-    tables = entry["i_at"].numpy() if "i_at" in entry else ()
+    tables, temps_c = entry.get("i_at", ()), entry.get("temps_c", ())
+    if len(tables) != len(temps_c):
+        raise CheckpointError(
+            f"device {entry['name']}: {len(temps_c)} temps_c but {len(tables)} tables in i_at; one "
+            "each"
+        )
     return IVCurve(
-        str(entry["name"]),
-        entry["v"].numpy(),
-        entry["i"].numpy(),
-        str(entry["source"]),
-        temperatures=tuple(zip(entry.get("temps_c", ()), tables, strict=True)),
+        entry["name"],
+        _array(entry["v"]),
+        _array(entry["i"]),
+        entry["source"],
+        temperatures=tuple(zip(temps_c, map(_array, tables), strict=True)),
     )
 
 
@@ -220,37 +222,49 @@ def _build(entry: dict[str, Any]) -> TDKAN:
     curves = tuple(_curve(d) for d in entry["devices"])
     check_distinct(curves)
     config = TDKANConfig(
-        sizes=tuple(int(n) for n in entry["sizes"]),
+        sizes=tuple(entry["sizes"]),
         curves=curves,
         squash=Squash(**entry["squash"]),
-        norm=str(entry["norm"]),
+        norm=entry["norm"],
         patches=tuple(Patches(**patches) for patches in entry.get("convolutions", ())),
     )
+    _check_shapes(entry, config)
     model = TDKAN(config)
-    if entry["layers"] and entry["layers"][0]["theta"].dtype == torch.float64:
-        model.double()
-    _fill(model.layers, entry["layers"], ("theta", "bias"), "layers")
-    _fill(model.norms, entry["norms"], NORM_TENSORS[config.norm], "norms")
-    for norm, stored in zip(model.norms, entry["norms"], strict=True):
-        norm.eps = float(stored["eps"])
-        extra = sorted(set(stored) - {*NORM_TENSORS[config.norm], "eps"})
-        if extra:
-            raise CheckpointError(f"norms: norm {config.norm} has no {', '.join(extra)}")
+    if any(t.dtype == torch.float64 for t in tensors([entry["layers"], entry["norms"]])):
+        model.double()  # no number loses a digit to the type of another
+    for what, modules in (("layers", model.layers), ("norms", model.norms)):
+        for module, stored in zip(modules, entry[what], strict=True):
+            for name, value in stored.items():
+                if name == "eps":
+                    module.eps = float(value)
+                    continue
+                with torch.no_grad():
+                    getattr(module, name).copy_(value)
     return model.eval()
 
 
-def _fill(modules, stored: list[dict[str, Any]], names: tuple[str, ...], what: str) -> None:
-    if len(modules) != len(stored):
-        raise CheckpointError(f"{what}: {len(stored)} stored, {len(modules)} expected from sizes")
-    for k, (module, tensors) in enumerate(zip(modules, stored, strict=True)):
-        for name in names:
-            target, value = getattr(module, name), tensors[name]
-            if tuple(value.shape) != tuple(target.shape):
-                raise CheckpointError(
-                    f"{what}[{k}].{name} has shape {tuple(value.shape)}; "
-                    f"sizes and devices ask for {tuple(target.shape)}"
-                )
-            if not value.is_floating_point():
-                raise CheckpointError(f"{what}[{k}].{name} holds {value.dtype}, not real numbers")
-            with torch.no_grad():
-                target.copy_(value)
+def _check_shapes(entry: dict[str, Any], config: TDKANConfig) -> None:
+    """Raise CheckpointError unless the tensors are those of ``config``; nothing is made of it."""
+    shapes = config.shapes()
+    layers = [{"theta": (i, o, len(config.curves)), "bias": (o,)} for i, o in shapes]
+    normed = [o for _, o in shapes[:-1]] if config.norm != "none" else []
+    norms = [dict.fromkeys(NORM_TENSORS[config.norm], (o,)) for o in normed]
+    for what, expected in (("layers", layers), ("norms", norms)):
+        found = entry[what]
+        if len(found) != len(expected):
+            raise CheckpointError(
+                f"{what}: {len(found)} stored, {len(expected)} expected from sizes"
+            )
+        for k, (stored, wanted) in enumerate(zip(found, expected, strict=True)):
+            for name in wanted:
+                if name not in stored:
+                    raise CheckpointError(f"{what}[{k}] lacks {name}, which norm {config.norm} has")
+                shape = tuple(stored[name].shape)
+                if shape != wanted[name]:
+                    raise CheckpointError(
+                        f"{what}[{k}].{name} has shape {shape}; "
+                        f"sizes and devices ask for {wanted[name]}"
+                    )
+            extra = sorted(set(stored) - {*wanted, "eps"})
+            if extra:
+                raise CheckpointError(f"norms: norm {config.norm} has no {', '.join(extra)}")

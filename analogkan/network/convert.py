@@ -31,6 +31,8 @@ ORDER = 15
 """Of KANalogue's polynomials (cli/fit.py there)."""
 RESIDUAL = re.compile(r"residual (?:rms \S+, )?max (\S+)")
 """How notes of a shipped or an imported device say how far its table is from its source."""
+FULL_BITS = 24
+"""Significant bits of float32; a state with fewer gets a note."""
 EPS = 1e-5
 """Of the norms: PyTorch's default, which KANalogue's model.py keeps; no state carries it."""
 SHAPES = {196: (14, 14), 784: (28, 28), 3072: (3, 32, 32)}
@@ -204,10 +206,15 @@ def convert(
     for device in devices:
         if device["negative_current"]:
             notes.append(_negative_sentence(device))
+    bits = parsed.significant_bits
+    if bits < FULL_BITS:
+        kind = str(parsed.dtype).removeprefix("torch.")
+        notes.append(f"the coefficients had {bits} significant bits ({kind}): accuracy may suffer")
     return model.eval(), {
         "sizes": sizes,
         "parameters": sum(p.numel() for p in model.parameters()),
         "norm": parsed.norm,
+        "significant_bits": bits,
         "norm_eps": EPS if len(model.norms) else None,
         "norm_eps_from": "PyTorch's default, which KANalogue's norms keep; a state has none"
         if len(model.norms)

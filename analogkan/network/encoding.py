@@ -41,6 +41,11 @@ class Encoding:
             raise CheckpointError(
                 f"input encoding {numbers} is not a range: x_lo < x_hi, all finite"
             )
+        if self.v_lo == self.v_hi:
+            raise CheckpointError(
+                f"the input encoding gives {self.v_lo:g} V to every value: v_lo and v_hi must "
+                "differ"
+            )
 
     @property
     def width(self) -> int:

@@ -10,6 +10,17 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ..errors import CheckpointError
+from ..schema import Record, Whole
+
+MOST_SEEN = 50_000_000
+"""Values that all positions see, to bound memory: 3x3 patches of 64 maps of 224x224 have 29e6."""
+
+
+PATCHES_ENTRY = Record(
+    {key: Whole(1, 10**8) for key in ("height", "width", "channels", "kernel", "stride")}
+    | {"padding": Whole(0, 10**8)}
+)
+"""A convolution in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +62,11 @@ class Patches:
             raise CheckpointError(
                 f"padding {self.padding} is not below the kernel {self.kernel}: a position would "
                 "see nothing of the map"
+            )
+        if self.count * self.size > MOST_SEEN:
+            raise CheckpointError(
+                f"a convolution of {self.count:,} positions that see {self.size:,} values each is "
+                f"too large: at most {MOST_SEEN:,} in all"
             )
 
     @property

@@ -17,12 +17,12 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError
-from ..files import read_npz, write_npz
+from ..files import brief, read_npz, write_npz
 from .encoding import Encoding
 from .patches import Patches
+from .spec_entries import FORMAT, check_entries
 from .squash import Norm, Squash
 
-FORMAT = "analogkan-network-2"
 MOST_VALUES = 3_000_000
 """Basis values that a layer evaluates at once, to bound memory."""
 
@@ -305,15 +305,14 @@ def load_spec(path: Path) -> NetworkSpec:
     try:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
-        if meta["format"] != FORMAT:
-            raise CheckpointError(
-                f"{path} has format {meta['format']!r}, not {FORMAT}: write it again"
-            )
-        return _unpack(arrays, meta)
-    except CheckpointError:
-        raise
-    except (AnalogKanError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a network file: {error}") from error
+        check_entries(arrays, meta)
+        spec = _unpack(arrays, meta)
+        wrong = sorted(set(arrays) ^ set(_pack(spec)[0]))
+        if wrong:
+            raise ValueError(f"it has the unknown array {wrong[0]}")
+        return spec
+    except (AnalogKanError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a network file: {brief(error)}") from error
 
 
 def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

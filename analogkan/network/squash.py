@@ -10,9 +10,14 @@ from scipy.special import expit
 
 from ..devices import IVCurve
 from ..errors import CheckpointError, SettingsError
+from ..schema import VOLTS, Number, Record, Text
 
 SQUASHES = ("none", "clamp", "sigmoid", "tanh")
 NORMS = ("none", "batch", "layer")
+
+
+SQUASH_ENTRY = Record({"kind": Text(), "v_lo": VOLTS, "v_hi": VOLTS}, {"slope": Number()})
+"""A squash in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ import copy
 import dataclasses
 import hashlib
 import math
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANConfig
 from ..network.patches import Patches
 from ..network.squash import Squash
+from ..network.torchfile import read_torch
 from .augment import Augmentation, augmented
 from .noise import Disturbance
 from .recipe import Recipe
@@ -355,22 +355,23 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     """Load ``state`` into ``parts`` if it is there; the number of epochs that are done."""
     if state is None or not state.exists():
         return 0
+    anew = "remove it to start anew"
     try:
-        with zipfile.ZipFile(state) as archive:  # torch does not look at its checksums
-            if archive.testzip() is not None:
-                raise ValueError("a checksum is wrong")
-        stored = torch.load(state, weights_only=True)
+        stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
         stored_key = stored["key"]
     except Exception as error:
-        raise CheckpointError(f"{state} cannot be read: remove it to start anew") from error
+        raise CheckpointError(f"{state} cannot be read: {anew}") from error
     if stored_key != key:
         raise CheckpointError(
             f"{state} is an unfinished training with another recipe, seed, device or data set: "
             "remove it to start anew, or give another --out"
         )
-    for name, part in parts.items():
-        part.load_state_dict(stored[name])
-    return int(stored["epoch"])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(stored[name])
+        return int(stored["epoch"])
+    except Exception as error:  # torch's parts raise several kinds for what is not theirs
+        raise CheckpointError(f"{state} cannot be read: {anew}") from error
 
 
 def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 
+from ..limits import QUANTITIES
 from ..network.squash import MAX_SLOPE, NORMS, SQUASHES
 from ..settings import build, find_named, read_toml, require
 from .augment import Augmentation
@@ -107,15 +108,17 @@ class Recipe:
             "lists of channels, kernel, stride (each 1 or more) and padding (0 or more), to 65536"
         )
         require(fine, "convolutions", self.convolutions, limit)
-        sides = len(self.resize) in (0, 2) and all(side >= 1 for side in self.resize)
-        require(sides, "resize", self.resize, "height and width, both 1 or more, or empty")
+        sides = len(self.resize) in (0, 2) and all(1 <= side <= 65_536 for side in self.resize)
+        require(sides, "resize", self.resize, "height and width, both 1 to 65536, or empty")
         require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
         require(0 < self.slope <= MAX_SLOPE, "slope", self.slope, f"above 0, to {MAX_SLOPE:g}")
         require(self.norm in NORMS, "norm", self.norm, ", ".join(NORMS))
         require(self.schedule in SCHEDULES, "schedule", self.schedule, ", ".join(SCHEDULES))
+        volts = QUANTITIES["voltage"]
         for name in ("v_lo", "v_hi", "range_lo", "range_hi", "norm_gain", "norm_offset"):
             value = getattr(self, name)
-            require(math.isfinite(value), name, value, "a finite number")
+            limit = f"{volts.low:g} to {volts.high:g} V"
+            require(volts.low <= value <= volts.high, name, value, limit)
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
         require(
             self.range_lo < self.range_hi,
@@ -123,7 +126,8 @@ class Recipe:
             self.range_hi,
             f"above range_lo = {self.range_lo}",
         )
-        require(min(self.init_phi2, default=0) > 0, "init_phi2", self.init_phi2, "above 0")
+        shares = min(self.init_phi2, default=0) > 0 and max(self.init_phi2) < math.inf
+        require(shares, "init_phi2", self.init_phi2, "each above 0")
         self.augmentation()
         for name in ("clip_sigma", "range_penalty"):
             value = getattr(self, name)

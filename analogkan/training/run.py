@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..compiler.build import load_build
 from ..data import ImageSet, by_class, load_dataset, stratified
-from ..data.sources import check_labels, count_classes
+from ..data.sources import check_labels, check_trained, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
@@ -235,7 +235,10 @@ def _run(
     else:
         what = "test"
         judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    check_labels(judged, count_classes(images) if start is None else before.sizes[-1], out.stem)
+    classes = count_classes(images) if start is None else start[0].config.sizes[-1]
+    if start is None:
+        check_trained(judged, images, what)
+    check_labels(judged, classes, out.stem)
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     parent = None if request.start is None else _first_parent(request.start, before, judged)
