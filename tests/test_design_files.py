@@ -121,9 +121,8 @@ def test_a_damaged_design_is_refused(tmp_path, name, change, sentence):
     save_design(build_design(SPEC, Hardware()), path)
     assert load_design(path).name == SPEC.name
     changed(path, name, change)
-    with pytest.raises(NetlistError, match=escape(f"{path} is damaged: compile the model again (")):
-        load_design(path)
-    with pytest.raises(NetlistError, match=escape(f"({sentence}")):
+    told = f"{path} is damaged: compile the model again ({sentence}"
+    with pytest.raises(NetlistError, match=f"^{escape(told)}"):
         load_design(path)
 
 
@@ -154,9 +153,8 @@ def test_a_damaged_network_is_refused(tmp_path, name, change, sentence):
     SPEC.save(path)
     assert load_spec(path).fingerprint() == SPEC.fingerprint()
     changed(path, name, change)
-    with pytest.raises(CheckpointError, match=f"^{escape(f'{path} is not a network file: ')}"):
-        load_spec(path)
-    with pytest.raises(CheckpointError, match=escape(sentence)):
+    told = f"{path} is not a network file: {sentence}"
+    with pytest.raises(CheckpointError, match=f"^{escape(told)}"):
         load_spec(path)
 
 
