@@ -11,7 +11,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
     {
-        "errors", "resources", "files", "limits", "schema", "settings", "intervals", "text",
+        "errors",
+        "resources",
+        "files",
+        "limits",
+        "schema",
+        "settings",
+        "intervals",
+        "text",
         "analogkan",
     },
     {"devices"},
