@@ -381,8 +381,8 @@ def _check_resistances(k: int, stage: CrossbarStage, hardware: Hardware) -> None
             raise CompileError(
                 f"layer {k}: diode {curve.name} carries {curve.i_peak:.3g} A at its peak, which "
                 f"asks for a feedback resistor of {least:.3g} ohm at v_fs = {hardware.v_fs:g} V, "
-                f"and ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents in "
-                "amperes"
+                f"and ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents "
+                "in amperes"
             )
     loads = [stage.front.r_load] if stage.front.squash.bends else []
     for what, ohms in (
