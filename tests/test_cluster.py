@@ -17,7 +17,7 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.chips import TwinEngine
+from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError, StudyError
 from analogkan.studies import cluster
 from analogkan.studies.chips import Bench
@@ -194,3 +194,10 @@ def test_a_bench_survives_its_journey(build, images):
     again = pickle.loads(pickle.dumps(bench))
     assert again.seed == 3 and again.engine.name == "twin"
     np.testing.assert_array_equal(again.software, bench.software)
+
+
+def test_a_worker_keeps_failed_decks_where_nobody_else_can_have_been(ngspice, build, images):
+    body = pickle.dumps(Bench(build, images, NgspiceEngine(ngspice, Path("failed"))))
+    one, two = (pickle.loads(body).engine.keep for _ in range(2))
+    assert one != two
+    assert {path.stat().st_mode & 0o777 for path in (one, two)} == {0o700}

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analogkan.compiler import spice
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.held import HeldBuild, write_held
+from analogkan.engines import verdict
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
@@ -318,9 +320,9 @@ def test_the_sentence_names_image_class_values_and_deck(lying, build, tmp_path):
 def test_an_edited_deck_is_compared_and_not_judged(ngspice, tmp_path):
     build = write_build(random_spec(3), Hardware(), tmp_path / "net.build")
     images = random_images(3, 10, 5)
-    verdict = simulate(build, images, run=tmp_path / "run").summary["judge"]
-    assert verdict["passed"] and verdict["images"] == 10 and verdict["why_not"] == ""
-    assert 0 < verdict["share_of_full_scale"] < 1e-9
+    found = simulate(build, images, run=tmp_path / "run").summary["judge"]
+    assert found["passed"] and found["images"] == 10 and found["why_not"] == ""
+    assert 0 < found["share_of_full_scale"] < 1e-9
     path = build.folder / "layer0.cir"
     path.write_text(
         re.sub(r"(r_i0_d0_o0_p i0_d0 o0_p )\S+", r"\g<1>4321.0", path.read_text(), count=1)
@@ -342,3 +344,58 @@ def test_a_circuit_without_a_closed_form_is_not_judged(ngspice, build, tmp_path,
     assert found["why_not"] == (
         "the twin has no closed form of it: a row has several operating points"
     )
+
+
+# ---- an honest simulator passes
+
+
+KINDS = [
+    *[
+        ({"squash": squash, "norm": norm}, {"opamp": opamp})
+        for squash in ("none", "clamp", "sigmoid", "tanh")
+        for norm in ("none", "batch", "layer")
+        for opamp in ("linear", "ideal", "rails")
+    ],
+    ({}, {"r_wire": 10.0}),
+    ({}, {"r_wire": 10.0, "r_driver": 100.0, "wires": "explicit"}),
+    ({}, {"levels": 4}),
+    ({}, {"diode_law": "smear"}),
+    ({}, {"opamp_gain": 30.0}),
+    ({}, {"opamp": "rails", "v_rail": 0.3}),
+    ({"squash": "sigmoid"}, {"npn_vaf": 1.5, "npn_bf": 5.0}),
+    ({"squash": "tanh"}, {"i_tail": 1e-9}),
+]
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("network", "hardware"), KINDS)
+def test_an_honest_simulator_is_well_within_what_is_allowed(ngspice, tmp_path, network, hardware):
+    pairs_behind_a_norm = (
+        network.get("squash") in ("sigmoid", "tanh") and network.get("norm") == "layer"
+    )
+    for seed in range(3):
+        build = write_build(
+            random_spec(seed, **network), Hardware(**hardware), tmp_path / f"{seed}"
+        )
+        images = random_images(2, 30, 5)
+        found = simulate(build, images, run=tmp_path / f"{seed}.run").summary["judge"]
+        assert found["share_of_full_scale"] < (3e-7 if pairs_behind_a_norm else 2e-9)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("gain", [1e7, 1e8, 1e9, 1e10, 1e11, 1e12])
+def test_without_klu_it_is_within_what_cancellation_loses(ngspice, tmp_path, monkeypatch, gain):
+    """The other solver, of an ngspice that has both."""
+    options = spice.format_options
+    monkeypatch.setattr(
+        spice, "format_options", lambda *given: [x for x in options(*given) if "klu" not in x]
+    )
+    monkeypatch.setattr(verdict, "TOLERANCE", 1.0)
+    hardware = Hardware(opamp_gain=gain)
+    for seed in range(5):
+        for squash, norm in (("none", "none"), ("clamp", "layer")):
+            spec = random_spec(seed, (20, 12, 5), squash=squash, norm=norm)
+            build = write_build(spec, hardware, tmp_path / f"{seed}{squash}")
+            found = simulate(build, random_images(2, 20, 20), run=tmp_path / f"{seed}{squash}.run")
+            share = found.summary["judge"]["share_of_full_scale"]
+            assert share < max(1e-6, verdict.LOST * gain)

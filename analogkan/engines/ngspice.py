@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from .. import resources
 from ..errors import ConvergenceError, SimulationError
+from ..files import open_regular
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
 START = "netlists/start"
@@ -28,14 +29,15 @@ INSTALL = (
     "install it (Debian, Ubuntu: `apt install ngspice`; macOS: `brew install ngspice`), "
     f"or name the program in {ENVIRONMENT}"
 )
-SOUNDS_WRONG = re.compile(
-    r"warning|error|fatal|fail|abort|singular|converge|ignored|too (?:small|large|few|many|low)|"
-    r"to low|set to|unrecogni[sz]ed|unknown|unimplemented|(?:un|not )supported|undefined|"
-    r"(?:can't|can ?not|could not|couldn't)\b|no such|not found|not valid|already exists|"
-    r"mismatch|missing|redefinition|out of range|limited|skipped|truncated|transient op ",
-    re.IGNORECASE,
+SOUNDS_WRONG = (
+    *("warning", "error", "fatal", "fail", "abort", "singular", "converge", "ignored", "set to"),
+    *("too small", "too large", "too low", "to low", "too few", "too many", "out of range"),
+    *("unrecognized", "unrecognised", "unknown", "unimplemented", "unsupported", "not supported"),
+    *("undefined", "can't", "cannot", "can not", "could not", "couldn't", "no such", "not found"),
+    *("not valid", "already exists", "mismatch", "missing", "redefinition", "limited", "skipped"),
+    *("truncated", "transient op "),
 )
-"""A line of ngspice's that may say that it did not simulate what the deck says."""
+"""In a line of ngspice's that may say that it did not simulate what the deck says."""
 HARMLESS = (
     re.compile(r"Warning: (Dynamic|True) gmin stepping failed"),
     re.compile(r"Warning: KLU ReFactor failed\. Factoring again\.\.\."),
@@ -160,14 +162,14 @@ class Runner:
             If what it prints says that it found no solution.
         """
         raw.unlink(missing_ok=True)
-        with deck.with_suffix(".log").open("w+b") as log:
+        with deck.with_suffix(".log").open("wb") as log:
             process = self._start(deck, raw, log)
             try:
                 code = self._wait(process, timeout, log)
             finally:
                 with self._lock:
                     self._running.discard(process)
-            text = _printed(log)
+        text = _printed(deck.with_suffix(".log"))
         judge(text, code, deck, timeout)
         return text
 
@@ -218,11 +220,15 @@ class Runner:
         return process
 
 
-def _printed(log: BinaryIO) -> str:
+def _printed(log: Path) -> str:
     """What is in ``log``; of too much the end, and as much before it as shows that."""
-    size = log.seek(0, os.SEEK_END)
-    log.seek(max(0, size - MOST_PRINTED - 1))
-    return log.read().decode(errors="replace")
+    try:
+        with open_regular(log, links=False) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - MOST_PRINTED - 1))
+            return stream.read(MOST_PRINTED + 1).decode(errors="replace")
+    except OSError as error:
+        raise SimulationError(f"what ngspice printed cannot be read: {error}") from error
 
 
 def peak_megabytes(pid: int) -> float:
@@ -281,6 +287,9 @@ def find_trouble(text: str) -> str:
     """
     lines = [line.strip() for line in text.splitlines()]
     for k, line in enumerate(lines):
-        if SOUNDS_WRONG.search(line) and not any(known.fullmatch(line) for known in HARMLESS):
+        lower = line.lower()
+        if any(word in lower for word in SOUNDS_WRONG) and not any(
+            known.fullmatch(line) for known in HARMLESS
+        ):
             return " ".join(lines[k : k + 3]) if line.endswith((":", "line")) else line
     return ""
