@@ -113,7 +113,8 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
         if min(v.size for v, _ in points) < MIN_POINTS:
             raise DeviceError(
                 f"{', '.join(s.file for s in sweeps)}: laid upon each other they share less than "
-                f"{MIN_POINTS} points of each, so they are no copies of one curve: import them apart"
+                f"{MIN_POINTS} points of each, so they are no copies of one curve: import them "
+                "apart"
             )
         knots = following_knots(np.array([lo, hi]), points, FOLLOWS)
         v, i = mean_curve(points)
