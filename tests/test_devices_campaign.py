@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from analogkan.devices.columns import ColumnChoice
 from analogkan.devices.library import format_device, load
 from analogkan.devices.measured import device_from_sweeps, import_device, write_measured
 from analogkan.devices.spread import format_variation
-from analogkan.devices.sweep import read_sweep
+from analogkan.devices.sweep import Sweep, read_sweep
 from analogkan.errors import AnalogKanError
 from analogkan.limits import QUANTITIES
 
@@ -185,6 +186,40 @@ def test_damaged_variation_files_are_replaced_or_refused(tmp_path):
 
     accepted = mutate_and_read([written.encode()], path, read, "variation files")
     assert sum(accepted.values()) > 0
+
+
+def odd_sweep(rng: np.random.Generator, file: str) -> Sweep:
+    """A curve of some kind, scaled, noisy, at some voltages."""
+    n = int(rng.choice([3, 5, 8, 30, 100, 300]))
+    v = np.linspace(0, 1, n) if rng.random() < 0.7 else np.sort(rng.uniform(-1, 2, n))
+    shapes = (np.sin(5 * v), v**3, (np.abs(v - 0.5) < 0.01) + 1e-3, 0 * v + 1, rng.normal(size=n),
+              np.floor(4 * v), 1e6 * get("Z21").current(v))  # fmt: skip
+    i = shapes[rng.integers(len(shapes))] + rng.choice([0, 1e-3, 0.1]) * rng.normal(size=n)
+    i *= 1e-6 * rng.choice([0.5, 1, 2])
+    return Sweep(file=file, v=v, i=i, branch="up", hysteresis=None, columns="")
+
+
+def test_sweeps_of_any_curves_make_a_device_or_are_refused():
+    """Accepted: one sweep; copies of one curve; what differs by less than a spread allows."""
+    rng, accepted, slowest = np.random.default_rng(0), Counter(), 0.0
+    for _ in range(MUTATIONS):
+        sweeps = [odd_sweep(rng, "0.csv")]
+        for k in range(1, int(rng.integers(1, 4))):
+            copy = replace(sweeps[0], file=f"{k}.csv", i=rng.uniform(0.7, 1.3) * sweeps[0].i)
+            sweeps.append(copy if rng.random() < 0.7 else odd_sweep(rng, f"{k}.csv"))
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                step = float(rng.choice([0.01, 0.05, 0.5, 5]))
+                made = device_from_sweeps([(26.85, s) for s in sweeps], "any", step=step)
+            accepted[f"{len(sweeps)} sweep(s)"] += 1
+            assert made.spread is None or np.isfinite(made.spread.sigmas).all()
+        except AnalogKanError as error:
+            assert len(str(error)) < 2_000
+        slowest = max(slowest, time.perf_counter() - start)
+    print(f"\nspreads: {MUTATIONS:,} devices, slowest {slowest:.1f} s; accepted {dict(accepted)}")
+    assert slowest < SECONDS
 
 
 def test_sweeps_of_a_hundred_devices_take_seconds():

@@ -287,6 +287,12 @@ def test_the_table_covers_what_all_sweeps_share():
         ),
         (
             sweep(V, Z21.current(V), "a.csv"),
+            sweep(np.array([-0.1, 0.7, 1.5]), np.array([1e-7, 9e-7, 1e-7]), "b.csv"),
+            "b.csv has 1 point(s) from 0 to 1.25 V, which all sweeps cover: a table needs at least "
+            "2 of each",
+        ),
+        (
+            sweep(V, Z21.current(V), "a.csv"),
             sweep(V, -Z21.current(V), "b.csv"),
             "b.csv has no positive current, so it has no peak: check its columns",
         ),

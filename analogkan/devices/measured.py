@@ -130,6 +130,12 @@ def device_from_sweeps(
     every = [sweep for group in groups.values() for sweep in group]
     lo, hi = _shared(every)
     every_v = [_within(sweep, lo, hi)[0] for sweep in every]
+    for sweep, volts in zip(every, every_v, strict=True):
+        if volts.size < 2:
+            raise DeviceError(
+                f"{sweep.file} has {volts.size} point(s) from {lo:g} to {hi:g} V, which all sweeps "
+                "cover: a table needs at least 2 of each"
+            )
     knots, fitted = _knots(every_v, lo, hi, step)
     fits = _fits(groups, knots, fitted, step)
     base = nearest_to_nominal(fits)
