@@ -10,10 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
-    {
-        "errors", "resources", "files", "limits", "schema", "settings", "intervals", "text",
-        "analogkan",
-    },
+    {"errors", "resources", "files", "limits", "settings", "intervals", "text", "analogkan"}
+    | {"schema"},
     {"devices"},
     {"network"},
     {"data"},
