@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
-    {"errors", "resources", "files", "limits", "settings", "intervals", "text", "analogkan"}
+    {"errors", "limits", "resources", "files", "settings", "intervals", "text", "analogkan"}
     | {"schema"},
     {"devices"},
     {"network"},
