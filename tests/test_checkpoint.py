@@ -265,6 +265,11 @@ def test_a_checkpoint_without_calibration_is_complete(path):
             torch.tensor([0.0, 5e6, 1e-6]),
             ": devices[1].i: a current of 5e+06 A cannot be; possible are -1000 to 1000 A",
         ),
+        (
+            ("devices", 1, "v"),
+            torch.tensor([0.0, 1e-320, 1.0], dtype=torch.float64),
+            ": devices[1].v: points 0 and 1 are 9.99989e-321 V apart; they must be at least 1e-12 ",
+        ),
         (("devices", 1, "v"), torch.ones(3).bool(), ": devices[1].v holds torch.bool, not real nu"),
         (
             ("calibration",),

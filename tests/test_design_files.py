@@ -132,6 +132,11 @@ def test_a_damaged_design_is_refused(tmp_path, name, change, sentence):
         ("l0_theta", None, "'l0_theta'"),
         ("l0_theta", lambda a: a + 1j, "l0_theta has type complex128; it must be float64"),
         ("l0_theta", first(1e31), "l0_theta holds 1e+31, which cannot be: at most 1e+30"),
+        (
+            "l1_d0_v",
+            lambda a: np.r_[a[1] - 1e-14, a[1:]],
+            "l1_d0_v: points 0 and 1 are 1.0",
+        ),
         ("l1_d0_v", first(-2e4), "l1_d0_v: a voltage of -20000 V cannot be; possible are -1000 to"),
         ("l0_bias", first(np.inf), "l0_bias holds inf, which cannot be: at most 1e+30"),
         ("calibration", lambda a: a.astype(bool), "calibration has type bool, which holds no real"),

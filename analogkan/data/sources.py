@@ -233,7 +233,7 @@ def load_npz(path: Path, split: str) -> ImageSet:
         If the file is missing or an array is; or if it holds NaN, or labels that are no classes.
     """
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, ("x", "y", "split"))
     except ValueError as error:
         raise DataError(f"{path} is not a readable npz file: {error}") from error
     missing = [key for key in ("x", "y") if key not in arrays]

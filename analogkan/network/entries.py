@@ -22,6 +22,7 @@ from ..schema import (
     refuse,
 )
 from .patches import PATCHES_ENTRY
+from .spec_entries import check_steps
 from .squash import SQUASH_ENTRY
 
 MOST_WIDTH = 100_000_000
@@ -71,6 +72,8 @@ class Values:
             )
         if self.quantity:
             require_physical(wide.numpy(), self.quantity, where, error=CheckpointError)
+        if self.quantity == "voltage":
+            check_steps(wide.numpy(), where)
 
 
 DEVICE = Record(

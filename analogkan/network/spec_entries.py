@@ -16,6 +16,8 @@ from .squash import SQUASH_ENTRY
 
 TABLE = re.compile(r"l[0-9]+_d[0-9]+_(v|i|temps_c|i_at)")
 QUANTITY = {"v": "voltage", "i": "current", "temps_c": "temperature", "i_at": "current"}
+LEAST_STEP = 1e-12
+"""Volts between a table's points, assumed; a closer pair has a slope that may be no number."""
 FORMAT = "analogkan-network-2"
 SETTINGS = Record(
     {
@@ -71,3 +73,16 @@ def check_tables(arrays: Mapping[str, np.ndarray]) -> None:
             continue
         check_type(array, name)
         require_physical(array, QUANTITY[table[1]], name, error=CheckpointError)
+        if table[1] == "v":
+            check_steps(array, name)
+
+
+def check_steps(v: np.ndarray, name: str) -> None:
+    """Raise ValueError if points of a table's voltages ``v`` are too close to tell apart."""
+    steps = np.diff(v.ravel())
+    close = (steps > 0) & (steps < LEAST_STEP)
+    if close.any():
+        raise ValueError(
+            f"{name}: points {int(np.argmax(close))} and {int(np.argmax(close)) + 1} are "
+            f"{steps[np.argmax(close)]:g} V apart; they must be at least {LEAST_STEP:g} V apart"
+        )
