@@ -17,7 +17,8 @@ from PIL import Image
 
 from analogkan import files
 from analogkan.data import load_bundled, load_dataset, load_npz
-from analogkan.data.sources import check_labels, read_idx
+from analogkan.data.images import check_labels
+from analogkan.data.sources import read_idx
 from analogkan.errors import DataError, SettingsError
 
 from .networks import flipped

@@ -16,7 +16,7 @@ from analogkan.cli import main
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet, by_class, choose, load_bundled, load_npz
-from analogkan.data.sources import check_labels, count_classes
+from analogkan.data.images import check_labels, count_classes
 from analogkan.engines.chips import TwinEngine
 from analogkan.errors import CheckpointError, DataError
 from analogkan.network.record import Reached, read_reached

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from analogkan.data.sources import resize
+from analogkan.data.images import resize
 from analogkan.errors import SettingsError
 from analogkan.training.augment import augmented
 from analogkan.training.recipe import Recipe, load_recipe

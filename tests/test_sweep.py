@@ -274,6 +274,7 @@ def test_bars_in_the_noise_are_grey_and_all_have_their_ends():
         cell("all", "all", lost=0.004, lost_ci95=sure),
     ]
     summary = {"grid": "budget", "cells": cells, "preset": "rram", "samples": 5, "model": "m"}
+    summary["images"] = {"said": "made up"}
     figure = sweep_figure(summary)
     assert figure is not None
     (ax,) = figure.axes

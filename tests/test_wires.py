@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from analogkan.compiler.build import expected_cost, load_build, write_build
+from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.design import build_design, element_counts
+from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer

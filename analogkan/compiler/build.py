@@ -19,15 +19,9 @@ from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
 from .chain import Chain
-from .design import ARRAYS as ARRAYS_OF_STAGE
-from .design import (
-    CrossbarStage,
-    Design,
-    build_design,
-    element_counts,
-    load_design,
-    save_design,
-)
+from .checks import check_design
+from .design import Design, build_design, element_counts, load_design, save_design
+from .forecast import expected_cost
 from .hardware import HARDWARE_ENTRY, Hardware
 from .verification import Verification
 
@@ -64,26 +58,6 @@ HELD_ENTRIES = Record(
     more=ANYTHING,
 )
 """What is read of ``held.json``."""
-
-BYTES_PER_RESISTOR = 1800
-"""Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""
-SECONDS_PER_RESISTOR = 2.2e-7
-"""Time of an image a crossbar resistor with KLU, one process; measured there too."""
-
-EXPLICIT_BYTES = 6600
-"""Of a cell with its two wire segments; `python -m benchmarks explicit` measures these."""
-EXPLICIT_TILES = (256, 1024, 4096)
-EXPLICIT_SECONDS = {False: (6.5e-6, 1.47e-5, 2.45e-4), True: (1.86e-5, 7.38e-5, 5.65e-4)}
-"""Time of an image a cell, with no drivers and with them, at so many cells a tile: the factors of
-the matrix fill in, and drivers tie the tiles of a row together."""
-
-SMALLEST_OHMS = 1e-12
-"""Of a resistor: ngspice 46 makes this of a smaller one, and warns."""
-DIFFERENCE_OHMS = 10e3
-"""Of a difference amplifier's input resistors, as its cell has them; the others are gain times."""
-
-PAIRS_FACTOR = 4.0
-"""Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +174,7 @@ def write_build(
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
     check_replaceable(folder)
     design = build_design(spec, hardware)
-    _check(design)
+    check_design(design)
     volts = image0_volts(spec)
     expected = spec.forward_volts(volts[None])[0]
     texts = {
@@ -355,31 +329,6 @@ def summarise(
     }
 
 
-def expected_cost(design: Design) -> dict[str, float]:
-    """What simulating will take: megabytes of memory, seconds an image with KLU."""
-    hw = design.hardware
-    resistors = element_counts(design)["crossbar_resistors"]
-    each, seconds = BYTES_PER_RESISTOR, resistors * SECONDS_PER_RESISTOR
-    if hw.segments:
-        each, seconds = EXPLICIT_BYTES, 0.0
-        costs = np.log(EXPLICIT_SECONDS[hw.r_driver > 0])
-        for rows, lines in (stage.g.shape for stage in design.stages):
-            cells = min(rows, hw.tile_rows) * min(lines, hw.tile_cols)
-            seconds += rows * lines * np.exp(_along(np.log(cells), np.log(EXPLICIT_TILES), costs))
-    if spice_cells.has_transistors(design):
-        seconds *= PAIRS_FACTOR
-    return {
-        "memory_megabytes": round(20 + resistors * each / 1e6),
-        "seconds_per_image": float(f"{seconds:.2g}"),
-    }
-
-
-def _along(at: float, x: np.ndarray, y: np.ndarray) -> float:
-    """Piecewise linear through (x, y), and on along its last piece."""
-    beyond = max(at - x[-1], 0.0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-    return float(np.interp(at, x, y) + beyond)
-
-
 def deck_files(design: Design) -> list[str]:
     """Names of the files that make up a deck."""
     return [*spice.FILES, *(spice.layer_file(k) for k in range(len(design.stages)))]
@@ -392,40 +341,3 @@ def _range(values: np.ndarray) -> list[float]:
 def _title(spec: NetworkSpec) -> str:
     devices = " ".join(curve.name for curve in spec.layers[0].curves)
     return f"{spec.name}, TD-KAN {spec.widths}, diodes {devices}"
-
-
-def _check(design: Design) -> None:
-    for k, stage in enumerate(design.stages):
-        for name in ARRAYS_OF_STAGE:
-            array = getattr(stage, name)
-            if not (np.isfinite(array).all() and (array > 0).all()):
-                raise CompileError(
-                    f"layer {k}: {name} goes from {array.min():g} to {array.max():g}, and must be "
-                    "positive and finite: the coefficients need another g_min, g_max or v_fs"
-                )
-        _check_resistances(k, stage, design.hardware)
-
-
-def _check_resistances(k: int, stage: CrossbarStage, hardware: Hardware) -> None:
-    for d, curve in enumerate(stage.curves):
-        least = float(stage.r_f[:, d].min())
-        if least < SMALLEST_OHMS:
-            raise CompileError(
-                f"layer {k}: diode {curve.name} carries {curve.i_peak:.3g} A at its peak, which "
-                f"asks for a feedback resistor of {least:.3g} ohm at v_fs = {hardware.v_fs:g} V, "
-                f"and ngspice makes {SMALLEST_OHMS:g} ohm of anything smaller: give its currents "
-                "in amperes"
-            )
-    loads = [stage.front.r_load] if stage.front.squash.bends else []
-    for what, ohms in (
-        ("the cells", 1 / stage.g),
-        ("the feedback of its lines", stage.r_c),
-        ("its difference amplifiers", DIFFERENCE_OHMS * np.minimum(stage.gain, 1.0)),
-        ("the loads of its squash cells", np.array(loads)),
-    ):
-        if ohms.size and ohms.min() < SMALLEST_OHMS:
-            raise CompileError(
-                f"layer {k}: {what} need a resistor of {ohms.min():.3g} ohm, and ngspice makes "
-                f"{SMALLEST_OHMS:g} ohm of anything smaller: the coefficients need another g_max, "
-                "v_rail, v_fs or i_tail"
-            )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NetlistError
+from ..files import open_regular
 from .expressions import number
 
 NAME = re.compile(r"[a-z0-9_]+")
@@ -107,8 +108,9 @@ def definition(sub: Subcircuit) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")  # as bytes: \r ends no line for ngspice
-    except (OSError, UnicodeDecodeError) as error:
+        with open_regular(path) as stream:  # as bytes: \r ends no line for ngspice
+            return stream.read().decode("utf-8")
+    except ValueError as error:
         raise NetlistError(f"cannot read {path}: {error}") from error
 
 

@@ -1,6 +1,7 @@
 """Data sets: reading them, and choosing subsets."""
 
-from .sources import ImageSet, load_bundled, load_dataset, load_npz
+from .images import ImageSet
+from .sources import load_bundled, load_dataset, load_npz
 from .subset import by_class, choose, parse_subset, stratified
 
 __all__ = [

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from ..errors import DataError, SettingsError
-from .sources import ImageSet
+from .images import ImageSet
 
 
 def stratified(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ..compiler import spice, spice_cells
-from ..compiler.build import Build, deck_files, expected_cost
+from ..compiler.build import Build, deck_files
 from ..compiler.design import Design
+from ..compiler.forecast import expected_cost
 from ..errors import NetlistError, SimulationError
 from .ngspice import Runner
 from .rawfile import read_raw

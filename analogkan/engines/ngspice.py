@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from .. import resources
 from ..errors import ConvergenceError, SimulationError
-from ..files import open_regular
+from ..files import open_plain
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
 START = "netlists/start"
@@ -223,7 +223,7 @@ class Runner:
 def _printed(log: Path) -> str:
     """What is in ``log``; of too much the end, and as much before it as shows that."""
     try:
-        with open_regular(log, links=False) as stream:
+        with open_plain(log, links=False) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - MOST_PRINTED - 1))
             return stream.read(MOST_PRINTED + 1).decode(errors="replace")

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
-from ..data.sources import count_classes
+from ..data.images import count_classes
 from ..errors import DataError, DivergedError, SettingsError, StudyError
 from ..files import write_text
 from ..network.baselines import MLP, parameters_of

@@ -21,7 +21,7 @@ from ..compiler.chain import Chain
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
-from ..data.sources import check_labels
+from ..data.images import check_labels
 from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice

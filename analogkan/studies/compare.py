@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.sources import check_outputs
+from ..data.images import check_outputs
 from ..intervals import paired_difference, wilson
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from ..compiler.build import Build
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
-from ..data.sources import check_labels
+from ..data.images import check_labels
 from ..settings import require
 from ..text import percent
 from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings

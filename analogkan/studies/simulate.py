@@ -15,7 +15,7 @@ from .. import __version__
 from ..compiler.build import Build
 from ..compiler.held import HeldBuild
 from ..data import ImageSet
-from ..data.sources import check_labels
+from ..data.images import check_labels
 from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data import ImageSet
-from ..data.sources import check_labels
+from ..data.images import check_labels
 from ..files import sha256, write_text
 from ..intervals import wilson
 from ..network.record import Reached

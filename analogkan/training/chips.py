@@ -21,7 +21,7 @@ from torch import Tensor
 from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
-from ..data.sources import check_labels
+from ..data.images import check_labels
 from ..engines.chips import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError

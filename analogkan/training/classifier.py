@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import ImageSet
-from ..data.sources import check_outputs
+from ..data.images import check_outputs
 from ..errors import DataError, DivergedError
 from ..settings import require
 from .augment import Augmentation, augmented

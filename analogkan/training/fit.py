@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from ..data import ImageSet, stratified
-from ..data.sources import check_labels, count_classes
+from ..data.images import check_labels, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..compiler.build import load_build
 from ..data import ImageSet, by_class, load_dataset, stratified
-from ..data.sources import check_labels, check_trained, count_classes
+from ..data.images import check_labels, check_trained, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import sha256
