@@ -174,10 +174,10 @@ def mutated(rng: Rng, root: Any) -> tuple[Any, str]:
     if way == "rename":
         root = put(drop(root, at), (*at[:-1], f"{at[-1]}_"), value)
         return root, f"rename {told}"
-    if way == "add":
+    if isinstance(value, dict) and way == "add":
         value[("colour", "0", "", "sha256")[rng.integers(4)]] = SCALARS[rng.integers(len(SCALARS))]
         return root, f"add to {told}"
-    if way in ("repeat", "many"):
+    if isinstance(value, list) and way in ("repeat", "many"):
         value += value[:1] * (1 if way == "repeat" else 3000)
         return root, f"{way} {told}"
     change = {"reshape": reshaped, "retype": retyped, "extreme": extreme}[way]

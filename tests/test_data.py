@@ -9,6 +9,7 @@ import struct
 import zipfile
 from pathlib import Path
 from re import escape
+from typing import Any
 
 import numpy as np
 import pytest
@@ -386,13 +387,14 @@ def cifar10(folder: Path, **changed: np.ndarray) -> np.ndarray:
     assert all(f.startswith(header) for f in files)
     scans = [f[len(header) :] for f in files]
     (folder / "cifar10").mkdir(exist_ok=True)
-    arrays = {
+    arrays: dict[str, Any] = {
         "header": np.frombuffer(header, np.uint8),
         "test_scan": np.frombuffer(b"".join(scans), np.uint8),
         "test_offsets": np.cumsum([0, *map(len, scans)]),
         "test_labels": np.array([3, 1, 0, 2]),
     }
-    np.savez(folder / "cifar10" / "cifar10_jpeg.npz", **arrays | changed)
+    arrays |= changed
+    np.savez(folder / "cifar10" / "cifar10_jpeg.npz", **arrays)
     return decoded
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -247,7 +248,7 @@ def lie_to_chips(lying, build, images, tmp_path, engine, lie):
     """Chips with read noise, of whose images a block is a run; or the twin's judge."""
     body, sentence = LIES[lie]
     options = StudyOptions(engine=engine, judge="2x6", run=tmp_path / "run")
-    study = {"samples": 2, "settings": ["read_noise=0.02"], "options": options}
+    study: dict[str, Any] = {"samples": 2, "settings": ["read_noise=0.02"], "options": options}
     if sentence:
         lying(body)
         with pytest.raises((SimulationError, StudyError)) as refused:
@@ -259,7 +260,8 @@ def lie_to_chips(lying, build, images, tmp_path, engine, lie):
         kept = re.findall(r"deck is kept: ([^)\s]+)", str(refused.value))
         assert not kept or Path(kept[0].rstrip(".")).is_file()
         return
-    honest = montecarlo(build, images, **study | {"options": StudyOptions(engine=engine)})
+    plain: dict[str, Any] = study | {"options": StudyOptions(engine=engine)}
+    honest = montecarlo(build, images, **plain)
     lying(body)
     found = montecarlo(build, images, **study)
     assert [r["correct"] for r in found.rows] == [r["correct"] for r in honest.rows]

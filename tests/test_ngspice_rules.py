@@ -199,7 +199,7 @@ def test_the_start_up_file_that_is_shipped_sets_nothing():
     ],
 )
 def test_a_resistor_that_ngspice_would_change_is_refused_by_the_compiler(tmp_path, settings, what):
-    with pytest.raises(CompileError, match=f"layer 0: {what} .* ohm, and ngspice makes 1e-12 ohm"):
+    with pytest.raises(CompileError, match=rf"layer \d: {what} .*, and ngspice makes 1e-12 ohm"):
         write_build(random_spec(1), Hardware(**settings, g_max=1.0), tmp_path / "net.build")
     assert not (tmp_path / "net.build").exists()
 

@@ -504,11 +504,10 @@ def test_what_ngspice_would_read_otherwise_is_refused(folder, file, pattern, rep
 
 
 def test_a_negative_resistor_is_refused_where_levels_and_wires_widen_what_is_allowed(tmp_path):
-    for k, extra in enumerate(
-        ({"levels": 4}, {"r_wire": 2.0}, {"r_wire": 2.0, "wires": "explicit"})
-    ):
+    wired = Hardware(r_wire=2.0), Hardware(r_wire=2.0, wires="explicit")
+    for k, hardware in enumerate((Hardware(levels=4), *wired)):
         folder = tmp_path / f"{k}.build"
-        write_build(random_spec(7, (4, 3)), Hardware(**extra), folder)
+        write_build(random_spec(7, (4, 3)), hardware, folder)
         damage(folder, "layer0.cir", r"^(r_i3_d1_o2_n \S+ \S+) (\S+)", r"\1 -\2")
         unhashed(folder)
         with pytest.raises(NetlistError, match=r"r_i3_d1_o2_n has -\d+ ohm: the least"):

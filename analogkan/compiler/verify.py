@@ -135,7 +135,7 @@ def _summary_differences(build: Build) -> list[str]:
     expected = build.spec.forward_volts(image0_volts(build.spec)[None])[0]
     told = json.loads(json.dumps(summarise(build.spec, build.design, expected, {})))
     told["analogkan"] = build.summary.get("analogkan")
-    model = build.summary.get("model")
+    model = build.summary["model"]
     told["model"] |= {key: model[key] for key in model if key not in told["model"]}
     return [
         f"{SUMMARY}: {key} is not what the circuit says"

@@ -236,7 +236,7 @@ def _build(entry: dict[str, Any]) -> TDKAN:
         for module, stored in zip(modules, entry[what], strict=True):
             for name, value in stored.items():
                 if name == "eps":
-                    module.eps = float(value)
+                    setattr(module, name, float(value))
                     continue
                 with torch.no_grad():
                     getattr(module, name).copy_(value)
