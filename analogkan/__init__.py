@@ -24,7 +24,7 @@ _HOME = {
     "Hardware": "compiler.hardware",
     "HeldBuild": "compiler.held",
     "IVCurve": "devices.curve",
-    "ImageSet": "data.sources",
+    "ImageSet": "data.images",
     "NetworkSpec": "network.spec",
     "Session": "engines.session",
     "StudyOptions": "studies.conduct",
