@@ -25,6 +25,12 @@ TEMPLATE = "report/templates"
 MOST_BYTES = 4_000_000
 """What a page may weigh: more would not open by mail or on a phone."""
 
+UNFIT = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    jinja2.TemplateError,
+)
+"""What figures and words raise of a result that lacks what they show, or has it otherwise."""
+
 
 def write_report(
     runs: Sequence[Path],
@@ -69,7 +75,7 @@ def write_report(
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         titled = title or str(found[0].summary["model"])
         page = _render(found, numbered(sections), exhibits, missing, titled)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except UNFIT as error:
         named = ", ".join(str(run.folder) for run in found)
         raise StudyError(
             f"one of {named} lacks what a page shows, or its files do not fit each other "
