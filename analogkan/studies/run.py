@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import read_json, read_npz, read_text, sealed, sha256, write_npz, write_text
+from ..files import brief, read_json, read_npz, read_text, sealed, sha256, write_npz, write_text
 from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
@@ -118,7 +118,7 @@ class RunFolder(LockedFolder):
                 raise ValueError(f"{found:g} is no such number")
         except ValueError as error:
             raise StudyError(
-                f"{path} is damaged ({error}): remove it, which counts its {name} anew"
+                f"{path} is damaged ({brief(error)}): remove it, which counts its {name} anew"
             ) from error
         return found
 

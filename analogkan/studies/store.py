@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
-from ..files import atomic_file
+from ..files import atomic_file, brief
 from .entries import KEPT, check_row
 from .folder import LockedFolder, refuse_changed
 from .points import Point
@@ -191,7 +191,9 @@ class StudyStore(LockedFolder):
         try:
             yield
         except (sqlite3.Error, ValueError, TypeError, IndexError, RecursionError) as error:
-            raise StudyError(f"{self.file} is damaged: give another --out ({error})") from error
+            raise StudyError(
+                f"{self.file} is damaged: give another --out ({brief(error)})"
+            ) from error
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

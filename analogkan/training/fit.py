@@ -25,7 +25,7 @@ from ..network.entries import digest
 from ..network.model import TDKAN, TDKANConfig
 from ..network.patches import Patches
 from ..network.squash import Squash
-from ..network.torchfile import read_torch
+from ..network.torchfile import check_size, read_torch
 from .augment import Augmentation, augmented
 from .noise import Disturbance
 from .recipe import Recipe
@@ -359,6 +359,7 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     anew = "remove it to start anew"
     try:
         stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
+        check_size(stored, state.stat().st_size)
         told, stored_key = stored.pop("sha256"), stored["key"]
         if digest(stored) != told:
             raise ValueError("it is not what was written")
