@@ -37,6 +37,7 @@ from analogkan.compiler.held import load_circuit, write_held
 from analogkan.data.sources import load_npz, read_idx
 from analogkan.devices import resolve
 from analogkan.errors import AnalogKanError
+from analogkan.files import read_npz
 from analogkan.network import checkpoint
 from analogkan.network.convert import convert, make_basis
 from analogkan.network.spec import load_spec
@@ -490,8 +491,12 @@ READERS: dict[str, Reader] = {
         {".*": "other figures of chips, under hashes made right again"},
     ),
     "arrays": Reader(
-        stored.made_arrays, stored.read_page, stored.arrays_parts, stored.arrays_join, True,
+        stored.made_arrays, stored.read_arrays, read_npz, stored.arrays_join, True,
         {".*": "other figures of images, under hashes made right again"},
+    ),
+    "page": Reader(
+        partial(stored.made_result, "simulate"), stored.read_page, stored.page_parts,
+        stored.page_join, True, FIGURES,
     ),
     "chunk": Reader(
         stored.made_chunk, stored.read_run, npz_parts, npz_join, True, {}

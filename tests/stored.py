@@ -174,18 +174,28 @@ def made_arrays(folder: Path) -> Path:
     return made_result("simulate", folder).with_name(ARRAYS)
 
 
-def read_page(path: Path) -> str:
-    """A whole page, figures too."""
-    return repr(page.write_report([path.parent], path.with_name("page.html")))
-
-
-def arrays_parts(path: Path) -> Any:
-    return read_npz(path)
+def read_arrays(path: Path) -> str:
+    (run,) = runs.read_runs([path.parent])
+    return repr({name: (array.dtype, array.tolist()) for name, array in run.arrays.items()})
 
 
 def arrays_join(parts: Any, path: Path) -> None:
     write_npz(path, {str(key): np.asarray(value) for key, value in parts.items()})
     reseal_result(path)
+
+
+def read_page(path: Path) -> str:
+    """A whole page, figures too."""
+    return repr(page.write_report([path.parent], path.with_name("page.html")))
+
+
+def page_parts(path: Path) -> Any:
+    return {"result": result_parts(path), "arrays": read_npz(path.with_name(ARRAYS))}
+
+
+def page_join(parts: Any, path: Path) -> None:
+    result_join(parts["result"], path)
+    arrays_join(parts["arrays"], path.with_name(ARRAYS))
 
 
 # ---- what a simulation, a training and the paper's experiments keep, and raw files
