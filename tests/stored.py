@@ -84,8 +84,8 @@ def store_join(parts: Any, path: Path) -> None:
     """Hashes are those of the original study's settings, of what is written."""
 
     def told(*values: Any) -> str:
-        key = json.dumps(SETTINGS, sort_keys=True) + json.dumps(values)
-        return hashlib.sha256(key.encode()).hexdigest()
+        first = "" if values[0] in ("format", "settings") else json.dumps(SETTINGS, sort_keys=True)
+        return hashlib.sha256((first + json.dumps(values)).encode()).hexdigest()
 
     path.unlink()
     with closing(sqlite3.connect(path)) as db, db:

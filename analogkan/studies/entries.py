@@ -67,7 +67,9 @@ RESULT = Record(
         "study": Text(KINDS),
         **dict.fromkeys(("model", "network", "design", "build"), Text()),
         **dict.fromkeys(("compiled", "trained_by", "command"), Text()),
-        "images": Record({"said": Text(), "n": Whole(1, 2**40), "sha256": Text()}),
+        "images": Record(
+            {"said": Text(), "n": Whole(1, 2**40), "sha256": Text()}, missing=AS_WRITTEN
+        ),
         "n": Whole(1, 2**40),
         "notes": Several(Text()),
         "software_accuracy": SHARE,
