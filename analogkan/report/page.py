@@ -11,7 +11,7 @@ import jinja2
 
 from .. import __version__
 from ..errors import StudyError
-from ..files import write_text
+from ..files import brief, write_text
 from ..resources import path as resource
 from .exhibits import Exhibit, Section
 from .figures import save
@@ -79,7 +79,7 @@ def write_report(
         named = ", ".join(str(run.folder) for run in found)
         raise StudyError(
             f"one of {named} lacks what a page shows, or its files do not fit each other "
-            f"({type(error).__name__}: {error}): run its command again with another --out"
+            f"({type(error).__name__}: {brief(error)}): run its command again with another --out"
         ) from error
     size = len(page.encode())
     if size > MOST_BYTES:

@@ -14,7 +14,7 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
-from ..files import read_json, read_npz, sealed, sha256
+from ..files import brief, read_json, read_npz, sealed, sha256
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.entries import KINDS
 from ..studies.entries import RESULT as ENTRIES
@@ -118,8 +118,8 @@ def _read(folder: Path) -> Run:
         rows = _rows(folder / CHIPS) if same and kind != "simulate" else []
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
-            f"{folder} is damaged, or was made by an earlier version ({error}): run its command "
-            "again with another --out"
+            f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "
+            "command again with another --out"
         ) from error
     if sealed(summary) != summary:
         raise StudyError(

@@ -276,7 +276,7 @@ def _bytes(model: TDKAN) -> list[bytes]:
 
 
 def _driven(recipe: Recipe, model: TDKAN) -> tuple[float, float]:
-    """Volts that hidden nodes should keep to: the recipe's, as far as every device was measured."""
+    """Volts that hidden nodes should keep to: the recipe's, as far as every device's table goes."""
     curves = model.config.curves
     return (
         max(recipe.range_lo, *(curve.v[0] for curve in curves)),
