@@ -431,7 +431,7 @@ SETTINGS = {
     r"(repeat|many|add to) .*": "a longer list",
 }
 ROWS = {
-    r".* points\.N\.row\..*": "another figure that can be, under a hash made right again",
+    r".* points\.N\.row(\..*)?": "another figure that can be, under a hash made right again",
     r".* points\.N\.(circuit|temp_c|sample|seconds)": "a column beside the row, which says it",
 }
 VERDICTS = {r".* meta(\.(judge|seconds).*)?": "another finding, under a hash made right again"}
@@ -477,7 +477,8 @@ READERS: dict[str, Reader] = {
     ),
     "store": Reader(
         stored.made_store, stored.read_store, stored.store_parts, stored.store_join, True,
-        {"drop points.N": "a point that is not there is simulated again"} | ROWS | VERDICTS,
+        {r"(drop points\.N|\w+ at points)": "points that are not there are simulated again"}
+        | ROWS | VERDICTS,
     ),
     **{
         f"result of {kind}": Reader(

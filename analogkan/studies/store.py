@@ -68,8 +68,9 @@ class StudyStore(LockedFolder):
             if not self._query("SELECT name FROM sqlite_master"):
                 self._begin()
                 return
-            if self._query("PRAGMA quick_check") != [("ok",)]:
-                raise ValueError("quick_check")
+            # The quick check passes over indices, by which a damaged one would hide what is kept.
+            if self._query("PRAGMA integrity_check") != [("ok",)]:
+                raise ValueError("integrity_check")
             if self.get("format") != FORMAT:
                 raise ValueError(f"format {self.get('format')!r}")
             before = self.get("settings")
