@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -14,17 +15,21 @@ import click
 import numpy as np
 import pytest
 
-from analogkan import resources
+from analogkan import limits, resources
 from analogkan.cli import main
+from analogkan.cli.sweep import MANY
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS
-from analogkan.devices import get, library
+from analogkan.devices import get, library, measured, reading, table
 from analogkan.network import checkpoint
+from analogkan.report.page import MOST_BYTES
+from analogkan.studies import chips
 from analogkan.variation.sample import perturb
 from analogkan.variation.spec import Conditions, Variation, load_settings
 
 from .pages import blocks
+from .stored import made_result
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -240,3 +245,45 @@ def test_every_page_is_linked_from_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     linked = set(re.findall(r"\]\(docs/([\w-]+)\.md", readme))
     assert {p.stem for p in DOCS.glob("*.md")} - linked == {"changelog"}
+
+
+NOMINAL, IDEAL = load_settings("nominal")[0], load_settings("ideal")[0]
+OPTIONS = {f"{name} {p.opts[0]}": p for name, c in COMMANDS.items() for p in c.params}
+FROM_CODE = [
+    ("README.md", "`nominal` op-amps have gain {}, `ideal` ones {}",
+     (f"{NOMINAL.opamp_gain_used:.0e}".replace("+0", ""), f"{IDEAL.opamp_gain_used:.0e}".replace("+0", ""))),
+    ("docs/physics.md", "`headroom` ({})", (NOMINAL.headroom,)),
+    ("docs/squash-and-norm.md", "(`r_out`, {:g} ohm assumed)", (NOMINAL.r_out,)),
+    ("docs/squash-and-norm.md", "| BF {:g}, VAF {:g} (default) | gain {} (default) |",
+     (NOMINAL.npn_bf, NOMINAL.npn_vaf, "1e5")),
+    ("docs/wires.md", "(copper, {})", (f"{NOMINAL.wire_tc1:.1e}".replace("e-0", "e-"),)),
+    ("docs/wires.md", "inside a {0} x {0} tile", (NOMINAL.tile_rows,)),
+    ("docs/virtual-chips.md", "of everything alike; {} by default", (Conditions().temp_c,)),
+    ("docs/virtual-chips.md", "`--judge {}`", (OPTIONS["montecarlo --judge"].default,)),
+    ("docs/own-devices.md", "a knot every `--step` volts ({})", (measured.STEP,)),
+    ("docs/own-devices.md", "of at most {:.0f} MB and {:,} lines",
+     (reading.MAX_BYTES / 1e6, table.MAX_LINES)),
+    ("docs/own-devices.md", "is above {:g} A or below {:g} pA or a voltage above {:g} V",
+     (limits.USUAL_PEAK[1], 1e12 * limits.USUAL_PEAK[0], limits.USUAL_VOLTS)),
+    ("docs/own-devices.md", "The {} shipped ones are not measured",
+     ({6: "six"}[len(library.names())],)),
+    ("docs/calibration.md", "(up to {} training images", (chips.CALIBRATION_IMAGES,)),
+    ("docs/virtual-chips.md", "at most {} of the BUILD's calibration images",
+     (chips.CALIBRATION_IMAGES,)),
+    ("docs/sweeps.md", "Above {:,} circuits the command", (MANY,)),
+    ("docs/report.md", "({:.0f} at most)", (MOST_BYTES / 1e6,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "words", "values"), FROM_CODE)
+def test_a_default_or_limit_in_a_page_is_the_codes(page, words, values):
+    assert words.format(*values) in flowing(ROOT / page)
+
+
+def test_the_table_of_results_keys_is_of_keys_that_results_have(ngspice, tmp_path):
+    found = json.loads(made_result("simulate", tmp_path).read_text(encoding="utf-8"))
+    page = (DOCS / "main-path.md").read_text(encoding="utf-8")
+    keys = page.partition("`RUN/result.json`")[2].partition("`RUN/result.npz`")[0]
+    rows = [line.split("|")[1] for line in keys.splitlines() if line.startswith("| `")]
+    said = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert said <= set(found)
