@@ -251,7 +251,7 @@ NOMINAL, IDEAL = load_settings("nominal")[0], load_settings("ideal")[0]
 OPTIONS = {f"{name} {p.opts[0]}": p for name, c in COMMANDS.items() for p in c.params}
 FROM_CODE = [
     ("README.md", "`nominal` op-amps have gain {}, `ideal` ones {}",
-     (f"{NOMINAL.opamp_gain_used:.0e}".replace("+0", ""), f"{IDEAL.opamp_gain_used:.0e}".replace("+0", ""))),
+     [f"{hw.opamp_gain_used:.0e}".replace("+0", "") for hw in (NOMINAL, IDEAL)]),
     ("docs/physics.md", "`headroom` ({})", (NOMINAL.headroom,)),
     ("docs/squash-and-norm.md", "(`r_out`, {:g} ohm assumed)", (NOMINAL.r_out,)),
     ("docs/squash-and-norm.md", "| BF {:g}, VAF {:g} (default) | gain {} (default) |",
