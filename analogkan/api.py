@@ -213,7 +213,7 @@ def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
     for curve in first.curves if first.squash.kind == "none" else ():
         if e.v_lo < curve.v[0] or e.v_hi > curve.v[-1]:
             notes.append(
-                f"inputs of {e.v_lo:g} to {e.v_hi:g} V leave what was measured of {curve.name} "
+                f"inputs of {e.v_lo:g} to {e.v_hi:g} V leave the table of {curve.name} "
                 f"({curve.v[0]:g} to {curve.v[-1]:g} V): the curve's end value is held there"
             )
     if uncalibrated and first.squash.kind == "none" and len(spec.layers) > 1:

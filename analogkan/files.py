@@ -31,6 +31,8 @@ MOST_SAID = 400
 """Characters of another library's error in a sentence of ours."""
 MOST_TEXT = 64 * 2**20
 """Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
+MOST_DECK = 2**30
+"""Bytes of the largest file of a deck that is read: of its resistors ngspice would want 40 GB."""
 
 
 def source_hash() -> str:
@@ -103,13 +105,18 @@ def brief(error: BaseException) -> str:
     return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}..."
 
 
-def read_text(path: Path) -> str:
-    """A small text file in UTF-8; ValueError with the reason if it is none."""
+def read_bytes(path: Path, most: int = MOST_DECK) -> bytes:
+    """All of a regular file; ValueError with the reason if it is none, or larger than ``most``."""
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        if size > MOST_TEXT:
-            raise ValueError(f"it has {size:,} bytes; at most {MOST_TEXT:,} are read")
-        return stream.read().decode("utf-8")
+        if size > most:
+            raise ValueError(f"it has {size:,} bytes; at most {most:,} are read")
+        return stream.read()
+
+
+def read_text(path: Path) -> str:
+    """A small text file in UTF-8; ValueError with the reason if it is none."""
+    return read_bytes(path, MOST_TEXT).decode("utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -80,16 +80,18 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number from ``low``; one that its ``quantity`` of ``limits`` can have, if named."""
+    """A finite number from ``low`` to ``high``; one that its ``quantity`` of ``limits`` can have,
+    if named."""
 
     quantity: str = ""
     low: float = -MOST_NUMBER
+    high: float = MOST_NUMBER
 
     def check(self, value: Any, where: str) -> None:
         if type(value) not in (int, float) or not -math.inf < value < math.inf:
             refuse(value, where, "a finite number")
-        if not self.low <= value <= MOST_NUMBER:
-            refuse(value, where, f"from {self.low:g} to {MOST_NUMBER:g}")
+        if not self.low <= value <= self.high:
+            refuse(value, where, f"from {self.low:g} to {self.high:g}")
         if self.quantity and first_unphysical(value, self.quantity) is not None:
             raise ValueError(f"{where}: {describe(float(value), self.quantity)}")
 

@@ -23,6 +23,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,17 @@ from analogkan.compiler.held import load_circuit, write_held
 from analogkan.data.sources import load_npz, read_idx
 from analogkan.devices import resolve
 from analogkan.errors import AnalogKanError
+from analogkan.files import read_npz
 from analogkan.network import checkpoint
 from analogkan.network.convert import convert, make_basis
 from analogkan.network.spec import load_spec
 from analogkan.network.squash import Squash
 from analogkan.network.state import read_state
+from analogkan.studies.entries import KINDS
 from analogkan.training.recipe import load_recipe
 from analogkan.variation.spec import load_settings
 
+from . import stored
 from .kanalogue import pwl, random_net
 from .networks import random_checkpoint, random_npz, random_spec
 
@@ -426,6 +430,12 @@ SETTINGS = {
     r"(swap|\w+ at) .*": "another value in its range",
     r"(repeat|many|add to) .*": "a longer list",
 }
+ROWS = {
+    r".* points\.N\.row(\..*)?": "another figure that can be, under a hash made right again",
+    r".* points\.N\.(circuit|temp_c|sample|seconds)": "a column beside the row, which says it",
+}
+VERDICTS = {r".* meta(\.(judge|seconds).*)?": "another finding, under a hash made right again"}
+FIGURES = {".*": "another figure or word that can be, under a hash made right again"}
 READERS: dict[str, Reader] = {
     "checkpoint": Reader(
         made_checkpoint, lambda p: spec_hash(checkpoint.load_spec(p)), checkpoint_parts, torch_join,
@@ -464,6 +474,46 @@ READERS: dict[str, Reader] = {
     "recipe": Reader(
         made_recipe, lambda p: repr(load_recipe(str(p))), toml_parts, toml_join, False,
         SETTINGS | WRITTEN,
+    ),
+    "store": Reader(
+        stored.made_store, stored.read_store, stored.store_parts, stored.store_join, True,
+        {r"(drop points\.N|\w+ at points)": "points that are not there are simulated again"}
+        | ROWS | VERDICTS,
+    ),
+    **{
+        f"result of {kind}": Reader(
+            partial(stored.made_result, kind), stored.read_result, stored.result_parts,
+            stored.result_join, True, FIGURES,
+        )
+        for kind in KINDS
+    },
+    "chips": Reader(
+        stored.made_chips, stored.read_chips, stored.chips_parts, stored.chips_join, True,
+        {".*": "other figures of chips, under hashes made right again"},
+    ),
+    "arrays": Reader(
+        stored.made_arrays, stored.read_arrays, read_npz, stored.arrays_join, True,
+        {".*": "other figures of images, under hashes made right again"},
+    ),
+    "page": Reader(
+        partial(stored.made_result, "simulate"), stored.read_page, stored.page_parts,
+        stored.page_join, True, FIGURES,
+    ),
+    "chunk": Reader(
+        stored.made_chunk, stored.read_run, npz_parts, npz_join, True, {}
+    ),
+    "run": Reader(stored.made_run, stored.read_run, json_parts, json_join, True, {}),
+    "seconds": Reader(
+        stored.made_seconds, stored.read_run, stored.text_parts, stored.text_join, False,
+        {".*": "another number of seconds, which a result prints; nothing else is computed of it"},
+    ),
+    "training": Reader(
+        stored.made_training, stored.read_training, torch_parts, torch_join, True, {}
+    ),
+    "paper": Reader(stored.made_kept, stored.read_paper, json_parts, json_join, True, {}),
+    "raw": Reader(
+        stored.made_raw, stored.read_raw_file, stored.raw_parts, stored.raw_join, False,
+        {r".* head.*": "another name of a vector, or a line that is not read"} | NUMBERS | WRITTEN,
     ),
 }  # fmt: skip
 

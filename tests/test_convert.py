@@ -367,7 +367,7 @@ def test_the_input_shape_is_that_of_their_data_sets(tmp_path, width, shape):
     )
     assert report["encoding"]["shape"] == shape
     assert report["notes"] == [
-        "inputs of -1 to 1 V leave what was measured of Z21 (0 to 1.25 V): the curve's end value "
+        "inputs of -1 to 1 V leave the table of Z21 (0 to 1.25 V): the curve's end value "
         "is held there",
         "no calibration inputs: the compiler will size gains for the worst case (give training "
         "inputs with --calibrate)",
@@ -512,11 +512,11 @@ FORMS = "none, clamp:LO:HI, sigmoid[:LO:HI[:SLOPE]], tanh[:LO:HI[:SLOPE]]"
         (
             (),
             "clamp:0:1.4",
-            "the clamp range 0 to 1.4 V leaves what was measured of Z21 (0 to 1.25 V): "
+            "the clamp range 0 to 1.4 V leaves the table of Z21 (0 to 1.25 V): "
             "--beyond-measured accepts that and holds the curve's end value there, as KANalogue "
             "does",
         ),
-        ((), "tanh", "the tanh range -1 to 1 V leaves what was measured of Z21 (0 to 1.25 V): --b"),
+        ((), "tanh", "the tanh range -1 to 1 V leaves the table of Z21 (0 to 1.25 V): --b"),
         (
             ("--norm", "layer"),
             "none",
@@ -562,7 +562,7 @@ def test_a_range_beyond_the_measured_is_accepted_on_request_and_said(theirs):
     result = CliRunner().invoke(main, args, catch_exceptions=False)
     assert result.exit_code == 0
     assert (
-        "note: the clamp range 0 to 1.4 V leaves what was measured of Z21 (0 to 1.25 V): the "
+        "note: the clamp range 0 to 1.4 V leaves the table of Z21 (0 to 1.25 V): the "
         "curve's end value is held there\n" in result.stdout
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from analogkan.compiler.stability import smallest_c_f
 from analogkan.compiler.wires import reduce_tile
 from analogkan.devices import get
 from analogkan.devices.thermal import smear_share, table_at
+from analogkan.engines.twin import _current_table
 from analogkan.engines.twin_front import BASE_VOLTS, pair_volts, saturation_current
 from analogkan.network.squash import Squash
 
@@ -68,6 +70,21 @@ def test_pairs_and_bias_rows_are_what_the_page_says():
         filled = np.minimum(np.maximum(np.abs(b) / alpha - k * span, 0), span)
         np.testing.assert_allclose(np.abs(pairs[10 + k]), filled, atol=1e-18)
     np.testing.assert_allclose(pairs[2 * 3 + 1] * alpha, theta[3, :, 1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("temp_c", [-40.0, 26.85, 125.0])
+def test_a_chips_factors_and_the_temperature_compose_as_the_page_says(temp_c):
+    curve, k_i, k_v, d_v, tc_i, tc_v = get("A21"), 1.05, 0.97, 4e-3, 2e-3, -1e-3
+    hardware = Hardware(diode_tc_current=tc_i, diode_tc_voltage=tc_v)
+    one = np.ones((1, 1))
+    errors = SimpleNamespace(k_i=k_i * one, k_v=k_v * one, d_v=d_v * one)
+    kinks, current = _current_table(curve, hardware, temp_c, errors, 0)  # type: ignore[arg-type]
+    v, dt = np.linspace(0.0, 1.3, 500), temp_c - 26.85
+    u = (k_v * v + d_v * np.clip(v / 0.05, 0, 1)) / (1 + tc_v * dt)
+    wanted = k_i * (1 + tc_i * dt) * curve.current(u)
+    np.testing.assert_allclose(
+        np.interp(v, kinks[0], current[0]), wanted, rtol=0, atol=1e-12 * curve.i_peak
+    )
 
 
 @pytest.mark.parametrize("share", [0.9, 1.1])

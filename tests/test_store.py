@@ -36,9 +36,12 @@ def row(point: Point, status: str = "ok") -> dict:
     """A row such as ``evaluate`` gives, made of the point alone; its seconds are not."""
     sample = -1 if point.sample is None else point.sample
     found = {"key": point.key, "sample": point.sample, "temp_c": point.conditions.temp_c}
-    found |= {"status": status, "reason": "" if status == "ok" else "no luck"}
+    found |= {"status": status, "reason": "" if status == "ok" else "no luck", "n": 1000}
     if status == "ok":
-        found |= {"accuracy": 0.9 + sample / 1e3, "gain": [1.0, 1 / 3]}
+        found |= {"correct": 900 + sample, "accuracy": 0.9 + sample / 1e4, "agreement": 1.0}
+        found |= {"max_abs_logit_error": 0.1, "rms_logit_error": 0.01}
+        found |= {"gain_mean": 2 / 3, "offset_mean": None}
+        found |= {"gain": [1.0, 1 / 3], "offset": [0.0, None]}
     return found | {"seconds": time.perf_counter()}
 
 
@@ -84,7 +87,10 @@ def test_rows_come_out_in_the_order_of_the_points_however_they_were_finished(tmp
         assert "seconds" not in rows[0]
         texts.add((tmp_path / "rows.csv").read_bytes())
     assert len(texts) == 1
-    assert texts.pop().splitlines()[0] == b"key,sample,temp_c,status,reason,accuracy,gain_0,gain_1"
+    assert texts.pop().splitlines()[0] == (
+        b"key,sample,temp_c,status,reason,n,correct,accuracy,agreement,max_abs_logit_error,"
+        b"rms_logit_error,gain_mean,offset_mean,gain_0,gain_1,offset_0,offset_1"
+    )
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
@@ -259,7 +265,7 @@ def test_a_damaged_store_is_refused_in_a_sentence(tmp_path, damage):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ("UPDATE points SET row = replace(row, '0.902', '0.952') WHERE sample = 2", "row"),
+        ("UPDATE points SET row = replace(row, '0.9002', '0.9502') WHERE sample = 2", "row"),
         ("UPDATE points SET status = 'ok' WHERE sample = 3", "row"),
         ("UPDATE points SET status = 'failed' WHERE sample = 2", "row"),
         ("UPDATE points SET temp_c = 85.0 WHERE sample = 2", "row"),

@@ -79,7 +79,7 @@ from . import common, complete
 @click.option(
     "--beyond-measured",
     is_flag=True,
-    help="Accept a squash that leaves a measured curve; its end value is held there.",
+    help="Accept a squash that leaves a device's table; its end value is held there.",
 )
 @click.option(
     "--calibrate",
@@ -183,7 +183,7 @@ def _print_report(report) -> None:
     if report["out_of_range"] is not None:
         common.out.print(
             f"{percent(report['out_of_range'])} of the hidden voltages on the calibration "
-            "inputs outside a device's measured range"
+            "inputs outside a device's range"
         )
     for note in report["notes"]:
         common.out.print(f"note: {note}", style="yellow", markup=False)

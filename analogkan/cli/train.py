@@ -11,7 +11,7 @@ from ..text import percent
 from . import common, complete
 
 FAR_OUT = 0.05
-"""Share of hidden voltages outside the measured range from which on a note says so; assumed."""
+"""Share of hidden voltages outside the range from which on a note says so; assumed."""
 
 
 @click.command(short_help="Train a TD-KAN and write its checkpoint and card.")
@@ -101,8 +101,9 @@ def train(
     Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
     Recipes: mnist-d2, mnist-d3, mnist-d2-short, fashion-d2, fashion-d3, cifar-d3, plain-d2;
-    the paper's own, paper-mnist-d2, -d3, paper-fashion-d2, -d3, paper-cifar-d2, -d3 (and, as its
-    table counts, paper-cifar-d3-unbiased, -d4-unbiased); finetune, mnist-finetune to train on;
+    with convolutions, mnist-conv, cifar-conv; the paper's own, paper-mnist-d2, paper-mnist-d3,
+    paper-fashion-d2, paper-fashion-d3, paper-cifar-d2, paper-cifar-d3 (and, as its table counts,
+    paper-cifar-d3-unbiased, paper-cifar-d4-unbiased); finetune, mnist-finetune to train on;
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
@@ -159,7 +160,7 @@ def train(
         f"{out}: {percent(result['accuracy'])} on {result['images']['said']} "
         f"({percent(lo)} to {percent(hi)}, 95 %), "
         f"{percent(result['out_of_range'])} of the hidden voltages outside a device's "
-        f"measured range. Card: {result['card']}"
+        f"range. Card: {result['card']}"
     )
     if result["out_of_range"] > FAR_OUT:
         common.out.print(

@@ -34,6 +34,7 @@ from .build import (
 )
 from .chain import Chain, Link
 from .hardware import Hardware
+from .lines import deck_bytes
 from .sections import MOST_RESISTORS, Section, circuits, divide
 from .verification import Verification
 from .verify import verify_build, write_verified
@@ -127,7 +128,7 @@ class HeldBuild:
         for name in self.names():
             for path in sorted((self.folder / name).glob("*.cir")):
                 if path.name not in spice.TOP:
-                    digest.update(f"{name}/{path.name}".encode() + path.read_bytes())
+                    digest.update(f"{name}/{path.name}".encode() + deck_bytes(path))
         return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NetlistError
-from ..files import open_regular
+from ..files import read_bytes
 from .expressions import number
 
 NAME = re.compile(r"[a-z0-9_]+")
@@ -97,6 +97,16 @@ def read_library(path: Path) -> dict[str, Subcircuit]:
     return deck.subcircuits
 
 
+def deck_bytes(path: Path) -> bytes:
+    """The bytes of a deck's file; NetlistError if it is gone, or is no regular file."""
+    if not path.exists():
+        raise NetlistError(f"{path.parent} lacks {path.name}: compile the model again")
+    try:
+        return read_bytes(path)
+    except ValueError as error:
+        raise NetlistError(f"cannot read {path}: {error}") from error
+
+
 def definition(sub: Subcircuit) -> list[str]:
     """A subcircuit's ports, parameters and lines, blanks evened out."""
     head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
@@ -108,8 +118,7 @@ def definition(sub: Subcircuit) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        with open_regular(path) as stream:  # as bytes: \r ends no line for ngspice
-            return stream.read().decode("utf-8")
+        return read_bytes(path).decode("utf-8")  # as bytes: \r ends no line for ngspice
     except ValueError as error:
         raise NetlistError(f"cannot read {path}: {error}") from error
 

@@ -17,7 +17,8 @@ from ..compiler import spice, spice_cells
 from ..compiler.build import Build, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
-from ..errors import NetlistError, SimulationError
+from ..compiler.lines import deck_bytes
+from ..errors import SimulationError
 from .ngspice import Runner
 from .rawfile import read_raw
 from .session import SessionRunner
@@ -268,12 +269,9 @@ def at_least_two(points: np.ndarray) -> np.ndarray:
 
 
 def copy_deck(build: Build, folder: Path) -> None:
-    """Copy a build's deck; NetlistError if a file of it is gone."""
+    """Copy a build's deck; NetlistError if a file of it is gone, or is no file."""
     for name in build.deck_files():
-        try:
-            shutil.copyfile(build.folder / name, folder / name)
-        except FileNotFoundError as error:
-            raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
+        (folder / name).write_bytes(deck_bytes(build.folder / name))
 
 
 def write_deck(design: Design, folder: Path, temp_c: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SimulationError
+from ..files import read_bytes
 from .library import ENVIRONMENT, INSTALL, find_library
 from .ngspice import Ngspice, find_ngspice, identify, judge, locate, own_environment
 from .rawfile import check_values
@@ -141,8 +142,8 @@ class Session:
         if not 0 < timeout < threading.TIMEOUT_MAX:
             raise SimulationError(f"timeout = {timeout} is out of range: above 0 s")
         try:
-            text = path.read_text(encoding="utf-8") if path else str(deck)
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bytes(path).decode("utf-8") if path else str(deck)
+        except ValueError as error:
             raise SimulationError(f"cannot read the deck {path}: {error}", deck=path) from error
         if not text.strip():
             raise SimulationError("the deck is empty", deck=path)

@@ -24,11 +24,9 @@ from .model import TDKAN, TDKANConfig
 from .patches import Patches
 from .spec import NetworkSpec
 from .squash import Squash
-from .torchfile import read_torch, tensors
+from .torchfile import check_size, read_torch, tensors
 
 FORMAT = "analogkan-tdkan-1"
-TIMES_NAMED = 16
-"""How often the bytes of a file may be named in it, as shared voltages are."""
 NORM_TENSORS = {
     "none": (),
     "layer": ("weight", "bias"),
@@ -132,9 +130,7 @@ def read(path: Path) -> dict[str, Any]:
 def _check(entry: dict[str, Any], size: int) -> None:
     """Raise ValueError unless ``entry``, from a file of ``size`` bytes, is a whole checkpoint."""
     ENTRIES.check(entry, "")
-    named = sum(tensor.numel() * tensor.element_size() for tensor in tensors(entry))
-    if named > TIMES_NAMED * size:
-        raise ValueError(f"its tensors have {named:,} bytes, but the file {size:,}")
+    check_size(entry, size)
     if "sha256" in entry:
         found = digest({key: value for key, value in entry.items() if key != "sha256"})
         if found != entry["sha256"]:

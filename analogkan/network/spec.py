@@ -224,7 +224,7 @@ class NetworkSpec:
         return self.forward_volts(self.dac_volts(x))
 
     def out_of_range(self, v: np.ndarray) -> float:
-        """Share of hidden diode voltages outside the measured range of any device, for ``v``.
+        """Share of hidden diode voltages outside the range of any device, for ``v``.
 
         ``v`` (B, I) are voltages at the first diodes; counted over images, hidden nodes and layers.
         """

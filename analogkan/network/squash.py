@@ -77,14 +77,14 @@ class Squash:
         return 2.0 * self.slope if self.kind == "tanh" else self.slope
 
     def beyond(self, curves: tuple[IVCurve, ...]) -> str:
-        """A sentence if the range leaves what was measured of a device; empty if it does not."""
+        """A sentence if the range leaves the table of a device; empty if it does not."""
         if self.kind == "none":
             return ""
         for curve in curves:
             if self.v_lo < curve.v[0] or self.v_hi > curve.v[-1]:
                 return (
-                    f"the {self.kind} range {self.v_lo:g} to {self.v_hi:g} V leaves what was "
-                    f"measured of {curve.name} ({curve.v[0]:g} to {curve.v[-1]:g} V)"
+                    f"the {self.kind} range {self.v_lo:g} to {self.v_hi:g} V leaves the "
+                    f"table of {curve.name} ({curve.v[0]:g} to {curve.v[-1]:g} V)"
                 )
         return ""
 

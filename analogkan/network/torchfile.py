@@ -28,6 +28,8 @@ NUMPY = (
 """What a pickled NumPy value names. ``Unread`` is made in its place."""
 HEAD = 512
 """Bytes at a file's start that other formats are told by."""
+TIMES_NAMED = 16
+"""How often the bytes of a file may be named in it, as shared voltages are."""
 GLOBAL = re.compile(r"GLOBAL (\S+) was not")
 """Where torch's refusal names what it will not call."""
 
@@ -143,6 +145,13 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (list, tuple, dict)):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from tensors(inner)
+
+
+def check_size(value: Any, size: int) -> None:
+    """Raise ValueError if the tensors in ``value`` stand for far more than its file's ``size``."""
+    named = sum(tensor.numel() * tensor.element_size() for tensor in tensors(value))
+    if named > TIMES_NAMED * size:
+        raise ValueError(f"its tensors have {named:,} bytes, but the file {size:,}")
 
 
 def walk(value: Any) -> Iterator[tuple[str, Any]]:

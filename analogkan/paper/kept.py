@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
-from ..files import SEAL, json_hash, sealed, write_text
+from ..files import SEAL, json_hash, read_json, sealed, write_text
 from ..network.spec import NetworkSpec
 
 
@@ -32,10 +32,10 @@ def read_kept(
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         told, then = found.pop(SEAL), dict(found["plan"])
         missing = [key for key in keys if key not in found]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise StudyError(f"{path} is damaged: remove it, and run the same command again") from error
     if missing:
         raise StudyError(f"{path} lacks {missing[0]}: remove it, and run the same command again")

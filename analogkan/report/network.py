@@ -55,7 +55,7 @@ def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Sectio
                 name="devices",
                 title="Diodes and the voltages in use",
                 words=[
-                    f"{100 * outside:.2f} % of the hidden voltages leave a diode's measured range "
+                    f"{100 * outside:.2f} % of the hidden voltages leave a diode's range "
                     f"on {len(volts)} calibration images."
                 ],
                 exhibits=[

@@ -11,7 +11,7 @@ import jinja2
 
 from .. import __version__
 from ..errors import StudyError
-from ..files import write_text
+from ..files import brief, write_text
 from ..resources import path as resource
 from .exhibits import Exhibit, Section
 from .figures import save
@@ -24,6 +24,12 @@ from .svg import inline_svg
 TEMPLATE = "report/templates"
 MOST_BYTES = 4_000_000
 """What a page may weigh: more would not open by mail or on a phone."""
+
+UNFIT = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    jinja2.TemplateError,
+)
+"""What figures and words raise of a result that lacks what they show, or has it otherwise."""
 
 
 def write_report(
@@ -69,11 +75,11 @@ def write_report(
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         titled = title or str(found[0].summary["model"])
         page = _render(found, numbered(sections), exhibits, missing, titled)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except UNFIT as error:
         named = ", ".join(str(run.folder) for run in found)
         raise StudyError(
             f"one of {named} lacks what a page shows, or its files do not fit each other "
-            f"({type(error).__name__}: {error}): run its command again with another --out"
+            f"({type(error).__name__}: {brief(error)}): run its command again with another --out"
         ) from error
     size = len(page.encode())
     if size > MOST_BYTES:

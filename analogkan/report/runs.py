@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,10 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
-from ..files import read_npz, sealed, sha256
+from ..files import brief, read_json, read_npz, sealed, sha256
 from ..studies.conduct import CHIPS, RESULT
+from ..studies.entries import KINDS
+from ..studies.entries import RESULT as ENTRIES
 from ..studies.run import ARRAYS
 from ..variation.spec import Conditions, Variation
 
@@ -94,37 +95,31 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     return sorted(shared, key=lambda run: KINDS.index(run.kind))
 
 
-KINDS = ("simulate", "montecarlo", "thermal", "sweep")
-
-
 def _read(folder: Path) -> Run:
     path = folder / RESULT
     if not path.is_file():
         raise StudyError(f"{folder} holds no {RESULT}: {_next_step(folder)}")
     try:
-        summary = dict(json.loads(path.read_text(encoding="utf-8")))
-        kind = str(summary["study"])
-        if kind not in KINDS or not isinstance(summary["network"], str):
-            raise ValueError(f"study {kind!r}")
-        if not isinstance(summary["design"], str):
-            raise TypeError("design")
+        summary = read_json(path)
+        if summary.get("study") in KINDS and "network" in summary and "images" not in summary:
+            raise StudyError(
+                f"{folder} does not say which images it is of, as earlier versions did not: its "
+                "command, run again, adds that from what is kept"
+            )
+        ENTRIES.check(summary, "")
+        kind = summary["study"]
         if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
             raise TypeError("no_interval")
         if kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
             raise KeyError("lost")
         kept = ARRAYS if kind == "simulate" else CHIPS
-        if "images" not in summary:
-            raise StudyError(
-                f"{folder} does not say which images it is of, as earlier versions did not: its "
-                "command, run again, adds that from what is kept"
-            )
         same = sha256(folder / kept) == summary["files"][kept]
-        arrays = read_npz(folder / ARRAYS) if kind == "simulate" else {}
-        rows = _rows(folder / CHIPS) if kind != "simulate" else []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        arrays = read_npz(folder / ARRAYS) if same and kind == "simulate" else {}
+        rows = _rows(folder / CHIPS) if same and kind != "simulate" else []
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
-            f"{folder} is damaged, or was made by an earlier version ({error}): run its command "
-            "again with another --out"
+            f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "
+            "command again with another --out"
         ) from error
     if sealed(summary) != summary:
         raise StudyError(
@@ -152,10 +147,15 @@ def _next_step(folder: Path) -> str:
 def _rows(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="") as stream:
         found = []
-        for line in csv.DictReader(stream):
+        reader = csv.DictReader(stream)
+        for line in reader:
             row: dict[str, Any] = {name: float(line[name] or "nan") for name in NUMBERS}
             row["sample"] = int(line["sample"]) if line["sample"] else None
-            found.append(row | {"status": line["status"]})
+            row["status"] = line["status"]
+            if row["status"] == "ok" and not 0 <= row["accuracy"] <= 1:
+                where = f"{path.name}, line {reader.line_num}"
+                raise ValueError(f"{where}: accuracy {line['accuracy']!r} is no share of 1")
+            found.append(row)
     return found
 
 
@@ -186,7 +186,7 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | HeldBui
     for path in (named, *(parent / named.name for parent in runs[0].folder.resolve().parents[:2])):
         try:
             build = load_circuit(path)
-        except NetlistError:
+        except (NetlistError, OSError, ValueError):  # not there, or no path on this system
             continue
         if build.facts()["design"] == design:
             return build, ""

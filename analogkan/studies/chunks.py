@@ -11,10 +11,11 @@ import numpy as np
 
 from ..compiler import names, spice
 from ..compiler.build import Build
+from ..compiler.lines import deck_bytes
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
 from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
-from ..errors import DisagreementError, NetlistError
+from ..errors import DisagreementError
 from .evidence import hidden_nets
 from .run import RunFolder
 
@@ -118,10 +119,7 @@ def deck_hash(build: Build) -> str:
     """Hash of the deck files as they are on disk; the top and the stimulus are not simulated."""
     digest = hashlib.sha256()
     for name in sorted(set(build.deck_files()) - set(spice.TOP)):
-        try:
-            digest.update(name.encode() + (build.folder / name).read_bytes())
-        except FileNotFoundError as error:
-            raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
+        digest.update(name.encode() + deck_bytes(build.folder / name))
     digest.update(repr(build.design.v_per_logit).encode())
     return digest.hexdigest()
 

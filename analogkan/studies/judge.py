@@ -127,7 +127,7 @@ def judged_by_twin(rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
     """
     difference, share = JUDGED
     good = [row for row in rows if row["status"] == "ok"]
-    seen = [row for row in good if row[share] is not None]
+    seen = [row for row in good if row.get(share) is not None]
     worst = max(seen, key=lambda row: row[share], default=None)
     left = len(good) - len(seen)
     return {

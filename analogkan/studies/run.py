@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..engines.batch import Chunk
 from ..errors import StudyError
-from ..files import read_npz, sealed, sha256, write_npz, write_text
+from ..files import brief, read_json, read_npz, read_text, sealed, sha256, write_npz, write_text
 from .folder import LockedFolder, refuse_changed
 
 SETTINGS, RESULT, ARRAYS = "run.json", "result.json", "result.npz"
@@ -48,8 +49,8 @@ class RunFolder(LockedFolder):
             write_text(stored, json.dumps(self.settings, indent=2) + "\n")
             return
         try:
-            before = dict(json.loads(stored.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            before = read_json(stored)
+        except ValueError as error:
             raise StudyError(f"{stored} is damaged: give another --out") from error
         refuse_changed(self.path, before, self.settings)
 
@@ -108,10 +109,18 @@ class RunFolder(LockedFolder):
             write_text(self.path / "megabytes", repr(megabytes))
 
     def _number(self, name: str) -> float:
-        try:
-            return float((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        path = self.path / name
+        if not path.exists():
             return 0.0
+        try:
+            found = float(read_text(path))
+            if not 0 <= found < math.inf:
+                raise ValueError(f"{found:g} is no such number")
+        except ValueError as error:
+            raise StudyError(
+                f"{path} is damaged ({brief(error)}): remove it, which counts its {name} anew"
+            ) from error
+        return found
 
     def _chunk_path(self, chunk: Chunk) -> Path:
         return self.path / "chunks" / f"{chunk.start:06d}-{chunk.stop:06d}.npz"

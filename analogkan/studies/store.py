@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
-from ..files import atomic_file
+from ..files import atomic_file, brief
+from .entries import KEPT, check_row
 from .folder import LockedFolder, refuse_changed
 from .points import Point
 
@@ -56,16 +57,25 @@ class StudyStore(LockedFolder):
         return self.path / STORE
 
     def _open(self) -> None:
-        with self._reading():
+        try:
             self._db = sqlite3.connect(self.file, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise StudyError(
+                f"SQLite cannot open {self.file} ({error}): give another --out, such as one with a "
+                "shorter path"
+            ) from error
+        with self._reading():
             if not self._query("SELECT name FROM sqlite_master"):
                 self._begin()
                 return
-            if self._query("PRAGMA quick_check") != [("ok",)]:
-                raise ValueError("quick_check")
+            # The quick check passes over indices, by which a damaged one would hide what is kept.
+            if self._query("PRAGMA integrity_check") != [("ok",)]:
+                raise ValueError("integrity_check")
             if self.get("format") != FORMAT:
                 raise ValueError(f"format {self.get('format')!r}")
-            before = dict(self.get("settings"))
+            before = self.get("settings")
+            if before is None:
+                raise ValueError("it lacks its settings")
         refuse_changed(self.path, flat(before), flat(self.settings), values=True)
         self._key.update(json.dumps(before, sort_keys=True).encode())
 
@@ -102,16 +112,16 @@ class StudyStore(LockedFolder):
         """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
         wanted = None if points is None else {point.key for point in points}
         with self._reading():
-            rows = [(key, row) for key, _, row in self._points()]
-            return [json.loads(row) for key, row in rows if wanted is None or key in wanted]
+            rows = self._points()
+            return [row for row in rows if wanted is None or row["key"] in wanted]
 
     def finished(self) -> set[str]:
         """Keys of the points that did not fail."""
         with self._reading():
-            return {key for key, status, _ in self._points() if status == "ok"}
+            return {row["key"] for row in self._points() if row["status"] == "ok"}
 
-    def _points(self) -> Iterator[tuple[str, str, str]]:
-        """Key, status and row of every point; ValueError if one is not what was kept."""
+    def _points(self) -> Iterator[Row]:
+        """The row of every point; ValueError if one is not what was kept, or no row."""
         found = self._query(
             "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points "
             "ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
@@ -119,11 +129,20 @@ class StudyStore(LockedFolder):
         for *values, told in found:
             if self._hash(*values) != told:
                 raise ValueError(f"the row of {values[0]} is not what was kept")
-            yield values[0], values[4], values[6]
+            row = json.loads(values[6])
+            try:
+                check_row(row, values[0], values[4])
+            except ValueError as error:
+                raise ValueError(f"the row of {values[0]}: {error}") from error
+            yield row
 
     def spent(self) -> float:
         """Wall seconds that went into the rows, over all sessions."""
-        return float(self.get("seconds"))
+        seconds = self.get("seconds")
+        with self._reading():
+            if seconds is None:
+                raise ValueError("it lacks its seconds")
+            return float(seconds)
 
     def get(self, key: str) -> Any:
         """What was kept beside the rows, or None."""
@@ -134,7 +153,9 @@ class StudyStore(LockedFolder):
             (text, told) = found[0]
             if self._hash(key, text) != told:
                 raise ValueError(f"its {key} is not what was kept")
-            return json.loads(text)
+            found = json.loads(text)
+            KEPT[key].check(found, key)
+            return found
 
     def put(self, key: str, value: Any) -> None:
         """Keep something beside the rows."""
@@ -170,8 +191,10 @@ class StudyStore(LockedFolder):
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, ValueError, TypeError, IndexError) as error:
-            raise StudyError(f"{self.file} is damaged: give another --out ({error})") from error
+        except (sqlite3.Error, ValueError, TypeError, IndexError, RecursionError) as error:
+            raise StudyError(
+                f"{self.file} is damaged: give another --out ({brief(error)})"
+            ) from error
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -21,7 +21,7 @@ class Evaluation:
     """One reading of a test set by the float64 software model.
 
     ``accuracy`` and ``ci95`` are shares of ``n`` images; ``out_of_range`` is the share of hidden
-    diode voltages outside the measured range of any device; ``hidden_volts`` their extremes.
+    diode voltages outside the range of any device; ``hidden_volts`` their extremes.
     """
 
     what: str
@@ -89,7 +89,7 @@ def write_card(
         "accuracy": f"**{100 * found.accuracy:.2f} %** on {found.n:,} images ({found.what}), "
         f"95 % interval {100 * found.ci95[0]:.2f} to {100 * found.ci95[1]:.2f} (Wilson)",
         "hidden voltages": f"{found.hidden_volts[0]:.2f} to {found.hidden_volts[1]:.2f} V; "
-        f"{100 * found.out_of_range:.2f} % outside a device's measured range",
+        f"{100 * found.out_of_range:.2f} % outside a device's range",
         "largest coefficient": f"{theta.max():.4g} (folded)",
         "sha256": f"`{sha256(model)}`",
     }

@@ -21,10 +21,11 @@ from ..devices import resolve
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
+from ..network.entries import digest
 from ..network.model import TDKAN, TDKANConfig
 from ..network.patches import Patches
 from ..network.squash import Squash
-from ..network.torchfile import read_torch
+from ..network.torchfile import check_size, read_torch
 from .augment import Augmentation, augmented
 from .noise import Disturbance
 from .recipe import Recipe
@@ -275,7 +276,7 @@ def _bytes(model: TDKAN) -> list[bytes]:
 
 
 def _driven(recipe: Recipe, model: TDKAN) -> tuple[float, float]:
-    """Volts that hidden nodes should keep to: the recipe's, as far as every device was measured."""
+    """Volts that hidden nodes should keep to: the recipe's, as far as every device's table goes."""
     curves = model.config.curves
     return (
         max(recipe.range_lo, *(curve.v[0] for curve in curves)),
@@ -358,8 +359,11 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     anew = "remove it to start anew"
     try:
         stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
-        stored_key = stored["key"]
-    except Exception as error:
+        check_size(stored, state.stat().st_size)
+        told, stored_key = stored.pop("sha256"), stored["key"]
+        if digest(stored) != told:
+            raise ValueError("it is not what was written")
+    except Exception as error:  # what is no dictionary raises several kinds
         raise CheckpointError(f"{state} cannot be read: {anew}") from error
     if stored_key != key:
         raise CheckpointError(
@@ -375,5 +379,7 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
 
 
 def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
+    """Write how far a training is, with the hash that vouches for it."""
     entry = {name: part.state_dict() for name, part in parts.items()}
-    write_torch({"key": key, "epoch": epoch, **entry}, state)
+    entry = {"key": key, "epoch": epoch, **entry}
+    write_torch(entry | {"sha256": digest(entry)}, state)

@@ -37,7 +37,7 @@ class Recipe:
     slope
         Of ``sigmoid`` and ``tanh``, per volt.
     beyond_measured
-        Let the squash leave what was measured of a device; its current is then the table's end.
+        Let the squash leave the table of a device; its current is then the table's end.
     norm
         ``batch``, ``layer`` or ``none``.
     epochs, batch, learning_rate
@@ -50,7 +50,7 @@ class Recipe:
         Weight of mean(relu(range_lo - z)^2 + relu(z - range_hi)^2) over hidden voltages z; with
         ``sigmoid`` and ``tanh`` nothing needs it, and it is left out.
     range_lo, range_hi
-        Volts; the penalty's end where a device was measured no further.
+        Volts; the penalty's end where a table ends before it.
     init_phi2
         Expected phi^2 of each layer: theta starts as N(0, 1 / (I D phi2)).
     norm_gain, norm_offset

@@ -1,0 +1,89 @@
+"""What a RUN keeps, declared: a row, a judge's finding, and what every result says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schema import Maybe, Number, Plain, Record, Rule, Several, Text, Truth, Whole
+
+KINDS = ("simulate", "montecarlo", "thermal", "sweep")
+"""Of studies, in the order of a report."""
+AS_WRITTEN = "a study writes it"
+"""How a sentence on a missing entry ends."""
+SHARE = Number(low=0.0, high=1.0)
+DISTANCE = Number(low=0.0)
+MOST_SAMPLE = 2**31
+_BASE: dict[str, Rule] = {
+    "key": Text(most=200),
+    "sample": Maybe(Whole(0, MOST_SAMPLE)),
+    "temp_c": Number("temperature"),
+    "status": Text(("ok", "failed")),
+    "reason": Text(),
+    "n": Whole(1, 2**40),
+}
+_COLUMNS = Several(Maybe(Number()), most=100_000)
+_FIGURES: dict[str, Rule] = {
+    "correct": Whole(0, 2**40),
+    "accuracy": SHARE,
+    "agreement": SHARE,
+    "max_abs_logit_error": DISTANCE,
+    "rms_logit_error": DISTANCE,
+    "gain_mean": Maybe(Number()),
+    "offset_mean": Maybe(Number()),
+    "gain": _COLUMNS,
+    "offset": _COLUMNS,
+}
+_ASKED: dict[str, Rule] = {
+    **dict.fromkeys(("accuracy_uncalibrated", "agreement_uncalibrated"), SHARE),
+    **dict.fromkeys(("accuracy_compensated", "agreement_compensated"), SHARE),
+    **dict.fromkeys(("judge_difference", "judge_share"), Maybe(DISTANCE)),
+}
+_ROWS = {
+    "ok": Record(_BASE | _FIGURES, _ASKED, more=Number(), missing=AS_WRITTEN),
+    "failed": Record(_BASE, _FIGURES | _ASKED, more=Number(), missing=AS_WRITTEN),
+}
+"""By status; what is neither declared nor asked for is a count."""
+VERDICT = Record(
+    {
+        "passed": Truth(),
+        "tag": Text(),
+        **dict.fromkeys(("chips", "images"), Whole(1, 2**40)),
+        **dict.fromkeys(("max_abs_difference", "share_of_full_scale", "full_scale"), DISTANCE),
+        **dict.fromkeys(("tolerance", "seconds"), DISTANCE),
+        "versions": Record({"ngspice": Text()}, more=Plain(), missing=AS_WRITTEN),
+    },
+    more=Plain(),
+    missing=AS_WRITTEN,
+)
+KEPT: dict[str, Rule] = {
+    "format": Text(),
+    "settings": Record(more=Plain()),
+    "seconds": DISTANCE,
+    "judge": VERDICT,
+}
+"""What a store keeps beside its rows, by its key."""
+RESULT = Record(
+    {
+        "study": Text(KINDS),
+        **dict.fromkeys(("model", "network", "design", "build"), Text()),
+        **dict.fromkeys(("compiled", "trained_by", "command"), Text()),
+        "images": Record(
+            {"said": Text(), "n": Whole(1, 2**40), "sha256": Text()}, missing=AS_WRITTEN
+        ),
+        "n": Whole(1, 2**40),
+        "notes": Several(Text()),
+        "software_accuracy": SHARE,
+        "logit_full_scale": DISTANCE,
+        "files": Record(more=Text()),
+    },
+    more=Plain(most=10_000_000, depth=20),
+    missing=AS_WRITTEN,
+)
+"""What a report reads of any result.json; what a kind has beside it is looked at where shown."""
+
+
+def check_row(row: Any, key: str, status: str) -> None:
+    """Raise ValueError unless ``row`` is that of the point ``key``, and has this ``status``."""
+    _ROWS.get(status, _ROWS["failed"]).check(row, "")
+    if (row["key"], row["status"]) != (key, status):
+        raise ValueError(f"it is of {row['key']}, {row['status']}")
