@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -19,6 +18,7 @@ from ..compiler.design import Design
 from ..errors import NetlistError, SimulationError
 from .ngspice import Runner
 from .rawfile import read_raw
+from .scratch import room_in, scratch
 from .session import SessionRunner
 from .verdict import Difference
 
@@ -122,12 +122,13 @@ class BatchEngine:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> BatchEngine:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="akan-")))
+        self._folder = self._stack.enter_context(scratch())
         try:
-            if isinstance(self.circuit, Build):
-                copy_deck(self.circuit, self._folder)
-            else:
-                write_deck(self.circuit, self._folder, self.exposure.temp_c)
+            with room_in(self._folder):
+                if isinstance(self.circuit, Build):
+                    copy_deck(self.circuit, self._folder)
+                else:
+                    write_deck(self.circuit, self._folder, self.exposure.temp_c)
         except BaseException:
             self._stack.close()
             raise
@@ -183,7 +184,10 @@ class BatchEngine:
             descending = options.descending != (attempt == 2)
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
-                values = self._attempt(deck, volts, probes, descending, options.timeout, exposure)
+                with room_in(self._folder):
+                    values = self._attempt(
+                        deck, volts, probes, descending, options.timeout, exposure
+                    )
                 found = check(chunk.start, values)
             except SimulationError as failure:
                 if self.runner.stopped:
