@@ -220,21 +220,28 @@ def remove_partials(*paths: Path) -> None:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary sibling of ``path`` that takes its name when the block ends well.
+def _named(partial: Path, path: Path) -> Iterator[None]:
+    """OSError names ``path`` where the system names no file, or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        told = str(error.filename or partial)
+        if error.errno is None or not told.startswith(str(partial)):
+            raise
+        name = str(path) + told.removeprefix(str(partial))
+        raise OSError(error.errno, error.strerror, name) from error
 
-    OSError names ``path`` where the system names no file, or the sibling.
-    """
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary sibling of ``path`` that takes its name when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _sibling(path)
     try:
-        partial.touch(exist_ok=False)
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        if error.filename in (None, str(partial)):
-            error.filename, error.filename2 = str(path), None
-        raise
+        with _named(partial, path):
+            partial.touch(exist_ok=False)
+            yield partial
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -269,11 +276,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     lock = partial.with_suffix(WRITING)
     with FileLock(lock):
         try:
-            partial.mkdir()
-            yield partial
-            if path.exists():
-                path.rename(partial.with_suffix(BEFORE))
-            partial.replace(path)
+            with _named(partial, path):
+                partial.mkdir()
+                yield partial
+                if path.exists():
+                    path.rename(partial.with_suffix(BEFORE))
+                partial.replace(path)
         finally:
             _clear(path, lock)
 

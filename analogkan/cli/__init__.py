@@ -9,7 +9,7 @@ import click
 
 from .. import __version__
 from . import complete as _complete  # noqa: F401  registers its shells
-from .process import ended_by_signals, exit_if_printing, print_anywhere
+from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
 STAGES = {
     "Begin": ("doctor", "demo"),
@@ -53,6 +53,9 @@ class LazyGroup(click.Group):
                 message = error.format_message()
                 print_json({"error": {"type": type(error).__name__, "message": message}})
             raise
+        except KeyboardInterrupt as interrupt:  # before a command of ours has begun
+            click.echo("interrupted", err=True)
+            raise SystemExit(exit_code(interrupt)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for stage, names in STAGES.items():
