@@ -260,6 +260,16 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file; OSError names ``target`` where that is what has no room, not ``source``."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary sibling folder that replaces ``path`` when the block ends well.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -17,6 +18,8 @@ import click
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """What Ctrl-C, `kill` and most supervisors, and a terminal that is closed send, where it exists."""
+REPLACED, PYTHONS = "analogkan", ("strict", "surrogateescape", "backslashreplace")
+"""How streams encode what their encoding lacks: as we have it, and as Python opens them."""
 AGAIN_S = 1.0
 """Seconds within which a signal that comes again is the same one: `timeout` sends it twice."""
 PRINTERS = ("click", "rich")
@@ -69,10 +72,23 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def print_anywhere() -> None:
-    """Print signs that a terminal or file cannot show as question marks."""
+    """Print what a terminal or file has no sign for as question marks, names of files as they are.
+
+    Bytes of a name that are no text in this locale are signs from U+DC80 to U+DCFF in Python.
+    """
+    codecs.register_error(REPLACED, _replaced)
     for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+        if getattr(stream, "errors", None) in PYTHONS:
+            stream.reconfigure(errors=REPLACED)
+
+
+def _replaced(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    signs = error.object[error.start : error.end]
+    found = (
+        s.encode("ascii", "surrogateescape") if "\udc80" <= s <= "\udcff" else b"?" for s in signs
+    )
+    return b"".join(found), error.end
 
 
 def exit_if_printing(error: OSError) -> None:

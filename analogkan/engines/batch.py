@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from ..compiler import spice, spice_cells
 from ..compiler.build import Build, deck_files, expected_cost
 from ..compiler.design import Design
 from ..errors import NetlistError, SimulationError
+from ..files import copy_file, write_text
 from .ngspice import Runner
 from .rawfile import read_raw
 from .scratch import room_in, scratch
@@ -253,7 +253,7 @@ class BatchEngine:
         stem = f"chunk{chunk.number:05d}_2"
         for name in [*deck_files(self.design), f"{stem}.cir", f"{stem}.log"]:
             if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
+                copy_file(self._folder / name, folder / name)
         return folder / f"{stem}.cir"
 
 
@@ -274,7 +274,7 @@ def copy_deck(build: Build, folder: Path) -> None:
     """Copy a build's deck; NetlistError if a file of it is gone."""
     for name in build.deck_files():
         try:
-            shutil.copyfile(build.folder / name, folder / name)
+            copy_file(build.folder / name, folder / name)
         except FileNotFoundError as error:
             raise NetlistError(f"{build.folder} lacks {name}: compile the model again") from error
 
@@ -285,4 +285,4 @@ def write_deck(design: Design, folder: Path, temp_c: float) -> None:
     for k in range(len(design.stages)):
         texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / name, text)

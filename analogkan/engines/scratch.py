@@ -57,8 +57,11 @@ def clear_scratch() -> None:
 
     Nothing that is locked, has no lock, or belongs to somebody else is touched.
     """
-    with tempfile.TemporaryFile() as own:
-        user = os.fstat(own.fileno()).st_uid
+    try:
+        with tempfile.TemporaryFile() as own:
+            user = os.fstat(own.fileno()).st_uid
+    except OSError:  # whoever needs a folder there says so
+        return
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, Timeout):
             found = folder.lstat()

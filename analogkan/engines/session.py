@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import re
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,8 @@ class Worker:
             target=serve, args=(theirs, library, environment, empty), daemon=True
         )
         try:
-            self.process.start()
+            with _ctrl_c_blocked():
+                self.process.start()
         except (AssertionError, OSError, RuntimeError) as error:
             self._stack.close()
             raise SimulationError(f"cannot start a process for {library}: {error}") from error
@@ -78,6 +81,19 @@ class Worker:
         self.process.kill()
         self.process.join()
         self._stack.close()
+
+
+@contextlib.contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """A process started here is deaf to Ctrl-C from its first moment, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Session:
