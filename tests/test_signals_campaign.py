@@ -83,8 +83,10 @@ def left_over(place: Path) -> list[str]:
                 found.append((process / "cmdline").read_text())
         except OSError:
             continue
-    found += [str(p) for p in (place / "tmp").iterdir()]
-    return found + [str(p) for p in place.rglob(".*") if p.name != ".lock"]
+    torchs = "torchinductor_"  # a folder that torch's compiler keeps for every process
+    found += [str(p) for p in (place / "tmp").iterdir() if not p.name.startswith(torchs)]
+    found += [str(p) for p in place.rglob(".*") if p.name != ".lock"]
+    return found + [str(p) for p in place.rglob("*.pt.lock")]
 
 
 def results(place: Path) -> dict[str, Any]:
