@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -78,7 +79,7 @@ def print_anywhere() -> None:
     """
     codecs.register_error(REPLACED, _replaced)
     for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) in PYTHONS:
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in PYTHONS:
             stream.reconfigure(errors=REPLACED)
 
 
