@@ -28,9 +28,9 @@ STUDY = ("m.build", "--dataset", "d.npz", "--out", "run")
 WORK = {
     "simulate": ("simulate", *STUDY, "--chunk", "2"),
     "simulate in sessions": ("simulate", *STUDY, "--chunk", "2", "--session"),
-    "montecarlo, twin": ("montecarlo", *STUDY, "--samples", "300", "--judge", "2x10"),
-    "montecarlo, ngspice": ("montecarlo", *STUDY, "--samples", "12", "--engine", "ngspice"),
-    "sweep": ("sweep", *STUDY, "--samples", "60", "--judge", "2x10", "--set", "sigma_g=0,0.1,0.2"),
+    "montecarlo, twin": ("montecarlo", *STUDY, "--samples", "120", "--judge", "2x10"),
+    "montecarlo, ngspice": ("montecarlo", *STUDY, "--samples", "8", "--engine", "ngspice"),
+    "sweep": ("sweep", *STUDY, "--samples", "30", "--judge", "2x10", "--set", "sigma_g=0,0.1,0.2"),
     "train": (
         *("train", "--dataset", "t.npz", "--recipe", "plain-d2"),
         *("--epochs", "12", "--out", "run/t.pt"),

@@ -62,7 +62,8 @@ def ended_by_signals() -> Iterator[None]:
         yield  # Python lets no other thread listen
         return
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+    found = {number: signal.getsignal(number) for number in numbers}
+    before = {n: handler for n, handler in found.items() if handler not in (None, signal.SIG_IGN)}
     try:
         for number in before:
             signal.signal(number, end)

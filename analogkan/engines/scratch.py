@@ -95,7 +95,7 @@ def room_in(folder: Path) -> Iterator[None]:
         yield
     except (OSError, AnalogKanError) as error:
         full = isinstance(error, OSError) and error.errno in NO_ROOM
-        if full or shutil.disk_usage(folder).free < LITTLE_ROOM:
+        if full or shutil.disk_usage(folder.parent).free < LITTLE_ROOM:
             raise AnalogKanError(
                 f"no room for temporary files in {folder.parent} ({_why(error)}): free some, or "
                 "name another folder in TMPDIR; what is finished is kept, and the same command "
