@@ -79,7 +79,7 @@ def no_space(*args: object) -> None:
 # ---- signals
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_a_signal_leaves_nothing_behind_or_the_next_run_removes_it(
     ngspice, words, temporary, tmp_path, name
 ):

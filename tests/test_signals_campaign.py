@@ -36,6 +36,7 @@ WORK = {
         *("--epochs", "12", "--out", "run/t.pt"),
     ),
     "compile": ("compile", "m.pt", "-o", "run/m.build"),
+    "compile, held": ("compile", "m.pt", "-o", "run/m.build", "--held", "100"),
 }
 KEPT = (".csv", ".npz", ".pt", ".md", ".cir", ".png", ".json")
 TIMES = ("seconds", "images_per_second", "megabytes", "sha256", "retried_chunks")
