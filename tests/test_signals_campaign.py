@@ -125,7 +125,7 @@ def test_a_command_killed_at_random_goes_on_to_the_same_bytes(home, tmp_path, wo
     assert process.returncode == 0, stderr
     wanted, counts = results(place), Counter()
     assert wanted
-    rng, kills = np.random.default_rng(len(work)), 0
+    rng, kills, before = np.random.default_rng(len(work)), 0, []
     anew(place)
     while kills < KILLS:
         name, group = SIGNALS[kills % 4], kills % 8 < 4
@@ -141,13 +141,15 @@ def test_a_command_killed_at_random_goes_on_to_the_same_bytes(home, tmp_path, wo
             _, stderr = process.communicate()
         counts[name, process.returncode] += 1
         assert process.returncode in (0, 128 + number, -number), stderr
-        if name != "SIGKILL":
-            assert left_over(place) == [], (name, stderr)
+        left = left_over(place)
+        if name == "SIGKILL" and process.returncode:
+            counts["left by SIGKILL"] += len(left)
+        else:  # what a SIGKILL left goes when the next run has got as far as its folder
+            assert set(left) <= set(before), (name, stderr)
             assert "Traceback" not in stderr or process.returncode == -signal.SIGINT, stderr
-        elif process.returncode:
-            counts["left by SIGKILL"] += len(left_over(place))
+        before = left
         if process.returncode == 0:
-            assert results(place) == wanted
+            assert (results(place), left) == (wanted, [])
             anew(place)
     with begin(place, words) as process:
         _, stderr = process.communicate()
