@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +37,10 @@ MOST_TEXT = 64 * 2**20
 """Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
 MOST_DECK = 2**30
 """Bytes of the largest file of a deck that is read: of its resistors ngspice would want 40 GB."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None)]))
+"""What a write fails with where nothing more fits: of the disk, a file, a user's share."""
+PARTIAL, BEFORE, WRITING = ".partial", ".before", ".lock"
+"""Endings of what is half written, of what is about to be replaced, of the lock of who does so."""
 
 
 def source_hash() -> str:
@@ -201,17 +209,50 @@ def _arrays(archive: zipfile.ZipFile, only: set[str] | None) -> dict[str, np.nda
     return arrays
 
 
+def _sibling(path: Path) -> Path:
+    """A hidden name beside ``path`` that nothing has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+
+
+def _siblings(path: Path, ending: str) -> list[Path]:
+    """What ``_sibling`` named for ``path``, with another ``ending``."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}{ending}"))
+
+
+def remove_partials(*paths: Path) -> None:
+    """Remove what killed processes left half written of files, or of the files in folders.
+
+    Whoever calls this holds the lock that all hold who write there.
+    """
+    for path in paths:
+        left = path.glob(f".*{PARTIAL}") if path.is_dir() else _siblings(path, PARTIAL)
+        for partial in left:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(partial: Path, path: Path) -> Iterator[None]:
+    """OSError names ``path`` where the system names no file, or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        told = str(error.filename or partial)
+        if error.errno is None or not told.startswith(str(partial)):
+            raise
+        name = str(path) + told.removeprefix(str(partial))
+        raise OSError(error.errno, error.strerror, name) from error
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` that takes its name when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial = _sibling(path)
     try:
-        yield partial
-        partial.chmod(0o644)
-        partial.replace(path)
+        with _named(partial, path):
+            partial.touch(exist_ok=False)
+            yield partial
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -230,24 +271,48 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file; OSError names ``target`` where that is what has no room, not ``source``."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary sibling folder that replaces ``path`` when the block ends well.
 
-    Whether what ``path`` holds may be replaced is the caller's to know.
+    Whether what ``path`` holds may be replaced is the caller's to know. What a killed process left
+    of such a block is removed first, and the folder that it was about to replace put back.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    before = partial.with_suffix(".before")
-    try:
-        yield partial
-        partial.chmod(0o755)
-        if path.exists():
-            path.rename(before)
-        partial.replace(path)
-    finally:
-        if before.exists() and not path.exists():
-            before.rename(path)
-        shutil.rmtree(before, ignore_errors=True)
-        shutil.rmtree(partial, ignore_errors=True)
+    for lock in _siblings(path, WRITING):
+        with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            _clear(path, lock)
+    partial = _sibling(path)
+    lock = partial.with_suffix(WRITING)
+    with FileLock(lock):
+        try:
+            with _named(partial, path):
+                partial.mkdir()
+                yield partial
+                if path.exists():
+                    path.rename(partial.with_suffix(BEFORE))
+                partial.replace(path)
+        finally:
+            _clear(path, lock)
+
+
+def _clear(path: Path, lock: Path) -> None:
+    """Remove what stands beside ``path`` of the block that held ``lock``, and the lock."""
+    before = lock.with_suffix(BEFORE)
+    if before.exists() and not path.exists():
+        before.rename(path)
+    for left in (before, lock.with_suffix(PARTIAL)):
+        shutil.rmtree(left, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Windows removes no open file
+        lock.unlink()

@@ -9,6 +9,7 @@ import click
 
 from .. import __version__
 from . import complete as _complete  # noqa: F401  registers its shells
+from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
 STAGES = {
     "Begin": ("doctor", "demo"),
@@ -23,6 +24,15 @@ COMMANDS = tuple(name for names in STAGES.values() for name in names)
 
 class LazyGroup(click.Group):
     """Loads a command's module when it is asked for: help stays quick."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        print_anywhere()
+        try:
+            with ended_by_signals():
+                return super().main(*args, **kwargs)
+        except OSError as error:
+            exit_if_printing(error)
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,6 +53,9 @@ class LazyGroup(click.Group):
                 message = error.format_message()
                 print_json({"error": {"type": type(error).__name__, "message": message}})
             raise
+        except KeyboardInterrupt as interrupt:  # before a command of ours has begun
+            click.echo("interrupted", err=True)
+            raise SystemExit(exit_code(interrupt)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for stage, names in STAGES.items():

@@ -18,16 +18,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..errors import AnalogKanError, SettingsError, SimulationError
+from ..files import brief
+from .process import exit_code, exit_if_printing
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
-EXIT_INTERRUPTED = 130
 RESUMABLE = ("train", "simulate", "montecarlo", "thermal", "sweep", "demo", "paper")
 """Commands that keep what they have finished."""
 
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
+"""Without markup: names of files have brackets."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
@@ -45,7 +47,7 @@ download_option = click.option(
 
 
 def guarded(command: Callable) -> Callable:
-    """Turn this package's errors, a full disk and Ctrl-C into one sentence and an exit code."""
+    """Turn this package's errors, a full disk and signals into one sentence and an exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -55,13 +57,14 @@ def guarded(command: Callable) -> Callable:
         except AnalogKanError as error:
             fail(error, as_json)
         except OSError as error:
+            exit_if_printing(error)
             where = f" {error.filename}" if error.filename else ""
             fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             resumes = click.get_current_context().info_name in RESUMABLE
             how = ": the same command goes on with what is left" if resumes else ""
             err.print(f"interrupted{how}", style="yellow")
-            raise SystemExit(EXIT_INTERRUPTED) from None
+            raise SystemExit(exit_code(interrupt)) from None
         return None
 
     return run
@@ -72,9 +75,9 @@ def fail(error: AnalogKanError, as_json: bool) -> None:
     if as_json:
         print_json({"error": {"type": type(error).__name__, "message": str(error)}})
     err.print("error: ", style="bold red", end="")
-    err.print(str(error), markup=False)
+    err.print(str(error))
     if isinstance(error, SimulationError) and error.stderr_tail:
-        err.print(error.stderr_tail, markup=False, style="dim")
+        err.print(error.stderr_tail, style="dim")
     raise SystemExit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILURE)
 
 
@@ -106,7 +109,31 @@ def command_line() -> str:
 def print_notes(notes: list[str]) -> None:
     """A line a note."""
     for note in notes:
-        out.print(f"note: {note}", style="yellow", markup=False)
+        out.print(f"note: {note}", style="yellow")
+
+
+def keep_picture(draw: Callable[[], Any], path: Path) -> bool:
+    """Whether what ``draw`` draws is kept beside results in their folder.
+
+    If that fails there is a note, and no more than that: the results are there.
+    """
+    try:
+        from ..report.figures import save
+        from ..studies.folder import hold
+
+        figure = draw()
+        if figure is not None:
+            with hold(path.parent):
+                save(figure, path)
+        return figure is not None
+    except Exception as error:  # whatever matplotlib, its fonts or the disk have against it
+        why = getattr(error, "strerror", None) or brief(error)
+        err.print(
+            f"note: no picture {path} ({why}): the results are kept, and the same command draws it "
+            "again",
+            style="yellow",
+        )
+        return False
 
 
 def table(title: str, *columns: str) -> Table:
@@ -120,7 +147,7 @@ def table(title: str, *columns: str) -> Table:
 def progress(as_json: bool) -> Progress:
     """A progress bar on stderr, if that is a terminal; none in JSON mode."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from . import common, complete
 from .verify import print_verification
@@ -117,15 +116,16 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
         print_held(build)
     if verification is not None:
         print_verification(verification)
-    common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}", markup=False)
+    common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}")
 
 
 def print_held(build) -> None:
     """What was compiled with held stages, in a few lines."""
     s = build.summary
     e, n = s["elements"], len(s["circuits"])
+    common.out.print(str(build.folder), style="bold", end="")
     common.out.print(
-        f"[bold]{escape(str(build.folder))}[/]: {e['crossbar_resistors']:,} crossbar resistors, "
+        f": {e['crossbar_resistors']:,} crossbar resistors, "
         f"{e['diodes']:,} diodes, {e['op_amps']:,} op-amps in {n} circuits, held between"
     )
     shown = common.table("", "section", "layers", "circuits", "positions", "crossbar resistors")
@@ -157,8 +157,9 @@ def print_build(build) -> None:
     """What was compiled, in a few lines."""
     s = build.summary
     e = s["elements"]
+    common.out.print(str(build.folder), style="bold", end="")
     common.out.print(
-        f"[bold]{escape(str(build.folder))}[/]: {e['crossbar_resistors']:,} crossbar resistors in "
+        f": {e['crossbar_resistors']:,} crossbar resistors in "
         f"{e['tiles']} tiles, {e['diodes']} diodes, {e['op_amps']} op-amps"
         + (f", {e['squash_cells']} squash cells" if e["squash_cells"] else "")
         + (f", {e['layernorm_cells']} LayerNorm cells" if e["layernorm_cells"] else "")

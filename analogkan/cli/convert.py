@@ -162,7 +162,6 @@ def _print_report(report) -> None:
         f"{report['model']}: {sizes}, {report['parameters']:,} parameters, norm "
         f"{report['norm']}{eps}, squash {s['kind']}{where}, inputs {e['x_lo']:g} to {e['x_hi']:g} "
         f"as {e['v_lo']:g} to {e['v_hi']:g} V",
-        markup=False,
     )
     shown = common.table("", "device", "points", "peak (A)", "theta / coeff", "table error")
     for d in report["devices"]:
@@ -179,12 +178,12 @@ def _print_report(report) -> None:
         "device's file says it is of, and with a smooth fit from that"
     )
     if report["norm_eps"] is not None:
-        common.out.print(f"eps is {report['norm_eps_from']}", markup=False)
+        common.out.print(f"eps is {report['norm_eps_from']}")
     if report["out_of_range"] is not None:
         common.out.print(
             f"{percent(report['out_of_range'])} of the hidden voltages on the calibration "
             "inputs outside a device's range"
         )
     for note in report["notes"]:
-        common.out.print(f"note: {note}", style="yellow", markup=False)
-    common.out.print(f"next: analogkan compile {shlex.quote(str(report['model']))}", markup=False)
+        common.out.print(f"note: {note}", style="yellow")
+    common.out.print(f"next: analogkan compile {shlex.quote(str(report['model']))}")

@@ -63,11 +63,10 @@ def demo(out, images, jobs, as_json) -> None:
         common.print_json(result.summary | {"chips": chips, "report": report})
         return
     print_chips(chips)
-    common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir", markup=False)
+    common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir")
     common.out.print(
         f"the report: {report['report']} ({report['bytes'] / 1e6:.1f} MB, one file); its "
         f"{len(report['figures'])} figures: {out / 'figures'}",
-        markup=False,
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.markup import escape
 
 from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
 from ..devices.interpolate import METHODS
@@ -92,7 +91,6 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
     common.out.print(
         f"{out}: device {curve.name}, {curve.v.size} points from {curve.v[0]:g} to "
         f"{curve.v[-1]:g} V, largest current {curve.i_peak:.4g} A at {curve.v_peak:.3f} V",
-        markup=False,
     )
     for s in made.sweeps:
         how = (
@@ -101,15 +99,13 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
             else f"{s.branch}, hysteresis {100 * s.hysteresis:.1f} %"
         )
         remarks = f"; {s.remarks}" if s.remarks else ""
-        common.out.print(
-            f"  {s.file}: {s.v.size} points ({how}); {s.columns}{remarks}", markup=False
-        )
-    common.out.print(f"  {curve.notes}", markup=False)
+        common.out.print(f"  {s.file}: {s.v.size} points ({how}); {s.columns}{remarks}")
+    common.out.print(f"  {curve.notes}")
     if made.spread is not None:
         _print_spread(made.spread, written[1])
     for note in notes:
-        common.out.print(f"note: {note}", markup=False)
-    common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}", markup=False)
+        common.out.print(f"note: {note}")
+    common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}")
 
 
 CARRIES_NOTHING = 0.005
@@ -211,7 +207,7 @@ def _import_facts(made, written: list[Path]) -> dict:
 
 def _print_spread(spread, path: Path) -> None:
     shown = common.table(
-        escape(f"{path}: spread of {len(spread.files)} devices"), "", "sigma", "95 %", "error"
+        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "error"
     )
     for name, sigma, (lo, hi), error in spread.rows():
         shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")
@@ -272,12 +268,11 @@ def fit_device(name, method, order, tolerance, out, plot, new_name, force, as_js
         f"of {curve.name}: rms {percent(fit.rms_residual, 3)}, max "
         f"{percent(fit.max_residual, 3)} of the peak; table within "
         f"{percent(fit.table_error, 3)} of the function's peak",
-        markup=False,
     )
     for note in notes:
-        common.out.print(f"note: {note}", markup=False)
+        common.out.print(f"note: {note}")
     for written in filter(None, (out, plot)):
-        common.out.print(str(written), markup=False)
+        common.out.print(str(written))
 
 
 def _fit_notes(curve, fit) -> list[str]:

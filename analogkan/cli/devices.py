@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ..devices import get, library
 from . import common, complete
@@ -77,8 +76,9 @@ def show_device(name, as_json) -> None:
         tables = {"v": curve.v, "i": curve.i, "temps_c": curve.temps_c, "i_at": curve.i_at}
         common.print_json(facts | tables)
         return
-    common.out.print(f"[bold]{curve.name}[/]: {escape(curve.notes)}")
-    common.out.print(f"Source: {curve.source}", markup=False)
+    common.out.print(curve.name, style="bold", end="")
+    common.out.print(f": {curve.notes}")
+    common.out.print(f"Source: {curve.source}")
     if facts["origin"]:
         common.out.print(f"Origin: {facts['origin']}, not measured")
     for what, v, i in curve.extrema():
@@ -119,7 +119,7 @@ def plot_devices(names, out, as_json) -> None:
     if as_json:
         common.print_json({"file": out, "devices": [_facts(curve) for curve in curves]})
         return
-    common.out.print(str(out), markup=False)
+    common.out.print(str(out))
 
 
 def _facts(curve) -> dict:

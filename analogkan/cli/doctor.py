@@ -7,12 +7,12 @@ import platform
 import sys
 
 import click
-from rich.markup import escape
 
 from ..errors import SimulationError
 from . import common
 
 PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "networkx", "matplotlib")
+MARKS = {True: ("ok", "green"), False: ("missing", "red"), None: ("note", "yellow")}
 
 
 @click.command(short_help="Say what is installed, and what is missing.")
@@ -32,10 +32,11 @@ def doctor(as_json) -> None:
         common.print_json(report)
     else:
         for item in report["checks"]:
-            mark = {True: "[green]ok[/]     ", False: "[red]missing[/]", None: "[yellow]note[/]   "}
-            common.out.print(f"{mark[item['ok']]} {item['what']:12} {escape(item['found'])}")
+            mark, style = MARKS[item["ok"]]
+            common.out.print(f"{mark:7}", style=style, end="")
+            common.out.print(f" {item['what']:12} {item['found']}")
             if item["mend"]:
-                common.out.print(f"                     {item['mend']}", style="bold", markup=False)
+                common.out.print(f"                     {item['mend']}", style="bold")
     if not report["can_simulate"]:
         raise SystemExit(common.EXIT_FAILURE)
 

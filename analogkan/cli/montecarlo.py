@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ..text import percent
 from . import common, complete, studies
@@ -76,9 +75,13 @@ def montecarlo(
         samples=samples, first=first, preset=preset, temp_c=temp, yield_at=yield_at,
         calibrate=calibrate,
     )  # fmt: skip
-    from ..report.figures import histogram_figure, save
 
-    save(histogram_figure(result.rows, result.summary), result.run / "histogram.png")
+    def draw():
+        from ..report.figures import histogram_figure
+
+        return histogram_figure(result.rows, result.summary)
+
+    common.keep_picture(draw, result.run / "histogram.png")
     if as_json:
         common.print_json(result.summary)
     else:
@@ -99,7 +102,7 @@ def print_chips(s: dict) -> None:
         return studies.points(pair, s["no_interval"].get(what, ""))
 
     title = f"{s['model']}: {s['samples']} chips ({s['preset']}) on {s['images']['said']}"
-    shown = common.table(escape(f"{title}, {s['temp_c']:g} degC"), "", "value", "95 % over chips")
+    shown = common.table(f"{title}, {s['temp_c']:g} degC", "", "value", "95 % over chips")
     shown.add_row("software", percent(s["software_accuracy"]), "")
     shown.add_row("mean", percent(s["accuracy_mean"]), interval(s["accuracy_mean_ci95"], "mean"))
     if "accuracy_uncalibrated_mean" in s:
@@ -123,7 +126,7 @@ def print_chips(s: dict) -> None:
         f"worst chip: {worst['sample']}, {percent(worst['accuracy'])}; intervals are over chips, "
         "the images are fixed"
     )
-    common.out.print(f"yield counts chips of {s['yield_rule']}", markup=False)
+    common.out.print(f"yield counts chips of {s['yield_rule']}")
     if s["nothing_drawn"]:
         common.out.print("note: nothing is drawn, so every chip is the design", style="yellow")
     counted = {

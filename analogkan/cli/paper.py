@@ -15,6 +15,12 @@ from . import common
 from .simulate import default_jobs
 
 CURVES = ("fig1", "fig3", "fig4")
+SHOWN = {
+    "fig1": ("activations_figure",),
+    "fig3": ("fits_figure", "order", "order of the polynomial"),
+    "fig4": ("fits_figure", "segments", "line segments"),
+}
+"""What of ``report.paper`` draws each of them, and what it takes beside the rows."""
 NOISE = ("fig8",)
 CIRCUITS = ("circuits",)
 NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
@@ -94,47 +100,42 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
         common.print_json(found)
         return
     kept = [Path(found[kind]).name for kind in ("md", "csv", "figure") if kind in found]
-    common.out.print(f"kept in {out}: {', '.join(kept)}", markup=False)
+    common.out.print(f"kept in {out}: {', '.join(kept)}")
 
 
-def _picture(found: dict[str, Any], figure) -> dict[str, Any]:
-    """``found`` with its picture, which is kept beside its CSV."""
-    from ..report.figures import save
+def _picture(found: dict[str, Any], maker: str, *shown: Any) -> dict[str, Any]:
+    """``found`` with its picture, which ``report.paper`` has a maker of, kept beside its CSV."""
+
+    def draw():
+        from ..report import paper as figures
+
+        return getattr(figures, maker)(*shown)
 
     picture = Path(found["csv"]).with_suffix(".png")
-    save(figure, picture)
-    return found | {"figure": str(picture)}
+    return found | ({"figure": str(picture)} if common.keep_picture(draw, picture) else {})
 
 
 def _curves(name: str, out: Path) -> dict[str, Any]:
     from ..paper.curves import CURVES as MAKERS
     from ..paper.entries import write_rows
     from ..paper.request import Request
-    from ..report import paper as figures
 
     rows = MAKERS[name]()
-    if name == "fig1":
-        figure = figures.activations_figure(rows)
-    elif name == "fig3":
-        figure = figures.fits_figure(rows, "order", "order of the polynomial")
-    else:
-        figure = figures.fits_figure(rows, "segments", "line segments")
-    table = out / f"{name}.csv"
+    table, (maker, *axis) = out / f"{name}.csv", SHOWN[name]
     with Request(out=out).kept(name):
         write_rows(table, rows)
-        return _picture({"name": name, "rows": rows, "csv": str(table)}, figure)
+    return _picture({"name": name, "rows": rows, "csv": str(table)}, maker, rows, *axis)
 
 
 def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
     from ..paper.noise import NoiseRequest, run_noise
-    from ..report.paper import noise_figure
 
     request = NoiseRequest(name=name, **given)
     with common.progress(as_json) as bar:
         found = run_noise(request, common.follow(bar, lambda what: what))
     if not as_json:
         _print_losses(request.folder.name, found["losses"])
-    return _picture(found, noise_figure(found["losses"]))
+    return _picture(found, "noise_figure", found["losses"])
 
 
 def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
@@ -156,7 +157,7 @@ def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
         less.add_row(row[0], *row[n:])
     common.out.print(lost)
     common.out.print(less)
-    common.out.print(drawn(losses), markup=False)
+    common.out.print(drawn(losses))
 
 
 def _circuits(
@@ -165,7 +166,6 @@ def _circuits(
     from ..paper.circuits import circuit_plan, run_circuits
     from ..paper.rows import load_table
     from ..paper.run import PaperRequest
-    from ..report.paper import circuits_figure
 
     plan = circuit_plan(name, only, quick=given["quick"])
     wanted = tuple(row.name for row in plan.rows)
@@ -193,13 +193,12 @@ def _circuits(
                 "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
             )
         common.out.print(shown)
-    return _picture(found, circuits_figure(found["everything"]))
+    return _picture(found, "circuits_figure", found["everything"])
 
 
 def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
     from ..paper.rows import load_table
     from ..paper.run import PaperRequest, run_table
-    from ..report.paper import table_figure
 
     request = PaperRequest(table=load_table(name), **given)
     with common.progress(as_json) as bar:
@@ -216,7 +215,7 @@ def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
         found = run_table(request, on_epoch=on_epoch)
     if not as_json:
         _print_rows(found)
-    return _picture(found, table_figure(found["everything"]))
+    return _picture(found, "table_figure", found["everything"])
 
 
 def _print_rows(found: dict[str, Any]) -> None:

@@ -59,8 +59,7 @@ def report(runs, output, build, figures, title, as_json) -> None:
         common.print_json(found)
         return
     if found["missing"]:
-        common.out.print(f"note: {found['missing']}", markup=False, style="yellow")
+        common.out.print(f"note: {found['missing']}", style="yellow")
     common.out.print(
         f"{found['report']}: {len(found['sections'])} sections, {found['bytes'] / 1e6:.1f} MB",
-        markup=False,
     )

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ..text import interval, percent
 from . import common, complete
@@ -171,7 +170,7 @@ def print_comparison(s: dict) -> None:
     """The table that stands for the whole toolkit: software and circuit side by side."""
     from ..compiler.spice import TOP
 
-    title = escape(f"{s['model']} on {s['images']['said']}")
+    title = f"{s['model']} on {s['images']['said']}"
     shown = common.table(title, "", "value", "95 %")
     shown.add_row("software", percent(s["software_accuracy"]), interval(s["software_ci95"]))
     if s["circuit_accuracy"] is None:
@@ -236,8 +235,8 @@ def print_comparison(s: dict) -> None:
                 "26.85 degC: edits of network.cir and stimulus.cir have no effect here",
                 style="yellow",
             )
-    common.out.print(told_of_judge(s["judge"], "image"), markup=False)
-    common.out.print(f"kept in {s['run']}", markup=False)
+    common.out.print(told_of_judge(s["judge"], "image"))
+    common.out.print(f"kept in {s['run']}")
 
 
 def told_of_judge(judge: dict, what: str) -> str:
@@ -285,7 +284,7 @@ def _trace(
         common.print_json(found | {"label": chosen.y[0]})
         return
     shown = common.table(
-        escape(f"image {image} of {images.said}, class {chosen.y[0]}: volts"),
+        f"image {image} of {images.said}, class {chosen.y[0]}: volts",
         "stage", "nets", "scale", "error", "at", "own error", "at ",
     )  # fmt: skip
     for s in found["stages"]:

@@ -126,7 +126,7 @@ def print_notes(s: dict[str, Any]) -> None:
     """What holds for every study: hardware that changed, the judge's finding, where it is kept."""
     if s.get("recompiled"):
         changed = ", ".join(f"{name} = {value}" for name, value in s["recompiled"].items())
-        common.out.print(f"compiled again with {changed}", markup=False)
+        common.out.print(f"compiled again with {changed}")
     if s["cluster"]:
         told = s["cluster"]
         common.out.print(
@@ -137,7 +137,7 @@ def print_notes(s: dict[str, Any]) -> None:
     judged = s["judge"]
     if s["engine"] == "ngspice":
         told = told_of_judge(judged, "chip and image")
-        common.out.print(f"in ngspice {s['versions']['ngspice']}: {told}", markup=False)
+        common.out.print(f"in ngspice {s['versions']['ngspice']}: {told}")
     elif judged is None:
         common.out.print("not judged: no chip of this study was simulated in ngspice")
     else:
@@ -148,7 +148,7 @@ def print_notes(s: dict[str, Any]) -> None:
             f"scale ({judged['tolerance']:g} is allowed)"
         )
     common.print_notes(s["notes"])
-    common.out.print(f"kept in {s['run']}", markup=False)
+    common.out.print(f"kept in {s['run']}")
 
 
 def print_failures(failures: list[dict[str, Any]], of: int) -> None:
@@ -158,7 +158,7 @@ def print_failures(failures: list[dict[str, Any]], of: int) -> None:
     for failure in failures[:5]:
         what = "nominal" if failure["sample"] is None else f"chip {failure['sample']}"
         reason = failure["reason"]
-        common.out.print(f"  {what} at {failure['temp_c']:g} degC: {reason}", markup=False)
+        common.out.print(f"  {what} at {failure['temp_c']:g} degC: {reason}")
     if len(failures) > 5:
         common.out.print(f"  and {len(failures) - 5} more in chips.csv")
 

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ..errors import SettingsError, StudyError
 from ..text import percent
@@ -69,12 +68,13 @@ def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
     if count > MANY and not yes:
         _ask(circuit, images, cell, count)
     result = studies.run(study, circuit, images, chosen, grid=grid, samples=samples, preset=preset)
-    from ..report.figures import save
-    from ..report.grids import sweep_figure
 
-    figure = sweep_figure(result.summary)
-    if figure is not None:
-        save(figure, result.run / "sweep.png")
+    def draw():
+        from ..report.grids import sweep_figure
+
+        return sweep_figure(result.summary)
+
+    common.keep_picture(draw, result.run / "sweep.png")
     if as_json:
         common.print_json(result.summary)
     else:
@@ -116,7 +116,7 @@ def print_budget(s: dict) -> None:
     found["all together"] = {"alone": found.pop("all")["all"]}
     title = f"{s['model']}: budget of {s['preset']}, {s['samples']} chips, on {s['images']['said']}"
     columns = ("", "lost", "95 %", "SNR", "won back", "95 %")
-    shown = common.table(escape(title), *columns)
+    shown = common.table(title, *columns)
     for name, cells in found.items():
         alone = _points(cells["alone"], "lost", ".2f")
         back = _points(cells["all but"], "won_back", "+.2f") if "all but" in cells else ("", "")
@@ -165,7 +165,7 @@ def print_cells(s: dict) -> None:
     """A row a cell of the grid."""
     axes = list(s["cells"][0]["labels"])
     title = f"{s['model']}: {s['grid']} of {s['preset']}, on {s['images']['said']}"
-    shown = common.table(escape(title), *axes, "chips", "mean", "95 %", "lost", "same", "SNR")
+    shown = common.table(title, *axes, "chips", "mean", "95 %", "lost", "same", "SNR")
     for cell in s["cells"][:MOST_ROWS]:
         loss = _loss(s, cell)
         agreement = cell["agreement_mean"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ..errors import SettingsError
 from ..text import percent
@@ -67,9 +66,13 @@ def thermal(build, temps, samples, preset, compensate, as_json, **chosen) -> Non
         study, circuit, images, chosen,
         temps_c=temps_c, samples=samples, preset=preset, compensate=taken_out,
     )  # fmt: skip
-    from ..report.figures import save, thermal_figure
 
-    save(thermal_figure(result.summary), result.run / "thermal.png")
+    def draw():
+        from ..report.figures import thermal_figure
+
+        return thermal_figure(result.summary)
+
+    common.keep_picture(draw, result.run / "thermal.png")
     if as_json:
         common.print_json(result.summary)
     else:
@@ -98,7 +101,7 @@ def print_temperatures(s: dict) -> None:
     title = f"{s['model']}, settings {s['preset'] or 'as built'}"
     title += f", {s['samples']} chips" if chips else ""
     title += f", on {s['images']['said']}"
-    shown = common.table(escape(title), *columns)
+    shown = common.table(title, *columns)
     failures = []
     for entry in s["temperatures"]:
         nominal, band = entry["nominal"], entry.get("chips")

@@ -169,11 +169,11 @@ def train(
             style="yellow",
         )
     if "own_chips" in result:
-        common.out.print(f"on its own chips: {format_chips(result['own_chips'])}", markup=False)
+        common.out.print(f"on its own chips: {format_chips(result['own_chips'])}")
     if "chip_accuracy" in result:
         before = result.get("chip_accuracy_before")
         common.out.print(
             f"the chip, in the twin: {percent(result['chip_accuracy'])}"
             + ("" if before is None else f", before {percent(before)}")
         )
-    common.out.print(f"next: {request.next_command()}", markup=False)
+    common.out.print(f"next: {request.next_command()}")

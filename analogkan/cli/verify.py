@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from . import common, complete
 
@@ -42,16 +41,19 @@ def print_verification(found) -> None:
     """The verdict, and what it rests on."""
     f = found.facts
     for finding in found.findings:
-        common.out.print(f"  [red]differs[/] {escape(finding)}")
+        common.out.print("  differs ", style="red", end="")
+        common.out.print(finding)
     looked = (
         f"{f['resistors']:,} resistors, {f['diodes']} diodes and {f['op_amps']} op-amps between "
         f"{f['nets']:,} nets; {f['blocks']:,} blocks"
     )
     if found.ok:
         within = f" within half a level: each cell has {f['levels']} states" if f["levels"] else ""
+        common.out.print("verified", style="green", end="")
         common.out.print(
-            f"[green]verified[/]: the netlist is the network{within} ({looked}; largest "
+            f": the netlist is the network{within} ({looked}; largest "
             f"coefficient error {f['max_coefficient_error']:.1e} of its output's largest)"
         )
     else:
-        common.out.print(f"[red]not verified[/]: {len(found.findings)} findings ({looked})")
+        common.out.print("not verified", style="red", end="")
+        common.out.print(f": {len(found.findings)} findings ({looked})")

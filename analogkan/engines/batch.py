@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -19,8 +17,10 @@ from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
 from ..errors import SimulationError
+from ..files import copy_file, write_text
 from .ngspice import Runner
 from .rawfile import read_raw
+from .scratch import room_in, scratch
 from .session import SessionRunner
 from .verdict import Difference
 
@@ -124,12 +124,13 @@ class BatchEngine:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> BatchEngine:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="akan-")))
+        self._folder = self._stack.enter_context(scratch())
         try:
-            if isinstance(self.circuit, Build):
-                copy_deck(self.circuit, self._folder)
-            else:
-                write_deck(self.circuit, self._folder, self.exposure.temp_c)
+            with room_in(self._folder):
+                if isinstance(self.circuit, Build):
+                    copy_deck(self.circuit, self._folder)
+                else:
+                    write_deck(self.circuit, self._folder, self.exposure.temp_c)
         except BaseException:
             self._stack.close()
             raise
@@ -185,7 +186,10 @@ class BatchEngine:
             descending = options.descending != (attempt == 2)
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
-                values = self._attempt(deck, volts, probes, descending, options.timeout, exposure)
+                with room_in(self._folder):
+                    values = self._attempt(
+                        deck, volts, probes, descending, options.timeout, exposure
+                    )
                 found = check(chunk.start, values)
             except SimulationError as failure:
                 if self.runner.stopped:
@@ -251,7 +255,7 @@ class BatchEngine:
         stem = f"chunk{chunk.number:05d}_2"
         for name in [*deck_files(self.design), f"{stem}.cir", f"{stem}.log"]:
             if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
+                copy_file(self._folder / name, folder / name)
         return folder / f"{stem}.cir"
 
 
@@ -280,4 +284,4 @@ def write_deck(design: Design, folder: Path, temp_c: float) -> None:
     for k in range(len(design.stages)):
         texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / name, text)

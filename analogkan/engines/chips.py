@@ -20,6 +20,7 @@ from ..compiler import names, spice
 from ..compiler.chain import Chain, Link
 from ..compiler.design import Design
 from ..errors import SimulationError
+from ..files import write_text
 from .base import ChipEngine
 from .batch import (
     BatchEngine,
@@ -143,7 +144,7 @@ class NgspiceEngine:
             noise=[at_least_two(part) for part in exposure.noise],
         )
         deck = folder / "images.cir"
-        deck.write_text(text, encoding="utf-8", newline="\n")
+        write_text(deck, text)
         return deck
 
     def stop(self) -> None:

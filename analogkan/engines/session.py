@@ -9,9 +9,12 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import re
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from ..files import read_bytes
 from .library import ENVIRONMENT, INSTALL, find_library
 from .ngspice import Ngspice, find_ngspice, identify, judge, locate, own_environment
 from .rawfile import check_values
+from .scratch import scratch
 from .worker import CONTROL, serve
 
 CONTROL_SECTION = re.compile(r"^\s*\.control\b", re.IGNORECASE | re.MULTILINE)
@@ -43,12 +47,16 @@ class Worker:
     def __init__(self, library: str, environment: dict[str, str] | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
+        self._stack = contextlib.ExitStack()
+        empty = self._stack.enter_context(scratch())
         self.process = context.Process(
-            target=serve, args=(theirs, library, environment), daemon=True
+            target=serve, args=(theirs, library, environment, empty), daemon=True
         )
         try:
-            self.process.start()
+            with _ctrl_c_blocked():
+                self.process.start()
         except (AssertionError, OSError, RuntimeError) as error:
+            self._stack.close()
             raise SimulationError(f"cannot start a process for {library}: {error}") from error
         theirs.close()
 
@@ -73,6 +81,20 @@ class Worker:
         """End the process, if it still runs."""
         self.process.kill()
         self.process.join()
+        self._stack.close()
+
+
+@contextlib.contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """A process started here is deaf to Ctrl-C from its first moment, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Session:
@@ -210,6 +232,9 @@ class Session:
             return self._worker
         library = find_library()
         worker = self._worker = Worker(library, own_environment() if self.own else None)
+        if self._stopped:  # meanwhile, by another thread, which found no worker to end
+            self._drop()
+            raise SimulationError("stopped")
         try:
             state, *more = worker.answer(START_LIMIT)
             if not more:

@@ -10,9 +10,10 @@ import logging
 import os
 import re
 import signal
-import tempfile
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.process import parent_process
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,14 +29,21 @@ CONTROL = (
 NO_PLOT = "ngspice made no result: the deck has no analysis (.op, .dc, .ac, .tran)"
 
 
-def serve(pipe: Connection, library: str, environment: dict[str, str] | None) -> None:
+def serve(pipe: Connection, library: str, environment: dict[str, str] | None, empty: Path) -> None:
     """Load ``library``, say what it is, then answer requests until the pipe is closed.
 
-    It finds the ``environment`` around it, or the user's own with one OpenMP thread.
+    It finds the ``environment`` around it, or the user's own with one OpenMP thread, and starts in
+    the folder ``empty``. It does not outlive the process that started it.
 
     Answers are (exit code, result or sentence, what ngspice printed).
     """
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody listens
+        _serve(pipe, library, environment, empty)
+
+
+def _serve(pipe: Connection, library: str, environment: dict[str, str] | None, empty: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(LC_ALL="C", OMP_NUM_THREADS="1")  # as the program is started
     os.environ.pop("SPICE_ASCIIRAWFILE", None)
     if environment is not None:
@@ -44,7 +52,7 @@ def serve(pipe: Connection, library: str, environment: dict[str, str] | None) ->
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout may be a command's JSON
     logging.disable(logging.CRITICAL)  # PySpice logs what ngspice prints; we send it on
     try:
-        with _no_start_up_file():
+        with _no_start_up_file(empty):
             shared = _load(pipe, library)
     except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {error}"))
@@ -52,10 +60,7 @@ def serve(pipe: Connection, library: str, environment: dict[str, str] | None) ->
     pipe.send(("ready", shared.said()))
     home = Path.cwd()
     while True:
-        try:
-            kind, *request = pipe.recv()
-        except EOFError:
-            return
+        kind, *request = pipe.recv()
         try:
             answer = 0, getattr(shared, kind)(*request)
         except Exception as error:
@@ -65,22 +70,29 @@ def serve(pipe: Connection, library: str, environment: dict[str, str] | None) ->
         pipe.send((*answer, shared.said()))
 
 
+def _end_with_parent() -> None:
+    """End when the parent does, whatever it was that ended it and whatever is being simulated."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
+
+
 @contextlib.contextmanager
-def _no_start_up_file() -> Iterator[None]:
+def _no_start_up_file(empty: Path) -> Iterator[None]:
     """No ``.spiceinit`` here or at home, as with the program's ``-n``."""
     homes = {name: os.environ.get(name) for name in ("HOME", "USERPROFILE")}
     before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="akan-") as empty:
-        os.chdir(empty)
-        os.environ.update(dict.fromkeys(homes, empty))
-        try:
-            yield
-        finally:
-            os.chdir(before)
-            for name, value in homes.items():
-                os.environ.pop(name)
-                if value is not None:
-                    os.environ[name] = value
+    os.chdir(empty)
+    os.environ.update(dict.fromkeys(homes, str(empty)))
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        for name, value in homes.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _load(pipe: Connection, library: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from .. import __version__
 from ..data import ImageSet, load_dataset, stratified
 from ..data.images import count_classes
 from ..errors import DataError, DivergedError, SettingsError, StudyError
-from ..files import write_text
+from ..files import copy_file, write_text
 from ..network.baselines import MLP, parameters_of
 from ..network.mlp import DEVICES, mlp_spec
 from ..network.model import TDKAN
@@ -254,7 +253,7 @@ def _of_equal_row(request: PaperRequest, row: TableRow, seed: int) -> dict[str, 
         if (found := _kept(request, other, seed)) is not None:
             network = _network_path(request, other, seed)
             if network.is_file():
-                shutil.copyfile(network, _network_path(request, row, seed))
+                copy_file(network, _network_path(request, row, seed))
             return found | {"row": row.name}
     return None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from ..engines.scratch import clear_scratch
 from ..errors import StudyError
+from ..files import remove_partials
 
 LOCK = ".lock"
 DECISIVE = ("study", "model", "dataset", "engine", "seed")
@@ -18,10 +22,21 @@ MOST_SHOWN = 40
 MOST_TOLD = 5
 
 
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder that is there; StudyError if another process does."""
+    try:
+        with FileLock(path / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise StudyError(f"{path} is in use by another process: wait for it") from error
+
+
 class LockedFolder:
     """A folder whose lock the operating system frees if the process dies.
 
     Use as a context manager. Files in it that no study wrote, and a second writer, are refused.
+    What killed processes left, in it and in TMPDIR, is removed.
 
     Parameters
     ----------
@@ -34,7 +49,7 @@ class LockedFolder:
     def __init__(self, path: Path, mark: str) -> None:
         self.path = path
         self._mark = mark
-        self._lock = FileLock(path / LOCK)
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if self.path.exists() and not self.path.is_dir():
@@ -45,16 +60,13 @@ class LockedFolder:
         if foreign and not (self.path / self._mark).is_file():
             raise StudyError(f"{self.path} holds files but no {self._mark}: give another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise StudyError(f"{self.path} is in use by another process: wait for it") from error
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(hold(self.path))
+            stack.callback(self._close)
+            remove_partials(self.path, self.path / "chunks")
+            clear_scratch()
             self._open()
-        except BaseException:
-            self._close()
-            self._lock.release()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -63,8 +75,7 @@ class LockedFolder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close()
-        self._lock.release()
+        self._stack.close()
 
     def _open(self) -> None:
         """Read what is there, or begin; the lock is held."""

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from .points import Point
 
 STORE = "study.sqlite"
 FORMAT = "analogkan-study-2"
+LONG_PATH = 500
+"""Bytes of a path up to which SQLite opens a database, by its own limit of 512 with a journal."""
 SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, sha256 TEXT NOT NULL)",
     "CREATE TABLE circuits (circuit TEXT PRIMARY KEY, settings TEXT NOT NULL)",
@@ -57,13 +60,7 @@ class StudyStore(LockedFolder):
         return self.path / STORE
 
     def _open(self) -> None:
-        try:
-            self._db = sqlite3.connect(self.file, isolation_level=None)
-        except sqlite3.OperationalError as error:
-            raise StudyError(
-                f"SQLite cannot open {self.file} ({error}): give another --out, such as one with a "
-                "shorter path"
-            ) from error
+        self._connect()
         with self._reading():
             if not self._query("SELECT name FROM sqlite_master"):
                 self._begin()
@@ -78,6 +75,17 @@ class StudyStore(LockedFolder):
                 raise ValueError("it lacks its settings")
         refuse_changed(self.path, flat(before), flat(self.settings), values=True)
         self._key.update(json.dumps(before, sort_keys=True).encode())
+
+    def _connect(self) -> None:
+        self.file.touch()  # SQLite would not leave its mode to the umask alone
+        try:
+            self._db = sqlite3.connect(self.file, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            length = len(os.fsencode(self.file.absolute()))
+            long = f", whose path has {length} bytes: give a shorter --out"
+            raise StudyError(
+                f"SQLite cannot open {self.file} ({error})" + (long if length > LONG_PATH else "")
+            ) from error
 
     def _begin(self) -> None:
         with self._writing() as db:

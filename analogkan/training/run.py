@@ -18,7 +18,7 @@ from ..data import ImageSet, by_class, load_dataset, stratified
 from ..data.images import check_labels, check_trained, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
-from ..files import sha256
+from ..files import remove_partials, sha256
 from ..network import checkpoint
 from ..network.baselines import parameter_count
 from ..network.record import Reached, read_reached
@@ -199,10 +199,16 @@ def run_training(
             f"{out} is being trained by another process: wait for it, or give another --out"
         ) from error
     try:
+        remove_partials(out, out.with_suffix(".md"), _state(out))
         return _run(request, plan, on_epoch)
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def _state(out: Path) -> Path:
+    """Where the unfinished training of ``out`` is."""
+    return out.with_name(out.name + ".training")
 
 
 def _run(
@@ -243,7 +249,7 @@ def _run(
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     parent = None if request.start is None else _first_parent(request.start, before, judged)
     chips = chips_of(request.disturbance)
-    state = out.with_name(out.name + ".training")
+    state = _state(out)
     done = train(
         images,
         plan,
