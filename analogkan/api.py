@@ -22,6 +22,7 @@ from .network.encoding import Encoding
 from .network.record import read_reached
 from .network.spec import NetworkSpec
 from .network.squash import parse_squash
+from .resources import find_model
 
 CALIBRATION_IMAGES = 256
 
@@ -43,7 +44,7 @@ def compile_model(
     Parameters
     ----------
     model
-        A ``.pt`` checkpoint.
+        A ``.pt`` checkpoint, or the name of a shipped one, such as ``mnist-d2``.
     folder
         By default ``./<model>.build``. An earlier BUILD there is replaced, anything else is not.
     preset
@@ -73,7 +74,7 @@ def compile_model(
     """
     from .network import checkpoint
 
-    model = Path(model)
+    model = find_model(Path(model))
     hardware = load_hardware(preset, settings)
     spec, origin = checkpoint.load_origin(model)
     if calibrate is not None:

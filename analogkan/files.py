@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -13,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from .text import closest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +30,8 @@ LOCAL_HEADER, DESCRIPTOR = 30, 24
 """Bytes of a zip member's header without its name and extra field; most that may follow it."""
 SMALL = 256 * 2**20
 """Bytes that any file may unpack to."""
+MOST_BESIDE = 10_000
+"""Files beside a missing one that are looked at."""
 MOST_SAID = 400
 """Characters of another library's error in a sentence of ours."""
 MOST_TEXT = 64 * 2**20
@@ -45,9 +52,12 @@ def open_plain(path: Path, *, links: bool = True) -> BinaryIO:
     hold the reader for ever, or a link where there should be none."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     handle = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
         os.close(handle)
-        raise OSError(f"{path} is no regular file")
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     return os.fdopen(handle, "rb")
 
 
@@ -88,7 +98,32 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         with open_plain(path) as stream:
             yield stream
     except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
+        hint = near(path) if isinstance(error, FileNotFoundError) else ""
+        raise ValueError(f"{error.strerror or error}{hint}") from error
+
+
+def near(path: Path, more: Iterable[str] = (), *, folder: bool = False) -> str:
+    """What was meant by ``path``, which is not there: the end of a sentence, empty if unknown.
+
+    A file beside it with its ending (or a ``folder``), one of ``more``, or what a shell made of it.
+    """
+    name = str(path)
+    if name.startswith("~"):
+        return ": a shell expands ~ only where it is not quoted"
+    if re.match(r"[A-Za-z]:[^/\\]", name):
+        return ": a path with backslashes needs quotes"
+    try:
+        beside = list(itertools.islice(path.parent.iterdir(), MOST_BESIDE))
+    except OSError:
+        missing = next((p for p in reversed(path.parents) if not p.is_dir()), path.parent)
+        return f", as there is no folder {missing}"
+    if folder:
+        known, word = {p.name: str(p) for p in beside if p.is_dir()}, path.name
+    else:
+        ending, word = path.suffix.strip(), path.stem
+        known = {p.stem: str(p) for p in beside if p.suffix == ending and p.is_file()}
+    found = closest(word, [*known, *more])
+    return f", did you mean {known.get(found, found)}?" if found else ""
 
 
 def brief(error: BaseException) -> str:

@@ -18,6 +18,8 @@ LAYERS = (
         "schema",
         "settings",
         "intervals",
+        "kinds",
+        "numerals",
         "text",
         "analogkan",
     },

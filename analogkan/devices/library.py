@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
-from ..settings import nearest
-from ..text import brief
+from ..kinds import mistaken
+from ..text import brief, nearest
 from .curve import IVCurve
 from .reading import read_regular
 
@@ -36,12 +37,18 @@ def get(name: str) -> IVCurve:
     DeviceError
         If there is no such device; the nearest names are suggested.
     """
-    if name.endswith(".toml"):
-        return load(Path(name))
     known = {p.stem: p for p in resources.path(FOLDER).glob("*.toml")}
     if name.lower() in known:
         return load(known[name.lower()])
-    hint = nearest(name.upper(), names())
+    wrong = mistaken(Path(name), "device")
+    if wrong:
+        raise DeviceError(wrong)
+    if name.endswith(".toml"):
+        return load(Path(name))
+    words = re.split(r"[;:/+\s]+", name.strip())
+    if len(words) > 1 and all(word.lower() in known for word in words):
+        raise DeviceError(f"devices {name!r} need commas between them: {','.join(words)}")
+    hint = nearest(name, names(), ".toml")
     raise DeviceError(
         f"unknown device {name!r}{hint} Known: {', '.join(names())}, or the path of a .toml file"
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DeviceError, SettingsError
 from ..files import atomic_file
+from ..kinds import mistaken
 from ..limits import require_physical
 from .columns import ColumnChoice
 from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
@@ -97,6 +98,9 @@ def import_device(
     for (_, path), resolved in zip(every, paths, strict=True):
         if paths.count(resolved) > 1:
             raise DeviceError(f"{path} is named twice: each file is the sweep of one device")
+        wrong = mistaken(path, "sweep")
+        if wrong:
+            raise DeviceError(wrong)
     sweeps = [(temp_c, read_sweep(path, choice=choice, branch=branch)) for temp_c, path in every]
     return device_from_sweeps(sweeps, name, step=step, source=source)
 

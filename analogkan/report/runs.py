@@ -15,7 +15,8 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
-from ..files import read_npz, sealed, sha256
+from ..files import near, read_npz, sealed, sha256
+from ..kinds import kind_of, mistaken
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.run import ARRAYS
 from ..variation.spec import Conditions, Variation
@@ -100,7 +101,8 @@ KINDS = ("simulate", "montecarlo", "thermal", "sweep")
 def _read(folder: Path) -> Run:
     path = folder / RESULT
     if not path.is_file():
-        raise StudyError(f"{folder} holds no {RESULT}: {_next_step(folder)}")
+        wrong = mistaken(folder, "RUN") if kind_of(folder) != "RUNs" else ""
+        raise StudyError(wrong or f"{folder} holds no {RESULT}: {_next_step(folder)}")
     try:
         summary = dict(json.loads(path.read_text(encoding="utf-8")))
         kind = str(summary["study"])
@@ -145,7 +147,10 @@ def _next_step(folder: Path) -> str:
     if folder.is_file():
         return "it is a file, and a RUN is a folder"
     if not folder.is_dir():
-        return "there is no such folder; `analogkan simulate BUILD` makes one and says where"
+        hint = near(folder, folder=True).removeprefix(", ") or (
+            "`analogkan simulate BUILD` makes one and says where"
+        )
+        return f"there is no such folder; {hint}"
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
 
 

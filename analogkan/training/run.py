@@ -23,6 +23,7 @@ from ..network import checkpoint
 from ..network.baselines import parameter_count
 from ..network.record import Reached, read_reached
 from ..network.spec import NetworkSpec
+from ..resources import find_model
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
 from .card import evaluate, write_card
@@ -54,8 +55,8 @@ class TrainingRequest:
     disturbance
         What every batch goes through, for hardware that will do the same.
     start
-        A checkpoint to begin with; its network and input range are kept, and the recipe says only
-        how it is trained on.
+        A checkpoint to begin with, or a shipped one's name; its network and input range are kept,
+        and the recipe says only how it is trained on.
     command
         What the card says made the model.
     """
@@ -72,6 +73,10 @@ class TrainingRequest:
     disturbance: Disturbance | None = None
     start: Path | None = None
     command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.start is not None:
+            object.__setattr__(self, "start", find_model(self.start))
 
     def next_command(self) -> str:
         """What compiles the model for the hardware it was trained for."""
