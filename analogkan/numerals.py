@@ -55,6 +55,8 @@ def why_not(text: str) -> str:
         if found[2] in DOUBTED:
             return f": {DOUBTED[found[2]].format(found[1])}, without a unit"
         return f": leave its unit out, {found[1]}{found[2]}"
+    if "=" in text:
+        return ": each setting has a --set of its own"
     if POINTLESS.fullmatch(text):
         return f": decimals have a point, {text.replace(',', '.')}"
-    return ""
+    return ": one value is wanted; `analogkan sweep` takes several" if "," in text else ""

@@ -20,6 +20,7 @@ LAYERS = (
         "intervals",
         "kinds",
         "numerals",
+        "ours",
         "text",
         "analogkan",
     },

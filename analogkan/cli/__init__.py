@@ -9,6 +9,7 @@ import click
 
 from .. import __version__
 from . import complete as _complete  # noqa: F401  registers its shells
+from .group import Group, hint_of
 
 STAGES = {
     "Begin": ("doctor", "demo"),
@@ -21,7 +22,7 @@ STAGES = {
 COMMANDS = tuple(name for names in STAGES.values() for name in names)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Loads a command's module when it is asked for: help stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -37,6 +38,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
+            error.message += hint_of(error)
             if as_json:
                 from .common import print_json
 

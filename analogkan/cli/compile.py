@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import click
 from rich.markup import escape
@@ -16,13 +15,11 @@ MUCH_MEMORY = 8000
 
 
 @click.command("compile", short_help="Compile a checkpoint into a netlist folder, and verify it.")
-@click.argument(
-    "model", type=click.Path(path_type=Path, dir_okay=False), shell_complete=complete.model
-)
+@click.argument("model", type=common.MODEL, shell_complete=complete.model)
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     help="The folder to write; by default ./<model>.build. An earlier BUILD is replaced.",
 )
 @click.option(
@@ -43,13 +40,13 @@ MUCH_MEMORY = 8000
 )
 @click.option(
     "--calibrate",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     metavar="FILE.npz",
     help="Training inputs x (n, ...) for a checkpoint that carries none.",
 )
 @click.option(
     "--held",
-    type=click.IntRange(1),
+    type=common.Whole(1),
     metavar="N",
     help="Circuits of at most N crossbar resistors, held between; convolutions always are, with "
     "N = 1500000.",

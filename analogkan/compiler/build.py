@@ -303,7 +303,7 @@ def load_build(folder: str | Path) -> Build:
 
 
 def _no_build(folder: Path) -> str:
-    makes = "`analogkan compile MODEL.pt` makes one"
+    makes = "run `analogkan compile`"
     if os.path.lexists(folder):
         return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
     return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"

@@ -15,6 +15,7 @@ from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
 from ..kinds import mistaken
+from ..ours import require_ours
 from ..text import brief, nearest
 from .curve import IVCurve
 from .reading import read_regular
@@ -180,6 +181,14 @@ def format_device(curve: IVCurve) -> str:
     return text
 
 
+def _is_device(path: Path) -> bool:
+    try:
+        load(path)
+    except DeviceError:
+        return False
+    return True
+
+
 def check_replaceable(path: Path, *, force: bool) -> None:
     """Raise DeviceError unless a device file may be written to ``path``.
 
@@ -190,15 +199,6 @@ def check_replaceable(path: Path, *, force: bool) -> None:
         raise DeviceError(
             f"{path} does not end in .toml: that ending tells a device file from a device's name"
         )
-    if path.is_dir():
-        raise DeviceError(f"{path} is a folder: give the name of a file")
-    if not path.exists():
-        return
-    try:
-        load(path)
-    except DeviceError as error:
-        raise DeviceError(
-            f"{path} is there and is no device file, so it is not replaced: give another name"
-        ) from error
-    if not force:
+    require_ours(path, "device file", _is_device, give="-o", error=DeviceError)
+    if path.exists() and not force:
         raise DeviceError(f"{path} is there already: --force replaces it")

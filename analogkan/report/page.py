@@ -12,6 +12,7 @@ import jinja2
 from .. import __version__
 from ..errors import StudyError
 from ..files import write_text
+from ..ours import require_marked
 from ..resources import path as resource
 from .exhibits import Exhibit, Section
 from .figures import save
@@ -51,12 +52,13 @@ def write_report(
 
     Raises
     ------
-    StudyError, NetlistError
-        If a RUN or the BUILD cannot be read, they are of several networks, or ``out`` is no
-        ``.html``; nothing is written then.
+    StudyError, NetlistError, AnalogKanError
+        If a RUN or the BUILD cannot be read, they are of several networks, ``out`` is no
+        ``.html``, or what is in the way is none of ours; nothing is written then.
     """
     if out.suffix != ".html":
         raise StudyError(f"--output {out} must end in .html")
+    require_marked(out, give="--output")
     found = read_runs(runs)
     circuit, missing = find_build(found, build)
     try:
@@ -81,6 +83,8 @@ def write_report(
             f"the page would be {size / 1e6:.2f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
             "RUNs"
         )
+    for exhibit in exhibits if figures is not None else ():
+        require_marked(figures / f"{exhibit.name}.png", give="--figures")
     write_text(out, page)
     written = _write_figures(exhibits, figures)
     return {
