@@ -321,16 +321,17 @@ def test_what_is_no_device_file_is_never_replaced(folder, force):
     before = snapshot(folder)
     three = ("devices", "import", "d1.csv", "d2.csv", "d3.csv", *force)
     for out, sentence in (
-        ("mine.toml", "mine.toml is there and is no device file, so it is not replaced: give "
-         "another name"),
-        ("d.toml", "d.toml is a folder: give the name of a file"),
-        ("other.toml", "other.variation.toml, where the spreads would go, is no variation file: "
-         "give another -o"),
+        ("mine.toml", "mine.toml exists and is no device file, so it is not replaced: give "
+         "another -o, or remove it"),
+        ("d.toml", "d.toml is a folder: give the name of a file with -o"),
+        ("other.toml", "other.variation.toml exists and is no variation file, so it is not "
+         "replaced: give another -o, or remove it"),
     ):  # fmt: skip
         assert refused(*three, "-o", out) == ("DeviceError", sentence)
     assert refused("devices", "fit", "A21", "--method", "pchip", "-o", "mine.toml", *force) == (
         "DeviceError",
-        "mine.toml is there and is no device file, so it is not replaced: give another name",
+        "mine.toml exists and is no device file, so it is not replaced: give another -o, or "
+        "remove it",
     )
     assert snapshot(folder) == before
 

@@ -245,7 +245,8 @@ def test_an_edited_deck_is_found_by_verify_and_simulated_only_on_request(home, b
         ),
         (
             ("--trace", "140"),
-            "image 140 is none of data.npz test, all 40: there are 0, 1, 2, 3, 4 and 35 more, to 39",
+            "image 140 is none of data.npz test, all 40: there are 0, 1, 2, 3, 4 and 35 more, to "
+            "39",
         ),
     ],
 )
@@ -265,8 +266,8 @@ def test_images_that_are_not_there_are_refused(home, build, args, sentence):
         ),
         (
             ("--dataset", "mnits"),
-            "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, or "
-            "the path of an .npz file",
+            "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
+            "or the path of an .npz file",
         ),
     ],
 )

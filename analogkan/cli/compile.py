@@ -63,7 +63,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
 
     \b
     Presets: nominal (amplifiers of gain 1e5), ideal (gain 1e9), or a TOML file with [hardware].
-    Settings for --set, with their defaults:
+    Settings for --set, with their defaults (25u is 25e-6, 10meg is 10e6, 80% is 0.8, as in SPICE;
+    `analogkan doctor --settings` has the ranges):
       v_fs=0.5 v_rail=2.5 headroom=0.8     row full scale, supplies (V), share of them in use
       g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
       tile_rows=64 tile_cols=64            crossbar tiles
@@ -82,7 +83,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     \b
     Examples:
       analogkan compile mnist.pt
-      analogkan compile mnist.pt --preset ideal --set g_max=50e-6 -o mnist-50.build
+      analogkan compile mnist-d2                      a shipped model, by its name
+      analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
     """
     from ..api import compile_model

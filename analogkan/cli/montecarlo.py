@@ -52,7 +52,7 @@ def montecarlo(
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
     Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
-    (docs/virtual-chips.md lists every setting). Chip m is the same chip whatever else is asked.
+    (`analogkan doctor --settings` lists them all). Chip m is the same chip whatever else is asked.
     Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
     and histogram.png; the same command goes on with what is left, more --samples extend it.
 

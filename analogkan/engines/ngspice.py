@@ -20,6 +20,8 @@ from .. import resources
 from ..errors import ConvergenceError, SimulationError
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
+ENVIRONMENT_PREFIXES = ("SPICE_", "NGSPICE_")
+"""Of the variables that steer ngspice from outside."""
 START = "netlists/start"
 """The folder of an empty ``spinit``, which is read whatever the options say."""
 PROGRAMS = ("ngspice_con", "ngspice")
@@ -113,7 +115,7 @@ def find_ngspice() -> Ngspice:
 def own_environment() -> dict[str, str]:
     """What ngspice finds around it: one OpenMP thread, numbers with points, and nothing of what
     steers it from outside (its start-up file, folders to look in, ASCII results)."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPICE_", "NGSPICE_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ENVIRONMENT_PREFIXES)}
     start = str(resources.path(START))
     return kept | {"LC_ALL": "C", "OMP_NUM_THREADS": "1", "SPICE_SCRIPTS": start}
 

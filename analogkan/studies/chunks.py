@@ -194,8 +194,9 @@ def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -
     limit = TOO_LONG.fullmatch(str(first))
     longer = f": --timeout {2 * float(limit[1]):g} gives it twice as long" if limit else ""
     raise type(first)(
-        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. First reason: {first}{longer}. "
-        f"Its deck is kept: {first.deck}. The same command tries the failed chunks again"
+        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. "
+        f"First reason: {first}{longer}. Its deck is kept: {first.deck}. "
+        "The same command tries the failed chunks again"
         + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
         deck=first.deck,
         exit_code=first.exit_code,
