@@ -63,8 +63,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
 
     \b
     Presets: nominal (amplifiers of gain 1e5), ideal (gain 1e9), or a TOML file with [hardware].
-    Settings for --set, with their defaults (25u is 25e-6, 10meg is 10e6, 80% is 0.8, as in SPICE;
-    `analogkan doctor --settings` has the ranges):
+    Settings for --set, with their defaults; `analogkan doctor --settings` has their ranges. Numbers
+    may have SPICE's suffixes (25u, 10meg), shares may be in per cent (80%):
       v_fs=0.5 v_rail=2.5 headroom=0.8     row full scale, supplies (V), share of them in use
       g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
       tile_rows=64 tile_cols=64            crossbar tiles

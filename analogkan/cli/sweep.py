@@ -53,7 +53,7 @@ def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
 
     \b
     Examples:
-      analogkan sweep mnist.build --set sigma_g=0,0.02,0.05,0.1 --set levels=8,16,32,64
+      analogkan sweep mnist.build --set sigma_g=0,2%,5%,10% --set levels=8,16,32,64
       analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
       analogkan sweep mnist.build --grid faults
     """

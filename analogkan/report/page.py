@@ -69,6 +69,8 @@ def write_report(
             tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
             sections += SECTIONS[run.kind](run, circuit, tag)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
+        for exhibit in exhibits if figures is not None else ():
+            require_marked(figures / f"{exhibit.name}.png", give="--figures")
         titled = title or str(found[0].summary["model"])
         page = _render(found, numbered(sections), exhibits, missing, titled)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -83,8 +85,6 @@ def write_report(
             f"the page would be {size / 1e6:.2f} MB, more than {MOST_BYTES / 1e6:g}: give it fewer "
             "RUNs"
         )
-    for exhibit in exhibits if figures is not None else ():
-        require_marked(figures / f"{exhibit.name}.png", give="--figures")
     write_text(out, page)
     written = _write_figures(exhibits, figures)
     return {
