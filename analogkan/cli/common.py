@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import math
@@ -143,7 +144,9 @@ def guarded(command: Callable) -> Callable:
         except AnalogKanError as error:
             fail(error, as_json)
         except OSError as error:
-            where = f" {error.filename}" if error.filename else ""
+            full = error.errno == errno.ENOSPC and error.filename2  # of a copy, not its source
+            path = full or error.filename
+            where = f" {path}" if path else ""
             fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
         except KeyboardInterrupt:
             resumes = click.get_current_context().info_name in RESUMABLE

@@ -33,7 +33,8 @@ _RUN = (
         multiple=True,
         metavar="KEY=VALUE",
         shell_complete=complete.setting,
-        help="On top of the preset: hardware, variation or conditions.",
+        help="On top of the preset, such as sigma_g=5% or g_max=50u: see `analogkan doctor "
+        "--settings`.",
     ),
     click.option(
         "--engine",

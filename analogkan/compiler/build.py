@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, brief, changed_files, near, read_json, sha256
-from ..kinds import mistaken
+from ..kinds import kind_of, mistaken
 from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
@@ -304,7 +304,7 @@ def load_build(folder: str | Path) -> Build:
 
 def _no_build(folder: Path) -> str:
     makes = "run `analogkan compile`"
-    if os.path.lexists(folder):
+    if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # a circuit of held stages
         return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
     return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
 
