@@ -22,6 +22,9 @@ from .network.encoding import Encoding
 from .network.record import read_reached
 from .network.spec import NetworkSpec
 from .network.squash import parse_squash
+from .resources import find_model
+from .settings import parse_assignments
+from .variation.spec import TABLES
 
 CALIBRATION_IMAGES = 256
 
@@ -43,7 +46,7 @@ def compile_model(
     Parameters
     ----------
     model
-        A ``.pt`` checkpoint.
+        A ``.pt`` checkpoint, or the name of a shipped one, such as ``mnist-d2``.
     folder
         By default ``./<model>.build``. An earlier BUILD there is replaced, anything else is not.
     preset
@@ -73,7 +76,9 @@ def compile_model(
     """
     from .network import checkpoint
 
-    model = Path(model)
+    model = find_model(Path(model))
+    settings = list(settings)
+    _check_of_design(settings)
     hardware = load_hardware(preset, settings)
     spec, origin = checkpoint.load_origin(model)
     if calibrate is not None:
@@ -150,7 +155,7 @@ def convert_model(
     from .network.state import read_state
 
     source, out = Path(source), Path(out)
-    _check_out(out)
+    checkpoint.require_replaceable(out)
     basis = make_basis(resolve(devices), fit=basis_fit, unit=basis_unit, **fit_options)
     squashed = parse_squash(squash)
     found = read_state(source)
@@ -190,20 +195,14 @@ def convert_model(
     )
 
 
-def _check_out(out: Path) -> None:
-    """Raise CheckpointError unless ``out`` ends in .pt and is free or a checkpoint."""
-    from .network import checkpoint
-
-    if out.suffix != ".pt":
-        raise CheckpointError(f"--out {out} must end in .pt")
-    if out.exists():
-        try:
-            checkpoint.read(out)
-        except CheckpointError as error:
-            raise CheckpointError(
-                f"{out} exists and is no analogkan checkpoint, so it is not replaced: "
-                "give another --out"
-            ) from error
+def _check_of_design(settings: Iterable[str]) -> None:
+    """Raise SettingsError if a ``key=value`` text is of chips, not of what is compiled."""
+    for key in parse_assignments(settings):
+        if any(key in TABLES[table].__dataclass_fields__ for table in ("variation", "conditions")):
+            raise SettingsError(
+                f"--set {key} is of chips, not of their design: give it to `analogkan montecarlo`, "
+                "thermal or sweep"
+            )
 
 
 def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:

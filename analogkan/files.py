@@ -6,8 +6,10 @@ import contextlib
 import errno
 import glob
 import hashlib
+import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
+from .text import closest
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -31,6 +35,8 @@ LOCAL_HEADER, DESCRIPTOR = 30, 24
 """Bytes of a zip member's header without its name and extra field; most that may follow it."""
 SMALL = 256 * 2**20
 """Bytes that any file may unpack to."""
+MOST_BESIDE = 10_000
+"""Files beside a missing one that are looked at."""
 MOST_SAID = 400
 """Characters of another library's error in a sentence of ours."""
 MOST_TEXT = 64 * 2**20
@@ -103,7 +109,32 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         with open_plain(path) as stream:
             yield stream
     except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
+        hint = near(path) if isinstance(error, FileNotFoundError) else ""
+        raise ValueError(f"{error.strerror or error}{hint}") from error
+
+
+def near(path: Path, more: Iterable[str] = (), *, folder: bool = False) -> str:
+    """What was meant by ``path``, which is not there: the end of a sentence, empty if unknown.
+
+    A file beside it with its ending (or a ``folder``), one of ``more``, or what a shell made of it.
+    """
+    name = str(path)
+    if name.startswith("~"):
+        return ": a shell expands ~ only where it is not quoted"
+    if re.match(r"[A-Za-z]:[^/\\]", name):
+        return ": a path with backslashes needs quotes"
+    try:
+        beside = list(itertools.islice(path.parent.iterdir(), MOST_BESIDE))
+    except OSError:
+        missing = next((p for p in reversed(path.parents) if not p.is_dir()), path.parent)
+        return f", as there is no folder {missing}"
+    if folder:
+        known, word = {p.name: str(p) for p in beside if p.is_dir()}, path.name
+    else:
+        ending, word = path.suffix.strip(), path.stem
+        known = {p.stem: str(p) for p in beside if p.suffix == ending and p.is_file()}
+    found = closest(word, [*known, *more])
+    return f", did you mean {known.get(found, found)}?" if found else ""
 
 
 def brief(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .errors import AnalogKanError
@@ -25,3 +26,13 @@ def path(name: str) -> Path:
         if candidate.exists():
             return candidate
     raise AnalogKanError(f"{name} does not ship with this installation: reinstall analogkan")
+
+
+def models() -> dict[str, Path]:
+    """The shipped models by name."""
+    return {file.stem: file for file in sorted(path("models").glob("*.pt"))}
+
+
+def find_model(name: Path) -> Path:
+    """``name``, or the shipped model of that name if nothing here is called so."""
+    return name if os.path.lexists(name) else models().get(str(name), name)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from . import resources
 from .errors import SettingsError
 from .files import brief, read_text
+from .kinds import mistaken
+from .numerals import read_number, why_not
+from .text import nearest
 
 T = TypeVar("T")
 KINDS = {
@@ -56,21 +58,18 @@ def find_named(name: str, folder: str, what: str) -> Path:
     SettingsError
         If there is none; the nearest name is suggested.
     """
-    if name.endswith(".toml"):
-        return Path(name)
     known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"), key=lambda p: p.stem)}
     if name in known:
         return known[name]
+    wrong = mistaken(Path(name), what)
+    if wrong:
+        raise SettingsError(wrong)
+    if name.endswith(".toml"):
+        return Path(name)
     raise SettingsError(
-        f"unknown {what} {name!r}{nearest(name, known)} "
+        f"unknown {what} {name!r}{nearest(name, known, '.toml')} "
         f"Known: {', '.join(known)}, or the path of a .toml file"
     )
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``", did you mean ...?"`` for the known word closest to ``word``, or a full stop."""
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {found[0]}?" if found else "."
 
 
 def unknown_setting(word: str, known: Iterable[str]) -> str:
@@ -80,6 +79,35 @@ def unknown_setting(word: str, known: Iterable[str]) -> str:
     return f"unknown setting {word!r}{hint}" + (
         "" if hint != "." else f" Known: {', '.join(known)}"
     )
+
+
+def setting(default: Any, unit: str, limit: str, fits: Callable[[Any], bool]) -> Any:
+    """A field of a settings dataclass that says its unit (``share`` of 1, or none) and its range.
+
+    ``limit`` is the range in words, ``fits`` the check of it; ``check_fields`` holds it to that.
+    """
+    told = {"unit": unit, "limit": limit, "fits": fits}
+    return dataclasses.field(default=default, metadata=told)
+
+
+def within(low: float, high: float) -> Callable[[Any], bool]:
+    """The check of a range with both its ends."""
+    return lambda value: low <= value <= high
+
+
+def check_fields(settings: Any) -> None:
+    """Hold the fields made by ``setting`` to their ranges; whole numbers of float ones get a point.
+
+    Raises
+    ------
+    SettingsError
+        If one is out of its range.
+    """
+    for field in dataclasses.fields(settings):
+        if field.type == "float":
+            object.__setattr__(settings, field.name, float(getattr(settings, field.name)))
+        value = getattr(settings, field.name)
+        require(field.metadata["fits"](value), field.name, value, field.metadata["limit"])
 
 
 def build(kind: type[T], values: dict[str, Any], what: str) -> T:
@@ -113,7 +141,7 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
 def parse_range(text: str, what: str) -> tuple[float, float]:
     """``(lo, hi)`` from ``LO:HI``; SettingsError unless both are finite numbers and lo < hi."""
     try:
-        lo, hi = (float(word) for word in text.split(":"))
+        lo, hi = (read_number(word) for word in text.split(":"))
     except ValueError:
         lo = hi = math.nan
     if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
@@ -123,11 +151,15 @@ def parse_range(text: str, what: str) -> tuple[float, float]:
 
 def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
+    share = field.metadata.get("unit", "share") == "share"
     try:
-        return _as(str(field.type), value)
+        return _as(str(field.type), value, share)
     except (TypeError, ValueError, KeyError, OverflowError):
         wanted = KINDS.get(str(field.type), str(field.type))
-        raise SettingsError(f"{what}: {field.name} = {shown(value)} is not {wanted}") from None
+        hint = why_not(value) if isinstance(value, str) and wanted == KINDS["float"] else ""
+        raise SettingsError(
+            f"{what}: {field.name} = {shown(value)} is not {wanted}{hint}"
+        ) from None
 
 
 def shown(value: Any) -> str:
@@ -136,9 +168,9 @@ def shown(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
-def _as(wanted: str, value: Any) -> Any:
+def _as(wanted: str, value: Any, share: bool) -> Any:
     if wanted == "float" and not isinstance(value, bool):
-        return float(value)
+        return read_number(value, share=share) if isinstance(value, str) else float(value)
     if wanted == "int" and not isinstance(value, (bool, float)):
         whole = int(value)
         if abs(whole) > MOST_WHOLE:
@@ -149,7 +181,8 @@ def _as(wanted: str, value: Any) -> Any:
     if wanted == "bool":
         return {"true": True, "false": False}[str(value).lower()]
     if wanted.startswith("tuple[") and isinstance(value, list):
-        return tuple(_as(wanted.removeprefix("tuple[").removesuffix(", ...]"), x) for x in value)
+        inner = wanted.removeprefix("tuple[").removesuffix(", ...]")
+        return tuple(_as(inner, x, share) for x in value)
     raise TypeError(wanted)
 
 

@@ -1,8 +1,11 @@
-"""Numbers as a reader wants them: shares of 1 in per cent, counts with what they count."""
+"""Numbers as a reader wants them: shares of 1 in per cent, counts with what they count; the word
+that somebody may have meant."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 def many(n: int, what: str) -> str:
@@ -32,3 +35,21 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, *rows]
     found = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([found[0], f"|{'---|' * len(head)}", *found[1:]]) + "\n"
+
+
+def nearest(word: str, known: Iterable[str], ending: str = "") -> str:
+    """``", did you mean ...?"`` for the known word closest to ``word``, or a full stop.
+
+    A file here that is called so but for its ``ending`` is closest.
+    """
+    if ending and Path(f"{word}{ending}").is_file():
+        return f", did you mean {word}{ending}?"
+    found = closest(word, known)
+    return f", did you mean {found}?" if found else "."
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word closest to ``word``, in whatever case; empty if none is close."""
+    lowered = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower().strip(), lowered, n=1)
+    return lowered[found[0]] if found else ""

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan import resources
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "mnist-d2.build")
+    build = ak.compile_model("mnist-d2", folder / "mnist-d2.build")
     verification = ak.verify_build(build)
     print("the netlist is the network:", verification.ok)
 
@@ -28,9 +27,7 @@ def main(folder: Path) -> None:
     print("same class on", summary["agreement"], "of", summary["n"], "images")
 
     # Fewer states per cell: what programming 4-bit pairs (8 levels) costs before any noise.
-    coarse = ak.compile_model(
-        resources.path("models/mnist-d2.pt"), folder / "coarse.build", settings=["levels=8"]
-    )
+    coarse = ak.compile_model("mnist-d2", folder / "coarse.build", settings=["levels=8"])
     result = ak.simulate(coarse, images, run=folder / "coarse-run")
     print("4-bit pairs:", result.summary["circuit_accuracy"])
 

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan import resources
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "mnist-d2.build")
+    build = ak.compile_model("mnist-d2", folder / "mnist-d2.build")
     images = ak.load_bundled().take(range(1))
     volts = build.spec.dac_volts(images.x)[0]
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan import resources
 from analogkan.data import by_class
 from analogkan.studies.trace import trace
 
-MODEL = "models/paper-mnist-d2.pt"
+MODEL = "paper-mnist-d2"
 CIRCUITS = {
     "near-ideal transistors, ideal op-amps": ["opamp=ideal", "npn_bf=1e4", "npn_vaf=1e4"],
     "ordinary transistors, ideal op-amps": ["opamp=ideal"],
@@ -32,9 +31,7 @@ def main(folder: Path, count: int) -> None:
     bundled = ak.load_bundled()
     images = by_class(bundled, count)
     for k, (name, settings) in enumerate(CIRCUITS.items()):
-        build = ak.compile_model(
-            resources.path(MODEL), folder / f"circuit{k}.build", settings=settings
-        )
+        build = ak.compile_model(MODEL, folder / f"circuit{k}.build", settings=settings)
         result = ak.simulate(build, images, run=folder / f"run{k}")
         assert result.circuit is not None
         software, circuit = result.software, result.circuit

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan import resources
 from analogkan.compiler.design import build_design
 from analogkan.data import by_class
 from analogkan.engines.twin import Twin
@@ -30,7 +29,7 @@ CASES = {
 
 
 def main(folder: Path, chips: int, count: int) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile_model("mnist-d2", folder / "d2.build")
     bundled = ak.load_bundled()
     images = by_class(bundled, count)
     for k, (name, settings) in enumerate(CASES.items()):

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan import resources
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.wires import kept
@@ -27,7 +26,7 @@ TILES = ((1024, 128), (64, 64), (32, 32))
 
 
 def main(folder: Path, count: int) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile_model("mnist-d2", folder / "d2.build")
     spec, bundled = build.spec, ak.load_bundled()
     images = by_class(bundled, count)
     volts = spec.dac_volts(images.flat(spec.encoding.shape))

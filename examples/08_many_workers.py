@@ -17,11 +17,10 @@ from typing import Any
 import distributed
 
 import analogkan as ak
-from analogkan import resources
 
 
 def main(folder: Path, chips: int) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile_model("mnist-d2", folder / "d2.build")
     images = ak.load_bundled().take(range(100))
     options = ak.StudyOptions(judge="none", run=folder / "local")
     local = ak.montecarlo(build, images, samples=chips, options=options)

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import analogkan as ak
-from analogkan import resources
 
 QUEUE = "cpu"  # a partition that sinfo lists
 JOBS = 2
@@ -35,7 +34,7 @@ def main(folder: Path, chips: int) -> None:
     except ImportError:
         sys.exit("dask-jobqueue is missing: pip install 'analogkan[cluster]' dask-jobqueue")
 
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile_model("mnist-d2", folder / "d2.build")
     images = ak.load_bundled().take(range(200))
     with SLURMCluster(
         queue=QUEUE,

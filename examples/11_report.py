@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 
 import analogkan as ak
-from analogkan import resources
 from analogkan.data import by_class
 from analogkan.report.page import write_report
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile_model("mnist-d2", folder / "d2.build")
     bundled = ak.load_bundled()
     images = by_class(bundled, 50)
     ak.simulate(build, images, run=folder / "circuit", options=ak.BatchOptions(jobs=2))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ import analogkan
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
+from analogkan.variation.spec import TABLES
 
 from .networks import random_checkpoint, random_npz
 
@@ -140,6 +142,37 @@ def test_doctor_says_whether_library_and_program_are_of_one_build(ngspice, monke
     text = done("doctor")
     assert re.search(r"note    libngspice   \d+ at \S+, another build than the program's\n", text)
     assert "and refuse it: install the one of the program's build, 45.2\n" in text
+
+
+def test_doctor_lists_every_setting_with_unit_default_and_range():
+    listed = json.loads(done("doctor", "--settings", "--json"))["settings"]
+    declared = {
+        (group, field.name): field.default
+        for group, kind in TABLES.items()
+        for field in fields(kind)
+    }
+    assert {(e["group"], e["name"]): e["default"] for e in listed} == declared
+    assert all(entry["range"] and entry["about"] for entry in listed)
+    by_name = {entry["name"]: entry for entry in listed}
+    assert by_name["gbw"] == {
+        "name": "gbw",
+        "group": "hardware",
+        "unit": "Hz",
+        "default": 10e6,
+        "range": "1 to 1e12 Hz",
+        "about": "Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' "
+        "capacitors are sized for; assumed.",
+    }
+    assert by_name["sigma_g"]["unit"] == "share"
+    text = done("doctor", "--settings")
+    assert all(f" {entry['name']} " in text for entry in listed)
+    assert all(f"[{group}]" in text for group in TABLES)
+
+
+def test_doctor_says_what_of_ngspices_own_is_ignored(monkeypatch):
+    assert "ignored" not in done("doctor")
+    monkeypatch.setenv("SPICE_ASCIIRAWFILE", "1")
+    assert "note    ignored      SPICE_ASCIIRAWFILE\n" in done("doctor")
 
 
 def test_devices_are_listed_and_shown():

@@ -109,7 +109,9 @@ def test_compile_has_settings_of_hardware_alone(here):
 
 @pytest.mark.parametrize("before", ["compile", "train --from"])
 def test_checkpoints(here, before):
-    assert offered(f"analogkan {before} ") == ["net.pt"]
+    shipped = ["mnist-conv", "mnist-d2", "mnist-d3"]
+    assert offered(f"analogkan {before} ")[-1] == "net.pt"
+    assert offered(f"analogkan {before} mn") == shipped
     assert offered(f"analogkan {before} sub/") == ["sub/deep.pt"]
 
 
@@ -179,7 +181,7 @@ def test_settings_are_offered_without_torch(here):
         ("compile --set = opamp = r", ["plain,rails"]),
         ("compile --set = smear", ["plain,smear_width="]),
         ("compile --set opamp = rails --preset no", ["plain,nominal"]),
-        ("compile --set opamp = rails ", ["plain,net.pt"]),
+        ("compile --set opamp = rails n", ["plain,net.pt"]),
     ],
 )
 def test_bash_gives_a_setting_as_three_words(here, line, answer):

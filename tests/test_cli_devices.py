@@ -208,7 +208,7 @@ def test_names_with_brackets_are_printed_as_they_are(folder):
     assert done("devices", "plot", "[bold]m.toml", "--out", "[i].png") == "[i].png\n"
     assert refused("devices", "show", "[/x].toml") == (
         "DeviceError",
-        "cannot read device file [/x].toml: No such file or directory",
+        "cannot read device file [/x].toml: No such file or directory, as there is no folder [",
     )
 
 
@@ -296,7 +296,8 @@ def test_a_bad_sweep_is_refused_and_nothing_is_written(folder, case, others):
 )  # fmt: skip
 def test_bad_options_are_refused_and_nothing_is_written(folder, args, sentence):
     before = snapshot(folder)
-    command = ("devices", "import", "d1.csv", "-o", "mine.toml", *args)
+    out = () if "-o" in args else ("-o", "mine.toml")
+    command = ("devices", "import", "d1.csv", *out, *args)
     kind = "SettingsError" if sentence.startswith("a step") else "DeviceError"
     assert refused(*command) == (kind, sentence)
     assert snapshot(folder) == before
@@ -320,16 +321,17 @@ def test_what_is_no_device_file_is_never_replaced(folder, force):
     before = snapshot(folder)
     three = ("devices", "import", "d1.csv", "d2.csv", "d3.csv", *force)
     for out, sentence in (
-        ("mine.toml", "mine.toml is there and is no device file, so it is not replaced: give "
-         "another name"),
-        ("d.toml", "d.toml is a folder: give the name of a file"),
-        ("other.toml", "other.variation.toml, where the spreads would go, is no variation file: "
-         "give another -o"),
+        ("mine.toml", "mine.toml exists and is no device file, so it is not replaced: give "
+         "another -o, or remove it"),
+        ("d.toml", "d.toml is a folder: give the name of a file with -o"),
+        ("other.toml", "other.variation.toml exists and is no variation file, so it is not "
+         "replaced: give another -o, or remove it"),
     ):  # fmt: skip
         assert refused(*three, "-o", out) == ("DeviceError", sentence)
     assert refused("devices", "fit", "A21", "--method", "pchip", "-o", "mine.toml", *force) == (
         "DeviceError",
-        "mine.toml is there and is no device file, so it is not replaced: give another name",
+        "mine.toml exists and is no device file, so it is not replaced: give another -o, or "
+        "remove it",
     )
     assert snapshot(folder) == before
 

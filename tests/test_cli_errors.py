@@ -145,6 +145,18 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(
     assert snapshot(tmp_path) == before
 
 
+def test_a_full_disk_is_named_by_the_copy_and_not_by_its_source(home, build, ngspice, monkeypatch):
+    def no_space(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", no_space)
+    args = ("simulate", build, "--dataset", home / "data.npz")
+    result = CliRunner().invoke(main, list(map(str, args)), catch_exceptions=False)
+    assert result.exit_code == 1
+    sentence = r"error: cannot read or write \S+/akan-\w+/\w+.cir: No space left on device\n"
+    assert re.fullmatch(sentence, result.stderr)
+
+
 def test_a_full_disk_leaves_no_half_plot(tmp_path, monkeypatch):
     def no_space(self: Path, path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -245,7 +257,8 @@ def test_an_edited_deck_is_found_by_verify_and_simulated_only_on_request(home, b
         ),
         (
             ("--trace", "140"),
-            "image 140 is none of data.npz test, all 40: they are numbered from 0 to 39",
+            "image 140 is none of data.npz test, all 40: there are 0, 1, 2, 3, 4 and 35 more, to "
+            "39",
         ),
     ],
 )
@@ -265,7 +278,8 @@ def test_images_that_are_not_there_are_refused(home, build, args, sentence):
         ),
         (
             ("--dataset", "mnits"),
-            "data set 'mnits' is unknown: mnist, fashion-mnist, cifar10, or an .npz file",
+            "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
+            "or the path of an .npz file",
         ),
     ],
 )

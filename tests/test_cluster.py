@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,16 @@ def workers():
     """Two worker processes on loopback."""
     with cluster_of(2) as made:
         yield made
+
+
+def test_tls_without_certificates_is_refused(monkeypatch):
+    monkeypatch.delenv("DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT", raising=False)
+    sentence = (
+        "tls://127.0.0.1:1 is behind TLS, and Dask's configuration names no certificates: set "
+        "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__CLIENT__CERT and ...__CLIENT__KEY"
+    )
+    with pytest.raises(StudyError, match=f"^{re.escape(sentence)}$"):
+        cluster.DaskExecutor("tls://127.0.0.1:1", "twin")
 
 
 @pytest.fixture

@@ -713,7 +713,8 @@ def test_what_is_no_checkpoint_is_not_replaced(theirs, tmp_path):
     mine = tmp_path / "ours.pt"
     mine.write_text("thesis")
     sentence = (
-        f"{mine} exists and is no analogkan checkpoint, so it is not replaced: give another --out"
+        f"{mine} exists and is no analogkan checkpoint, so it is not replaced: give another --out, "
+        "or remove it"
     )
     assert refused(*words(theirs)) == ("CheckpointError", sentence)
     assert mine.read_text() == "thesis"

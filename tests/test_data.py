@@ -133,8 +133,11 @@ def test_a_missing_data_set_tells_of_data_and_download(tmp_path, name):
 
 
 def test_an_unknown_data_set_is_refused(tmp_path):
-    sentence = "data set 'emnist' is unknown: mnist, fashion-mnist, cifar10, or an .npz file"
-    with pytest.raises(SettingsError, match=sentence):
+    sentence = (
+        "unknown data set 'emnist', did you mean mnist? Known: mnist, fashion-mnist, cifar10, or "
+        "the path of an .npz file"
+    )
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
         load_dataset("emnist", "test", tmp_path)
 
 

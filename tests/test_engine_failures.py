@@ -83,7 +83,7 @@ FAILURES = {
     "hangs": (
         "time.sleep(60)",
         SimulationError,
-        "ngspice took longer than 1 s and was stopped",
+        "ngspice took longer than 1 s and was stopped: --timeout 2 gives it twice as long",
     ),
     "is killed": (
         "os.kill(os.getpid(), signal.SIGKILL)",

@@ -9,6 +9,7 @@ import click
 
 from .. import __version__
 from . import complete as _complete  # noqa: F401  registers its shells
+from .group import Group, hint_of
 from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
 STAGES = {
@@ -22,7 +23,7 @@ STAGES = {
 COMMANDS = tuple(name for names in STAGES.values() for name in names)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Loads a command's module when it is asked for: help stays quick."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -47,6 +48,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
+            error.message += hint_of(error)
             if as_json:
                 from .common import print_json
 

@@ -19,6 +19,9 @@ from rich.table import Table
 
 from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
+from ..kinds import CALLED, mistaken
+from ..numerals import read_number, why_not
+from ..text import nearest
 from .process import exit_code, exit_if_printing
 
 EXIT_FAILURE = 1
@@ -44,6 +47,91 @@ data_option = click.option(
 download_option = click.option(
     "--download", is_flag=True, help="Let torchvision fetch a data set that is missing."
 )
+
+
+class Place(click.Path):
+    """A path of a file, or of a ``folder``, of one of the kinds of ``kinds``."""
+
+    def __init__(self, wanted: str = "", *, folder: bool = False) -> None:
+        super().__init__(path_type=Path, file_okay=not folder, dir_okay=folder)
+        self.wanted, self.folder = wanted, folder
+
+    def convert(self, value, param, ctx):
+        path = Path(value)
+        if path.is_file() if self.folder else path.is_dir():
+            wanted = self.wanted or ("folder" if self.folder else "file")
+            found = "file" if self.folder else "folder"
+            told = mistaken(path, wanted) if self.wanted else ""
+            plain = f"{path} is {CALLED[found]}, and {CALLED[wanted]} is wanted"
+            self.fail(told or plain, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE, FOLDER = Place(), Place(folder=True)
+MODEL, BUILD = Place("model"), Place("BUILD", folder=True)
+
+
+class Number(click.FloatRange):
+    """A number in a range, as people type it; a ``share`` of 1 also in per cent."""
+
+    share = False
+
+    def convert(self, value, param, ctx):
+        return super().convert(typed_number(self, value, param, ctx, self.share), param, ctx)
+
+
+class Share(Number):
+    """A share of 1."""
+
+    share = True
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value, param, ctx):
+        number = typed_number(self, value, param, ctx, True)
+        if 1 < number <= 100:
+            meant = f"give {number:g}% or {number / 100:g}"
+            self.fail(f"{number} is not in the range 0<=x<=1: {meant}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class AnyNumber(click.ParamType):
+    """A number, as people type it."""
+
+    name = "float"
+
+    def convert(self, value, param, ctx):
+        return typed_number(self, value, param, ctx)
+
+
+def typed_number(kind: click.ParamType, value, param, ctx, share: bool = False) -> float:
+    """The number that was typed; click's error if it is none."""
+    try:
+        number = read_number(value, share=share) if isinstance(value, str) else float(value)
+    except ValueError:
+        kind.fail(f"{value!r} is not a number{why_not(value)}", param, ctx)
+    if math.isnan(number):
+        kind.fail(f"{value!r} is not a number", param, ctx)
+    return number
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value, param, ctx):
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number, such as 1000", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Choice(click.Choice):
+    """One of some words."""
+
+    def get_invalid_choice_message(self, value, ctx) -> str:
+        return super().get_invalid_choice_message(value, ctx)[:-1] + nearest(value, self.choices)
 
 
 def guarded(command: Callable) -> Callable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import click
 
@@ -15,13 +14,11 @@ MUCH_MEMORY = 8000
 
 
 @click.command("compile", short_help="Compile a checkpoint into a netlist folder, and verify it.")
-@click.argument(
-    "model", type=click.Path(path_type=Path, dir_okay=False), shell_complete=complete.model
-)
+@click.argument("model", type=common.MODEL, shell_complete=complete.model)
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     help="The folder to write; by default ./<model>.build. An earlier BUILD is replaced.",
 )
 @click.option(
@@ -42,13 +39,13 @@ MUCH_MEMORY = 8000
 )
 @click.option(
     "--calibrate",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     metavar="FILE.npz",
     help="Training inputs x (n, ...) for a checkpoint that carries none.",
 )
 @click.option(
     "--held",
-    type=click.IntRange(1),
+    type=common.Whole(1),
     metavar="N",
     help="Circuits of at most N crossbar resistors, held between; convolutions always are, with "
     "N = 1500000.",
@@ -65,7 +62,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
 
     \b
     Presets: nominal (amplifiers of gain 1e5), ideal (gain 1e9), or a TOML file with [hardware].
-    Settings for --set, with their defaults:
+    Settings for --set, with their defaults; `analogkan doctor --settings` has their ranges. Numbers
+    may have SPICE's suffixes (25u, 10meg), shares may be in per cent (80%):
       v_fs=0.5 v_rail=2.5 headroom=0.8     row full scale, supplies (V), share of them in use
       g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
       tile_rows=64 tile_cols=64            crossbar tiles
@@ -84,7 +82,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     \b
     Examples:
       analogkan compile mnist.pt
-      analogkan compile mnist.pt --preset ideal --set g_max=50e-6 -o mnist-50.build
+      analogkan compile mnist-d2                      a shipped model, by its name
+      analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
     """
     from ..api import compile_model

@@ -73,8 +73,8 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 
 def model(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Checkpoints."""
-    return _items(_paths(incomplete, "*.pt"), incomplete)
+    """Checkpoints, and names of shipped ones."""
+    return _items([*resources.models(), *_paths(incomplete, "*.pt")], incomplete)
 
 
 def build(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import click
 
@@ -12,7 +11,7 @@ from . import common, complete
 
 
 @click.command(short_help="Convert a KANalogue state dictionary into a checkpoint.")
-@click.argument("source", metavar="THEIRS.pth", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("source", metavar="THEIRS.pth", type=common.FILE)
 @click.option(
     "--devices",
     required=True,
@@ -23,7 +22,7 @@ from . import common, complete
 @click.option(
     "--basis-fit",
     required=True,
-    type=click.Choice(["pwl", "univariate", "poly"]),
+    type=common.Choice(["pwl", "univariate", "poly"]),
     help="Their --fit_mode: line is pwl.",
 )
 @click.option(
@@ -32,19 +31,19 @@ from . import common, complete
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     help="The checkpoint to write, a .pt file.",
 )
 @click.option(
     "--basis-unit",
-    type=click.Choice(["uA", "nA", "mA", "A", "peak"]),
+    type=common.Choice(["uA", "nA", "mA", "A", "peak"]),
     default="uA",
     show_default=True,
     help="Unit of the currents the coefficients multiply; peak: shares of each table's peak.",
 )
 @click.option(
     "--norm",
-    type=click.Choice(["batch", "layer", "none"]),
+    type=common.Choice(["batch", "layer", "none"]),
     help="Refuse a state with another norm; by default what its keys say.",
 )
 @click.option(
@@ -68,12 +67,12 @@ from . import common, complete
 )
 @click.option(
     "--smoothing",
-    type=click.FloatRange(min=0),
+    type=common.Number(min=0),
     help="Of --basis-fit univariate, in the basis unit squared; by default theirs, 0.1.",
 )
 @click.option(
     "--order",
-    type=click.IntRange(min=1, max=100),
+    type=common.Whole(min=1, max=100),
     help="Of --basis-fit poly; by default theirs, 15.",
 )
 @click.option(
@@ -83,7 +82,7 @@ from . import common, complete
 )
 @click.option(
     "--calibrate",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     metavar="FILE.npz",
     help="Training inputs x (n, ...), of which 256 are kept: compile sizes gains with them.",
 )

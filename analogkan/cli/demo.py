@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import resources
+from ..ours import require_marked
 from . import common
 from .compile import print_build
 from .montecarlo import print_chips
@@ -18,16 +19,16 @@ from .verify import print_verification
 @click.command(short_help="The whole path on bundled data, from netlist to report.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     default=Path("demo.run"),
     show_default=True,
     help="Folder for the netlist, the results and the report.",
 )
 @click.option(
-    "--images", type=click.IntRange(10, 1000), default=200, show_default=True,
+    "--images", type=common.Whole(10, 1000), default=200, show_default=True,
     help="How many of the 1,000 bundled MNIST images.",
 )  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 256), help="ngspice processes; default: all cores.")
+@click.option("--jobs", type=common.Whole(1, 256), help="ngspice processes; default: all cores.")
 @common.json_option
 @common.guarded
 def demo(out, images, jobs, as_json) -> None:
@@ -47,6 +48,7 @@ def demo(out, images, jobs, as_json) -> None:
     from ..report.page import write_report
 
     find_ngspice()
+    require_marked(out / "report.html", give="--out")  # before minutes of simulation
     build = compile_model(resources.path("models/mnist-d2.pt"), out / "mnist-d2.build")
     bundled = load_bundled()
     chosen = by_class(bundled, images)

@@ -13,6 +13,7 @@ from ..devices.interpolate import METHODS
 from ..devices.measured import STEP
 from ..devices.sweep import BRANCHES, Sweep
 from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
+from ..ours import require_marked
 from ..text import percent
 from . import common, complete
 
@@ -25,7 +26,7 @@ FLAT_POINTS = 3
 FILE = click.Path(path_type=Path)
 
 
-class Unit(click.Choice):
+class Unit(common.Choice):
     """One of some units, with u or µ for micro."""
 
     def convert(self, value, param, ctx):
@@ -38,7 +39,7 @@ class Unit(click.Choice):
 @click.option(
     "--at",
     multiple=True,
-    type=(float, FILE),
+    type=(common.AnyNumber(), FILE),
     metavar="TEMP_C FILE",
     help="A sweep at another temperature than 26.85 degC (300 K). Repeatable.",
 )
@@ -46,11 +47,15 @@ class Unit(click.Choice):
 @click.option("--i-col", metavar="NAME|NUMBER", help="Column of the current.")
 @click.option("--v-unit", type=Unit(list(V_UNITS)), help="Where the header does not say.")
 @click.option("--i-unit", type=Unit(list(I_UNITS)), help="Where the header does not say.")
-@click.option("--skip", type=click.IntRange(0), default=0, help="Lines at the top to leave out.")
+@click.option("--skip", type=common.Whole(0), default=0, help="Lines at the top to leave out.")
 @click.option("--negate", is_flag=True, help="Turn both signs: measured the other way round.")
-@click.option("--sweep", type=click.Choice(BRANCHES), help="What to take of a loop.")
+@click.option("--sweep", type=common.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(
-    "--step", type=float, default=STEP, show_default=True, help="Volts between the table's knots."
+    "--step",
+    type=common.AnyNumber(),
+    default=STEP,
+    show_default=True,
+    help="Volts between the table's knots.",
 )
 @click.option("--name", help="Of the device. By default the stem of -o, made safe.")
 @click.option("--source", default="", help="Where the figures come from. By default the files.")
@@ -216,11 +221,11 @@ def _print_spread(spread, path: Path) -> None:
 
 @click.command("fit", short_help="Fit a device's points by another method.")
 @click.argument("name", metavar="NAME|FILE.toml", shell_complete=complete.device)
-@click.option("--method", required=True, type=click.Choice(METHODS))
+@click.option("--method", required=True, type=common.Choice(METHODS))
 @click.option("--order", type=int, help="Segments of pwl, degree of poly.")
 @click.option(
     "--tolerance",
-    type=float,
+    type=common.AnyNumber(),
     default=1e-3,
     show_default=True,
     help="Of the table of a pchip or poly, as a share of the peak.",
@@ -253,6 +258,7 @@ def fit_device(name, method, order, tolerance, out, plot, new_name, force, as_js
     if plot is not None:
         from ..report import figures
 
+        require_marked(plot, give="--plot")
         figures.save(figures.fit_figure(curve, [fit.curve]), plot)
     if out is not None:
         save(fit.curve, out)

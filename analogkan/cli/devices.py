@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from ..devices import get, library
+from ..ours import require_marked
 from . import common, complete
 from .device_files import fit_device, import_device
+from .group import Group
 
 
-@click.group(short_help="List, show and plot devices; import and fit measured ones.")
+@click.group(cls=Group, short_help="List, show and plot devices; import and fit measured ones.")
 def devices() -> None:
     """The devices whose I-V curves are the basis functions.
 
@@ -98,7 +100,7 @@ def show_device(name, as_json) -> None:
 @click.argument("names", nargs=-1, required=True, shell_complete=complete.device)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     default=Path("devices.png"),
     show_default=True,
     help="PNG, SVG or PDF, by its ending.",
@@ -115,6 +117,7 @@ def plot_devices(names, out, as_json) -> None:
     from ..report.figures import iv_figure, save
 
     curves = [get(name) for name in names]
+    require_marked(out, give="--out")
     save(iv_figure(curves), out)
     if as_json:
         common.print_json({"file": out, "devices": [_facts(curve) for curve in curves]})

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import click
+from rich.markup import escape
+from rich.table import Table
 
 from ..errors import SimulationError
 from . import common
 
 PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "networkx", "matplotlib")
 MARKS = {True: ("ok", "green"), False: ("missing", "red"), None: ("note", "yellow")}
+START_UP = (Path(".spiceinit"), Path("~/.spiceinit"))
 
 
-@click.command(short_help="Say what is installed, and what is missing.")
+@click.command(short_help="Say what is installed, and what is missing; list the settings.")
+@click.option("--settings", is_flag=True, help="List what --set and presets may set, and no more.")
 @common.json_option
 @common.guarded
-def doctor(as_json) -> None:
+def doctor(settings, as_json) -> None:
     """Check what inference needs: Python, its packages, and ngspice.
 
     Exits with 1 when ngspice or a package is missing, and prints the line that mends it.
 
     \b
-    Example:
+    Examples:
       analogkan doctor
+      analogkan doctor --settings
     """
+    if settings:
+        print_settings(as_json)
+        return
     report = examine()
     if as_json:
         common.print_json(report)
@@ -41,9 +52,35 @@ def doctor(as_json) -> None:
         raise SystemExit(common.EXIT_FAILURE)
 
 
+def print_settings(as_json: bool) -> None:
+    """Every setting with its unit, default and range, a table for each group."""
+    from ..variation.catalogue import settings
+
+    found = settings()
+    if as_json:
+        common.print_json({"settings": [asdict(entry) for entry in found]})
+        return
+    for group in dict.fromkeys(entry.group for entry in found):
+        shown = Table(title=escape(f"[{group}]"), title_justify="left", box=None)
+        for column in ("setting", "unit", "default", "range", "is"):
+            shown.add_column(column, overflow="fold", no_wrap=column == "setting")
+        for entry in found:
+            if entry.group == group:
+                default = entry.default if isinstance(entry.default, str) else f"{entry.default:g}"
+                cells = (entry.name, entry.unit, default, entry.range, entry.about)
+                shown.add_row(*map(escape, cells))
+        common.out.print(shown, soft_wrap=False)
+    common.out.print(
+        "given as --set key=value, or in a preset's table of that name; numbers as 25e-6, 25u "
+        "(SPICE: t g meg k m u n p f), shares also as 5%",
+        markup=False,
+    )
+
+
 def examine() -> dict:
     """The checks, and whether inference can run."""
     checks = [_python(), *(_package(name) for name in PACKAGES), *_ngspice(), _library()]
+    checks += _ignored()
     return {
         "can_simulate": all(check["ok"] is not False for check in checks),
         "checks": checks,
@@ -83,6 +120,18 @@ def _ngspice() -> list[dict]:
         "can have it (Debian 12: bookworm-backports)"
     )
     return [found, _check("KLU", None, "not in this ngspice", mend)]
+
+
+def _ignored() -> list[dict]:
+    """What steers an ngspice that is started by hand, and none that is started here."""
+    from ..engines.ngspice import ENVIRONMENT_PREFIXES
+
+    found = [name for name in sorted(os.environ) if name.startswith(ENVIRONMENT_PREFIXES)]
+    found += [str(path) for path in START_UP if path.expanduser().is_file()]
+    if not found:
+        return []
+    what = "of ngspice's own; runs from here are not changed by them"
+    return [_check("ignored", None, ", ".join(found), what)]
 
 
 def _library() -> dict:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ..text import percent
@@ -11,13 +9,11 @@ from . import common, complete, studies
 
 
 @click.command(short_help="Virtual chips: accuracy, yield and logit errors over mismatch.")
-@click.argument(
-    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
-)
-@click.option("--samples", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.argument("build", type=common.BUILD, shell_complete=complete.build)
+@click.option("--samples", type=common.Whole(1, 1_000_000), default=100, show_default=True)
 @click.option(
     "--first",
-    type=click.IntRange(min=0),
+    type=common.Whole(min=0),
     default=0,
     show_default=True,
     help="Number of the first chip, to look at one alone.",
@@ -29,10 +25,10 @@ from . import common, complete, studies
     metavar="NAME|FILE.toml",
     shell_complete=complete.preset,
 )
-@click.option("--temp", type=float, metavar="DEGC", help="In place of the preset's.")
+@click.option("--temp", type=common.AnyNumber(), metavar="DEGC", help="In place of the preset's.")
 @click.option(
     "--yield-at",
-    type=click.FloatRange(0, 1),
+    type=common.Share(),
     metavar="X",
     help="A chip is good from this accuracy on; default: 0.01 below software's, or the parent's.",
 )
@@ -43,7 +39,7 @@ from . import common, complete, studies
 )
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 1),
+    type=common.Share(),
     metavar="X",
     help="Exit with 3 if the mean is below X.",
 )
@@ -55,7 +51,7 @@ def montecarlo(
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
     Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
-    (docs/virtual-chips.md lists every setting). Chip m is the same chip whatever else is asked.
+    (`analogkan doctor --settings` lists them all). Chip m is the same chip whatever else is asked.
     Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
     and histogram.png; the same command goes on with what is left, more --samples extend it.
 

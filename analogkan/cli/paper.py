@@ -33,17 +33,17 @@ WHY = {
 
 
 @click.command(short_help="Run a table or figure of the paper anew, beside what it prints.")
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=common.Choice(NAMES))
 @common.data_option
 @common.download_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     default=Path("paper.run"),
     show_default=True,
     help="Folder of results; what is finished in it is not run again.",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--seeds", type=common.Whole(1, 100), default=3, show_default=True)
 @click.option(
     "--quick",
     is_flag=True,
@@ -51,7 +51,7 @@ WHY = {
 )
 @click.option("--only", multiple=True, metavar="ROW|DATASET", help="Only this; may be given again.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), help="Simulations at a time; by default the cores."
+    "--jobs", type=common.Whole(1, 256), help="Simulations at a time; by default the cores."
 )
 @common.json_option
 @common.guarded

@@ -21,20 +21,20 @@ from . import common, complete
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     default=Path("report.html"),
     show_default=True,
     help="The page.",
 )
 @click.option(
     "--build",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.BUILD,
     shell_complete=complete.build,
     help="The BUILD, if it is no longer where the RUNs say.",
 )
 @click.option(
     "--figures",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     metavar="DIR",
     help="Also write every figure as PNG.",
 )

@@ -21,9 +21,7 @@ def default_jobs() -> int:
 
 
 @click.command(short_help="Run images through the circuit in ngspice, beside the software.")
-@click.argument(
-    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
-)
+@click.argument("build", type=common.BUILD, shell_complete=complete.build)
 @click.option(
     "--dataset",
     metavar="NAME|FILE.npz",
@@ -36,34 +34,34 @@ def default_jobs() -> int:
 @click.option("--subset", metavar="N|A:B", help="N images, class-stratified (seed 0); or a range.")
 @click.option(
     "--engine",
-    type=click.Choice(["ngspice", "software"]),
+    type=common.Choice(["ngspice", "software"]),
     default="ngspice",
     show_default=True,
     help="software evaluates the float64 network alone.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="ngspice processes; default: all cores.")
-@click.option("--chunk", type=click.IntRange(2, 100_000), help="Images in one process.")
-@click.option("--timeout", type=click.FloatRange(1), help="Seconds for a chunk.")
+@click.option("--jobs", type=common.Whole(1, 256), help="ngspice processes; default: all cores.")
+@click.option("--chunk", type=common.Whole(2, 100_000), help="Images in one process.")
+@click.option("--timeout", type=common.Number(1), help="Seconds for a chunk.")
 @click.option("--descending", is_flag=True, help="Sweep from the last image to the first.")
 @click.option(
     "--session", is_flag=True, help="libngspice in worker processes instead of the program."
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FOLDER,
     help="RUN folder; by default <build>.run/<settings>. Finished chunks in it are not run again.",
 )
 @click.option(
     "--trace",
     "trace_image",
-    type=click.IntRange(0),
+    type=common.Whole(0),
     metavar="K",
     help="Only image K: its voltages stage by stage; with --out also into OUT/trace-K.",
 )
 @click.option("--allow-edited", is_flag=True, help="Simulate a deck that was edited by hand.")
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 1),
+    type=common.Share(),
     metavar="X",
     help="Exit with 3 if the accuracy (of the circuit, if it is simulated) is below X.",
 )
@@ -260,14 +258,18 @@ def _trace(
     import numpy as np
 
     from ..errors import DataError, NetlistError
-    from ..studies.trace import save_trace, summarise_trace, trace
+    from ..studies.trace import require_replaceable, save_trace, summarise_trace, trace
 
     position = np.flatnonzero(images.index == image)
     if not position.size:
+        numbers = sorted(images.index)
+        more = f" and {len(numbers) - 5:,} more, to {numbers[-1]}" if len(numbers) > 5 else ""
         raise DataError(
-            f"image {image} is none of {images.said}: they are numbered from {images.index[0]} to "
-            f"{images.index[-1]}"
+            f"image {image} is none of {images.said}: there are "
+            f"{', '.join(map(str, numbers[:5]))}{more}"
         )
+    if out is not None:
+        require_replaceable(out / f"trace-{image}")
     edited = circuit.edited_files()
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")

@@ -33,27 +33,26 @@ _RUN = (
         multiple=True,
         metavar="KEY=VALUE",
         shell_complete=complete.setting,
-        help="On top of the preset: hardware, variation or conditions.",
+        help="On top of the preset, such as sigma_g=5% or g_max=50u: see `analogkan doctor "
+        "--settings`.",
     ),
     click.option(
         "--engine",
-        type=click.Choice(["twin", "ngspice"]),
+        type=common.Choice(["twin", "ngspice"]),
         default="twin",
         show_default=True,
         help="twin is the same circuit in closed form.",
     ),
-    click.option(
-        "--jobs", type=click.IntRange(1, 256), help="Chips at a time; default: all cores."
-    ),
+    click.option("--jobs", type=common.Whole(1, 256), help="Chips at a time; default: all cores."),
     click.option(
         "--executor",
-        type=click.Choice(["local", "dask"]),
+        type=common.Choice(["local", "dask"]),
         default="local",
         show_default=True,
         help="dask: the workers of --scheduler (docs/cluster.md).",
     ),
     click.option("--scheduler", default="", metavar="ADDRESS", help="Of a Dask cluster."),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option("--seed", type=common.Whole(0), default=0, show_default=True),
     click.option(
         "--judge",
         metavar="CHIPSxIMAGES|none",
@@ -63,7 +62,7 @@ _RUN = (
     ),
     click.option(
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=common.FOLDER,
         help="RUN folder; by default <build>.run/<settings>. Chips finished in it are not run "
         "again.",
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 import click
 
@@ -19,19 +18,17 @@ MOST_ROWS = 200
 
 
 @click.command(short_help="Chips over a grid of settings; an error budget; faults by rate.")
-@click.argument(
-    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
-)
+@click.argument("build", type=common.BUILD, shell_complete=complete.build)
 @click.option(
     "--grid",
-    type=click.Choice(["axes", "budget", "faults"]),
+    type=common.Choice(["axes", "budget", "faults"]),
     default="axes",
     show_default=True,
     help="axes: every --set key=a,b,c is one.",
 )
 @click.option(
     "--samples",
-    type=click.IntRange(1, 1_000_000),
+    type=common.Whole(1, 1_000_000),
     default=20,
     show_default=True,
     help="Chips at each point of the grid.",
@@ -55,7 +52,7 @@ def sweep(build, grid, samples, preset, yes, as_json, **chosen) -> None:
 
     \b
     Examples:
-      analogkan sweep mnist.build --set sigma_g=0,0.02,0.05,0.1 --set levels=8,16,32,64
+      analogkan sweep mnist.build --set sigma_g=0,2%,5%,10% --set levels=8,16,32,64
       analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
       analogkan sweep mnist.build --grid faults
     """

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ..errors import SettingsError
+from ..numerals import read_number, why_not
 from ..text import percent
 from . import common, complete, studies
 
 
 @click.command(short_help="Accuracy, and gain and offset of the logits, against temperature.")
-@click.argument(
-    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
-)
+@click.argument("build", type=common.BUILD, shell_complete=complete.build)
 @click.option(
     "--temps",
     default="-40:125:15",
@@ -24,7 +21,7 @@ from . import common, complete, studies
 )
 @click.option(
     "--samples",
-    type=click.IntRange(0, 1_000_000),
+    type=common.Whole(0, 1_000_000),
     default=0,
     show_default=True,
     help="Chips at each temperature, beside the nominal circuit.",
@@ -84,10 +81,11 @@ def parse_compensate(text: str) -> str | float | None:
     if text in ("none", "each"):
         return None if text == "none" else text
     try:
-        return float(text)
+        return read_number(text)
     except ValueError:
         raise SettingsError(
             f"compensate {text!r} is neither none nor each nor a temperature such as 26.85"
+            f"{why_not(text)}"
         ) from None
 
 

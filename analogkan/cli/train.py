@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ..errors import SettingsError
@@ -31,7 +29,7 @@ FAR_OUT = 0.05
 @click.option(
     "--from",
     "start",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.MODEL,
     metavar="MODEL.pt",
     shell_complete=complete.model,
     help="Train this model on; network and input range stay, the recipe says how.",
@@ -47,7 +45,7 @@ FAR_OUT = 0.05
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FILE,
     help="The checkpoint to write; its card goes beside it as .md.",
 )
 @click.option(
@@ -66,7 +64,7 @@ FAR_OUT = 0.05
 )
 @click.option(
     "--noise",
-    type=click.Choice(["multiplicative", "additive", "twin"]),
+    type=common.Choice(["multiplicative", "additive", "twin"]),
     help="multiplicative (unless said) or additive: on coefficients, sigma_g of each or "
     "sigma_g_abs of the largest, and on diodes. twin: whole chips, with every setting there is.",
 )
@@ -77,14 +75,14 @@ FAR_OUT = 0.05
 )
 @click.option(
     "--chip-seed",
-    type=click.IntRange(min=0),
+    type=common.Whole(min=0),
     help="--seed of the montecarlo that the chip is in; 0 unless said.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's.")
+@click.option("--seed", type=common.Whole(min=0), default=0, show_default=True)
+@click.option("--epochs", type=common.Whole(min=1), help="Instead of the recipe's.")
 @click.option(
     "--holdout",
-    type=click.IntRange(min=1),
+    type=common.Whole(min=1),
     metavar="N",
     help="Keep N training images back and report on them; the test set is not read. "
     "For choosing settings.",

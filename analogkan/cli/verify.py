@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from . import common, complete
 
 
 @click.command(short_help="Read a netlist back and compare it with its network.")
-@click.argument(
-    "build", type=click.Path(path_type=Path, file_okay=False), shell_complete=complete.build
-)
+@click.argument("build", type=common.BUILD, shell_complete=complete.build)
 @common.json_option
 @common.guarded
 def verify(build, as_json) -> None:

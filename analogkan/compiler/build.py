@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, brief, changed_files, read_json, sha256
+from ..files import atomic_folder, brief, changed_files, near, read_json, sha256
+from ..kinds import kind_of, mistaken
 from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
@@ -263,7 +264,7 @@ def load_build(folder: str | Path) -> Build:
             "convolutions a model can be compiled without --held"
         )
     if not path.is_file():
-        raise NetlistError(f"{folder} is no BUILD folder (no {SUMMARY}): run `analogkan compile`")
+        raise NetlistError(mistaken(folder, "BUILD") or _no_build(folder))
     summary = read_summary(path, SUMMARY_ENTRIES)
     fingerprint = summary["model"]["fingerprint"]
     spec = load_spec(folder / "network.npz")
@@ -273,6 +274,13 @@ def load_build(folder: str | Path) -> Build:
             f"({spec.fingerprint()[:12]}, not {fingerprint[:12]}): compile the model again"
         )
     return Build(folder, spec, load_design(folder / "design.npz"), summary)
+
+
+def _no_build(folder: Path) -> str:
+    makes = "run `analogkan compile`"
+    if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # a circuit of held stages
+        return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
+    return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
 
 
 def image0_volts(spec: NetworkSpec) -> np.ndarray:

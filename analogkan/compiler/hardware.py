@@ -11,12 +11,15 @@ from ..errors import SettingsError
 from ..schema import Number, Record, Text, Whole
 from ..settings import (
     build,
+    check_fields,
     find_named,
     parse_assignments,
     read_toml,
     require,
+    setting,
     shown,
     unknown_setting,
+    within,
 )
 
 FOLDER = "presets"
@@ -28,6 +31,20 @@ LEAST_OHMS = 1e-9
 """Of a wire or a driver that is there at all."""
 IDEAL_GAIN = 1e9
 """Of ``ideal`` op-amps: 1e12 loses 1e-6 to cancellation."""
+
+
+def _per_kelvin(default: float) -> float:
+    return setting(default, "1/K", "-5e-3 to 5e-3 per K", within(-5e-3, 5e-3))
+
+
+def _per_kelvin_squared(default: float) -> float:
+    return setting(default, "1/K^2", "-1e-5 to 1e-5 per K^2", within(-1e-5, 1e-5))
+
+
+def _none_or(most: float, unit: str) -> float:
+    """Ohms that are not there, unless asked for."""
+    limit = f"0 (none), or {LEAST_OHMS:g} to {most:g} {unit}"
+    return setting(0.0, "ohm", limit, lambda r: r == 0 or LEAST_OHMS <= r <= most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,35 +112,37 @@ class Hardware:
         ``explicit``, every segment; without segments drivers alone are reduced.
     """
 
-    v_fs: float = 0.5
-    v_rail: float = 2.5
-    headroom: float = 0.8
-    g_min: float = 0.25e-6
-    g_max: float = 25e-6
-    levels: int = 0
-    max_bias_rows: int = 32
-    tile_rows: int = 64
-    tile_cols: int = 64
-    opamp: str = "linear"
-    opamp_gain: float = 1e5
-    gbw: float = 10e6
-    c_f: float = 0.0
-    r_out: float = 50.0
-    npn_bf: float = 100.0
-    npn_vaf: float = 50.0
-    i_tail: float = 10e-6
-    cell_tc1: float = 1e-3
-    cell_tc2: float = 0.0
-    feedback_tc1: float = 1e-4
-    feedback_tc2: float = 0.0
-    diode_law: str = "linear"
-    diode_tc_current: float = -1e-3
-    diode_tc_voltage: float = -3e-4
-    smear_width: float = 1.0
-    r_wire: float = 0.0
-    wire_tc1: float = 3.9e-3
-    r_driver: float = 0.0
-    wires: str = "reduced"
+    v_fs: float = setting(0.5, "V", "0.01 to 10 V", within(0.01, 10))
+    v_rail: float = setting(2.5, "V", "above 0, at most 100 V", lambda v: 0 < v <= 100)
+    headroom: float = setting(0.8, "share", "above 0, at most 1", lambda s: 0 < s <= 1)
+    g_min: float = setting(0.25e-6, "S", "at least 1e-12 S", lambda g: g >= 1e-12)
+    g_max: float = setting(25e-6, "S", "above g_min, at most 1 S", lambda _: True)
+    levels: int = setting(
+        0, "", "0 (continuous), or 2 to 65536", lambda n: n == 0 or 2 <= n <= 65536
+    )
+    max_bias_rows: int = setting(32, "", "1 to 4096", within(1, 4096))
+    tile_rows: int = setting(64, "", "2 to 65536", within(2, 65536))
+    tile_cols: int = setting(64, "", "2 to 65536, even", within(2, 65536))
+    opamp: str = setting("linear", "", " or ".join(OPAMPS), OPAMPS.__contains__)
+    opamp_gain: float = setting(1e5, "", "10 to 1e12", within(10, 1e12))
+    gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
+    c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
+    r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
+    npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
+    npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))
+    i_tail: float = setting(10e-6, "A", "1e-9 to 1e-2 A", within(1e-9, 1e-2))
+    cell_tc1: float = _per_kelvin(1e-3)
+    cell_tc2: float = _per_kelvin_squared(0.0)
+    feedback_tc1: float = _per_kelvin(1e-4)
+    feedback_tc2: float = _per_kelvin_squared(0.0)
+    diode_law: str = setting("linear", "", " or ".join(DIODE_LAWS), DIODE_LAWS.__contains__)
+    diode_tc_current: float = _per_kelvin(-1e-3)
+    diode_tc_voltage: float = _per_kelvin(-3e-4)
+    smear_width: float = setting(1.0, "", "0 to 5", within(0, 5))
+    r_wire: float = _none_or(1e4, "ohm a segment")
+    wire_tc1: float = _per_kelvin(3.9e-3)
+    r_driver: float = _none_or(1e5, "ohm")
+    wires: str = setting("reduced", "", " or ".join(WIRES), WIRES.__contains__)
 
     @property
     def opamp_gain_used(self) -> float:
@@ -146,57 +165,10 @@ class Hardware:
         return self.wire_tc1 == self.cell_tc1 and not self.cell_tc2 and not self.r_driver
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # whole numbers are welcome, and would print without a point
-            if field.type == "float":
-                object.__setattr__(self, field.name, float(getattr(self, field.name)))
-        require(0.01 <= self.v_fs <= 10, "v_fs", self.v_fs, "0.01 to 10 V")
-        require(0 < self.v_rail <= 100, "v_rail", self.v_rail, "above 0, at most 100 V")
-        require(0 < self.headroom <= 1, "headroom", self.headroom, "above 0, at most 1")
-        require(self.g_min >= 1e-12, "g_min", self.g_min, "at least 1e-12 S")
-        require(
-            self.g_min < self.g_max <= 1,
-            "g_max",
-            self.g_max,
-            f"above g_min ({self.g_min:g}), at most 1 S",
-        )
-        require(
-            self.levels == 0 or 2 <= self.levels <= 65536,
-            "levels",
-            self.levels,
-            "0 (continuous), or 2 to 65536",
-        )
-        require(1 <= self.max_bias_rows <= 4096, "max_bias_rows", self.max_bias_rows, "1 to 4096")
-        for name in ("tile_rows", "tile_cols"):
-            require(2 <= getattr(self, name) <= 65536, name, getattr(self, name), "2 to 65536")
+        check_fields(self)
+        above = f"above g_min ({self.g_min:g}), at most 1 S"
+        require(self.g_min < self.g_max <= 1, "g_max", self.g_max, above)
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
-        require(self.opamp in OPAMPS, "opamp", self.opamp, " or ".join(OPAMPS))
-        require(10 <= self.opamp_gain <= 1e12, "opamp_gain", self.opamp_gain, "10 to 1e12")
-        require(1 <= self.gbw <= 1e12, "gbw", self.gbw, "1 to 1e12 Hz")
-        require(0 <= self.c_f <= 1e-3, "c_f", self.c_f, "0 to choose, up to 1e-3 F")
-        require(0 <= self.r_out <= 1e9, "r_out", self.r_out, "0 to 1e9 ohm")
-        require(1 <= self.npn_bf <= 1e6, "npn_bf", self.npn_bf, "1 to 1e6")
-        require(1 <= self.npn_vaf <= 1e6, "npn_vaf", self.npn_vaf, "1 to 1e6 V")
-        require(1e-9 <= self.i_tail <= 1e-2, "i_tail", self.i_tail, "1e-9 to 1e-2 A")
-        for name in (
-            "cell_tc1",
-            "feedback_tc1",
-            "diode_tc_current",
-            "diode_tc_voltage",
-            "wire_tc1",
-        ):
-            value = getattr(self, name)
-            require(abs(value) <= 5e-3, name, value, "-5e-3 to 5e-3 per K")
-        for name in ("cell_tc2", "feedback_tc2"):
-            require(
-                abs(getattr(self, name)) <= 1e-5, name, getattr(self, name), "-1e-5 to 1e-5 per K^2"
-            )
-        require(self.diode_law in DIODE_LAWS, "diode_law", self.diode_law, " or ".join(DIODE_LAWS))
-        for name, most, what in (("r_wire", 1e4, "ohm a segment"), ("r_driver", 1e5, "ohm")):
-            value = getattr(self, name)
-            within = value == 0 or LEAST_OHMS <= value <= most
-            require(within, name, value, f"0 (none), or {LEAST_OHMS:g} to {most:g} {what}")
-        require(self.wires in WIRES, "wires", self.wires, " or ".join(WIRES))
-        require(0 <= self.smear_width <= 5, "smear_width", self.smear_width, "0 to 5")
 
 
 HARDWARE_ENTRY = Record(

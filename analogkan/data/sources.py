@@ -15,6 +15,8 @@ import numpy as np
 from .. import resources
 from ..errors import DataError, SettingsError
 from ..files import open_regular, read_npz
+from ..kinds import mistaken
+from ..text import nearest
 from .images import ImageSet, checked
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
@@ -58,10 +60,16 @@ def load_dataset(name: str, split: str, root: Path, *, download: bool = False) -
     DataError
         If it is missing or damaged.
     """
-    if name.endswith(".npz"):
-        return load_npz(Path(name), split)
     if name not in DATASETS:
-        raise SettingsError(f"data set {name!r} is unknown: {', '.join(DATASETS)}, or an .npz file")
+        wrong = mistaken(Path(name), "data set")
+        if wrong:
+            raise SettingsError(wrong)
+        if name.endswith(".npz"):
+            return load_npz(Path(name), split)
+        raise SettingsError(
+            f"unknown data set {name!r}{nearest(name, DATASETS, '.npz')} "
+            f"Known: {', '.join(DATASETS)}, or the path of an .npz file"
+        )
     if name == "cifar10":
         images = _cifar10(split, root, download)
         return replace(images, source=f"{images.name} {split}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 from .. import resources
 from ..errors import DeviceError
 from ..files import write_text
-from ..settings import nearest
-from ..text import brief
+from ..kinds import mistaken
+from ..ours import require_ours
+from ..text import brief, nearest
 from .curve import IVCurve
 from .reading import read_regular
 
@@ -36,12 +38,18 @@ def get(name: str) -> IVCurve:
     DeviceError
         If there is no such device; the nearest names are suggested.
     """
-    if name.endswith(".toml"):
-        return load(Path(name))
     known = {p.stem: p for p in resources.path(FOLDER).glob("*.toml")}
     if name.lower() in known:
         return load(known[name.lower()])
-    hint = nearest(name.upper(), names())
+    wrong = mistaken(Path(name), "device")
+    if wrong:
+        raise DeviceError(wrong)
+    if name.endswith(".toml"):
+        return load(Path(name))
+    words = re.split(r"[;:/+\s]+", name.strip())
+    if len(words) > 1 and all(word.lower() in known for word in words):
+        raise DeviceError(f"devices {name!r} need commas between them: {','.join(words)}")
+    hint = nearest(name, names(), ".toml")
     raise DeviceError(
         f"unknown device {name!r}{hint} Known: {', '.join(names())}, or the path of a .toml file"
     )
@@ -173,6 +181,14 @@ def format_device(curve: IVCurve) -> str:
     return text
 
 
+def _is_device(path: Path) -> bool:
+    try:
+        load(path)
+    except DeviceError:
+        return False
+    return True
+
+
 def check_replaceable(path: Path, *, force: bool) -> None:
     """Raise DeviceError unless a device file may be written to ``path``.
 
@@ -183,15 +199,6 @@ def check_replaceable(path: Path, *, force: bool) -> None:
         raise DeviceError(
             f"{path} does not end in .toml: that ending tells a device file from a device's name"
         )
-    if path.is_dir():
-        raise DeviceError(f"{path} is a folder: give the name of a file")
-    if not path.exists():
-        return
-    try:
-        load(path)
-    except DeviceError as error:
-        raise DeviceError(
-            f"{path} is there and is no device file, so it is not replaced: give another name"
-        ) from error
-    if not force:
+    require_ours(path, "device file", _is_device, give="-o", error=DeviceError)
+    if path.exists() and not force:
         raise DeviceError(f"{path} is there already: --force replaces it")

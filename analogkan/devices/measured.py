@@ -12,7 +12,9 @@ import numpy as np
 
 from ..errors import DeviceError, SettingsError
 from ..files import atomic_file
+from ..kinds import mistaken
 from ..limits import require_physical
+from ..ours import require_ours
 from .columns import ColumnChoice
 from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
 from .fit import (
@@ -97,6 +99,9 @@ def import_device(
     for (_, path), resolved in zip(every, paths, strict=True):
         if paths.count(resolved) > 1:
             raise DeviceError(f"{path} is named twice: each file is the sweep of one device")
+        wrong = mistaken(path, "sweep")
+        if wrong:
+            raise DeviceError(wrong)
     sweeps = [(temp_c, read_sweep(path, choice=choice, branch=branch)) for temp_c, path in every]
     return device_from_sweeps(sweeps, name, step=step, source=source)
 
@@ -191,19 +196,17 @@ def safe_name(text: str) -> str:
     return (name if name[:1].isalpha() else f"D{name}")[:32]
 
 
+def _is_variation(path: Path) -> bool:
+    try:
+        return list(read_entries(path, "variation file")) == ["variation"]
+    except DeviceError:
+        return False
+
+
 def _check_variation(path: Path, force: bool) -> None:
     """Raise DeviceError if ``path`` is there and no variation file, or one and not ``force``."""
-    if not path.exists():
-        return
-    try:
-        entry = read_entries(path, "variation file")
-    except DeviceError:
-        entry = {}
-    if list(entry) != ["variation"]:
-        raise DeviceError(
-            f"{path}, where the spreads would go, is no variation file: give another -o"
-        )
-    if not force:
+    require_ours(path, "variation file", _is_variation, give="-o", error=DeviceError)
+    if path.exists() and not force:
         raise DeviceError(f"{path} is there already: --force replaces it")
 
 

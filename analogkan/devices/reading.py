@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from ..errors import DeviceError
+from ..files import near
 
 MAX_BYTES = 10_000_000
 """Of a sweep or a device file; 100,000 points take 2 to 4 MB."""
@@ -35,7 +36,8 @@ def read_regular(path: Path, what: str) -> bytes:
             raw = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DeviceError(f"cannot read {what} {path}: {reason}") from error
+        hint = near(path) if isinstance(error, FileNotFoundError) else ""
+        raise DeviceError(f"cannot read {what} {path}: {reason}{hint}") from error
     if len(raw) > MAX_BYTES:
         raise DeviceError(
             f"{path} has more than {MAX_BYTES:,} bytes, the limit of a {what}: is it the right "

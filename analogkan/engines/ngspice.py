@@ -21,6 +21,8 @@ from ..errors import ConvergenceError, SimulationError
 from ..files import open_plain
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
+ENVIRONMENT_PREFIXES = ("SPICE_", "NGSPICE_")
+"""Of the variables that steer ngspice from outside."""
 START = "netlists/start"
 """The folder of an empty ``spinit``, which is read whatever the options say."""
 PROGRAMS = ("ngspice_con", "ngspice")
@@ -53,7 +55,18 @@ a network's name may say anything."""
 NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
 )
+TOO_LONG = re.compile(r"ngspice took longer than (\S+) s and was stopped")
+"""What is said of a run that reached its time limit."""
+OF_EVERY_RUN = re.compile(
+    r"Total (analysis|elapsed) time|(Total )?DRAM (currently )?available|Shared ngspice pages|"
+    r"(Maximum|Current) ngspice program size|(Text \(code\)|Library) pages|Stack = |No\. of Data |"
+    r"Note: No compatibility mode|Circuit: |Doing analysis at TEMP|Using .* Direct Linear Solver|"
+    r"(binary|ASCII) raw file|Note: no resource usage|or no active circuit|Note: can't find"
+)
+"""Statistics and settings: they name no cause."""
 TAIL_LINES = 15
+MOST_TOLD = 100_000
+"""Characters at the end of what was printed in which these lines are looked for."""
 MOST_PRINTED = 4_000_000
 """Bytes that a run may print; it prints a few hundred."""
 MOST_VERSION = 10_000
@@ -104,7 +117,7 @@ def find_ngspice() -> Ngspice:
 def own_environment() -> dict[str, str]:
     """What ngspice finds around it: one OpenMP thread, numbers with points, and nothing of what
     steers it from outside (its start-up file, folders to look in, ASCII results)."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPICE_", "NGSPICE_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ENVIRONMENT_PREFIXES)}
     start = str(resources.path(START))
     return kept | {"LC_ALL": "C", "OMP_NUM_THREADS": "1", "SPICE_SCRIPTS": start}
 
@@ -253,7 +266,7 @@ def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> Non
     ConvergenceError
         If what it printed says that it found no solution.
     """
-    tail = "\n".join(text[-MOST_VERSION:].strip().splitlines()[-TAIL_LINES:])
+    tail = "\n".join(_telling(text)[-TAIL_LINES:])
     if len(text.encode()) > MOST_PRINTED:
         what = f"ngspice printed more than {MOST_PRINTED / 1e6:g} MB: no run of ours says so much"
         raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
@@ -278,6 +291,12 @@ def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> Non
     else:
         return
     raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
+
+
+def _telling(text: str) -> list[str]:
+    """Each line of what ngspice printed last, once, but for those that it prints of every run."""
+    lines = (line.strip() for line in text[-MOST_TOLD:].splitlines())
+    return list(dict.fromkeys(line for line in lines if line and not OF_EVERY_RUN.match(line)))
 
 
 def find_trouble(text: str) -> str:

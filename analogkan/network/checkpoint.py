@@ -18,6 +18,7 @@ from ..devices import IVCurve
 from ..devices.library import check_distinct
 from ..errors import AnalogKanError, CheckpointError
 from ..files import atomic_file
+from ..ours import require_ours
 from .encoding import Encoding
 from .entries import ENTRIES, digest
 from .model import TDKAN, TDKANConfig
@@ -81,6 +82,21 @@ def save(
     except (ValueError, CheckpointError) as error:
         raise CheckpointError(f"{path} is not written: {error}") from error
     write_torch(entry | {"sha256": digest(entry)}, path)
+
+
+def require_replaceable(out: Path) -> None:
+    """Raise CheckpointError unless ``out`` ends in .pt and is free, or a checkpoint."""
+    if out.suffix != ".pt":
+        raise CheckpointError(f"--out {out} must end in .pt")
+    require_ours(out, "analogkan checkpoint", _is_one, give="--out", error=CheckpointError)
+
+
+def _is_one(path: Path) -> bool:
+    try:
+        read(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def write_torch(entry: dict[str, Any], path: Path) -> None:

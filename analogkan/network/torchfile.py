@@ -17,7 +17,9 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..files import brief, open_regular, open_zip
+from ..files import brief, near, open_regular, open_zip
+from ..kinds import mistaken
+from ..resources import find_model, models
 from .foreign import recognise
 
 NUMPY = (
@@ -79,8 +81,13 @@ def read_torch(
     CheckpointError
         If there is no such file, it is damaged or of another kind, or reading it would run code.
     """
+    path = find_model(path)
+    wrong = mistaken(path, "model")
+    if wrong:
+        raise CheckpointError(wrong)
     if not path.exists():
-        raise CheckpointError(f"{path} does not exist: {missing}")
+        hint = near(path, models())
+        raise CheckpointError(f"{path} does not exist{hint or f': {missing}'}")
     try:
         with open_regular(path) as stream:
             return _read(stream, path, numpy_unread=numpy_unread)

@@ -16,6 +16,7 @@ from ..errors import AnalogKanError
 from ..files import atomic_file
 from ..intervals import exact
 from ..network.spec import NetworkSpec
+from ..ours import MARK
 
 CYCLE = ("#1b6ca8", "#d1495b", "#3b8f5a", "#8a5fbf", "#c98a1b", "#4d4d4d")
 CIRCUIT, SOFTWARE = CYCLE[1], CYCLE[0]
@@ -27,8 +28,9 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the ending of ``path``."""
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise AnalogKanError(f"cannot plot into {path}: its name must end in .png, .svg or .pdf")
+    made_by = {"Software" if path.suffix == ".png" else "Creator": MARK}
     with atomic_file(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], dpi=150)
+        figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=made_by)
 
 
 def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()) -> Figure:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..numerals import read_number
 from .figures import CIRCUIT, CYCLE, SOFTWARE, plain, told_images
 
 
@@ -58,7 +59,7 @@ def _line(ax: Axes, cells: list[dict[str, Any]], along: str, color: str, label: 
     """Mean and, where there is one, its interval."""
     shown = [c for c in cells if c["accuracy_mean"] is not None]
     if _numbers([c["labels"][along] for c in shown]) is not None:
-        shown.sort(key=lambda c: float(c["labels"][along]))
+        shown.sort(key=lambda c: read_number(c["labels"][along], share=True))
     words = [c["labels"][along] for c in shown]
     x = _numbers(words)
     place = np.arange(len(words)) if x is None else np.array(x)
@@ -74,7 +75,7 @@ def _line(ax: Axes, cells: list[dict[str, Any]], along: str, color: str, label: 
 
 def _numbers(words: list[str]) -> list[float] | None:
     try:
-        return [float(word) for word in words]
+        return [read_number(word, share=True) for word in words]
     except ValueError:
         return None
 

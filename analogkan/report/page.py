@@ -12,6 +12,7 @@ import jinja2
 from .. import __version__
 from ..errors import StudyError
 from ..files import brief, write_text
+from ..ours import require_marked
 from ..resources import path as resource
 from .exhibits import Exhibit, Section
 from .figures import save
@@ -57,12 +58,13 @@ def write_report(
 
     Raises
     ------
-    StudyError, NetlistError
-        If a RUN or the BUILD cannot be read, they are of several networks, or ``out`` is no
-        ``.html``; nothing is written then.
+    StudyError, NetlistError, AnalogKanError
+        If a RUN or the BUILD cannot be read, they are of several networks, ``out`` is no
+        ``.html``, or what is in the way is none of ours; nothing is written then.
     """
     if out.suffix != ".html":
         raise StudyError(f"--output {out} must end in .html")
+    require_marked(out, give="--output")
     found = read_runs(runs)
     circuit, missing = find_build(found, build)
     try:
@@ -73,6 +75,8 @@ def write_report(
             tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
             sections += SECTIONS[run.kind](run, circuit, tag)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
+        for exhibit in exhibits if figures is not None else ():
+            require_marked(figures / f"{exhibit.name}.png", give="--figures")
         titled = title or str(found[0].summary["model"])
         page = _render(found, numbered(sections), exhibits, missing, titled)
     except UNFIT as error:

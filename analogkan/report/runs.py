@@ -14,7 +14,8 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
-from ..files import brief, read_json, read_npz, sealed, sha256
+from ..files import brief, near, read_json, read_npz, sealed, sha256
+from ..kinds import kind_of, mistaken
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.entries import KINDS
 from ..studies.entries import RESULT as ENTRIES
@@ -98,7 +99,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 def _read(folder: Path) -> Run:
     path = folder / RESULT
     if not path.is_file():
-        raise StudyError(f"{folder} holds no {RESULT}: {_next_step(folder)}")
+        wrong = mistaken(folder, "RUN") if kind_of(folder) != "RUNs" else ""
+        raise StudyError(wrong or f"{folder} holds no {RESULT}: {_next_step(folder)}")
     try:
         summary = read_json(path)
         if summary.get("study") in KINDS and "network" in summary and "images" not in summary:
@@ -140,7 +142,10 @@ def _next_step(folder: Path) -> str:
     if folder.is_file():
         return "it is a file, and a RUN is a folder"
     if not folder.is_dir():
-        return "there is no such folder; `analogkan simulate BUILD` makes one and says where"
+        hint = near(folder, folder=True).removeprefix(", ") or (
+            "`analogkan simulate BUILD` makes one and says where"
+        )
+        return f"there is no such folder; {hint}"
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
 
 

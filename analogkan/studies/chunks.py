@@ -13,7 +13,7 @@ from ..compiler import names, spice
 from ..compiler.build import Build
 from ..compiler.lines import deck_bytes
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
-from ..engines.ngspice import Ngspice, Runner
+from ..engines.ngspice import TOO_LONG, Ngspice, Runner
 from ..engines.verdict import Difference, Reference
 from ..errors import DisagreementError
 from .evidence import hidden_nets
@@ -189,9 +189,12 @@ def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -
     more = f" and {len(failures) - 5} chunks more" if len(failures) > 5 else ""
     first = failures[0].error
     assert first is not None
+    limit = TOO_LONG.fullmatch(str(first))
+    longer = f": --timeout {2 * float(limit[1]):g} gives it twice as long" if limit else ""
     raise type(first)(
-        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. First reason: {first}. "
-        f"Its deck is kept: {first.deck}. The same command tries the failed chunks again"
+        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. "
+        f"First reason: {first}{longer}. Its deck is kept: {first.deck}. "
+        "The same command tries the failed chunks again"
         + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
         deck=first.deck,
         exit_code=first.exit_code,

@@ -64,6 +64,11 @@ class DaskExecutor:
             with _quiet():
                 asyncio.run(_knock(address))
                 self._client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
+        except TypeError as error:  # TLS without certificates
+            raise StudyError(
+                f"{address} is behind TLS, and Dask's configuration names no certificates: set "
+                "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__CLIENT__CERT and ...__CLIENT__KEY"
+            ) from error
         except (OSError, TimeoutError, ValueError) as error:
             raise StudyError(
                 f"no Dask scheduler answers at {address} within {PATIENCE_S:g} s ({error}): start "
@@ -180,9 +185,11 @@ class DaskExecutor:
 
 async def _knock(address: str) -> None:
     """Raise OSError unless something answers: a client that fails is still noisy at exit."""
+    from distributed import Security
     from distributed.comm.core import connect
 
-    comm = await connect(address, timeout=PATIENCE_S)
+    certificates = Security().get_connection_args("client")  # of Dask's configuration
+    comm = await connect(address, timeout=PATIENCE_S, **certificates)
     await comm.close()
 
 

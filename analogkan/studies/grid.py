@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -74,6 +75,11 @@ def split_axes(texts: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
         if not all(words) or len(set(words)) < len(words):
             raise SettingsError(
                 f"--set {text!r} has an empty value or one twice: key=a,b,c, such as levels=8,16,32"
+            )
+        if any(re.fullmatch(r"0\d+", word) for word in words):
+            raise SettingsError(
+                f"--set {text!r} has the values {' and '.join(words)}: decimals have a point, "
+                f"{key}={values.replace(',', '.', 1)}"
             )
         axes[key] = words
     return axes, fixed

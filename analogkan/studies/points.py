@@ -15,6 +15,7 @@ from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..devices.thermal import law_range
 from ..errors import SettingsError
+from ..numerals import read_number, why_not
 from ..settings import require
 from ..variation.sample import MAX_SAMPLE
 from ..variation.spec import Conditions, Variation
@@ -115,8 +116,9 @@ def parse_temps(text: str) -> list[float]:
     SettingsError
         If the text is neither.
     """
+    typed = text.split(":" if ":" in text else ",")
     try:
-        words = [float(word) for word in text.split(":" if ":" in text else ",")]
+        words = [read_number(word) for word in typed]
         if not all(map(math.isfinite, words)):
             raise ValueError(text)
         if ":" not in text:
@@ -125,9 +127,10 @@ def parse_temps(text: str) -> list[float]:
         if step <= 0 or lo > hi:
             raise ValueError(text)
     except ValueError:
+        hint = next(filter(None, map(why_not, typed)), "")
         raise SettingsError(
             f"temperatures {text!r} are neither LO:HI:STEP with LO <= HI and STEP above 0, such as "
-            "-40:125:15, nor a list such as -40,26.85,125"
+            f"-40:125:15, nor a list such as -40,26.85,125{hint}"
         ) from None
     steps = (hi - lo) / step
     require(steps < MAX_TEMPS, "STEP", step, f"at most {MAX_TEMPS} temperatures")

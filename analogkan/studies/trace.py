@@ -14,7 +14,9 @@ from ..compiler.build import Build
 from ..engines import ideal as ideal_engine
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import Runner, find_ngspice
-from ..files import write_npz, write_text
+from ..errors import StudyError
+from ..files import read_json, write_npz, write_text
+from ..ours import require_ours
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,6 +155,19 @@ def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:
             "share_of_scale": rows[k]["own_error_volts"] / rows[k]["scale_volts"],
         },
     }
+
+
+def require_replaceable(folder: Path) -> None:
+    """Raise StudyError if what ``save_trace`` would replace in ``folder`` is no trace."""
+    for name in ("trace.json", "trace.npz"):
+        require_ours(folder / name, "trace", _is_trace, give="--out", error=StudyError)
+
+
+def _is_trace(path: Path) -> bool:
+    try:
+        return "largest_divergence" in read_json(path.with_name("trace.json"))
+    except ValueError:
+        return False
 
 
 def save_trace(folder: Path, stages: list[TraceStage], summary: dict[str, Any]) -> None:

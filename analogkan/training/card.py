@@ -68,6 +68,11 @@ def parameter_count(spec: NetworkSpec) -> int:
     return norms + sum(layer.theta.size + layer.bias.size for layer in spec.layers)
 
 
+def is_card(path: Path) -> bool:
+    """Whether ``write_card`` wrote it."""
+    return path.is_file() and "| sha256 |" in path.read_text(encoding="utf-8", errors="replace")
+
+
 def write_card(
     path: Path,
     spec: NetworkSpec,

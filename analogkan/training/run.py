@@ -23,9 +23,11 @@ from ..network import checkpoint
 from ..network.baselines import parameter_count
 from ..network.record import Reached, read_reached
 from ..network.spec import NetworkSpec
+from ..ours import require_ours
+from ..resources import find_model
 from ..settings import parse_assignments
 from ..variation.spec import load_settings
-from .card import evaluate, write_card
+from .card import evaluate, is_card, write_card
 from .chips import ThroughChips
 from .fit import Epoch, input_encoding, train
 from .noise import Disturbance, Noise
@@ -54,8 +56,8 @@ class TrainingRequest:
     disturbance
         What every batch goes through, for hardware that will do the same.
     start
-        A checkpoint to begin with; its network and input range are kept, and the recipe says only
-        how it is trained on.
+        A checkpoint to begin with, or a shipped one's name; its network and input range are kept,
+        and the recipe says only how it is trained on.
     command
         What the card says made the model.
     """
@@ -72,6 +74,10 @@ class TrainingRequest:
     disturbance: Disturbance | None = None
     start: Path | None = None
     command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.start is not None:
+            object.__setattr__(self, "start", find_model(self.start))
 
     def next_command(self) -> str:
         """What compiles the model for the hardware it was trained for."""
@@ -188,8 +194,7 @@ def run_training(
         another process is training the same ``out``.
     """
     plan, out = request.plan(), request.out
-    if out.suffix != ".pt":
-        raise CheckpointError(f"--out {out} must end in .pt")
+    checkpoint.require_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out.with_name(out.name + ".lock"))
     try:
@@ -215,8 +220,7 @@ def _run(
     request: TrainingRequest, plan: Recipe, on_epoch: Callable[[Epoch], None]
 ) -> dict[str, Any]:
     out, card = request.out, request.out.with_suffix(".md")
-    if card.exists() and "| sha256 |" not in card.read_text(encoding="utf-8", errors="replace"):
-        raise CheckpointError(f"{card}, where the card would go, is no card: give another --out")
+    require_ours(card, "card of a model", is_card, give="--out", error=CheckpointError)
     start = None
     if request.start is not None:
         if request.devices is not None:

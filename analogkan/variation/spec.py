@@ -6,7 +6,6 @@ All off by default. A preset or the user's TOML file has ``[hardware]``, ``[vari
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -14,9 +13,23 @@ from typing import Any
 from ..compiler.hardware import Hardware, preset_table
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import SettingsError
-from ..settings import build, parse_assignments, require, unknown_setting
+from ..settings import (
+    build,
+    check_fields,
+    parse_assignments,
+    require,
+    setting,
+    unknown_setting,
+    within,
+)
 
 TRIMS = ("none", "dark")
+
+
+def _upto(most: float, unit: str = "") -> float:
+    """A setting that is off unless asked for."""
+    limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
+    return setting(0.0, unit, limit, within(0, most))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,60 +80,40 @@ class Variation:
         Gain error of a difference amplifier, a share of 1.
     """
 
-    sigma_g: float = 0.0
-    sigma_g_abs: float = 0.0
-    read_noise: float = 0.0
-    stuck_min: float = 0.0
-    stuck_max: float = 0.0
-    dead_diodes: float = 0.0
-    open_lines: float = 0.0
-    dead_amplifiers: float = 0.0
-    drift_nu: float = 0.0
-    drift_nu_sigma: float = 0.0
-    trim: str = "none"
-    diode_sigma_current: float = 0.0
-    diode_sigma_voltage: float = 0.0
-    diode_sigma_shift: float = 0.0
-    die_sigma_current: float = 0.0
-    die_sigma_voltage: float = 0.0
-    die_sigma_shift: float = 0.0
-    offset_sigma: float = 0.0
-    offset_drift_sigma: float = 0.0
-    opamp_gain_sigma: float = 0.0
-    r_f_sigma: float = 0.0
-    r_c_sigma: float = 0.0
-    line_sigma: float = 0.0
-    diff_gain_sigma: float = 0.0
+    sigma_g: float = _upto(1.0, "share")
+    sigma_g_abs: float = _upto(1.0, "share")
+    read_noise: float = _upto(1.0, "share")
+    stuck_min: float = _upto(1.0, "share")
+    stuck_max: float = _upto(1.0, "share")
+    dead_diodes: float = _upto(1.0, "share")
+    open_lines: float = _upto(1.0, "share")
+    dead_amplifiers: float = _upto(1.0, "share")
+    drift_nu: float = _upto(1.0)
+    drift_nu_sigma: float = _upto(1.0)
+    trim: str = setting("none", "", " or ".join(TRIMS), TRIMS.__contains__)
+    diode_sigma_current: float = _upto(0.5, "share")
+    diode_sigma_voltage: float = _upto(0.1, "share")
+    diode_sigma_shift: float = _upto(5e-3, "V")
+    die_sigma_current: float = _upto(0.5, "share")
+    die_sigma_voltage: float = _upto(0.1, "share")
+    die_sigma_shift: float = _upto(5e-3, "V")
+    offset_sigma: float = _upto(0.1, "V")
+    offset_drift_sigma: float = _upto(1e-3, "V/K")
+    opamp_gain_sigma: float = _upto(2.0)
+    r_f_sigma: float = _upto(0.1, "share")
+    r_c_sigma: float = _upto(0.1, "share")
+    line_sigma: float = _upto(0.1, "share")
+    diff_gain_sigma: float = _upto(0.1, "share")
 
     def __post_init__(self) -> None:
-        _floats(self)
-        for name, (most, unit) in LIMITS.items():
-            value = getattr(self, name)
-            ok = math.isfinite(value) and 0 <= value <= most
-            require(ok, name, value, f"0 to {most:g}{unit}")
+        check_fields(self)
         both = self.stuck_min + self.stuck_max
         require(both <= 1, "stuck_min + stuck_max", both, "at most 1")
-        require(self.trim in TRIMS, "trim", self.trim, " or ".join(TRIMS))
 
     @property
     def off(self) -> bool:
         """Whether a chip is its design: nothing is drawn and nothing trimmed."""
         return self == Variation()
-
-
-LIMITS = {
-    **dict.fromkeys(("sigma_g", "sigma_g_abs", "read_noise", "stuck_min", "stuck_max"), (1.0, "")),
-    **dict.fromkeys(("dead_diodes", "open_lines", "dead_amplifiers"), (1.0, "")),
-    **dict.fromkeys(("drift_nu", "drift_nu_sigma"), (1.0, "")),
-    **dict.fromkeys(("diode_sigma_current", "die_sigma_current"), (0.5, "")),
-    **dict.fromkeys(("diode_sigma_voltage", "die_sigma_voltage"), (0.1, "")),
-    **dict.fromkeys(("diode_sigma_shift", "die_sigma_shift"), (5e-3, " V")),
-    "offset_sigma": (0.1, " V"),
-    "offset_drift_sigma": (1e-3, " V/K"),
-    "opamp_gain_sigma": (2.0, ""),
-    **dict.fromkeys(("r_f_sigma", "r_c_sigma", "line_sigma", "diff_gain_sigma"), (0.1, "")),
-}
-"""Largest value of each, and its unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,21 +130,14 @@ class Conditions:
         Seconds after programming at which the conductances are what was programmed.
     """
 
-    temp_c: float = NOMINAL_TEMP_C
-    age_s: float = 0.0
-    t0_s: float = 1.0
+    temp_c: float = setting(
+        NOMINAL_TEMP_C, "degC", "above -273.15, to 1000 degC", lambda t: -273.15 < t <= 1000
+    )
+    age_s: float = setting(0.0, "s", "0 to 1e12 s", within(0, 1e12))
+    t0_s: float = setting(1.0, "s", "above 0, to 1e12 s", lambda t: 0 < t <= 1e12)
 
     def __post_init__(self) -> None:
-        _floats(self)
-        require(-273.15 < self.temp_c <= 1000, "temp_c", self.temp_c, "above -273.15, to 1000 degC")
-        require(0 <= self.age_s <= 1e12, "age_s", self.age_s, "0 to 1e12 s")
-        require(0 < self.t0_s <= 1e12, "t0_s", self.t0_s, "above 0, to 1e12 s")
-
-
-def _floats(settings: Variation | Conditions) -> None:
-    for field in fields(settings):
-        if field.type == "float":
-            object.__setattr__(settings, field.name, float(getattr(settings, field.name)))
+        check_fields(self)
 
 
 Settings = tuple[Hardware, Variation, Conditions]
