@@ -49,11 +49,14 @@ def draw(rng: np.random.Generator, deck: dict[str, str]) -> Edit:
     """A random edit of ``deck``, texts by file name, that changes the text."""
     while True:
         file = str(rng.choice(sorted(deck)))
-        lines = deck[file].split("\n")
-        kind = str(rng.choice(list(KINDS), p=WEIGHTS))
-        edited = KINDS[kind](rng, lines, deck)
-        if edited is not None and (text := "\n".join(edited)) != deck[file]:
-            return Edit(kind, file, text)
+        lines, kinds = deck[file].split("\n"), []
+        for _ in range(1 + int(rng.random() < 0.3)):  # one edit can hide another
+            kind = str(rng.choice(list(KINDS), p=WEIGHTS))
+            edited = KINDS[kind](rng, lines, deck)
+            if edited is not None:
+                lines, kinds = edited, [*kinds, kind]
+        if (text := "\n".join(lines)) != deck[file]:
+            return Edit(" and ".join(kinds), file, text)
 
 
 def _pick(rng, lines, fits) -> int | None:
@@ -104,6 +107,8 @@ def number_written(rng, lines, deck):
         lambda t: t[: len(t) // 2] + " " + t[len(t) // 2 :], lambda t: "0", lambda t: "1e400",
         lambda t: "1e-400", lambda t: "nan", lambda t: "inf", lambda t: "{" + t + "}",
         lambda t: "'" + t + "'", lambda t: "(" + t + ")", lambda t: t + "*1", lambda t: t + "+0",
+        lambda t: "{min(" + t + ")}", lambda t: "min(" + t + ")", lambda t: f"max({t},0)",
+        lambda t: "{" + t + "*1}", lambda t: f"({t}+0*temper)", lambda t: f"-(-{t})",
         lambda t: f"{float(t):.12g}", lambda t: f"{float(t):.17g}", lambda t: f"{float(t):.30f}",
         lambda t: "1e30", lambda t: "1e-30", lambda t: t + "#", lambda t: t + "u",
     )  # fmt: skip

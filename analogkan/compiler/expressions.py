@@ -73,6 +73,6 @@ def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
             return left / right
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         picks = {"min": min, "max": max}
-        if node.func.id in picks and node.args:
+        if node.func.id in picks and len(node.args) == 2:  # of others ngspice makes what it likes
             return picks[node.func.id](_evaluate(part, names) for part in node.args)
     raise ValueError(f"expression {ast.unparse(node)!r}")

@@ -78,18 +78,13 @@ def read_deck(top: Path) -> Netlist:
     netlist.models, netlist.options = deck.models, deck.options
     netlist.controls, netlist.includes = deck.controls, deck.includes
     netlist.definitions = {
-        sub.name: definition(sub) for sub in deck.subcircuits.values() if not _is_tile(sub)
+        sub.name: definition(sub) for sub in deck.subcircuits.values() if not sub.is_tile
     }
     reader = _Reader(deck.subcircuits, netlist)
     reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
     _require_resistances(netlist)
     return netlist
-
-
-def _is_tile(sub: Subcircuit) -> bool:
-    """Whether a subcircuit is made of resistors alone."""
-    return all(line.text.startswith("r") for line in sub.lines) and not sub.params
 
 
 def _require_resistances(netlist: Netlist) -> None:

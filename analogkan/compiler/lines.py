@@ -46,6 +46,11 @@ class Subcircuit:
     params: dict[str, str]
     lines: list[Line] = field(default_factory=list)
 
+    @property
+    def is_tile(self) -> bool:
+        """Whether it is made of resistors alone."""
+        return not self.params and all(line.text.startswith("r") for line in self.lines)
+
 
 @dataclass
 class Deck:
@@ -183,6 +188,7 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
             elif word.startswith("."):
                 raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
             else:
+                require("{" not in line.text, "an expression outside a cell")
                 target.lines.append(line)
         except ValueError as error:
             raise line.refuse(str(error)) from error
@@ -208,6 +214,8 @@ def _inside(line: Line, target: Subcircuit, deck: Deck) -> Subcircuit:
     word, _, rest = line.text.partition(" ")
     if word == ".ends":
         require(rest in ("", target.name), f"ends another subcircuit than {target.name}")
+        plain = not target.is_tile or not any("{" in line.text for line in target.lines)
+        require(plain, f"{target.name} holds resistors alone, and an expression")
         return deck.top
     if word.startswith("."):
         raise NetlistError(f"{line.where}: {word} inside subcircuit {target.name}")

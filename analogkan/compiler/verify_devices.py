@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -14,6 +15,10 @@ from .expressions import evaluate
 from .hardware import Hardware
 from .netlist import Netlist, Table, Term
 
+_N = r"-?[0-9]+(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?"
+_UP, _DOWN = rf"(?:1|\(temper-\({_N}\)\)/{_N})", rf"(?:1|\({_N}-temper\)/{_N})"
+LAW = re.compile(rf"1|\(1[-+]{_N}\*\(temper-{_N}\)\)|max\(0,min\({_UP},{_DOWN}\)\)")
+"""How a table may follow temperature: not at all, linearly, or between two neighbours."""
 SAME = 1e-12
 """What a weight may differ by."""
 
@@ -61,10 +66,14 @@ def _points(name: str, term: Term, v: np.ndarray, i: np.ndarray) -> Iterable[str
 
 
 def _laws(name: str, term: Term, curve: IVCurve, k: int, hardware: Hardware) -> Iterable[str]:
-    """Weight and stretch of table ``k`` at temperatures in the law's range, and beyond it."""
+    """Weight and stretch of table ``k``: their form, and their values in the law's range and
+    beyond it, which of such a form say all."""
     lo, hi = law_range((curve,), hardware.diode_law)
     known = sorted({lo, hi, 26.85, *curve.temps_c})
     temps = [lo - 20, *known, *(0.3 * a + 0.7 * b for a, b in pairwise(known)), hi + 20]
+    for what, text in (("its weight", term.weight), ("the scale of its voltages", term.stretch)):
+        if not LAW.fullmatch(text):
+            return [f"{name}: cannot evaluate {text!r}: {what} follows temperature otherwise"]
     for temp_c in temps:
         dt, weight, stretch = temp_c - 26.85, 1.0, 1.0
         if curve.temperatures:
