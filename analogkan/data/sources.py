@@ -356,6 +356,11 @@ def check_trained(judged: ImageSet, trained: ImageSet, split: str) -> None:
 
 
 def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:
+    if root.is_file():
+        raise DataError(
+            f"--data {root} is a file, and the folder of the data sets is wanted: data of your own "
+            "go behind --dataset"
+        )
     if not download:
         raise DataError(
             f"{wanted} does not exist: give the folder that holds {name} with --data, "
