@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from .errors import SettingsError
 from .files import brief, read_text
 from .kinds import mistaken
 from .numerals import read_number, why_not
-from .text import nearest
+from .text import closest, nearest
 
 T = TypeVar("T")
 KINDS = {
@@ -28,6 +29,8 @@ KINDS = {
     "tuple[tuple[int, ...], ...]": "a list of lists of whole numbers",
 }
 """How a field's type is called in an error."""
+SURE = 0.7
+"""How alike a word is at least to the one of few that is suggested: real is not ideal."""
 MOST_SHOWN = 100
 """Characters of a value in an error."""
 MOST_WHOLE = 2**53
@@ -61,7 +64,7 @@ def find_named(name: str, folder: str, what: str) -> Path:
     known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"), key=lambda p: p.stem)}
     if name in known:
         return known[name]
-    wrong = mistaken(Path(name), what)
+    wrong = mistaken(Path(name), what) if name else ""
     if wrong:
         raise SettingsError(wrong)
     if name.endswith(".toml"):
@@ -188,5 +191,9 @@ def _as(wanted: str, value: Any, share: bool) -> Any:
 
 def require(condition: bool, name: str, value: Any, limit: str) -> None:
     """Raise SettingsError naming the setting, its value and its limit unless ``condition``."""
-    if not condition:
-        raise SettingsError(f"{name} = {shown(value)} is out of range: {limit}")
+    if condition:
+        return
+    words = re.split(r", | or ", limit) if isinstance(value, str) else ()
+    meant = closest(value, words, least=SURE) if words else ""
+    hint = f", did you mean {meant}?" if meant else ""
+    raise SettingsError(f"{name} = {shown(value)} is out of range: {limit}{hint}")

@@ -48,8 +48,8 @@ def nearest(word: str, known: Iterable[str], ending: str = "") -> str:
     return f", did you mean {found}?" if found else "."
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known word closest to ``word``, in whatever case; empty if none is close."""
+def closest(word: str, known: Iterable[str], *, least: float = 0.6) -> str:
+    """The known word closest to ``word``, in whatever case; empty if none is ``least`` alike."""
     lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower().strip(), lowered, n=1)
+    found = difflib.get_close_matches(word.lower().strip(), lowered, n=1, cutoff=least)
     return lowered[found[0]] if found else ""

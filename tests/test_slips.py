@@ -274,6 +274,22 @@ SLIPS = {
         "thermal or sweep",
     ),
     "compile model.pt --set G_MAX=25u": (2, "--set: unknown setting 'G_MAX', did you mean g_max?"),
+    "compile ''": (2, "Invalid value for 'MODEL': it is empty"),
+    "compile model.pt --preset ''": (2, f"unknown preset ''. {PRESETS}"),
+    "compile model.pt --set wires=explict": (
+        2,
+        "wires = 'explict' is out of range: reduced or explicit, did you mean explicit?",
+    ),
+    "simulate model.build --dataset mnist --data data.npz": (
+        1,
+        "--data data.npz is a file, and the folder of the data sets is wanted: data of your own go "
+        "behind --dataset",
+    ),
+    "convert model.pt --devices A21 --basis-fit pwl --squash sigmiod --out x.pt": (
+        2,
+        "squash 'sigmiod' is unknown, did you mean sigmoid? One of none, clamp:LO:HI, "
+        "sigmoid[:LO:HI[:SLOPE]], tanh[:LO:HI[:SLOPE]]",
+    ),
     "simulate --dataset data.npz": (2, "Missing argument 'BUILD'."),
     "train --dataset data.npz --recipe plain-d2": (2, "Missing option '--out'."),
     "train --recipe plain-d2 --out x.pt": (2, "Missing option '--dataset'."),

@@ -58,6 +58,8 @@ class Place(click.Path):
 
     def convert(self, value, param, ctx):
         path = Path(value)
+        if not str(value):
+            self.fail("it is empty", param, ctx)
         if path.is_file() if self.folder else path.is_dir():
             wanted = self.wanted or ("folder" if self.folder else "file")
             found = "file" if self.folder else "folder"

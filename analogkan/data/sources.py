@@ -157,6 +157,11 @@ def load_npz(path: Path, split: str) -> ImageSet:
 
 
 def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:
+    if root.is_file():
+        raise DataError(
+            f"--data {root} is a file, and the folder of the data sets is wanted: data of your own "
+            "go behind --dataset"
+        )
     if not download:
         raise DataError(
             f"{wanted} does not exist: give the folder that holds {name} with --data, "

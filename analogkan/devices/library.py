@@ -41,7 +41,7 @@ def get(name: str) -> IVCurve:
     known = {p.stem: p for p in resources.path(FOLDER).glob("*.toml")}
     if name.lower() in known:
         return load(known[name.lower()])
-    wrong = mistaken(Path(name), "device")
+    wrong = mistaken(Path(name), "device") if name else ""
     if wrong:
         raise DeviceError(wrong)
     if name.endswith(".toml"):

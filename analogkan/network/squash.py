@@ -10,7 +10,9 @@ from scipy.special import expit
 
 from ..devices import IVCurve
 from ..errors import CheckpointError, SettingsError
+from ..numerals import read_number
 from ..schema import VOLTS, Number, Record, Text
+from ..text import closest
 
 SQUASHES = ("none", "clamp", "sigmoid", "tanh")
 NORMS = ("none", "batch", "layer")
@@ -114,10 +116,12 @@ def parse_squash(text: str) -> Squash:
     kind, *words = text.split(":")
     if kind not in FORMS:
         forms = ", ".join(form for form, _ in FORMS.values())
-        raise SettingsError(f"squash {text!r} is unknown: one of {forms}")
+        meant = closest(kind, FORMS)
+        hint = f", did you mean {meant}? One" if meant else ": one"
+        raise SettingsError(f"squash {text!r} is unknown{hint} of {forms}")
     form, counts = FORMS[kind]
     try:
-        numbers = [float(word) for word in words]
+        numbers = [read_number(word) for word in words]
     except ValueError:
         numbers = []
     if len(words) not in counts or len(numbers) != len(words):

@@ -75,8 +75,9 @@ def write_report(
             tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
             sections += SECTIONS[run.kind](run, circuit, tag)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
-        for exhibit in exhibits if figures is not None else ():
-            require_marked(figures / f"{exhibit.name}.png", give="--figures")
+        for exhibit in exhibits:
+            if figures is not None:
+                require_marked(figures / f"{exhibit.name}.png", give="--figures")
         titled = title or str(found[0].summary["model"])
         page = _render(found, numbered(sections), exhibits, missing, titled)
     except UNFIT as error:
