@@ -413,6 +413,24 @@ def test_the_yield_limit_of_a_model_is_its_parent_s(home):
     assert yield_limit(build, test, 0.5) == (0.5, "as was asked for")
 
 
+def test_a_parent_is_not_measured_on_images_that_it_may_have_been_trained_on(home):
+    first = trained_for_chips(home, "--recipe", "plain-d2", "--out", home / "p.pt")
+    found = trained_for_chips(
+        home,
+        "--from",
+        home / "p.pt",
+        "--recipe",
+        "plain-d2",
+        "--holdout",
+        12,
+        "--out",
+        home / "q.pt",
+    )
+    assert found["evaluated_on"] == "held-out training"
+    assert found["parent"]["accuracy"] == first["accuracy"]
+    assert found["parent"]["images"] == "d.npz test, all 60"
+
+
 def test_refusals(home):
     base = ("train", "--dataset", home / "d.npz", "--out", home / "t.pt")
     kind, text = refused(*base)

@@ -251,7 +251,10 @@ def _run(
     check_labels(judged, classes, out.stem)
     encoding = input_encoding(images, plan) if start is None else start[1]
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
-    parent = None if request.start is None else _first_parent(request.start, before, judged)
+    parent = None
+    if request.start is not None:
+        kept_back = bool(request.holdout)
+        parent = _first_parent(request.start, before, judged, kept_back=kept_back)
     chips = chips_of(request.disturbance)
     state = _state(out)
     done = train(
@@ -308,16 +311,20 @@ def _run(
     }
 
 
-def _first_parent(path: Path, spec: NetworkSpec, judged: ImageSet) -> Reached:
+def _first_parent(
+    path: Path, spec: NetworkSpec, judged: ImageSet, *, kept_back: bool
+) -> Reached | None:
     """What the model in ``path``, ``spec``, reaches; or the first one it was itself trained from.
 
-    Training for hardware lowers it, and its children are held to what there was before.
+    Training for hardware lowers it, and its children are held to what there was before. Images that
+    are ``kept_back`` now may be among those it was trained on: then what its card says, or None.
     """
     earlier = checkpoint.read(path).get("training", {})
-    found = read_reached(earlier.get("parent"), f"parent of {path}")
-    if found is not None and found.dataset == judged.name:
-        return found
-    return evaluate(spec, judged, "parent").reached(judged)
+    for which in ("parent", *(["card"] if kept_back else [])):
+        found = read_reached(earlier.get(which), f"{which} of {path}")
+        if found is not None and found.dataset == judged.name:
+            return found
+    return None if kept_back else evaluate(spec, judged, "parent").reached(judged)
 
 
 def _facts(
