@@ -145,18 +145,6 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(
     assert snapshot(tmp_path) == before
 
 
-def test_a_full_disk_is_named_by_the_copy_and_not_by_its_source(home, build, ngspice, monkeypatch):
-    def no_space(source: Path, target: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
-
-    monkeypatch.setattr(shutil, "copyfile", no_space)
-    args = ("simulate", build, "--dataset", home / "data.npz")
-    result = CliRunner().invoke(main, list(map(str, args)), catch_exceptions=False)
-    assert result.exit_code == 1
-    sentence = r"error: cannot read or write \S+/akan-\w+/\w+.cir: No space left on device\n"
-    assert re.fullmatch(sentence, result.stderr)
-
-
 def test_a_full_disk_leaves_no_half_plot(tmp_path, monkeypatch):
     def no_space(self: Path, path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

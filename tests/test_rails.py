@@ -93,4 +93,4 @@ def test_a_diode_node_beyond_the_supplies_is_flagged(images):
     volts = spec.dac_volts(images.x)
     *_, last = stage_volts(design, volts)
     np.testing.assert_array_equal(saturating(design, volts), (last.inputs > 2.5).any(axis=1))
-    assert "leaves what was measured" in design.notes[-1]
+    assert "leaves the table of T0" in design.notes[-1]

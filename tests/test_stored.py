@@ -79,7 +79,7 @@ def test_a_path_too_long_for_sqlite_is_not_called_damaged(tmp_path):
     deep = tmp_path / "/".join(["a" * 100] * 6)
     deep.mkdir(parents=True)
     with pytest.raises(
-        StudyError, match=r"^SQLite cannot open .* such as one with a shorter path$"
+        StudyError, match=r"^SQLite cannot open .* whose path has \d+ bytes: give a shorter --out$"
     ):
         stored.made_store(deep)
 
