@@ -323,7 +323,7 @@ def test_a_terminal_without_our_signs_shows_question_marks(home, tmp_path):
     name = os.fsdecode(b"\xe9.build")
     result = CliRunner().invoke(main, ["verify", name])
     assert result.stderr_bytes.startswith(
-        b"error: \xe9.build does not exist: run `analogkan compile`"
+        b"error: \xe9.build does not exist: run"
     )
 
 

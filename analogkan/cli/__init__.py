@@ -48,7 +48,7 @@ class LazyGroup(Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.message = f"{error.message}{hint_of(error)}"
+            setattr(error, "message", f"{error.message}{hint_of(error)}")  # noqa: B010 (Final)
             if as_json:
                 from .common import print_json
 
