@@ -322,9 +322,7 @@ def test_a_terminal_without_our_signs_shows_question_marks(home, tmp_path):
     assert result.stdout_bytes == plain.encode("ascii", "replace")
     name = os.fsdecode(b"\xe9.build")
     result = CliRunner().invoke(main, ["verify", name])
-    assert result.stderr_bytes.startswith(
-        b"error: \xe9.build does not exist: run"
-    )
+    assert result.stderr_bytes.startswith(b"error: \xe9.build does not exist: run")
 
 
 def test_brackets_in_names_are_printed(home, words, tmp_path):
