@@ -44,7 +44,7 @@ class Difference:
     twin, ngspice
         The two values.
     full_scale
-        The largest absolute value of the layer in the twin, or ``LEAST_SHARE`` of what it may reach.
+        The layer's largest absolute value in the twin, or ``LEAST_SHARE`` of what it may reach.
     tolerance
         The share of it that is allowed.
     """
