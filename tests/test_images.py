@@ -226,6 +226,7 @@ def test_labels_that_are_all_0_train_nothing(tmp_path):
         ([0, 1, 2], ["class 3 is absent: accuracy says nothing of it"]),
         ([0, 3], ["classes 1, 2 are absent: accuracy says nothing of them"]),
         ([1, 2], ["classes 0, 3 are absent: labels may start at 1"]),
+        ([2, 3], ["classes 0, 1 are absent: accuracy says nothing of them"]),
         ([2, 2], ["every image is of class 2: accuracy says nothing of the others"]),
         ([0], ["every image is of class 0: accuracy says nothing of the others"]),
     ],

@@ -147,6 +147,7 @@ def test_only_folders_whose_owner_is_gone_are_removed(temporary):
         dead = temporary / "akan-dead"
         dead.mkdir()
         (dead / scratch.LOCK).touch()
+        (dead / scratch.MARK).write_bytes(scratch.SAID)
         (dead / "layer0.cir").touch()
         clear_scratch()
         assert {p.name for p in temporary.iterdir()} == {"akan-other", "akan-link", used.name}
@@ -336,3 +337,15 @@ def test_brackets_in_names_are_printed(home, words, tmp_path):
     assert result.stdout.startswith(f"{out}: ")
     result = CliRunner().invoke(main, ["verify", str(tmp_path / "[/]")])
     assert result.stderr.startswith(f"error: {tmp_path}/[/] does not exist")
+
+
+def test_a_folder_of_somebody_elses_with_our_prefix_and_a_lock_stays(temporary):
+    foreign = temporary / "akan-thesis"
+    foreign.mkdir()
+    (foreign / scratch.LOCK).touch()
+    (foreign / "thesis.tex").write_text("mine", encoding="utf-8")
+    scratch.clear_scratch()
+    assert (foreign / "thesis.tex").read_text(encoding="utf-8") == "mine"
+    (foreign / scratch.MARK).write_bytes(scratch.SAID)
+    scratch.clear_scratch()
+    assert not foreign.exists()

@@ -15,7 +15,7 @@ from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SettingsError
 from analogkan.variation import Conditions, Variation, load_settings
-from analogkan.variation.sample import OPEN_SIEMENS, QUANTITIES, perturb
+from analogkan.variation.sample import MOST_SHIFT, OPEN_SIEMENS, QUANTITIES, perturb
 
 from .chips import EVERYTHING, OLD, chip, errors_of
 from .networks import random_spec
@@ -270,3 +270,13 @@ def test_presets_say_what_they_are(tmp_path):
 
 def test_every_quantity_has_a_stream_of_its_own():
     assert len(set(QUANTITIES)) == len(QUANTITIES)
+
+
+def test_a_shift_beyond_the_ramp_is_clipped_and_counted():
+    spec, wide = random_spec(3, (40, 4)), Variation(diode_sigma_shift=0.02)
+    design = build_design(spec, Hardware())
+    made, counts = perturb(design, wide, Conditions(), spec=spec, seed=0, sample=0)
+    errors = made.stages[0].errors
+    assert errors is not None
+    assert np.abs(errors.d_v).max() == MOST_SHIFT
+    assert counts["clipped_diodes"] == int((np.abs(errors.d_v) == MOST_SHIFT).sum()) > 0

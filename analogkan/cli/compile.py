@@ -115,7 +115,11 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
         print_held(build)
     if verification is not None:
         print_verification(verification)
-    common.out.print(f"next: analogkan simulate {shlex.quote(str(build.folder))}")
+    alone = build.spec.sizes[-1] == 1  # there is no accuracy of one output
+    common.out.print(
+        f"next: analogkan simulate {shlex.quote(str(build.folder))}"
+        + (" --dataset FILE.npz --trace 0" if alone else "")
+    )
 
 
 def print_held(build) -> None:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from ..errors import SimulationError
@@ -61,14 +60,14 @@ def print_settings(as_json: bool) -> None:
         common.print_json({"settings": [asdict(entry) for entry in found]})
         return
     for group in dict.fromkeys(entry.group for entry in found):
-        shown = Table(title=escape(f"[{group}]"), title_justify="left", box=None)
+        shown = Table(title=f"[{group}]", title_justify="left", box=None)
         for column in ("setting", "unit", "default", "range", "is"):
             shown.add_column(column, overflow="fold", no_wrap=column == "setting")
         for entry in found:
             if entry.group == group:
                 default = entry.default if isinstance(entry.default, str) else f"{entry.default:g}"
                 cells = (entry.name, entry.unit, default, entry.range, entry.about)
-                shown.add_row(*map(escape, cells))
+                shown.add_row(*cells)
         common.out.print(shown, soft_wrap=False)
     common.out.print(
         "given as --set key=value, or in a preset's table of that name; numbers as 25e-6, 25u "

@@ -18,6 +18,9 @@ from ..errors import AnalogKanError
 from ..files import NO_ROOM
 
 PREFIX, LOCK = "akan-", ".lock"
+MARK = "analogkan.temporary"
+"""The file by which a folder is known to be one of ours; the lock alone could be anybody's."""
+SAID = b"A folder of analogkan for temporary files. If its process dies, the next run removes it.\n"
 LITTLE_ROOM = 2**16
 """Free bytes below which what failed is said to have had no room; assumed."""
 NGSPICE = b"\0-n\0-b\0-r\0"
@@ -38,6 +41,8 @@ def scratch() -> Iterator[Path]:
     _used.add(use)
     try:
         with FileLock(folder / LOCK, thread_local=False):
+            with room_in(folder):
+                (folder / MARK).write_bytes(SAID)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -55,7 +60,7 @@ def _remove_used() -> None:
 def clear_scratch() -> None:
     """Remove the folders that killed processes of this user left, and end the ngspice in them.
 
-    Nothing that is locked, has no lock, or belongs to somebody else is touched.
+    Nothing that is locked, lacks the lock or our mark, or belongs to somebody else is touched.
     """
     try:
         with tempfile.TemporaryFile() as own:
@@ -67,7 +72,7 @@ def clear_scratch() -> None:
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
                 continue
-            if (folder / LOCK).is_file():
+            if (folder / LOCK).is_file() and (folder / MARK).read_bytes() == SAID:
                 with FileLock(folder / LOCK, timeout=0):
                     _end_ngspice(folder.resolve())
                     shutil.rmtree(folder)

@@ -69,5 +69,6 @@ def label_notes(labels: np.ndarray, classes: int) -> list[str]:
         if len(absent) == 1
         else (f"classes {listed}{more} are", "them")
     )
-    hint = "labels may start at 1" if absent[0] == 0 else f"accuracy says nothing of {it}"
+    shifted = np.array_equal(present, np.arange(1, present[-1] + 1))
+    hint = "labels may start at 1" if shifted else f"accuracy says nothing of {it}"
     return [f"{what} absent: {hint}"]

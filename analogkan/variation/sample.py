@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.chain import Chain
-from ..compiler.chip import OpAmpErrors, ReadNoise, StageErrors
+from ..compiler.chip import RAMP_VOLTS, OpAmpErrors, ReadNoise, StageErrors
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.hardware import Hardware
 from ..network.spec import NetworkSpec
@@ -67,6 +67,8 @@ MAX_SAMPLE = 2**31
 
 LEAST_CURRENT = 0.01
 """Smallest share of its current that a diode is left with: a negative one would be a source."""
+MOST_SHIFT = 0.8 * RAMP_VOLTS
+"""Volts: a diode shifted by more than its ramp would carry less current at more voltage there."""
 
 OPEN_SIEMENS = 1e-15
 """Of a cell whose line is broken: a resistor all the same, so that every net has a path."""
@@ -147,9 +149,9 @@ def perturb(
     -------
     Design, dict
         The chip, and counts: ``clipped_cells`` (drawn below a tenth of g_min and set to it),
-        ``clipped_diodes`` (kI drawn below ``LEAST_CURRENT`` and set to it), ``stuck_cells``,
-        ``dead_diodes``, ``open_lines``, ``dead_amplifiers``, ``trim_saturated`` (outputs whose
-        bias cells cannot reach the software).
+        ``clipped_diodes`` (kI drawn below ``LEAST_CURRENT`` or dV beyond ``MOST_SHIFT``, and set
+        to it), ``stuck_cells``, ``dead_diodes``, ``open_lines``, ``dead_amplifiers``,
+        ``trim_saturated`` (outputs whose bias cells cannot reach the software).
     """
     counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
     die = _die_factors(design, variation, seed, sample)
@@ -256,7 +258,8 @@ def _surroundings(
     v = variation
     common = np.array([die[curve.name] for curve in stage.curves]).T  # (3, D)
     k_i = common[0] * (1 + draw.normal("diode_current", rows, v.diode_sigma_current))
-    counts["clipped_diodes"] += int((k_i < LEAST_CURRENT).sum())
+    d_v = common[2] + draw.normal("diode_shift", rows, v.diode_sigma_shift)
+    counts["clipped_diodes"] += int(((k_i < LEAST_CURRENT) | (np.abs(d_v) > MOST_SHIFT)).sum())
     dead = draw.happens("dead_diode", rows, v.dead_diodes)
     floating = draw.happens("dead_row", rows, v.dead_amplifiers)
     counts["dead_diodes"] += int(dead.sum())
@@ -266,7 +269,7 @@ def _surroundings(
     errors = StageErrors(
         k_i=np.where(dead | floating, 0.0, np.maximum(k_i, LEAST_CURRENT)),
         k_v=common[1] * (1 + draw.normal("diode_voltage", rows, v.diode_sigma_voltage)),
-        d_v=common[2] + draw.normal("diode_shift", rows, v.diode_sigma_shift),
+        d_v=np.clip(d_v, -MOST_SHIFT, MOST_SHIFT),
         rows=replace(row_amps, offset=held * row_amps.offset, drift=held * row_amps.drift),
         lines=_dying("line", lines, v, draw, "line_gain", counts),
         diffs=_dying("diff", diffs, v, draw, "diff_open_gain", counts),
