@@ -273,7 +273,7 @@ def test_every_quantity_has_a_stream_of_its_own():
 
 
 def test_a_shift_beyond_the_ramp_is_clipped_and_counted():
-    spec, wide = random_spec(3, (40, 4)), Variation(diode_sigma_shift=0.02)
+    spec, wide = random_spec(3, (200, 4)), Variation(diode_sigma_shift=0.02)
     design = build_design(spec, Hardware())
     made, counts = perturb(design, wide, Conditions(), spec=spec, seed=0, sample=0)
     errors = made.stages[0].errors
