@@ -225,7 +225,8 @@ def _arrays(archive: zipfile.ZipFile, only: set[str] | None) -> dict[str, np.nda
     for info in archive.infolist():
         key = info.filename.removesuffix(".npy")
         if only is not None and key not in only:
-            continue
+            with archive.open(info):  # its name is compared with that beside its data
+                continue
         if key in arrays:
             raise ValueError(f"{key} is in it twice")
         with archive.open(info) as member:

@@ -81,7 +81,10 @@ def mistaken(path: Path, wanted: str) -> str:
 
     Empty where it is not known to be one.
     """
-    found = kind_of(path)
+    try:
+        found = kind_of(path)
+    except OSError:  # no file can have such a name
+        return ""
     if not found or found == wanted or (found, wanted) == ("data", "data set"):
         return ""
     return (

@@ -53,6 +53,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         raise SettingsError(f"{what} {path} is not TOML: {brief(error)}") from error
 
 
+MOST_NAME = 255
+"""Characters of a file's name, on the systems that allow most."""
+
+
 def find_named(name: str, folder: str, what: str) -> Path:
     """Path of the shipped ``folder/name.toml``, or of the user's file if ``name`` ends in .toml.
 
@@ -64,6 +68,12 @@ def find_named(name: str, folder: str, what: str) -> Path:
     known = {p.stem: p for p in sorted(resources.path(folder).glob("*.toml"), key=lambda p: p.stem)}
     if name in known:
         return known[name]
+    longest = max(map(len, Path(name).parts), default=0)
+    if longest > MOST_NAME:
+        raise SettingsError(
+            f"{what} {name[:40]!r}... has a name of {longest:,} characters: files have at most "
+            f"{MOST_NAME}"
+        )
     wrong = mistaken(Path(name), what) if name else ""
     if wrong:
         raise SettingsError(wrong)

@@ -99,6 +99,16 @@ def odd_files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def test_a_split_whose_name_was_damaged_is_not_left_out(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.zeros((4, 2)), y=np.arange(4) % 2, split=np.array(["test"] * 4))
+    raw = path.read_bytes()
+    at = raw.rindex(b"split.npy")  # in the directory, not beside the data
+    path.write_bytes(raw[:at] + b"Split.npy" + raw[at + 9 :])
+    with pytest.raises(DataError, match=r"data.npz is not a readable npz file: it is damaged"):
+        load_npz(path, "test")
+
+
 def test_only_regular_files_are_read(tmp_path):
     for path in odd_files(tmp_path):
         why = "Is a directory" if path.is_dir() else "it is no regular file"

@@ -98,6 +98,13 @@ def test_a_bad_entry_of_a_preset_is_refused(tmp_path, text, sentence):
         load_hardware(str(path))
 
 
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(
+        SettingsError, match=r"^preset 'x{40}'\.\.\. has a name of 3,000 char"
+    ):
+        load_hardware("x" * 3000)
+
+
 def test_a_settings_file_that_cannot_be_read_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "zero.toml").symlink_to("/dev/zero")
