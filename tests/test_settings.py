@@ -99,9 +99,7 @@ def test_a_bad_entry_of_a_preset_is_refused(tmp_path, text, sentence):
 
 
 def test_a_name_that_no_file_can_have_is_refused():
-    with pytest.raises(
-        SettingsError, match=r"^preset 'x{40}'\.\.\. has a name of 3,000 char"
-    ):
+    with pytest.raises(SettingsError, match=r"^preset 'x{40}'\.\.\. has a name of 3,000 char"):
         load_hardware("x" * 3000)
 
 
