@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+EXACT = 1e-12
+"""Relative: what writing and reading a number may cost."""
 MOST = 5
 """Findings of one kind that are listed one by one."""
 

@@ -11,13 +11,12 @@ from ..network.squash import Norm, Squash
 from .build import Build
 from .names import StageNames
 from .netlist import Cell, Limiter, Netlist
+from .verification import EXACT
 
 THERMAL_VOLTS = 300.0 * 8.617333262e-5
 """k T / q at 300 K: the constant in the attenuators."""
 AVERAGING_OHMS = 1e4
 """Of the resistors that make a LayerNorm's mean and variance."""
-EXACT = 1e-12
-"""Relative: what writing and reading a number may cost."""
 
 
 def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:

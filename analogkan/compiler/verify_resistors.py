@@ -6,9 +6,7 @@ import numpy as np
 
 from .hardware import Hardware
 from .netlist import TILE, TOP, Netlist
-
-EXACT = 1e-12
-"""Relative: what writing and reading a number may cost."""
+from .verification import EXACT
 
 
 def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:

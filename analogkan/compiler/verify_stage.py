@@ -10,8 +10,8 @@ from .blocks import Blocks
 from .build import Build
 from .design import CrossbarStage
 from .elimination import wired
-from .verification import Verification
-from .verify_front import EXACT, front_differences
+from .verification import EXACT, Verification
+from .verify_front import front_differences
 
 WIRED = 1e-11
 """Relative: what two ways of eliminating wires may differ by."""
