@@ -20,6 +20,7 @@ LAYERS = (
         "intervals",
         "kinds",
         "numerals",
+        "objects",
         "ours",
         "text",
         "analogkan",

@@ -10,9 +10,10 @@ import click
 from click.core import ParameterSource
 
 from .. import resources
+from ..api.progress import follow as follow_bar
+from ..engines.threads import default_jobs
 from ..text import percent
 from . import common
-from .simulate import default_jobs
 
 CURVES = ("fig1", "fig3", "fig4")
 SHOWN = {
@@ -132,7 +133,7 @@ def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
 
     request = NoiseRequest(name=name, **given)
     with common.progress(as_json) as bar:
-        found = run_noise(request, common.follow(bar, lambda what: what))
+        found = run_noise(request, follow_bar(bar, lambda what: what))
     if not as_json:
         _print_losses(request.folder.name, found["losses"])
     return _picture(found, "noise_figure", found["losses"])
@@ -171,7 +172,7 @@ def _circuits(
     wanted = tuple(row.name for row in plan.rows)
     request = PaperRequest(table=load_table(plan.table), only=wanted, **given)
     with common.progress(as_json) as bar:
-        follow = common.follow(bar, lambda what: what)
+        follow = follow_bar(bar, lambda what: what)
 
         def on_epoch(row, seed: int, epoch) -> None:
             follow(f"training {row.name}", epoch.number, epoch.total)

@@ -18,6 +18,7 @@ import numpy as np
 from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError
 from ..files import brief, read_npz, write_npz
+from ..objects import Described, Facts
 from .encoding import Encoding
 from .patches import Patches
 from .spec_entries import FORMAT, check_entries
@@ -119,8 +120,8 @@ class LayerSpec:
         return answers
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class NetworkSpec:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NetworkSpec(Described):
     """A whole TD-KAN, ready to be evaluated or compiled.
 
     Attributes
@@ -162,6 +163,9 @@ class NetworkSpec:
                 )
         if self.calibration is not None:
             self.encoding.volts(self.calibration)
+
+    def _described(self) -> tuple[str, Facts]:
+        return self.name, [("layers", self.widths), ("data set", self.dataset)]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -250,11 +254,8 @@ class NetworkSpec:
             if norm is not None and norm.kind == "batch":
                 before = layers[k - 1]
                 scale, shift = _per_output(norm, before)
-                layers[k - 1] = replace(
-                    before,
-                    theta=before.theta * scale[None, :, None],
-                    bias=before.bias * scale + shift,
-                )
+                theta, bias = before.theta * scale[None, :, None], before.bias * scale + shift
+                layers[k - 1] = replace(before, theta=theta, bias=bias)
                 layers[k] = replace(layer, norm=None)
         return replace(self, layers=tuple(_without_constants(layer) for layer in layers))
 

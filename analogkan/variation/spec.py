@@ -141,7 +141,11 @@ class Conditions:
 
 
 Settings = tuple[Hardware, Variation, Conditions]
-TABLES = {"hardware": Hardware, "variation": Variation, "conditions": Conditions}
+TABLES: dict[str, type[Any]] = {
+    "hardware": Hardware,
+    "variation": Variation,
+    "conditions": Conditions,
+}
 
 
 def load_settings(
