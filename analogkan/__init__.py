@@ -29,6 +29,7 @@ _HOME = {
     "Preset": "api.given",
     "Session": "engines.session",
     "TDKAN": "network.model",
+    "TDKANConfig": "network.model",
     "TwinEngine": "engines.chips",
     "Variation": "variation.spec",
     "by_class": "data.subset",

@@ -216,9 +216,12 @@ def convert(
 
     Examples
     --------
-    >>> ak.convert("best.pth", "theirs.pt", devices="Z15", basis_fit="pwl", squash="none")
-    Traceback (most recent call last):
-    analogkan.errors.CheckpointError: best.pth does not exist
+    >>> import torch
+    >>> theirs = {"net.0.coeffs": torch.rand(196, 10, 1), "net.0.bias": torch.zeros(10)}
+    >>> torch.save(theirs, "best.pth")
+    >>> found = ak.convert("best.pth", "theirs.pt", devices="Z15", basis_fit="pwl", squash="none")
+    >>> found["sizes"]
+    (196, 10)
     """
     fit: dict[str, Any] = {"smoothing": smoothing, "order": order}
     return making.convert_model(

@@ -30,7 +30,14 @@ Values = Mapping[str, Any]
 
 
 class Preset(NamedTuple):
-    """Settings of chips: what is chosen, what is chance, temperature and age."""
+    """Settings of chips: what is chosen, what is chance, temperature and age.
+
+    Examples
+    --------
+    >>> cold = ak.Preset(ak.Hardware(), ak.Variation(), ak.Conditions(temp_c=-40))
+    >>> cold.variation.off
+    True
+    """
 
     hardware: Hardware
     variation: Variation
@@ -78,8 +85,7 @@ def calibration(given: Any) -> Path | np.ndarray[Any, Any] | None:
     if given is None:
         return None
     if isinstance(given, np.ndarray):
-        inputs: np.ndarray[Any, Any] = given
-        return inputs
+        return np.asarray(given, dtype=None)
     if isinstance(given, ImageSet):
         return given.x
     return as_path(given, "calibrate", "an npz file, an ImageSet, or an array (n, ...)")

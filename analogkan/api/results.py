@@ -100,7 +100,7 @@ class Study(StudyResult, Result):
 
     def _described(self) -> tuple[str, Facts]:
         s = self.summary
-        facts = [("software", percent(s["software_accuracy"]))] + _FIGURES[s["study"]](s)
+        facts = [("software", percent(s["software_accuracy"])), *_FIGURES[s["study"]](s)]
         return f"{s['study']} of {s['model']} on {s['images']['said']}", facts + _closing(s)
 
     def table(self) -> Table:

@@ -83,7 +83,7 @@ def train(
     Examples
     --------
     >>> images = ak.load_bundled()
-    >>> np.savez("digits.npz", x=images.x, y=images.y)
+    >>> np.savez("digits.npz", x=images.x.reshape(-1, 14, 14), y=images.y)
     >>> made = ak.train("digits.npz", "digits.pt", recipe="mnist-d2-short", epochs=1)
     >>> made.summary["n"]
     200

@@ -78,6 +78,12 @@ class Build(Described):
         The content of ``design.json``.
     verification
         What reading the deck back found, if compiling did that; None in a BUILD that was read.
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> build.spec.widths, build.hardware.opamp
+    ('196-64-10', 'linear')
     """
 
     folder: Path

@@ -99,6 +99,12 @@ class Design(Described):
         Sentences a designer should read.
     noise
         Read noise of one chip; None in a design.
+
+    Examples
+    --------
+    >>> design = ak.load_build("mnist-d2.build").design
+    >>> [stage.shape[:2] for stage in design.stages]
+    [(196, 64), (64, 10)]
     """
 
     name: str

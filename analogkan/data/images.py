@@ -48,7 +48,7 @@ class ImageSet(Described):
     --------
     >>> images = ak.load_bundled()
     >>> images[:200].said
-    'bundled 1,000 of mnist test'
+    'bundled, images 0 to 199 of 1,000'
     >>> len(images[images.y == 7])
     100
     """

@@ -47,6 +47,12 @@ class IVCurve(Described):
         (degrees Celsius, currents (N,) amperes on the same voltages) for every temperature the
         device was measured at, in rising order; empty if nothing is known of it. ``i`` is the
         one nearest to 26.85. ``current`` and ``phi`` do not read the others.
+
+    Examples
+    --------
+    >>> curve = ak.IVCurve("D1", np.array([0, 0.3, 0.9]), np.array([0, 2e-6, 1e-7]))
+    >>> curve.v_peak
+    0.3
     """
 
     name: str

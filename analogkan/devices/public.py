@@ -28,9 +28,8 @@ def load(device: AnyPath | IVCurve) -> IVCurve:
 
     Examples
     --------
-    >>> curve = ak.devices.load("A21")
-    >>> round(1e6 * curve.i_peak, 2)
-    2.79
+    >>> ak.devices.load("A21").name
+    'A21'
     """
     if isinstance(device, IVCurve):
         return device

@@ -152,6 +152,16 @@ def perturb(
         ``clipped_diodes`` (kI drawn below ``LEAST_CURRENT`` or dV beyond ``MOST_SHIFT``, and set
         to it), ``stuck_cells``, ``dead_diodes``, ``open_lines``, ``dead_amplifiers``,
         ``trim_saturated`` (outputs whose bias cells cannot reach the software).
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> chip, counts = ak.perturb(
+    ...     build.design, ak.Variation(stuck_max=0.01), ak.Conditions(), spec=build.spec, seed=0,
+    ...     sample=7,
+    ... )
+    >>> counts["stuck_cells"] > 0
+    True
     """
     counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
     die = _die_factors(design, variation, seed, sample)

@@ -78,6 +78,11 @@ class Variation:
         Of the relative difference between a pair's two line gains.
     diff_gain_sigma
         Gain error of a difference amplifier, a share of 1.
+
+    Examples
+    --------
+    >>> ak.Variation(sigma_g=0.05).off
+    False
     """
 
     sigma_g: float = _upto(1.0, "share")
@@ -128,6 +133,11 @@ class Conditions:
         Seconds since programming.
     t0_s
         Seconds after programming at which the conductances are what was programmed.
+
+    Examples
+    --------
+    >>> ak.Conditions(temp_c=85)
+    Conditions(temp_c=85.0, age_s=0.0, t0_s=1.0)
     """
 
     temp_c: float = setting(
