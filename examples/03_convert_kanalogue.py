@@ -101,7 +101,7 @@ def main(folder: Path) -> None:
     print(f"converted and original differ by {apart:.1e} of full scale on {len(x)} images")
 
     build = ak.compile(folder / "theirs.pt", folder / "theirs.build")
-    result = ak.simulate(build, images[800:820], run=folder / "run")
+    result = ak.simulate(build, images[800:820], out=folder / "run")
     for key in ("software_accuracy", "circuit_accuracy", "agreement", "n"):
         print(key, result.summary[key])
 

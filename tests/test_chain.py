@@ -226,7 +226,7 @@ def images() -> ak.ImageSet:
 
 
 def test_montecarlo_is_judged_and_the_same_whoever_runs_it(ngspice, build, images, tmp_path):
-    given: dict[str, Any] = {"samples": 3, "settings": ["sigma_g=0.1"]}
+    given: dict[str, Any] = {"samples": 3, "variation": {"sigma_g": 0.1}}
     twin = ak.montecarlo(build, images, **options(tmp_path / "a", jobs=2), **given)
     assert twin.summary["judge"]["passed"] and twin.summary["judge"]["chips"] == 2
     assert len({row["rms_logit_error"] for row in twin.rows}) == 3

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan.api.making import convert_model
 from analogkan.cli import main
 from analogkan.cli.convert import convert as command
 from analogkan.compiler.build import write_build
@@ -322,7 +323,7 @@ def test_the_checkpoint_carries_encoding_calibration_and_origin(theirs, tmp_path
     x = random_inputs(3, 300, 12)
     np.savez(tmp_path / "x.npz", x=x.reshape(-1, 3, 4))
     out = tmp_path / "ours.pt"
-    report = ak.convert(
+    report = convert_model(
         theirs,
         out,
         devices="Z21,Z15",

@@ -218,4 +218,7 @@ _FIGURES: dict[str, Callable[[Summary], Facts]] = {
 def _closing(s: Summary) -> Facts:
     """What holds for every result: how many notes, and where it is kept."""
     notes = [("notes", f"{len(s['notes'])}, in summary['notes']")] if s["notes"] else []
-    return notes + ([("kept in", s["run"])] if s.get("run") else [])
+    run = Path(s["run"]) if s.get("run") else None
+    if run is not None and run.is_relative_to(Path.cwd()):
+        run = run.relative_to(Path.cwd())
+    return notes + ([] if run is None else [("kept in", str(run))])
