@@ -218,6 +218,14 @@ _FIGURES: dict[str, Callable[[Summary], Facts]] = {
 def _closing(s: Summary) -> Facts:
     """What holds for every result: how many notes, and where it is kept."""
     notes = [("notes", f"{len(s['notes'])}, in summary['notes']")] if s["notes"] else []
+    judged = s.get("judge")
+    if s["study"] != "simulate" and s["engine"] == "twin":
+        told = "not by ngspice"
+        if judged is not None:
+            told = (
+                f"by ngspice, {many(judged['chips'], 'chip')} x {many(judged['images'], 'image')}"
+            )
+        notes.append(("judged", told))
     run = Path(s["run"]) if s.get("run") else None
     if run is not None and run.is_relative_to(Path.cwd()):
         run = run.relative_to(Path.cwd())
