@@ -42,6 +42,7 @@ _HOME = {
     "montecarlo": "api.chip_studies",
     "perturb": "variation.sample",
     "plot_devices": "api.pages",
+    "reproduce": "api.reproducing",
     "simulate": "api.simulating",
     "sweep": "api.chip_studies",
     "thermal": "api.chip_studies",

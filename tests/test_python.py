@@ -111,6 +111,7 @@ VERBS = {
     "sweep": ak.sweep,
     "train": ak.train,
     "report": ak.write_report,
+    "paper": ak.reproduce,
 }
 """Commands and the functions that do the same."""
 IMAGES = {"dataset", "data", "download", "subset"}
@@ -140,7 +141,7 @@ def test_an_option_of_the_command_line_is_a_keyword_of_that_name(command):
 
 
 def test_the_commands_without_a_function_are_these():
-    assert set(COMMANDS) - set(VERBS) == {"doctor", "demo", "devices", "paper"}
+    assert set(COMMANDS) - set(VERBS) == {"doctor", "demo", "devices"}
 
 
 def test_internal_keywords_are_in_no_public_signature():
@@ -232,6 +233,13 @@ def test_what_is_shown_has_at_most_ten_lines(results, home, images):
         "Simulation of mnist-d2 on bundled, images 0 to 19 of 1,000"
     )
     assert "\n  software  100.00 %\n" in repr(results["montecarlo"])
+
+
+def test_a_figure_of_the_paper_has_its_rows_and_its_picture(tmp_path):
+    found = ak.reproduce("fig4", tmp_path / "paper.run")
+    assert found.table().height == len(found.summary["rows"]) > 0
+    assert found.plot().axes
+    assert repr(found).startswith("Reproduced fig4: ")
 
 
 def test_html_does_not_believe_a_name():
@@ -403,6 +411,18 @@ WRONG = {
     "no sweeps": (
         lambda i: ak.devices.measure(3),  # type: ignore[arg-type]
         "files = 3 is of type int: give CSV files, ['d1.csv', 'd2.csv']",
+    ),
+    "no experiment": (
+        lambda i: ak.reproduce("table2"),
+        "name = 'table2' is unknown, did you mean table1? Known: ",
+    ),
+    "an option without meaning": (
+        lambda i: ak.reproduce("fig3", seeds=2),
+        "seeds has no meaning for fig3: nothing is trained",
+    ),
+    "circuits of a seed": (
+        lambda i: ak.reproduce("circuits", seeds=2),
+        "seeds = 2: circuits are of seed 0 alone",
     ),
     "no runs": (
         lambda i: ak.write_report(3, "a.html"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -27,6 +27,7 @@ AnyPath = str | PathLike[str]
 AnyBuild = AnyPath | Build | HeldBuild
 Circuit = Build | HeldBuild
 Values = Mapping[str, Any]
+Inputs = np.ndarray[Any, np.dtype[Any]]
 
 
 class Preset(NamedTuple):
@@ -80,14 +81,14 @@ def optional_path(value: Any, name: str) -> Path | None:
     return None if value is None else as_path(value, name)
 
 
-def calibration(given: Any) -> Path | np.ndarray[Any, Any] | None:
+def calibration(given: Any) -> Path | Inputs | None:
     """Training inputs as the compiler takes them: a path, images, or an array (n, ...)."""
     if given is None:
         return None
-    if isinstance(given, np.ndarray):
-        return np.asarray(given, dtype=None)
     if isinstance(given, ImageSet):
         return given.x
+    if isinstance(given, np.ndarray):
+        return cast(Inputs, given)
     return as_path(given, "calibrate", "an npz file, an ImageSet, or an array (n, ...)")
 
 
@@ -212,7 +213,7 @@ def _table(name: str, given: Any, start: Preset) -> Any:
 
 def _plain(value: Any) -> Any:
     """A number of numpy's as Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
+    return cast(Any, value).item() if isinstance(value, np.generic) else value
 
 
 def _table_of(key: str) -> str | None:
