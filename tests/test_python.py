@@ -296,6 +296,18 @@ def test_settings_are_the_same_however_they_are_given(home, images):
     assert settings(variation="rram")["variation"] == settings()["variation"]
 
 
+def test_a_grid_starts_from_a_preset_by_name_or_object(home, images):
+    given = {"axes": {"levels": [4, 8]}, "samples": 2, "judge": "none"}
+    build, few = home / "mnist-d2.build", images[:5]
+    named = ak.sweep(build, few, preset="rram", **given)
+    made = ak.sweep(build, few, preset=ak.load_preset("rram"), **given)
+    table = made.table()
+    np.testing.assert_array_equal(table["levels"], [4, 4, 8, 8])
+    np.testing.assert_array_equal(table["rms_logit_error"], named.table()["rms_logit_error"])
+    with pytest.raises(SettingsError, match=r"^--set levels is given twice: "):
+        ak.sweep(build, few, hardware={"levels": 16}, **given)
+
+
 def test_a_network_in_memory_compiles_as_its_checkpoint_does(home, tmp_path, images):
     from analogkan import resources
     from analogkan.network import checkpoint

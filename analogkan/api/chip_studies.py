@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..compiler.hardware import Hardware
@@ -19,12 +19,12 @@ from ..studies.grid import Cell
 from ..studies.points import parse_temps
 from ..variation.spec import Conditions, Variation
 from . import given
-from .given import AnyBuild, AnyPath, AnyPreset, Values
+from .given import AnyBuild, AnyPath, AnyPreset, Preset, Values, load_preset
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
 from .results import Study
 
-_START = "a preset's name or a TOML file"
+_START = "a preset's name, the path of a TOML file, or a Preset"
 _VARIES = "axes= takes what varies; hardware=, variation= and conditions= the rest"
 _OLD_STUDY = OLD | {"settings": "hardware=, variation= and conditions= take what they hold"}
 
@@ -207,7 +207,7 @@ def sweep(
     axes: Values | None = None,
     grid: str = "axes",
     samples: int = 20,
-    preset: AnyPath | None = None,
+    preset: AnyPreset | None = None,
     hardware: AnyPath | Hardware | Values | None = None,
     variation: AnyPath | Variation | Values | None = None,
     conditions: AnyPath | Conditions | Values | None = None,
@@ -235,8 +235,7 @@ def sweep(
     samples
         Chips a cell; where nothing is drawn the nominal circuit is enough.
     preset
-        A shipped name or a TOML file that a grid starts from: ``rram`` for a budget, else
-        ``nominal``.
+        What a grid starts from, as for ``montecarlo``: ``rram`` for a budget, else ``nominal``.
     hardware, variation, conditions
         As for ``montecarlo``; they hold everywhere.
 
@@ -256,11 +255,24 @@ def sweep(
     """
     circuit, images = given.circuit(build), given.image_set(images)
     given.check_whole(samples=samples)
+    asked: dict[str, Any] = {
+        "hardware": hardware, "variation": variation, "conditions": conditions,
+    }  # fmt: skip
+    entries: set[str] = {
+        key
+        for one in asked.values()
+        if isinstance(one, Mapping)
+        for key in one  # pyright: ignore[reportUnknownVariableType]
+    }
+    if isinstance(preset, Preset):  # a grid is said to start from a name
+        asked, preset = load_preset(preset, **asked)._asdict(), None
     start = of_grids.PRESETS.get(grid) if preset is None else str(as_path(preset, "preset", _START))
-    asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
     named, texts = given.settings_texts(start, circuit.hardware, asked, otherwise=start)
     if axes is not None:
-        texts += given.axis_texts(axes)
+        # An axis takes the place of what an object has; an entry that is an axis too is refused.
+        varied = given.axis_texts(axes)
+        texts = [t for t in texts if (key := t.partition("=")[0]) not in axes or key in entries]
+        texts += varied
     options = _options(engine, jobs, seed, judge, executor, scheduler, out, resume)
     with _progress(progress, engine) as on_progress:
         found = of_grids.sweep(
