@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .. import resources
-from .build import Build
+from .deck import Deck
 from .lines import definition, read_library
 from .netlist import Netlist
 
@@ -43,7 +43,7 @@ def _library_differences(kind: str, lines: list[str], wanted: list[str]) -> list
     return [f"cell {kind} is not the library's: {what}"]
 
 
-def model_differences(build: Build, netlist: Netlist) -> list[str]:
+def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     """The ``.model`` lines: resistors' drift, transistors."""
     hw = build.design.hardware
     wanted = {

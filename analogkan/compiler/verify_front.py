@@ -8,7 +8,7 @@ import numpy as np
 
 from ..network.spec import LayerSpec
 from ..network.squash import Norm, Squash
-from .build import Build
+from .deck import Deck
 from .names import StageNames
 from .netlist import Cell, Limiter, Netlist
 from .verification import EXACT
@@ -19,7 +19,7 @@ AVERAGING_OHMS = 1e4
 """Of the resistors that make a LayerNorm's mean and variance."""
 
 
-def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:
+def front_differences(build: Deck, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:
     """Sentences on what stands between layer ``layer`` - 1 and the diodes of ``layer``.
 
     ``model`` is that layer of the software, folded.
@@ -56,7 +56,7 @@ def _clamps(netlist: Netlist, names: StageNames, squash: Squash) -> Iterable[str
 
 
 def _pairs(
-    build: Build, netlist: Netlist, names: StageNames, squash: Squash, unit: np.ndarray
+    build: Deck, netlist: Netlist, names: StageNames, squash: Squash, unit: np.ndarray
 ) -> Iterable[str]:
     cells = {cell.nets[1]: cell for cell in netlist.cells if cell.kind == squash.kind}
     hw = build.design.hardware

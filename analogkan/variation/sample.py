@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..compiler.chain import Chain
 from ..compiler.chip import RAMP_VOLTS, OpAmpErrors, ReadNoise, StageErrors
+from ..compiler.circuit import Circuit
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.hardware import Hardware
 from ..network.spec import NetworkSpec
@@ -92,8 +92,8 @@ def generator(
 
 
 def perturb_chain(
-    chain: Chain, variation: Variation, conditions: Conditions, *, seed: int, sample: int
-) -> tuple[Chain, dict[str, int]]:
+    chain: Circuit, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+) -> tuple[Circuit, dict[str, int]]:
     """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
 
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
@@ -114,7 +114,7 @@ def perturb_chain(
         )
         links.append(replace(link, design=chip))
         counts.update(counted)
-    return Chain(tuple(links)), dict(counts)
+    return Circuit(tuple(links)), dict(counts)
 
 
 def perturb(
