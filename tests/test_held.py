@@ -319,8 +319,14 @@ def test_compile_verify_and_simulate_a_convolutional_checkpoint(ngspice, tmp_pat
     assert [s["stage"] for s in told["stages"]][:4] == [
         f"s0 layer 0 {what}" for what in ("inputs", "rows", "lines", "outputs")
     ]
-    assert told["stages"][0]["nets"] == 6 * 6 * 18
+    assert told["stages"][0]["nets"] == 9 * 18  # of each position
     assert told["largest_divergence"]["share_of_scale"] < 1e-6
+    run = next(Path("conv.run").iterdir())
+    done("report", run, "-o", "r.html")
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "one after the other, values held between; positions an image: 9, 4, 1" in page
+    assert "Answers by class" in page
+    assert "Conductances, tile by tile" in page
 
 
 def test_held_cuts_a_dense_network_too(tmp_path, monkeypatch):

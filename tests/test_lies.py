@@ -174,7 +174,7 @@ def held(tmp_path_factory) -> Build:
 
 def assert_refused_or_equal(build: Build, images, run: Path, sentence: str, **options):
     """Simulate in two chunks."""
-    chunk = 40 if isinstance(build, Build) else len(images) // 2  # points
+    chunk = 40 if build.deck is None else len(images) // 2  # points
     given = {"options": BatchOptions(chunk=chunk, **options), "run": run}
     if not sentence:
         found = simulate(build, images, **given)

@@ -154,7 +154,7 @@ def _load(pipe: Connection, library: str) -> Any:
             """Vectors of the deck ``text``, or a sentence that says why there are none."""
             self.clear(folder)
             with contextlib.suppress(NameError):
-                self.load_build(text)
+                self.load_circuit(text)
             if self.results():
                 return CONTROL
             self.command("run")
