@@ -10,8 +10,9 @@ import pytest
 import torch
 from scipy.integrate import quad
 
+from analogkan.cells.squash import BASE_VOLTS, THERMAL_VOLTS, pair_volts, saturation_current
 from analogkan.compiler import closed_form as cf
-from analogkan.compiler.front import THERMAL_VOLTS, build_front
+from analogkan.compiler.front import build_front
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer
 from analogkan.compiler.stability import smallest_c_f
@@ -19,7 +20,6 @@ from analogkan.compiler.wires import reduce_tile
 from analogkan.devices import get
 from analogkan.devices.thermal import smear_share, table_at
 from analogkan.engines.twin import _current_table
-from analogkan.engines.twin_front import BASE_VOLTS, pair_volts, saturation_current
 from analogkan.network.squash import Squash
 
 A, V_OS = 1e4, 2e-3

@@ -25,6 +25,7 @@ LAYERS = (
         "analogkan",
     },
     {"devices"},
+    {"cells"},
     {"network"},
     {"data"},
     {"compiler"},
