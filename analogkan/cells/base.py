@@ -105,7 +105,7 @@ class CellKind:
         """
         for part in ("name", "pins", "block"):
             if not getattr(self, part):
-                raise CompileError(f"cell {self.name!r} declares no {part}")
+                raise CompileError(f"cell {self.name or '(no name)'} declares no {part}")
         if not self.path.is_file():
             raise CompileError(f"cell {self.name}: there is no file {self.path}")
         heads = {found[1]: found for found in HEAD.finditer(self.path.read_text(encoding="utf-8"))}

@@ -115,7 +115,7 @@ def squash_names() -> tuple[str, ...]:
 
 
 def parse_squash(text: str) -> Squash:
-    """A squash from ``none``, ``clamp:LO:HI``, ``sigmoid[:LO:HI[:SLOPE]]``, ``tanh[...]`` and others.
+    """A squash from ``none``, ``clamp:LO:HI``, ``sigmoid[:LO:HI[:SLOPE]]``, ``tanh[...]`` or more.
 
     LO and HI are volts: 0 and 1 for ``sigmoid``, -1 and 1 for ``tanh``, unless said; SLOPE is per
     volt, 1 unless said.
