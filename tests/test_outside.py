@@ -44,7 +44,7 @@ def test_a_squash_from_outside_compiles_verifies_and_is_the_twin_in_ngspice(
     assert verify_build(build).findings == []
     assert build.summary["elements"]["squash_cells"] == 5
     result = simulate(build, images, run=tmp_path / "run")
-    assert result.software is not None
+    assert result.software is not None and result.circuit is not None
     scale = result.summary["logit_full_scale"]
     np.testing.assert_allclose(result.circuit, result.software, rtol=0, atol=1e-6 * scale)
     verdict = result.summary["judge"]
