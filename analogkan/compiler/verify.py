@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cells
 from ..errors import NetlistError
 from ..network.spec import LayerSpec, NetworkSpec
 from . import names
@@ -286,8 +287,9 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
     number, nl = blocks.netlist.number, blocks.netlist
     stages = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
     kinds = Counter(cell.kind for cell in nl.cells)
-    pairs_found = kinds["sigmoid"] + kinds["tanh"]
-    clamps = sum(n.n_in for n in stages if n.stage.front.squash.kind == "clamp")
+    closed = [kind.name for kind in cells.squashes().values() if not kind.flat]
+    pairs_found = sum(kinds[name] for name in closed)
+    clamps = sum(n.n_in for n in stages if n.stage.front.flat)
     pairs = counts["squash_cells"] - clamps
     bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
     outs = {number.get(net) for net in names.logits(build.design)}
@@ -304,7 +306,7 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
         ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
         ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
         ("limiters", len(nl.limiters), counts["limiters"] + clamps),
-        ("sigmoid and tanh cells", pairs_found, pairs),
+        (f"{' and '.join(closed)} cells", pairs_found, pairs),
         ("LayerNorm cells", len(nl.cells) - pairs_found, counts["layernorm_cells"]),
         ("capacitors", len(nl.capacitors), counts["capacitors"]),
         ("DACs", len(blocks.inputs), stages[0].n_in),
@@ -319,7 +321,7 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
 def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
-    if any(layer.squash.bends for layer in build.spec.fronted):
+    if any("npn" in layer.squash.models for layer in build.spec.fronted):
         wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]
