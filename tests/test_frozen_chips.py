@@ -20,8 +20,8 @@ from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.held import write_held
 from analogkan.engines.twin import noise_draws
-from analogkan.variation import Conditions, Variation, load_settings
-from analogkan.variation.sample import perturb, perturb_chain
+from analogkan.imperfections import Conditions, Variation, load_settings
+from analogkan.imperfections.make import perturb, perturb_chain
 
 from .chips import EVERYTHING, OLD
 from .convolutions import convolutional_spec
@@ -45,8 +45,9 @@ def numbers(design: Design) -> Iterable[np.ndarray]:
         yield from (stage.g, stage.r_f, stage.r_c, stage.gain, e.k_i, e.k_v, e.d_v, e.stuck)
         for group in (e.rows, e.lines, e.diffs):
             yield from (group.gain, group.offset, group.drift)
-    for k, stage in enumerate(design.stages):
-        yield noise_draws(design.noise, k, np.array([0, 3, 1500]), stage.r_c.size)
+    for stage in design.stages:
+        assert stage.errors is not None
+        yield noise_draws(stage.errors.noise, np.array([0, 3, 1500]), stage.r_c.size)
 
 
 def digest(designs: Iterable[Design], counts: dict[str, int]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
+from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
 from analogkan.studies.conduct import StudyOptions
@@ -37,8 +38,6 @@ from analogkan.studies.grid import (
 )
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.sweep import add_won_back, lost_interval, rows_of, sweep, sweep_size
-from analogkan.variation import Variation, load_settings
-from analogkan.variation.spec import Conditions
 
 from .networks import random_images, random_npz, random_spec
 from .test_cli_errors import refused

@@ -19,9 +19,9 @@ from analogkan.engines.threads import one_blas_thread
 from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
-from analogkan.variation import Variation
+from analogkan.imperfections import Variation
 
-from .chips import EVERYTHING, chip
+from .chips import EVERYTHING, chip, errors_of
 from .networks import random_spec
 
 EXACT = 1e-6
@@ -169,10 +169,11 @@ def test_read_noise_has_the_variance_of_its_rows():
 
 
 def test_an_images_noise_depends_on_its_place_in_its_data_set_alone():
-    noise = chip(random_spec(11, (8, 2, 2)), Variation(read_noise=0.03), sample=4).noise
-    whole = noise_draws(noise, 1, np.arange(2500), 6)
+    made = chip(random_spec(11, (8, 2, 2)), Variation(read_noise=0.03), sample=4)
+    noise = errors_of(made.stages[1]).noise
+    whole = noise_draws(noise, np.arange(2500), 6)
     picked = np.array([2400, 3, 1999, 1000])
-    np.testing.assert_array_equal(noise_draws(noise, 1, picked, 6), whole[:, picked])
+    np.testing.assert_array_equal(noise_draws(noise, picked, 6), whole[:, picked])
 
 
 def test_several_operating_points_are_refused():

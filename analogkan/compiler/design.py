@@ -19,7 +19,7 @@ from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import brief, read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
-from .chip import ReadNoise, StageErrors
+from .chip import StageErrors
 from .design_entries import check_design
 from .front import Front, build_front, dac_front
 from .hardware import Hardware
@@ -96,15 +96,17 @@ class Design:
         In the order of the signal.
     notes
         Sentences a designer should read.
-    noise
-        Read noise of one chip; None in a design.
     """
 
     name: str
     hardware: Hardware
     stages: tuple[CrossbarStage, ...]
     notes: tuple[str, ...] = ()
-    noise: ReadNoise | None = None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a read of the same image gives another answer."""
+        return any(s.errors is not None and s.errors.noise is not None for s in self.stages)
 
     @property
     def v_per_logit(self) -> float:

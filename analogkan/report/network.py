@@ -10,7 +10,7 @@ import numpy as np
 from ..compiler.build import Build
 from ..compiler.design import map_design
 from ..compiler.held import HeldBuild
-from ..variation.sample import perturb
+from ..imperfections.make import perturb
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run
