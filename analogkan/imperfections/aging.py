@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..compiler.design import CrossbarStage
 from .base import Draw, Imperfection, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
 
 
 def _retain(stage: CrossbarStage, draw: Draw) -> CrossbarStage:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.design import CrossbarStage
 from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
 
 GROUPS = {"rows": ("row", "row_gain"), "lines": ("line", "line_gain"),
           "diffs": ("diff", "diff_open_gain")}  # fmt: skip

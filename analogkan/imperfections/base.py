@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
-from ..network.spec import LayerSpec
 from ..settings import within
 from ..streams import DIE, Place, derived
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+    from ..network.spec import LayerSpec
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..compiler.chip import ReadNoise
-from ..compiler.design import CrossbarStage
 from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
 
 
 def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..compiler.chip import RAMP_VOLTS
-from ..compiler.design import CrossbarStage
 from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
 
 LEAST_CURRENT = 0.01
 """Smallest share of its current that a diode is left with: a negative one would be a source."""

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.design import CrossbarStage
 from ..settings import require
 from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
 
 OPEN_SIEMENS = 1e-15
 """Of a cell whose line is broken: a resistor all the same, so that every net has a path."""

@@ -88,7 +88,8 @@ def perturb(
         devices=tuple(devices),
         counts=counted,
     )
-    on, stages = variation.on(), []
+    on = variation.on()
+    stages: list[CrossbarStage] = []
     for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
@@ -105,11 +106,12 @@ def _none(stage: CrossbarStage) -> StageErrors:
         k_i=np.ones_like(stage.r_f),
         k_v=np.ones_like(stage.r_f),
         d_v=np.zeros_like(stage.r_f),
+        rows=_exact(stage.r_f.shape),
+        lines=_exact(stage.r_c.shape),
+        diffs=_exact(stage.gain.shape),
         stuck=np.zeros(stage.g.shape, bool),
-        **{
-            group: OpAmpErrors(gain=np.ones(shape), offset=np.zeros(shape), drift=np.zeros(shape))
-            for group, shape in (
-                ("rows", stage.r_f.shape), ("lines", stage.r_c.shape), ("diffs", stage.gain.shape)
-            )
-        },
-    )  # fmt: skip
+    )
+
+
+def _exact(shape: tuple[int, ...]) -> OpAmpErrors:
+    return OpAmpErrors(gain=np.ones(shape), offset=np.zeros(shape), drift=np.zeros(shape))

@@ -6,6 +6,7 @@ Axes: I inputs, D diodes, O outputs, b bias rows.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +19,14 @@ from ..compiler.closed_form import (
     summing_volts,
     wired_line_volts,
 )
-from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
 from ..errors import CompileError
-from ..network.spec import LayerSpec
 from .base import Draw, Imperfection, Setting
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+    from ..network.spec import LayerSpec
 
 MAX_STEPS = 6
 """Each as if neither wires nor finite gain took a share of the new current: a tenth of the error is
