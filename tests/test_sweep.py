@@ -22,11 +22,11 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
 from analogkan.imperfections import Conditions, Variation, load_settings
+from analogkan.imperfections.registry import faults
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
-    FAULTS,
     RATES,
     Cell,
     budget_cells,
@@ -116,7 +116,7 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
 
 def test_faults_are_visited_one_by_one():
     cells = fault_cells(["levels=32"], "nominal", Hardware())
-    assert len(cells) == 1 + len(FAULTS) * len(RATES)
+    assert len(cells) == 1 + len(faults()) * len(RATES)
     assert cells[0].variation.off and cells[0].hardware.levels == 32
     for cell in cells[1:]:
         fault, rate = cell.labels.values()

@@ -265,18 +265,18 @@ def test_every_quantity_of_a_chip_is_in_its_name():
     of_stage += [f"errors.{name}" for name in ("k_i", "k_v", "d_v", "stuck")]
     groups = [f"errors.{name}" for name in ("rows", "lines", "diffs")]
     of_stage += [f"{group}.{name}" for group in groups for name in ("gain", "offset", "drift")]
+    places = [f"place.{name}" for name in ("seed", "sample", "layer", "share")]
+    of_stage += [f"errors.noise.{name}" for name in ("sigma", "stream", *places)]
     for path in of_stage:
         stages = (design.stages[0], changed(design.stages[1], path))
         found.add(chip_tag(replace(design, stages=stages), 26.85))
-    for path in ("noise.sigma", "noise.seed", "noise.sample", "noise.first", "noise.share"):
-        found.add(chip_tag(changed(design, path), 26.85))
     curve = design.stages[0].curves[0]
     for field in ("v", "i"):
         curves = (changed(curve, field), *design.stages[0].curves[1:])
         stages = (replace(design.stages[0], curves=curves), design.stages[1])
         found.add(chip_tag(replace(design, stages=stages), 26.85))
     found.add(chip_tag(design, 85.0))
-    assert len(found) == 1 + len(of_stage) + 5 + 2 + 1
+    assert len(found) == 1 + len(of_stage) + 2 + 1
 
 
 def test_the_twin_leaves_the_threads_of_a_process_as_they_are():
