@@ -2,10 +2,10 @@
 
     import analogkan as ak
 
-    build = ak.compile_model("models/mnist-d2.pt", "mnist-d2.build")
-    assert ak.verify_build(build).ok
-    result = ak.simulate(build, ak.load_bundled())
-    print(result.summary["software_accuracy"], result.summary["circuit_accuracy"])
+    build = ak.compile("mnist-d2")
+    images = ak.load_bundled()
+    print(ak.simulate(build, images[:200]))
+    ak.montecarlo(build, images, samples=50).plot()
 
 Names are loaded when they are first used: importing the package does not import torch.
 """
@@ -18,42 +18,68 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "BatchOptions": "engines.batch",
+    "Build": "compiler.build",
     "Conditions": "imperfections",
     "Design": "compiler.design",
+    "Encoding": "network.encoding",
     "Hardware": "compiler.hardware",
-    "HeldBuild": "compiler.held",
     "IVCurve": "devices.curve",
     "ImageSet": "data.images",
     "NetworkSpec": "network.spec",
+    "Preset": "api.given",
     "Session": "engines.session",
-    "StudyOptions": "studies.conduct",
     "TDKAN": "network.model",
+    "TDKANConfig": "network.model",
     "TwinEngine": "engines.chips",
     "Variation": "imperfections",
-    "compile_model": "api",
-    "convert_model": "api",
-    "load_build": "compiler.build",
+    "by_class": "data.subset",
+    "compile": "api.circuits",
+    "convert": "api.circuits",
+    "load_build": "api.circuits",
     "load_bundled": "data.sources",
-    "load_circuit": "compiler.held",
     "load_dataset": "data.sources",
-    "load_settings": "imperfections",
-    "montecarlo": "studies.montecarlo",
+    "load_preset": "api.given",
+    "montecarlo": "api.chip_studies",
     "perturb": "imperfections.make",
-    "simulate": "studies.simulate",
-    "sweep": "studies.sweep",
-    "thermal": "studies.thermal",
+    "plot_devices": "api.pages",
+    "reproduce": "api.reproducing",
+    "simulate": "api.simulating",
+    "sweep": "api.chip_studies",
+    "thermal": "api.chip_studies",
     "to_pyspice": "engines.pyspice",
-    "verify_build": "compiler.verify",
-    "verify_circuit": "compiler.held",
+    "trace": "api.simulating",
+    "train": "api.training",
+    "verify": "api.circuits",
+    "write_report": "api.pages",
 }
+_OLD = {
+    "BatchOptions": ("engines.batch", "its entries are keywords of simulate"),
+    "HeldBuild": ("compiler.held", "compile and load_build return it where it is one"),
+    "StudyOptions": ("studies.conduct", "its entries are keywords of montecarlo and the like"),
+    "compile_model": ("api.making", "compile is in its place"),
+    "convert_model": ("api.making", "convert is in its place"),
+    "load_circuit": ("compiler.held", "load_build is in its place"),
+    "load_settings": ("imperfections", "load_preset is in its place"),
+    "verify_build": ("compiler.verify", "verify is in its place"),
+    "verify_circuit": ("compiler.held", "verify is in its place"),
+}
+"""Names of the version before."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name == "devices":
+        return importlib.import_module(".devices", __name__)
+    if name in _OLD:
+        home, instead = _OLD[name]
+        importlib.import_module(".api.old", __name__).warn_of_old(
+            f"analogkan.{name}", instead, level=2
+        )
+    elif name in _HOME:
+        home = _HOME[name]
+    else:
         raise AttributeError(f"module 'analogkan' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return getattr(importlib.import_module(f".{home}", __name__), name)
 
 
 def __dir__() -> list[str]:
-    return [*_HOME, "__version__"]
+    return [*_HOME, "devices", "__version__"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.compiler import names, spice
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
@@ -31,7 +32,7 @@ def main() -> None:
     program = find_ngspice()
     images = load_bundled()
     with tempfile.TemporaryDirectory() as folder:
-        build = compile_model(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build")
+        build = ak.compile(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build")
         volts = build.spec.dac_volts(images.x[:BATCH])
         probes = names.logits(build.design)
 

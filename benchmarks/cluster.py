@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.engines.chips import TwinEngine
 from analogkan.imperfections import load_settings
 from analogkan.studies.chips import Bench
@@ -31,7 +32,7 @@ def main() -> None:
     images = load_bundled()
     hardware, variation, conditions = load_settings("rram")
     with tempfile.TemporaryDirectory() as folder:
-        build = compile_model(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build")
+        build = ak.compile(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build")
         bench = Bench(build, images, TwinEngine())
         points = montecarlo_points(hardware, variation, conditions, REPEATS)
         body = pickle.dumps(bench.evaluate)

@@ -26,13 +26,13 @@ from analogkan.studies.sweep import lost_interval
 
 SAMPLES = 1000
 CHIPS = (5, 10, 20, 50, 100, 200)
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "rram": (),
-    "sigma_g=0.2": ("sigma_g=0.2",),
-    "stuck_max=0.003": ("stuck_max=0.003",),
-    "dead_diodes=0.01": ("dead_diodes=0.01",),
-    "open_lines=0.003": ("open_lines=0.003",),
-    "dead_amplifiers=0.003": ("dead_amplifiers=0.003",),
+SETTINGS: dict[str, dict[str, float]] = {
+    "rram": {},
+    "sigma_g=0.2": {"sigma_g": 0.2},
+    "stuck_max=0.003": {"stuck_max": 0.003},
+    "dead_diodes=0.01": {"dead_diodes": 0.01},
+    "open_lines=0.003": {"open_lines": 0.003},
+    "dead_amplifiers=0.003": {"dead_amplifiers": 0.003},
 }
 FORMULAS: dict[str, stats.rv_frozen] = {
     "normal": stats.norm(0.98, 0.003),
@@ -53,10 +53,12 @@ def chips() -> dict[str, np.ndarray]:
     images, found = ak.load_bundled(), {}
     with tempfile.TemporaryDirectory() as folder:
         model = resources.path("models/mnist-d2.pt")
-        build = ak.compile_model(model, Path(folder) / "mnist-d2.build")
-        for name, settings in SETTINGS.items():
-            options = ak.StudyOptions(judge="none", jobs=2, run=Path(folder) / name)
-            study = ak.montecarlo(build, images, samples=1000, settings=settings, options=options)
+        build = ak.compile(model, Path(folder) / "mnist-d2.build")
+        for name, variation in SETTINGS.items():
+            out = Path(folder) / name
+            study = ak.montecarlo(
+                build, images, samples=1000, variation=variation, judge="none", jobs=2, out=out
+            )
             found[name] = np.array([row["accuracy"] for row in study.rows])
     return found
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.compiler import names
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
@@ -28,14 +30,14 @@ def main() -> None:
     print("tile  driver  cells   s an image  us a cell  bytes a cell")
     for driver in DRIVERS:
         for tile in TILES:
-            settings = [f"tile_rows={tile}", f"tile_cols={tile}", "r_wire=1", "wires=explicit"]
-            _one(program, tile, driver, [*settings, f"r_driver={driver}"])
+            tiles = {"tile_rows": tile, "tile_cols": tile, "r_wire": 1, "wires": "explicit"}
+            _one(program, tile, driver, tiles | {"r_driver": driver})
 
 
-def _one(program, tile: int, driver: int, settings: list[str]) -> None:
+def _one(program, tile: int, driver: int, hardware: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        build = compile_model(
-            resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build", settings=settings
+        build = ak.compile(
+            resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build", hardware=hardware
         )
         more = _seconds(program, build, MANY) - _seconds(program, build, FEW)
         seconds = more / (MANY - FEW)  # what is read once does not count

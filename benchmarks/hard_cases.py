@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import analogkan as ak
 from analogkan import resources
 
 CHIPS = 20
-CASES = {
-    "rram": [],
-    "no trim": ["trim=none"],
-    "sigma_g 20 %": ["sigma_g=0.2"],
-    "3-bit pairs": ["levels=4"],
-    "4-bit pairs": ["levels=8"],
-    "line mismatch 3 %": ["line_sigma=0.03"],
-    "wires, 5 ohm a segment": ["r_wire=5"],
-    "125 degC": ["temp_c=125"],
-    "-40 degC": ["temp_c=-40"],
-    "a year, nu 1 +- 0.5 %": ["age_s=3.2e7", "drift_nu=0.01", "drift_nu_sigma=0.005"],
-    "diodes 5 % in voltage": ["diode_sigma_voltage=0.05"],
+CASES: dict[str, dict[str, Any]] = {
+    "rram": {},
+    "no trim": {"variation": {"trim": "none"}},
+    "sigma_g 20 %": {"variation": {"sigma_g": 0.2}},
+    "3-bit pairs": {"hardware": {"levels": 4}},
+    "4-bit pairs": {"hardware": {"levels": 8}},
+    "line mismatch 3 %": {"variation": {"line_sigma": 0.03}},
+    "wires, 5 ohm a segment": {"hardware": {"r_wire": 5}},
+    "125 degC": {"conditions": {"temp_c": 125}},
+    "-40 degC": {"conditions": {"temp_c": -40}},
+    "a year, nu 1 +- 0.5 %": {
+        "conditions": {"age_s": 3.2e7},
+        "variation": {"drift_nu": 0.01, "drift_nu_sigma": 0.005},
+    },
+    "diodes 5 % in voltage": {"variation": {"diode_sigma_voltage": 0.05}},
 }
 
 
@@ -32,16 +36,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for model in ("mnist-d2", "paper-mnist-d2"):
             path = resources.path(f"models/{model}.pt")
-            build = ak.compile_model(path, Path(folder) / f"{model}.build")
-            for k, (name, settings) in enumerate(CASES.items()):
-                options = ak.StudyOptions(judge="1x10", jobs=2, run=Path(folder) / f"{model}{k}")
+            build = ak.compile(path, Path(folder) / f"{model}.build")
+            for name, settings in CASES.items():
                 s = ak.montecarlo(
-                    build,
-                    images,
-                    samples=CHIPS,
-                    settings=settings,
-                    calibrate=True,
-                    options=options,
+                    build, images, samples=CHIPS, calibrate=True, judge="1x10", jobs=2, **settings
                 ).summary
                 print(
                     f"{model}, {name}: software {100 * s['software_accuracy']:.2f} %, chips "

@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import analogkan as ak
 from analogkan import resources
@@ -19,36 +20,35 @@ from analogkan.data import ImageSet, load_dataset
 from analogkan.engines.twin import use_one_thread
 from analogkan.network import checkpoint
 from analogkan.training.fit import train
-from analogkan.training.noise import Disturbance
 from analogkan.training.recipe import load_recipe
-from analogkan.training.run import TrainingRequest, disturbance_of, run_training
+from analogkan.training.run import disturbance_of
 
 DATA = Path("data")
 CHIPS = 20
-CASES = {
-    "rram": (),
-    "sigma_g 20 %": ("sigma_g=0.2",),
-    "sigma_g 30 %": ("sigma_g=0.3",),
-    "3-bit pairs": ("levels=4",),
-    "4-bit pairs": ("levels=8",),
-    "line mismatch 1 %": ("line_sigma=0.01",),
-    "line mismatch 3 %": ("line_sigma=0.03",),
-    "125 degC": ("temp_c=125",),
-    "wires, 5 ohm": ("r_wire=5",),
-    "wires, 20 ohm": ("r_wire=20",),
+CASES: dict[str, dict[str, Any]] = {
+    "rram": {},
+    "sigma_g 20 %": {"variation": {"sigma_g": 0.2}},
+    "sigma_g 30 %": {"variation": {"sigma_g": 0.3}},
+    "3-bit pairs": {"hardware": {"levels": 4}},
+    "4-bit pairs": {"hardware": {"levels": 8}},
+    "line mismatch 1 %": {"variation": {"line_sigma": 0.01}},
+    "line mismatch 3 %": {"variation": {"line_sigma": 0.03}},
+    "125 degC": {"conditions": {"temp_c": 125}},
+    "wires, 5 ohm": {"hardware": {"r_wire": 5}},
+    "wires, 20 ohm": {"hardware": {"r_wire": 20}},
 }
 SIGMOID_CASES = {
-    "rram": (),
-    "sigma_g 30 %": ("sigma_g=0.3",),
-    "3-bit pairs": ("levels=4",),
-    "diodes 5 % in voltage": ("diode_sigma_voltage=0.05",),
-    "125 degC": ("temp_c=125",),
+    "rram": {},
+    "sigma_g 30 %": {"variation": {"sigma_g": 0.3}},
+    "3-bit pairs": {"hardware": {"levels": 4}},
+    "diodes 5 % in voltage": {"variation": {"diode_sigma_voltage": 0.05}},
+    "125 degC": {"conditions": {"temp_c": 125}},
 }
 MODELS = (
     ("mnist-d2", "mnist-finetune", CASES),
     ("paper-mnist-d2", "finetune", SIGMOID_CASES),
 )
-STUCK = ("stuck_max=0.01",)
+STUCK = {"stuck_max": 0.01}
 STUCK_CHIPS = 5
 
 
@@ -61,7 +61,7 @@ def main() -> None:
             plain = _trained(Path(folder) / f"{name}-plain.pt", model, recipe)
             for case, settings in cases.items():
                 out = Path(folder) / f"{name}-{case}.pt"
-                hard = _trained(out, model, recipe, disturbance_of("twin", "rram", settings))
+                hard = _trained(out, model, recipe, preset="rram", noise="twin", **settings)
                 print(
                     f"{name}, {case}: plain {_chips(plain, images, settings)}; through the twin "
                     f"{_chips(hard, images, settings)}",
@@ -95,27 +95,16 @@ def _costs(images: ImageSet) -> None:
         print(f"an epoch {name}: {spent[name] / spent['plain']:.1f} times a plain one", flush=True)
 
 
-def _trained(out: Path, model: Path, recipe: str, disturbance: Disturbance | None = None) -> Path:
+def _trained(out: Path, model: Path, recipe: str, **disturbed: Any) -> Path:
     """``model`` trained on, plainly or through the twin."""
-    run_training(
-        TrainingRequest(
-            dataset="mnist",
-            data=DATA,
-            recipe=recipe,
-            start=model,
-            out=out,
-            disturbance=disturbance,
-        )
-    )
-    return out
+    return ak.train("mnist", out, data=DATA, recipe=recipe, start=model, **disturbed).model
 
 
-def _chips(model: Path, images: ImageSet, settings: tuple[str, ...]) -> str:
+def _chips(model: Path, images: ImageSet, settings: dict[str, Any]) -> str:
     """Software's accuracy, the chips' as made, and calibrated."""
-    build = ak.compile_model(model, model.with_suffix(".build"), verify=False)
-    options = ak.StudyOptions(judge="none", run=model.with_suffix(f".{'_'.join(settings)}.run"))
+    build = ak.compile(model, model.with_suffix(".build"), verify=False)
     s = ak.montecarlo(
-        build, images, samples=CHIPS, settings=settings, calibrate=True, options=options
+        build, images, samples=CHIPS, calibrate=True, judge="none", **settings
     ).summary
     return (
         f"software {100 * s['software_accuracy']:.2f}, chips "
@@ -129,21 +118,15 @@ def _mean(summary: dict, key: str) -> str:
 
 
 def _single_chips(model: Path, folder: Path, images: ImageSet) -> None:
-    build = ak.compile_model(model, folder / "one.build", verify=False)
+    build = ak.compile(model, folder / "one.build", verify=False)
     for m in range(STUCK_CHIPS):
-        chip = disturbance_of("twin", None, STUCK, chip=f"{build.folder}:{m}")
-        found = run_training(
-            TrainingRequest(
-                dataset="mnist",
-                data=DATA,
-                recipe="mnist-finetune",
-                start=model,
-                out=folder / f"chip{m}.pt",
-                disturbance=chip,
-            )
-        )
+        out = folder / f"chip{m}.pt"
+        found = ak.train(
+            "mnist", out, data=DATA, recipe="mnist-finetune", start=model, chip=(build, m),
+            variation=STUCK,
+        ).summary  # fmt: skip
         print(
-            f"chip {m}, {STUCK[0]}: {100 * found['chip_accuracy_before']:.2f}, trained for it "
+            f"chip {m}, {STUCK}: {100 * found['chip_accuracy_before']:.2f}, trained for it "
             f"{100 * found['chip_accuracy']:.2f}, its software {100 * found['accuracy']:.2f}",
             flush=True,
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.compiler import names
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
@@ -35,7 +36,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def _batch(program, folder: Path) -> None:
-    build = compile_model(resources.path("models/mnist-d2.pt"), folder / "d2.build")
+    build = ak.compile(resources.path("models/mnist-d2.pt"), folder / "d2.build")
     volts = build.spec.dac_volts(load_bundled().x[:BATCH])
     probes = names.logits(build.design)
     values: dict[bool, np.ndarray] = {}

@@ -10,25 +10,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import analogkan as ak
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model("mnist-d2", folder / "mnist-d2.build")
-    verification = ak.verify_build(build)
+    build = ak.compile("mnist-d2", folder / "mnist-d2.build")
+    verification = ak.verify(build)
     print("the netlist is the network:", verification.ok)
 
-    images = ak.load_bundled().take(np.arange(100))
-    result = ak.simulate(build, images, run=folder / "run")
+    images = ak.load_bundled()[:100]
+    result = ak.simulate(build, images, out=folder / "run")
     summary = result.summary
     print("software", summary["software_accuracy"], "circuit", summary["circuit_accuracy"])
     print("same class on", summary["agreement"], "of", summary["n"], "images")
 
     # Fewer states per cell: what programming 4-bit pairs (8 levels) costs before any noise.
-    coarse = ak.compile_model("mnist-d2", folder / "coarse.build", settings=["levels=8"])
-    result = ak.simulate(coarse, images, run=folder / "coarse-run")
+    coarse = ak.compile("mnist-d2", folder / "coarse.build", hardware={"levels": 8})
+    result = ak.simulate(coarse, images, out=folder / "coarse-run")
     print("4-bit pairs:", result.summary["circuit_accuracy"])
 
 

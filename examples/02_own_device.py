@@ -77,9 +77,9 @@ def main(folder: Path) -> None:
     trained = run_training(request)
     print(f"software: {trained['accuracy']:.3f} of {trained['n']} test images")
 
-    build = ak.compile_model(folder / "own.pt", folder / "own.build")
-    test = ak.load_dataset(str(images), "test", folder).take(np.arange(50))
-    summary = ak.simulate(build, test, run=folder / "run").summary
+    build = ak.compile(folder / "own.pt", folder / "own.build")
+    test = ak.load_dataset(images, "test")[:50]
+    summary = ak.simulate(build, test, out=folder / "run").summary
     print("circuit:", summary["circuit_accuracy"], "of", summary["n"], "images;", end=" ")
     print("same class as software on", summary["agreement"])
 

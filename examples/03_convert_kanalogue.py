@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
     np.savez(folder / "calibration.npz", x=x[:256])
     print("keys:", ", ".join(net.state_dict()))
 
-    report = ak.convert_model(
+    report = ak.convert(
         folder / "best.pth",
         folder / "theirs.pt",
         devices=DEVICES,
@@ -100,8 +100,8 @@ def main(folder: Path) -> None:
     apart = np.abs(spec.logits(x) - theirs).max() / np.abs(theirs).max()
     print(f"converted and original differ by {apart:.1e} of full scale on {len(x)} images")
 
-    build = ak.compile_model(folder / "theirs.pt", folder / "theirs.build")
-    result = ak.simulate(build, images.take(np.arange(800, 820)), run=folder / "run")
+    build = ak.compile(folder / "theirs.pt", folder / "theirs.build")
+    result = ak.simulate(build, images[800:820], out=folder / "run")
     for key in ("software_accuracy", "circuit_accuracy", "agreement", "n"):
         print(key, result.summary[key])
 

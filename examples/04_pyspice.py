@@ -16,8 +16,8 @@ import analogkan as ak
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model("mnist-d2", folder / "mnist-d2.build")
-    images = ak.load_bundled().take(range(1))
+    build = ak.compile("mnist-d2", folder / "mnist-d2.build")
+    images = ak.load_bundled()[:1]
     volts = build.spec.dac_volts(images.x)[0]
 
     # Every resistor, diode and amplifier is a PySpice element now.

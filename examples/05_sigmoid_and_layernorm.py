@@ -20,10 +20,10 @@ from analogkan.studies.trace import trace
 
 MODEL = "paper-mnist-d2"
 CIRCUITS = {
-    "near-ideal transistors, ideal op-amps": ["opamp=ideal", "npn_bf=1e4", "npn_vaf=1e4"],
-    "ordinary transistors, ideal op-amps": ["opamp=ideal"],
-    "near-ideal transistors, gain 1e5": ["npn_bf=1e4", "npn_vaf=1e4"],
-    "ordinary transistors, gain 1e5": [],
+    "near-ideal transistors, ideal op-amps": {"opamp": "ideal", "npn_bf": 1e4, "npn_vaf": 1e4},
+    "ordinary transistors, ideal op-amps": {"opamp": "ideal"},
+    "near-ideal transistors, gain 1e5": {"npn_bf": 1e4, "npn_vaf": 1e4},
+    "ordinary transistors, gain 1e5": {},
 }
 
 
@@ -31,8 +31,8 @@ def main(folder: Path, count: int) -> None:
     bundled = ak.load_bundled()
     images = by_class(bundled, count)
     for k, (name, settings) in enumerate(CIRCUITS.items()):
-        build = ak.compile_model(MODEL, folder / f"circuit{k}.build", settings=settings)
-        result = ak.simulate(build, images, run=folder / f"run{k}")
+        build = ak.compile(MODEL, folder / f"circuit{k}.build", hardware=settings)
+        result = ak.simulate(build, images, out=folder / f"run{k}")
         assert result.circuit is not None
         software, circuit = result.software, result.circuit
         full_scale = np.abs(software).max()

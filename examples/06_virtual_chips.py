@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,26 +23,26 @@ from analogkan.engines.twin_inputs import Inputs
 from analogkan.imperfections.make import perturb
 
 CASES = {
-    "rram": [],
-    "without trim": ["trim=none"],
-    "1 % line mismatch": ["line_sigma=0.01"],
+    "rram": {},
+    "without trim": {"trim": "none"},
+    "1 % line mismatch": {"line_sigma": 0.01},
 }
 
 
 def main(folder: Path, chips: int, count: int) -> None:
-    build = ak.compile_model("mnist-d2", folder / "d2.build")
+    build = ak.compile("mnist-d2", folder / "d2.build")
     bundled = ak.load_bundled()
     images = by_class(bundled, count)
-    for k, (name, settings) in enumerate(CASES.items()):
-        options = ak.StudyOptions(run=folder / f"run{k}", judge="1x20", jobs=2)
-        s = ak.montecarlo(build, images, samples=chips, settings=settings, options=options).summary
+    for k, (name, variation) in enumerate(CASES.items()):
+        how: dict[str, Any] = {"out": folder / f"run{k}", "judge": "1x20", "jobs": 2}
+        s = ak.montecarlo(build, images, samples=chips, variation=variation, **how).summary
         print(
             f"{name}: mean {100 * s['accuracy_mean']:.2f} %, software "
             f"{100 * s['software_accuracy']:.2f} %; twin and ngspice within "
             f"{s['judge']['share_of_full_scale']:.0e} of full scale"
         )
-    options = ak.StudyOptions(run=folder / "thermal", judge="1x20", jobs=2)
-    s = ak.thermal(build, images, temps_c=[-40.0, 26.85, 125.0], options=options).summary
+    how = {"out": folder / "thermal", "judge": "1x20", "jobs": 2}
+    s = ak.thermal(build, images, temps=[-40.0, 26.85, 125.0], **how).summary
     for entry in s["temperatures"]:
         nominal = entry["nominal"]
         print(
@@ -51,7 +52,7 @@ def main(folder: Path, chips: int, count: int) -> None:
 
     # A chip is a Design like any other, and the twin is differentiable: which line's feedback
     # resistor would move the first image's margin most?
-    hardware, variation, conditions = ak.load_settings("rram")
+    hardware, variation, conditions = ak.load_preset("rram")
     design = build_design(build.spec, hardware)
     chip, _ = perturb(design, variation, conditions, spec=build.spec, seed=0, sample=0)
     twin = Twin([chip])

@@ -26,7 +26,7 @@ TILES = ((1024, 128), (64, 64), (32, 32))
 
 
 def main(folder: Path, count: int) -> None:
-    build = ak.compile_model("mnist-d2", folder / "d2.build")
+    build = ak.compile("mnist-d2", folder / "d2.build")
     spec, bundled = build.spec, ak.load_bundled()
     images = by_class(bundled, count)
     volts = spec.dac_volts(images.flat(spec.encoding.shape))

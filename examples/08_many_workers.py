@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ import analogkan as ak
 
 
 def main(folder: Path, chips: int) -> None:
-    build = ak.compile_model("mnist-d2", folder / "d2.build")
-    images = ak.load_bundled().take(range(100))
-    options = ak.StudyOptions(judge="none", run=folder / "local")
-    local = ak.montecarlo(build, images, samples=chips, options=options)
+    build = ak.compile("mnist-d2", folder / "d2.build")
+    images = ak.load_bundled()[:100]
+    local = ak.montecarlo(build, images, samples=chips, judge="none", out=folder / "local")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with distributed.LocalCluster(
         n_workers=2,
@@ -32,13 +30,10 @@ def main(folder: Path, chips: int) -> None:
         dashboard_address="127.0.0.1:0",  # else two of them meet at one port
     ) as made:
         cluster: Any = made
-        there = replace(
-            options,
-            run=folder / "dask",
-            executor="dask",
+        result = ak.montecarlo(
+            build, images, samples=chips, judge="none", out=folder / "dask", executor="dask",
             scheduler=str(cluster.scheduler_address),
-        )
-        result = ak.montecarlo(build, images, samples=chips, options=there)
+        )  # fmt: skip
     told = result.summary["cluster"]
     print(f"{chips} chips on {told['workers']} workers: the rows of threads: ", end="")
     print("yes" if result.rows == local.rows else "no")

@@ -34,8 +34,8 @@ def main(folder: Path, chips: int) -> None:
     except ImportError:
         sys.exit("dask-jobqueue is missing: pip install 'analogkan[cluster]' dask-jobqueue")
 
-    build = ak.compile_model("mnist-d2", folder / "d2.build")
-    images = ak.load_bundled().take(range(200))
+    build = ak.compile("mnist-d2", folder / "d2.build")
+    images = ak.load_bundled()[:200]
     with SLURMCluster(
         queue=QUEUE,
         cores=CORES,
@@ -55,10 +55,10 @@ def main(folder: Path, chips: int) -> None:
                 f"{JOBS * CORES} workers were not there within {WAIT_S} s: "
                 f"see squeue and the logs in {folder / 'jobs'}"
             )
-        options = ak.StudyOptions(
-            judge="none", run=folder / "run", executor="dask", scheduler=cluster.scheduler_address
-        )
-        result = ak.montecarlo(build, images, samples=chips, options=options)
+        result = ak.montecarlo(
+            build, images, samples=chips, judge="none", out=folder / "run", executor="dask",
+            scheduler=cluster.scheduler_address,
+        )  # fmt: skip
     told = result.summary["cluster"]
     print(
         f"{chips} chips on {told['workers']} workers of {JOBS} SLURM jobs: "

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 
-COARSE = ("levels=4",)
-BROKEN = ("stuck_max=0.02",)
+COARSE = {"levels": 4}
+BROKEN = {"stuck_max": 0.02}
 CHIP = 3
 
 
@@ -30,17 +29,17 @@ def main(folder: Path) -> None:
     np.savez(data, x=bundled.x, y=bundled.y, split=split)
 
     plain, hard, one = (folder / f"{name}.pt" for name in ("plain", "hard", "one"))
-    _train(data, plain, recipe="plain-d2", epochs=60)
-    build = ak.compile_model(plain, folder / "plain.build")
-    _train(data, hard, start=plain, disturbance=disturbance_of("twin", "rram", COARSE))
-    chip = disturbance_of("twin", None, BROKEN, chip=f"{build.folder}:{CHIP}")
-    found = _train(data, one, start=plain, disturbance=chip)
+    ak.train(data, plain, recipe="plain-d2", epochs=60)
+    build = ak.compile(plain, folder / "plain.build")
+    further = {"start": plain, "epochs": 40}
+    ak.train(data, hard, preset="rram", hardware=COARSE, noise="twin", **further)
+    found = ak.train(data, one, chip=(build, CHIP), variation=BROKEN, **further).summary
 
-    images = ak.load_dataset(str(data), "test", folder)
+    images = ak.load_dataset(data, "test")
     for name, model in (("plainly", plain), ("through the twin", hard)):
-        made = ak.compile_model(model, model.with_suffix(".build"))
-        options = ak.StudyOptions(run=model.with_suffix(".run"), judge="1x20")
-        s = ak.montecarlo(made, images, samples=10, settings=COARSE, options=options).summary
+        made = ak.compile(model, model.with_suffix(".build"))
+        chips = ak.montecarlo(made, images, samples=10, hardware=COARSE, judge="1x20")
+        s = chips.summary
         print(
             f"trained {name}: software {100 * s['software_accuracy']:.1f} %, 3-bit chips "
             f"{100 * s['accuracy_mean']:.1f} % in the mean; twin and ngspice within "
@@ -48,11 +47,6 @@ def main(folder: Path) -> None:
         )
     before, after = (100 * found[f"chip_accuracy{when}"] for when in ("_before", ""))
     print(f"chip {CHIP} with stuck cells: {before:.1f} %, trained for it {after:.1f} %")
-
-
-def _train(data: Path, out: Path, recipe: str = "finetune", **given) -> dict:
-    request = {"epochs": 40, "dataset": str(data), "recipe": recipe, "out": out} | given
-    return run_training(TrainingRequest(**request))
 
 
 if __name__ == "__main__":

@@ -12,25 +12,19 @@ import sys
 from pathlib import Path
 
 import analogkan as ak
-from analogkan.data import by_class
-from analogkan.report.page import write_report
 
 
 def main(folder: Path) -> None:
-    build = ak.compile_model("mnist-d2", folder / "d2.build")
+    build = ak.compile("mnist-d2", folder / "d2.build")
     bundled = ak.load_bundled()
-    images = by_class(bundled, 50)
-    ak.simulate(build, images, run=folder / "circuit", options=ak.BatchOptions(jobs=2))
+    images = ak.by_class(bundled, 50)
+    circuit = ak.simulate(build, images)
+    chips = ak.montecarlo(build, images, samples=20, hardware={"r_wire": 1}, judge="1x20")
+    heat = ak.thermal(build, images, temps=[-40, 0, 40, 85, 125], judge="1x20")
 
-    def options(name: str) -> ak.StudyOptions:
-        return ak.StudyOptions(run=folder / name, judge="1x20", jobs=2)
-
-    chips = {"samples": 20, "settings": ["r_wire=1"]}
-    ak.montecarlo(build, images, **chips, options=options("chips"))
-    ak.thermal(build, images, temps_c=[-40, 0, 40, 85, 125], options=options("heat"))
-
-    runs = [folder / name for name in ("circuit", "chips", "heat")]
-    found = write_report(runs, folder / "report.html", figures=folder / "figures")
+    found = ak.write_report(
+        [circuit, chips, heat], folder / "report.html", figures=folder / "figures"
+    )
     print(f"{found['report']}: {found['bytes'] / 1e6:.1f} MB, {len(found['figures'])} figures")
     print("sections: " + ", ".join(found["sections"]))
 

@@ -13,9 +13,6 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan.compiler.build import write_build
-from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.verify import verify_build
 from analogkan.data import by_class, stratified
 from analogkan.network.baselines import MLP
 from analogkan.network.mlp import mlp_spec
@@ -35,11 +32,11 @@ def main(folder: Path) -> None:
         model, "cmtd", train.flat(SHAPE)[:256],
         shape=SHAPE, mean=schedule.mean, std=schedule.std, name="mlp-a21", dataset="mnist",
     )  # fmt: skip
-    build = write_build(spec, Hardware(), folder / "mlp-a21.build")
-    print(f"the netlist is the network: {verify_build(build).ok}")
+    build = ak.compile(spec, folder / "mlp-a21.build")
+    print(f"the netlist is the network: {ak.verify(build).ok}")
 
     few = by_class(test, 40)
-    found = ak.simulate(build, few, run=folder / "run").summary
+    found = ak.simulate(build, few, out=folder / "run").summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip
 

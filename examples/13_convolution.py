@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 
 import analogkan as ak
-from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import write_held
 from analogkan.data import by_class, stratified
 from analogkan.training.fit import train
 from analogkan.training.recipe import Recipe
@@ -39,19 +37,18 @@ def main(folder: Path) -> None:
         done.encoding, name="conv", dataset="mnist", calibration=done.calibration
     )
 
-    build = write_held(spec, Hardware(), folder / "conv.build")
+    build = ak.compile(spec, folder / "conv.build")
     for section in build.sections:
         first, last = section.first, section.last
         print(f"layers {first} to {last}: {section.positions} positions an image")
-    print(f"the netlists are the network: {ak.verify_circuit(build).ok}")
+    print(f"the netlists are the network: {ak.verify(build).ok}")
 
     few = by_class(test, 20)
-    found = ak.simulate(build, few, run=folder / "run").summary
+    found = ak.simulate(build, few, out=folder / "run").summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip
 
-    options = ak.StudyOptions(run=folder / "chips", judge="2x10")
-    chips = ak.montecarlo(build, test, samples=10, options=options).summary
+    chips = ak.montecarlo(build, test, samples=10, judge="2x10", out=folder / "chips").summary
     print(f"10 chips: {chips['accuracy_mean']:.3f} of {chips['n']} images in the mean, twin and "
           f"ngspice within {chips['judge']['share_of_full_scale']:.0e} of full scale")  # fmt: skip
 

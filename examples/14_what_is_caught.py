@@ -40,7 +40,7 @@ def flipped_bit(folder: Path) -> object:
     raw[len(raw) // 2] ^= 1
     path = folder / "flipped.pt"
     path.write_bytes(raw)
-    return ak.compile_model(path, folder / "flipped.build")
+    return ak.compile(path, folder / "flipped.build")
 
 
 def overload(folder: Path) -> object:
@@ -59,7 +59,7 @@ def edited(build: ak.Build) -> object:
     path.write_text(changed, encoding="utf-8", newline="\n")
     summary["files"]["layer1.cir"] = sha256(path)
     record.write_text(json.dumps(summary), encoding="utf-8")
-    found = ak.verify_build(ak.load_build(build.folder)).findings[0]
+    found = ak.verify(ak.load_build(build.folder)).findings[0]
     path.write_text(text, encoding="utf-8", newline="\n")
     record.write_text(kept, encoding="utf-8")
     return found
@@ -76,7 +76,7 @@ def lying(build: ak.Build, images: ak.ImageSet, folder: Path) -> object:
 
     batch.read_raw = lie
     try:
-        return ak.simulate(build, images, run=folder / "lies")
+        return ak.simulate(build, images, out=folder / "lies")
     finally:
         batch.read_raw = honest
 
@@ -84,12 +84,12 @@ def lying(build: ak.Build, images: ak.ImageSet, folder: Path) -> object:
 def zeros(build: ak.Build, images: ak.ImageSet, folder: Path) -> object:
     """A RUN whose kept chunk was replaced by zeros, resumed."""
     run = folder / "run"
-    before = ak.simulate(build, images, run=run).summary
+    before = ak.simulate(build, images, out=run).summary
     chunk = next((run / "chunks").glob("*.npz"))
     with np.load(chunk) as kept:
         arrays = {name: kept[name] for name in kept.files}
     np.savez(chunk, **arrays | {"volts": np.zeros_like(arrays["volts"])})
-    again = ak.simulate(build, images, run=run).summary
+    again = ak.simulate(build, images, out=run).summary
     return (
         f"{again['damaged_chunks']} damaged chunk was simulated again: accuracy "
         f"{again['circuit_accuracy']}, before {before['circuit_accuracy']}"
@@ -100,11 +100,11 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     say("a flipped bit in a model", lambda: flipped_bit(folder))
     say("an overload in a sweep", lambda: overload(folder))
-    build = ak.compile_model(MODEL, folder / "d2.build")
+    build = ak.compile(MODEL, folder / "d2.build")
     images = ak.load_bundled()
     say("a resistor edited, its hash made right", lambda: edited(build))
-    say("a simulator that lies", lambda: lying(build, images.take(range(20)), folder))
-    say("a kept chunk replaced by zeros", lambda: zeros(build, images.take(range(20)), folder))
+    say("a simulator that lies", lambda: lying(build, images[:20], folder))
+    say("a kept chunk replaced by zeros", lambda: zeros(build, images[:20], folder))
     sevens = images.take(np.flatnonzero(images.y == 7))
     say(
         "one class of images",

@@ -28,14 +28,14 @@ CIRCUITS = {
     "mnist-d3, ideal, up and down": ("mnist-d3", "ideal", "1000", True),
     "paper-mnist-d2 (sigmoid, LayerNorm), nominal": ("paper-mnist-d2", "nominal", "500", False),
 }
-STUDIES = {
-    # label: model, chips, settings
-    "mnist-d2": ("mnist-d2", 1000, ()),
-    "mnist-d2, wires of 1 ohm a segment": ("mnist-d2", 1000, ("r_wire=1",)),
-    "mnist-d2, no trim": ("mnist-d2", 200, ("trim=none",)),
-    "mnist-d2, 1 % line mismatch": ("mnist-d2", 200, ("line_sigma=0.01",)),
-    "mnist-d3": ("mnist-d3", 200, ()),
-    "paper-mnist-d2": ("paper-mnist-d2", 200, ()),
+STUDIES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    # label: model, chips, what differs
+    "mnist-d2": ("mnist-d2", 1000, {}),
+    "mnist-d2, wires of 1 ohm a segment": ("mnist-d2", 1000, {"hardware": {"r_wire": 1}}),
+    "mnist-d2, no trim": ("mnist-d2", 200, {"variation": {"trim": "none"}}),
+    "mnist-d2, 1 % line mismatch": ("mnist-d2", 200, {"variation": {"line_sigma": 0.01}}),
+    "mnist-d3": ("mnist-d3", 200, {}),
+    "paper-mnist-d2": ("paper-mnist-d2", 200, {}),
 }
 
 
@@ -86,7 +86,7 @@ def _table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
 
 def _build(model: str, preset: str, out: Path) -> Any:
     path = resources.path(f"models/{model}.pt")
-    return ak.compile_model(path, out / f"{model}-{preset}.build", preset=preset)
+    return ak.compile(path, out / f"{model}-{preset}.build", preset=preset)
 
 
 def _circuit_row(label: str, given: argparse.Namespace, mnist: ImageSet) -> list[str]:
@@ -97,9 +97,10 @@ def _circuit_row(label: str, given: argparse.Namespace, mnist: ImageSet) -> list
     found = []
     for descending in (False, True)[: 1 + both]:
         print(f"{label}{', descending' if descending else ''} ...", flush=True)
-        options = ak.BatchOptions(jobs=given.jobs, descending=descending)
         run = given.out / f"{model}-{preset}-{which}{'-down' if descending else ''}"
-        found.append(ak.simulate(build, images, run=run, options=options).summary)
+        found.append(
+            ak.simulate(build, images, out=run, jobs=given.jobs, descending=descending).summary
+        )
     s = found[0]
     software = _share(s["software_accuracy"], s["software_ci95"])
     circuits = {_share(f["circuit_accuracy"], f["circuit_ci95"]) for f in found}
@@ -126,8 +127,9 @@ def _study_row(label: str, given: argparse.Namespace, mnist: ImageSet) -> list[s
         _build(model, "nominal", given.out),
         mnist,
         samples=chips,
-        settings=settings,
-        options=ak.StudyOptions(jobs=given.jobs, run=run),
+        jobs=given.jobs,
+        out=run,
+        **settings,
     ).summary
     print(f"  {s['seconds']:.0f} s; ngspice within {s['judge']['share_of_full_scale']:.1e}")
     return [

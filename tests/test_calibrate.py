@@ -93,12 +93,12 @@ def test_montecarlo_says_what_calibration_wins(ngspice, tmp_path):
     build = write_build(spec, Hardware(), tmp_path / "net.build")
     shown = random_images(2, 60, 5)
     shown = replace(shown, y=spec.logits(shown.x).argmax(axis=1))
-    settings = ["line_sigma=0.05", "diff_gain_sigma=0.1", "sigma_g=0.1", "trim=none"]
+    settings = {"line_sigma": 0.05, "diff_gain_sigma": 0.1, "sigma_g": 0.1, "trim": "none"}
     found = {}
     for calibrated in (False, True):
-        options = ak.StudyOptions(run=tmp_path / f"run{calibrated}", judge="2x10")
+        out = tmp_path / f"run{calibrated}"
         found[calibrated] = ak.montecarlo(
-            build, shown, samples=6, settings=settings, calibrate=calibrated, options=options
+            build, shown, samples=6, variation=settings, calibrate=calibrated, out=out, judge="2x10"
         ).summary
     assert found[True]["judge"]["passed"]
     assert found[True]["accuracy_uncalibrated_mean"] == found[False]["accuracy_mean"]
@@ -115,5 +115,6 @@ def test_calibration_needs_images_to_measure_with(tmp_path):
             random_images(2, 10, 5),
             samples=1,
             calibrate=True,
-            options=ak.StudyOptions(run=tmp_path / "run", judge="none"),
+            out=tmp_path / "run",
+            judge="none",
         )

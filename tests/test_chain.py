@@ -50,8 +50,8 @@ def volts_of(spec: NetworkSpec, images: ak.ImageSet) -> np.ndarray:
     return spec.dac_volts(images.flat(spec.encoding.shape))
 
 
-def options(run: Path, **given: Any) -> ak.StudyOptions:
-    return ak.StudyOptions(run=run, **({"judge": "2x4"} | given))
+def options(out: Path, **given: Any) -> dict[str, Any]:
+    return {"out": out, "judge": "2x4"} | given
 
 
 def test_a_deck_is_a_chain_of_one():
@@ -226,21 +226,19 @@ def images() -> ak.ImageSet:
 
 
 def test_montecarlo_is_judged_and_the_same_whoever_runs_it(ngspice, build, images, tmp_path):
-    given: dict[str, Any] = {"samples": 3, "settings": ["sigma_g=0.1"]}
-    twin = ak.montecarlo(build, images, options=options(tmp_path / "a", jobs=2), **given)
+    given: dict[str, Any] = {"samples": 3, "variation": {"sigma_g": 0.1}}
+    twin = ak.montecarlo(build, images, **options(tmp_path / "a", jobs=2), **given)
     assert twin.summary["judge"]["passed"] and twin.summary["judge"]["chips"] == 2
     assert len({row["rms_logit_error"] for row in twin.rows}) == 3
     alone = ak.montecarlo(
         build,
         images,
         first=2,
-        options=options(tmp_path / "b", judge="none"),
+        **options(tmp_path / "b", judge="none"),
         **(given | {"samples": 1}),
     )
     assert alone.rows[0]["gain"] == twin.rows[2]["gain"]
-    judged = ak.montecarlo(
-        build, images, options=options(tmp_path / "c", engine="ngspice"), **given
-    )
+    judged = ak.montecarlo(build, images, **options(tmp_path / "c", engine="ngspice"), **given)
     for a, b in zip(judged.rows, twin.rows, strict=True):
         assert a["max_abs_logit_error"] == pytest.approx(b["max_abs_logit_error"], rel=1e-4)
 
@@ -251,7 +249,7 @@ def test_a_disagreement_keeps_the_decks_of_all_circuits(
     wrong = TwinEngine.logits
     monkeypatch.setattr(TwinEngine, "logits", lambda self, *given: 1.001 * wrong(self, *given))
     with pytest.raises(StudyError, match=r"The decks are kept: .*, .*, .*\. Please") as error:
-        ak.montecarlo(build, images, samples=1, options=options(tmp_path / "r"))
+        ak.montecarlo(build, images, samples=1, **options(tmp_path / "r"))
     kept = str(error.value).partition("The decks are kept: ")[2].partition(". Please")[0]
     assert len({Path(deck) for deck in kept.split(", ")}) == 3
     assert all(Path(deck).is_file() for deck in kept.split(", "))
@@ -259,14 +257,14 @@ def test_a_disagreement_keeps_the_decks_of_all_circuits(
 
 def test_temperature_and_a_sweep_of_hardware(build, images, tmp_path):
     found = ak.thermal(
-        build, images, temps_c=[26.85, 85.0], compensate="each",
-        options=options(tmp_path / "t", judge="none"),
+        build, images, temps=[26.85, 85.0], compensate="each",
+        **options(tmp_path / "t", judge="none"),
     ).summary  # fmt: skip
     cold, hot = found["temperatures"]
     assert hot["nominal"]["max_abs_logit_error"] > cold["nominal"]["max_abs_logit_error"]
     cells = ak.sweep(
-        build, images, settings=["levels=2,64"], samples=1,
-        options=options(tmp_path / "s", judge="none"),
+        build, images, axes={"levels": [2, 64]}, samples=1,
+        **options(tmp_path / "s", judge="none"),
     ).summary["cells"]  # fmt: skip
     assert cells[0]["logit_snr_db"] < cells[1]["logit_snr_db"] - 10
 
@@ -301,7 +299,7 @@ def test_chips_of_edited_circuits_are_refused(build, images, tmp_path):
     with (here / "s1" / "layer0.cir").open("a") as stream:
         stream.write("* edited\n")
     with pytest.raises(NetlistError, match=r"s1/layer0.cir was edited after it was compiled"):
-        ak.montecarlo(load_circuit(here), images, samples=1, options=options(tmp_path / "r"))
+        ak.montecarlo(load_circuit(here), images, samples=1, **options(tmp_path / "r"))
 
 
 @pytest.mark.parametrize("edit", [("hardware", "opamp_gain", 100.0), ("design", "x")])

@@ -58,7 +58,7 @@ def tiny(tmp_path, monkeypatch) -> Path:
 def test_the_pages_example_is_read_and_compiles(tiny):
     spec = checkpoint.load_spec(tiny)
     assert (spec.name, spec.sizes) == ("tiny", (4, 3, 2))
-    assert ak.compile_model(tiny, tiny.with_name("tiny.build")).verification.ok
+    assert ak.compile(tiny, tiny.with_name("tiny.build")).verification.ok
 
 
 def test_the_pages_formulas_are_what_a_checkpoint_computes(tiny):

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan.api.making import convert_model
 from analogkan.cli import main
 from analogkan.cli.convert import convert as command
 from analogkan.compiler.build import write_build
@@ -65,7 +66,7 @@ def distance(spec: Any, theirs: np.ndarray, x: np.ndarray) -> float:
 def test_the_converted_model_is_the_original(tmp_path, squash, norm):
     net = random_net(SIZES, [pwl(c) for c in PAIR], squash=squash, norm=norm)
     lo, hi = (-1.0, 1.0) if squash == "tanh" else (0.0, 1.0)
-    report = ak.convert_model(
+    report = ak.convert(
         save_state(net, tmp_path / "theirs.pth"),
         tmp_path / "ours.pt",
         devices="Z21,Z15",
@@ -85,7 +86,7 @@ def test_the_converted_model_is_the_original(tmp_path, squash, norm):
 
 
 def converted(net: Net, folder: Path, devices: str) -> Any:
-    ak.convert_model(
+    ak.convert(
         save_state(net, folder / "theirs.pth"), folder / "ours.pt", devices=devices,
         basis_fit="pwl", squash="none", norm="batch",
     )  # fmt: skip
@@ -167,8 +168,8 @@ def test_a_training_checkpoint_is_read_too(tmp_path):
     entry = {"epoch": 3, "model_state": net.state_dict(), "optimizer_state": {}, "loss": loss}
     torch.save(entry | {"optimizer_state": optimizer.state_dict()}, tmp_path / "checkpoint.pth")
     options = {"devices": "Z21,Z15", "basis_fit": "pwl", "squash": "none"}
-    ak.convert_model(tmp_path / "checkpoint.pth", tmp_path / "a.pt", **options)
-    ak.convert_model(save_state(net, tmp_path / "best.pth"), tmp_path / "b.pt", **options)
+    ak.convert(tmp_path / "checkpoint.pth", tmp_path / "a.pt", **options)
+    ak.convert(save_state(net, tmp_path / "best.pth"), tmp_path / "b.pt", **options)
     specs = [checkpoint.load_spec(tmp_path / f"{name}.pt") for name in "ab"]
     x = random_inputs(0, 9, 12)
     np.testing.assert_array_equal(specs[0].logits(x), specs[1].logits(x))
@@ -205,7 +206,7 @@ def test_smooth_fits_stay_within_the_stated_error(fit, devices):
 def test_with_our_tables_in_their_place_smooth_fits_are_exact(tmp_path, fit):
     tables = make_basis(PAIR, fit=fit).curves
     net = random_net(SIZES, [pwl(c) for c in tables], squash="clamp:0:1.25", norm="batch")
-    ak.convert_model(
+    ak.convert(
         save_state(net, tmp_path / "theirs.pth"),
         tmp_path / "ours.pt",
         devices=["Z21", "Z15"],
@@ -322,7 +323,7 @@ def test_the_checkpoint_carries_encoding_calibration_and_origin(theirs, tmp_path
     x = random_inputs(3, 300, 12)
     np.savez(tmp_path / "x.npz", x=x.reshape(-1, 3, 4))
     out = tmp_path / "ours.pt"
-    report = ak.convert_model(
+    report = convert_model(
         theirs,
         out,
         devices="Z21,Z15",
@@ -356,7 +357,7 @@ def test_the_checkpoint_carries_encoding_calibration_and_origin(theirs, tmp_path
 )
 def test_the_input_shape_is_that_of_their_data_sets(tmp_path, width, shape):
     net = random_net((width, 2), [pwl(PAIR[0])], squash="none", norm="none")
-    report = ak.convert_model(
+    report = ak.convert(
         save_state(net, tmp_path / "a.pth"),
         tmp_path / "a.pt",
         devices="Z21",
@@ -390,7 +391,7 @@ def test_it_compiles_and_the_circuit_is_the_software(ngspice, tmp_path, fit, squ
     net = random_net((5, 4, 3), [pwl(c) for c in tables], squash=squash, norm=norm)
     x = random_inputs(3, 32, 5)
     np.savez(tmp_path / "x.npz", x=x)
-    ak.convert_model(
+    ak.convert(
         save_state(net, tmp_path / "theirs.pth"),
         tmp_path / "ours.pt",
         devices="Z21,Z15",
@@ -401,7 +402,7 @@ def test_it_compiles_and_the_circuit_is_the_software(ngspice, tmp_path, fit, squ
     spec = checkpoint.load_spec(tmp_path / "ours.pt")
     ideal = Hardware(opamp="ideal", npn_bf=1e6, npn_vaf=1e6)
     build = write_build(spec, ideal, tmp_path / "ours.build")
-    assert ak.verify_build(build).ok
+    assert ak.verify(build).ok
     images = random_images(2, 10, 5)
     result = simulate(build, images)
     theirs = answers(net, images.x)
@@ -719,9 +720,7 @@ def test_what_is_no_checkpoint_is_not_replaced(theirs, tmp_path):
     assert refused(*words(theirs)) == ("CheckpointError", sentence)
     assert mine.read_text() == "thesis"
     with pytest.raises(CheckpointError, match=r"ours.pth must end in .pt$"):
-        ak.convert_model(
-            theirs, tmp_path / "ours.pth", devices="Z21", basis_fit="pwl", squash="none"
-        )
+        ak.convert(theirs, tmp_path / "ours.pth", devices="Z21", basis_fit="pwl", squash="none")
 
 
 @pytest.mark.parametrize(

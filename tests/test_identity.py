@@ -132,11 +132,12 @@ def test_a_circuit_without_calibration_images_still_agrees(ngspice, tmp_path):
 
 @pytest.mark.campaign
 def test_the_shipped_models_agree_on_the_bundled_images(ngspice, tmp_path):
-    from analogkan import compile_model, load_bundled, resources
+    import analogkan as ak
+    from analogkan import load_bundled, resources
 
     for name in ("mnist-d2", "mnist-d3"):
         for descending in (False, True):
-            build = compile_model(
+            build = ak.compile(
                 resources.path(f"models/{name}.pt"), tmp_path / f"{name}.build", preset="ideal"
             )
             result = simulate(

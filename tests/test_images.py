@@ -258,7 +258,7 @@ def test_far_below_is_what_chance_hardly_does():
 @pytest.fixture(scope="module")
 def mnist_d2(tmp_path_factory) -> Build:
     folder = tmp_path_factory.mktemp("d2") / "d2.build"
-    built = ak.compile_model(resources.path("models/mnist-d2.pt"), folder, verify=False)
+    built = ak.compile(resources.path("models/mnist-d2.pt"), folder, verify=False)
     assert isinstance(built, Build)
     return built
 

@@ -71,6 +71,13 @@ def test_the_stored_tour_is_whole_and_small():
     assert TOUR.stat().st_size < MOST_BYTES
 
 
+def test_six_cells_lead_from_a_shipped_model_to_the_yield_of_its_chips():
+    code = [cell for cell in read().cells if cell.cell_type == "code"]
+    assert 'ak.compile("mnist-d2"' in code[1].source
+    assert "ak.montecarlo(" in code[5].source
+    assert any("image/png" in output.get("data", ()) for output in code[5].outputs)
+
+
 def test_the_stored_tour_says_nothing_of_a_machine():
     notebook = json.loads(TOUR.read_text(encoding="utf-8"))
     assert notebook["metadata"] == METADATA

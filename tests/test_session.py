@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.engines.batch import BatchOptions
@@ -89,7 +90,7 @@ def test_a_session_gives_the_programs_numbers_to_the_last_digit(ngspice, tmp_pat
 
 
 def test_a_session_gives_the_programs_numbers_on_the_shipped_model(ngspice, tmp_path):
-    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
+    build = ak.compile(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
     assert_equal(build, load_bundled().take(np.arange(20)))
 
 

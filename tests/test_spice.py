@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from analogkan.compiler import spice, spice_cells
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.held import write_held
 from analogkan.devices import resolve
+from analogkan.engines.batch import write_deck
+from analogkan.files import write_text
 
+from .chips import chip
 from .networks import random_spec
 
 GOLDEN = Path(__file__).parents[1] / "netlists" / "golden"
@@ -31,6 +35,16 @@ NETS = {
         {"curves": resolve("Z21"), "squash": "sigmoid", "norm": "layer"},
         Hardware(opamp="rails"),
     ),
+    "tanh": (
+        (3, 2, 2),
+        {"curves": resolve("Z21"), "squash": "tanh"},
+        Hardware(r_driver=100.0, r_wire=2.0, tile_rows=4),
+    ),
+    "layernorm": (
+        (3, 3, 2),
+        {"curves": resolve("A21"), "norm": "layer"},
+        Hardware(r_wire=2.0, r_driver=100.0, wires="explicit", tile_cols=2, diode_law="smear"),
+    ),
 }
 
 
@@ -45,12 +59,40 @@ def golden_spec(name):
 def test_decks_equal_the_golden_ones(name, tmp_path, request):
     build = write_build(golden_spec(name), NETS[name][2], tmp_path / name)
     for file in build.deck_files():
-        text = (build.folder / file).read_text(encoding="utf-8")
-        golden = GOLDEN / name / file
-        if request.config.getoption("--update-golden"):
-            golden.parent.mkdir(parents=True, exist_ok=True)
-            golden.write_text(text, encoding="utf-8", newline="\n")
-        assert text == golden.read_text(encoding="utf-8"), f"{file} differs from {golden}"
+        hold_golden(build.folder / file, GOLDEN / name / file, request)
+
+
+def hold_golden(path, golden, request):
+    """Hold a file against the golden one, which ``--update-golden`` writes from it."""
+    text = path.read_text(encoding="utf-8")
+    if request.config.getoption("--update-golden"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text, encoding="utf-8", newline="\n")
+    assert text == golden.read_text(encoding="utf-8"), f"{path.name} differs from {golden}"
+
+
+def test_a_chips_deck_and_its_sweep_equal_the_golden_ones(tmp_path, request):
+    made = chip(golden_spec("plain"))
+    write_deck(made, tmp_path, 85.0)
+    volts = np.linspace(0, 0.6, 9).reshape(3, 3)
+    noise = [1e-9 * np.arange(3.0 * stage.r_c.size).reshape(3, -1) for stage in made.stages]
+    text = spice.write_batch(
+        made, volts, ["l0_y0", "logit_1"], descending=True, temp_c=85.0, noise=noise
+    )
+    write_text(tmp_path / "images.cir", text)
+    for path in sorted(tmp_path.iterdir()):
+        hold_golden(path, GOLDEN / "chip" / path.name, request)
+
+
+def test_held_decks_equal_the_golden_ones(tmp_path, request):
+    """Two circuits share the outputs of a layer, a third follows."""
+    spec = golden_spec("clamp")
+    object.__setattr__(spec, "name", "held")
+    build = write_held(spec, Hardware(), tmp_path / "held", most=40, verify=False)
+    found = sorted(build.folder.glob("*/*.cir"))
+    assert len({path.parent for path in found}) == 3
+    for path in found:
+        hold_golden(path, GOLDEN / "held" / path.relative_to(build.folder), request)
 
 
 def test_another_process_emits_the_same_bytes(tmp_path):
@@ -87,7 +129,7 @@ def test_a_comment_cannot_become_a_command():
 
 
 def test_every_line_of_a_deck_is_short_enough_to_read():
-    for path in GOLDEN.glob("*/*.cir"):
+    for path in GOLDEN.rglob("*.cir"):
         longest = max(path.read_text(encoding="utf-8").splitlines(), key=len)
         assert len(longest) <= 400, path
 

@@ -287,3 +287,11 @@ def test_the_table_of_results_keys_is_of_keys_that_results_have(ngspice, tmp_pat
     rows = [line.split("|")[1] for line in keys.splitlines() if line.startswith("| `")]
     said = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
     assert said <= set(found)
+
+
+def test_code_lines_are_neither_docstrings_nor_comments():
+    from scripts.count_lines import code_lines
+
+    text = '"""Said."""\n\nx = """a\nb"""  # why\n# so\n\n\ndef f():\n    """Twice\n    said."""\n'
+    text += "    return (\n        x\n    )\n"
+    assert code_lines(text) == 6

@@ -37,7 +37,7 @@ OPTIONS: dict[str, Any] = {"devices": "Z21,Z15", "basis_fit": "pwl", "squash": "
 
 def converted(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
     out = path.with_suffix(".converted.pt")
-    report = ak.convert_model(path, out, **OPTIONS)
+    report = ak.convert(path, out, **OPTIONS)
     return checkpoint.load_spec(out), report
 
 

@@ -21,6 +21,7 @@ LAYERS = (
         "intervals",
         "kinds",
         "numerals",
+        "objects",
         "ours",
         "text",
         "analogkan",

@@ -535,7 +535,7 @@ def test_without_ngspice_only_an_unjudged_twin_runs(build, images, monkeypatch):
 
 
 def test_the_studies_are_at_hand_from_the_package(build, images):
-    assert ak.montecarlo(build, images, samples=1, options=ak.StudyOptions(judge="none")).rows
+    assert ak.montecarlo(build, images, samples=1, judge="none").rows
     chip, _ = ak.perturb(
         build.design, ak.Variation(sigma_g=0.1), ak.Conditions(), spec=build.spec, seed=0, sample=0
     )

@@ -394,7 +394,7 @@ def test_the_yield_limit_of_a_model_is_its_parent_s(home):
     parent = {"accuracy": first["accuracy"], "n": 60, "images": "d.npz test, all 60"}
     assert second["parent"] == third["parent"] == parent | {"dataset": "d"}
     assert "| its parent | " in (home / "c.md").read_text(encoding="utf-8")
-    build = ak.compile_model(home / "c.pt", home / "c.build", verify=False)
+    build = ak.compile(home / "c.pt", home / "c.build", verify=False)
     test = load_npz(home / "d.npz", "test")
     options = StudyOptions(judge="none", run=home / "run")
     s = montecarlo(build, test, samples=2, settings=["levels=3"], options=options).summary

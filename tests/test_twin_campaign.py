@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import parse_subset
@@ -66,7 +67,7 @@ def montecarlo(build: Path, out: Path, *options: str) -> list[str]:
 
 def test_a_study_killed_five_times_and_resumed_is_the_study(ngspice, tmp_path):
     """Rows of jobs 1, of jobs 2, and of a run killed at random: the same bytes."""
-    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build").folder
+    build = ak.compile(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build").folder
     whole = tmp_path / "whole"
     subprocess.run(montecarlo(build, whole, "--jobs", "1"), check=True, capture_output=True)
     rng, killed = random.Random(0), tmp_path / "killed"
@@ -88,13 +89,15 @@ def test_every_row_of_a_study_in_ngspice_is_the_twins(ngspice, tmp_path):
     """10 chips x 500 images, all of it in ngspice."""
     import analogkan as ak
 
-    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
+    build = ak.compile(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
     images = load_bundled()
     images = images.take(parse_subset("500", images.y))
     found = {}
     for engine in ("twin", "ngspice"):
-        options = ak.StudyOptions(engine=engine, run=tmp_path / engine, jobs=2)
-        found[engine] = ak.montecarlo(build, images, samples=10, options=options).rows
+        out = tmp_path / engine
+        found[engine] = ak.montecarlo(
+            build, images, samples=10, engine=engine, out=out, jobs=2
+        ).rows
     print()
     for twin, circuit in zip(found["twin"], found["ngspice"], strict=True):
         print(f"chip {twin['sample']}: {twin['accuracy']:.4f} {circuit['accuracy']:.4f}", end="  ")

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from analogkan import compile_model, load_bundled, resources
+import analogkan as ak
+from analogkan import load_bundled, resources
 from analogkan.engines.ngspice import ENVIRONMENT, find_ngspice
 from analogkan.studies.simulate import simulate
 
@@ -19,7 +20,7 @@ OTHER = "ANALOGKAN_NGSPICE_OTHER"
 def test_two_versions_agree_to_1e_9_of_full_scale(ngspice, tmp_path, monkeypatch):
     if not os.environ.get(OTHER):
         pytest.skip(f"{OTHER} names no second ngspice (`bash scripts/ngspice_at.sh 39 DIR`)")
-    build = compile_model(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
+    build = ak.compile(resources.path("models/mnist-d2.pt"), tmp_path / "d2.build")
     images = load_bundled().take(np.arange(20))
     here = simulate(build, images)
     monkeypatch.setenv(ENVIRONMENT, os.environ[OTHER])

@@ -14,9 +14,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
+from ..api.progress import rich_bar
 from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
 from ..kinds import CALLED, mistaken
@@ -236,26 +237,7 @@ def table(title: str, *columns: str) -> Table:
 
 def progress(as_json: bool) -> Progress:
     """A progress bar on stderr, if that is a terminal; none in JSON mode."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=as_json or not err.is_terminal,
-    )
-
-
-def follow(bar: Progress, named: Callable[[str], str]) -> Callable[[str, int, int], None]:
-    """A study's ``on_progress``: a line of ``bar`` for each thing it does, ``named`` so."""
-    tasks: dict[str, Any] = {}
-
-    def on_progress(what: str, done: int, total: int) -> None:
-        if what not in tasks:
-            tasks[what] = bar.add_task(named(what), total=total)
-        bar.update(tasks[what], completed=done, total=total)
-
-    return on_progress
+    return rich_bar(err, disable=as_json or not err.is_terminal)
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
     """
-    from ..api import compile_model
+    from ..api.making import compile_model
     from ..compiler.build import Build
 
     with common.circuit_progress(as_json, "compiling") as on_circuit:

@@ -116,7 +116,7 @@ def convert(source, out, input_scale, input_values, input_shape, as_json, **opti
       analogkan convert best.pth --devices Z21,Z15 --basis-fit pwl \\
           --squash clamp:0:1.4 --beyond-measured --out theirs.pt
     """
-    from ..api import convert_model
+    from ..api.making import convert_model
     from ..settings import parse_range
 
     fit = {key: options.pop(key) for key in ("smoothing", "order")}

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from .. import resources
+from ..api.progress import follow
+from ..engines.threads import default_jobs
 from ..ours import require_marked
 from . import common
 from .compile import print_build
 from .montecarlo import print_chips
-from .simulate import default_jobs, print_comparison, run_simulation
+from .simulate import print_comparison, run_simulation
 from .verify import print_verification
 
 
@@ -42,7 +44,7 @@ def demo(out, images, jobs, as_json) -> None:
     Example:
       analogkan demo --out /tmp/demo
     """
-    from ..api import compile_model
+    from ..api.making import compile_model
     from ..data import by_class, load_bundled
     from ..engines.ngspice import find_ngspice
     from ..report.page import write_report
@@ -86,7 +88,7 @@ def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> dict[
     chips, temperatures, budget = (out / name for name in STUDIES)
     at_once = jobs or default_jobs()
     with common.progress(as_json) as bar:
-        on_progress = common.follow(bar, lambda what: what)
+        on_progress = follow(bar, lambda what: what)
 
         def options(run: Path, judge: str) -> StudyOptions:
             return StudyOptions(jobs=at_once, run=run, judge=judge, command=common.command_line())

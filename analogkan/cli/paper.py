@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
+from rich.progress import Progress
 
-from .. import resources
+from ..api.progress import follow
+from ..engines.threads import default_jobs
+from ..paper.experiment import (
+    CIRCUITS,
+    CURVES,
+    NAMES,
+    NOISE,
+    WITHOUT,
+    meaningless,
+    run_experiment,
+)  # fmt: skip
 from ..text import percent
 from . import common
-from .simulate import default_jobs
-
-CURVES = ("fig1", "fig3", "fig4")
-SHOWN = {
-    "fig1": ("activations_figure",),
-    "fig3": ("fits_figure", "order", "order of the polynomial"),
-    "fig4": ("fits_figure", "segments", "line segments"),
-}
-"""What of ``report.paper`` draws each of them, and what it takes beside the rows."""
-NOISE = ("fig8",)
-CIRCUITS = ("circuits",)
-NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
-WITHOUT = {"seeds": CURVES, "only": CURVES + NOISE, "quick": CURVES}
-WHY = {
-    "seeds": "nothing is trained",
-    "only": "tables and circuits have rows to choose from",
-    "quick": "it takes seconds",
-}
 
 
 @click.command(short_help="Run a table or figure of the paper anew, beside what it prints.")
@@ -81,21 +75,35 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
       analogkan paper fig8 --quick --seeds 1 --data ./data
     """
     source = click.get_current_context().get_parameter_source
-    for option, without in WITHOUT.items():
-        if name in without and source(option) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"--{option} has no meaning for {name}: {WHY[option]}")
+    told = meaningless(name, (o for o in WITHOUT if source(o) is not ParameterSource.DEFAULT))
+    if told:
+        raise click.UsageError(f"--{told}")
     if name in CIRCUITS and seeds > 1 and source("seeds") is not ParameterSource.DEFAULT:
         raise click.UsageError(f"--seeds {seeds}: circuits are of seed 0 alone")
-    given = {"out": out, "data": data, "download": download, "seeds": seeds, "quick": quick}
-    if name in CURVES:
-        found = _curves(name, out)
-    elif name in NOISE:
-        found = _noise(name, given | {"jobs": jobs or default_jobs()}, as_json)
-    elif name in CIRCUITS:
-        given |= {"seeds": 1}
-        found = _circuits(name, given, only, jobs or default_jobs(), as_json)
-    else:
-        found = _rows(name, given | {"only": only}, as_json)
+    with common.progress(as_json) as bar:
+        on_progress = follow(bar)
+        found = run_experiment(
+            name, out=out, data=data, download=download, seeds=seeds, quick=quick, only=only,
+            jobs=jobs or default_jobs(), on_progress=on_progress,
+            on_epoch=_trains(on_progress) if name in CIRCUITS else _trains_rows(bar),
+        )  # fmt: skip
+    if not as_json:
+        title = f"{name}-quick" if quick else name
+        if name in NOISE:
+            _print_losses(title, found["losses"])
+        elif name in CIRCUITS:
+            _print_circuits(title, found["rows"])
+        elif name not in CURVES:
+            _print_rows(found)
+
+    def draw():
+        from ..report.paper import experiment_figure
+
+        return experiment_figure(name, found)
+
+    picture = Path(found["csv"]).with_suffix(".png")
+    if common.keep_picture(draw, picture):
+        found |= {"figure": str(picture)}
     if as_json:
         common.print_json(found)
         return
@@ -103,39 +111,26 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     common.out.print(f"kept in {out}: {', '.join(kept)}")
 
 
-def _picture(found: dict[str, Any], maker: str, *shown: Any) -> dict[str, Any]:
-    """``found`` with its picture, which ``report.paper`` has a maker of, kept beside its CSV."""
-
-    def draw():
-        from ..report import paper as figures
-
-        return getattr(figures, maker)(*shown)
-
-    picture = Path(found["csv"]).with_suffix(".png")
-    return found | ({"figure": str(picture)} if common.keep_picture(draw, picture) else {})
+def _trains(on_progress: Callable[[str, int, int], None]) -> Callable[..., None]:
+    """A line for each network that circuits train."""
+    return lambda row, seed, epoch: on_progress(f"training {row.name}", epoch.number, epoch.total)
 
 
-def _curves(name: str, out: Path) -> dict[str, Any]:
-    from ..paper.curves import CURVES as MAKERS
-    from ..paper.entries import write_rows
-    from ..paper.request import Request
+def _trains_rows(bar: Progress) -> Callable[..., None]:
+    """One line for all rows of a table: they are many."""
+    tasks: list[Any] = []
 
-    rows = MAKERS[name]()
-    table, (maker, *axis) = out / f"{name}.csv", SHOWN[name]
-    with Request(out=out).kept(name):
-        write_rows(table, rows)
-    return _picture({"name": name, "rows": rows, "csv": str(table)}, maker, rows, *axis)
+    def on_epoch(row, seed: int, epoch) -> None:
+        if not tasks:
+            tasks.append(bar.add_task("", total=None))
+        bar.update(
+            tasks[0],
+            completed=epoch.number,
+            total=epoch.total,
+            description=f"{row.name}, seed {seed}: {percent(epoch.accuracy)} of train",
+        )
 
-
-def _noise(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    from ..paper.noise import NoiseRequest, run_noise
-
-    request = NoiseRequest(name=name, **given)
-    with common.progress(as_json) as bar:
-        found = run_noise(request, common.follow(bar, lambda what: what))
-    if not as_json:
-        _print_losses(request.folder.name, found["losses"])
-    return _picture(found, "noise_figure", found["losses"])
+    return on_epoch
 
 
 def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
@@ -160,62 +155,22 @@ def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
     common.out.print(drawn(losses))
 
 
-def _circuits(
-    name: str, given: dict[str, Any], only: tuple[str, ...], jobs: int, as_json: bool
-) -> dict[str, Any]:
-    from ..paper.circuits import circuit_plan, run_circuits
-    from ..paper.rows import load_table
-    from ..paper.run import PaperRequest
-
-    plan = circuit_plan(name, only, quick=given["quick"])
-    wanted = tuple(row.name for row in plan.rows)
-    request = PaperRequest(table=load_table(plan.table), only=wanted, **given)
-    with common.progress(as_json) as bar:
-        follow = common.follow(bar, lambda what: what)
-
-        def on_epoch(row, seed: int, epoch) -> None:
-            follow(f"training {row.name}", epoch.number, epoch.total)
-
-        found = run_circuits(request, name, jobs=jobs, on_epoch=on_epoch, on_progress=follow)
-    if not as_json:
-        shown = common.table(
-            f"{request.stem(name)}, per cent; errors of full scale",
-            "network", "n", "software", "circuit", "same", "error", "s an image", "MB",
-        )  # fmt: skip
-        for e in found["rows"]:
-            shown.add_row(
-                e["row"],
-                str(e["n"]),
-                *(f"{100 * e[k]:.2f}" for k in ("software_accuracy", "circuit_accuracy")),
-                f"{100 * e['agreement']:.2f}",
-                f"{e['error_of_full_scale']:.1e}",
-                f"{e['seconds_per_image']:.2g}",
-                "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
-            )
-        common.out.print(shown)
-    return _picture(found, "circuits_figure", found["everything"])
-
-
-def _rows(name: str, given: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    from ..paper.rows import load_table
-    from ..paper.run import PaperRequest, run_table
-
-    request = PaperRequest(table=load_table(name), **given)
-    with common.progress(as_json) as bar:
-        task = bar.add_task("", total=None)
-
-        def on_epoch(row, seed: int, epoch) -> None:
-            bar.update(
-                task,
-                completed=epoch.number,
-                total=epoch.total,
-                description=f"{row.name}, seed {seed}: {percent(epoch.accuracy)} of train",
-            )
-
-        found = run_table(request, on_epoch=on_epoch)
-    if not as_json:
-        _print_rows(found)
-    return _picture(found, "table_figure", found["everything"])
+def _print_circuits(title: str, rows: list[dict[str, Any]]) -> None:
+    shown = common.table(
+        f"{title}, per cent; errors of full scale",
+        "network", "n", "software", "circuit", "same", "error", "s an image", "MB",
+    )  # fmt: skip
+    for e in rows:
+        shown.add_row(
+            e["row"],
+            str(e["n"]),
+            *(f"{100 * e[k]:.2f}" for k in ("software_accuracy", "circuit_accuracy")),
+            f"{100 * e['agreement']:.2f}",
+            f"{e['error_of_full_scale']:.1e}",
+            f"{e['seconds_per_image']:.2g}",
+            "–" if e["megabytes"] is None else f"{e['megabytes']:,.0f}",
+        )
+    common.out.print(shown)
 
 
 def _print_rows(found: dict[str, Any]) -> None:

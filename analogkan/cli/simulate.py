@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
+from ..engines.threads import default_jobs
 from ..text import interval, percent
 from . import common, complete
 
 LARGE_MEGABYTES = 500
 """From here on ngspice's memory is worth a line."""
-
-
-def default_jobs() -> int:
-    """Processors this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @click.command(short_help="Run images through the circuit in ngspice, beside the software.")

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from ..api.progress import follow
+from ..engines.threads import default_jobs
 from ..text import interval
 from . import common, complete
-from .simulate import default_jobs, told_of_judge
+from .simulate import told_of_judge
 
 _IMAGES = (
     click.option(
@@ -116,7 +118,7 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
             images,
             settings=chosen["assignments"],
             options=options,
-            on_progress=common.follow(bar, named),
+            on_progress=follow(bar, named),
             **settings,
         )
 

@@ -17,6 +17,7 @@ from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, brief, changed_files, near, read_json, sha256
 from ..kinds import kind_of, mistaken
 from ..network.spec import NetworkSpec, load_spec
+from ..objects import Described, Facts
 from ..schema import Plain, Record, Text, Whole
 from . import spice, spice_cells
 from .chain import Chain
@@ -61,8 +62,8 @@ HELD_ENTRIES = Record(
 """What is read of ``held.json``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Build:
+@dataclass(frozen=True, eq=False, repr=False)
+class Build(Described):
     """A BUILD folder, read.
 
     Attributes
@@ -77,6 +78,12 @@ class Build:
         The content of ``design.json``.
     verification
         What reading the deck back found, if compiling did that; None in a BUILD that was read.
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> build.spec.widths, build.hardware.opamp
+    ('196-64-10', 'linear')
     """
 
     folder: Path
@@ -84,6 +91,9 @@ class Build:
     design: Design
     summary: dict[str, Any]
     verification: Verification | None = None
+
+    def _described(self) -> tuple[str, Facts]:
+        return described_build(self.folder, self.spec, self.summary, self.verification)
 
     @property
     def name(self) -> str:
@@ -118,6 +128,23 @@ class Build:
         recorded = self.summary["files"]
         names = sorted({*recorded, *self.deck_files(), *ARRAYS})
         return changed_files(self.folder, names, recorded)
+
+
+def described_build(
+    folder: Path, spec: NetworkSpec, summary: dict[str, Any], verification: Verification | None
+) -> tuple[str, Facts]:
+    """How a BUILD shows itself."""
+    e = summary["elements"]
+    counted = (
+        f"{e['crossbar_resistors']:,} crossbar resistors, {e['diodes']:,} diodes, "
+        f"{e['op_amps']:,} op-amps"
+    )
+    facts = [("network", f"{spec.name}, {spec.widths}"), ("circuit", counted)]
+    if "circuits" in summary:
+        facts.append(("held between", f"{len(summary['circuits'])} circuits"))
+    if verification is not None:
+        facts.append(("verified", "yes" if verification.ok else verification.sentence()))
+    return str(folder), facts
 
 
 def refuse_edited(folder: Path, edited: Sequence[str]) -> None:

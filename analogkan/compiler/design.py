@@ -19,6 +19,7 @@ from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import brief, read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
+from ..objects import Described, Facts
 from .chip import StageErrors
 from .design_entries import check_design
 from .front import Front, build_front, dac_front
@@ -82,8 +83,8 @@ class CrossbarStage:
         return self.r_f.shape[0], self.gain.size, self.r_f.shape[1]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Design:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Design(Described):
     """A whole circuit.
 
     Attributes
@@ -96,6 +97,12 @@ class Design:
         In the order of the signal.
     notes
         Sentences a designer should read.
+
+    Examples
+    --------
+    >>> design = ak.load_build("mnist-d2.build").design
+    >>> [stage.shape[:2] for stage in design.stages]
+    [(196, 64), (64, 10)]
     """
 
     name: str
@@ -107,6 +114,10 @@ class Design:
     def noisy(self) -> bool:
         """Whether a read of the same image gives another answer."""
         return any(s.errors is not None and s.errors.noise is not None for s in self.stages)
+
+    def _described(self) -> tuple[str, Facts]:
+        shapes = ", ".join(f"{stage.shape[0]} to {stage.shape[1]}" for stage in self.stages)
+        return self.name, [("stages", shapes), ("notes", str(len(self.notes)))]
 
     @property
     def v_per_logit(self) -> float:

@@ -110,6 +110,11 @@ class Hardware:
     wires
         How decks hold them: ``reduced`` to what a crossbar is between its ports, exactly, or
         ``explicit``, every segment; without segments drivers alone are reduced.
+
+    Examples
+    --------
+    >>> ak.Hardware(levels=32).opamp_gain
+    100000.0
     """
 
     v_fs: float = setting(0.5, "V", "0.01 to 10 V", within(0.01, 10))

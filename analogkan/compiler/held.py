@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import NetlistError, SettingsError
 from ..files import atomic_folder, brief, changed_files, sha256, write_text
 from ..network.spec import LayerSpec, NetworkSpec, load_spec
+from ..objects import Described, Facts
 from . import spice
 from .build import (
     HELD_ENTRIES,
@@ -26,6 +27,7 @@ from .build import (
     SUMMARY_ENTRIES,
     Build,
     check_replaceable,
+    described_build,
     load_build,
     read_summary,
     refuse_edited,
@@ -44,8 +46,8 @@ Progress = Callable[[str, int, int], None]
 """Called with a circuit's name, how many are done and how many there are."""
 
 
-@dataclass(frozen=True, eq=False)
-class HeldBuild:
+@dataclass(frozen=True, eq=False, repr=False)
+class HeldBuild(Described):
     """Such a folder, read.
 
     Attributes
@@ -67,6 +69,9 @@ class HeldBuild:
     sections: tuple[Section, ...]
     summary: dict[str, Any]
     verification: Verification | None = None
+
+    def _described(self) -> tuple[str, Facts]:
+        return described_build(self.folder, self.spec, self.summary, self.verification)
 
     @property
     def hardware(self) -> Hardware:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..objects import Described, Facts
+
 EXACT = 1e-12
 """Relative: what writing and reading a number may cost."""
 MOST = 5
 """Findings of one kind that are listed one by one."""
 
 
-@dataclass
-class Verification:
+@dataclass(repr=False)
+class Verification(Described):
     """What ``verify`` found.
 
     Attributes
@@ -25,6 +27,15 @@ class Verification:
 
     findings: list[str] = field(default_factory=list)
     facts: dict[str, float] = field(default_factory=dict)
+
+    def _described(self) -> tuple[str, Facts]:
+        said = [(f"differs {k}", finding) for k, finding in enumerate(self.findings[: MOST + 1])]
+        counts = ", ".join(
+            f"{self.facts[key]:,} {key}" for key in ("resistors", "diodes", "nets")
+            if key in self.facts
+        )  # fmt: skip
+        ok = "the netlist is the network" if self.ok else f"{len(self.findings)} findings"
+        return ok, [("read back", counts), *said]
 
     @property
     def ok(self) -> bool:

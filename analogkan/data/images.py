@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from ..errors import DataError
 from ..limits import code_of
+from ..objects import Described, Facts
+from ..text import brief
 
 MAX_VALUE = 1e30
 """Assumed: no input is larger, in whatever unit, but instruments' codes for no reading are."""
@@ -19,9 +21,11 @@ MAX_CLASSES = 65_536
 """More are taken for labels that are no class numbers."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ImageSet:
-    """Images (or any inputs) and their classes.
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ImageSet(Described):
+    """Images (or any inputs) and their classes; slices and masks choose some, as of an array.
+
+    What is chosen knows which images it is: ``index`` and what results say of them stay true.
 
     Attributes
     ----------
@@ -39,6 +43,14 @@ class ImageSet:
         What the source itself was chosen from, if it was.
     chosen
         How they were chosen from the source, step by step, such as ``20 of 250, by class, seed 0``.
+
+    Examples
+    --------
+    >>> images = ak.load_bundled()
+    >>> images[:200].said
+    'bundled, images 0 to 199 of 1,000'
+    >>> len(images[images.y == 7])
+    100
     """
 
     name: str
@@ -51,6 +63,25 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __getitem__(self, chosen: Any) -> ImageSet:
+        """The images at a position, a slice, positions (k,), or where a mask (n,) is true."""
+        try:
+            places = np.arange(len(self))[chosen]
+        except (IndexError, TypeError) as error:
+            raise DataError(
+                f"{brief(chosen)} chooses none of {len(self):,} images ({error}): give a position "
+                f"from 0 to {len(self) - 1}, a slice, positions, or a mask"
+            ) from error
+        return self.take(np.atleast_1d(places))
+
+    def __iter__(self) -> Iterator[ImageSet]:
+        return (self[k] for k in range(len(self)))
+
+    def _described(self) -> tuple[str, Facts]:
+        shape = "x".join(map(str, self.x.shape[1:]))
+        classes = len(np.unique(self.y))
+        return f"{self.said}: {len(self):,} of {shape} {self.x.dtype}, {classes} classes", []
 
     @property
     def said(self) -> str:

@@ -73,7 +73,13 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
 
 
 def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
-    """The ``n`` of ``images`` that ``stratified`` chooses."""
+    """The ``n`` of ``images`` that ``stratified`` chooses.
+
+    Examples
+    --------
+    >>> ak.by_class(ak.load_bundled(), 50).said
+    'bundled, 50 of 1,000, by class, seed 0'
+    """
     return images.take(stratified(images.y, n, seed=seed), f"by class, seed {seed}")
 
 

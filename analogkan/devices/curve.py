@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from ..errors import DeviceError
 from ..limits import require_physical
+from ..objects import Described, Facts
 from ..text import brief
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
@@ -23,8 +24,8 @@ MIN_STEP = 1e-12
 """Volts between two points; thermal voltage is 86 nV at 1 mK."""
 
 
-@dataclass(frozen=True, eq=False)
-class IVCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class IVCurve(Described):
     """A two-terminal device's current against its voltage: piecewise linear, flat outside.
 
     The table is exactly what the SPICE model holds, so there is no second interpolant to disagree
@@ -46,14 +47,25 @@ class IVCurve:
         (degrees Celsius, currents (N,) amperes on the same voltages) for every temperature the
         device was measured at, in rising order; empty if nothing is known of it. ``i`` is the
         one nearest to 26.85. ``current`` and ``phi`` do not read the others.
+
+    Examples
+    --------
+    >>> curve = ak.IVCurve("D1", np.array([0, 0.3, 0.9]), np.array([0, 2e-6, 1e-7]))
+    >>> curve.v_peak
+    0.3
     """
 
     name: str
     v: np.ndarray
     i: np.ndarray
     source: str = ""
-    notes: str = field(default="", repr=False)
-    temperatures: tuple[tuple[float, np.ndarray], ...] = field(default=(), repr=False)
+    notes: str = ""
+    temperatures: tuple[tuple[float, np.ndarray], ...] = ()
+
+    def _described(self) -> tuple[str, Facts]:
+        table = f"{self.v.size} points from {self.v[0]:g} to {self.v[-1]:g} V"
+        peak = f"{self.i_peak:.4g} A at {self.v_peak:.3f} V"
+        return self.name, [("table", table), ("peak", peak), ("source", self.source)]
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -83,6 +83,12 @@ def refit(
         If the method is unknown, or its order or the tolerance is out of range.
     DeviceError
         If the points have no such fit.
+
+    Examples
+    --------
+    >>> found = ak.devices.refit(ak.devices.load("A21"), "poly", order=9)
+    >>> found.curve.name
+    'A21_poly9'
     """
     if method not in METHODS:
         raise SettingsError(f"fit method {method!r} is unknown: one of {', '.join(METHODS)}")

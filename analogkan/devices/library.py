@@ -26,7 +26,13 @@ KEYS = ("name", "v", "i", "source", "notes", "temps_c", "i_at")
 
 
 def names() -> list[str]:
-    """Names of the shipped devices, in the order of their files."""
+    """Names of the shipped devices, in the order of their files.
+
+    Examples
+    --------
+    >>> len(ak.devices.names()) > 2
+    True
+    """
     return [load(p).name for p in sorted(resources.path(FOLDER).glob("*.toml"))]
 
 
@@ -69,6 +75,11 @@ def resolve(devices: str | Sequence[str]) -> tuple[IVCurve, ...]:
     ------
     DeviceError
         If none is given, one is unknown, or two share a name (SPICE does not tell case apart).
+
+    Examples
+    --------
+    >>> [curve.name for curve in ak.devices.resolve("A21,z21")]
+    ['A21', 'Z21']
     """
     wanted = devices.split(",") if isinstance(devices, str) else list(devices)
     curves = tuple(get(name.strip()) for name in wanted if name.strip())

@@ -14,6 +14,7 @@ from ..errors import DeviceError, SettingsError
 from ..files import atomic_file
 from ..kinds import mistaken
 from ..limits import require_physical
+from ..objects import Described, Facts
 from ..ours import require_ours
 from .columns import ColumnChoice
 from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
@@ -41,8 +42,8 @@ MIN_SHARED = 0.5
 """Share of the widest sweep that all sweeps must cover."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Measured:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Measured(Described):
     """A device made of sweeps.
 
     Attributes
@@ -61,6 +62,13 @@ class Measured:
     fits: dict[float, PWLFit]
     spread: Spread | None
     sweeps: tuple[Sweep, ...]
+
+    def _described(self) -> tuple[str, Facts]:
+        name, facts = self.curve._described()
+        spread = [] if self.spread is None else [
+            (row[0], f"{row[1]:.3g}, a standard deviation") for row in self.spread.rows()
+        ]  # fmt: skip
+        return name, [*facts, ("sweeps", str(len(self.sweeps))), *spread]
 
 
 def import_device(

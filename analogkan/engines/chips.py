@@ -214,7 +214,15 @@ def _told(part: Any) -> Iterator[str]:
 
 
 class TwinEngine:
-    """Evaluates a chip in closed form; see ``base.ChipEngine``. One torch thread a call."""
+    """Evaluates a chip in closed form; see ``base.ChipEngine``. One torch thread a call.
+
+    Examples
+    --------
+    >>> build, images = ak.load_build("mnist-d2.build"), ak.load_bundled()[:20]
+    >>> volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
+    >>> ak.TwinEngine().logits(build.design, volts, images.index, temp_c=26.85).shape
+    (20, 10)
+    """
 
     name = "twin"
 

@@ -55,6 +55,12 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
     ------
     NetlistError
         If ``volts`` are not I finite numbers.
+
+    Examples
+    --------
+    >>> circuit = ak.to_pyspice(ak.load_build("mnist-d2.build").design)
+    >>> float(circuit["V_l0_v000"].dc_value)
+    0.0
     """
     n_in = design.stages[0].shape[0]
     volts = np.zeros(n_in) if volts is None else np.asarray(volts)

@@ -117,6 +117,12 @@ class Session:
     ----------
     info
         The library's path, version and whether it has KLU, once it has started.
+
+    Examples
+    --------
+    >>> with ak.Session() as session:
+    ...     session.info is not None
+    True
     """
 
     def __init__(self, *, match: bool = True, own: bool = False) -> None:

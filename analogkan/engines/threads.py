@@ -3,11 +3,18 @@ a matrix product depend on how many threads shared it."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from threadpoolctl import threadpool_limits
+
+
+def default_jobs() -> int:
+    """Processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class WhileUsed:

@@ -20,6 +20,11 @@ class Conditions:
         Seconds since programming.
     t0_s
         Seconds after programming at which the conductances are what was programmed.
+
+    Examples
+    --------
+    >>> ak.Conditions(temp_c=85)
+    Conditions(temp_c=85.0, age_s=0.0, t0_s=1.0)
     """
 
     temp_c: float = setting(

@@ -78,6 +78,16 @@ def perturb(
     Design, dict
         The chip, and what drawing it counted, such as ``clipped_cells``: see ``counts`` of each
         imperfection.
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> chip, counts = ak.perturb(
+    ...     build.design, ak.Variation(stuck_max=0.01), ak.Conditions(), spec=build.spec, seed=0,
+    ...     sample=7,
+    ... )
+    >>> counts["stuck_cells"] > 0
+    True
     """
     counted = Counter(dict.fromkeys(counts(), 0))
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})

@@ -17,7 +17,11 @@ from .conditions import Conditions
 from .variation import Variation
 
 Settings = tuple[Hardware, Variation, Conditions]
-TABLES = {"hardware": Hardware, "variation": Variation, "conditions": Conditions}
+TABLES: dict[str, type[Any]] = {
+    "hardware": Hardware,
+    "variation": Variation,
+    "conditions": Conditions,
+}
 
 
 def load_settings(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import textwrap
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,12 @@ from ..settings import check_fields, setting, unknown_setting
 from .base import Imperfection, Setting
 
 INTRODUCTION = "How far one chip differs from its design. Every sigma is a standard deviation."
+EXAMPLE = """
+Examples
+--------
+>>> ak.Variation(sigma_g=0.05)
+Variation(sigma_g=0.05)
+"""
 
 
 class Variation:
@@ -121,7 +128,7 @@ def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
 
 
 def _documentation(settings: Sequence[Setting]) -> str:
-    entries = [INTRODUCTION, "", "Attributes", "----------"]
+    entries = ["", "Attributes", "----------"]
     for about, group in itertools.groupby(settings, key=lambda s: s.about):
         entries += [", ".join(s.name for s in group), f"    {about}"]
-    return "\n".join(entries)
+    return INTRODUCTION + "\n" + textwrap.indent("\n".join([*entries, EXAMPLE]), "    ")

@@ -27,6 +27,12 @@ class Encoding:
         Volts.
     shape
         Shape of one input before it is flattened, such as (14, 14).
+
+    Examples
+    --------
+    >>> pixels = ak.Encoding(x_lo=0, x_hi=255, v_lo=0, v_hi=1, shape=(3,))
+    >>> pixels.volts(np.array([[0, 51, 255]]))
+    array([[0. , 0.2, 1. ]])
     """
 
     x_lo: float

@@ -34,6 +34,11 @@ class TDKANConfig:
         ``batch``, ``layer`` or ``none``, on hidden nodes; after a convolution on its channels.
     patches
         Of the first layers, which are convolutions.
+
+    Examples
+    --------
+    >>> ak.TDKANConfig(sizes=(196, 64, 10), curves=ak.devices.resolve("A21,Z21")).norm
+    'batch'
     """
 
     sizes: tuple[int, ...]
@@ -122,6 +127,13 @@ class TDKAN(nn.Module):
 
     Inputs are volts, outputs logits. Hidden nodes pass norm and squash and then are the next
     layer's diode voltages. Parameters: sum I O D + sum O + 2 per normed hidden node.
+
+    Examples
+    --------
+    >>> config = ak.TDKANConfig(sizes=(196, 64, 10), curves=ak.devices.resolve("A21,Z21"))
+    >>> model = ak.TDKAN(config)
+    >>> model.layers[0].theta.shape
+    torch.Size([196, 64, 2])
     """
 
     layers: Sequence[TDKANLayer]  # both are nn.ModuleList, which has no element type

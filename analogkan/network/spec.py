@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from ..devices import IVCurve
 from ..errors import AnalogKanError, CheckpointError
 from ..files import brief, read_npz, write_npz
+from ..objects import Described, Facts
 from .encoding import Encoding
 from .patches import Patches
 from .spec_entries import FORMAT, check_entries
@@ -119,8 +120,8 @@ class LayerSpec:
         return answers
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class NetworkSpec:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NetworkSpec(Described):
     """A whole TD-KAN, ready to be evaluated or compiled.
 
     Attributes
@@ -138,6 +139,11 @@ class NetworkSpec:
     held
         Whether its inputs are held outputs of other circuits, which pass the first layer's norm
         and squash as hidden nodes do, instead of DACs at the first diodes.
+
+    Examples
+    --------
+    >>> ak.load_build("mnist-d2.build").spec.sizes
+    (196, 64, 10)
     """
 
     name: str
@@ -162,6 +168,9 @@ class NetworkSpec:
                 )
         if self.calibration is not None:
             self.encoding.volts(self.calibration)
+
+    def _described(self) -> tuple[str, Facts]:
+        return self.name, [("layers", self.widths), ("data set", self.dataset)]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -250,11 +259,8 @@ class NetworkSpec:
             if norm is not None and norm.kind == "batch":
                 before = layers[k - 1]
                 scale, shift = _per_output(norm, before)
-                layers[k - 1] = replace(
-                    before,
-                    theta=before.theta * scale[None, :, None],
-                    bias=before.bias * scale + shift,
-                )
+                theta, bias = before.theta * scale[None, :, None], before.bias * scale + shift
+                layers[k - 1] = replace(before, theta=theta, bias=bias)
                 layers[k] = replace(layer, norm=None)
         return replace(self, layers=tuple(_without_constants(layer) for layer in layers))
 
@@ -286,12 +292,9 @@ def _without_constants(layer: LayerSpec) -> LayerSpec:
     constant = np.array([np.ptp(curve.i) == 0 for curve in layer.curves])
     if constant.all() or not constant.any():
         return layer
-    return replace(
-        layer,
-        theta=layer.theta[:, :, ~constant],
-        bias=layer.bias + layer.theta[:, :, constant].sum(axis=(0, 2)),
-        curves=tuple(c for c, folded in zip(layer.curves, constant, strict=True) if not folded),
-    )
+    curves = tuple(c for c, folded in zip(layer.curves, constant, strict=True) if not folded)
+    bias = layer.bias + layer.theta[:, :, constant].sum(axis=(0, 2))
+    return replace(layer, theta=layer.theta[:, :, ~constant], bias=bias, curves=curves)
 
 
 def load_spec(path: Path) -> NetworkSpec:
@@ -353,6 +356,9 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
+    def measured(k: int, d: int) -> Iterator[Any]:
+        return (arrays.get(f"l{k}_d{d}_{of}", ()) for of in ("temps_c", "i_at"))
+
     def curves(k: int, entries: Sequence[Sequence[str]]) -> tuple[IVCurve, ...]:
         return tuple(
             IVCurve(
@@ -360,13 +366,7 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
                 arrays[f"l{k}_d{d}_v"],
                 arrays[f"l{k}_d{d}_i"],
                 source,
-                temperatures=tuple(
-                    zip(
-                        arrays.get(f"l{k}_d{d}_temps_c", ()),
-                        arrays.get(f"l{k}_d{d}_i_at", ()),
-                        strict=True,
-                    )
-                ),
+                temperatures=tuple(zip(*measured(k, d), strict=True)),
             )
             for d, (name, source) in enumerate(entries)
         )

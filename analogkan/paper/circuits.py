@@ -87,7 +87,7 @@ def circuit_plan(name: str, only: tuple[str, ...] = (), *, quick: bool = False) 
 
 def run_circuits(
     request: PaperRequest, name: str, *, jobs: int = 1,
-    on_epoch: Callable = lambda row, seed, epoch: None,
+    on_epoch: Callable[..., None] = lambda row, seed, epoch: None,
     on_progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train what is not there (seed 0), compile, verify, simulate; a row a network.

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..paper.experiment import CIRCUITS, CURVES, NOISE
 from ..text import many
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
 LINEAR_UP_TO = 1.0
 """Per cent; residuals below are on a linear scale, so that none is at 0."""
+FITTED = {
+    "fig3": ("order", "order of the polynomial"),
+    "fig4": ("segments", "line segments"),
+}
+"""Along what fits are drawn."""
 
 
 def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
@@ -141,3 +147,14 @@ def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
     tidy((ax,))
     return fig
+
+
+def experiment_figure(name: str, found: dict[str, Any]) -> Figure:
+    """The picture of what ``paper.experiment.run_experiment`` found under ``name``."""
+    if name in CURVES:
+        axis = FITTED.get(name)
+        return fits_figure(found["rows"], *axis) if axis else activations_figure(found["rows"])
+    if name in NOISE:
+        return noise_figure(found["losses"])
+    draw = circuits_figure if name in CIRCUITS else table_figure
+    return draw(found["everything"])

@@ -27,7 +27,7 @@ def montecarlo(
     *,
     samples: int,
     first: int = 0,
-    preset: str = "rram",
+    preset: str | None = "rram",
     settings: Iterable[str] = (),
     temp_c: float | None = None,
     yield_at: float | None = None,

@@ -1,4 +1,4 @@
-"""The main path from Python; ``analogkan.compile_model`` and friends are these."""
+"""From a model to a BUILD, from another's state dictionary to a model: what commands call too."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from .compiler.build import Build, write_build
-from .compiler.hardware import load_hardware
-from .compiler.held import HeldBuild, Progress, write_held
-from .compiler.sections import MOST_RESISTORS
-from .compiler.verify import write_verified
-from .devices import resolve
-from .errors import CheckpointError, SettingsError
-from .files import read_npz, sha256
-from .imperfections.presets import TABLES
-from .network.encoding import Encoding
-from .network.record import read_reached
-from .network.spec import NetworkSpec
-from .network.squash import parse_squash
-from .resources import find_model
-from .settings import parse_assignments
+from ..compiler.build import Build, write_build
+from ..compiler.hardware import Hardware, load_hardware
+from ..compiler.held import HeldBuild, Progress, write_held
+from ..compiler.sections import MOST_RESISTORS
+from ..compiler.verify import write_verified
+from ..devices import resolve
+from ..errors import CheckpointError, SettingsError
+from ..files import read_npz, sha256
+from ..imperfections.presets import TABLES
+from ..network.encoding import Encoding
+from ..network.record import read_reached
+from ..network.spec import NetworkSpec
+from ..network.squash import parse_squash
+from ..resources import find_model
+from ..settings import parse_assignments
 
 CALIBRATION_IMAGES = 256
 
@@ -35,7 +35,7 @@ def compile_model(
     *,
     preset: str = "nominal",
     settings: Iterable[str] = (),
-    calibrate: Path | None = None,
+    calibrate: Path | np.ndarray | None = None,
     verify: bool = True,
     held: int | None = None,
     command: str = "",
@@ -54,7 +54,8 @@ def compile_model(
     settings
         ``key=value`` texts on top of the preset.
     calibrate
-        An npz file with training inputs ``x`` (n, ...) for a checkpoint that carries none.
+        Training inputs (n, ...) for a checkpoint that carries none, or an npz file with them as
+        ``x``.
     verify
         Read the netlist back; without it nothing vouches for the folder.
     held
@@ -74,31 +75,58 @@ def compile_model(
     NetlistError
         If the netlist is not the network; nothing is written then.
     """
-    from .network import checkpoint
-
-    model = find_model(Path(model))
     settings = list(settings)
     _check_of_design(settings)
-    hardware = load_hardware(preset, settings)
+    return compile_file(
+        Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
+        held=held, command=command, on_circuit=on_circuit,
+    )  # fmt: skip
+
+
+def compile_file(
+    model: Path,
+    folder: str | Path | None,
+    hardware: Hardware,
+    *,
+    calibrate: Path | np.ndarray | None,
+    **how: Any,
+) -> Build | HeldBuild:
+    """``compile_model``, for ``hardware``; ``how`` as for ``compile_spec``."""
+    from ..network import checkpoint
+
+    model = find_model(model)
     spec, origin = checkpoint.load_origin(model)
     if calibrate is not None:
-        spec = replace(spec, calibration=_calibration(calibrate))
+        spec = replace(spec, calibration=calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
     for key in ("card", "parent"):
         reached = read_reached(origin.get(key), f"{key} in {model}")
         facts |= {} if reached is None else {key: reached.document()}
+    return compile_spec(spec, hardware, target, model=facts, **how)
+
+
+def compile_spec(
+    spec: NetworkSpec,
+    hardware: Hardware,
+    target: Path,
+    *,
+    held: int | None,
+    verify: bool,
+    on_circuit: Progress,
+    **told: Any,
+) -> Build | HeldBuild:
+    """``compile_model`` of a network in memory; ``told`` as ``model`` and ``command`` there."""
     if held is None and spec.convolutional:
         held = MOST_RESISTORS
     if held is None:
         write = write_verified if verify else write_build
-        return write(spec, hardware, target, model=facts, command=command)
+        return write(spec, hardware, target, **told)
     if held < 1:
         raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
     return write_held(
-        spec, hardware, target, most=held, verify=verify, model=facts, command=command,
-        on_circuit=on_circuit,
-    )  # fmt: skip
+        spec, hardware, target, most=held, verify=verify, on_circuit=on_circuit, **told
+    )
 
 
 def convert_model(
@@ -113,7 +141,7 @@ def convert_model(
     input_scale: tuple[float, float] = (0.0, 1.0),
     input_values: tuple[float, float] = (0.0, 255.0),
     input_shape: tuple[int, ...] | None = None,
-    calibrate: Path | None = None,
+    calibrate: Path | np.ndarray | None = None,
     dataset: str = "",
     beyond_measured: bool = False,
     command: str = "",
@@ -140,7 +168,7 @@ def convert_model(
     input_shape
         By default (14, 14), (28, 28) or (3, 32, 32) where the width is theirs, else (I,).
     calibrate
-        An npz file with training inputs ``x`` (n, ...): 256 are kept for the compiler.
+        Training inputs (n, ...), or an npz file with them as ``x``: 256 are kept for the compiler.
     dataset, command
         What the checkpoint says it was trained on and made by.
 
@@ -150,9 +178,9 @@ def convert_model(
         If the file, a setting, a device or the calibration inputs cannot be used; nothing is
         written then.
     """
-    from .network import checkpoint
-    from .network.convert import SHAPES, convert, make_basis
-    from .network.state import read_state
+    from ..network import checkpoint
+    from ..network.convert import SHAPES, convert, make_basis
+    from ..network.state import read_state
 
     source, out = Path(source), Path(out)
     checkpoint.require_replaceable(out)
@@ -174,7 +202,7 @@ def convert_model(
         )
     (x_lo, x_hi), (v_lo, v_hi) = input_values, input_scale
     encoding = Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=shape)
-    x = None if calibrate is None else _calibration(calibrate)
+    x = None if calibrate is None else calibration(calibrate)
     facts = {"encoding": encoding, "name": out.stem, "dataset": dataset, "calibration": x}
     spec = model.to_spec(**facts)
     origin = {"command": command, "source": source.name, "sha256": sha256(source)}
@@ -228,11 +256,13 @@ def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
     return notes
 
 
-def _calibration(path: Path) -> np.ndarray:
+def calibration(given: Path | np.ndarray) -> np.ndarray:
+    """Inputs (n, I) of which gains are sized: those ``given``, or of an npz file."""
     try:
-        x = read_npz(path, ("x",))["x"]
+        x = given if isinstance(given, np.ndarray) else read_npz(given, ("x",))["x"]
     except (ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is no npz file with x (n, ...): {error}") from error
+        raise CheckpointError(f"{given} is no npz file with x (n, ...): {error}") from error
+    path = "calibrate" if isinstance(given, np.ndarray) else given
     if x.ndim < 2 or 0 in x.shape or x.dtype.kind not in "uif":
         raise CheckpointError(
             f"{path}: x has shape {x.shape} and type {x.dtype}; it must be numbers (n, ...)"

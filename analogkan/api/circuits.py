@@ -1,0 +1,242 @@
+# pyright: strict
+"""From a model to a BUILD, and whether its netlist is its network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..compiler.hardware import Hardware
+from ..compiler.held import verify_circuit
+from ..compiler.verification import Verification
+from ..errors import CheckpointError
+from ..network.encoding import Encoding
+from ..network.spec import NetworkSpec
+from ..objects import as_path, require_type
+from . import given, making
+from .given import AnyBuild, AnyPath, AnyPreset, Circuit, Values
+from .progress import shown_progress, tell
+
+
+def compile(
+    model: Any,
+    out: AnyPath | None = None,
+    *,
+    preset: AnyPreset = "nominal",
+    hardware: AnyPath | Hardware | Values | None = None,
+    encoding: Encoding | None = None,
+    calibrate: Any = None,
+    held: int | None = None,
+    verify: bool = True,
+    progress: bool = True,
+) -> Circuit:
+    """Compile a network into a BUILD, and check that the netlist is the network.
+
+    Parameters
+    ----------
+    model
+        The name of a shipped model, the path of a checkpoint, what ``train`` returns, or a
+        ``TDKAN`` or ``NetworkSpec`` in memory.
+    out
+        The folder to write; by default ``./NAME.build``, which is then said. An earlier BUILD is
+        replaced, anything else is not.
+    preset, hardware
+        As for ``load_preset``: what the circuit is built from.
+    encoding
+        Of a ``TDKAN``, which does not know it: how an input becomes a voltage.
+    calibrate
+        Training inputs for a network that has none with it: an npz file with ``x`` (n, ...), an
+        ``ImageSet``, or an array (n, ...).
+    held
+        Compile circuits of at most so many crossbar resistors each, whose values are held between
+        them; a network with convolutions is always held, with at most 1,500,000.
+    verify
+        Read the netlist back; without it nothing vouches for the BUILD.
+    progress
+        Show a bar in a notebook or on a terminal.
+
+    Raises
+    ------
+    CheckpointError, SettingsError, CompileError, AnalogKanError
+        If the model, a setting, the network on this hardware or the folder cannot be used.
+    NetlistError
+        If the netlist is not the network; nothing is written then.
+
+    Examples
+    --------
+    >>> build = ak.compile("mnist-d2")
+    compiled into mnist-d2.build
+    >>> coarse = ak.compile("mnist-d2", "coarse.build", hardware={"levels": 8})
+    >>> coarse.hardware.levels, coarse.verification.ok
+    (8, True)
+    """
+    given.check_whole(held=held)
+    chosen = given.load_preset(preset, hardware=hardware).hardware
+    target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
+    with shown_progress(progress) as on_progress:
+
+        def on_circuit(circuit: str, done: int, total: int) -> None:
+            on_progress("compiling", done, total)
+
+        if hasattr(model, "to_spec") or isinstance(model, NetworkSpec):
+            target = target or Path(f"{_named(model, None)}.build")
+            spec = _in_memory(model, encoding, inputs, target)
+            built = making.compile_spec(
+                spec, chosen, target, held=held, verify=verify, on_circuit=on_circuit
+            )
+        else:
+            wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
+            file = as_path(model, "model", wanted)
+            built = making.compile_file(
+                file, target, chosen, calibrate=inputs, held=held, verify=verify,
+                on_circuit=on_circuit,
+            )  # fmt: skip
+    if out is None:
+        tell(f"compiled into {built.folder}", progress)
+    return built
+
+
+def _named(model: Any, target: Path | None) -> str:
+    """How a network in memory is called: a spec has a name, a model that of its folder."""
+    if isinstance(model, NetworkSpec):
+        return model.name
+    if target is None:
+        raise CheckpointError(
+            "a TDKAN in memory has no name: say where its BUILD goes, compile(model, 'mine.build')"
+        )
+    return target.name.removesuffix(".build")
+
+
+def _in_memory(model: Any, encoding: Any, inputs: Any, target: Path) -> NetworkSpec:
+    """The network of a model in memory."""
+    kept = None if inputs is None else making.calibration(inputs)
+    if isinstance(model, NetworkSpec):
+        if encoding is not None:
+            raise CheckpointError("a NetworkSpec has its encoding: leave encoding out")
+        return model if kept is None else replace(model, calibration=kept)
+    wanted = "an Encoding: a TDKAN does not know how an input becomes a voltage"
+    require_type(encoding, Encoding, "encoding", wanted)
+    return model.to_spec(encoding, name=_named(model, target), calibration=kept)
+
+
+def load_build(folder: AnyPath) -> Circuit:
+    """Read a BUILD that was compiled before.
+
+    Raises
+    ------
+    NetlistError
+        If the folder is none, is damaged, or its network is another model's.
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> build.spec.sizes
+    (196, 64, 10)
+    """
+    return given.circuit(as_path(folder, "folder"))
+
+
+def verify(build: AnyBuild, *, progress: bool = True) -> Verification:
+    """Read a BUILD's deck back, by code that the compiler does not share, and say what differs.
+
+    Parameters
+    ----------
+    build
+        A BUILD or its folder.
+    progress
+        Show a bar in a notebook or on a terminal, where there are several circuits.
+
+    Raises
+    ------
+    NetlistError
+        If a deck cannot be read at all.
+
+    Examples
+    --------
+    >>> found = ak.verify("mnist-d2.build")
+    >>> found.ok, found.findings
+    (True, [])
+    """
+    circuit = given.circuit(build)
+    with shown_progress(progress) as on_progress:
+        return verify_circuit(
+            circuit, lambda name, done, total: on_progress("verifying", done, total)
+        )
+
+
+def convert(
+    source: AnyPath,
+    out: AnyPath,
+    *,
+    devices: Any,
+    basis_fit: str,
+    squash: str,
+    basis_unit: str = "uA",
+    norm: str | None = None,
+    smoothing: float | None = None,
+    order: int | None = None,
+    input_scale: tuple[float, float] = (0.0, 1.0),
+    input_values: tuple[float, float] = (0.0, 255.0),
+    input_shape: tuple[int, ...] | None = None,
+    beyond_measured: bool = False,
+    calibrate: Any = None,
+    dataset: str = "",
+) -> dict[str, Any]:
+    """Convert a KANalogue state dictionary into a checkpoint; what was found as a dictionary.
+
+    Parameters
+    ----------
+    source
+        What KANalogue wrote: a state dictionary, or a training checkpoint.
+    out
+        The checkpoint, a ``.pt`` file. An earlier checkpoint there is replaced, no other file.
+    devices
+        Names or device files, ``"Z15,ZAZ21"`` or a list, in the order of the coefficients' last
+        axis.
+    basis_fit, basis_unit, smoothing, order
+        ``pwl``, ``univariate`` or ``poly``; the unit that their currents were in; and what the
+        fit took, by default theirs.
+    squash, norm, beyond_measured
+        What stands before each layer, as for ``analogkan convert``.
+    input_scale, input_values
+        Volts for the lowest and highest value of the data, and those values.
+    input_shape
+        By default (14, 14), (28, 28) or (3, 32, 32) where the width is theirs, else (I,).
+    calibrate
+        Training inputs, as for ``compile``: 256 are kept for the compiler.
+    dataset
+        What it was trained on; recorded.
+
+    Raises
+    ------
+    CheckpointError, SettingsError, DeviceError, DataError
+        If the file, a setting, a device or the calibration inputs cannot be used; nothing is
+        written then.
+
+    Examples
+    --------
+    >>> import torch
+    >>> theirs = {"net.0.coeffs": torch.rand(196, 10, 1), "net.0.bias": torch.zeros(10)}
+    >>> torch.save(theirs, "best.pth")
+    >>> found = ak.convert("best.pth", "theirs.pt", devices="Z15", basis_fit="pwl", squash="none")
+    >>> found["sizes"]
+    (196, 10)
+    """
+    fit: dict[str, Any] = {"smoothing": smoothing, "order": order}
+    return making.convert_model(
+        as_path(source, "source"),
+        as_path(out, "out"),
+        devices=devices,
+        basis_fit=basis_fit,
+        basis_unit=basis_unit,
+        squash=squash,
+        norm=norm,
+        input_scale=input_scale,
+        input_values=input_values,
+        input_shape=input_shape,
+        beyond_measured=beyond_measured,
+        calibrate=given.calibration(calibrate),
+        dataset=dataset,
+        **{key: value for key, value in fit.items() if value is not None},
+    )

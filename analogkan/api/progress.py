@@ -1,0 +1,105 @@
+# pyright: strict
+"""Progress: a bar on a terminal or in a notebook; and figures that a notebook shows."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import importlib
+import sys
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Follow = Callable[[str, int, int], None]
+"""Called with what is done, how many are, and how many there are."""
+SECONDS = 0.1
+"""Between two pictures of a notebook's bar; assumed."""
+
+
+def rich_bar(console: Console, *, disable: bool) -> Progress:
+    """A bar for a terminal."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=disable,
+    )
+
+
+def follow(bar: Progress, named: Callable[[str], str] = str) -> Follow:
+    """What a study reports to: a line of ``bar`` for each thing it does, ``named`` so."""
+    tasks: dict[str, Any] = {}
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(named(what), total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    return on_progress
+
+
+def _notebook() -> Any:
+    """The shell of the notebook that this runs in; None elsewhere."""
+    if "IPython" not in sys.modules:
+        return None
+    shell = importlib.import_module("IPython").get_ipython()
+    return shell if hasattr(shell, "kernel") else None
+
+
+@contextlib.contextmanager
+def shown_progress(progress: bool) -> Generator[Follow]:
+    """What a study reports to: a bar in a notebook or on a terminal, if ``progress`` is wanted."""
+    if progress and _notebook() is not None:
+        with _notebook_bar() as on_progress:
+            yield on_progress
+        return
+    console = Console(stderr=True)
+    hidden = not progress or not console.is_terminal
+    with rich_bar(console, disable=hidden) as bar:
+        yield follow(bar)
+
+
+@contextlib.contextmanager
+def _notebook_bar() -> Generator[Follow]:
+    """A bar that is updated in its cell, and gone when all is done."""
+    display = importlib.import_module("IPython.display").display
+    handle: Any = None
+    last = 0.0
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal handle, last
+        if handle is not None and time.monotonic() - last < SECONDS and done < total:
+            return
+        last = time.monotonic()
+        said = f"{what}: {done:,} of {total:,}"
+        bar = f'<progress value="{done}" max="{total}"></progress> {html.escape(said)}'
+        data = {"text/plain": said, "text/html": bar}
+        if handle is None:
+            handle = display(data, raw=True, display_id=True)
+        else:
+            handle.update(data, raw=True)
+
+    try:
+        yield show
+    finally:
+        if handle is not None:
+            handle.update({"text/plain": ""}, raw=True)
+
+
+def tell(sentence: str, progress: bool) -> None:
+    """Print what a person who watches should know, if ``progress`` is wanted."""
+    if progress:
+        print(sentence)
+
+
+def show_figures() -> None:
+    """Have a notebook show figures as pictures, as ``%matplotlib inline`` does."""
+    shell = _notebook()
+    if shell is not None:
+        importlib.import_module("IPython.core.pylabtools").select_figure_formats(shell, {"png"})

@@ -1,0 +1,148 @@
+# pyright: strict
+"""A BUILD's circuits in ngspice, on images."""
+
+from __future__ import annotations
+
+from ..data import ImageSet
+from ..engines.batch import BatchOptions
+from ..engines.threads import default_jobs
+from ..errors import DataError, NetlistError, SettingsError
+from ..studies import simulate as of_images
+from ..studies import trace as of_stages
+from . import given
+from .given import AnyBuild, AnyPath
+from .old import OLD, with_old_keywords
+from .progress import shown_progress
+from .results import Simulation, Tracing
+
+
+@with_old_keywords(of_images.simulate, Simulation, OLD | {"run": "out= is in its place"})
+def simulate(
+    build: AnyBuild,
+    images: ImageSet,
+    *,
+    engine: str = "ngspice",
+    jobs: int | None = None,
+    chunk: int | None = None,
+    timeout: float | None = None,
+    descending: bool = False,
+    session: bool = False,
+    out: AnyPath | None = None,
+    allow_edited: bool = False,
+    progress: bool = True,
+) -> Simulation:
+    """Run images through the circuit in ngspice, beside the software.
+
+    Parameters
+    ----------
+    build
+        A BUILD or its folder.
+    images
+        What to run; all of them.
+    engine
+        ``ngspice``, or ``software`` for the float64 network alone.
+    jobs
+        ngspice processes; by default all cores.
+    chunk, timeout
+        Images in one process, and seconds for them.
+    descending
+        Sweep from the last image to the first.
+    session
+        libngspice in worker processes instead of the program.
+    out
+        RUN folder; by default ``<build>.run/<hash of the settings>``. Finished chunks in it are
+        not run again.
+    allow_edited
+        Simulate a deck that was changed after it was compiled.
+    progress
+        Show a bar in a notebook or on a terminal.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice is missing, or chunks failed twice.
+    NetlistError
+        If the deck was edited and ``allow_edited`` is not set.
+    DataError, SettingsError
+        If the images do not suit the network, or an option is not what it may be.
+
+    Examples
+    --------
+    >>> result = ak.simulate("mnist-d2.build", ak.load_bundled()[:20], progress=False)
+    >>> result.summary["circuit_accuracy"], result.summary["agreement"]
+    (1.0, 1.0)
+    >>> list(result.table())
+    ['image', 'label', 'software', 'circuit', 'max_abs_logit_error']
+    """
+    given.check_whole(jobs=jobs, chunk=chunk)
+    given.check_numbers(timeout=timeout)
+    circuit, images = given.circuit(build), given.image_set(images)
+    if engine not in of_images.ENGINES:
+        raise SettingsError(f"engine = {engine!r} is none of {', '.join(of_images.ENGINES)}")
+    options = BatchOptions(
+        jobs=jobs or default_jobs(),
+        chunk=chunk or 0,
+        timeout=timeout or 0.0,
+        descending=descending,
+        session=session,
+    )
+    with shown_progress(progress) as on_progress:
+        found = of_images.simulate(
+            circuit,
+            images,
+            engine=engine,
+            options=options,
+            run=given.optional_path(out, "out"),
+            allow_edited=allow_edited,
+            on_progress=lambda done, total: on_progress(f"{engine}: images", done, total),
+        )
+    return Simulation(**vars(found))
+
+
+def trace(
+    build: AnyBuild, image: ImageSet, *, out: AnyPath | None = None, allow_edited: bool = False
+) -> Tracing:
+    """One image's voltages in ngspice, stage by stage, beside what each stage should give.
+
+    Parameters
+    ----------
+    build
+        A BUILD or its folder.
+    image
+        A set of one image, such as ``images[7]``.
+    out
+        A folder for the voltages, as ``trace-<image>`` in it; without one none are kept.
+    allow_edited
+        Trace a deck that was changed after it was compiled.
+
+    Raises
+    ------
+    SimulationError, NetlistError, DataError
+        As for ``simulate``; or if there is not one image.
+
+    Examples
+    --------
+    >>> found = ak.trace("mnist-d2.build", ak.load_bundled()[7])
+    >>> list(found.table())[:4]
+    ['stage', 'nets', 'scale_volts', 'max_error_volts']
+    """
+    circuit, images = given.circuit(build), given.image_set(image)
+    if len(images) != 1:
+        raise DataError(f"a trace is of one image, and here are {len(images)}: give images[0], say")
+    if not hasattr(circuit, "design"):
+        raise NetlistError(f"a trace goes through one deck, and {circuit.folder} is held between")
+    edited = circuit.edited_files()
+    if edited and not allow_edited:
+        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
+    folder = given.optional_path(out, "out")
+    kept = None if folder is None else folder / f"trace-{images.index[0]}"
+    if kept is not None:
+        of_stages.require_replaceable(kept)
+    volts = circuit.spec.dac_volts(images.flat(circuit.spec.encoding.shape))[0]
+    run = circuit.folder.resolve().with_suffix(".run")
+    stages = of_stages.trace(circuit, volts, (folder or run) / "failed")  # pyright: ignore[reportArgumentType]
+    summary = of_stages.summarise_trace(stages)
+    summary |= {"image": int(images.index[0]), "images": images.facts()}
+    if kept is not None:
+        of_stages.save_trace(kept, stages, summary)
+    return Tracing(summary)

@@ -1,0 +1,58 @@
+# pyright: strict
+"""Objects as people meet them in Python: shown in a few lines; of a wrong type refused."""
+
+from __future__ import annotations
+
+import html
+import os
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+from .text import brief
+
+MOST_LINES = 10
+"""Of what an object shows of itself."""
+Facts = list[tuple[str, str]]
+PATHS: tuple[type, ...] = (str, os.PathLike)
+
+
+class Described:
+    """An object that shows itself by a title and a few facts."""
+
+    def _described(self) -> tuple[str, Facts]:
+        """The title, and what is called how; at most nine."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        title, facts = self._described()
+        width = max((len(name) for name, _ in facts), default=0)
+        lines = [f"  {name:{width}}  {value}" for name, value in facts]
+        return "\n".join([f"{type(self).__name__} {title}", *lines][:MOST_LINES])
+
+    def _repr_html_(self) -> str:
+        title, facts = self._described()
+        rows = "".join(
+            f'<tr><td style="text-align:left">{html.escape(name)}</td>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in facts
+        )
+        return f"<b>{type(self).__name__}</b> {html.escape(title)}<table>{rows}</table>"
+
+
+def require_type(value: Any, kinds: type | tuple[type, ...], name: str, wanted: str) -> None:
+    """Raise SettingsError unless ``value`` is of ``kinds``; ``wanted`` says what to give instead.
+
+    A truth value is no number.
+    """
+    allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in allowed):
+        raise SettingsError(
+            f"{name} = {brief(value)} is of type {type(value).__name__}: give {wanted}"
+        )
+
+
+def as_path(value: Any, name: str, wanted: str = "a path") -> Path:
+    """``value`` as a path; SettingsError if it is none."""
+    require_type(value, PATHS, name, wanted)
+    return Path(value)
