@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Build": "compiler.build",
-    "Conditions": "variation.spec",
+    "Conditions": "imperfections",
     "Design": "compiler.design",
     "Encoding": "network.encoding",
     "Hardware": "compiler.hardware",
@@ -31,7 +31,7 @@ _HOME = {
     "TDKAN": "network.model",
     "TDKANConfig": "network.model",
     "TwinEngine": "engines.chips",
-    "Variation": "variation.spec",
+    "Variation": "imperfections",
     "by_class": "data.subset",
     "compile": "api.circuits",
     "convert": "api.circuits",
@@ -40,7 +40,7 @@ _HOME = {
     "load_dataset": "data.sources",
     "load_preset": "api.given",
     "montecarlo": "api.chip_studies",
-    "perturb": "variation.sample",
+    "perturb": "imperfections.make",
     "plot_devices": "api.pages",
     "reproduce": "api.reproducing",
     "simulate": "api.simulating",
@@ -59,7 +59,7 @@ _OLD = {
     "compile_model": ("api.making", "compile is in its place"),
     "convert_model": ("api.making", "convert is in its place"),
     "load_circuit": ("compiler.build:load_build", "load_build is in its place"),
-    "load_settings": ("variation.spec", "load_preset is in its place"),
+    "load_settings": ("imperfections", "load_preset is in its place"),
     "verify_build": ("compiler.verify", "verify is in its place"),
     "verify_circuit": ("compiler.verify:verify_build", "verify is in its place"),
 }

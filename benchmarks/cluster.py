@@ -15,10 +15,10 @@ from pathlib import Path
 import analogkan as ak
 from analogkan import load_bundled, resources
 from analogkan.engines.chips import TwinEngine
+from analogkan.imperfections import load_settings
 from analogkan.studies.chips import Bench
 from analogkan.studies.cluster import BATCH
 from analogkan.studies.points import montecarlo_points
-from analogkan.variation import load_settings
 
 TASKS, CHIPS, REPEATS = 1000, 10_000, 10
 WORKERS = (16, 64, 256)

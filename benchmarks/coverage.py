@@ -19,8 +19,8 @@ from scipy import stats
 import analogkan as ak
 from analogkan import resources
 from analogkan.devices.spread import Spread
+from analogkan.imperfections.registry import faults as known_faults
 from analogkan.intervals import Sample, exact, quantile, spread, tango, welch, wilson
-from analogkan.studies.grid import FAULTS
 from analogkan.studies.summary import mean_interval
 from analogkan.studies.sweep import lost_interval
 
@@ -139,7 +139,7 @@ def print_chips(drawn: dict[str, np.ndarray]) -> None:
     made["100 images"] = made["100 images"] / 100
     for name, values in (drawn | made).items():
         faults = frozenset(text.partition("=")[0] for text in SETTINGS.get(name, ()))
-        for what, (interval, truth) in over_chips(values, faults & {*FAULTS}).items():
+        for what, (interval, truth) in over_chips(values, faults & {*known_faults()}).items():
             told = []
             for n in CHIPS:
                 draws = np.random.default_rng(n).choice(values, (SAMPLES, n))

@@ -12,9 +12,9 @@ from analogkan import load_bundled, resources
 from analogkan.compiler.design import build_design
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
+from analogkan.imperfections import load_settings
+from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
-from analogkan.variation import load_settings
-from analogkan.variation.sample import perturb
 
 IMAGES, REPEATS, COPIES = 200, 3, 10
 

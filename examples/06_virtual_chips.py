@@ -20,7 +20,7 @@ from analogkan.compiler.design import build_design
 from analogkan.data import by_class
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
-from analogkan.variation.sample import perturb
+from analogkan.imperfections.make import perturb
 
 CASES = {
     "rram": {},

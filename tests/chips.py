@@ -7,9 +7,9 @@ from typing import Any
 from analogkan.compiler.chip import StageErrors
 from analogkan.compiler.design import CrossbarStage, Design, build_design
 from analogkan.compiler.hardware import Hardware
+from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections.make import perturb
 from analogkan.network.spec import NetworkSpec
-from analogkan.variation import Conditions, Variation
-from analogkan.variation.sample import perturb
 
 EVERYTHING = Variation(
     sigma_g=0.05,

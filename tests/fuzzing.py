@@ -37,6 +37,7 @@ from analogkan.data.sources import load_npz, read_idx
 from analogkan.devices import resolve
 from analogkan.errors import AnalogKanError
 from analogkan.files import read_npz
+from analogkan.imperfections import load_settings
 from analogkan.network import checkpoint
 from analogkan.network.convert import convert, make_basis
 from analogkan.network.spec import load_spec
@@ -44,7 +45,6 @@ from analogkan.network.squash import Squash
 from analogkan.network.state import read_state
 from analogkan.studies.entries import KINDS
 from analogkan.training.recipe import load_recipe
-from analogkan.variation.spec import load_settings
 
 from . import stored
 from .kanalogue import pwl, random_net

@@ -16,7 +16,7 @@ from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SettingsError
-from analogkan.variation import Conditions, Variation
+from analogkan.imperfections import Conditions, Variation
 
 from .chips import EVERYTHING, OLD, chip, errors_of
 from .networks import random_images, random_spec

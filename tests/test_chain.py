@@ -22,12 +22,12 @@ from analogkan.engines.calibrate import calibrate, calibrate_chain
 from analogkan.engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from analogkan.engines.twin_inputs import Inputs, prepared
 from analogkan.errors import NetlistError, StudyError
+from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections.make import perturb, perturb_chain
 from analogkan.network.spec import NetworkSpec
 from analogkan.studies import chips as bench_module
 from analogkan.studies.chips import Bench
 from analogkan.studies.points import montecarlo_points
-from analogkan.variation import Conditions, Variation
-from analogkan.variation.sample import perturb, perturb_chain
 
 from .chips import EVERYTHING, OLD, errors_of
 from .convolutions import convolutional_checkpoint, convolutional_images, convolutional_spec
@@ -94,8 +94,8 @@ def test_circuits_that_share_a_layer_have_errors_of_their_own_on_one_die(tmp_pat
     assert {float(errors_of(stage).k_i[0, 0]) for stage in chip.stages} == {
         float(errors_of(chip.stages[0]).k_i[-1, 0])
     }
-    noises = [link.design.noise for link in chip.links]
-    told = [(noise.first, noise.share) for noise in noises if noise is not None]
+    noises = [errors_of(link.design.stages[0]).noise for link in chip.links]
+    told = [(noise.place.layer, noise.place.share) for noise in noises if noise is not None]
     assert told == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
 
 

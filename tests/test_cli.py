@@ -19,7 +19,7 @@ import analogkan
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
-from analogkan.variation.spec import TABLES
+from analogkan.imperfections.presets import TABLES
 
 from .networks import random_checkpoint, random_npz
 

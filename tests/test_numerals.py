@@ -8,9 +8,9 @@ import pytest
 
 from analogkan.compiler.hardware import Hardware, load_hardware
 from analogkan.errors import SettingsError
+from analogkan.imperfections import Conditions, load_settings
 from analogkan.numerals import read_number, why_not
 from analogkan.studies.points import parse_temps
-from analogkan.variation.spec import Conditions, load_settings
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ from analogkan.cli import COMMANDS, main
 from analogkan.compiler.build import Build, load_build
 from analogkan.engines.batch import BatchOptions
 from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyError
+from analogkan.imperfections import load_settings
 from analogkan.objects import MOST_LINES, Described
 from analogkan.studies.conduct import StudyOptions
-from analogkan.variation.spec import load_settings
 
 NAMES = sorted(set(dir(ak)) - {"__version__", "devices"})
 DEVICES = sorted(set(ak.devices.__all__) - {"get"})

@@ -22,11 +22,11 @@ from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS
 from analogkan.devices import get, library, measured, reading, table
+from analogkan.imperfections import Conditions, Variation, load_settings
+from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.report.page import MOST_BYTES
 from analogkan.studies import chips
-from analogkan.variation.sample import perturb
-from analogkan.variation.spec import Conditions, Variation, load_settings
 
 from .pages import blocks
 from .stored import made_result

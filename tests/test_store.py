@@ -18,11 +18,11 @@ from filelock import FileLock
 
 from analogkan.compiler.hardware import Hardware
 from analogkan.errors import StudyError
+from analogkan.imperfections import Conditions, Variation
 from analogkan.studies.executor import LocalExecutor
 from analogkan.studies.points import Point, montecarlo_points, thermal_points
 from analogkan.studies.store import STORE, StudyStore
 from analogkan.studies.study import run_study
-from analogkan.variation.spec import Conditions, Variation
 
 SETTINGS = {"seed": 3, "variation": {"sigma_g": 0.05}, "inputs": "abc"}
 ROWS = Path(__file__).parents[1]

@@ -20,6 +20,7 @@ from analogkan.data import ImageSet
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
+from analogkan.imperfections import Conditions, Variation
 from analogkan.intervals import exact, regress, spread
 from analogkan.studies import chips as chips_module
 from analogkan.studies.chips import Bench
@@ -31,7 +32,6 @@ from analogkan.studies.simulate import simulate
 from analogkan.studies.summary import summarise_chips
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal
-from analogkan.variation.spec import Conditions, Variation
 
 from .networks import random_images, random_spec
 

@@ -21,11 +21,12 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
+from analogkan.imperfections import Conditions, Variation, load_settings
+from analogkan.imperfections.registry import faults
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
-    FAULTS,
     RATES,
     Cell,
     budget_cells,
@@ -37,8 +38,6 @@ from analogkan.studies.grid import (
 )
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.sweep import add_won_back, lost_interval, rows_of, sweep, sweep_size
-from analogkan.variation import Variation, load_settings
-from analogkan.variation.spec import Conditions
 
 from .networks import random_images, random_npz, random_spec
 from .test_cli_errors import refused
@@ -117,7 +116,7 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
 
 def test_faults_are_visited_one_by_one():
     cells = fault_cells(["levels=32"], "nominal", Hardware())
-    assert len(cells) == 1 + len(FAULTS) * len(RATES)
+    assert len(cells) == 1 + len(faults()) * len(RATES)
     assert cells[0].variation.off and cells[0].hardware.levels == 32
     for cell in cells[1:]:
         fault, rate = cell.labels.values()

@@ -20,6 +20,8 @@ from analogkan.data import ImageSet, load_npz
 from analogkan.devices import IVCurve
 from analogkan.engines.chips import TwinEngine
 from analogkan.errors import CheckpointError, DataError, SettingsError
+from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
@@ -32,8 +34,6 @@ from analogkan.training.noise import Noise
 from analogkan.training.own_chips import chips_of, format_chips, on_chips
 from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
-from analogkan.variation import Conditions, Variation
-from analogkan.variation.sample import perturb
 
 from .chips import EVERYTHING, OLD
 from .networks import Stopped, random_curve, random_images, random_spec, stopping_after

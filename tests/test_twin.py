@@ -19,9 +19,9 @@ from analogkan.engines.threads import one_blas_thread
 from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
-from analogkan.variation import Variation
+from analogkan.imperfections import Variation
 
-from .chips import EVERYTHING, chip
+from .chips import EVERYTHING, chip, errors_of
 from .networks import random_spec
 
 EXACT = 1e-6
@@ -169,10 +169,11 @@ def test_read_noise_has_the_variance_of_its_rows():
 
 
 def test_an_images_noise_depends_on_its_place_in_its_data_set_alone():
-    noise = chip(random_spec(11, (8, 2, 2)), Variation(read_noise=0.03), sample=4).noise
-    whole = noise_draws(noise, 1, np.arange(2500), 6)
+    made = chip(random_spec(11, (8, 2, 2)), Variation(read_noise=0.03), sample=4)
+    noise = errors_of(made.stages[1]).noise
+    whole = noise_draws(noise, np.arange(2500), 6)
     picked = np.array([2400, 3, 1999, 1000])
-    np.testing.assert_array_equal(noise_draws(noise, 1, picked, 6), whole[:, picked])
+    np.testing.assert_array_equal(noise_draws(noise, picked, 6), whole[:, picked])
 
 
 def test_several_operating_points_are_refused():
@@ -264,18 +265,18 @@ def test_every_quantity_of_a_chip_is_in_its_name():
     of_stage += [f"errors.{name}" for name in ("k_i", "k_v", "d_v", "stuck")]
     groups = [f"errors.{name}" for name in ("rows", "lines", "diffs")]
     of_stage += [f"{group}.{name}" for group in groups for name in ("gain", "offset", "drift")]
+    places = [f"place.{name}" for name in ("seed", "sample", "layer", "share")]
+    of_stage += [f"errors.noise.{name}" for name in ("sigma", "stream", *places)]
     for path in of_stage:
         stages = (design.stages[0], changed(design.stages[1], path))
         found.add(chip_tag(replace(design, stages=stages), 26.85))
-    for path in ("noise.sigma", "noise.seed", "noise.sample", "noise.first", "noise.share"):
-        found.add(chip_tag(changed(design, path), 26.85))
     curve = design.stages[0].curves[0]
     for field in ("v", "i"):
         curves = (changed(curve, field), *design.stages[0].curves[1:])
         stages = (replace(design.stages[0], curves=curves), design.stages[1])
         found.add(chip_tag(replace(design, stages=stages), 26.85))
     found.add(chip_tag(design, 85.0))
-    assert len(found) == 1 + len(of_stage) + 5 + 2 + 1
+    assert len(found) == 1 + len(of_stage) + 2 + 1
 
 
 def test_the_twin_leaves_the_threads_of_a_process_as_they_are():

@@ -18,10 +18,10 @@ from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import parse_subset
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.network.spec import NetworkSpec
 from analogkan.network.squash import Squash
-from analogkan.variation.sample import perturb
 
 from .chips import EVERYTHING, OLD
 

@@ -14,8 +14,10 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SettingsError
-from analogkan.variation import Conditions, Variation, load_settings
-from analogkan.variation.sample import MOST_SHIFT, OPEN_SIEMENS, QUANTITIES, perturb
+from analogkan.imperfections import Conditions, Variation, load_settings
+from analogkan.imperfections.diodes import MOST_SHIFT
+from analogkan.imperfections.faults import OPEN_SIEMENS
+from analogkan.imperfections.make import perturb
 
 from .chips import EVERYTHING, OLD, chip, errors_of
 from .networks import random_spec
@@ -174,7 +176,7 @@ def test_with_everything_off_a_chip_is_its_design():
         for name in ("g", "r_f", "r_c", "gain"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert (errors_of(a).k_i == 1).all() and (errors_of(a).rows.offset == 0).all()
-    assert made.noise is None
+    assert not made.noisy
     assert set(counts.values()) == {0}
 
 
@@ -266,10 +268,6 @@ def test_presets_say_what_they_are(tmp_path):
     assert load_settings("rram", ["tile_rows=32"], base)[0] == replace(
         base, levels=32, tile_rows=32
     )
-
-
-def test_every_quantity_has_a_stream_of_its_own():
-    assert len(set(QUANTITIES)) == len(QUANTITIES)
 
 
 def test_a_shift_beyond_the_ramp_is_clipped_and_counted():

@@ -17,7 +17,7 @@ from analogkan.compiler.verify import verify_build
 from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError
-from analogkan.variation import Variation
+from analogkan.imperfections import Variation
 
 from .chips import EVERYTHING, OLD, chip
 from .networks import random_spec

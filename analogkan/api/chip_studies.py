@@ -10,6 +10,7 @@ from typing import Any
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..engines.threads import default_jobs
+from ..imperfections import Conditions, Variation
 from ..objects import as_path, require_type
 from ..studies import conduct
 from ..studies import montecarlo as of_chips
@@ -17,7 +18,6 @@ from ..studies import sweep as of_grids
 from ..studies import thermal as of_heat
 from ..studies.grid import Cell
 from ..studies.points import parse_temps
-from ..variation.spec import Conditions, Variation
 from . import given
 from .given import AnyBuild, AnyPath, AnyPreset, Preset, Values, load_preset
 from .old import OLD, with_old_keywords

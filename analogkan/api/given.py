@@ -16,11 +16,12 @@ from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..errors import SettingsError
+from ..imperfections import Conditions, Variation
+from ..imperfections import load_settings as load_texts
+from ..imperfections.presets import TABLES
 from ..objects import PATHS, as_path, require_type
 from ..settings import build as build_settings
 from ..settings import unknown_setting
-from ..variation.spec import TABLES, Conditions, Variation
-from ..variation.spec import load_settings as load_texts
 
 AnyPath = str | PathLike[str]
 AnyBuild = AnyPath | Build

@@ -17,13 +17,13 @@ from ..compiler.verify import write_verified
 from ..devices import resolve
 from ..errors import CheckpointError, SettingsError
 from ..files import read_npz, sha256
+from ..imperfections.presets import TABLES
 from ..network.encoding import Encoding
 from ..network.record import read_reached
 from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from ..variation.spec import TABLES
 
 CALIBRATION_IMAGES = 256
 

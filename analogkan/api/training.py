@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
+from ..imperfections import Conditions, Variation
 from ..objects import as_path, require_type
 from ..text import percent
-from ..variation.spec import Conditions, Variation
 from . import given
 from .given import AnyPath, AnyPreset, Values
 from .progress import shown_progress

@@ -61,9 +61,10 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     from dataclasses import fields
 
     from ..compiler.hardware import DIODE_LAWS, OPAMPS, WIRES, Hardware
-    from ..variation.spec import TRIMS, Conditions, Variation
+    from ..imperfections import Conditions, Variation
 
-    words = {"opamp": OPAMPS, "wires": WIRES, "diode_law": DIODE_LAWS, "trim": TRIMS}
+    words = {"opamp": OPAMPS, "wires": WIRES, "diode_law": DIODE_LAWS}
+    words |= {s.name: s.words for one in Variation.declared for s in one.settings}
     key, equals, _ = incomplete.partition("=")
     if equals:
         return _items([f"{key}={word}" for word in words.get(key, ())], incomplete, otherwise="")

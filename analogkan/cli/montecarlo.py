@@ -93,6 +93,7 @@ def montecarlo(
 
 def print_chips(s: dict) -> None:
     """Mean, spread, percentiles and yield, beside software."""
+    from ..imperfections.registry import counts
 
     def interval(pair, what: str = "") -> str:
         return studies.points(pair, s["no_interval"].get(what, ""))
@@ -125,16 +126,7 @@ def print_chips(s: dict) -> None:
     common.out.print(f"yield counts chips of {s['yield_rule']}")
     if s["nothing_drawn"]:
         common.out.print("note: nothing is drawn, so every chip is the design", style="yellow")
-    counted = {
-        "clipped_cells": "cells clipped",
-        "clipped_diodes": "diodes clipped",
-        "stuck_cells": "cells stuck",
-        "dead_diodes": "diodes dead",
-        "open_lines": "lines broken",
-        "dead_amplifiers": "op-amps dead",
-        "uncalibrated_columns": "columns left uncalibrated",
-        "trim_saturated": "outputs that the dark trim could not reach",
-    }
+    counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
     for count, what in counted.items():
         if s[f"{count}_mean"]:
             common.out.print(f"note: a chip has {s[f'{count}_mean']:.3g} {what} in the mean")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..streams import Place
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OpAmpErrors:
@@ -35,6 +37,27 @@ class OpAmpErrors:
         return self.offset + self.drift * dt
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadNoise:
+    """Noise of a layer's cells at every read.
+
+    Attributes
+    ----------
+    sigma
+        Of a cell, as a share of its conductance.
+    place, stream
+        What the noise is drawn from, beside the image.
+    """
+
+    sigma: float
+    place: Place
+    stream: int
+
+    def generator(self, block: int) -> np.random.Generator:
+        """The random numbers of a block of images."""
+        return self.place.generator(self.stream, block)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StageErrors:
     """Errors of one stage of one chip.
@@ -52,6 +75,8 @@ class StageErrors:
         Op-amps of the difference amplifiers, (O,).
     stuck
         (R, 2 O) cells that programming does not change.
+    noise
+        Of its cells at every read; None without.
     """
 
     k_i: np.ndarray
@@ -61,28 +86,8 @@ class StageErrors:
     lines: OpAmpErrors
     diffs: OpAmpErrors
     stuck: np.ndarray
+    noise: ReadNoise | None = None
 
 
 RAMP_VOLTS = 0.05
 """Volts over which a diode's shift comes in: a passive device carries nothing at 0 V."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadNoise:
-    """Noise of a chip's cells at every read.
-
-    Attributes
-    ----------
-    sigma
-        Of a cell, as a share of its conductance.
-    seed, sample
-        What the noise is drawn from, beside layer and image.
-    first, share
-        Of a circuit with held values before it, as for ``variation.sample.perturb``.
-    """
-
-    sigma: float
-    seed: int
-    sample: int
-    first: int = 0
-    share: int = 0

@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .chip import RAMP_VOLTS
+
+
+def shifted(v: Any, k_v: Any, d_v: Any) -> Any:
+    """Volts at which a diode of voltage factor ``k_v`` and shift ``d_v`` is its type's at ``v``."""
+    return k_v * v + d_v * (v / RAMP_VOLTS).clip(0, 1)
+
 
 def row_volts(current: Any, r_f: Any, gain: Any, offset: Any) -> Any:
     """Output of a row amplifier whose diode carries ``current`` amperes.

@@ -20,7 +20,7 @@ from ..files import brief, read_npz, write_npz
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
-from .chip import ReadNoise, StageErrors
+from .chip import StageErrors
 from .design_entries import check_design
 from .front import Front, build_front, dac_front
 from .hardware import Hardware
@@ -97,8 +97,6 @@ class Design(Described):
         In the order of the signal.
     notes
         Sentences a designer should read.
-    noise
-        Read noise of one chip; None in a design.
 
     Examples
     --------
@@ -111,7 +109,11 @@ class Design(Described):
     hardware: Hardware
     stages: tuple[CrossbarStage, ...]
     notes: tuple[str, ...] = ()
-    noise: ReadNoise | None = None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a read of the same image gives another answer."""
+        return any(s.errors is not None and s.errors.noise is not None for s in self.stages)
 
     def _described(self) -> tuple[str, Facts]:
         shapes = ", ".join(f"{stage.shape[0]} to {stage.shape[1]}" for stage in self.stages)

@@ -193,7 +193,7 @@ def load_hardware(
     """Hardware from a preset (a shipped name or a TOML file), then ``key=value`` texts on top.
 
     What neither names is as in ``base``, or as by default. ``[variation]`` and ``[conditions]`` of
-    a preset are for studies, see ``variation.spec``.
+    a preset are for studies, see ``imperfections.presets``.
 
     Raises
     ------

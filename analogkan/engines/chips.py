@@ -104,7 +104,7 @@ class NgspiceEngine:
     ) -> tuple[np.ndarray, Difference | None]:
         """Logits (B, O), and the largest difference from what they are referred to."""
         of = np.arange(len(volts))
-        if design.noise is None:
+        if not design.noisy:
             first, of = distinct(volts)
             volts, index = volts[first], index[first]
         check = _unjudged if refer is None else refer(volts, index).check
@@ -176,7 +176,7 @@ class NgspiceEngine:
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> Exposure:
         """The temperature, and read noise as the twin draws and scales it."""
-        if design.noise is None:
+        if not design.noisy:
             return Exposure(temp_c=temp_c)
         from .twin import Twin, one_torch_thread
         from .twin_inputs import prepared

@@ -33,7 +33,6 @@ from ..compiler.wires import wire_layer
 from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
-from ..variation.sample import generator
 from .threads import WhileUsed
 from .twin_front import normed_volts, squashed_volts
 from .twin_inputs import Inputs
@@ -146,7 +145,7 @@ class Twin:
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
-        self.noise = [chip.noise for chip in chips]
+        self.noise = [[s.errors and s.errors.noise for s in chip.stages] for chip in chips]
         per_chip = [[_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
         self.stages = [
             TwinStage(
@@ -263,17 +262,18 @@ class Twin:
         self, stage: TwinStage, rows: torch.Tensor, layer: int, index: np.ndarray
     ) -> torch.Tensor | None:
         """Noise currents (M, 2 O, B): variance sum (sigma g v)^2 over a line's rows."""
-        if all(noise is None for noise in self.noise):
+        noises = [chip[layer] for chip in self.noise]
+        if all(noise is None for noise in noises):
             return None
         squares = (stage.g**2).transpose(1, 2)
         power = squares[..., : stage.n_rows] @ rows**2
         power = power + self.hardware.v_fs**2 * squares[..., stage.n_rows :].sum(-1, keepdim=True)
         lines = stage.g.shape[2]
-        drawn = np.stack([noise_draws(noise, layer, index, lines) for noise in self.noise])
+        drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
         return torch.sqrt(power) * torch.from_numpy(drawn)
 
 
-def noise_draws(noise: ReadNoise | None, layer: int, index: np.ndarray, lines: int) -> np.ndarray:
+def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:
     """Normal draws (2 O, B) of standard deviation ``noise.sigma`` for images ``index`` (B,).
 
     An image's draws depend on its position in its data set, not on what else is simulated.
@@ -282,10 +282,7 @@ def noise_draws(noise: ReadNoise | None, layer: int, index: np.ndarray, lines: i
     if noise is None:
         return drawn.T
     for block in np.unique(index // NOISE_BLOCK):
-        rng = generator(
-            noise.seed, noise.sample, "read_noise", noise.first + layer, int(block), noise.share
-        )
-        normal = rng.standard_normal((NOISE_BLOCK, lines))
+        normal = noise.generator(int(block)).standard_normal((NOISE_BLOCK, lines))
         here = index // NOISE_BLOCK == block
         drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]
     return np.ascontiguousarray(drawn.T)

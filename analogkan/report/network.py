@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..variation.sample import perturb_chain
+from ..imperfections.make import perturb_chain
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run

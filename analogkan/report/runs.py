@@ -14,12 +14,12 @@ from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
 from ..errors import NetlistError, StudyError
 from ..files import brief, near, read_json, read_npz, sealed, sha256
+from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.entries import KINDS
 from ..studies.entries import RESULT as ENTRIES
 from ..studies.run import ARRAYS
-from ..variation.spec import Conditions, Variation
 
 NUMBERS = ("accuracy", "agreement", "temp_c", "max_abs_logit_error")
 """Columns of chips.csv that are read."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..errors import SettingsError
+from ..imperfections import load_settings
 from ..intervals import wilson
 from ..text import interval, many, percent
-from ..variation.spec import load_settings
 from . import figures, grids, interactive
 from .exhibits import Exhibit, Section
 from .runs import Run

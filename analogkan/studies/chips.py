@@ -27,8 +27,8 @@ from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SettingsError, SimulationError
+from ..imperfections.make import perturb_chain
 from ..intervals import regress
-from ..variation.sample import perturb_chain
 from .points import Point
 from .store import Row
 from .summary import mean

@@ -21,8 +21,8 @@ from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..files import sealed, sha256, write_text
+from ..imperfections import Conditions, Variation, load_settings
 from ..settings import require
-from ..variation.spec import Conditions, Variation, load_settings
 from .chips import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
 from .judge import Share, judge, judged_by_twin, parse_share

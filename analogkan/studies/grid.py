@@ -13,13 +13,12 @@ from dataclasses import dataclass, fields, replace
 
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
+from ..imperfections import Conditions, Variation, load_settings
+from ..imperfections.presets import settings_loader
+from ..imperfections.registry import faults, settings_of
 from ..settings import require
-from ..variation.spec import Conditions, Variation, load_settings, settings_loader
 from .points import MAX_POINTS, Point
 
-FAULTS = ("stuck_min", "stuck_max", "dead_diodes", "open_lines", "dead_amplifiers")
-RARE = ("open_lines", "dead_amplifiers")
-"""Of them, those of which one alone can cost a class: few chips decide what the mean is."""
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Shares of faulty parts that ``faults`` visits."""
 MAX_CELLS = 1_000_000
@@ -27,7 +26,7 @@ MAX_CELLS = 1_000_000
 
 def drawn_faults(variation: Variation) -> frozenset[str]:
     """The faults that chips of ``variation`` can have."""
-    return frozenset(fault for fault in FAULTS if getattr(variation, fault))
+    return frozenset(fault for fault in faults() if getattr(variation, fault))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ def fault_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]
     """No fault, then each fault by itself at each rate."""
     load = settings_loader(preset, base)
     found = [_cell({"fault": "none", "rate": "0"}, *load(fixed))]
-    for fault in FAULTS:
+    for fault in faults():
         for rate in RATES:
             texts = [*fixed, f"{fault}={rate!r}"]
             labels = {"fault": fault, "rate": f"{rate:g}"}
@@ -117,7 +116,7 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
     A dark trim is no imperfection: it is in every cell in which something is drawn.
     """
     hardware, variation, conditions = load_settings(preset, fixed, base)
-    nominal = Variation()
+    nominal, adjusting = Variation(), settings_of(lambda one: one.adjusts)
     chosen = {
         field.name: "hardware"
         for field in fields(Hardware)
@@ -125,7 +124,7 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
     } | {
         field.name: "variation"
         for field in fields(Variation)
-        if field.name != "trim" and getattr(variation, field.name)
+        if field.name not in adjusting and getattr(variation, field.name) != field.default
     }
     if not chosen:
         raise SettingsError(f"preset {preset} changes nothing of the BUILD: choose rram, say")
@@ -140,8 +139,8 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
                 hw = replace(hw, **{name: getattr(source[0], name)})
             else:
                 va = replace(va, **{name: getattr(source[1], name)})
-            drawn = replace(va, trim="none") != nominal
-            va = replace(va, trim=variation.trim if drawn else "none")
+            adjusted = variation if va.drawn else nominal
+            va = replace(va, **{name: getattr(adjusted, name) for name in adjusting})
             found.append(_cell({"imperfection": name, "cell": how}, hw, va, conditions))
     last = {"imperfection": "all", "cell": "all"}
     return [*found, _cell(last, hardware, variation, conditions)]

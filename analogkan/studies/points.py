@@ -15,10 +15,10 @@ from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..devices.thermal import law_range
 from ..errors import SettingsError
+from ..imperfections import Conditions, Variation
 from ..numerals import read_number, why_not
 from ..settings import require
-from ..variation.sample import MAX_SAMPLE
-from ..variation.spec import Conditions, Variation
+from ..streams import MAX_SAMPLE
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
@@ -68,7 +68,7 @@ def _document(
 ) -> dict[str, dict[str, Any]]:
     left = asdict(conditions)
     del left["temp_c"]
-    return {"hardware": asdict(hardware), "variation": asdict(variation), "conditions": left}
+    return {"hardware": asdict(hardware), "variation": variation.document(), "conditions": left}
 
 
 @lru_cache(maxsize=4096)

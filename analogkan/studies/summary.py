@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..imperfections.registry import counts, decisive_faults
 from ..intervals import (
     FEWEST_FOR_SPREAD,
     bounded,
@@ -19,8 +20,6 @@ from ..intervals import (
     spread,
     student,
 )
-from ..variation.sample import COUNTS
-from .grid import RARE
 from .store import Row
 
 PERCENTILES = (5, 50, 95)
@@ -67,7 +66,7 @@ def summarise_chips(
     if len(made):
         found["accuracy_uncalibrated_mean"] = mean(made)
         found["accuracy_uncalibrated_mean_ci95"] = mean_interval(made, faults)
-    for count in (*COUNTS, "uncalibrated_columns"):
+    for count in (*counts(), "uncalibrated_columns"):
         found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
     return found
 
@@ -83,7 +82,7 @@ def mean_interval(
     Student's; longer if single cells or diodes fail; if whole lines or amplifiers do, one that
     needs nothing but ``least`` and ``most``, since few chips, which may not have come, decide.
     """
-    if faults & {*RARE}:
+    if faults & {*decisive_faults()}:
         return bounded(values, least, most)
     return student(values, least=least, most=most, skewed=bool(faults))
 
@@ -167,7 +166,7 @@ def _band_interval(
     if not key.endswith("_mean"):
         return mean_interval(values, faults)
     # Gain and offset have no limits, without which nothing covers where few chips decide.
-    return None if faults & {*RARE} else student(values, skewed=bool(faults))
+    return None if faults & {*decisive_faults()} else student(values, skewed=bool(faults))
 
 
 def mean(values: Sequence[float] | np.ndarray) -> float | None:

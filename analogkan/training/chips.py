@@ -25,14 +25,15 @@ from ..data.images import check_labels
 from ..engines.chips import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
+from ..imperfections import Conditions, Variation
+from ..imperfections.make import perturb
 from ..network.encoding import Encoding
 from ..network.model import TDKAN
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm
 from ..settings import require
+from ..streams import MAX_SAMPLE
 from ..studies.points import check_temps
-from ..variation.sample import MAX_SAMPLE, perturb
-from ..variation.spec import Conditions, Variation
 
 HOLD = 4
 """Batches that go through one drawing of a chip: its cells follow the coefficients meanwhile."""
@@ -96,7 +97,7 @@ class ThroughChips:
 
     def document(self) -> dict[str, Any]:
         """Its settings, those of the hardware that are not the default's."""
-        found = {**dict(self.hardware_set()), **asdict(self.variation), **asdict(self.conditions)}
+        found = dict(self.hardware_set()) | self.variation.document() | asdict(self.conditions)
         return {"kind": "twin", "chip": self.chip, **found}
 
     def accuracy(

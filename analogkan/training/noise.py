@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..compiler.chip import RAMP_VOLTS
+from ..compiler.closed_form import shifted
 from ..errors import SettingsError
+from ..imperfections.variation import Variation
 from ..network.encoding import Encoding
 from ..network.model import TDKAN, TDKANLayer
 from ..settings import require
-from ..variation.spec import Variation
 
 KINDS = ("additive", "multiplicative")
 
@@ -158,9 +158,8 @@ def _phi(layer: TDKANLayer, v: Tensor, factors: tuple[Tensor, ...] | None) -> Te
     if factors is None:
         return layer.basis(v)
     k_i, k_v, d_v = factors
-    ramp = (v / RAMP_VOLTS).clamp(0, 1)
     columns = [
-        k_i[:, d] * layer.basis.column(d, k_v[:, d] * v + d_v[:, d] * ramp)
+        k_i[:, d] * layer.basis.column(d, shifted(v, k_v[:, d], d_v[:, d]))
         for d in range(layer.shape[2])
     ]
     return torch.stack(columns, dim=-1).flatten(1)

@@ -9,10 +9,10 @@ import numpy as np
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..errors import CompileError
+from ..imperfections import Conditions
 from ..intervals import student
 from ..network.spec import NetworkSpec
 from ..text import interval, percent
-from ..variation.spec import Conditions
 from .chips import ThroughChips
 from .noise import Disturbance, Noise
 

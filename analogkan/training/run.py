@@ -19,6 +19,7 @@ from ..data.images import check_labels, check_trained, count_classes
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import remove_partials, sha256
+from ..imperfections import load_settings
 from ..network import checkpoint
 from ..network.baselines import parameter_count
 from ..network.record import Reached, read_reached
@@ -26,7 +27,6 @@ from ..network.spec import NetworkSpec
 from ..ours import require_ours
 from ..resources import find_model
 from ..settings import parse_assignments
-from ..variation.spec import load_settings
 from .card import evaluate, is_card, write_card
 from .chips import ThroughChips
 from .fit import Epoch, input_encoding, train

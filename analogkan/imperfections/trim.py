@@ -6,22 +6,27 @@ Axes: I inputs, D diodes, O outputs, b bias rows.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..compiler.chip import RAMP_VOLTS, StageErrors
+from ..compiler.chip import StageErrors
 from ..compiler.closed_form import (
     difference_volts,
     line_volts,
     row_volts,
+    shifted,
     summing_volts,
     wired_line_volts,
 )
-from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
 from ..errors import CompileError
-from ..network.spec import LayerSpec
+from .base import Draw, Imperfection, Setting
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+    from ..network.spec import LayerSpec
 
 MAX_STEPS = 6
 """Each as if neither wires nor finite gain took a share of the new current: a tenth of the error is
@@ -103,7 +108,7 @@ def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarra
     out = row_volts(np.zeros_like(stage.r_f), stage.r_f, gain, offset)
     for _ in range(MAX_ROUNDS):
         d = -summing_volts(out, gain, offset)
-        u = errors.k_v * d + errors.d_v * np.clip(d / RAMP_VOLTS, 0, 1)
+        u = shifted(d, errors.k_v, errors.d_v)
         current = errors.k_i * np.stack(
             [curve.current(u[:, k]) for k, curve in enumerate(stage.curves)], axis=1
         )
@@ -139,3 +144,32 @@ def _programme(
             row[raised] += step
             left -= sign * step
     return left
+
+
+TRIMS = ("none", "dark")
+
+
+def _trim(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    made, saturated = trim_stage(stage, draw.layer, draw.hardware)
+    draw.count("trim_saturated", saturated)
+    return made
+
+
+TRIM = Imperfection(
+    name="trim",
+    settings=(
+        Setting(
+            name="trim",
+            about="``dark``: with every diode at 0 V the bias cells are programmed again until "
+            "each output of each layer equals the software's; ``none`` leaves them.",
+            limit=" or ".join(TRIMS),
+            fits=TRIMS.__contains__,
+            default="none",
+            words=TRIMS,
+        ),
+    ),
+    draw=_trim,
+    acts="trimmed",
+    counts={"trim_saturated": "outputs that the dark trim could not reach"},
+    adjusts=True,
+)

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .spec import TABLES
+from .presets import TABLES
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Described:
     """One setting.
 
     Attributes
@@ -32,10 +32,10 @@ class Setting:
     about: str
 
 
-def settings() -> list[Setting]:
+def settings() -> list[Described]:
     """All there are, group by group, in the order of their declaration."""
     return [
-        Setting(
+        Described(
             name=field.name,
             group=group,
             unit=field.metadata["unit"],

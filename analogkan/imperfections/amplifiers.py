@@ -1,0 +1,72 @@
+# pyright: strict
+"""Amplifiers: op-amps, and the resistors around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+
+GROUPS = {"rows": ("row", "row_gain"), "lines": ("line", "line_gain"),
+          "diffs": ("diff", "diff_open_gain")}  # fmt: skip
+"""Of op-amps: how their streams begin, and that of their gain."""
+
+
+def _err(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    errors, of = errors_of(stage), draw.settings
+    changed: dict[str, Any] = {}
+    for group, (kind, gain) in GROUPS.items():
+        made = getattr(errors, group)
+        shape = made.gain.shape
+        changed[group] = replace(
+            made,
+            gain=np.exp(draw.normal(gain, shape, of.opamp_gain_sigma)),
+            offset=draw.normal(f"{kind}_offset", shape, of.offset_sigma),
+            drift=draw.normal(f"{kind}_drift", shape, of.offset_drift_sigma),
+        )
+    return replace(stage, errors=replace(errors, **changed))
+
+
+def _resist(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    of = draw.settings
+    r_c = np.repeat(1 + draw.normal("r_c", stage.gain.shape, of.r_c_sigma), 2)
+    half = 0.5 * draw.normal("pair", stage.gain.shape, of.line_sigma)
+    return replace(
+        stage,
+        r_f=stage.r_f * (1 + draw.normal("r_f", stage.r_f.shape, of.r_f_sigma)),
+        r_c=stage.r_c * r_c * np.stack([1 + half, 1 - half], axis=1).ravel(),
+        gain=stage.gain * (1 + draw.normal("diff_gain", stage.gain.shape, of.diff_gain_sigma)),
+    )
+
+
+OP_AMPS = Imperfection(
+    name="op-amps",
+    settings=(
+        upto(0.1, "offset_sigma", "Input offset of an op-amp, volts.", "V"),
+        upto(1e-3, "offset_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
+        upto(2.0, "opamp_gain_sigma", "Of ln(open-loop gain).", ""),
+    ),
+    draw=_err,
+    streams={
+        "row_offset": 10, "row_drift": 11, "row_gain": 12,
+        "line_offset": 13, "line_drift": 14, "line_gain": 15,
+        "diff_offset": 16, "diff_drift": 17, "diff_open_gain": 18,
+    },
+)  # fmt: skip
+FEEDBACK = Imperfection(
+    name="feedback",
+    settings=(
+        *(upto(0.1, name, "Tolerance of a row's feedback and, common to both lines of a pair, of a "
+               "line's; shares of 1.") for name in ("r_f_sigma", "r_c_sigma")),
+        upto(0.1, "line_sigma", "Of the relative difference between a pair's two line gains."),
+        upto(0.1, "diff_gain_sigma", "Gain error of a difference amplifier, a share of 1."),
+    ),
+    draw=_resist,
+    streams={"r_f": 19, "r_c": 20, "pair": 21, "diff_gain": 22},
+)  # fmt: skip

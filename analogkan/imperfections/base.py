@@ -1,0 +1,203 @@
+# pyright: strict
+"""What an imperfection declares, and what it draws with.
+
+Axes: I inputs, D diodes, O outputs; R rows, 2 O lines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler.hardware import Hardware
+from ..errors import SettingsError
+from ..settings import within
+from ..streams import DIE, Place, derived
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+    from ..network.spec import LayerSpec
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+PHASES = ("made", "broken", "trimmed", "aged", "read")
+"""In which order imperfections act; within one, in the order in which they are declared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting of an imperfection.
+
+    Attributes
+    ----------
+    name, about
+        What it is called, and what it is, in sentences.
+    unit
+        ``share`` of 1, another, or none.
+    limit, fits
+        What it may be, in words, and the check of it.
+    default
+        With all at their defaults an imperfection does nothing.
+    words
+        What it may be, if it is a text.
+    """
+
+    name: str
+    about: str
+    unit: str = ""
+    limit: str = ""
+    fits: Callable[[Any], bool]
+    default: float | str = 0.0
+    words: tuple[str, ...] = ()
+
+
+def upto(most: float, name: str, about: str, unit: str = "share") -> Setting:
+    """A number from 0, which is off, to ``most``."""
+    limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
+    return Setting(name=name, about=about, unit=unit, limit=limit, fits=within(0, most))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Imperfection:
+    """One way in which a chip is not its design.
+
+    Attributes
+    ----------
+    name
+        No other has it.
+    settings
+        What says how much of it there is.
+    draw
+        Called with a stage of a chip and a ``Draw``: the stage changed. Not called where every
+        setting is at its default.
+    acts
+        One of ``PHASES``.
+    streams
+        Names of its streams. Only those that come with the package have numbers fixed by hand.
+    counts
+        What drawing counts: its name in rows, and the words behind a number of them.
+    fault
+        Whether its settings are shares of parts that fail: grids of faults visit them.
+    decisive
+        Of a fault, whether a single one can cost a class: few chips then decide the mean.
+    adjusts
+        Whether it is what is done about the others, so in every cell of an error budget.
+    check
+        Raises SettingsError where settings that are each in range do not go together.
+    """
+
+    name: str = ""
+    settings: tuple[Setting, ...] = ()
+    draw: Callable[[CrossbarStage, Draw], CrossbarStage] | None = None
+    acts: str = "made"
+    streams: Mapping[str, int] | tuple[str, ...] = ()
+    counts: Mapping[str, str] = field(default_factory=dict[str, str])
+    fault: bool = False
+    decisive: bool = False
+    adjusts: bool = False
+    check: Callable[[Any], None] = lambda settings: None
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each stream, by its name."""
+        if isinstance(self.streams, Mapping):
+            return dict(self.streams)
+        return {name: derived(self.name, name) for name in self.streams}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chip:
+    """What all stages of a chip have in common while it is made.
+
+    Attributes
+    ----------
+    variation, conditions, hardware
+        Its settings.
+    devices
+        Names of its diodes' types, sorted.
+    counts
+        What was counted so far.
+    """
+
+    variation: Any
+    conditions: Any
+    hardware: Hardware
+    devices: tuple[str, ...]
+    counts: Counter[str]
+
+
+class Draw:
+    """What one imperfection draws with, for one layer of one chip: its own, and nothing else.
+
+    Attributes
+    ----------
+    settings
+        Its own, by their names.
+    hardware, conditions
+        Of the chip.
+    place
+        What is drawn for.
+    layer
+        The software's, folded.
+    """
+
+    def __init__(self, of: Imperfection, chip: Chip, place: Place, layer: LayerSpec) -> None:
+        self._of, self._chip, self.place, self.layer = of, chip, place, layer
+        own = {s.name: getattr(chip.variation, s.name) for s in of.settings}
+        self.settings: Any = SimpleNamespace(**own)
+        self.hardware, self.conditions = chip.hardware, chip.conditions
+
+    def number(self, stream: str) -> int:
+        """The number of one of its own streams; SettingsError if it is none of them."""
+        if stream not in self._of.numbers:
+            raise SettingsError(
+                f"imperfection {self._of.name!r} draws from stream {stream!r}, which is not its "
+                f"own: it has {', '.join(self._of.numbers) or 'none'}"
+            )
+        return self._of.numbers[stream]
+
+    def normal(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
+        """Normal draws of mean 0; zeros if ``sigma`` is 0."""
+        return self._normal(self.place, stream, shape, sigma)
+
+    def common(self, stream: str, stage: CrossbarStage, sigma: float) -> Floats:
+        """The same (D,), one for each type of diode on the chip."""
+        die = replace(self.place, layer=DIE, share=0)
+        drawn = self._normal(die, stream, (len(self._chip.devices),), sigma)
+        return drawn[[self._chip.devices.index(curve.name) for curve in stage.curves]]
+
+    def uniform(self, stream: str, shape: tuple[int, ...]) -> Floats:
+        """Draws from 0 to 1."""
+        return self.place.generator(self.number(stream)).random(shape)
+
+    def happens(self, stream: str, shape: tuple[int, ...], share: float) -> Flags:
+        """Which of them something happens to."""
+        return self.uniform(stream, shape) < share if share else np.zeros(shape, bool)
+
+    def count(self, name: str, found: Flags | int) -> None:
+        """Add to one of its own counts; SettingsError if it is none of them."""
+        if name not in self._of.counts:
+            raise SettingsError(
+                f"imperfection {self._of.name!r} counts {name!r}, which is not its own: it has "
+                f"{', '.join(self._of.counts) or 'none'}"
+            )
+        self._chip.counts[name] += int(np.sum(found))
+
+    def _normal(self, place: Place, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
+        number = self.number(stream)
+        if not sigma:
+            return np.zeros(shape)
+        return sigma * place.generator(number).standard_normal(shape)
+
+
+def errors_of(stage: CrossbarStage) -> Any:
+    """The errors of a stage that is being made."""
+    assert stage.errors is not None
+    return stage.errors

@@ -1,0 +1,53 @@
+# pyright: strict
+"""Cells: errors of programming, noise at every read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..compiler.chip import ReadNoise
+from .base import Draw, Imperfection, errors_of, upto
+
+if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.design import CrossbarStage
+
+
+def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    of, hardware = draw.settings, draw.hardware
+    g = stage.g * (1 + draw.normal("cell", stage.g.shape, of.sigma_g))
+    g += hardware.g_max * draw.normal("cell_abs", stage.g.shape, of.sigma_g_abs)
+    least = hardware.g_min / 10
+    draw.count("clipped_cells", g < least)
+    return replace(stage, g=np.maximum(g, least))
+
+
+def _read(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    stream = draw.number("read_noise")
+    noise = ReadNoise(sigma=draw.settings.read_noise, place=draw.place, stream=stream)
+    return replace(stage, errors=replace(errors_of(stage), noise=noise))
+
+
+PROGRAMMING = Imperfection(
+    name="programming",
+    settings=(
+        upto(1.0, "sigma_g", "Programming error of a cell, as a share of its own conductance."),
+        upto(1.0, "sigma_g_abs", "Programming error as a share of ``g_max``. Much harder on a "
+             "network than the same number relative: always say which."),
+    ),
+    draw=_programme,
+    streams={"cell": 0, "cell_abs": 1},
+    counts={"clipped_cells": "cells clipped"},
+)  # fmt: skip
+READ_NOISE = Imperfection(
+    name="read noise",
+    settings=(
+        upto(1.0, "read_noise", "Noise of a cell at every read, as a share of its own conductance; "
+             "drawn per line and image with variance sum (read_noise g_r v_r)^2 over its rows."),
+    ),
+    draw=_read,
+    acts="read",
+    streams={"read_noise": 23},
+)  # fmt: skip

@@ -1,0 +1,127 @@
+# pyright: strict
+"""One chip: a Design with everything drawn that chance decides, and what is done about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from ..compiler.chip import OpAmpErrors, StageErrors
+from ..compiler.circuit import Circuit, Link
+from ..compiler.design import CrossbarStage, Design
+from ..network.spec import NetworkSpec
+from ..streams import Place
+from .base import Chip, Draw
+from .conditions import Conditions
+from .registry import acting, counts
+from .variation import Variation
+
+
+def perturb_chain(
+    chain: Circuit, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+) -> tuple[Circuit, dict[str, int]]:
+    """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
+
+    A convolution's circuit is the same at all its positions. What is drawn for a layer does not
+    depend on where the network is cut, only on the circuits that share its outputs.
+    """
+    total: Counter[str] = Counter()
+    links: list[Link] = []
+    for link in chain.links:
+        chip, counted = perturb(
+            link.design,
+            variation,
+            conditions,
+            spec=link.spec,
+            seed=seed,
+            sample=sample,
+            first=link.section.first,
+            share=link.share,
+        )
+        links.append(replace(link, design=chip))
+        total.update(counted)
+    return Circuit(tuple(links)), dict(total)
+
+
+def perturb(
+    design: Design,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    spec: NetworkSpec,
+    seed: int,
+    sample: int,
+    first: int = 0,
+    share: int = 0,
+) -> tuple[Design, dict[str, int]]:
+    """Chip number ``sample`` of ``design``.
+
+    Parameters
+    ----------
+    design
+        The nominal circuit.
+    variation, conditions
+        What differs, and for how long the cells have drifted. The temperature is the engines'.
+    spec
+        The software network: what a dark trim aims at.
+    seed, sample
+        What every draw follows from, each quantity by itself: chip 7 is chip 7 whatever else is
+        drawn, and whoever draws it.
+    first, share
+        Of a circuit with held values before it: its first layer, and which of the circuits that
+        share that layer's outputs it is.
+
+    Returns
+    -------
+    Design, dict
+        The chip, and what drawing it counted, such as ``clipped_cells``: see ``counts`` of each
+        imperfection.
+
+    Examples
+    --------
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> chip, counts = ak.perturb(
+    ...     build.design, ak.Variation(stuck_max=0.01), ak.Conditions(), spec=build.spec, seed=0,
+    ...     sample=7,
+    ... )
+    >>> counts["stuck_cells"] > 0
+    True
+    """
+    counted = Counter(dict.fromkeys(counts(), 0))
+    devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
+    chip = Chip(
+        variation=variation,
+        conditions=conditions,
+        hardware=design.hardware,
+        devices=tuple(devices),
+        counts=counted,
+    )
+    on = variation.on()
+    stages: list[CrossbarStage] = []
+    for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
+        place = Place(seed=seed, sample=sample, layer=first + k, share=share)
+        made = replace(stage, errors=_none(stage))
+        for one in acting():
+            if one in on and one.draw is not None:
+                made = one.draw(made, Draw(one, chip, place, layer))
+        stages.append(made)
+    return replace(design, stages=tuple(stages)), dict(counted)
+
+
+def _none(stage: CrossbarStage) -> StageErrors:
+    """The errors of a chip that has none."""
+    return StageErrors(
+        k_i=np.ones_like(stage.r_f),
+        k_v=np.ones_like(stage.r_f),
+        d_v=np.zeros_like(stage.r_f),
+        rows=_exact(stage.r_f.shape),
+        lines=_exact(stage.r_c.shape),
+        diffs=_exact(stage.gain.shape),
+        stuck=np.zeros(stage.g.shape, bool),
+    )
+
+
+def _exact(shape: tuple[int, ...]) -> OpAmpErrors:
+    return OpAmpErrors(gain=np.ones(shape), offset=np.zeros(shape), drift=np.zeros(shape))

@@ -1,0 +1,72 @@
+"""Settings of studies, beside Hardware: Variation (chance) and Conditions (temperature, age).
+
+All off by default. A preset or the user's TOML file has ``[hardware]``, ``[variation]`` and
+``[conditions]``; no name is in two of them, so ``--set`` needs no table's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields
+from typing import Any
+
+from ..compiler.hardware import Hardware, preset_table
+from ..errors import SettingsError
+from ..settings import build, parse_assignments, unknown_setting
+from .conditions import Conditions
+from .variation import Variation
+
+Settings = tuple[Hardware, Variation, Conditions]
+TABLES: dict[str, type[Any]] = {
+    "hardware": Hardware,
+    "variation": Variation,
+    "conditions": Conditions,
+}
+
+
+def load_settings(
+    preset: str | None = "nominal",
+    assignments: Iterable[str] = (),
+    base: Hardware | None = None,
+) -> Settings:
+    """The settings of a preset (a shipped name or a TOML file; or none), ``key=value`` on top.
+
+    Hardware that neither names is as in ``base``, or as by default.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown (the nearest is suggested) or a value out of its range.
+    """
+    return settings_loader(preset, base)(assignments)
+
+
+def settings_loader(
+    preset: str | None, base: Hardware | None = None
+) -> Callable[[Iterable[str]], Settings]:
+    """``load_settings``, for many: the preset is read once, and equal settings are shared."""
+    starts: list[tuple[type, dict[str, Any], str]] = []
+    for table, kind in TABLES.items():
+        values, what = preset_table(preset, table) if preset else ({}, "")
+        before = asdict(base) if kind is Hardware and base is not None else {}
+        starts.append((kind, before | values, what))
+    known = [field.name for kind in TABLES.values() for field in fields(kind)]
+    made: dict[tuple, Any] = {}
+
+    def load(assignments: Iterable[str]) -> Settings:
+        texts = parse_assignments(assignments)
+        for key in texts:
+            if key not in known:
+                raise SettingsError(f"--set: {unknown_setting(key, known)}")
+        found = []
+        for kind, values, what in starts:
+            mine = {key: text for key, text in texts.items() if key in kind.__dataclass_fields__}
+            this = (kind, *mine.items())
+            if this not in made:
+                told = " with ".join(filter(None, (what, "--set" if mine else "")))
+                made[this] = build(kind, values | mine, told)
+            found.append(made[this])
+        hardware, variation, conditions = found
+        return hardware, variation, conditions
+
+    return load

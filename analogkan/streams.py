@@ -1,0 +1,53 @@
+# pyright: strict
+"""Seeds and streams: the random numbers of one quantity of one layer of one chip, and of no other.
+
+A stream is a number in the seed. Those below ``FIRST_DERIVED`` are fixed by hand and never change;
+every other follows from a name, so that it depends on nothing else that there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_SAMPLE = 2**31
+"""Numbers of chips are below it."""
+DIE = -1
+"""In place of a layer's number where a draw is common to the whole chip."""
+FIRST_DERIVED = 2**16
+"""Streams that are numbered by hand are below it."""
+
+
+def derived(owner: str, name: str) -> int:
+    """The number of stream ``name`` of ``owner``: 2^16 to 2^32 - 1, from a hash of both names."""
+    digest = hashlib.sha256(f"{owner}/{name}".encode()).digest()
+    return FIRST_DERIVED + int.from_bytes(digest[:8], "big") % (2**32 - FIRST_DERIVED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What numbers are drawn for.
+
+    Attributes
+    ----------
+    seed, sample
+        Of the study; number of the chip.
+    layer
+        Of the network, or ``DIE``.
+    share
+        Which of the circuits that share the layer's outputs.
+    """
+
+    seed: int
+    sample: int
+    layer: int
+    share: int = 0
+
+    def generator(self, stream: int, block: int = 0) -> np.random.Generator:
+        """The random numbers of ``stream`` here; ``block`` is of images."""
+        share = (self.share,) if self.share else ()
+        key = (self.sample, stream, self.layer + 1, block, *share)
+        seed = np.random.SeedSequence(self.seed, spawn_key=key)
+        return np.random.Generator(np.random.PCG64(seed))
