@@ -14,9 +14,10 @@ import pytest
 
 import analogkan as ak
 from analogkan.compiler.build import Build, load_build, write_build
-from analogkan.compiler.circuit import Circuit
-from analogkan.compiler.design import build_design
+from analogkan.compiler.circuit import Circuit, Link
+from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.sections import whole
 from analogkan.engines import chips as engines
 from analogkan.engines.calibrate import calibrate, calibrate_chain
 from analogkan.engines.chips import NgspiceEngine, TwinEngine, chain_logits
@@ -41,6 +42,11 @@ RELATIVE = Variation(
 """Errors that are shares of what they disturb: no scale of an output changes what they do."""
 
 
+def of_one(spec: NetworkSpec, design: Design) -> Circuit:
+    """The circuit of a network that is one deck."""
+    return Circuit((Link(section=whole(spec)[0], share=0, spec=spec, design=design),))
+
+
 def held(spec: NetworkSpec, folder: Path, hardware: Hardware = IDEAL, most: int = 60) -> Build:
     """``spec`` as circuits in ``folder``."""
     return write_build(spec, hardware, folder, most=most)
@@ -56,7 +62,7 @@ def options(out: Path, **given: Any) -> dict[str, Any]:
 
 def test_a_deck_is_a_chain_of_one():
     spec = random_spec(5, (5, 6, 4, 3))
-    chain = Circuit.of_one(spec, build_design(spec, Hardware()))
+    chain = of_one(spec, build_design(spec, Hardware()))
     chip, counts = perturb_chain(chain, EVERYTHING, OLD, seed=1, sample=7)
     given = {"spec": spec, "seed": 1, "sample": 7}
     wanted, counted = perturb(chain.links[0].design, EVERYTHING, OLD, **given)
@@ -74,7 +80,7 @@ def test_a_chip_is_the_same_wherever_its_network_is_cut(tmp_path):
     images, build = random_images(2, 20, 5), held(spec, tmp_path / "h.build", most=160)
     assert [section.names() for section in build.sections] == [["s0"], ["s1"]]
     volts, index, found = volts_of(spec, images), images.index, []
-    for chain in (Circuit.of_one(spec, build_design(spec, IDEAL)), build.circuit()):
+    for chain in (of_one(spec, build_design(spec, IDEAL)), build.circuit()):
         chip, _ = perturb_chain(chain, RELATIVE, Conditions(), seed=0, sample=3)
         found.append(chain_logits(TwinEngine(), chip, volts, index, 85.0))
     assert np.abs(found[0] - spec.forward_volts(volts)).max() > 0.01 * np.abs(found[0]).max()
@@ -144,7 +150,7 @@ def test_every_position_of_an_image_has_its_own_read_noise(tmp_path):
 
 def test_equal_points_are_one_for_ngspice_but_not_with_read_noise(ngspice, tmp_path, monkeypatch):
     spec = random_spec(5, (5, 4, 3))
-    chain = Circuit.of_one(spec, build_design(spec, IDEAL))
+    chain = of_one(spec, build_design(spec, IDEAL))
     once = volts_of(spec, random_images(2, 3, 5))
     volts, index = once[[0, 1, 0, 2, 1]], np.arange(5)
     counted: list[int] = []
@@ -179,7 +185,7 @@ def test_voltages_are_looked_up_if_they_are_few():
 def test_calibration_reaches_behind_held_values(tmp_path):
     spec = random_spec(5, (5, 6, 4, 3))
     volts, index = volts_of(spec, random_images(2, 60, 5)), np.arange(60)
-    whole = Circuit.of_one(spec, build_design(spec, IDEAL))
+    whole = of_one(spec, build_design(spec, IDEAL))
     found = []
     for chain in (whole, held(spec, tmp_path / "h.build", most=160).circuit()):
         chip, _ = perturb_chain(chain, RELATIVE, Conditions(), seed=0, sample=3)

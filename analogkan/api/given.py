@@ -148,8 +148,9 @@ def settings_texts(
     if preset is None and not isinstance(given.get("variation"), Variation):
         preset = otherwise
     named = None if preset is None or isinstance(preset, Preset) else _name(preset)
-    now = _resolved(_start(preset, base), given)
-    then = load_texts(named, base=base)
+    start = _start(preset, base)
+    now = _resolved(start, given)
+    then = load_texts(None, base=base) if isinstance(preset, Preset) else start
     found: list[str] = []
     for before, after in zip(then, now, strict=True):
         was = asdict(before)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..data import ImageSet
 from ..engines.batch import BatchOptions
 from ..engines.threads import default_jobs
-from ..errors import DataError, NetlistError, SettingsError
+from ..errors import DataError, SettingsError
 from ..studies import simulate as of_images
 from ..studies import trace as of_stages
 from . import given
@@ -129,18 +129,7 @@ def trace(
     circuit, images = given.circuit(build), given.image_set(image)
     if len(images) != 1:
         raise DataError(f"a trace is of one image, and here are {len(images)}: give images[0], say")
-    edited = circuit.edited_files()
-    if edited and not allow_edited:
-        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
     folder = given.optional_path(out, "out")
-    kept = None if folder is None else folder / f"trace-{images.index[0]}"
-    if kept is not None:
-        of_stages.require_replaceable(kept)
-    volts = circuit.spec.dac_volts(images.flat(circuit.spec.encoding.shape))[0]
-    run = circuit.folder.resolve().with_suffix(".run")
-    stages = of_stages.trace(circuit, volts, (folder or run) / "failed")
-    summary = of_stages.summarise_trace(stages)
-    summary |= {"image": int(images.index[0]), "images": images.facts()}
-    if kept is not None:
-        of_stages.save_trace(kept, stages, summary)
-    return Tracing(summary)
+    return Tracing(
+        of_stages.trace_image(circuit, images, images, folder, allow_edited=allow_edited)
+    )

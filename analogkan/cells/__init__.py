@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .amplifiers import AMPLIFIERS
-from .base import INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
+from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
 from .layernorm import LAYERNORM
 from .squash import CLAMP, SIGMOID, TANH
 
@@ -12,6 +12,7 @@ for _kind in (*AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
+    "EXACT",
     "INPUT",
     "NUMPY",
     "OUTPUT",

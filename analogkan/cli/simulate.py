@@ -246,8 +246,8 @@ def _trace(
 ) -> None:
     import numpy as np
 
-    from ..errors import DataError, NetlistError
-    from ..studies.trace import require_replaceable, save_trace, summarise_trace, trace
+    from ..errors import DataError
+    from ..studies.trace import trace_image
 
     position = np.flatnonzero(images.index == image)
     if not position.size:
@@ -257,20 +257,8 @@ def _trace(
             f"image {image} is none of {images.said}: there are "
             f"{', '.join(map(str, numbers[:5]))}{more}"
         )
-    if out is not None:
-        require_replaceable(out / f"trace-{image}")
-    edited = circuit.edited_files()
-    if edited and not allow_edited:
-        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
     chosen = images.take(position[:1])
-    volts = circuit.spec.dac_volts(chosen.flat(circuit.spec.encoding.shape))[0]
-    folder = circuit.folder.resolve()
-    keep = out or folder.with_name(f"{folder.stem}.run")
-    stages = trace(circuit, volts, keep / "failed")
-    found = summarise_trace(stages)
-    found |= {"image": image, "images": images.facts()}
-    if out is not None:
-        save_trace(out / f"trace-{image}", stages, found)
+    found = trace_image(circuit, chosen, images, out, allow_edited=allow_edited)
     if as_json:
         common.print_json(found | {"label": chosen.y[0]})
         return

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +253,7 @@ def write_build(
         with atomic_folder(folder) as partial:
             deck = make_deck(spec, hardware, partial, model=model, command=command)
             found = None if check is None else check(deck)
-        deck = Deck(folder, deck.spec, deck.design, deck.summary)
+        deck = replace(deck, folder=folder)
         return Build(folder, spec, hardware, whole(spec), deck.summary, deck, found)
     folded = spec.folded()
     sections = divide(folded, most)

@@ -14,7 +14,7 @@ import numpy as np
 from ..network.spec import NetworkSpec
 from .design import CrossbarStage, Design, map_design
 from .hardware import Hardware
-from .sections import Section, whole
+from .sections import Section
 
 Evaluate = Callable[["Link", np.ndarray, np.ndarray], np.ndarray]
 """Called with a circuit, inputs (B P, I) in volts and their numbers (B P,): outputs (B P, O)."""
@@ -53,11 +53,6 @@ class Circuit:
     """
 
     links: tuple[Link, ...]
-
-    @staticmethod
-    def of_one(spec: NetworkSpec, design: Design) -> Circuit:
-        """Of a network that is one deck."""
-        return Circuit((Link(section=whole(spec)[0], share=0, spec=spec, design=design),))
 
     @property
     def hardware(self) -> Hardware:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from ..objects import Described, Facts
 
-EXACT = 1e-12
-"""Relative: what writing and reading a number may cost."""
 MOST = 5
 """Findings of one kind that are listed one by one."""
 

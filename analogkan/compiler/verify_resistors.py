@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cells import EXACT
 from .hardware import Hardware
 from .netlist import TILE, TOP, Netlist
-from .verification import EXACT
 
 
 def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:

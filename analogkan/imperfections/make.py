@@ -99,13 +99,13 @@ def perturb(
         counts=counted,
     )
     on = variation.on()
+    draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
     stages: list[CrossbarStage] = []
     for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
-        for one in acting():
-            if one in on and one.draw is not None:
-                made = one.draw(made, Draw(one, chip, place, layer))
+        for one, draw in draws:
+            made = draw(made, Draw(one, chip, place, layer))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import NUMPY, SquashKind, squashes
+from ..cells import NUMPY, SquashKind, squash_kind, squashes
 from ..devices import IVCurve
 from ..errors import CheckpointError, SettingsError
 from ..numerals import read_number
@@ -70,7 +70,7 @@ class Squash:
     @property
     def cell(self) -> SquashKind:
         """What is declared of its kind; ``none`` is no cell."""
-        return squashes()[self.kind]
+        return squash_kind(self.kind)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -149,7 +149,8 @@ def simulate(
         given, held, saturated = run_circuit(
             build, program, volts, options, store, on_progress, why_not
         )
-        summary |= {} if build.deck is not None else {"held": held}
+        if build.deck is None:
+            summary["held"] = held
         summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         circuit, seconds = given.logits, given.seconds
         layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)

@@ -13,10 +13,11 @@ from ..compiler import names
 from ..compiler.build import Build
 from ..compiler.deck import Deck
 from ..compiler.sections import Section
+from ..data import ImageSet
 from ..engines import ideal as ideal_engine
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import Runner, find_ngspice
-from ..errors import StudyError
+from ..errors import NetlistError, StudyError
 from ..files import read_json, write_npz, write_text
 from ..ours import require_ours
 
@@ -141,6 +142,37 @@ def _trace_deck(
         ]
         before = outputs
     return stages, measured(names.logits(design))
+
+
+def trace_image(
+    build: Build, image: ImageSet, of: ImageSet, out: Path | None, *, allow_edited: bool
+) -> dict[str, Any]:
+    """``summarise_trace`` of ``image``, the only one of its set, with what it is and ``of`` which
+    images; with ``out`` also kept, as ``trace-<image>`` in it.
+
+    Raises
+    ------
+    NetlistError
+        If the deck was edited and ``allow_edited`` is not set.
+    StudyError
+        If what is in the way in ``out`` is no trace.
+    SimulationError
+        If ngspice fails.
+    """
+    number = int(image.index[0])
+    kept = None if out is None else out / f"trace-{number}"
+    if kept is not None:
+        require_replaceable(kept)
+    edited = build.edited_files()
+    if edited and not allow_edited:
+        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
+    volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))[0]
+    run = out or build.folder.resolve().with_suffix(".run")
+    stages = trace(build, volts, run / "failed")
+    found = summarise_trace(stages) | {"image": number, "images": of.facts()}
+    if kept is not None:
+        save_trace(kept, stages, found)
+    return found
 
 
 def _front_nets(n: names.StageNames) -> list[str]:
