@@ -54,14 +54,14 @@ _HOME = {
 }
 _OLD = {
     "BatchOptions": ("engines.batch", "its entries are keywords of simulate"),
-    "HeldBuild": ("compiler.held", "compile and load_build return it where it is one"),
+    "HeldBuild": ("compiler.build:Build", "a Build is one deck or several"),
     "StudyOptions": ("studies.conduct", "its entries are keywords of montecarlo and the like"),
     "compile_model": ("api.making", "compile is in its place"),
     "convert_model": ("api.making", "convert is in its place"),
-    "load_circuit": ("compiler.held", "load_build is in its place"),
+    "load_circuit": ("compiler.build:load_build", "load_build is in its place"),
     "load_settings": ("imperfections", "load_preset is in its place"),
     "verify_build": ("compiler.verify", "verify is in its place"),
-    "verify_circuit": ("compiler.held", "verify is in its place"),
+    "verify_circuit": ("compiler.verify:verify_build", "verify is in its place"),
 }
 """Names of the version before."""
 
@@ -78,7 +78,8 @@ def __getattr__(name: str) -> Any:
         home = _HOME[name]
     else:
         raise AttributeError(f"module 'analogkan' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{home}", __name__), name)
+    home, _, there = home.partition(":")
+    return getattr(importlib.import_module(f".{home}", __name__), there or name)
 
 
 def __dir__() -> list[str]:

@@ -37,7 +37,7 @@ def main() -> None:
         probes = names.logits(build.design)
 
         started = time.perf_counter()
-        with BatchEngine(build, Runner(program), Path(folder) / "failed") as engine:
+        with BatchEngine(build.one_deck(), Runner(program), Path(folder) / "failed") as engine:
             chunks = plan_chunks(BATCH, BATCH)
             (result,) = engine.run(volts, chunks, probes, BatchOptions())
         batch = (time.perf_counter() - started) / BATCH
@@ -69,7 +69,7 @@ def _one_by_one(build, program, volts, probes, reference: np.ndarray) -> tuple[f
     worst = 0.0
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        for name in build.deck_files():
+        for name in build.one_deck().deck_files():
             (folder / name).write_bytes((build.folder / name).read_bytes())
         top = (folder / "network.cir").read_text(encoding="utf-8")
         head = top[: top.index(".control")]

@@ -53,7 +53,7 @@ def _one(program, tile: int, driver: int, hardware: dict[str, Any]) -> None:
 def _seconds(program, build, n: int) -> float:
     volts = build.spec.dac_volts(load_bundled().x[:n])
     started = time.perf_counter()
-    with BatchEngine(build, Runner(program), build.folder.parent / "failed") as engine:
+    with BatchEngine(build.one_deck(), Runner(program), build.folder.parent / "failed") as engine:
         options = BatchOptions(timeout=3600)
         (result,) = engine.run(volts, plan_chunks(n, n), names.logits(build.design), options)
     assert result.values is not None, result.error

@@ -43,7 +43,7 @@ def _batch(program, folder: Path) -> None:
     times: dict[bool, list[float]] = {False: [], True: []}
 
     def run(session: bool) -> None:
-        with BatchEngine(build, Runner(program), folder / "failed") as engine:
+        with BatchEngine(build.one_deck(), Runner(program), folder / "failed") as engine:
             chunks, options = plan_chunks(BATCH, BATCH), BatchOptions(session=session)
             (result,) = engine.run(volts, chunks, probes, options)
         assert result.values is not None, result.error

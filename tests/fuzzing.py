@@ -33,7 +33,6 @@ import torch
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.design import ARRAYS, build_design, load_design, save_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import load_circuit, write_held
 from analogkan.data.sources import load_npz, read_idx
 from analogkan.devices import resolve
 from analogkan.errors import AnalogKanError
@@ -368,7 +367,7 @@ def made_build(folder: Path) -> Path:
 
 
 def made_held(folder: Path) -> Path:
-    write_held(SPEC, Hardware(), folder / "net.build", most=1000, verify=False)
+    write_build(SPEC, Hardware(), folder / "net.build", most=1000)
     return folder / "net.build" / "held.json"
 
 
@@ -464,7 +463,7 @@ READERS: dict[str, Reader] = {
         {".* (model|command).*": "what made it; nothing is computed of it"} | WRITTEN,
     ),
     "held": Reader(
-        made_held, lambda p: load_circuit(p.parent).facts(), json_parts, json_join, False,
+        made_held, lambda p: load_build(p.parent).facts(), json_parts, json_join, False,
         {".* (model|command|design).*": "what made it; `verify` compares design"} | WRITTEN,
     ),
     "preset": Reader(

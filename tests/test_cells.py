@@ -6,9 +6,14 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PySpice.Unit import u_uA  # pyright: ignore[reportAttributeAccessIssue]
 
+from analogkan import cells
+from analogkan.compiler.front import build_front
+from analogkan.compiler.hardware import Hardware
 from analogkan.devices.formulas import BOLTZMANN_OVER_CHARGE
+from analogkan.network.squash import Squash
 
 from .benches import CELLS, bench, solve, sweep, transient
 
@@ -189,3 +194,37 @@ def test_every_cell_explains_itself_and_is_named_after_its_file():
         text = path.read_text(encoding="utf-8")
         assert re.search(rf"^\.subckt {path.stem} ", text, re.MULTILINE), path
         assert sum(line.startswith("*") for line in text.splitlines()) >= 5, path
+
+
+@pytest.mark.parametrize("kind", cells.known(), ids=lambda kind: kind.name)
+def test_a_declaration_is_what_its_file_says(kind):
+    kind.check()
+    comments = [x for x in kind.path.read_text(encoding="utf-8").splitlines() if x[:1] == "*"]
+    words = set(re.findall(r"[a-z_0-9]+", " ".join(comments).lower()))
+    assert {part.name for part in (*kind.pins, *kind.params)} <= words
+
+
+@pytest.mark.parametrize("kind", cells.squashes().values(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("temp_c", [26.85, 61.0])
+def test_the_closed_form_of_a_squash_cell_is_the_cell(session, kind, temp_c):
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        lo, hi, slope = rng.uniform(-0.5, 0.3), rng.uniform(0.5, 1.5), rng.uniform(0.5, 8.0)
+        squash = Squash(kind=kind.name, v_lo=lo, v_hi=hi, slope=slope)
+        unit, bf, vaf = np.array([rng.uniform(0.3, 2)]), rng.uniform(50, 200), rng.uniform(20, 90)
+        hw = Hardware(npn_bf=bf, npn_vaf=vaf)
+        front = build_front(squash, None, unit, hw)
+        params = front.params(float(front.attenuation[0]) if kind.sloped else 1.0, hw)
+        circuit = bench(options=NPN.format(bf=bf, vaf=vaf))
+        circuit.raw_spice += f"\n.option temp={temp_c}"
+        circuit.V("1", "in", 0, 0)
+        circuit.X("1", kind.name, "in", "out", **params)
+        v, out = sweep(session, circuit, "v1", (-2.5, 2.5, 0.25), "in", "out")
+        wanted = kind.closed_form(torch.from_numpy(v), params, hw, temp_c, torch)
+        np.testing.assert_allclose(out, wanted, rtol=0, atol=1e-8)
+        other = kind.closed_form(v, params, hw, temp_c, cells.NUMPY)
+        np.testing.assert_allclose(wanted, other, rtol=0, atol=1e-14)
+        assert list(kind.transfer(params, squash, float(unit[0]), hw)) == []
+        for key in params:  # the transfer sees each of them
+            moved = params | {key: params[key] * 1.001 + 1e-9}
+            assert list(kind.transfer(moved, squash, float(unit[0]), hw)), key

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import analogkan as ak
-from analogkan.compiler.chain import Chain
+from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.circuit import Circuit
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import HeldBuild, load_circuit, write_held
 from analogkan.engines import chips as engines
 from analogkan.engines.calibrate import calibrate, calibrate_chain
 from analogkan.engines.chips import NgspiceEngine, TwinEngine, chain_logits
@@ -41,9 +41,9 @@ RELATIVE = Variation(
 """Errors that are shares of what they disturb: no scale of an output changes what they do."""
 
 
-def held(spec: NetworkSpec, folder: Path, hardware: Hardware = IDEAL, most: int = 60) -> HeldBuild:
+def held(spec: NetworkSpec, folder: Path, hardware: Hardware = IDEAL, most: int = 60) -> Build:
     """``spec`` as circuits in ``folder``."""
-    return write_held(spec, hardware, folder, most=most, verify=False)
+    return write_build(spec, hardware, folder, most=most)
 
 
 def volts_of(spec: NetworkSpec, images: ak.ImageSet) -> np.ndarray:
@@ -56,7 +56,7 @@ def options(out: Path, **given: Any) -> dict[str, Any]:
 
 def test_a_deck_is_a_chain_of_one():
     spec = random_spec(5, (5, 6, 4, 3))
-    chain = Chain.of_one(spec, build_design(spec, Hardware()))
+    chain = Circuit.of_one(spec, build_design(spec, Hardware()))
     chip, counts = perturb_chain(chain, EVERYTHING, OLD, seed=1, sample=7)
     given = {"spec": spec, "seed": 1, "sample": 7}
     wanted, counted = perturb(chain.links[0].design, EVERYTHING, OLD, **given)
@@ -74,7 +74,7 @@ def test_a_chip_is_the_same_wherever_its_network_is_cut(tmp_path):
     images, build = random_images(2, 20, 5), held(spec, tmp_path / "h.build", most=160)
     assert [section.names() for section in build.sections] == [["s0"], ["s1"]]
     volts, index, found = volts_of(spec, images), images.index, []
-    for chain in (Chain.of_one(spec, build_design(spec, IDEAL)), build.chain()):
+    for chain in (Circuit.of_one(spec, build_design(spec, IDEAL)), build.circuit()):
         chip, _ = perturb_chain(chain, RELATIVE, Conditions(), seed=0, sample=3)
         found.append(chain_logits(TwinEngine(), chip, volts, index, 85.0))
     assert np.abs(found[0] - spec.forward_volts(volts)).max() > 0.01 * np.abs(found[0]).max()
@@ -85,10 +85,10 @@ def test_circuits_that_share_a_layer_have_errors_of_their_own_on_one_die(tmp_pat
     build = held(random_spec(5, (5, 6, 4, 3)), tmp_path / "h.build")
     assert build.names() == ["s0_0", "s0_1", "s1_0", "s1_1", "s2"]
     die = Variation(sigma_g=0.05, die_sigma_current=0.1, read_noise=0.01)
-    chip, _ = perturb_chain(build.chain(), die, Conditions(), seed=0, sample=0)
+    chip, _ = perturb_chain(build.circuit(), die, Conditions(), seed=0, sample=0)
     off = [
         made.design.stages[0].g / link.design.stages[0].g - 1
-        for made, link in zip(chip.links, build.chain().links, strict=True)
+        for made, link in zip(chip.links, build.circuit().links, strict=True)
     ]
     assert off[0].shape == off[1].shape and np.abs(off[0] - off[1]).min() > 0
     assert {float(errors_of(stage).k_i[0, 0]) for stage in chip.stages} == {
@@ -109,7 +109,7 @@ def test_the_twin_of_held_chips_is_what_ngspice_simulates(ngspice, tmp_path, kin
         spec, images = random_spec(4, (5, 6, 4, 3), squash="sigmoid", norm="layer"), None
         images, most = random_images(2, 5, 5), 60
     build = held(spec, tmp_path / "h.build", Hardware(), most=most)
-    chip, _ = perturb_chain(build.chain(), EVERYTHING, OLD, seed=2, sample=1)
+    chip, _ = perturb_chain(build.circuit(), EVERYTHING, OLD, seed=2, sample=1)
     volts, index = volts_of(spec, images), images.index
     twin = chain_logits(TwinEngine(), chip, volts, index, temp_c)
     engine = NgspiceEngine(ngspice, tmp_path / "failed")
@@ -123,9 +123,9 @@ def test_the_twin_of_held_chips_is_what_ngspice_simulates(ngspice, tmp_path, kin
 def test_every_position_of_an_image_has_its_own_read_noise(tmp_path):
     spec = convolutional_spec()
     build = held(spec, tmp_path / "h.build", most=10_000)
-    quiet, _ = perturb_chain(build.chain(), Variation(), Conditions(), seed=0, sample=0)
+    quiet, _ = perturb_chain(build.circuit(), Variation(), Conditions(), seed=0, sample=0)
     noisy, _ = perturb_chain(
-        build.chain(), Variation(read_noise=0.05), Conditions(), seed=0, sample=0
+        build.circuit(), Variation(read_noise=0.05), Conditions(), seed=0, sample=0
     )
     volts = np.full((2, spec.sizes[0]), 0.3)
     seen: list[np.ndarray] = []
@@ -144,7 +144,7 @@ def test_every_position_of_an_image_has_its_own_read_noise(tmp_path):
 
 def test_equal_points_are_one_for_ngspice_but_not_with_read_noise(ngspice, tmp_path, monkeypatch):
     spec = random_spec(5, (5, 4, 3))
-    chain = Chain.of_one(spec, build_design(spec, IDEAL))
+    chain = Circuit.of_one(spec, build_design(spec, IDEAL))
     once = volts_of(spec, random_images(2, 3, 5))
     volts, index = once[[0, 1, 0, 2, 1]], np.arange(5)
     counted: list[int] = []
@@ -179,9 +179,9 @@ def test_voltages_are_looked_up_if_they_are_few():
 def test_calibration_reaches_behind_held_values(tmp_path):
     spec = random_spec(5, (5, 6, 4, 3))
     volts, index = volts_of(spec, random_images(2, 60, 5)), np.arange(60)
-    whole = Chain.of_one(spec, build_design(spec, IDEAL))
+    whole = Circuit.of_one(spec, build_design(spec, IDEAL))
     found = []
-    for chain in (whole, held(spec, tmp_path / "h.build", most=160).chain()):
+    for chain in (whole, held(spec, tmp_path / "h.build", most=160).circuit()):
         chip, _ = perturb_chain(chain, RELATIVE, Conditions(), seed=0, sample=3)
         made, left = calibrate_chain(chip, volts, index, 26.85)
         assert left == 0
@@ -198,7 +198,7 @@ def test_a_convolution_s_columns_are_set_once_for_all_positions(tmp_path):
     spec = convolutional_spec()
     images, fresh = convolutional_images(3, 30), convolutional_images(4, 30)
     columns = Variation(diff_gain_sigma=0.1, r_c_sigma=0.1)
-    chain = held(spec, tmp_path / "h.build", most=10_000).chain()
+    chain = held(spec, tmp_path / "h.build", most=10_000).circuit()
     chip, _ = perturb_chain(chain, columns, Conditions(), seed=0, sample=0)
     made, left = calibrate_chain(chip, volts_of(spec, images), images.index, 26.85)
     assert left == 0
@@ -214,7 +214,7 @@ def test_a_convolution_s_columns_are_set_once_for_all_positions(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory) -> HeldBuild:
+def build(tmp_path_factory) -> Build:
     folder = tmp_path_factory.mktemp("chain") / "conv.build"
     return held(convolutional_spec(), folder, Hardware(), most=10_000)
 
@@ -275,7 +275,7 @@ def test_a_bench_remembers_circuits_of_other_hardware_up_to_a_size(build, images
     first, second = Hardware(levels=8), Hardware(levels=16)
     assert bench.chain(first) is bench.chain(first)
     assert bench.chain(first).hardware.levels == 8
-    monkeypatch.setattr(bench_module, "MOST_CELLS", build.chain().cells)
+    monkeypatch.setattr(bench_module, "MOST_CELLS", build.circuit().cells)
     kept = bench.chain(first)
     bench.chain(second)
     assert bench.chain(first) is not kept
@@ -284,7 +284,7 @@ def test_a_bench_remembers_circuits_of_other_hardware_up_to_a_size(build, images
 def test_a_bench_goes_where_its_folder_is_not(build, images, tmp_path):
     here = tmp_path / "here.build"
     shutil.copytree(build.folder, here)
-    moved = load_circuit(here)
+    moved = load_build(here)
     bench = Bench(moved, images, TwinEngine(), seed=3)
     (point,) = montecarlo_points(moved.hardware, RELATIVE, Conditions(), 1)
     wanted, body = bench.evaluate(point), pickle.dumps(bench)
@@ -299,7 +299,7 @@ def test_chips_of_edited_circuits_are_refused(build, images, tmp_path):
     with (here / "s1" / "layer0.cir").open("a") as stream:
         stream.write("* edited\n")
     with pytest.raises(NetlistError, match=r"s1/layer0.cir was edited after it was compiled"):
-        ak.montecarlo(load_circuit(here), images, samples=1, **options(tmp_path / "r"))
+        ak.montecarlo(load_build(here), images, samples=1, **options(tmp_path / "r"))
 
 
 @pytest.mark.parametrize("edit", [("hardware", "opamp_gain", 100.0), ("design", "x")])
@@ -311,7 +311,7 @@ def test_a_held_json_that_says_otherwise_is_an_edited_file(ngspice, build, image
     inner = summary[keys[0]] if keys else summary
     inner[last] = value
     (here / "held.json").write_text(json.dumps(summary))
-    edited = load_circuit(here)
+    edited = load_build(here)
     assert edited.edited_files() == ["held.json"]
     for study in (ak.simulate, lambda *given: ak.montecarlo(*given, samples=1)):
         with pytest.raises(

@@ -15,7 +15,6 @@ import pytest
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.design import build_design, load_design, save_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import load_circuit, write_held
 from analogkan.errors import CheckpointError, CompileError, NetlistError
 from analogkan.files import read_npz, write_npz
 from analogkan.network.spec import load_spec
@@ -183,15 +182,12 @@ def test_a_damaged_network_is_refused(tmp_path, name, change, sentence):
 def test_a_damaged_summary_is_refused(tmp_path, kind, name, change, sentence):
     held = kind == "held.json"
     folder = tmp_path / "net.build"
-    if held:
-        write_held(SPEC, Hardware(), folder, most=1000, verify=False)
-    else:
-        write_build(SPEC, Hardware(), folder)
-    load, path = (load_circuit if held else load_build), folder / kind
-    load(folder)
+    write_build(SPEC, Hardware(), folder, most=1000 if held else None)
+    path = folder / kind
+    load_build(folder)
     path.write_text(json.dumps(edited(json.loads(path.read_text()), name, change)))
     with pytest.raises(NetlistError, match=escape(f"{path} is damaged ({sentence}")):
-        load(folder)
+        load_build(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b"[" * 200_000, b"\x00" * 9])

@@ -170,7 +170,7 @@ def test_an_ngspice_that(fake, build, ngspice, tmp_path, body, kind, sentence):
     assert kept == {".lock", "failed", "run.json", "seconds"}
     kept = run / "failed" / "chunk00000"
     assert error.deck == kept / "chunk00000_2.cir"
-    assert {p.name for p in kept.iterdir()} >= {*build.deck_files(), "chunk00000_2.cir"}
+    assert {p.name for p in kept.iterdir()} >= {*build.one_deck().deck_files(), "chunk00000_2.cir"}
 
 
 def test_vectors_in_another_order_are_read_by_name(fake, build, tmp_path):

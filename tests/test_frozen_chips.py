@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analogkan.compiler.build import write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import write_held
 from analogkan.engines.twin import noise_draws
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb, perturb_chain
@@ -89,8 +89,8 @@ def cases(folder: Path) -> dict[str, dict[str, Any]]:
         ("held", random_spec(5, (5, 6, 4, 3)), 60),
         ("convolutions", convolutional_spec(), 10_000),
     ):
-        build = write_held(spec, Hardware(), folder / f"{name}.build", most=most, verify=False)
-        chip, counts = perturb_chain(build.chain(), EVERYTHING, OLD, seed=1, sample=4)
+        build = write_build(spec, Hardware(), folder / f"{name}.build", most=most)
+        chip, counts = perturb_chain(build.circuit(), EVERYTHING, OLD, seed=1, sample=4)
         found[name] = digest((link.design for link in chip.links), counts)
     return found
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import HeldBuild, load_circuit, verify_circuit, write_held
-from analogkan.compiler.sections import divide
+from analogkan.compiler.sections import MOST_RESISTORS, divide
+from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.engines.batch import BatchOptions
 from analogkan.errors import CompileError, NetlistError, SimulationError
 from analogkan.studies.simulate import simulate
 
 from .convolutions import convolutional_checkpoint, convolutional_images, convolutional_spec
 from .networks import circuit, random_images, random_spec
-from .test_cli import cli, done
+from .test_cli import done
 
 IDEAL = Hardware(opamp="ideal", npn_bf=1e4, npn_vaf=1e4)
 
@@ -51,7 +51,7 @@ def test_a_convolution_is_a_section_of_its_own():
 def test_held_circuits_are_the_network(ngspice, tmp_path, squash, norm):
     """The front of a cut layer is in the circuit: what is held comes before it."""
     spec = random_spec(4, (5, 6, 4, 3), squash=squash, norm=norm)
-    build = write_held(spec, IDEAL, tmp_path / "n.build", most=60)
+    build = write_verified(spec, IDEAL, tmp_path / "n.build", most=60)
     assert len(build.names()) == 5
     assert build.verification is not None
     assert build.verification.findings == []
@@ -68,7 +68,7 @@ def test_held_circuits_give_what_one_deck_gives(ngspice, tmp_path):
     """Cut or not, amplifiers of finite gain err alike: the same order, the same class."""
     spec, images = random_spec(5, (5, 6, 4, 3)), random_images(2, 10, 5)
     whole = simulate(write_build(spec, Hardware(), tmp_path / "w.build"), images)
-    held = simulate(write_held(spec, Hardware(), tmp_path / "h.build", most=60), images)
+    held = simulate(write_verified(spec, Hardware(), tmp_path / "h.build", most=60), images)
     scale = np.abs(whole.software).max()
     np.testing.assert_allclose(circuit(held), circuit(whole), rtol=0, atol=1e-3 * scale)
     assert held.summary["agreement"] == whole.summary["agreement"] == 1.0
@@ -77,7 +77,7 @@ def test_held_circuits_give_what_one_deck_gives(ngspice, tmp_path):
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("held") / "conv.build"
-    write_held(convolutional_spec(), IDEAL, folder, most=100)
+    write_verified(convolutional_spec(), IDEAL, folder, most=100)
     return folder
 
 
@@ -86,9 +86,9 @@ def folder(compiled, tmp_path) -> Path:
     return shutil.copytree(compiled, tmp_path / "conv.build")
 
 
-def read(folder: Path) -> HeldBuild:
-    build = load_circuit(folder)
-    assert isinstance(build, HeldBuild)
+def read(folder: Path) -> Build:
+    build = load_build(folder)
+    assert isinstance(build, Build)
     return build
 
 
@@ -137,7 +137,7 @@ def test_jobs_and_chunks_change_nothing_that_matters(ngspice, folder):
 
 
 def test_verify_reads_every_circuit(folder):
-    found = verify_circuit(read(folder))
+    found = verify_build(read(folder))
     assert found.findings == []
     assert (
         found.facts["crossbar_resistors"] == read(folder).summary["elements"]["crossbar_resistors"]
@@ -148,24 +148,24 @@ def test_verify_names_the_circuit_that_was_changed(folder):
     path = folder / "s1_1" / "layer0.cir"
     text = path.read_text()
     path.write_text(re.sub(r"(r_i00_d0_o0_p i00_d0 o0_p )\S+", r"\g<1>4321.0", text, count=1))
-    said = "\n".join(verify_circuit(read(folder)).findings)
+    said = "\n".join(verify_build(read(folder)).findings)
     assert "s1_1: layer0.cir was edited after it was compiled" in said
     assert "s1_1: layer 0: resistor i00_d0 to o0_p is 4321.0 ohm" in said
 
 
 def test_verify_knows_a_circuit_of_another_network(folder, tmp_path):
-    other = write_held(convolutional_spec(7), IDEAL, tmp_path / "o.build", most=100)
+    other = write_verified(convolutional_spec(7), IDEAL, tmp_path / "o.build", most=100)
     shutil.rmtree(folder / "s0_1")
     shutil.copytree(other.folder / "s0_1", folder / "s0_1")
-    said = verify_circuit(read(folder)).findings
+    said = verify_build(read(folder)).findings
     assert "s0_1 is not its part of the network" in said
 
 
 def test_verify_knows_circuits_of_other_hardware_and_another_summary(folder, tmp_path):
-    other = write_held(convolutional_spec(), Hardware(levels=8), tmp_path / "o.build", most=100)
+    other = write_verified(convolutional_spec(), Hardware(levels=8), tmp_path / "o.build", most=100)
     shutil.rmtree(folder / "s1_0")
     shutil.copytree(other.folder / "s1_0", folder / "s1_0")
-    said = "\n".join(verify_circuit(read(folder)).findings)
+    said = "\n".join(verify_build(read(folder)).findings)
     assert "s1_0/design.json is not what held.json vouches for" in said
     assert "s1_0 is of other hardware than held.json says" in said
     assert "held.json: design is not what its circuits say" in said
@@ -178,7 +178,7 @@ def test_verify_knows_circuits_of_other_hardware_and_another_summary(folder, tmp
 def test_verify_reads_the_summary(folder, key, value):
     document = json.loads((folder / "held.json").read_text())
     (folder / "held.json").write_text(json.dumps(document | {key: value}))
-    said = verify_circuit(read(folder)).findings
+    said = verify_build(read(folder)).findings
     assert f"held.json: {key} is not what its circuits say" in said
 
 
@@ -186,7 +186,7 @@ def test_exchanged_circuits_are_named(folder, ngspice):
     (folder / "s1_0").rename(folder / "x")
     (folder / "s3").rename(folder / "s1_0")
     (folder / "x").rename(folder / "s3")
-    said = verify_circuit(read(folder)).findings
+    said = verify_build(read(folder)).findings
     assert {"s1_0 is not its part of the network", "s3 is not its part of the network"} <= {*said}
     with pytest.raises(NetlistError, match="s1_0 takes 4 values to 3, in its place 16 become"):
         simulate(read(folder), convolutional_images(3, 2), allow_edited=True)
@@ -194,12 +194,12 @@ def test_exchanged_circuits_are_named(folder, ngspice):
 
 def test_supplies_that_held_values_leave_are_told(ngspice, tmp_path):
     hardware = Hardware(v_rail=0.3, opamp="rails")
-    build = write_held(convolutional_spec(), hardware, tmp_path / "r.build", most=100)
+    build = write_verified(convolutional_spec(), hardware, tmp_path / "r.build", most=100)
     assert build.summary["notes"]
     assert all("but the rails are at 0.3 V" in note for note in build.summary["notes"])
     s = simulate(build, convolutional_images(3, 4)).summary
     assert s["saturated_images"] == [0, 1, 2, 3]
-    high = write_held(convolutional_spec(), IDEAL, tmp_path / "h.build", most=100)
+    high = write_verified(convolutional_spec(), IDEAL, tmp_path / "h.build", most=100)
     assert high.summary["notes"] == []
     assert simulate(high, convolutional_images(3, 4)).summary["saturated_images"] == []
 
@@ -226,7 +226,7 @@ def test_an_edited_circuit_is_not_simulated_as_if_it_were_not(ngspice, folder):
 
 def test_other_commands_say_what_knows_held_stages(folder):
     with pytest.raises(NetlistError, match="with held stages, and one deck is needed here"):
-        load_build(folder)
+        load_build(folder).one_deck()
     assert load_build(folder / "s3").spec.sizes == (4, 3)
 
 
@@ -238,11 +238,11 @@ def test_a_damaged_folder_is_refused(folder):
     for key, value in odd:
         (folder / "held.json").write_text(json.dumps(document | {key: value}))
         with pytest.raises(NetlistError, match="compile the model again"):
-            load_circuit(folder)
+            load_build(folder)
     model = {"fingerprint": "0" * 64}
     (folder / "held.json").write_text(json.dumps(document | {"model": model}))
     with pytest.raises(NetlistError, match=r"is another model than the one held\.json describes"):
-        load_circuit(folder)
+        load_build(folder)
 
 
 def test_a_circuit_that_is_gone_is_named(folder, ngspice):
@@ -260,16 +260,16 @@ def test_one_deck_cannot_hold_a_convolution(tmp_path):
 def test_a_build_of_either_kind_replaces_the_other_and_nothing_else(tmp_path):
     spec, folder = random_spec(5, (5, 4, 3)), tmp_path / "n.build"
     write_build(spec, Hardware(), folder)
-    write_held(spec, Hardware(), folder, most=30)
+    write_verified(spec, Hardware(), folder, most=30)
     assert not (folder / "design.json").exists()
     write_build(spec, Hardware(), folder)
     assert not (folder / "held.json").exists()
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(CompileError, match=r"holds notes\.txt"):
-        write_held(spec, Hardware(), folder, most=30)
+        write_verified(spec, Hardware(), folder, most=30)
     assert (folder / "notes.txt").read_text() == "mine"
     (folder / "notes.txt").unlink()
-    write_held(spec, Hardware(), folder, most=30)
+    write_verified(spec, Hardware(), folder, most=30)
     (folder / "s0_1" / "mine.raw").write_text("mine")
     with pytest.raises(CompileError, match=r"holds s0_1/mine\.raw"):
         write_build(spec, Hardware(), folder)
@@ -288,7 +288,7 @@ def test_chunks_that_fail_name_their_images(ngspice, folder, monkeypatch):
 
 def test_calibration_is_optional(tmp_path, ngspice):
     spec = replace(convolutional_spec(), calibration=None)
-    build = write_held(spec, IDEAL, tmp_path / "c.build")
+    build = write_verified(spec, IDEAL, tmp_path / "c.build", most=MOST_RESISTORS)
     assert build.verification is not None and build.verification.ok
     s = simulate(build, convolutional_images(3, 3)).summary
     assert s["max_abs_logit_error"] <= 1e-4 * s["logit_full_scale"]
@@ -313,14 +313,20 @@ def test_compile_verify_and_simulate_a_convolutional_checkpoint(ngspice, tmp_pat
         done("simulate", "conv.build", "--dataset", "data.npz", "--engine", "software", "--json")
     )
     assert found["n"] == 30
-    refused = cli("simulate", "conv.build", "--dataset", "data.npz", "--trace", "1")
-    assert refused.exit_code == 2
-    assert "--trace goes through one deck" in refused.output
+    told = json.loads(
+        done("simulate", "conv.build", "--dataset", "data.npz", "--trace", "1", "--json")
+    )
+    assert [s["stage"] for s in told["stages"]][:4] == [
+        f"s0 layer 0 {what}" for what in ("inputs", "rows", "lines", "outputs")
+    ]
+    assert told["stages"][0]["nets"] == 9 * 18  # of each position
+    assert told["largest_divergence"]["share_of_scale"] < 1e-6
     run = next(Path("conv.run").iterdir())
     done("report", run, "-o", "r.html")
     page = Path("r.html").read_text(encoding="utf-8")
     assert "one after the other, values held between; positions an image: 9, 4, 1" in page
     assert "Answers by class" in page
+    assert "Conductances, tile by tile" in page
 
 
 def test_held_cuts_a_dense_network_too(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import Ngspice
-from analogkan.network.squash import NORMS, SQUASHES
+from analogkan.network.squash import NORMS, squash_names
 from analogkan.studies.simulate import simulate
 
 from .networks import random_inputs, random_spec
@@ -50,7 +50,7 @@ def run(spec, tmp_path, x, tag="", **options):
     seed=st.integers(0, 10**6),
     sizes=st.lists(st.integers(1, 8), min_size=2, max_size=4).filter(lambda s: s[-1] > 1),
     n_dev=st.integers(1, 4),
-    squash=st.sampled_from(SQUASHES),
+    squash=st.sampled_from(squash_names()),
     norm=st.sampled_from(NORMS),
 )
 def test_random_networks_agree(ngspice, tmp_path_factory, seed, sizes, n_dev, squash, norm):

@@ -19,7 +19,7 @@ import pytest
 from analogkan.compiler import spice
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import HeldBuild, write_held
+from analogkan.compiler.verify import write_verified
 from analogkan.engines import verdict
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
@@ -167,14 +167,14 @@ def build(tmp_path_factory) -> Build:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory) -> HeldBuild:
+def held(tmp_path_factory) -> Build:
     folder = tmp_path_factory.mktemp("lies") / "conv.build"
-    return write_held(convolutional_spec(), Hardware(opamp="ideal"), folder, most=100)
+    return write_verified(convolutional_spec(), Hardware(opamp="ideal"), folder, most=100)
 
 
-def assert_refused_or_equal(build: Build | HeldBuild, images, run: Path, sentence: str, **options):
+def assert_refused_or_equal(build: Build, images, run: Path, sentence: str, **options):
     """Simulate in two chunks."""
-    chunk = 40 if isinstance(build, HeldBuild) else len(images) // 2  # points
+    chunk = 40 if build.deck is None else len(images) // 2  # points
     given = {"options": BatchOptions(chunk=chunk, **options), "run": run}
     if not sentence:
         found = simulate(build, images, **given)

@@ -8,8 +8,7 @@ import torch
 
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import load_hardware
-from analogkan.compiler.held import write_held
-from analogkan.compiler.verify import verify_build
+from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.data import ImageSet
 from analogkan.errors import SettingsError
 from analogkan.network.baselines import MLP
@@ -76,7 +75,9 @@ def test_an_activation_that_is_no_device_is_refused():
 def test_its_layers_are_cut_like_others(activation, ngspice, tmp_path, one_thread):
     """As the CIFAR-10 ones, which are larger than one deck."""
     _, x, spec, *_ = made(activation, COLOUR, (12, 6, 5, 3), 3)
-    build = write_held(spec, load_hardware("ideal", ["r_out=5"]), tmp_path / "mlp.build", most=80)
+    build = write_verified(
+        spec, load_hardware("ideal", ["r_out=5"]), tmp_path / "mlp.build", most=80
+    )
     assert build.verification is not None and build.verification.findings == []
     n = np.arange(8)
     images = ImageSet(name="own", x=x[:8].reshape(8, *COLOUR), y=n % 3, index=n)

@@ -17,7 +17,7 @@ from analogkan.network.basis import PWLBasis
 from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.network.spec import LayerSpec, load_spec
-from analogkan.network.squash import NORMS, SQUASHES, Norm, Squash
+from analogkan.network.squash import NORMS, Norm, Squash, squash_names
 from analogkan.training.card import parameter_count
 
 from .networks import random_curve, random_inputs, random_spec
@@ -47,7 +47,7 @@ def random_model(seed: int, sizes: tuple[int, ...], squash: str, norm: str, n_de
 @given(
     seed=st.integers(0, 10**6),
     hidden=st.lists(st.integers(1, 6), max_size=2),
-    squash=st.sampled_from(SQUASHES),
+    squash=st.sampled_from(squash_names()),
     norm=st.sampled_from(NORMS),
     n_dev=st.integers(1, 3),
 )
@@ -63,7 +63,7 @@ def test_torch_in_double_precision_equals_the_arrays(seed, hidden, squash, norm,
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(SQUASHES))
+@given(st.integers(0, 10**6), st.sampled_from(squash_names()))
 def test_folding_the_norms_changes_no_output(seed, squash):
     spec = random_spec(seed, (5, 6, 4, 3), squash=squash, norm="batch")
     folded = spec.folded()

@@ -10,8 +10,9 @@ import pytest
 import torch
 from scipy.integrate import quad
 
+from analogkan.cells.squash import BASE_VOLTS, THERMAL_VOLTS, pair_volts, saturation_current
 from analogkan.compiler import closed_form as cf
-from analogkan.compiler.front import THERMAL_VOLTS, build_front
+from analogkan.compiler.front import build_front
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer
 from analogkan.compiler.stability import smallest_c_f
@@ -19,7 +20,6 @@ from analogkan.compiler.wires import reduce_tile
 from analogkan.devices import get
 from analogkan.devices.thermal import smear_share, table_at
 from analogkan.engines.twin import _current_table
-from analogkan.engines.twin_front import BASE_VOLTS, pair_volts, saturation_current
 from analogkan.network.squash import Squash
 
 A, V_OS = 1e4, 2e-3
@@ -130,14 +130,15 @@ def test_a_pair_is_the_sigmoid_and_its_early_effect():
     assert front.r_load == pytest.approx(1.0 * (1 + beta) / beta / hardware.i_tail, rel=1e-12)
     assert front.attenuation[0] == pytest.approx(3.0 * THERMAL_VOLTS, rel=1e-12)
     drive, v_t = 0.03, 300 * 1.38064852e-23 / 1.6021766208e-19
+    at = torch.tensor([drive], dtype=torch.float64)
     rho, leak = math.exp(drive / v_t), saturation_current(26.85)
     e_1, e_2 = 1 - (BASE_VOLTS + drive) / 50, 1 - BASE_VOLTS / 50
     i = (1e-5 + 2 * leak / 100) * rho * e_1 / (rho * (e_1 + 0.01) + e_2 + 0.01) + leak
-    found = pair_volts(front, torch.tensor([drive], dtype=torch.float64), hardware, 26.85)
+    found = pair_volts(at, front.params(1.0, hardware), hardware, 26.85, torch)
     assert float(found[0]) == pytest.approx(0.1 + front.r_load * i, abs=1e-9)
     stiff = Hardware(opamp="ideal", npn_bf=1e6, npn_vaf=1e6)
     front = build_front(squash, None, np.ones(1), stiff)
-    found = pair_volts(front, torch.tensor([drive], dtype=torch.float64), stiff, 26.85)
+    found = pair_volts(at, front.params(1.0, stiff), stiff, 26.85, torch)
     assert float(found[0]) == pytest.approx(squash(np.array([drive / v_t / 3.0]))[0], abs=1e-6)
 
 

@@ -24,7 +24,7 @@ import analogkan as ak
 from analogkan.api import progress
 from analogkan.api.tables import table_of
 from analogkan.cli import COMMANDS, main
-from analogkan.compiler.held import HeldBuild, load_circuit, verify_circuit
+from analogkan.compiler.build import Build, load_build
 from analogkan.engines.batch import BatchOptions
 from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyError
 from analogkan.imperfections import load_settings
@@ -459,14 +459,14 @@ def test_a_trace_is_of_one_image(home, images):
 
 OLD = {
     "BatchOptions": BatchOptions,
-    "HeldBuild": HeldBuild,
+    "HeldBuild": Build,
     "StudyOptions": StudyOptions,
     "compile_model": importlib.import_module("analogkan.api.making").compile_model,
     "convert_model": importlib.import_module("analogkan.api.making").convert_model,
-    "load_circuit": load_circuit,
+    "load_circuit": load_build,
     "load_settings": load_settings,
     "verify_build": importlib.import_module("analogkan.compiler.verify").verify_build,
-    "verify_circuit": verify_circuit,
+    "verify_circuit": importlib.import_module("analogkan.compiler.verify").verify_build,
 }
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from analogkan.compiler import spice, spice_cells
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.held import write_held
 from analogkan.devices import resolve
 from analogkan.engines.batch import write_deck
 from analogkan.files import write_text
@@ -58,7 +57,7 @@ def golden_spec(name):
 @pytest.mark.parametrize("name", NETS)
 def test_decks_equal_the_golden_ones(name, tmp_path, request):
     build = write_build(golden_spec(name), NETS[name][2], tmp_path / name)
-    for file in build.deck_files():
+    for file in build.one_deck().deck_files():
         hold_golden(build.folder / file, GOLDEN / name / file, request)
 
 
@@ -88,7 +87,7 @@ def test_held_decks_equal_the_golden_ones(tmp_path, request):
     """Two circuits share the outputs of a layer, a third follows."""
     spec = golden_spec("clamp")
     object.__setattr__(spec, "name", "held")
-    build = write_held(spec, Hardware(), tmp_path / "held", most=40, verify=False)
+    build = write_build(spec, Hardware(), tmp_path / "held", most=40)
     found = sorted(build.folder.glob("*/*.cir"))
     assert len({path.parent for path in found}) == 3
     for path in found:

@@ -27,6 +27,7 @@ LAYERS = (
         "analogkan",
     },
     {"devices"},
+    {"cells"},
     {"network"},
     {"data"},
     {"compiler"},
@@ -151,6 +152,22 @@ def test_reading_a_deck_shares_no_code_with_writing_it():
             "spice" in n or "mapping" in n or "wires" in n
             for n in imports(PACKAGE / "compiler" / f"{reader}.py")
         )
+
+
+def test_only_one_function_of_verification_reads_how_a_cell_is_written():
+    """Where a cell has no transfer its parameters are compared with those that were chosen."""
+    users = []
+    for path in MODULES:
+        if path.stem in READERS or path.stem.startswith("verify"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef):
+                    names = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+                    if path.parent.name == "compiler" and names & {"settings", "load"}:
+                        users.append(f"{path.stem}.{node.name}")
+                    code = ast.unparse(node)
+                    if "front.params(" in code:
+                        users.append(f"{path.stem}.{node.name}")
+    assert users == ["verify_front._undeclared"]
 
 
 def test_modules_stay_short():

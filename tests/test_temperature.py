@@ -176,7 +176,7 @@ def test_set_temp_by_hand_gives_what_studies_report(squash, ngspice, tmp_path):
     top.write_text(by_hand, encoding="utf-8")
     printed = Runner(ngspice).run(top, top.with_suffix(".raw"), timeout=30)
     found = [float(x) for x in re.findall(r"v\(logit_\d\) = (\S+)", printed)]
-    from analogkan.compiler.build import image0_volts
+    from analogkan.compiler.deck import image0_volts
 
     volts, index = image0_volts(spec)[None], np.arange(1)
     for engine in (NgspiceEngine(ngspice, tmp_path / "keep"), TwinEngine()):

@@ -18,7 +18,7 @@ from analogkan.compiler.verify import verify_build
 from analogkan.devices import IVCurve
 from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
-from analogkan.network.squash import NORMS, SQUASHES
+from analogkan.network.squash import NORMS, squash_names
 
 from .networks import random_spec
 
@@ -62,7 +62,7 @@ def findings_after(folder: Path, file: str, pattern: str, replacement: str, coun
     return "\n".join(found.findings)
 
 
-@pytest.mark.parametrize("squash", SQUASHES)
+@pytest.mark.parametrize("squash", squash_names())
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize(
     "hardware", [{}, {"levels": 8}, {"opamp": "ideal", "tile_rows": 4}, {"opamp": "rails"}]

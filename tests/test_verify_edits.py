@@ -50,7 +50,7 @@ class Bench:
         spec = random_spec(31, (4, 3, 2), **network)
         self.build = write_build(spec, Hardware(**hardware), folder)
         self.folder = folder
-        self.deck = {f: (folder / f).read_text() for f in self.build.deck_files()}
+        self.deck = {f: (folder / f).read_text() for f in self.build.one_deck().deck_files()}
         self.volts = spec.dac_volts(random_inputs(9, 3, 4))
         self.full_scale = float(np.abs(spec.forward_volts(self.volts)).max())
         self.program = find_ngspice().path

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..compiler.build import Build
 from ..compiler.hardware import Hardware
-from ..compiler.held import verify_circuit
 from ..compiler.verification import Verification
+from ..compiler.verify import verify_build
 from ..errors import CheckpointError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..objects import as_path, require_type
 from . import given, making
-from .given import AnyBuild, AnyPath, AnyPreset, Circuit, Values
+from .given import AnyBuild, AnyPath, AnyPreset, Values
 from .progress import shown_progress, tell
 
 
@@ -30,7 +31,7 @@ def compile(
     held: int | None = None,
     verify: bool = True,
     progress: bool = True,
-) -> Circuit:
+) -> Build:
     """Compile a network into a BUILD, and check that the netlist is the network.
 
     Parameters
@@ -120,7 +121,7 @@ def _in_memory(model: Any, encoding: Any, inputs: Any, target: Path) -> NetworkS
     return model.to_spec(encoding, name=_named(model, target), calibration=kept)
 
 
-def load_build(folder: AnyPath) -> Circuit:
+def load_build(folder: AnyPath) -> Build:
     """Read a BUILD that was compiled before.
 
     Raises
@@ -160,7 +161,7 @@ def verify(build: AnyBuild, *, progress: bool = True) -> Verification:
     """
     circuit = given.circuit(build)
     with shown_progress(progress) as on_progress:
-        return verify_circuit(
+        return verify_build(
             circuit, lambda name, done, total: on_progress("verifying", done, total)
         )
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from ..compiler.build import Build
+from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
-from ..compiler.held import HeldBuild, load_circuit
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
@@ -25,8 +24,7 @@ from ..settings import build as build_settings
 from ..settings import unknown_setting
 
 AnyPath = str | PathLike[str]
-AnyBuild = AnyPath | Build | HeldBuild
-Circuit = Build | HeldBuild
+AnyBuild = AnyPath | Build
 Values = Mapping[str, Any]
 Inputs = np.ndarray[Any, np.dtype[Any]]
 
@@ -49,11 +47,11 @@ class Preset(NamedTuple):
 AnyPreset = AnyPath | Preset
 
 
-def circuit(build: Any) -> Circuit:
+def circuit(build: Any) -> Build:
     """The BUILD itself, or the one in a folder."""
-    if isinstance(build, (Build, HeldBuild)):
+    if isinstance(build, Build):
         return build
-    return load_circuit(as_path(build, "build", "a BUILD's folder, or what compile returns"))
+    return load_build(as_path(build, "build", "a BUILD's folder, or what compile returns"))
 
 
 def image_set(images: Any) -> ImageSet:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.build import Build, write_build
+from ..compiler.build import Build, Progress, write_build
 from ..compiler.hardware import Hardware, load_hardware
-from ..compiler.held import HeldBuild, Progress, write_held
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..devices import resolve
@@ -40,7 +39,7 @@ def compile_model(
     held: int | None = None,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
-) -> Build | HeldBuild:
+) -> Build:
     """Compile a checkpoint into a BUILD folder, and check that the netlist is the network.
 
     Parameters
@@ -90,7 +89,7 @@ def compile_file(
     *,
     calibrate: Path | np.ndarray | None,
     **how: Any,
-) -> Build | HeldBuild:
+) -> Build:
     """``compile_model``, for ``hardware``; ``how`` as for ``compile_spec``."""
     from ..network import checkpoint
 
@@ -115,18 +114,14 @@ def compile_spec(
     verify: bool,
     on_circuit: Progress,
     **told: Any,
-) -> Build | HeldBuild:
+) -> Build:
     """``compile_model`` of a network in memory; ``told`` as ``model`` and ``command`` there."""
     if held is None and spec.convolutional:
         held = MOST_RESISTORS
-    if held is None:
-        write = write_verified if verify else write_build
-        return write(spec, hardware, target, **told)
-    if held < 1:
+    if held is not None and held < 1:
         raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
-    return write_held(
-        spec, hardware, target, most=held, verify=verify, on_circuit=on_circuit, **told
-    )
+    write = write_verified if verify else write_build
+    return write(spec, hardware, target, most=held, on_circuit=on_circuit, **told)
 
 
 def convert_model(

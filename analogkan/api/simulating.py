@@ -129,8 +129,6 @@ def trace(
     circuit, images = given.circuit(build), given.image_set(image)
     if len(images) != 1:
         raise DataError(f"a trace is of one image, and here are {len(images)}: give images[0], say")
-    if not hasattr(circuit, "design"):
-        raise NetlistError(f"a trace goes through one deck, and {circuit.folder} is held between")
     edited = circuit.edited_files()
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
@@ -140,7 +138,7 @@ def trace(
         of_stages.require_replaceable(kept)
     volts = circuit.spec.dac_volts(images.flat(circuit.spec.encoding.shape))[0]
     run = circuit.folder.resolve().with_suffix(".run")
-    stages = of_stages.trace(circuit, volts, (folder or run) / "failed")  # pyright: ignore[reportArgumentType]
+    stages = of_stages.trace(circuit, volts, (folder or run) / "failed")
     summary = of_stages.summarise_trace(stages)
     summary |= {"image": int(images.index[0]), "images": images.facts()}
     if kept is not None:

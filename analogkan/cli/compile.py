@@ -87,7 +87,6 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
       analogkan compile cifar.pt --held 1500000
     """
     from ..api.making import compile_model
-    from ..compiler.build import Build
 
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
@@ -109,10 +108,7 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
             build.summary | {"build": build.folder, "verified": verified, "verification": facts}
         )
         return
-    if isinstance(build, Build):
-        print_build(build)
-    else:
-        print_held(build)
+    print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
     alone = build.spec.sizes[-1] == 1  # there is no accuracy of one output

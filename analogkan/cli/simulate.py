@@ -77,21 +77,16 @@ def simulate(
       analogkan simulate mnist.build --dataset mnist --data ./data --subset 1000 --jobs 2
       analogkan simulate mnist.build --trace 7
     """
-    from ..compiler.held import HeldBuild, load_circuit
+    from ..compiler.build import load_build
     from ..data import choose, load_bundled, load_dataset
 
-    circuit = load_circuit(build)
+    circuit = load_build(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
     if trace_image is not None:
         if subset or engine != "ngspice" or fail_under is not None or session:
             raise click.UsageError(
                 "--trace runs one image in the ngspice program: no --subset, --fail-under, "
                 "--session or --engine software"
-            )
-        if isinstance(circuit, HeldBuild):
-            raise click.UsageError(
-                f"--trace goes through one deck, and {build} is held between circuits: result.json "
-                "says how far each of its layers is from the software"
             )
         _trace(circuit, images, trace_image, out, as_json, allow_edited)
         return

@@ -82,10 +82,10 @@ def study_options(command: Callable) -> Callable:
 
 def load(build: Path, chosen: dict[str, Any]) -> tuple:
     """The BUILD and the images that the options choose."""
-    from ..compiler.held import load_circuit
+    from ..compiler.build import load_build
     from ..data import choose, load_bundled, load_dataset
 
-    circuit = load_circuit(build)
+    circuit = load_build(build)
     name = chosen["dataset"]
     images = load_bundled()
     if name:

@@ -21,10 +21,11 @@ def verify(build, as_json) -> None:
     Example:
       analogkan verify mnist.build
     """
-    from ..compiler.held import load_circuit, verify_circuit
+    from ..compiler.build import load_build
+    from ..compiler.verify import verify_build
 
     with common.circuit_progress(as_json, "verifying") as on_circuit:
-        found = verify_circuit(load_circuit(build), on_circuit)
+        found = verify_build(load_build(build), on_circuit)
     if as_json:
         common.print_json({"ok": found.ok, "findings": found.findings, "facts": found.facts})
     else:

@@ -1,52 +1,51 @@
-"""The BUILD folder: a deck, the network and the design it came from, and ``design.json``."""
+"""A BUILD folder: a network's circuit, as one deck or as several whose values are held between.
+
+One deck's files stand in the folder itself. Of several each is a folder in it, and ``held.json``
+says how they follow each other: too large a network is compiled so, and one with convolutions.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import __version__
-from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, brief, changed_files, near, read_json, sha256
-from ..kinds import kind_of, mistaken
+from ..errors import CompileError, NetlistError, SettingsError
+from ..files import atomic_folder, brief, changed_files, read_json, sha256, write_text
 from ..network.spec import NetworkSpec, load_spec
 from ..objects import Described, Facts
-from ..schema import Plain, Record, Text, Whole
-from . import spice, spice_cells
-from .chain import Chain
-from .checks import check_design
-from .design import Design, build_design, element_counts, load_design, save_design
-from .forecast import expected_cost
+from ..schema import Record, Text, Whole
+from . import spice
+from .circuit import Circuit, Link
+from .deck import (
+    ANYTHING,
+    FILES,
+    FORMAT,
+    MODEL,
+    SUMMARY,
+    SUMMARY_ENTRIES,
+    Deck,
+    load_deck,
+    make_deck,
+    read_summary,
+)
+from .design import Design
 from .hardware import HARDWARE_ENTRY, Hardware
+from .lines import deck_bytes
+from .parts import NETWORK, design_hash, files_of, joined, part_of, told_of
+from .sections import Section, circuits, divide, whole
 from .verification import Verification
 
-FORMAT = "analogkan-build-1"
 HELD_FORMAT = "analogkan-held-1"
-SUMMARY = "design.json"
 HELD_SUMMARY = "held.json"
-"""Of a BUILD with held stages, see ``compiler.held``."""
-ARRAYS = ("design.npz", "network.npz")
-ANYTHING = Plain(most=1_000_000)
-FILES = Record(more=Text())
-MODEL = Record({"fingerprint": Text()}, {"command": Text()}, more=ANYTHING)
-SUMMARY_ENTRIES = Record(
-    {
-        "format": Text((FORMAT,)),
-        "model": MODEL,
-        "files": FILES,
-        "hardware": HARDWARE_ENTRY,
-    },
-    {"command": Text()},
-    more=ANYTHING,
-)
-"""What is read of ``design.json``."""
+Progress = Callable[[str, int, int], None]
+"""Called with a deck's name, how many are done and how many there are."""
+Check = Callable[[Deck], Verification]
 HELD_ENTRIES = Record(
     {
         "format": Text((HELD_FORMAT,)),
@@ -72,12 +71,16 @@ class Build(Described):
         Where it is.
     spec
         The software network.
-    design
-        The circuit.
+    hardware
+        What it was compiled for.
+    sections
+        Of the folded network; one, if it is one deck.
     summary
-        The content of ``design.json``.
+        The content of ``design.json``, or of ``held.json``.
+    deck
+        The deck, if it is one; None of several, which are large and read when they are needed.
     verification
-        What reading the deck back found, if compiling did that; None in a BUILD that was read.
+        What reading the decks back found, if compiling did that; None in a BUILD that was read.
 
     Examples
     --------
@@ -88,12 +91,25 @@ class Build(Described):
 
     folder: Path
     spec: NetworkSpec
-    design: Design
+    hardware: Hardware
+    sections: tuple[Section, ...]
     summary: dict[str, Any]
+    deck: Deck | None = None
     verification: Verification | None = None
 
     def _described(self) -> tuple[str, Facts]:
-        return described_build(self.folder, self.spec, self.summary, self.verification)
+        e = self.summary["elements"]
+        counted = (
+            f"{e['crossbar_resistors']:,} crossbar resistors, {e['diodes']:,} diodes, "
+            f"{e['op_amps']:,} op-amps"
+        )
+        facts = [("network", f"{self.spec.name}, {self.spec.widths}"), ("circuit", counted)]
+        if self.deck is None:
+            facts.append(("held between", f"{len(self.names())} circuits"))
+        found = self.verification
+        if found is not None:
+            facts.append(("verified", "yes" if found.ok else found.sentence()))
+        return str(self.folder), facts
 
     @property
     def name(self) -> str:
@@ -101,75 +117,104 @@ class Build(Described):
         return self.spec.name
 
     @property
-    def hardware(self) -> Hardware:
-        """What it was compiled for."""
-        return self.design.hardware
+    def design(self) -> Design:
+        """Of a circuit that is one deck.
 
-    def chain(self) -> Chain:
-        """The circuit as a chain of one."""
-        return Chain.of_one(self.spec, self.design)
+        Raises
+        ------
+        NetlistError
+            If it is several.
+        """
+        return self.one_deck().design
+
+    def one_deck(self) -> Deck:
+        """``deck``; NetlistError if there are several."""
+        if self.deck is None:
+            raise NetlistError(
+                f"{self.folder} is a BUILD with held stages, and one deck is needed here: without "
+                "convolutions a model can be compiled without --held"
+            )
+        return self.deck
+
+    def names(self) -> list[str]:
+        """Of all decks, in the order of the signal."""
+        return [name for section in self.sections for name in section.names()]
+
+    def decks(self, section: Section) -> Iterator[Deck]:
+        """Those of a section, one at a time."""
+        if self.deck is not None:
+            yield self.deck
+            return
+        for name in section.names():
+            yield load_deck(self.folder / name)
+
+    def circuit(self) -> Circuit:
+        """All its decks, read."""
+        return Circuit(
+            tuple(
+                Link(section=section, share=share, spec=deck.spec, design=deck.design)
+                for section in self.sections
+                for share, deck in enumerate(self.decks(section))
+            )
+        )
 
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuit that it is of."""
-        return told_by_runs(
-            self.spec, self.folder, self.summary, sha256(self.folder / "design.npz")
-        )
-
-    def deck_files(self) -> list[str]:
-        """Files that make up the deck."""
-        return deck_files(self.design)
+        several = self.deck is None
+        return {
+            "model": self.spec.name,
+            "network": self.spec.fingerprint(),
+            "design": self.summary["design"] if several else sha256(self.folder / "design.npz"),
+            "build": str(self.folder),
+            "compiled": self.summary.get("command", ""),
+            "trained_by": self.summary["model"].get("command", ""),
+            "trained_on": self.spec.dataset,
+        }
 
     def require_unedited(self) -> None:
         """Raise NetlistError if a file is not what ``compile`` wrote: chips are the design's."""
-        refuse_edited(self.folder, self.edited_files())
+        edited = self.edited_files()
+        if edited:
+            raise NetlistError(
+                f"{self.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
+                f"from the design, not from the deck: `analogkan verify {self.folder}` says where; "
+                "compile the model again"
+            )
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""
-        recorded = self.summary["files"]
-        names = sorted({*recorded, *self.deck_files(), *ARRAYS})
-        return changed_files(self.folder, names, recorded)
+        if self.deck is not None:
+            return self.deck.edited_files()
+        found = self.own_edited_files()
+        if not found and self._says_otherwise():
+            found.append(HELD_SUMMARY)
+        for section in self.sections:
+            for deck in self.decks(section):
+                found += [f"{deck.folder.name}/{name}" for name in deck.edited_files()]
+        return found
 
+    def own_edited_files(self) -> list[str]:
+        """Those of them that ``held.json`` itself vouches for."""
+        return changed_files(self.folder, self.summary["files"], self.summary["files"])
 
-def described_build(
-    folder: Path, spec: NetworkSpec, summary: dict[str, Any], verification: Verification | None
-) -> tuple[str, Facts]:
-    """How a BUILD shows itself."""
-    e = summary["elements"]
-    counted = (
-        f"{e['crossbar_resistors']:,} crossbar resistors, {e['diodes']:,} diodes, "
-        f"{e['op_amps']:,} op-amps"
-    )
-    facts = [("network", f"{spec.name}, {spec.widths}"), ("circuit", counted)]
-    if "circuits" in summary:
-        facts.append(("held between", f"{len(summary['circuits'])} circuits"))
-    if verification is not None:
-        facts.append(("verified", "yes" if verification.ok else verification.sentence()))
-    return str(folder), facts
+    def _says_otherwise(self) -> bool:
+        """Whether hardware or design in ``held.json`` are not the circuits'."""
+        paths = [self.folder / name / SUMMARY for name in self.names()]
+        parts = [read_summary(path, SUMMARY_ENTRIES) for path in paths]
+        told = joined(part["files"]["design.npz"] for part in parts)
+        hardware = self.summary["hardware"]
+        return told != self.summary["design"] or any(p["hardware"] != hardware for p in parts)
 
-
-def refuse_edited(folder: Path, edited: Sequence[str]) -> None:
-    """Raise NetlistError if files of a BUILD were ``edited``."""
-    if edited:
-        raise NetlistError(
-            f"{folder}/{edited[0]} was edited after it was compiled, and chips are drawn from the "
-            f"design, not from the deck: `analogkan verify {folder}` says where; compile the model "
-            "again"
-        )
-
-
-def told_by_runs(
-    spec: NetworkSpec, folder: Path, summary: dict[str, Any], design: str
-) -> dict[str, Any]:
-    """What a RUN says of the circuit in ``folder``, whose hash is ``design``."""
-    return {
-        "model": spec.name,
-        "network": spec.fingerprint(),
-        "design": design,
-        "build": str(folder),
-        "compiled": summary.get("command", ""),
-        "trained_by": summary["model"].get("command", ""),
-        "trained_on": spec.dataset,
-    }
+    def deck_hash(self) -> str:
+        """Hash of what is simulated, as it is on disk."""
+        if self.deck is not None:
+            return self.deck.hash()
+        digest = hashlib.sha256()
+        for name in self.names():
+            for path in sorted((self.folder / name).glob("*.cir")):
+                if path.name not in spice.TOP:
+                    digest.update(f"{name}/{path.name}".encode() + deck_bytes(path))
+        return digest.hexdigest()
 
 
 def write_build(
@@ -177,52 +222,65 @@ def write_build(
     hardware: Hardware,
     folder: Path,
     *,
+    most: int | None = None,
+    check: Check | None = None,
     model: dict[str, Any] | None = None,
     command: str = "",
-    check: Callable[[Build], None] = lambda build: None,
+    on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
     """Compile ``spec`` into ``folder``: whole or not at all.
 
     Parameters
     ----------
-    model
-        Facts about the checkpoint (``file``, ``sha256``, ``card`` and so on) for ``design.json``.
-    command
-        What a report says made the BUILD.
+    most
+        Crossbar resistors of a deck, at most, if a single output does not need more; what they
+        give is held between them. None is one deck.
     check
-        Looks at the finished folder under a temporary name, and raises to keep it from coming.
+        Looks at each deck under a temporary name, and raises to keep all from coming.
+    model, command
+        As for ``make_deck``.
+    on_circuit
+        Called before each of several decks.
 
     Raises
     ------
     CompileError
-        If the network does not fit the hardware.
-    AnalogKanError
-        If ``folder`` holds something that is not a BUILD.
+        If a circuit does not fit the hardware, or ``folder`` holds something that is not a BUILD.
     """
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
     check_replaceable(folder)
-    design = build_design(spec, hardware)
-    check_design(design)
-    volts = image0_volts(spec)
-    expected = spec.forward_volts(volts[None])[0]
-    texts = {
-        "cells.cir": spice_cells.write_cells(design),
-        "stimulus.cir": spice.write_stimulus(design, volts),
-        "network.cir": spice.write_network(design, _title(spec), expected),
-    }
+    if most is None:
+        with atomic_folder(folder) as partial:
+            deck = make_deck(spec, hardware, partial, model=model, command=command)
+            found = None if check is None else check(deck)
+        deck = Deck(folder, deck.spec, deck.design, deck.summary)
+        return Build(folder, spec, hardware, whole(spec), deck.summary, deck, found)
+    folded = spec.folded()
+    sections = divide(folded, most)
+    total = sum(len(section.outputs) for section in sections)
+    together, parts = Verification(), []
     with atomic_folder(folder) as partial:
-        for name, text in texts.items():
-            (partial / name).write_text(text, encoding="utf-8", newline="\n")
-        for k in range(len(design.stages)):
-            path = partial / spice.layer_file(k)
-            path.write_text(spice.write_layer(design, k), encoding="utf-8", newline="\n")
-        spec.save(partial / "network.npz")
-        save_design(design, partial / "design.npz")
-        summary = summarise(spec, design, expected, model or {}) | {"command": command}
-        summary["files"] = {p.name: sha256(p) for p in sorted(partial.iterdir())}
-        (partial / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        check(Build(partial, spec, design, summary))
-    return Build(folder, spec, design, summary)
+        for name, circuit in circuits(folded, sections):
+            on_circuit(name, len(parts), total)
+            deck = make_deck(circuit, hardware, partial / name, command=command)
+            parts.append(part_of(name, deck))
+            if check is not None:
+                together.join(name, check(deck))
+        spec.save(partial / NETWORK)
+        summary = {
+            "format": HELD_FORMAT,
+            "analogkan": __version__,
+            "model": {"fingerprint": spec.fingerprint(), **(model or {})},
+            "command": command,
+            "most_resistors": most,
+            **told_of(folded, hardware, sections, parts),
+            "design": design_hash(partial, parts),
+            "files": {name: sha256(partial / name) for name in files_of(sections)},
+        }
+        write_text(partial / HELD_SUMMARY, json.dumps(summary, indent=2) + "\n")
+    return Build(
+        folder, spec, hardware, sections, summary, None, None if check is None else together
+    )
 
 
 def check_replaceable(folder: Path) -> None:
@@ -264,115 +322,36 @@ def _foreign(folder: Path) -> list[str]:
     return found
 
 
-def read_summary(path: Path, entries: Record) -> dict[str, Any]:
-    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says."""
-    try:
-        summary = read_json(path)
-        entries.check(summary, "")
-    except ValueError as error:
-        said = brief(error)
-        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
-    return summary
-
-
 def load_build(folder: str | Path) -> Build:
     """Read a BUILD folder.
 
     Raises
     ------
     NetlistError
-        If it is not one, is damaged, or its network is another model's.
+        If it is none, is damaged, or its network is another model's.
     """
     folder = Path(folder)
-    path = folder / SUMMARY
-    if (folder / HELD_SUMMARY).is_file():
-        raise NetlistError(
-            f"{folder} is a BUILD with held stages, and one deck is needed here: without "
-            "convolutions a model can be compiled without --held"
-        )
+    path = folder / HELD_SUMMARY
     if not path.is_file():
-        raise NetlistError(mistaken(folder, "BUILD") or _no_build(folder))
-    summary = read_summary(path, SUMMARY_ENTRIES)
-    fingerprint = summary["model"]["fingerprint"]
-    spec = load_spec(folder / "network.npz")
+        deck = load_deck(folder)
+        return Build(folder, deck.spec, deck.hardware, whole(deck.spec), deck.summary, deck)
+    summary = read_summary(path, HELD_ENTRIES)
+    fingerprint, most = summary["model"]["fingerprint"], summary["most_resistors"]
+    try:
+        hardware = Hardware(**summary["hardware"])
+    except (ValueError, TypeError, OverflowError, SettingsError) as error:
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
+    spec = load_spec(folder / NETWORK)
     if spec.fingerprint() != fingerprint:
         raise NetlistError(
-            f"{folder}/network.npz is another model than the one {SUMMARY} describes "
-            f"({spec.fingerprint()[:12]}, not {fingerprint[:12]}): compile the model again"
+            f"{folder}/{NETWORK} is another model than the one {HELD_SUMMARY} describes: compile "
+            "the model again"
         )
-    return Build(folder, spec, load_design(folder / "design.npz"), summary)
-
-
-def _no_build(folder: Path) -> str:
-    makes = "run `analogkan compile`"
-    if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # a circuit of held stages
-        return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
-    return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
-
-
-def image0_volts(spec: NetworkSpec) -> np.ndarray:
-    """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
-    if spec.calibration is not None and len(spec.calibration):
-        return spec.dac_volts(spec.calibration[:1])[0]
-    middle = (spec.encoding.x_lo + spec.encoding.x_hi) / 2
-    return spec.dac_volts(np.full((1, spec.encoding.width), middle))[0]
-
-
-def summarise(
-    spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, Any]
-) -> dict[str, Any]:
-    """``design.json``: what was compiled, every option, what came out, what it will cost."""
-    e = dataclasses.asdict(spec.encoding)
-    stages = [
-        {
-            "inputs": stage.shape[0],
-            "outputs": stage.shape[1],
-            "devices": [curve.name for curve in stage.curves],
-            "squash": dataclasses.asdict(stage.front.squash),
-            "layernorm": stage.front.norm is not None,
-            "bias_rows": stage.n_bias,
-            "conductance_siemens": _range(stage.g),
-            "alpha_volts_per_siemens": _range(stage.alpha),
-            "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),
-            "difference_gain": _range(stage.gain),
-            "volts_per_unit": _range(stage.unit),
-            "r_f_ohms": _range(stage.r_f),
-            "c_f_farads": _range(stage.c_f),
-            "stability": stage.stability,
-            "r_c_ohms": _range(stage.r_c),
-        }
-        for stage in design.stages
-    ]
-    return {
-        "format": FORMAT,
-        "analogkan": __version__,
-        "name": spec.name,
-        "sizes": list(spec.sizes),
-        "dataset": spec.dataset,
-        "model": {"fingerprint": spec.fingerprint(), **model},
-        "hardware": dataclasses.asdict(design.hardware),
-        "encoding": e,
-        "calibration_images": 0 if spec.calibration is None else len(spec.calibration),
-        "temperature_celsius": spice_cells.TEMPERATURE_C,
-        "solver_options": spice.get_solver(design),
-        "stages": stages,
-        "volts_per_logit": design.v_per_logit,
-        "elements": element_counts(design),
-        "expected": expected_cost(design),
-        "image0_software_logits": [float(v) for v in expected],
-        "notes": list(design.notes),
-    }
-
-
-def deck_files(design: Design) -> list[str]:
-    """Names of the files that make up a deck."""
-    return [*spice.FILES, *(spice.layer_file(k) for k in range(len(design.stages)))]
-
-
-def _range(values: np.ndarray) -> list[float]:
-    return [float(values.min()), float(values.max())]
-
-
-def _title(spec: NetworkSpec) -> str:
-    devices = " ".join(curve.name for curve in spec.layers[0].curves)
-    return f"{spec.name}, TD-KAN {spec.widths}, diodes {devices}"
+    sections = divide(spec.folded(), most)
+    if sorted(summary["files"]) != sorted(files_of(sections)):
+        raise NetlistError(
+            f"{path} is of other circuits than {most:,} resistors a circuit make of its network: "
+            "compile the model again"
+        )
+    return Build(folder, spec, hardware, sections, summary)

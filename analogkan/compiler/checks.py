@@ -28,7 +28,7 @@ def check_design(design: Design) -> None:
 
 
 def _check_resistances(k: int, stage: CrossbarStage) -> None:
-    loads = [stage.front.r_load] if stage.front.squash.bends else []
+    loads = [stage.front.r_load] if stage.front.r_load else []
     for what, ohms in (
         ("the feedback of its lines", stage.r_c),
         ("its difference amplifiers", DIFFERENCE_OHMS * np.minimum(stage.gain, 1.0)),

@@ -172,7 +172,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         drive = _line_drive(layer, volts, mapped.g, mapped.n_bias, hardware.v_fs)
         y = None if volts is None else layer.respond(volts)
         reach = _reach(layer) if y is None else float(np.abs(y).max())
-        if after is not None and after.squash.kind in ("none", "clamp") and after.norm is None:
+        if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
         r_c, gain, unit = _gains(drive, mapped.alpha, reach, after, hardware)

@@ -19,7 +19,6 @@ from .expressions import number, value
 from .lines import GROUNDS, Line, Subcircuit, definition, name, read_lines, require, settings
 from .netlist import (
     CELL,
-    CELLS,
     GROUND,
     TILE,
     TOP,
@@ -32,6 +31,7 @@ from .netlist import (
     Source,
     Table,
     Term,
+    closed,
 )
 
 TERM = re.compile(
@@ -198,10 +198,10 @@ class _Reader:
         numbers = {port: net(text) for port, text in zip(sub.ports, nets, strict=True)}
         if not prefix:
             self.netlist.instances.append(Instance(own, tuple(nets), kind, inner))
-        if kind in CELLS:
+        if pins := closed(kind):
             at = tuple(numbers[port] for port in sub.ports)
-            require(len(at) == CELLS[kind].count, f"{kind} has {len(at)} ports, not the library's")
-            self.netlist.cells.append(Cell(prefix + own, kind, at, inner))
+            require(len(at) == len(pins.pins), f"{kind} has {len(at)} ports, not the library's")
+            self.netlist.cells.append(Cell(prefix + own, kind, at, inner, pins))
             return
         self.expand(sub, numbers, f"{prefix}{own}.", inner, depth + 1)
 

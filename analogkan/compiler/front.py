@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
-from ..devices.formulas import BOLTZMANN_OVER_CHARGE
+from ..cells import NUMPY
 from ..network.squash import Norm, Squash
 from .hardware import Hardware
-
-THERMAL_VOLTS = 300.0 * BOLTZMANN_OVER_CHARGE
-"""k T / q at 300 K: the constant in the attenuators before the transistor pairs."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,7 +23,8 @@ class Front:
     norm
         A LayerNorm in volts (its eps is in square volts), or None.
     attenuation
-        (I,) volts between a pair's bases per volt at its input; empty without such cells.
+        (I,) what a squash cell with a slope multiplies the volts at its input by; empty without
+        such cells.
     r_load
         Ohms, what turns a pair's collector current into diode volts; 0 without such cells.
     """
@@ -43,6 +41,11 @@ class Front:
             return self.squash.kind
         return "none" if self.norm is None else "layernorm"
 
+    @property
+    def flat(self) -> bool:
+        """Whether its squash cells are limiters in a flat deck."""
+        return self.squash.kind != "none" and self.squash.cell.flat
+
     def normed(self, v: np.ndarray) -> np.ndarray:
         """Volts after the norm for ``v`` (B, I) volts at the outputs of the stage before."""
         return v if self.norm is None else self.norm(v)
@@ -51,8 +54,12 @@ class Front:
         """Diode volts for ``x`` (B, I) volts after the norm."""
         if not self.squash.bends:
             return self.squash(x)
-        span = self.squash.v_hi - self.squash.v_lo
-        return self.squash.v_lo + span * expit(x * self.attenuation / THERMAL_VOLTS)
+        cell = self.squash.cell
+        return cell.curve(x * self.attenuation / cell.drive_volts, self.squash, NUMPY)
+
+    def params(self, attenuation: Any, hardware: Hardware) -> dict[str, Any]:
+        """Parameters of the squash cells, those with ``attenuation``, a number or an array."""
+        return self.squash.cell.settings(self.squash, attenuation, self.r_load, hardware)
 
 
 def dac_front() -> Front:
@@ -71,14 +78,10 @@ def build_front(squash: Squash, norm: Norm | None, unit: np.ndarray, hardware: H
         unit = np.ones_like(unit)
     if not squash.bends:
         return Front(squash=squash, norm=in_volts, attenuation=np.zeros(0), r_load=0.0)
-    # The collector of the cell's pair is 1 V above its bases: the Early effect raises beta by that.
-    beta = hardware.npn_bf * (1 + 1.0 / hardware.npn_vaf)
-    swing = squash.v_hi - squash.v_lo
-    if squash.kind == "tanh":  # both collectors count
-        swing /= 2
+    cell = squash.cell
     return Front(
         squash=squash,
         norm=in_volts,
-        attenuation=squash.pair_slope * THERMAL_VOLTS / unit,
-        r_load=swing * (1 + 1 / beta) / hardware.i_tail,
+        attenuation=squash.steepness * cell.drive_volts / unit,
+        r_load=cell.load(squash, hardware) if cell.load else 0.0,
     )

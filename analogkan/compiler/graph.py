@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .netlist import CELLS, GROUND, Netlist
+from .. import cells
+from .netlist import GROUND, Netlist
 
 DRIVEN = ("diode", "squash", "layernorm input", "layernorm output")
 """What DACs drive: diodes, or where inputs are held the cells before them."""
@@ -55,10 +56,9 @@ def unconnected(netlist: Netlist) -> list[str]:
     for source in netlist.controlled:
         touched[list(source.control)] += 1
     for cell in netlist.cells:
-        pins = CELLS[cell.kind]
         np.add.at(touched, list(cell.nets), 1)
-        at = [(cell.nets[a], cell.nets[b]) for a, b in pins.conducting]
-        at += [(cell.nets[k], GROUND) for k in pins.driven]
+        at = [(cell.nets[a], cell.nets[b]) for a, b in cell.pins.conducting]
+        at += [(cell.nets[k], GROUND) for k in cell.pins.driven]
         edges.append(tuple(np.array(at, np.int64).T))  # type: ignore[arg-type]
     for capacitor in netlist.capacitors:  # no path for direct current
         np.add.at(touched, list(capacitor.nets), 1)
@@ -155,19 +155,8 @@ def _ports(kind: str, nets: tuple[str, ...]) -> tuple[str, list[str], list[str]]
     """Block kind, input nets and output nets of an instance."""
     if kind.startswith("diode_"):
         return "diode", [nets[0]], [nets[1]]
-    kind = kind.removesuffix("_rails")
-    if kind == "row_amp":
-        return "row amplifier", [nets[0]], [nets[1]]
-    if kind == "tia":
-        return "line amplifier", [nets[0]], [nets[1]]
-    if kind == "diff_amp":
-        return "difference", list(nets[:2]), [nets[2]]
-    if kind in ("clamp", "sigmoid", "tanh"):
-        return "squash", [nets[0]], [nets[1]]
-    if kind in CELLS:
-        name = kind.replace("_", " ")
-        outs = 2 if kind == "layernorm_input" else 1
-        return name, list(nets[:-outs]), list(nets[-outs:])
+    if cell := cells.find(kind):
+        return cell.block, [nets[k] for k in cell.inputs], [nets[k] for k in cell.outputs]
     # A tile: rows first, then the feet of its lines, which are summing nodes.
     feet = [net for net in nets if net.endswith("_sum")]
     return "tile", [net for net in nets if not net.endswith("_sum")], feet

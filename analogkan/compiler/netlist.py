@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import cells
+from ..cells import CellKind
+
 GROUND = 0
 TOP, TILE, CELL = range(3)
 """Where a resistor stands: at the top level, in a subcircuit of resistors alone, in another."""
+FLATTENED = ("row amplifier", "line amplifier", "difference")
+"""Blocks that are found by their elements."""
 
 
 @dataclass(frozen=True)
@@ -87,35 +92,25 @@ class Capacitor:
 
 @dataclass
 class Cell:
-    """An instance of a cell whose inside is known from the library and is not flattened."""
+    """An instance of a cell whose inside is known from the library and is not flattened.
+
+    ``pins`` is what is declared of its kind.
+    """
 
     name: str
     kind: str
     nets: tuple[int, ...]
     params: dict[str, float]
+    pins: CellKind
 
 
-@dataclass(frozen=True)
-class Pins:
-    """What the pins of such a cell are, by position.
-
-    ``conducting`` are pairs joined by resistors, ``driven`` pins that the cell holds at a voltage
-    against ground, directly or through a resistor; the others only read.
-    """
-
-    count: int
-    driven: tuple[int, ...]
-    conducting: tuple[tuple[int, int], ...] = ()
-
-
-CELLS = {
-    "sigmoid": Pins(2, (1,)),
-    "tanh": Pins(2, (1,)),
-    "layernorm_input": Pins(3, (2,), ((0, 1),)),
-    "layernorm_core": Pins(2, (1,)),
-    "layernorm_output": Pins(4, (3,)),
-}
-"""The cells that are compared with the library as text instead of element by element."""
+def closed(name: str) -> CellKind | None:
+    """What is declared of a cell whose inside is compared with its file as text; None if it is
+    none, or its elements are looked at one by one."""
+    kind = cells.find(name)
+    if kind is None or kind.block in FLATTENED or getattr(kind, "flat", False):
+        return None
+    return kind
 
 
 class Netlist:

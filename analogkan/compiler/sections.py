@@ -72,6 +72,11 @@ class Section:
         return (index[:, None] * self.positions + np.arange(self.positions)).ravel()
 
 
+def whole(spec: NetworkSpec) -> tuple[Section, ...]:
+    """The one section of a network that is one deck."""
+    return (Section(0, 0, len(spec.layers) - 1, None, ((0, spec.sizes[-1]),)),)
+
+
 def divide(spec: NetworkSpec, most: int = MOST_RESISTORS) -> tuple[Section, ...]:
     """Sections of ``spec``, folded, with at most ``most`` crossbar resistors a circuit if it can
     be: an output is not divided, and bias rows are not counted."""

@@ -103,18 +103,11 @@ def _layernorm(norm: Norm, names: StageNames) -> Iterable[str]:
 
 
 def _squash_cells(front: Front, names: StageNames, hardware: Hardware) -> Iterable[str]:
-    squash, lo, hi = front.squash, front.squash.v_lo, front.squash.v_hi
+    kind = front.squash.cell
     for i, (x, v) in enumerate(zip(names.normed(), names.inputs(), strict=True)):
-        if squash.bends:
-            pair = f"k={format_number(front.attenuation[i])}"
-            start = f"lo={format_number(lo)}"
-            if squash.kind == "tanh":
-                start = f"mid={format_number(0.5 * (lo + hi))}"
-            load = f"rl={format_number(front.r_load)} itail={format_number(hardware.i_tail)}"
-            settings = f"{pair} {start} {load}"
-        else:
-            settings = f"lo={format_number(lo)} hi={format_number(hi)}"
-        yield f"x_{v} {x} {v} {squash.kind} {settings}"
+        params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
+        settings = (f"{p.name}={format_number(params[p.name])}" for p in kind.params)
+        yield " ".join([f"x_{v} {x} {v} {kind.name}", *settings])
 
 
 def _row_drivers(stage: CrossbarStage, names: StageNames, suffix: str, limit: str) -> Iterable[str]:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import resources
+from .. import cells, resources
+from ..cells.squash import NPN_IS
 from ..devices import IVCurve
 from .chip import RAMP_VOLTS
 from .design import Design
@@ -19,9 +20,6 @@ from .hardware import Hardware
 
 TEMPERATURE_C = 26.85
 """300 K. ngspice's own default is 27 degrees, so every deck says this."""
-
-NPN_IS = 1e-16
-"""Amperes, saturation current of the pairs' transistors; it cancels. Assumed."""
 
 
 def format_number(x: float) -> str:
@@ -55,12 +53,10 @@ def write_cells(design: Design) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    folder = resources.path("netlists/cells")
     amplifier, settings = _amplifier(design)
-    parts += [
-        (folder / f"{cell}.lib").read_text(encoding="utf-8")
-        for cell in [amplifier, *get_cells(design)]
-    ]
+    paths = [resources.path("netlists/cells") / f"{amplifier}.lib"]
+    paths += [kind.path for kind in cells.known() if kind.name in get_cells(design)]
+    parts += [path.read_text(encoding="utf-8") for path in paths]
     errors = "" if amplifier == "opamp_linear" else " Nominal: a, vos and drift have no effect."
     parts.append(
         f"* opamp: the amplifier in every cell.{errors}\n"
@@ -117,7 +113,7 @@ def get_cells(design: Design) -> list[str]:
 
 def has_transistors(design: Design) -> bool:
     """Whether a stage has transistor pairs."""
-    return any(stage.front.squash.bends for stage in design.stages)
+    return any("npn" in stage.front.squash.models for stage in design.stages)
 
 
 def diode_name(curve: IVCurve) -> str:

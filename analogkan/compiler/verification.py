@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -51,3 +52,10 @@ class Verification(Described):
         self.findings += sentences[:MOST]
         if len(sentences) > MOST:
             self.findings.append(f"... and {len(sentences) - MOST} more like the last one")
+
+    def join(self, name: str, one: Verification) -> None:
+        """Add what the verification of the deck ``name`` found: counts are summed."""
+        self.findings += [f"{name}: {said}" for said in one.findings]
+        for key, value in one.facts.items():
+            together = max if key in ("max_coefficient_error", "levels") else operator.add
+            self.facts[key] = together(self.facts.get(key, 0), value)

@@ -11,16 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from .. import cells
 from ..errors import NetlistError
-from ..network.spec import NetworkSpec
+from ..network.spec import LayerSpec, NetworkSpec
 from . import names
 from .blocks import Blocks
-from .build import SUMMARY, Build, image0_volts, summarise, write_build
+from .build import (
+    HELD_SUMMARY,
+    Build,
+    Progress,
+    write_build,
+)
+from .deck import SUMMARY, Deck, image0_volts, summarise
 from .design import ARRAYS, CrossbarStage, element_counts, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware
 from .netlist import GROUND, Netlist
+from .parts import design_hash, part_of, told_of
+from .sections import Section
 from .verification import Verification
 from .verify_cells import definition_differences, model_differences
 from .verify_devices import device_differences
@@ -39,33 +48,97 @@ TRANSISTORS = {"gmin": "1e-18"}
 
 
 def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given: Any) -> Build:
-    """``write_build``, with what reading the deck back found.
+    """``write_build``, with what reading its decks back found.
 
     Raises
     ------
     NetlistError
         If the netlist is not the network; nothing is written then.
     """
-    found: list[Verification] = []
-
-    def check(build: Build) -> None:
-        found.append(verify_build(build))
-        if not found[0].ok:
-            raise NetlistError(
-                f"the netlist is not the network, so nothing was written: {found[0].sentence()}"
-            )
-
-    return replace(write_build(spec, hardware, folder, check=check, **given), verification=found[0])
+    return write_build(spec, hardware, folder, check=_checked, **given)
 
 
-def verify_build(build: Build) -> Verification:
-    """Read the deck of ``build`` back and compare it with its network and design.
+def _checked(deck: Deck) -> Verification:
+    found = verify_deck(deck)
+    if not found.ok:
+        raise NetlistError(
+            f"the netlist is not the network, so nothing was written: {found.sentence()}"
+        )
+    return found
+
+
+def verify_build(
+    build: Build, on_circuit: Progress = lambda name, done, total: None
+) -> Verification:
+    """Read the decks of ``build`` back, and compare them with their network and designs; of
+    several also that together they are the network.
 
     Raises
     ------
     NetlistError
-        If the deck cannot be read at all.
+        If a deck cannot be read at all.
     """
+    if build.deck is not None:
+        return verify_deck(build.deck)
+    found = Verification()
+    own = build.own_edited_files()
+    found.add([f"{name} is not what {HELD_SUMMARY} vouches for" for name in own])
+    folded, hardware = build.spec.folded(), build.hardware
+    layers = folded.layers
+    total, done, covered = len(build.names()), 0, 0
+    parts = []
+    for section in build.sections:
+        found.add(_cut_differences(section, covered, layers))
+        covered = section.last + 1
+        for (start, stop), part in zip(section.outputs, build.decks(section), strict=True):
+            name = part.folder.name
+            on_circuit(name, done, total)
+            found.join(name, verify_deck(part))
+            mine = [replace(k, patches=None) for k in layers[section.first : section.last + 1]]
+            theta, bias = mine[-1].theta[:, start:stop], mine[-1].bias[start:stop]
+            mine[-1] = replace(mine[-1], theta=theta, bias=bias)
+            if not _is_part(part.spec, tuple(mine), held=section.first > 0):
+                found.add([f"{name} is not its part of the network"])
+            if part.design.hardware != hardware:
+                found.add([f"{name} is of other hardware than {HELD_SUMMARY} says"])
+            parts.append(part_of(name, part))
+            done += 1
+    if covered != len(layers):
+        found.add([f"layers {covered} to {len(layers) - 1} are in no circuit"])
+    told = told_of(folded, hardware, build.sections, parts)
+    told["design"] = design_hash(build.folder, parts)
+    told = json.loads(json.dumps(told))
+    found.add(
+        [
+            f"{HELD_SUMMARY}: {key} is not what its circuits say"
+            for key, value in told.items()
+            if build.summary.get(key) != value
+        ]
+    )
+    return found
+
+
+def _is_part(spec: NetworkSpec, layers: tuple[LayerSpec, ...], *, held: bool) -> bool:
+    """Whether a circuit's network has these ``layers``, and its inputs are ``held``."""
+    if spec.sizes[0] != layers[0].n_in:
+        return False
+    return spec.fingerprint() == replace(spec, layers=layers, held=held).fingerprint()
+
+
+def _cut_differences(section: Section, covered: int, layers: tuple[LayerSpec, ...]) -> list[str]:
+    """Whether a section starts where the one before ends, and its circuits share all outputs."""
+    said = []
+    if section.first != covered:
+        said.append(f"section {section.number} starts at layer {section.first}, not {covered}")
+    ends = [0, *(stop for _, stop in section.outputs)]
+    starts = [start for start, _ in section.outputs]
+    if starts != ends[:-1] or ends[-1] != layers[section.last].theta.shape[1]:
+        said.append(f"the circuits of section {section.number} do not share its outputs out")
+    return said
+
+
+def verify_deck(build: Deck) -> Verification:
+    """``verify_build`` of one deck."""
     found = Verification()
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
     netlist = read_deck(build.folder / "network.cir")
@@ -102,7 +175,7 @@ def verify_build(build: Build) -> Verification:
     return found
 
 
-def _design_differences(build: Build) -> list[str]:
+def _design_differences(build: Deck) -> list[str]:
     """What is compared with the deck, against what the network makes of its hardware."""
     wanted = map_design(build.spec, build.hardware)
     said = []
@@ -130,7 +203,7 @@ def _told(have: CrossbarStage, made: CrossbarStage) -> Iterator[tuple[str, Any, 
         )
 
 
-def _summary_differences(build: Build) -> list[str]:
+def _summary_differences(build: Deck) -> list[str]:
     """``design.json`` against the network and the design."""
     expected = build.spec.forward_volts(image0_volts(build.spec)[None])[0]
     told = json.loads(json.dumps(summarise(build.spec, build.design, expected, {})))
@@ -157,7 +230,7 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def _inputs(build: Build, blocks: Blocks) -> list[str]:
+def _inputs(build: Deck, blocks: Blocks) -> list[str]:
     """The stimulus of image 0 against the encoding."""
     volts = image0_volts(build.spec)
     said = []
@@ -168,7 +241,7 @@ def _inputs(build: Build, blocks: Blocks) -> list[str]:
     return said
 
 
-def _read_out(build: Build, blocks: Blocks) -> list[str]:
+def _read_out(build: Deck, blocks: Blocks) -> list[str]:
     """The read-out sources and every op-amp's parameters."""
     number, said = blocks.netlist.number, []
     outputs = names.StageNames(build.design, len(build.design.stages) - 1).outputs()
@@ -203,19 +276,20 @@ def _errors(netlist: Netlist) -> list[str]:
     ]
 
 
-def startup_files(build: Build) -> list[str]:
+def startup_files(build: Deck) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
 
 
-def _strangers(build: Build, blocks: Blocks) -> list[str]:
+def _strangers(build: Deck, blocks: Blocks) -> list[str]:
     """Elements that the circuit has and the design has not, and the other way round."""
     counts = element_counts(build.design)
     number, nl = blocks.netlist.number, blocks.netlist
     stages = [names.StageNames(build.design, k) for k in range(len(build.design.stages))]
     kinds = Counter(cell.kind for cell in nl.cells)
-    pairs_found = kinds["sigmoid"] + kinds["tanh"]
-    clamps = sum(n.n_in for n in stages if n.stage.front.squash.kind == "clamp")
+    closed = [kind.name for kind in cells.squashes().values() if not kind.flat]
+    pairs_found = sum(kinds[name] for name in closed)
+    clamps = sum(n.n_in for n in stages if n.stage.front.flat)
     pairs = counts["squash_cells"] - clamps
     bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
     outs = {number.get(net) for net in names.logits(build.design)}
@@ -232,7 +306,7 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
         ("op-amps", len(blocks.amplifiers) + len(blocks.differences), counts["op_amps"]),
         ("diodes", sum(map(len, blocks.diodes.values())), counts["diodes"]),
         ("limiters", len(nl.limiters), counts["limiters"] + clamps),
-        ("sigmoid and tanh cells", pairs_found, pairs),
+        (f"{' and '.join(closed)} cells", pairs_found, pairs),
         ("LayerNorm cells", len(nl.cells) - pairs_found, counts["layernorm_cells"]),
         ("capacitors", len(nl.capacitors), counts["capacitors"]),
         ("DACs", len(blocks.inputs), stages[0].n_in),
@@ -244,10 +318,10 @@ def _strangers(build: Build, blocks: Blocks) -> list[str]:
     return said
 
 
-def _top(build: Build, netlist: Netlist) -> list[str]:
+def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
-    if any(layer.squash.bends for layer in build.spec.fronted):
+    if any("npn" in layer.squash.models for layer in build.spec.fronted):
         wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from .. import resources
-from .build import Build
+from .. import cells, resources
+from .deck import Deck
 from .lines import definition, read_library
 from .netlist import Netlist
 
@@ -19,9 +20,9 @@ def definition_differences(netlist: Netlist) -> list[str]:
     What the cells do is found from their elements too (``blocks``); to the letter, since ngspice
     could read a line otherwise than we do.
     """
-    said, cells = [], resources.path("netlists/cells")
+    said = []
     for kind, lines in netlist.definitions.items():
-        library = cells / f"{kind}.lib"
+        library = _library(kind)
         if kind == "opamp":
             if lines[0] != OPAMP_PORTS or len(lines) != 2 or not OPAMP.fullmatch(lines[1]):
                 said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
@@ -35,6 +36,12 @@ def definition_differences(netlist: Netlist) -> list[str]:
     return said
 
 
+def _library(kind: str) -> Path:
+    """The file of a cell, or of an op-amp."""
+    declared = cells.find(kind)
+    return declared.path if declared else resources.path("netlists/cells") / f"{kind}.lib"
+
+
 def _library_differences(kind: str, lines: list[str], wanted: list[str]) -> list[str]:
     if lines == wanted:
         return []
@@ -43,7 +50,7 @@ def _library_differences(kind: str, lines: list[str], wanted: list[str]) -> list
     return [f"cell {kind} is not the library's: {what}"]
 
 
-def model_differences(build: Build, netlist: Netlist) -> list[str]:
+def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     """The ``.model`` lines: resistors' drift, transistors."""
     hw = build.design.hardware
     wanted = {
@@ -52,7 +59,7 @@ def model_differences(build: Build, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any(layer.squash.bends for layer in build.spec.fronted):
+    if any("npn" in layer.squash.models for layer in build.spec.fronted):
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"

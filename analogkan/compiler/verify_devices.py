@@ -10,7 +10,7 @@ import numpy as np
 
 from ..devices import IVCurve
 from ..devices.thermal import law_range, with_law
-from .build import Build
+from .deck import Deck
 from .expressions import evaluate
 from .hardware import Hardware
 from .netlist import Netlist, Table, Term
@@ -23,7 +23,7 @@ SAME = 1e-12
 """What a weight may differ by."""
 
 
-def device_differences(build: Build, netlist: Netlist) -> list[str]:
+def device_differences(build: Deck, netlist: Netlist) -> list[str]:
     """Each diode's tables, and how they follow temperature."""
     hw = build.design.hardware
     curves = {f"diode_{c.name.lower()}": c for layer in build.spec.layers for c in layer.curves}

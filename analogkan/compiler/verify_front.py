@@ -6,20 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..cells import SquashKind, same
 from ..network.spec import LayerSpec
 from ..network.squash import Norm, Squash
-from .build import Build
+from .deck import Deck
 from .names import StageNames
-from .netlist import Cell, Limiter, Netlist
-from .verification import EXACT
+from .netlist import Cell, Netlist
 
-THERMAL_VOLTS = 300.0 * 8.617333262e-5
-"""k T / q at 300 K: the constant in the attenuators."""
 AVERAGING_OHMS = 1e4
 """Of the resistors that make a LayerNorm's mean and variance."""
 
 
-def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:
+def front_differences(build: Deck, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:
     """Sentences on what stands between layer ``layer`` - 1 and the diodes of ``layer``.
 
     ``model`` is that layer of the software, folded.
@@ -32,56 +30,52 @@ def front_differences(build: Build, netlist: Netlist, layer: int, model: LayerSp
     if model.norm is not None:
         said += _layernorm(netlist, names, model.norm, unit)
         unit = np.ones_like(unit)
-    if model.squash.kind == "clamp":
-        said += _clamps(netlist, names, model.squash)
-    elif model.squash.bends:
-        said += _pairs(build, netlist, names, model.squash, unit)
+    if model.squash.kind != "none":
+        said += _squashes(build, netlist, names, model.squash, unit)
     return said
 
 
-def _same(have: float, wanted: float) -> bool:
-    return bool(np.isclose(have, wanted, rtol=EXACT, atol=0))
-
-
-def _clamps(netlist: Netlist, names: StageNames, squash: Squash) -> Iterable[str]:
-    clamps: dict[int, Limiter] = {c.nets[0]: c for c in netlist.limiters}
-    for name, source in zip(names.inputs(), names.normed(), strict=True):
-        clamp = clamps.get(netlist.number.get(name, -1))
-        if clamp is None:
-            yield f"no clamp drives {name}"
-        elif clamp.control != netlist.number.get(source):
-            yield f"the clamp of {name} does not follow {source}"
-        elif (clamp.lo, clamp.hi) != (squash.v_lo, squash.v_hi):
-            yield f"the clamp of {name} limits to {clamp.lo}, {clamp.hi} V"
-
-
-def _pairs(
-    build: Build, netlist: Netlist, names: StageNames, squash: Squash, unit: np.ndarray
+def _squashes(
+    build: Deck, netlist: Netlist, names: StageNames, squash: Squash, unit: np.ndarray
 ) -> Iterable[str]:
-    cells = {cell.nets[1]: cell for cell in netlist.cells if cell.kind == squash.kind}
-    hw = build.design.hardware
-    beta = hw.npn_bf + hw.npn_bf / hw.npn_vaf  # at the 1 V between collector and base
-    alpha_f = beta / (beta + 1)
-    half = 0.5 if squash.kind == "tanh" else 1.0
-    start, wanted = "lo", squash.v_lo
-    if squash.kind == "tanh":
-        start, wanted = "mid", 0.5 * (squash.v_lo + squash.v_hi)
+    kind, hardware = squash.cell, build.design.hardware
+    cells = {cell.nets[-1]: (cell.nets[0], cell.params) for cell in _of_kind(netlist, kind)}
     for name, source, volts in zip(names.inputs(), names.normed(), unit, strict=True):
-        cell = cells.get(netlist.number.get(name, -1))
-        if cell is None:
-            yield f"no {squash.kind} cell drives {name}"
+        if netlist.number.get(name, -1) not in cells:
+            yield f"no {kind.label} drives {name}"
             continue
-        p = cell.params
-        if cell.nets[0] != netlist.number.get(source):
-            yield f"the {squash.kind} cell of {name} does not follow {source}"
-        slope = p["k"] * float(volts) / THERMAL_VOLTS
-        if not _same(slope, squash.pair_slope):
-            yield f"the {squash.kind} cell of {name} has slope {slope!r}, not {squash.pair_slope!r}"
-        swing = p["rl"] * p["itail"] * alpha_f / half
-        if p["itail"] != hw.i_tail or not _same(swing, squash.v_hi - squash.v_lo):
-            yield f"the {squash.kind} cell of {name} swings {swing!r} V"
-        if p[start] != wanted:
-            yield f"the {squash.kind} cell of {name} starts from {p[start]!r} V, not {wanted!r}"
+        follows, params = cells[netlist.number[name]]
+        what = f"the {kind.label} of {name}"
+        if follows != netlist.number.get(source):
+            yield f"{what} does not follow {source}"
+        if kind.transfer is None:
+            yield from (f"{what} {text}" for text in _undeclared(build, names, name, params))
+        else:
+            said = kind.transfer(params, squash, float(volts), hardware)
+            yield from (f"{what} {text}" for text in said)
+
+
+def _of_kind(netlist: Netlist, kind: SquashKind) -> Iterable[Cell]:
+    """The deck's squash cells; those that are flattened are its limiters."""
+    if not kind.flat:
+        return [cell for cell in netlist.cells if cell.kind == kind.name]
+    return [
+        Cell(c.name, kind.name, (c.control, c.nets[0]), {"lo": c.lo, "hi": c.hi}, kind)
+        for c in netlist.limiters
+    ]
+
+
+def _undeclared(
+    build: Deck, names: StageNames, name: str, params: dict[str, float]
+) -> Iterable[str]:
+    """Parameters of a cell without a transfer that are not as its declaration chooses them: the
+    one place where they are not told from what they do."""
+    front = names.stage.front
+    scale = front.attenuation[names.inputs().index(name)] if front.squash.bends else 1.0
+    wanted = front.params(scale, build.design.hardware)
+    for key, value in params.items():
+        if not same(value, float(wanted[key])):
+            yield f"has {key} = {value!r}, not {float(wanted[key])!r}"
 
 
 def _layernorm(netlist: Netlist, names: StageNames, norm: Norm, unit: np.ndarray) -> Iterable[str]:
@@ -97,7 +91,7 @@ def _layernorm(netlist: Netlist, names: StageNames, norm: Norm, unit: np.ndarray
     eps = norm.eps * float(unit[0]) ** 2
     if len(core) != 1:
         yield f"{names.shared()[2]} has {len(core)} cells that make it from {names.shared()[1]}"
-    elif not _same(core[0].params["eps"], eps):
+    elif not same(core[0].params["eps"], eps):
         yield f"the LayerNorm's eps is {core[0].params['eps']!r}, not {eps!r}"
     outs = {cell.nets[3]: cell for cell in netlist.cells if cell.kind == "layernorm_output"}
     resistors = {cell.params["r"] for cells in taps.values() for cell in cells}

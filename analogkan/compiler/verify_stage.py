@@ -7,7 +7,7 @@ import numpy as np
 from ..network.spec import LayerSpec
 from . import names
 from .blocks import Blocks
-from .build import Build
+from .deck import Deck
 from .design import CrossbarStage
 from .elimination import wired
 from .verification import EXACT, Verification
@@ -22,7 +22,7 @@ SAME = 1e-9
 class StageCheck:
     """One layer of the deck against the design's arrays and the model's coefficients."""
 
-    def __init__(self, build: Build, blocks: Blocks, layer: int, found: Verification) -> None:
+    def __init__(self, build: Deck, blocks: Blocks, layer: int, found: Verification) -> None:
         self.build = build
         self.blocks = blocks
         self.layer = layer

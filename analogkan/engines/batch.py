@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compiler import spice, spice_cells
-from ..compiler.build import Build, deck_files
+from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
@@ -109,14 +109,14 @@ class BatchEngine:
 
     def __init__(
         self,
-        circuit: Build | Design,
+        circuit: Deck | Design,
         runner: Runner,
         keep: Path,
         exposure: Exposure = Exposure(),
     ) -> None:
         self.circuit = circuit
         self.exposure = exposure
-        self.design = circuit.design if isinstance(circuit, Build) else circuit
+        self.design = circuit.design if isinstance(circuit, Deck) else circuit
         self.keep = keep
         self.runner: Runner | SessionRunner = runner
         self._expected = expected_cost(self.design)["seconds_per_image"]
@@ -127,7 +127,7 @@ class BatchEngine:
         self._folder = self._stack.enter_context(scratch())
         try:
             with room_in(self._folder):
-                if isinstance(self.circuit, Build):
+                if isinstance(self.circuit, Deck):
                     copy_deck(self.circuit, self._folder)
                 else:
                     write_deck(self.circuit, self._folder, self.exposure.temp_c)
@@ -272,7 +272,7 @@ def at_least_two(points: np.ndarray) -> np.ndarray:
     return points if len(points) > 1 else np.repeat(points, 2, axis=0)
 
 
-def copy_deck(build: Build, folder: Path) -> None:
+def copy_deck(build: Deck, folder: Path) -> None:
     """Copy a build's deck; NetlistError if a file of it is gone, or is no file."""
     for name in build.deck_files():
         (folder / name).write_bytes(deck_bytes(build.folder / name))

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..compiler.chain import Chain, Link
+from ..compiler.circuit import Circuit, Link
 from ..compiler.design import CrossbarStage, Design
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
@@ -24,8 +24,8 @@ LEAST_GAIN = 0.2
 
 
 def calibrate_chain(
-    chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
-) -> tuple[Chain, int]:
+    chip: Circuit, volts: np.ndarray, index: np.ndarray, temp_c: float
+) -> tuple[Circuit, int]:
     """``calibrate`` for each circuit of a chip, behind those already set; a convolution's columns
     with all its positions.
 
@@ -53,7 +53,7 @@ def calibrate_chain(
             wanted.append(link.spec.forward_volts(aims))
         if found:
             held, aim = (np.concatenate(p, axis=1).reshape(len(volts), -1) for p in (found, wanted))
-    return Chain(tuple(links)), left
+    return Circuit(tuple(links)), left
 
 
 def calibrate(

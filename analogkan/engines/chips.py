@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import names, spice
-from ..compiler.chain import Chain, Link
+from ..compiler.circuit import Circuit, Link
 from ..compiler.design import Design
 from ..errors import SimulationError
 from ..files import write_text
@@ -263,7 +263,7 @@ TWIN_BLOCK = 1000
 
 def chain_logits(
     engine: ChipEngine,
-    chip: Chain,
+    chip: Circuit,
     volts: np.ndarray,
     index: np.ndarray,
     temp_c: float,
@@ -290,7 +290,7 @@ def chain_logits(
 
 
 def keep_decks(
-    engine: NgspiceEngine, chip: Chain, volts: np.ndarray, index: np.ndarray, temp_c: float
+    engine: NgspiceEngine, chip: Circuit, volts: np.ndarray, index: np.ndarray, temp_c: float
 ) -> list[Path]:
     """``NgspiceEngine.keep_deck`` of every circuit, each with what ngspice says drives it."""
     found = []

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..compiler.chain import Chain, Link
 from ..compiler.chip import OpAmpErrors, StageErrors
+from ..compiler.circuit import Circuit, Link
 from ..compiler.design import CrossbarStage, Design
 from ..network.spec import NetworkSpec
 from ..streams import Place
@@ -20,8 +20,8 @@ from .variation import Variation
 
 
 def perturb_chain(
-    chain: Chain, variation: Variation, conditions: Conditions, *, seed: int, sample: int
-) -> tuple[Chain, dict[str, int]]:
+    chain: Circuit, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+) -> tuple[Circuit, dict[str, int]]:
     """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
 
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
@@ -42,7 +42,7 @@ def perturb_chain(
         )
         links.append(replace(link, design=chip))
         total.update(counted)
-    return Chain(tuple(links)), dict(total)
+    return Circuit(tuple(links)), dict(total)
 
 
 def perturb(

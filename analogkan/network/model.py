@@ -154,12 +154,7 @@ class TDKAN(nn.Module):
 
     def squashed(self, v: Tensor) -> Tensor:
         """Hidden voltages (B, I) after the squash."""
-        squash = self.config.squash
-        if squash.kind == "clamp":
-            return v.clamp(squash.v_lo, squash.v_hi)
-        if squash.bends:
-            return squash.v_lo + (squash.v_hi - squash.v_lo) * (squash.pair_slope * v).sigmoid()
-        return v
+        return self.config.squash.curve(v, torch)
 
     def normed(self, k: int, v: Tensor) -> Tensor:
         """Inputs (B, width) of layer ``k`` after its norm, if it has one; channels are normed."""

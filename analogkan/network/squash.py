@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
+from ..cells import NUMPY, SquashKind, squashes
 from ..devices import IVCurve
 from ..errors import CheckpointError, SettingsError
 from ..numerals import read_number
 from ..schema import VOLTS, Number, Record, Text
 from ..text import closest
 
-SQUASHES = ("none", "clamp", "sigmoid", "tanh")
 NORMS = ("none", "batch", "layer")
 
 
@@ -27,16 +27,17 @@ class Squash:
     """From a hidden node (or an input) to the voltage of its diodes.
 
     ``none`` passes it; ``clamp`` limits it to [v_lo, v_hi]; ``sigmoid`` is v_lo + (v_hi - v_lo) /
-    (1 + exp(-slope x)); ``tanh`` is the middle of the range plus half of it times tanh(slope x).
+    (1 + exp(-slope x)); ``tanh`` is the middle of the range plus half of it times tanh(slope x);
+    ``cells.register`` adds more.
 
     Attributes
     ----------
     kind
-        One of ``SQUASHES``.
+        One of ``squash_names()``.
     v_lo, v_hi
         Volts; ``none`` ignores them.
     slope
-        Per volt; only ``sigmoid`` and ``tanh`` have one.
+        Per volt; ``none`` and ``clamp`` have none.
     """
 
     kind: str = "none"
@@ -45,8 +46,9 @@ class Squash:
     slope: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in SQUASHES:
-            raise CheckpointError(f"squash {self.kind!r} is unknown: one of {', '.join(SQUASHES)}")
+        if self.kind not in squash_names():
+            known = ", ".join(squash_names())
+            raise CheckpointError(f"squash {self.kind!r} is unknown: one of {known}")
         numbers = (self.v_lo, self.v_hi, self.slope)
         if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
             raise CheckpointError(f"squash {self.kind} {list(numbers)} must have finite numbers")
@@ -62,21 +64,33 @@ class Squash:
 
     @property
     def bends(self) -> bool:
-        """Whether it is a transistor pair's curve, sigmoid or tanh."""
-        return self.kind in ("sigmoid", "tanh")
+        """Whether it has a slope, as sigmoid and tanh have."""
+        return self.kind != "none" and self.cell.sloped
+
+    @property
+    def cell(self) -> SquashKind:
+        """What is declared of its kind; ``none`` is no cell."""
+        return squashes()[self.kind]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the ``.model`` lines that its cell needs."""
+        return () if self.kind == "none" else self.cell.models
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Diode voltages for ``x`` (any shape, volts)."""
-        if self.kind == "clamp":
-            return np.clip(x, self.v_lo, self.v_hi)
-        if self.bends:
-            return self.v_lo + (self.v_hi - self.v_lo) * expit(self.pair_slope * x)
-        return x
+        return self.curve(x, NUMPY)
+
+    def curve(self, x: Any, xp: Any) -> Any:
+        """The same for arrays or tensors whose functions are ``xp``'s."""
+        if self.kind == "none":
+            return x
+        return self.cell.curve(self.steepness * x if self.bends else x, self, xp)
 
     @property
-    def pair_slope(self) -> float:
-        """Slope of the sigmoid that it is: tanh(s x) is 2 sigmoid(2 s x) - 1."""
-        return 2.0 * self.slope if self.kind == "tanh" else self.slope
+    def steepness(self) -> float:
+        """Per volt: what its kind's curve is a function of, over x."""
+        return self.cell.steepness * self.slope
 
     def beyond(self, curves: tuple[IVCurve, ...]) -> str:
         """A sentence if the range leaves the table of a device; empty if it does not."""
@@ -93,17 +107,15 @@ class Squash:
 
 MAX_SLOPE = 1000.0
 """Per volt; steeper is a comparator."""
-FORMS = {
-    "none": ("none", (0,)),
-    "clamp": ("clamp:LO:HI", (2,)),
-    "sigmoid": ("sigmoid[:LO:HI[:SLOPE]]", (0, 2, 3)),
-    "tanh": ("tanh[:LO:HI[:SLOPE]]", (0, 2, 3)),
-}
-"""How a squash is written, and how many numbers it may have."""
+
+
+def squash_names() -> tuple[str, ...]:
+    """The kinds that there are."""
+    return ("none", *squashes())
 
 
 def parse_squash(text: str) -> Squash:
-    """A squash from ``none``, ``clamp:LO:HI``, ``sigmoid[:LO:HI[:SLOPE]]`` or ``tanh[...]``.
+    """A squash from ``none``, ``clamp:LO:HI``, ``sigmoid[:LO:HI[:SLOPE]]``, ``tanh[...]`` or more.
 
     LO and HI are volts: 0 and 1 for ``sigmoid``, -1 and 1 for ``tanh``, unless said; SLOPE is per
     volt, 1 unless said.
@@ -114,19 +126,20 @@ def parse_squash(text: str) -> Squash:
         If it is none of these, or its range or slope is not one.
     """
     kind, *words = text.split(":")
-    if kind not in FORMS:
-        forms = ", ".join(form for form, _ in FORMS.values())
-        meant = closest(kind, FORMS)
+    if kind not in squash_names():
+        forms = ", ".join(["none", *(cell.form for cell in squashes().values())])
+        meant = closest(kind, squash_names())
         hint = f", did you mean {meant}? One" if meant else ": one"
         raise SettingsError(f"squash {text!r} is unknown{hint} of {forms}")
-    form, counts = FORMS[kind]
+    cell = squashes().get(kind)
+    form, counts = ("none", (0,)) if cell is None else (cell.form, cell.counts)
     try:
         numbers = [read_number(word) for word in words]
     except ValueError:
         numbers = []
     if len(words) not in counts or len(numbers) != len(words):
         raise SettingsError(f"squash {text!r} is not {form} with numbers")
-    defaults = {"sigmoid": [0.0, 1.0], "tanh": [-1.0, 1.0]}.get(kind, [0.0, 0.0])
+    defaults = (cell.default if cell else None) or (0.0, 0.0)
     v_lo, v_hi, slope = [*numbers, *[*defaults, 1.0][len(numbers) :]]
     try:
         return Squash(kind=kind, v_lo=v_lo, v_hi=v_hi, slope=slope)

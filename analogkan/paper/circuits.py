@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compiler.build import Build
+from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
-from ..compiler.held import HeldBuild, load_circuit, write_held
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..data import ImageSet, by_class, load_dataset
@@ -143,9 +142,7 @@ def run_circuits(
     }
 
 
-def _entry(
-    row: TableRow, build: Build | HeldBuild, s: dict[str, Any], seconds: float | None
-) -> dict[str, Any]:
+def _entry(row: TableRow, build: Build, s: dict[str, Any], seconds: float | None) -> dict[str, Any]:
     """A row's figures from the summary of its simulation."""
     return {
         "row": row.name,
@@ -196,9 +193,7 @@ def format_circuits(entries: Sequence[dict[str, Any]]) -> str:
     return markdown_table(head, rows)
 
 
-def compiled(
-    spec: NetworkSpec, hardware: Hardware, folder: Path
-) -> tuple[Build | HeldBuild, float | None]:
+def compiled(spec: NetworkSpec, hardware: Hardware, folder: Path) -> tuple[Build, float | None]:
     """The verified BUILD of ``spec``, and the seconds that took when it was made, if known.
 
     With held stages if it has convolutions, or more than ``ONE_DECK`` resistors.
@@ -213,7 +208,7 @@ def compiled(
     timed = folder.with_suffix(".seconds")
     if folder.is_dir():
         try:
-            build = load_circuit(folder)
+            build = load_build(folder)
             edited = build.edited_files()
         except AnalogKanError as error:
             raise StudyError(f"{folder} is damaged: remove it, and run this again") from error
@@ -229,10 +224,8 @@ def compiled(
 
     started = time.perf_counter()
     resistors = sum(2 * layer.theta.size for layer in spec.layers)
-    if resistors > ONE_DECK or spec.convolutional:
-        build = write_held(spec, hardware, folder, most=MOST_RESISTORS)
-    else:
-        build = write_verified(spec, hardware, folder)
+    several = resistors > ONE_DECK or spec.convolutional
+    build = write_verified(spec, hardware, folder, most=MOST_RESISTORS if several else None)
     seconds = time.perf_counter() - started
     write_text(timed, repr(seconds))
     return build, seconds

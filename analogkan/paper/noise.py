@@ -186,9 +186,7 @@ def _circuit(
         write_kept(model.with_suffix(".json"), made, kept)
         state.unlink(missing_ok=True)
     spec = kept_network(model, checkpoint.load_spec, kept["network"])
-    build = compiled(spec, Hardware(), folder)[0]
-    assert isinstance(build, Build)  # these are small
-    return build
+    return compiled(spec, Hardware(), folder)[0]
 
 
 def perturbed(spec: NetworkSpec, error: float, rng: np.random.Generator) -> NetworkSpec:

@@ -8,29 +8,30 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.design import map_design
-from ..compiler.held import HeldBuild
-from ..imperfections.make import perturb
+from ..imperfections.make import perturb_chain
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run
 
+MOST_DRAWN = 2_000_000
+"""Cells of a circuit whose conductances are drawn: of more, a picture's dot is many."""
 
-def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Section]:
-    """The network, its diodes, and its crossbars if it is one deck."""
+
+def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
+    """The network, its diodes and its crossbars."""
     spec = build.spec
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
     counts, hw = build.summary["elements"], build.hardware
     states = f"{hw.levels} levels" if hw.levels else "continuous"
     circuits, notes = [], []
-    if isinstance(build, HeldBuild):
+    if build.deck is None:
         positions = ", ".join(f"{section.positions:,}" for section in build.sections)
         circuits = [
             ("circuits", str(len(build.names())),
              f"one after the other, values held between; positions an image: {positions}")
         ]  # fmt: skip
     else:
-        notes = build.design.notes
+        notes = list(build.deck.design.notes)
     found = [
         Section(
             name="network",
@@ -67,7 +68,7 @@ def build_sections(build: Build | HeldBuild, runs: Sequence[Run]) -> list[Sectio
                 ],
             )
         )
-    return found if isinstance(build, HeldBuild) else [*found, *_crossbars(build, runs)]
+    return [*found, *_crossbars(build, runs)]
 
 
 def _wired(run: Run) -> bool:
@@ -77,24 +78,24 @@ def _wired(run: Run) -> bool:
 
 def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     """Conductances of the worst chip of the first Monte Carlo, or of the design; IR drop."""
-    design, hardware = build.design, build.design.hardware
-    what, made = "compiled", design
+    if build.summary["elements"]["crossbar_resistors"] > MOST_DRAWN:
+        return []
+    circuit, hardware = build.circuit(), build.hardware
+    what, made = "compiled", circuit
     study = next((run for run in runs if run.kind == "montecarlo"), None)
     if study is not None and study.summary["worst_chip"] is not None:
         hardware, variation, conditions = study.settings()
         number = study.summary["worst_chip"]["sample"]
-        design = map_design(build.spec, hardware)
-        made, _ = perturb(
-            design, variation, conditions,
-            spec=build.spec, seed=study.summary["seed"], sample=number,
-        )  # fmt: skip
+        seed = study.summary["seed"]
+        circuit = circuit.mapped(hardware)
+        made, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=number)
         what = f"chip {number}"
-    wanted = [stage.g for stage in map_design(build.spec, replace(hardware, levels=0)).stages]
+    wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(
         np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
     )
-    which = "the design" if made is design else "the worst chip of the Monte Carlo"
+    which = "the design" if made is circuit else "the worst chip of the Monte Carlo"
     found = [
         Section(
             name="conductances",
@@ -115,7 +116,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     wired = next((run for run in runs if _wired(run)), None)
     if wired is not None and not hardware.wired:
         hardware = wired.settings()[0]
-        cells = [stage.g for stage in map_design(build.spec, hardware).stages]
+        cells = [stage.g for stage in circuit.mapped(hardware).stages]
     if hardware.wired:
         found.append(
             Section(

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.build import Build
+from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
-from ..compiler.held import HeldBuild, load_circuit
 from ..errors import NetlistError, StudyError
 from ..files import brief, near, read_json, read_npz, sealed, sha256
 from ..imperfections import Conditions, Variation
@@ -164,7 +163,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | HeldBuild | None, str]:
+def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, str]:
     """The BUILD that ``runs`` are of, or None and why there is none.
 
     Raises
@@ -174,7 +173,7 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | HeldBui
     """
     network, design = runs[0].summary["network"], runs[0].summary["design"]
     if given is not None:
-        build = load_circuit(given)
+        build = load_build(given)
         if build.spec.fingerprint() != network:
             raise NetlistError(
                 f"{given} is of another network than {runs[0].folder}: name its BUILD"
@@ -190,7 +189,7 @@ def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | HeldBui
     # As it was called then, or where it was seen from the RUN: folders may have moved together.
     for path in (named, *(parent / named.name for parent in runs[0].folder.resolve().parents[:2])):
         try:
-            build = load_circuit(path)
+            build = load_build(path)
         except (NetlistError, OSError, ValueError):  # not there, or no path on this system
             continue
         if build.facts()["design"] == design:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..errors import SettingsError
 from ..imperfections import load_settings
 from ..intervals import wilson
@@ -23,7 +22,7 @@ FEWEST_PICTURES = 24
 """Images of a simulation on a page, if it kept as many; so many are printed."""
 
 
-def simulate_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[Section]:
+def simulate_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """Circuit against software on the same images: logits, hidden nodes, classes, pictures."""
     s, a = run.summary, run.arrays
     labels, index, software, circuit = (
@@ -137,7 +136,7 @@ def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return padded.reshape(len(x), -1, across)
 
 
-def montecarlo_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[Section]:
+def montecarlo_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """Accuracy over virtual chips, and yield."""
     s = run.summary
     why = s["no_interval"]
@@ -197,7 +196,7 @@ def montecarlo_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> 
     ]
 
 
-def thermal_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[Section]:
+def thermal_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """Accuracy against temperature."""
     s = run.summary
     shown = [entry for entry in s["temperatures"] if nominal_accuracy(entry) is not None]
@@ -228,7 +227,7 @@ def thermal_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> lis
     ]
 
 
-def sweep_sections(run: Run, build: Build | HeldBuild | None, tag: str) -> list[Section]:
+def sweep_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """An error budget, faults by rate, or a grid of settings."""
     s = run.summary
     titles = {"budget": "Error budget", "faults": "Faults", "axes": "Sweep"}
@@ -292,7 +291,7 @@ def budget_rows(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-SECTIONS: dict[str, Callable[[Run, Build | HeldBuild | None, str], list[Section]]] = {
+SECTIONS: dict[str, Callable[[Run, Build | None, str], list[Section]]] = {
     "simulate": simulate_sections,
     "montecarlo": montecarlo_sections,
     "thermal": thermal_sections,

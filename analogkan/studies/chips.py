@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.chain import Chain
+from ..compiler.circuit import Circuit
 from ..compiler.hardware import Hardware
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..data.images import check_labels
 from ..engines.base import ChipEngine
@@ -92,14 +91,14 @@ class Bench:
 
     def __init__(
         self,
-        build: Build | HeldBuild,
+        build: Build,
         images: ImageSet,
         engine: ChipEngine,
         *,
         seed: int = 0,
         compensate: str | float | None = None,
         calibrate: bool = False,
-        chain: Chain | None = None,
+        chain: Circuit | None = None,
     ) -> None:
         self.build, self.images, self.engine = build, images, engine
         self.seed, self.compensate, self.calibrate = seed, compensate, calibrate
@@ -112,8 +111,8 @@ class Bench:
         with one_blas_thread:
             self.software = self.spec.forward_volts(self.volts)
         self.full_scale = float(np.abs(self.software).max())
-        self._own = build.chain() if chain is None else chain
-        self._chains: dict[Hardware, Chain] = {}
+        self._own = build.circuit() if chain is None else chain
+        self._chains: dict[Hardware, Circuit] = {}
         self._lock = threading.Lock()
         if compensate is not None or calibrate:
             self._take_calibration_images()
@@ -163,7 +162,7 @@ class Bench:
         """Their share."""
         return self.software_right / len(self.labels)
 
-    def chain(self, hardware: Hardware) -> Chain:
+    def chain(self, hardware: Hardware) -> Circuit:
         """The BUILD's own circuits, or those built from its network for other ``hardware``."""
         if hardware == self._own.hardware:
             return self._own
@@ -174,12 +173,12 @@ class Bench:
                 self._chains[hardware] = self._own.mapped(hardware)
             return self._chains[hardware]
 
-    def chip(self, point: Point) -> tuple[Chain, dict[str, int]]:
+    def chip(self, point: Point) -> tuple[Circuit, dict[str, int]]:
         """The circuits of ``point``, calibrated if that was asked for, and what was counted."""
         with one_blas_thread:
             return self._chip(point)
 
-    def _chip(self, point: Point) -> tuple[Chain, dict[str, int]]:
+    def _chip(self, point: Point) -> tuple[Circuit, dict[str, int]]:
         chip, counts = self.drawn(point)
         if not self.calibrate or point.sample is None:
             return chip, counts
@@ -189,7 +188,7 @@ class Bench:
         chip, left = calibrate_chain(chip, volts, index, point.conditions.temp_c)
         return chip, counts | {"uncalibrated_columns": left}
 
-    def drawn(self, point: Point) -> tuple[Chain, dict[str, int]]:
+    def drawn(self, point: Point) -> tuple[Circuit, dict[str, int]]:
         """The circuits of ``point`` as they were made, and what drawing them counted."""
         chain = self.chain(point.hardware)
         if point.sample is None:
@@ -205,7 +204,7 @@ class Bench:
 
     def _run(
         self,
-        chip: Chain,
+        chip: Circuit,
         volts: np.ndarray,
         index: np.ndarray,
         temp_c: float,
@@ -289,7 +288,7 @@ class Bench:
         return {f"{key}_uncalibrated": found[key] for key in ("accuracy", "agreement")}
 
     def _compensated(
-        self, chip: Chain, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
+        self, chip: Circuit, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
     ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..compiler import names, spice
-from ..compiler.build import Build
-from ..compiler.lines import deck_bytes
+from ..compiler import names
+from ..compiler.deck import Deck
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
 from ..engines.ngspice import TOO_LONG, Ngspice, Runner
 from ..engines.verdict import Difference, Reference
@@ -58,7 +56,7 @@ class Answers:
 
 
 def run_deck(
-    build: Build,
+    deck: Deck,
     program: Ngspice,
     volts: np.ndarray,
     options: BatchOptions,
@@ -70,7 +68,7 @@ def run_deck(
     logits: bool = True,
     why_not: str = "",
 ) -> Answers:
-    """A build's deck over ``volts`` (n, I), of which ``store`` keeps every chunk.
+    """A deck over ``volts`` (n, I), of which ``store`` keeps every chunk.
 
     Everything that ngspice gives is held against the closed form of the same circuit on the same
     voltages; what is kept too. ``layer``, ``column``, ``logits`` and ``why_not`` are a
@@ -81,7 +79,7 @@ def run_deck(
     SimulationError
         If chunks failed twice: the message lists what they hold. Finished ones stay in the store.
     """
-    design = build.design
+    design = deck.design
     chunks = plan_chunks(len(volts), options.chunk)
     reference = Reference(
         design,
@@ -95,7 +93,7 @@ def run_deck(
         why_not=why_not,
     )
     values, retried, judged = _run_chunks(
-        build, program, volts, chunks, options, store, on_progress, reference
+        deck, program, volts, chunks, options, store, on_progress, reference
     )
     outputs = design.stages[-1].gain.size
     hidden, start = {}, outputs
@@ -115,17 +113,8 @@ def run_deck(
     )
 
 
-def deck_hash(build: Build) -> str:
-    """Hash of the deck files as they are on disk; the top and the stimulus are not simulated."""
-    digest = hashlib.sha256()
-    for name in sorted(set(build.deck_files()) - set(spice.TOP)):
-        digest.update(name.encode() + deck_bytes(build.folder / name))
-    digest.update(repr(build.design.v_per_logit).encode())
-    return digest.hexdigest()
-
-
 def _run_chunks(
-    build: Build,
+    deck: Deck,
     program: Ngspice,
     volts: np.ndarray,
     chunks: Sequence[Chunk],
@@ -136,7 +125,7 @@ def _run_chunks(
 ) -> tuple[np.ndarray, int, list[Difference | None]]:
     """Logits and hidden nodes of all chunks, (n, O + nets), how many were retried, and how far
     each is from ``reference``."""
-    probes = [*names.logits(build.design), *hidden_nets(build.design)]
+    probes = [*names.logits(deck.design), *hidden_nets(deck.design)]
     values = np.empty((len(volts), len(probes)))
     missing, judged = [], []
     for chunk in chunks:
@@ -158,7 +147,7 @@ def _run_chunks(
     failures: list[ChunkResult] = []
     retried = 0
     since = time.perf_counter()
-    with BatchEngine(build, Runner(program), store.path / "failed") as engine:
+    with BatchEngine(deck, Runner(program), store.path / "failed") as engine:
         for result in engine.run(volts, missing, probes, options, reference.check):
             now = time.perf_counter()
             store.add_spent(now - since)

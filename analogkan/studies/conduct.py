@@ -15,7 +15,6 @@ import numpy as np
 from .. import __version__
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
@@ -107,7 +106,7 @@ class StudyResult:
 
 
 def study_settings(
-    build: Build | HeldBuild, preset: str | None, settings: Iterable[str]
+    build: Build, preset: str | None, settings: Iterable[str]
 ) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
     """Settings of a study on ``build``, and the hardware settings that are not the BUILD's."""
     base = build.hardware
@@ -119,7 +118,7 @@ def study_settings(
 
 def conduct(
     kind: str,
-    build: Build | HeldBuild,
+    build: Build,
     images: ImageSet,
     points: Sequence[Point],
     summarise: Callable[[list[Row]], dict[str, Any]],

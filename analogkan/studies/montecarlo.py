@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..data.images import check_labels
 from ..settings import require
@@ -22,7 +21,7 @@ YIELD_LOSS = 0.01
 
 
 def montecarlo(
-    build: Build | HeldBuild,
+    build: Build,
     images: ImageSet,
     *,
     samples: int,
@@ -40,7 +39,7 @@ def montecarlo(
     Parameters
     ----------
     build
-        From ``load_circuit``, ``write_build`` or ``write_held``. Hardware that ``preset`` and
+        From ``load_build`` or ``write_build``. Hardware that ``preset`` and
         ``settings`` do not name stays the BUILD's; where they change it the network is compiled
         again in memory.
     samples
@@ -92,9 +91,7 @@ def montecarlo(
     )
 
 
-def yield_limit(
-    build: Build | HeldBuild, images: ImageSet, given: float | None = None
-) -> tuple[float, str]:
+def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> tuple[float, str]:
     """The accuracy from which on a chip is a good one, and how it was come by.
 
     ``given``, or ``YIELD_LOSS`` below the software's on ``images``; of a model that was trained

@@ -6,7 +6,6 @@ import numpy as np
 from scipy import stats
 
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..network.record import Reached, read_reached
 from ..text import many, percent
@@ -18,7 +17,7 @@ MOST_LISTED = 10
 """Classes that a note lists."""
 
 
-def reached(build: Build | HeldBuild, which: str) -> Reached | None:
+def reached(build: Build, which: str) -> Reached | None:
     """What the model of ``build`` was measured to reach when it was trained (``card``), or the one
     that it was trained from (``parent``); None if the BUILD does not say."""
     return read_reached(
@@ -26,7 +25,7 @@ def reached(build: Build | HeldBuild, which: str) -> Reached | None:
     )
 
 
-def image_notes(build: Build | HeldBuild, images: ImageSet, right: int) -> list[str]:
+def image_notes(build: Build, images: ImageSet, right: int) -> list[str]:
     """Notes on ``images``, of which the software of ``build`` has ``right`` right."""
     notes, spec, card = [], build.spec, reached(build, "card")
     if spec.dataset and images.name != spec.dataset:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from ..compiler.chain import Chain
+from ..compiler.circuit import Circuit
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..devices.thermal import law_range
@@ -137,7 +137,7 @@ def parse_temps(text: str) -> list[float]:
     return [round(lo + k * step, 9) for k in range(math.floor(steps + 1e-9) + 1)]
 
 
-def check_temps(circuit: Design | Chain, temps_c: Iterable[float]) -> None:
+def check_temps(circuit: Design | Circuit, temps_c: Iterable[float]) -> None:
     """Raise SettingsError unless the diodes' law holds at every temperature."""
     law = circuit.hardware.diode_law
     lo, hi = law_range(tuple(c for stage in circuit.stages for c in stage.curves), law)

@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import __version__
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..data.images import check_labels
 from ..engines.batch import BatchOptions, plan_chunks
@@ -21,10 +20,9 @@ from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice
 from ..engines.verdict import tell
 from ..errors import DataError, NetlistError
-from .chunks import deck_hash, run_deck
 from .compare import compare
 from .evidence import layer_evidence, telling_images
-from .held import run_held
+from .links import run_circuit
 from .notes import image_notes
 from .run import RunFolder
 
@@ -53,7 +51,7 @@ class SimResult:
 
 
 def simulate(
-    build: Build | HeldBuild,
+    build: Build,
     images: ImageSet,
     *,
     engine: str = "ngspice",
@@ -68,7 +66,7 @@ def simulate(
     Parameters
     ----------
     build
-        From ``load_circuit``, ``write_build`` or ``write_held``.
+        From ``load_build`` or ``write_build``.
     images
         What to run; all of them.
     engine
@@ -115,10 +113,10 @@ def simulate(
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
     }
-    if isinstance(build, Build):
-        saturated = images.index[saturating(build.design, volts)]
-        summary["saturated_images"] = [int(k) for k in saturated]
     if engine == "software":
+        if build.deck is not None:
+            over = images.index[saturating(build.design, volts)]
+            summary["saturated_images"] = [int(k) for k in over]
         summary |= compare(images.y, images.index, software, None)
         summary["images_per_second"] = len(images) / evaluated
         return SimResult(summary, images.y, images.index, software, None)
@@ -134,7 +132,7 @@ def simulate(
     why_not = f"edited after it was compiled: {', '.join(edited)}" if edited else ""
     settings = {
         "analogkan": __version__,
-        "deck": build.deck_hash() if isinstance(build, HeldBuild) else deck_hash(build),
+        "deck": build.deck_hash(),
         "inputs": hashlib.sha256(np.ascontiguousarray(volts).tobytes()).hexdigest(),
         "labels": hashlib.sha256(images.y.tobytes()).hexdigest(),
         "dataset": images.name,
@@ -148,14 +146,11 @@ def simulate(
         settings["session"] = True
     folder = run or default_run(build, settings)
     with RunFolder(folder, settings) as store:
-        if isinstance(build, HeldBuild):
-            given, held, saturated = run_held(
-                build, program, volts, options, store, on_progress, why_not
-            )
-            summary["held"] = held
-            summary["saturated_images"] = [int(k) for k in images.index[saturated]]
-        else:
-            given = run_deck(build, program, volts, options, store, on_progress, why_not=why_not)
+        given, held, saturated = run_circuit(
+            build, program, volts, options, store, on_progress, why_not
+        )
+        summary |= {} if build.deck is not None else {"held": held}
+        summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         circuit, seconds = given.logits, given.seconds
         layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
         shown = telling_images(images.y, software, circuit)
@@ -189,7 +184,7 @@ def simulate(
     return SimResult(summary, images.y, images.index, software, circuit)
 
 
-def default_run(build: Build | HeldBuild, settings: dict[str, Any]) -> Path:
+def default_run(build: Build, settings: dict[str, Any]) -> Path:
     """``<build>.run/<hash>`` beside the build: one folder for each set of settings."""
     key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
     folder = build.folder.resolve()

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..files import atomic_file
@@ -38,7 +37,7 @@ PRESETS = {"axes": "nominal", "budget": "rram", "faults": "nominal"}
 
 
 def sweep_cells(
-    build: Build | HeldBuild, grid: str, settings: Iterable[str], preset: str | None = None
+    build: Build, grid: str, settings: Iterable[str], preset: str | None = None
 ) -> tuple[list[Cell], str]:
     """The cells of a grid on a build, and the preset they start from.
 
@@ -68,7 +67,7 @@ def sweep_cells(
 
 
 def sweep_size(
-    build: Build | HeldBuild, grid: str, settings: Sequence[str], preset: str | None, samples: int
+    build: Build, grid: str, settings: Sequence[str], preset: str | None, samples: int
 ) -> tuple[Cell, int]:
     """The last cell of a grid, and how many circuits the whole has at most.
 
@@ -84,7 +83,7 @@ def sweep_size(
 
 
 def sweep(
-    build: Build | HeldBuild,
+    build: Build,
     images: ImageSet,
     *,
     settings: Iterable[str] = (),
@@ -99,7 +98,7 @@ def sweep(
     Parameters
     ----------
     build
-        From ``load_circuit``, ``write_build`` or ``write_held``. A change of hardware is compiled
+        From ``load_build`` or ``write_build``. A change of hardware is compiled
         again in memory.
     settings
         ``key=a,b,c`` texts, one an axis; ``key=value`` ones hold everywhere.

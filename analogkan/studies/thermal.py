@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..compiler.build import Build
-from ..compiler.held import HeldBuild
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..settings import require
@@ -19,7 +18,7 @@ PRESET = "rram"
 
 
 def thermal(
-    build: Build | HeldBuild,
+    build: Build,
     images: ImageSet,
     *,
     temps_c: Sequence[float],

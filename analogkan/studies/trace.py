@@ -11,6 +11,8 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.build import Build
+from ..compiler.deck import Deck
+from ..compiler.sections import Section
 from ..engines import ideal as ideal_engine
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import Runner, find_ngspice
@@ -57,69 +59,88 @@ class TraceStage:
 def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
     """Every stage's voltages for one image of input voltages (I,).
 
-    ``keep`` is where the deck is kept if ngspice fails.
+    Where a circuit is several decks their stages are called by deck too, and a net of a
+    convolution is there once a position, as ``net@position``. ``keep`` is where the deck is kept
+    if ngspice fails.
 
     Raises
     ------
     SimulationError
         If it does.
     """
-    design = build.design
+    stages: list[TraceStage] = []
+    held = aim = volts[None]  # what drives a section in ngspice, and by the software
+    for section in build.sections:
+        points, aims = section.points(held), section.points(aim)
+        given, wanted = [], []
+        for deck in build.decks(section):
+            of = "" if build.deck is not None else f"{deck.folder.name} "
+            found, logits = _trace_deck(deck, points, aims, keep, of, section)
+            stages += found
+            given.append(logits)
+            wanted.append(deck.spec.forward_volts(aims))
+        held, aim = (np.concatenate(part, axis=1).reshape(1, -1) for part in (given, wanted))
+    return stages
+
+
+def _trace_deck(
+    deck: Deck, points: np.ndarray, aims: np.ndarray, keep: Path, of: str, section: Section
+) -> tuple[list[TraceStage], np.ndarray]:
+    """The stages of a deck called ``of`` at ``points`` (P, I) volts, where software has ``aims``;
+    and what its read-out gives (P, O)."""
+    design = deck.design
     stage_names = [names.StageNames(design, k) for k in range(len(design.stages))]
-    probes: list[str] = []
+    probes = names.logits(design)
     for n in stage_names:
         probes += [*_front_nets(n), *n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
     probes = list(dict.fromkeys(probes))
-    with BatchEngine(build, Runner(find_ngspice()), keep) as engine:
-        (result,) = engine.run(volts[None], [Chunk(0, 0, 1)], probes, BatchOptions())
+    with BatchEngine(deck, Runner(find_ngspice()), keep) as engine:
+        (result,) = engine.run(points, [Chunk(0, 0, len(points))], probes, BatchOptions())
     if result.error is not None:
         raise result.error
     assert result.values is not None
-    found = dict(zip(probes, result.values[0], strict=True))
+    column = {net: k for k, net in enumerate(probes)}
+    values = result.values
 
     def measured(nets: list[str]) -> np.ndarray:
-        return np.array([found[net] for net in nets])[None]
+        return values[:, [column[net] for net in nets]]
+
+    def at(nets: list[str]) -> list[str]:
+        if section.patches is None:
+            return nets
+        return [f"{net}@{k}" for k in range(section.positions) for net in nets]
 
     stages: list[TraceStage] = []
-    before = volts[None]
-    ideal = ideal_engine.stage_volts(design, volts[None])
+    before = points
+    ideal = ideal_engine.stage_volts(design, aims)
     for k, (stage, n, software) in enumerate(zip(design.stages, stage_names, ideal, strict=True)):
         rows, lines = measured(n.rows()), measured(n.lines())
         normed = measured(_front_nets(n)) if _front_nets(n) else before
         inputs, outputs = measured(n.inputs()), measured(n.outputs())
+        by_rows = ideal_engine.row_volts(design, stage, inputs)
+        by_lines = ideal_engine.line_volts(design, stage, rows)
+        by_outputs = ideal_engine.output_volts(design, stage, lines)
         kinds = [
             ("inputs", n.inputs(), inputs, software.inputs, stage.front.squashed(normed)),
-            ("rows", n.rows(), rows, software.rows, ideal_engine.row_volts(design, stage, inputs)),
-            (
-                "lines",
-                n.lines(),
-                lines,
-                software.lines,
-                ideal_engine.line_volts(design, stage, rows),
-            ),
-            (
-                "outputs",
-                n.outputs(),
-                outputs,
-                software.outputs,
-                ideal_engine.output_volts(design, stage, lines),
-            ),
+            ("rows", n.rows(), rows, software.rows, by_rows),
+            ("lines", n.lines(), lines, software.lines, by_lines),
+            ("outputs", n.outputs(), outputs, software.outputs, by_outputs),
         ]
         if _front_nets(n):
             local = stage.front.normed(before)
             kinds.insert(0, ("norm", _front_nets(n), normed, software.normed, local))
         stages += [
             TraceStage(
-                what=f"layer {k} {what}",
-                nets=nets,
-                circuit=circuit[0],
-                software=exact[0],
-                local=local[0],
+                what=f"{of}layer {section.first + k} {what}",
+                nets=at(nets),
+                circuit=circuit.ravel(),
+                software=exact.ravel(),
+                local=local.ravel(),
             )
             for what, nets, circuit, exact, local in kinds
         ]
         before = outputs
-    return stages
+    return stages, measured(names.logits(design))
 
 
 def _front_nets(n: names.StageNames) -> list[str]:

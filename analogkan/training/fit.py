@@ -308,7 +308,7 @@ def _run_epoch(
     for norm in model.norms:
         norm.train(takes_statistics)
     total, correct = 0.0, 0
-    # A sigmoid or tanh keeps its diodes in range by itself.
+    # A squash with a slope keeps its diodes in range by itself.
     penalised = recipe.range_penalty and not model.config.squash.bends
     lo, hi = _driven(recipe, model)
     with threads_for(model):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields, replace
 
 from ..limits import QUANTITIES
-from ..network.squash import MAX_SLOPE, NORMS, SQUASHES
+from ..network.squash import MAX_SLOPE, NORMS, squash_names
 from ..settings import build, find_named, read_toml, require
 from .augment import Augmentation
 
@@ -110,7 +110,8 @@ class Recipe:
         require(fine, "convolutions", self.convolutions, limit)
         sides = len(self.resize) in (0, 2) and all(1 <= side <= 65_536 for side in self.resize)
         require(sides, "resize", self.resize, "height and width, both 1 to 65536, or empty")
-        require(self.squash in SQUASHES, "squash", self.squash, ", ".join(SQUASHES))
+        kinds = squash_names()
+        require(self.squash in kinds, "squash", self.squash, ", ".join(kinds))
         require(0 < self.slope <= MAX_SLOPE, "slope", self.slope, f"above 0, to {MAX_SLOPE:g}")
         require(self.norm in NORMS, "norm", self.norm, ", ".join(NORMS))
         require(self.schedule in SCHEDULES, "schedule", self.schedule, ", ".join(SCHEDULES))

@@ -142,7 +142,8 @@ def disturbance_of(
             raise SettingsError(f"--chip {chip!r} is not BUILD:m, such as mnist.build:7")
         build = load_build(Path(folder))
         build.require_unedited()
-        found = load_settings(variation or "rram", settings, base=build.design.hardware)
+        deck = build.one_deck()
+        found = load_settings(variation or "rram", settings, base=deck.hardware)
         names = tuple(curve.name for curve in build.spec.layers[0].curves)
         return ThroughChips(
             *found, chip=(chip_seed or 0, int(number)), network=(build.spec.sizes, names)

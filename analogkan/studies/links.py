@@ -1,28 +1,30 @@
-"""Circuits with held stages, one after the other: what one gives is held, and drives the next."""
+"""A circuit's decks, one after the other: what one gives is held, and drives the next."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..compiler.held import HeldBuild
+from ..compiler.build import Build
+from ..compiler.deck import Deck
 from ..compiler.sections import Section
 from ..engines.batch import BatchOptions, distinct
 from ..engines.ideal import saturating
 from ..engines.ngspice import Ngspice
 from ..errors import NetlistError
-from .chunks import Answers, deck_hash, run_deck
+from .chunks import Answers, run_deck
 from .run import RunFolder
 
 FOLDER = "circuits"
 """In the RUN: a folder a circuit, with its finished chunks."""
 
 
-def run_held(
-    build: HeldBuild,
+def run_circuit(
+    build: Build,
     program: Ngspice,
     volts: np.ndarray,
     options: BatchOptions,
@@ -30,7 +32,7 @@ def run_held(
     on_progress: Callable[[int, int], None],
     why_not: str = "",
 ) -> tuple[Answers, list[dict[str, Any]], np.ndarray]:
-    """Every circuit of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
+    """Every deck of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
 
     Each is judged on the inputs that it was given, so that what is held is no circuit's fault but
     the one's that gave it; with ``why_not``, see ``run_deck``, none is.
@@ -57,19 +59,14 @@ def run_held(
     for section in build.sections:
         points, first, of = _distinct(section, held)
         outputs, spent = [], 0.0
-        for (start, stop), part in zip(section.outputs, build.builds(section), strict=True):
+        for (start, stop), part in zip(section.outputs, build.decks(section), strict=True):
             if (part.spec.sizes[0], part.spec.sizes[-1]) != (points.shape[1], stop - start):
                 raise NetlistError(
                     f"{part.folder} takes {part.spec.sizes[0]} values to {part.spec.sizes[-1]}, in "
                     f"its place {points.shape[1]} become {stop - start}: `analogkan verify "
                     f"{build.folder}` says more; compile the model again"
                 )
-            settings = store.settings | {
-                "deck": deck_hash(part),
-                "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
-                "indices": numbers[first // section.positions].tolist(),
-            }
-            with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
+            with _folder_of(part, build, store, points, numbers[first // section.positions]) as own:
                 answers = run_deck(
                     part,
                     program,
@@ -118,6 +115,23 @@ def run_held(
     return together, told, beyond
 
 
+@contextlib.contextmanager
+def _folder_of(
+    part: Deck, build: Build, store: RunFolder, points: np.ndarray, numbers: np.ndarray
+) -> Iterator[RunFolder]:
+    """Where a deck's chunks are kept: in the RUN itself, if it is the only one."""
+    if build.deck is not None:
+        yield store
+        return
+    settings = store.settings | {
+        "deck": part.hash(),
+        "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
+        "indices": numbers.tolist(),
+    }
+    with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
+        yield own
+
+
 def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The points of a section, equal ones once: a blank corner is the same circuit's same state.
 
@@ -134,7 +148,7 @@ def _distinct(section: Section, held: np.ndarray) -> tuple[np.ndarray, np.ndarra
 class _Weighted:
     """Progress in images, each circuit weighing what ngspice is expected to need for it."""
 
-    def __init__(self, build: HeldBuild, n: int, on_progress: Callable[[int, int], None]) -> None:
+    def __init__(self, build: Build, n: int, on_progress: Callable[[int, int], None]) -> None:
         layers = build.spec.folded().layers
         self._share = {
             s.number: s.positions

@@ -14,7 +14,7 @@ import numpy as np
 from ..network.spec import NetworkSpec
 from .design import CrossbarStage, Design, map_design
 from .hardware import Hardware
-from .sections import Section
+from .sections import Section, whole
 
 Evaluate = Callable[["Link", np.ndarray, np.ndarray], np.ndarray]
 """Called with a circuit, inputs (B P, I) in volts and their numbers (B P,): outputs (B P, O)."""
@@ -22,18 +22,18 @@ Evaluate = Callable[["Link", np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Link:
-    """One circuit of a chain.
+    """One deck of a circuit.
 
     Attributes
     ----------
     section
         The layers that it is of, and its positions.
     share
-        Which of the circuits that share the section's outputs out.
+        Which of the decks that share the section's outputs out.
     spec
         The software that it stands for.
     design
-        The circuit, or one chip's.
+        Its arrays, or one chip's.
     """
 
     section: Section
@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Circuit:
     """All circuits of a network, or of one chip of it.
 
     Attributes
@@ -55,10 +55,9 @@ class Chain:
     links: tuple[Link, ...]
 
     @staticmethod
-    def of_one(spec: NetworkSpec, design: Design) -> Chain:
+    def of_one(spec: NetworkSpec, design: Design) -> Circuit:
         """Of a network that is one deck."""
-        section = Section(0, 0, len(spec.layers) - 1, None, ((0, spec.sizes[-1]),))
-        return Chain((Link(section=section, share=0, spec=spec, design=design),))
+        return Circuit((Link(section=whole(spec)[0], share=0, spec=spec, design=design),))
 
     @property
     def hardware(self) -> Hardware:
@@ -85,7 +84,7 @@ class Chain:
         by_section = itertools.groupby(self.links, key=lambda link: link.section)
         return [(section, list(links)) for section, links in by_section]
 
-    def mapped(self, hardware: Hardware) -> Chain:
+    def mapped(self, hardware: Hardware) -> Circuit:
         """The same circuits, built for other ``hardware``.
 
         Raises
@@ -93,7 +92,7 @@ class Chain:
         CompileError
             As ``map_design``.
         """
-        return Chain(
+        return Circuit(
             tuple(replace(link, design=map_design(link.spec, hardware)) for link in self.links)
         )
 

@@ -1,0 +1,60 @@
+"""Cells, each declared once: what stands between the diodes, as pins, parameters and curves."""
+
+from __future__ import annotations
+
+from .amplifiers import AMPLIFIERS
+from .base import INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
+from .layernorm import LAYERNORM
+from .squash import CLAMP, SIGMOID, TANH
+
+_registry = Registry()
+for _kind in (*AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
+    _registry.add(_kind)
+
+__all__ = [
+    "INPUT",
+    "NUMPY",
+    "OUTPUT",
+    "CellKind",
+    "Param",
+    "Pin",
+    "SquashKind",
+    "find",
+    "known",
+    "register",
+    "same",
+    "squash_kind",
+    "squashes",
+]
+
+
+def register(kind: CellKind) -> None:
+    """Add a kind of cell from outside; it is then as good as the built-in ones.
+
+    Raises
+    ------
+    CompileError
+        If its name is taken, or its file has other pins or parameters than declared.
+    """
+    kind.check()
+    _registry.add(kind)
+
+
+def find(name: str) -> CellKind | None:
+    """The kind of that name, if there is one."""
+    return _registry.kinds.get(name)
+
+
+def known() -> tuple[CellKind, ...]:
+    """Every kind, in the order in which they were declared."""
+    return tuple(_registry.kinds.values())
+
+
+def squashes() -> dict[str, SquashKind]:
+    """The squash kinds by name; ``none``, a wire, is not among them."""
+    return {kind.name: kind for kind in known() if isinstance(kind, SquashKind)}
+
+
+def squash_kind(name: str) -> SquashKind:
+    """The squash kind of that name, which must be one."""
+    return squashes()[name]

@@ -1,0 +1,223 @@
+"""What a cell is, declared once: its pins, its parameters, what it does. Emission, reading back,
+the order of blocks, counts, verification and the twin read the declaration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from .. import resources
+from ..errors import CompileError
+
+INPUT, OUTPUT = "input", "output"
+"""Roles of a pin: what only reads a net, and what drives it."""
+EXACT = 1e-12
+"""Relative: what writing and reading a number may cost."""
+HEAD = re.compile(r"^\.subckt (\S+) (.*?)(?: params: (.*))?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A pin of a cell: its name, its role, and the pin to which a resistor joins it, if one does.
+
+    An output without such a resistor holds its net against ground.
+    """
+
+    name: str
+    role: str
+    joined: str = ""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a cell: name, unit, and the nominal value as the cell's file has it."""
+
+    name: str
+    unit: str
+    nominal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellKind:
+    """A kind of cell, a ``.subckt`` whose inside is compared with its file as text.
+
+    Attributes
+    ----------
+    name
+        Of the subcircuit.
+    lib
+        The file that holds it; None for ``netlists/cells/NAME.lib``.
+    pins, params
+        As the file has them, in its order.
+    block
+        What it is in the order of blocks, see ``compiler.graph``.
+    models
+        Names of the ``.model`` lines it needs.
+    """
+
+    name: str
+    lib: Path | None = None
+    pins: tuple[Pin, ...]
+    params: tuple[Param, ...] = ()
+    block: str
+    models: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.lib or resources.path("netlists/cells") / f"{self.name}.lib"
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Places of the pins that only read."""
+        return tuple(k for k, pin in enumerate(self.pins) if pin.role == INPUT)
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Places of the pins that drive."""
+        return tuple(k for k, pin in enumerate(self.pins) if pin.role == OUTPUT)
+
+    @property
+    def driven(self) -> tuple[int, ...]:
+        """Places of the pins that it holds at a voltage against ground."""
+        return tuple(k for k in self.outputs if not self.pins[k].joined)
+
+    @property
+    def conducting(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of pins that a resistor joins."""
+        at = {pin.name: k for k, pin in enumerate(self.pins)}
+        return tuple((at[pin.joined], k) for k, pin in enumerate(self.pins) if pin.joined)
+
+    def check(self) -> None:
+        """Hold the declaration to its file.
+
+        Raises
+        ------
+        CompileError
+            If a part is missing, or the file has other pins or parameters.
+        """
+        for part in ("name", "pins", "block"):
+            if not getattr(self, part):
+                raise CompileError(f"cell {self.name or '(no name)'} declares no {part}")
+        if not self.path.is_file():
+            raise CompileError(f"cell {self.name}: there is no file {self.path}")
+        heads = {found[1]: found for found in HEAD.finditer(self.path.read_text(encoding="utf-8"))}
+        if self.name not in heads:
+            raise CompileError(f"cell {self.name}: {self.path.name} has no .subckt {self.name}")
+        head = heads[self.name]
+        params = [f"{param.name}={param.nominal}" for param in self.params]
+        for what, declared, have in (
+            ("pins", [pin.name for pin in self.pins], head[2].split()),
+            ("parameters", params, (head[3] or "").split()),
+        ):
+            if declared != have:
+                raise CompileError(
+                    f"cell {self.name}: {self.path.name} has the {what} {' '.join(have) or 'none'}"
+                    f", its declaration {' '.join(declared) or 'none'}"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquashKind(CellKind):
+    """A kind of squash: software's curve, and the cell that is its circuit.
+
+    ``xp`` is numpy's or torch's functions (with ``sigmoid`` and ``clip``), ``squash`` a
+    ``network.squash.Squash`` and ``hardware`` a ``compiler.hardware.Hardware``.
+
+    Attributes
+    ----------
+    pins
+        The first reads, the last drives.
+    curve
+        ``(u, squash, xp)``: volts for ``u``, which is ``steepness`` times the slope times x.
+    settings
+        ``(squash, scale, load, hardware)``: the parameters of an instance. ``scale`` is
+        ``attenuation`` of a ``Front``, a number or an array, ``load`` its ``r_load``.
+    closed_form
+        ``(v, params, hardware, temp_c, xp)``: the circuit's volts for ``v`` volts at its input;
+        None: the twin refuses.
+    transfer
+        ``(params, squash, unit, hardware)``: what is wrong with a cell of these parameters, in
+        words that follow "the cell", ``unit`` being volts at its input per unit of x. It knows
+        nothing of ``settings``. None: instances must be as ``settings`` says.
+    default
+        The range in volts where none is given; None: it must be.
+    sloped
+        Whether it has a slope, and so takes any scale at its input.
+    steepness
+        Factor on the slope.
+    drive_volts
+        Volts that ``u`` = 1 is behind the cell's attenuator.
+    load
+        ``(squash, hardware)``: ohms of its load; None where it has none.
+    flat
+        Whether a deck's cells are found by their elements (a limiter).
+    """
+
+    block: str = "squash"
+    curve: Callable[[Any, Any, Any], Any]
+    settings: Callable[[Any, Any, float, Any], dict[str, Any]]
+    closed_form: Callable[[Any, Mapping[str, Any], Any, float, Any], Any] | None = None
+    transfer: Callable[[Mapping[str, float], Any, float, Any], Iterable[str]] | None = None
+    default: tuple[float, float] | None = None
+    sloped: bool = True
+    steepness: float = 1.0
+    drive_volts: float = 1.0
+    load: Callable[[Any, Any], float] | None = None
+    flat: bool = False
+
+    @property
+    def label(self) -> str:
+        """What a sentence calls a cell of this kind."""
+        return self.name if self.flat else f"{self.name} cell"
+
+    @property
+    def form(self) -> str:
+        """How it is written."""
+        if self.default is None:
+            return f"{self.name}:LO:HI" + (":SLOPE" if self.sloped else "")
+        return f"{self.name}[:LO:HI{'[:SLOPE]' if self.sloped else ''}]"
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many numbers it may be written with."""
+        least = (0, 2) if self.default is not None else (2,) if not self.sloped else ()
+        return (*least, 3) if self.sloped else least
+
+
+@dataclass
+class Registry:
+    """The kinds that there are, by name."""
+
+    kinds: dict[str, CellKind] = field(default_factory=dict)
+
+    def add(self, kind: CellKind) -> None:
+        """Add ``kind``; CompileError if its name is taken."""
+        if kind.name in self.kinds or kind.name in ("none", "opamp"):
+            raise CompileError(f"there is a cell {kind.name} already: give yours another name")
+        self.kinds[kind.name] = kind
+
+
+class _Numpy:
+    """numpy's functions under the names that torch's have too."""
+
+    sigmoid = staticmethod(expit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+NUMPY = _Numpy()
+"""``xp`` for numpy arrays."""
+
+
+def same(have: float, wanted: float) -> bool:
+    """Whether two numbers are the same but for writing and reading them."""
+    return abs(have - wanted) <= EXACT * abs(wanted)

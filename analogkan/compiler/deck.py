@@ -1,0 +1,242 @@
+"""A deck: the files that ngspice runs, the network and the design they came from, a summary."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..errors import NetlistError
+from ..files import brief, changed_files, near, read_json, sha256
+from ..kinds import kind_of, mistaken
+from ..network.spec import NetworkSpec, load_spec
+from ..schema import Plain, Record, Text
+from . import spice, spice_cells
+from .checks import check_design
+from .design import Design, build_design, element_counts, load_design, save_design
+from .forecast import expected_cost
+from .hardware import HARDWARE_ENTRY, Hardware
+from .lines import deck_bytes
+
+FORMAT = "analogkan-build-1"
+SUMMARY = "design.json"
+ARRAYS = ("design.npz", "network.npz")
+ANYTHING = Plain(most=1_000_000)
+FILES = Record(more=Text())
+MODEL = Record({"fingerprint": Text()}, {"command": Text()}, more=ANYTHING)
+SUMMARY_ENTRIES = Record(
+    {
+        "format": Text((FORMAT,)),
+        "model": MODEL,
+        "files": FILES,
+        "hardware": HARDWARE_ENTRY,
+    },
+    {"command": Text()},
+    more=ANYTHING,
+)
+"""What is read of ``design.json``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deck:
+    """A deck's files, read: one link of a circuit.
+
+    Attributes
+    ----------
+    folder
+        Where they are.
+    spec
+        The software that it stands for.
+    design
+        The circuit as arrays.
+    summary
+        The content of ``design.json``.
+    """
+
+    folder: Path
+    spec: NetworkSpec
+    design: Design
+    summary: dict[str, Any]
+
+    @property
+    def hardware(self) -> Hardware:
+        """What it was compiled for."""
+        return self.design.hardware
+
+    def deck_files(self) -> list[str]:
+        """Files that ngspice reads."""
+        return deck_files(self.design)
+
+    def edited_files(self) -> list[str]:
+        """Files whose content is no longer what ``compile`` wrote, or that are gone."""
+        recorded = self.summary["files"]
+        names = sorted({*recorded, *self.deck_files(), *ARRAYS})
+        return changed_files(self.folder, names, recorded)
+
+    def hash(self) -> str:
+        """Of the files as they are on disk; the top and the stimulus are not simulated."""
+        digest = hashlib.sha256()
+        for name in sorted(set(self.deck_files()) - set(spice.TOP)):
+            digest.update(name.encode() + deck_bytes(self.folder / name))
+        digest.update(repr(self.design.v_per_logit).encode())
+        return digest.hexdigest()
+
+
+def make_deck(
+    spec: NetworkSpec,
+    hardware: Hardware,
+    folder: Path,
+    *,
+    model: dict[str, Any] | None = None,
+    command: str = "",
+) -> Deck:
+    """Compile ``spec`` into the empty ``folder`` as one deck.
+
+    Parameters
+    ----------
+    model
+        Facts about the checkpoint (``file``, ``sha256``, ``card`` and so on) for ``design.json``.
+    command
+        What a report says made it.
+
+    Raises
+    ------
+    CompileError
+        If the network does not fit the hardware.
+    """
+    design = build_design(spec, hardware)
+    check_design(design)
+    volts = image0_volts(spec)
+    expected = spec.forward_volts(volts[None])[0]
+    texts = {
+        "cells.cir": spice_cells.write_cells(design),
+        "stimulus.cir": spice.write_stimulus(design, volts),
+        "network.cir": spice.write_network(design, _title(spec), expected),
+    }
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    for k in range(len(design.stages)):
+        path = folder / spice.layer_file(k)
+        path.write_text(spice.write_layer(design, k), encoding="utf-8", newline="\n")
+    spec.save(folder / "network.npz")
+    save_design(design, folder / "design.npz")
+    summary = summarise(spec, design, expected, model or {}) | {"command": command}
+    summary["files"] = {p.name: sha256(p) for p in sorted(folder.iterdir())}
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return Deck(folder, spec, design, summary)
+
+
+def read_summary(path: Path, entries: Record) -> dict[str, Any]:
+    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says."""
+    try:
+        summary = read_json(path)
+        entries.check(summary, "")
+    except ValueError as error:
+        said = brief(error)
+        raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
+    return summary
+
+
+def load_deck(folder: Path) -> Deck:
+    """Read a deck's folder.
+
+    Raises
+    ------
+    NetlistError
+        If it is none, is damaged, or its network is another model's.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise NetlistError(mistaken(folder, "BUILD") or _no_build(folder))
+    summary = read_summary(path, SUMMARY_ENTRIES)
+    fingerprint = summary["model"]["fingerprint"]
+    spec = load_spec(folder / "network.npz")
+    if spec.fingerprint() != fingerprint:
+        raise NetlistError(
+            f"{folder}/network.npz is another model than the one {SUMMARY} describes "
+            f"({spec.fingerprint()[:12]}, not {fingerprint[:12]}): compile the model again"
+        )
+    return Deck(folder, spec, load_design(folder / "design.npz"), summary)
+
+
+def _no_build(folder: Path) -> str:
+    makes = "run `analogkan compile`"
+    if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # one deck of several
+        return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
+    return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
+
+
+def image0_volts(spec: NetworkSpec) -> np.ndarray:
+    """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
+    if spec.calibration is not None and len(spec.calibration):
+        return spec.dac_volts(spec.calibration[:1])[0]
+    middle = (spec.encoding.x_lo + spec.encoding.x_hi) / 2
+    return spec.dac_volts(np.full((1, spec.encoding.width), middle))[0]
+
+
+def summarise(
+    spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, Any]
+) -> dict[str, Any]:
+    """``design.json``: what was compiled, every option, what came out, what it will cost."""
+    e = dataclasses.asdict(spec.encoding)
+    stages = [
+        {
+            "inputs": stage.shape[0],
+            "outputs": stage.shape[1],
+            "devices": [curve.name for curve in stage.curves],
+            "squash": dataclasses.asdict(stage.front.squash),
+            "layernorm": stage.front.norm is not None,
+            "bias_rows": stage.n_bias,
+            "conductance_siemens": _range(stage.g),
+            "alpha_volts_per_siemens": _range(stage.alpha),
+            "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),
+            "difference_gain": _range(stage.gain),
+            "volts_per_unit": _range(stage.unit),
+            "r_f_ohms": _range(stage.r_f),
+            "c_f_farads": _range(stage.c_f),
+            "stability": stage.stability,
+            "r_c_ohms": _range(stage.r_c),
+        }
+        for stage in design.stages
+    ]
+    return {
+        "format": FORMAT,
+        "analogkan": __version__,
+        "name": spec.name,
+        "sizes": list(spec.sizes),
+        "dataset": spec.dataset,
+        "model": {"fingerprint": spec.fingerprint(), **model},
+        "hardware": dataclasses.asdict(design.hardware),
+        "encoding": e,
+        "calibration_images": 0 if spec.calibration is None else len(spec.calibration),
+        "temperature_celsius": spice_cells.TEMPERATURE_C,
+        "solver_options": spice.get_solver(design),
+        "stages": stages,
+        "volts_per_logit": design.v_per_logit,
+        "elements": element_counts(design),
+        "expected": expected_cost(design),
+        "image0_software_logits": [float(v) for v in expected],
+        "notes": list(design.notes),
+    }
+
+
+def deck_files(design: Design) -> list[str]:
+    """Names of the files that make up a deck."""
+    return [*spice.FILES, *(spice.layer_file(k) for k in range(len(design.stages)))]
+
+
+def _range(values: np.ndarray) -> list[float]:
+    return [float(values.min()), float(values.max())]
+
+
+def _title(spec: NetworkSpec) -> str:
+    devices = " ".join(curve.name for curve in spec.layers[0].curves)
+    return f"{spec.name}, TD-KAN {spec.widths}, diodes {devices}"

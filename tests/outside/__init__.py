@@ -1,0 +1,1 @@
+"""Cells as a user would declare them."""
