@@ -1,3 +1,4 @@
+# pyright: strict
 """Every setting, as its dataclass declares it: what ``doctor --settings`` lists."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: strict
 """Conditions: what a chip is exposed to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: strict
 """Settings of studies, beside Hardware: Variation (chance) and Conditions (temperature, age).
 
 All off by default. A preset or the user's TOML file has ``[hardware]``, ``[variation]`` and
@@ -50,17 +51,18 @@ def settings_loader(
         values, what = preset_table(preset, table) if preset else ({}, "")
         before = asdict(base) if kind is Hardware and base is not None else {}
         starts.append((kind, before | values, what))
-    known = [field.name for kind in TABLES.values() for field in fields(kind)]
-    made: dict[tuple, Any] = {}
+    mine_of = {kind: [field.name for field in fields(kind)] for kind in TABLES.values()}
+    known = [name for names in mine_of.values() for name in names]
+    made: dict[tuple[Any, ...], Any] = {}
 
     def load(assignments: Iterable[str]) -> Settings:
         texts = parse_assignments(assignments)
         for key in texts:
             if key not in known:
                 raise SettingsError(f"--set: {unknown_setting(key, known)}")
-        found = []
+        found: list[Any] = []
         for kind, values, what in starts:
-            mine = {key: text for key, text in texts.items() if key in kind.__dataclass_fields__}
+            mine = {key: text for key, text in texts.items() if key in mine_of[kind]}
             this = (kind, *mine.items())
             if this not in made:
                 told = " with ".join(filter(None, (what, "--set" if mine else "")))

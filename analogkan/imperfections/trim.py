@@ -1,3 +1,4 @@
+# pyright: strict
 """Dark trim: with every diode at 0 V, bias cells are programmed again until outputs are right.
 
 Axes: I inputs, D diodes, O outputs, b bias rows.
