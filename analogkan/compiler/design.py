@@ -288,7 +288,7 @@ def element_counts(design: Design) -> dict[str, int]:
         counts["capacitors"] += n_in * n_dev
         counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
         counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.opamp == "rails" else 0
+        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.rails else 0
         counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
         counts["drivers"] += rows if hw.r_driver else 0
         counts["tiles"] += -(-rows // hw.tile_rows) * -(-lines // hw.tile_cols)

@@ -85,7 +85,7 @@ def write_layer(design: Design, layer: int, temp_c: float = TEMPERATURE_C) -> st
 
 def _rails(hardware: Hardware) -> tuple[str, str]:
     """What op-amps with rails add to a cell's name and to its instances."""
-    if hardware.opamp != "rails":
+    if not hardware.rails:
         return "", ""
     return "_rails", f" vr={format_number(hardware.v_rail)}"
 

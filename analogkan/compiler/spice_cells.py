@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import cells, resources
+from .. import cells
+from ..cells import OpAmpKind
 from ..cells.squash import NPN_IS
 from ..devices import IVCurve
+from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
@@ -53,17 +55,11 @@ def write_cells(design: Design) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    amplifier, settings = _amplifier(design)
-    paths = [resources.path("netlists/cells") / f"{amplifier}.lib"]
-    paths += [kind.path for kind in cells.known() if kind.name in get_cells(design)]
-    parts += [path.read_text(encoding="utf-8") for path in paths]
-    errors = "" if amplifier == "opamp_linear" else " Nominal: a, vos and drift have no effect."
-    parts.append(
-        f"* opamp: the amplifier in every cell.{errors}\n"
-        ".subckt opamp inp inn out params: a=1 vos=0 drift=0\n"
-        f"x1 inp inn out {amplifier}{settings}\n"
-        ".ends opamp\n"
-    )
+    used = get_cells(design)
+    parts += [
+        kind.path.read_text(encoding="utf-8") for kind in cells.known() if kind.name in used
+    ]
+    parts.append(format_opamp(design))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
         f".model cell r(tc1={format_number(hw.cell_tc1)} tc2={format_number(hw.cell_tc2)})\n"
@@ -85,15 +81,62 @@ def write_cells(design: Design) -> str:
     return "\n".join(parts)
 
 
-def _amplifier(design: Design) -> tuple[str, str]:
-    """The op-amp cell in every other cell, and the settings of its instance."""
-    hw = design.hardware
-    if is_chip(design):
+def get_opamp(design: Design) -> OpAmpKind:
+    """The op-amp in every cell: the one that was chosen, or on chips what stands in for it."""
+    kind = design.hardware.amplifier
+    return (is_chip(design) and kind.stand_in) or kind
+
+
+def format_opamp(design: Design) -> str:
+    """``opamp``, which every cell instances, and the supplies that it needs.
+
+    Raises
+    ------
+    CompileError
+        If a chip's op-amps have errors that the one that was chosen cannot have.
+    """
+    hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
+    lines, inp, given = [], "inp", ""
+    if kind.takes("gain"):
         gain = format_number(hw.opamp_gain_used)
-        return "opamp_linear", f" gain={{{gain}*a}} vos={{vos}} drift={{drift}}"
-    if hw.opamp == "ideal":
-        return "opamp_ideal", ""
-    return "opamp_gain", f" gain={format_number(hw.opamp_gain)}"
+        given = f" gain={{{gain}*a}}" if chip else f" gain={gain}"
+    elif chip:
+        _require_equal_gains(design)
+    if chip and kind.takes("vos", "drift"):
+        given += " vos={vos} drift={drift}"
+    elif chip:
+        inp = "pos"
+        lines.append(f"b1 pos inp v={{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})")
+    nets = " ".join(inp if pin.name == "inp" else pin.name for pin in kind.pins)
+    supplies = [
+        f"v_{net} {net} 0 dc {format_number(volts)}"
+        for net, volts in zip(cells.SUPPLIES, (hw.v_rail, -hw.v_rail), strict=True)
+        if net in kind.supplies
+    ]
+    if supplies:
+        supplies.insert(0, f".global {' '.join(kind.supplies)}")
+    errors = "" if chip else " Nominal: a, vos and drift have no effect."
+    return "\n".join(
+        [
+            *supplies,
+            f"* opamp: the amplifier in every cell.{errors}",
+            ".subckt opamp inp inn out params: a=1 vos=0 drift=0",
+            *lines,
+            f"x1 {nets} {kind.name}{given}",
+            ".ends opamp\n",
+        ]
+    )
+
+
+def _require_equal_gains(design: Design) -> None:
+    """CompileError if an op-amp of a chip has another gain than the design's."""
+    for stage in design.stages:
+        e = stage.errors
+        if e is not None and any((of.gain != 1).any() for of in (e.rows, e.lines, e.diffs)):
+            raise CompileError(
+                f"op-amp {design.hardware.opamp} has no parameter gain, and a chip's op-amps have "
+                "gains of their own: set opamp_gain_sigma and dead_amplifiers to 0"
+            )
 
 
 def is_chip(design: Design) -> bool:
@@ -102,10 +145,10 @@ def is_chip(design: Design) -> bool:
 
 
 def get_cells(design: Design) -> list[str]:
-    """Names of the cells that a design uses, beside the op-amp."""
-    rails = "_rails" if design.hardware.opamp == "rails" else ""
+    """Names of the cells that a design uses."""
+    rails = "_rails" if design.hardware.rails else ""
     fronts = [stage.front for stage in design.stages]
-    cells = [f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
+    cells = [get_opamp(design).name, f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})

@@ -220,7 +220,7 @@ class Twin:
         return self._limited(interpolate(stage.x, stage.r, at)).flatten(1, 2)
 
     def _limited(self, volts: torch.Tensor) -> torch.Tensor:
-        if self.hardware.opamp != "rails":
+        if not self.hardware.rails:
             return volts
         return volts.clamp(-self.hardware.v_rail, self.hardware.v_rail)
 
@@ -230,7 +230,7 @@ class Twin:
         """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
         bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
         g = stage.g[:, : stage.n_rows].transpose(1, 2)
-        if noise is None and self.hardware.opamp != "rails":
+        if noise is None and not self.hardware.rails:
             return self._folded(stage, rows, g, bias[..., None])
         current = g @ rows + bias[..., None]
         if noise is not None:
