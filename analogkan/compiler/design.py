@@ -152,6 +152,11 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
             "held stages (--held, or held=... in Python)"
         )
     notes = []
+    if not hardware.amplifier.flat:
+        notes.append(
+            f"op-amp {hardware.opamp} is a black box: rows' capacitors are sized for gbw = "
+            f"{hardware.gbw:g} Hz as it is set"
+        )
     volts = None
     if spec.calibration is not None and len(spec.calibration):
         volts = spec.dac_volts(spec.calibration)

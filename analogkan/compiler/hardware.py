@@ -163,8 +163,8 @@ class Hardware:
         """Open-loop gain of the op-amps as the deck has them; SimulationError if none is known."""
         if self.amplifier.gain is None:
             raise SimulationError(
-                f"the op-amp {self.opamp} has no closed form, which the twin needs, also for trim, "
-                "calibration and read noise: let ngspice simulate it, without them"
+                f"the op-amp {self.opamp} is a black box, whose gain the twin, trim, calibration "
+                "and read noise need: let ngspice simulate it, without them"
             )
         return self.amplifier.gain(self)
 

@@ -54,7 +54,8 @@ class Subcircuit:
     @property
     def is_tile(self) -> bool:
         """Whether it is made of resistors alone."""
-        return not self.params and all(line.text.startswith("r") for line in self.lines)
+        plain = all(line.text.startswith("r") for line in self.lines)
+        return plain and not self.params and not closed(self.name)
 
 
 @dataclass

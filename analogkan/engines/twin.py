@@ -21,6 +21,7 @@ from ..compiler.closed_form import (
     difference_volts,
     drifted,
     line_volts,
+    require_closed_form,
     row_volts,
     summing_volts,
     wired_line_volts,
@@ -138,10 +139,11 @@ class Twin:
     Raises
     ------
     SimulationError
-        If a diode's circuit would have several operating points.
+        If a cell has no closed form, or a diode's circuit would have several operating points.
     """
 
     def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+        require_closed_form(chips[0])
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
