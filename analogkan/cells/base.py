@@ -147,6 +147,8 @@ class CellKind:
                 said = f"is {words[0]}, which may act on a whole deck"
             elif not depth and words[:2] != [".subckt", self.name]:
                 said = f"stands outside .subckt {self.name}"
+            elif depth == 1 and words[0] == ".ends" and line != f".ends {self.name}":
+                said = f"is not just .ends {self.name}"
             if said:
                 raise CompileError(f"cell {self.name}: line {at} of {self.path.name} {said}")
             depth += {".subckt": 1, ".ends": -1}.get(words[0], 0)
