@@ -140,7 +140,9 @@ class CellKind:
         for at, line in enumerate(text.split("\n"), 1):
             words, said = line.lower().split(), ""
             if line.endswith("\r") or line.startswith("*#"):
-                said = "ends as Windows ends lines" if line.endswith("\r") else "is a hidden command"
+                said = (
+                    "ends as Windows ends lines" if line.endswith("\r") else "is a hidden command"
+                )
             elif not words or words[0].startswith("*"):
                 continue
             elif words[0].startswith(".") and words[0] not in INSIDE:

@@ -56,9 +56,7 @@ def write_cells(design: Design) -> str:
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     used = get_cells(design)
-    parts += [
-        kind.path.read_text(encoding="utf-8") for kind in cells.known() if kind.name in used
-    ]
+    parts += [kind.path.read_text(encoding="utf-8") for kind in cells.known() if kind.name in used]
     parts.append(format_opamp(design))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"

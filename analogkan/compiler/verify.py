@@ -162,9 +162,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
     if not build.hardware.amplifier.flat:
-        found.notes.append(
-            f"op-amp {build.hardware.opamp} is a black box: its gain is not checked"
-        )
+        found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .. import cells
-from ..cells import SUPPLIES
 from .deck import Deck
 from .hardware import Hardware
 from .lines import definition, read_library
@@ -51,8 +50,8 @@ def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
 def _supply_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     """The nets that reach into every cell, against what the op-amps need."""
     have = {netlist.nets[net]: volts for net, volts in netlist.supplies.items()}
-    rails = dict(zip(SUPPLIES, (hardware.v_rail, -hardware.v_rail), strict=True))
-    wanted = {net: rails[net] for net in hardware.amplifier.supplies}
+    needed = hardware.amplifier.supplies
+    wanted = {net: hardware.v_rail if net == "vdd" else -hardware.v_rail for net in needed}
     return [
         f"supply {net} is at {have.get(net)} V, not {wanted.get(net)}"
         for net in sorted({*have, *wanted})
