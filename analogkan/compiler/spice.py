@@ -30,7 +30,8 @@ SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 full scale; at these the worst is 3e-8, for no more iterations."""
 
 TRANSISTOR_OPTION = "gmin=1e-18"
-"""Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6."""
+"""Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6. An
+op-amp of transistors, which errs by more, has no solution without it."""
 
 TOP = ("stimulus.cir", "network.cir")
 """What a sweep over images has its own of."""
@@ -199,7 +200,8 @@ def format_options(design: Design, temp_c: float = TEMPERATURE_C) -> list[str]:
 
 def get_solver(design: Design) -> str:
     """Solver options of a design's decks."""
-    return SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if has_transistors(design) else "")
+    exact = has_transistors(design) and design.hardware.amplifier.gain
+    return SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if exact else "")
 
 
 def write_batch(

@@ -44,7 +44,7 @@ SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
 """Tolerances at which Newton does not stop across a kink of a curve; KLU where there is one."""
 
 TRANSISTORS = {"gmin": "1e-18"}
-"""Beside them where there are transistors."""
+"""Beside them where there are transistors, and op-amps of a known gain."""
 
 
 def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given: Any) -> Build:
@@ -324,7 +324,8 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
 def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and build.hardware.amplifier.gain:
         wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]
