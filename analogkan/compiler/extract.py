@@ -81,6 +81,7 @@ def read_deck(top: Path) -> Netlist:
     netlist.definitions = {
         sub.name: definition(sub) for sub in deck.subcircuits.values() if not sub.is_tile
     }
+    netlist.supplies = {netlist.net(name): None for name in deck.reaching}
     reader = _Reader(deck, netlist)
     reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
@@ -174,7 +175,7 @@ class _Reader:
             ends = net(words[1]), net(words[2])
             source = Source(full, ends, value(words[4], params))
             if kind == "v" and words[1] in self.reaching and ends[1] == GROUND:
-                require(ends[0] not in netlist.supplies, f"a second source at {words[1]}")
+                require(netlist.supplies[ends[0]] is None, f"a second source at {words[1]}")
                 netlist.supplies[ends[0]] = source.value
                 return
             (netlist.volts if kind == "v" else netlist.amps).append(source)

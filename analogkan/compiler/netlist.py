@@ -132,7 +132,7 @@ class Netlist:
     instances
         The top level's, in order.
     supplies
-        Volts of the nets that reach into every cell, by their numbers.
+        Volts of the nets that reach into every cell, by their numbers; None without a source.
     options, controls
         What ``.option`` lines set, the last word on each; the lines of the ``.control`` section.
     includes
@@ -152,7 +152,7 @@ class Netlist:
         self.models: dict[str, str] = {}
         self.definitions: dict[str, list[str]] = {}
         self.instances: list[Instance] = []
-        self.supplies: dict[int, float] = {}
+        self.supplies: dict[int, float | None] = {}
         self.options: dict[str, str] = {}
         self.controls: list[str] = []
         self.includes: list[str] = []

@@ -49,11 +49,11 @@ def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
 
 def _supply_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     """The nets that reach into every cell, against what the op-amps need."""
-    have = {netlist.nets[net]: volts for net, volts in netlist.supplies.items()}
-    needed = hardware.amplifier.supplies
-    wanted = {net: hardware.v_rail if net == "vdd" else -hardware.v_rail for net in needed}
+    have = {netlist.nets[net]: f"at {volts} V" for net, volts in netlist.supplies.items()}
+    rails = {"vdd": hardware.v_rail, "vss": -hardware.v_rail}
+    wanted = {net: f"at {rails[net]} V" for net in hardware.amplifier.supplies}
     return [
-        f"supply {net} is at {have.get(net)} V, not {wanted.get(net)}"
+        f"supply {net} is {have.get(net, 'missing')}, not {wanted.get(net, 'known')}"
         for net in sorted({*have, *wanted})
         if have.get(net) != wanted.get(net)
     ]
