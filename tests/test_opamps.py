@@ -104,6 +104,7 @@ def test_an_opamp_of_transistors_gives_the_networks_logits(
         "op-amp miller is a black box: rows' capacitors are sized for gbw = 1e+07 Hz as it is set"
     )
     result = simulate(build, images, run=tmp_path / "run")
+    assert result.circuit is not None and result.software is not None
     scale = result.summary["logit_full_scale"]
     np.testing.assert_allclose(result.circuit, result.software, rtol=0, atol=within * scale)
     assert np.abs(result.circuit - result.software).max() > 1e-6 * scale  # it is no ideal one
@@ -115,7 +116,7 @@ def test_an_opamp_of_transistors_gives_the_networks_logits(
 def test_mnist_d2_with_opamps_of_transistors(ngspice, tmp_path):
     build = ak.compile("mnist-d2", tmp_path, hardware={"opamp": "miller", "g_max": 5e-6})
     result = ak.simulate(build, ak.load_bundled()[:6], out=tmp_path / "run", progress=False)
-    assert result.circuit is not None
+    assert result.circuit is not None and result.software is not None
     error = np.abs(result.circuit - result.software).max() / result.summary["logit_full_scale"]
     assert error < 1e-3
 
@@ -225,13 +226,14 @@ PINS = miller.KIND.pins
         ({"pins": PINS[:4]}, "r1 vdd vss 1k", "mine.lib uses vss, which is a supply of the whole"),
         ({"params": (Param("gain", "", "1"),)}, "", "mine has a parameter gain, and declares no g"),
         ({"word": "rails"}, "", "there is an op-amp rails already: give yours another value"),
-        ({"word": "Mine"}, "", "op-amp mine: its value 'Mine' is not of a-z, 0-9, _"),
         ({"name": "mine-2"}, "", "cell 'mine-2': a name is of a-z, 0-9 and _"),
         ({}, ".option temp=85", "line 2 of mine.lib is .option, which may act on a whole deck"),
         ({}, ".include other.lib", "line 2 of mine.lib is .include, which may act on a whole"),
         ({}, "*# set temp=85", "line 2 of mine.lib is a hidden command"),
         ({}, "r1 inp out 1k\r", "line 2 of mine.lib ends as Windows ends lines"),
         ({}, ".ends mine\n.model n nmos()", "line 3 of mine.lib stands outside .subckt mine"),
+        ({}, ".ends mine\n*\ta tab", "line 3 of mine.lib has a blank at an end, or a tab, outside"),
+        ({}, ".ends", "line 2 of mine.lib is not just .ends mine"),
     ],
 )
 def test_an_opamp_that_no_amplifier_can_use_is_refused(wrong, text, sentence, tmp_path):

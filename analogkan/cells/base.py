@@ -139,10 +139,12 @@ class CellKind:
         depth = 0
         for at, line in enumerate(text.split("\n"), 1):
             words, said = line.lower().split(), ""
-            if line.endswith("\r") or line.startswith("*#"):
-                said = (
-                    "ends as Windows ends lines" if line.endswith("\r") else "is a hidden command"
-                )
+            if line.endswith("\r"):
+                said = "ends as Windows ends lines"
+            elif line.startswith("*#"):
+                said = "is a hidden command"
+            elif not depth and (line != line.strip() or not line.isprintable()):
+                said = f"has a blank at an end, or a tab, outside .subckt {self.name}"
             elif not words or words[0].startswith("*"):
                 continue
             elif words[0].startswith(".") and words[0] not in INSIDE:
