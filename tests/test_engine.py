@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import MAX_CHUNK, plan_chunks
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice, Runner, find_ngspice, peak_megabytes
-from analogkan.engines.rawfile import read_raw
 from analogkan.errors import ConvergenceError, SimulationError
 
 NAMES = ["v(index)", "V(Logit_0)", "v(logit_1)"]

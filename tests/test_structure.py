@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
     {
+        "declared",
         "errors",
         "resources",
         "files",
@@ -30,6 +31,7 @@ LAYERS = (
     {"cells"},
     {"network"},
     {"data"},
+    {"dialects"},
     {"compiler"},
     {"imperfections"},
     {"engines"},
@@ -149,7 +151,7 @@ READERS = ("lines", "extract", "expressions", "netlist", "blocks", "graph", "eli
 def test_reading_a_deck_shares_no_code_with_writing_it():
     for reader in READERS:
         assert not any(
-            "spice" in n or "mapping" in n or "wires" in n
+            "spice" in n or "dialect" in n or "mapping" in n or "wires" in n
             for n in imports(PACKAGE / "compiler" / f"{reader}.py")
         )
 

@@ -214,8 +214,8 @@ def _no_result(*args, **kwargs):
 
 
 def test_a_kept_deck_gives_the_logits(ngspice, tmp_path):
+    from analogkan.dialects.rawfile import read_raw
     from analogkan.engines.ngspice import Runner
-    from analogkan.engines.rawfile import read_raw
 
     design, volts, index = chip(random_spec(3, (4, 3))), images(5, 4), np.arange(5)
     engine = NgspiceEngine(ngspice, tmp_path)

@@ -1,8 +1,8 @@
-"""SPICE, first half: numbers and comments, the cells a deck is made of, its diodes.
+"""SPICE, first half: the cells a deck is made of, its diodes.
 
-With ``spice`` the only modules that know the syntax for writing. ``write_*`` return the text of a
-file, ``format_*`` a piece of it. Names come from indices and checked device names, numbers from
-``format_number``; no other text reaches a line that ngspice executes.
+``write_*`` return the text of a file, ``format_*`` a piece of it, spelled by a dialect. Names come
+from indices and checked device names, numbers from ``format_number``; no other text reaches a line
+that a simulator executes.
 """
 
 from __future__ import annotations
@@ -14,86 +14,65 @@ import numpy as np
 from .. import cells, resources
 from ..cells.squash import NPN_IS
 from ..devices import IVCurve
+from ..dialects import NGSPICE, Dialect
+from ..dialects.cellfile import format_cell
+from ..dialects.words import format_comment, format_number, format_wrapped
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
 
 TEMPERATURE_C = 26.85
-"""300 K. ngspice's own default is 27 degrees, so every deck says this."""
+"""300 K. Simulators' own default is 27 degrees, so every deck says this."""
 
 
-def format_number(x: float) -> str:
-    """The shortest text that reads back as exactly ``x``."""
-    if not np.isfinite(x):
-        raise ValueError(f"{x} cannot stand in a netlist")
-    return repr(float(x))
-
-
-def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
-    """``head``, the words on continuation lines of eight, and ``tail`` on one of its own."""
-    lines = [head]
-    lines += ["+ " + " ".join(words[k : k + 8]) for k in range(0, len(words), 8)]
-    if tail:
-        lines.append("+ " + tail)
-    return "\n".join(lines)
-
-
-def format_comment(text: str) -> str:
-    """``text`` as comment lines, whatever it holds."""
-    safe = "".join(c if c.isprintable() else " " for c in text)
-    words, lines = safe.split(), ["*"]
-    for word in words:
-        if len(lines[-1]) + 1 + len(word) > 100:
-            lines.append("*")
-        lines[-1] += " " + word
-    return "\n".join(lines)
-
-
-def write_cells(design: Design) -> str:
+def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     amplifier, settings = _amplifier(design)
     paths = [resources.path("netlists/cells") / f"{amplifier}.lib"]
     paths += [kind.path for kind in cells.known() if kind.name in get_cells(design)]
-    parts += [path.read_text(encoding="utf-8") for path in paths]
+    parts += [format_cell(path.read_text(encoding="utf-8"), path.stem, say) for path in paths]
     errors = "" if amplifier == "opamp_linear" else " Nominal: a, vos and drift have no effect."
+    pins = ["inp", "inn", "out"]
+    own = {name: say.expression("opamp", value) for name, value in settings.items()}
+    first, last = say.subcircuit("opamp", pins, {"a": "1", "vos": "0", "drift": "0"})
     parts.append(
-        f"* opamp: the amplifier in every cell.{errors}\n"
-        ".subckt opamp inp inn out params: a=1 vos=0 drift=0\n"
-        f"x1 inp inn out {amplifier}{settings}\n"
-        ".ends opamp\n"
+        f"* opamp: the amplifier in every cell.{errors}\n{' '.join(first)}\n"
+        f"{' '.join(say.instance('x1', pins, amplifier, own))}\n{last}\n"
     )
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
-        f".model cell r(tc1={format_number(hw.cell_tc1)} tc2={format_number(hw.cell_tc2)})\n"
-        f".model feedback r(tc1={format_number(hw.feedback_tc1)} "
-        f"tc2={format_number(hw.feedback_tc2)})\n"
+        + _drifting("cell", hw.cell_tc1, hw.cell_tc2, say)
+        + _drifting("feedback", hw.feedback_tc1, hw.feedback_tc2, say)
     )
     if hw.segments:
-        parts.append(
-            f"* wire: a segment.\n.model wire r(tc1={format_number(hw.wire_tc1)} tc2=0.0)\n"
-        )
+        parts.append("* wire: a segment.\n" + _drifting("wire", hw.wire_tc1, 0.0, say))
     if has_transistors(design):
-        bf, vaf = format_number(hw.npn_bf), format_number(hw.npn_vaf)
-        parts.append(
-            "* npn: the transistors of the pairs.\n"
-            f".model npn npn(is={format_number(NPN_IS)} bf={bf} vaf={vaf})\n"
-        )
+        npn = {"is": NPN_IS, "bf": hw.npn_bf, "vaf": hw.npn_vaf}
+        told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
+        parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
-    parts += [format_diode(curve, hw, is_chip(design)) for _, curve in sorted(curves.items())]
+    chip = is_chip(design)
+    parts += [format_diode(curve, hw, chip, say) for _, curve in sorted(curves.items())]
     return "\n".join(parts)
 
 
-def _amplifier(design: Design) -> tuple[str, str]:
+def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
+    """The model of a resistor that follows temperature."""
+    drift = {"tc1": format_number(tc1), "tc2": format_number(tc2)}
+    return say.model(name, "r", drift) + "\n"
+
+
+def _amplifier(design: Design) -> tuple[str, dict[str, str]]:
     """The op-amp cell in every other cell, and the settings of its instance."""
     hw = design.hardware
     if is_chip(design):
         gain = format_number(hw.opamp_gain_used)
-        return "opamp_linear", f" gain={{{gain}*a}} vos={{vos}} drift={{drift}}"
+        return "opamp_linear", {"gain": f"{{{gain}*a}}", "vos": "{vos}", "drift": "{drift}"}
     if hw.opamp == "ideal":
-        return "opamp_ideal", ""
-    return "opamp_gain", f" gain={format_number(hw.opamp_gain)}"
+        return "opamp_ideal", {}
+    return "opamp_gain", {"gain": format_number(hw.opamp_gain)}
 
 
 def is_chip(design: Design) -> bool:
@@ -121,13 +100,15 @@ def diode_name(curve: IVCurve) -> str:
     return f"diode_{curve.name.lower()}"
 
 
-def format_diode(curve: IVCurve, hardware: Hardware, chip: bool = False) -> str:
+def format_diode(
+    curve: IVCurve, hardware: Hardware, chip: bool = False, say: Dialect = NGSPICE
+) -> str:
     """A two-terminal device: a source whose current is the table, piecewise linear.
 
-    ngspice extrapolates the last slope of ``pwl``, so one more point at each end, 1 V out and of
-    the same current, makes the ends flat. What follows temperature is written with ``temper``. On
-    a ``chip`` each instance has its own factors ki, kv and dv.
+    A table may go on with its last slope, so one more point at each end, 1 V out and of the same
+    current, makes the ends flat. On a ``chip`` each instance has its own factors ki, kv and dv.
     """
+    name = diode_name(curve)
     volts, ki = "v(a,c)", ""
     if chip:
         ramp = f"min(max(v(a,c)/{format_number(RAMP_VOLTS)},0),1)"
@@ -139,21 +120,21 @@ def format_diode(curve: IVCurve, hardware: Hardware, chip: bool = False) -> str:
     else:
         weights = format_weights(curve.temps_c)
         tables = list(curve.i_at)
-    words: list[str] = []
+    x, words = say.expression(name, volts), []
     for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
-        words += [f"{'+' if k else 'i='}{ki}{weight}*pwl({volts},", *_points(curve.v, table)]
-    name = diode_name(curve)
-    source = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
-    params = " params: ki=1 kv=1 dv=0" if chip else ""
-    body = format_wrapped("b1 a c", words)
-    return f"{source}\n.subckt {name} a c{params}\n{body}\n.ends {name}\n"
+        first, *more = say.table(name, x, _points(curve.v, table))
+        words += [f"{'+' if k else ''}{say.expression(name, ki + weight)}*{first}", *more]
+    head, *words = say.source("b1", "a", "c", "i", words)
+    factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
+    first, last = say.subcircuit(name, ["a", "c"], factors)
+    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
+    return f"{told}\n{' '.join(first)}\n{format_wrapped(head, words)}\n{last}\n"
 
 
-def _points(v: np.ndarray, i: np.ndarray) -> list[str]:
-    """The words of a table's points and the closing bracket."""
+def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:
+    """A table's points, and the two that hold its ends."""
     x, y = [v[0] - 1.0, *v, v[-1] + 1.0], [i[0], *i, i[-1]]
-    words = [f"{format_number(a)}, {format_number(b)}," for a, b in zip(x, y, strict=True)]
-    return [*words[:-1], words[-1][:-1] + ")"]
+    return [(format_number(a), format_number(b)) for a, b in zip(x, y, strict=True)]
 
 
 def format_drift(tc: float) -> str:

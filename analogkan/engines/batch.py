@@ -16,10 +16,10 @@ from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
+from ..dialects.rawfile import read_raw
 from ..errors import SimulationError
 from ..files import copy_file, write_text
 from .ngspice import Runner
-from .rawfile import read_raw
 from .scratch import room_in, scratch
 from .session import SessionRunner
 from .verdict import Difference
