@@ -26,10 +26,18 @@ T = TypeVar("T", bound=Named)
 
 
 class Declared(Generic[T]):
-    """The ``what`` that there are, by name: those that come with the package, and added ones."""
+    """What there is of a kind, by name: what comes with the package, and what was added.
+
+    Parameters
+    ----------
+    what
+        The kind in a sentence, with its article.
+    built_in
+        In this order.
+    """
 
     def __init__(self, what: str, built_in: Iterable[T]) -> None:
-        self.what = what
+        self.what, self.noun = what, what.partition(" ")[2]
         self.kinds: dict[str, T] = {}
         for one in built_in:
             self.add(one)
@@ -38,7 +46,7 @@ class Declared(Generic[T]):
         """Make ``one`` known; SettingsError if it lacks a part, or its name is taken."""
         lacks = one.lacks()
         if lacks:
-            raise SettingsError(f"{self.what} {one.name!r} lacks {', '.join(lacks)}")
+            raise SettingsError(f"{self.noun} {one.name!r} lacks {', '.join(lacks)}")
         if one.name in self.kinds:
             raise SettingsError(
                 f"there is {self.what} {one.name!r} already: give yours another name"
@@ -49,7 +57,7 @@ class Declared(Generic[T]):
     def find(self, name: str) -> T:
         """The one of that name; SettingsError if there is none."""
         if name not in self.kinds:
-            raise SettingsError(f"there is no {self.what} {name!r}: known are {', '.join(self)}")
+            raise SettingsError(f"there is no {self.noun} {name!r}: known are {', '.join(self)}")
         return self.kinds[name]
 
     def remove(self, one: T) -> None:

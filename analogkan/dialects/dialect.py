@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..errors import CompileError
 
 Vectors = dict[str, npt.NDArray[Any]]
-PARTS = {
+OPTIONAL = {
     "resistor": "a resistor",
     "capacitor": "a capacitor",
     "fixed": "an independent source",
@@ -32,15 +32,11 @@ PARTS = {
     "table": "a table of points",
     "functions": "functions in expressions",
     "temperature": "the temperature in an expression",
-    "parameter": "a parameter in an expression",
     "model": "a model",
-    "include": "an included file",
-    "solver": "the solver's tolerances",
-    "options": "temperature and tolerances",
     "analysis": "an analysis",
-    "ending": "a deck's end that prints what a person wants to see",
 }
-"""Parts of a dialect, and what each of them is in a sentence."""
+"""Parts that a dialect may be without, and what each of them is in a sentence."""
+PARTS = (*OPTIONAL, "parameter", "include", "solver", "options", "ending")
 RUN = ("command", "judge", "read")
 """What running a deck takes: all of them, or none, and the deck is written only."""
 TOKEN = re.compile(r"\{([^{}]*)\}|\b([a-z_]\w*)\s*\(|\btemper\b")
@@ -66,8 +62,8 @@ class Unsaid(CompileError):
 class Dialect:
     """How a simulator spells what a circuit needs, and how it is run.
 
-    Every part is given, or named in ``cannot``; what needs a part that a dialect cannot say is
-    refused by name. The first argument of a part names what is written.
+    Every part is given, or one of ``OPTIONAL`` and named in ``cannot``: what needs that is refused
+    by name. The first argument of such a part names what is written.
 
     Attributes
     ----------
@@ -153,29 +149,24 @@ class Dialect:
 
     def __post_init__(self) -> None:
         for part in self.cannot:
-            kept = getattr(self, part, missing)
-            if callable(kept):
-                object.__setattr__(self, part, self._refusal(part))
+            if part in OPTIONAL:
+                nothing = {"functions": {}, "temperature": ""}.get(part, self._refusal(part))
+                object.__setattr__(self, part, nothing)
 
     def _refusal(self, part: str) -> Callable[..., Any]:
         def refuse(named: str, *more: Any) -> Any:
-            raise Unsaid(self.name, PARTS[part], named)
+            raise Unsaid(self.name, OPTIONAL[part], named)
 
         return refuse
 
     def lacks(self) -> list[str]:
         """The parts that are neither given nor named in ``cannot``."""
-        given = {part: getattr(self, part) for part in PARTS}
-        lacks = [part for part in ("name", "about") if not getattr(self, part)]
-        lacks += [
-            part
-            for part, value in given.items()
-            if part not in self.cannot and (not value or value is missing)
-        ]
+        wanted = ("name", "about", *(part for part in PARTS if part not in self.cannot))
+        lacks = [part for part in wanted if getattr(self, part) in ("", {}, missing)]
         run = [part for part in RUN if getattr(self, part) is None]
-        lacks += [f"a part {part!r} as its cannot names it" for part in self.cannot
-                  if part not in PARTS]  # fmt: skip
-        return lacks + (run if len(run) < len(RUN) else [])
+        lacks += run if len(run) < len(RUN) else []
+        needed = sorted(set(self.cannot) - {*OPTIONAL})
+        return lacks + [f"{part}, which every deck needs" for part in needed]
 
     def expression(self, name: str, text: str) -> str:
         """An expression of the thing ``name``, spelled; Unsaid if it has what cannot be said."""
@@ -191,7 +182,7 @@ class Dialect:
                     raise Unsaid(self.name, f"the function {function}", name)
                 return f"{self.functions[function]}("
             if not self.temperature:
-                raise Unsaid(self.name, PARTS["temperature"], name)
+                raise Unsaid(self.name, OPTIONAL["temperature"], name)
             return self.temperature
 
         return TOKEN.sub(spelled, text)

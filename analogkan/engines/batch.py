@@ -16,7 +16,6 @@ from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
-from ..dialects.rawfile import read_raw
 from ..errors import SimulationError
 from ..files import copy_file, write_text
 from .ngspice import Runner
@@ -233,7 +232,7 @@ class BatchEngine:
         deck.write_text(text, encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
         self.runner.run(deck, raw, timeout=timeout or self._time_limit(n))
-        vectors = read_raw(raw, points=len(swept))
+        vectors = self.runner.dialect.read(raw, points=len(swept))
         wanted = ["v(index)", *(f"v({probe})" for probe in probes)]
         missing = [name for name in wanted if name not in vectors]
         if missing:

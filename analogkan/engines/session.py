@@ -303,6 +303,8 @@ class SessionRunner:
         If libngspice is missing or of another build than the program.
     """
 
+    dialect = NGSPICE
+
     def __init__(self) -> None:
         self.stopped = False
         self.peak_megabytes = 0.0
