@@ -23,6 +23,8 @@ LAYERS = (
         "numerals",
         "objects",
         "ours",
+        "results",
+        "tables",
         "text",
         "analogkan",
     },
