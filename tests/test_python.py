@@ -22,7 +22,7 @@ import pytest
 
 import analogkan as ak
 from analogkan.api import progress
-from analogkan.api.tables import table_of
+from analogkan.tables import table_of
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler.build import Build, load_build
 from analogkan.engines.batch import BatchOptions

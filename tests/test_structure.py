@@ -24,6 +24,8 @@ LAYERS = (
         "numerals",
         "objects",
         "ours",
+        "results",
+        "tables",
         "text",
         "analogkan",
     },

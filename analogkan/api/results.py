@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StudyError
-from ..objects import Described, Facts
+from ..objects import Described, Facts, show_figures
 from ..studies.conduct import StudyResult
 from ..studies.simulate import SimResult
 from ..studies.store import flat
+from ..tables import Table, table_of
 from ..text import interval, many, percent
-from .progress import show_figures
-from .tables import Table, table_of
 
 if TYPE_CHECKING:
     from ..report.figures import Figure
