@@ -67,7 +67,11 @@ def test_binary_data_that_looks_like_the_marker_is_data(raw):
         ),
         (
             raw_bytes(flags="complex"),
-            "ngspice's result file has a damaged header: flags are complex",
+            "ngspice's result file is cut short: 48 of 96 bytes",
+        ),
+        (
+            raw_bytes(flags="padded"),
+            "ngspice's result file has a damaged header: flags are padded",
         ),
         (raw_bytes().replace(b"Flags: real\n", b""), "has a damaged header: 'Flags'"),
         (raw_bytes().replace(b"Points: 2", b"Points: x"), "has a damaged header: invalid literal"),

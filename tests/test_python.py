@@ -22,7 +22,6 @@ import pytest
 
 import analogkan as ak
 from analogkan.api import progress
-from analogkan.tables import table_of
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler.build import Build, load_build
 from analogkan.engines.batch import BatchOptions
@@ -30,6 +29,7 @@ from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyErro
 from analogkan.imperfections import load_settings
 from analogkan.objects import MOST_LINES, Described
 from analogkan.studies.conduct import StudyOptions
+from analogkan.tables import table_of
 
 NAMES = sorted(set(dir(ak)) - {"__version__", "devices"})
 DEVICES = sorted(set(ak.devices.__all__) - {"get"})
@@ -124,6 +124,8 @@ ELSEWHERE = {
     "from": "start: `from` is a word of Python's",
     "variation": "preset",
     "trace": "a function of its own",
+    "analysis": "a function of its own",
+    "image": "an image set's part",
     "output": "out",
 }
 

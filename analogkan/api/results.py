@@ -120,32 +120,6 @@ class Study(StudyResult, Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Tracing(Result):
-    """What ``trace`` found: one image's voltages, stage by stage.
-
-    Attributes
-    ----------
-    summary
-        The figures of each stage, and where most error arises.
-    """
-
-    summary: Summary
-
-    def _described(self) -> tuple[str, Facts]:
-        worst = self.summary["largest_divergence"]
-        told = f"{worst['net']} ({worst['stage']}), {worst['share_of_scale']:.1e} of its scale"
-        stages = many(len(self.summary["stages"]), "stage")
-        return f"of {self.summary['images']['said']}: {stages}", [("largest divergence", told)]
-
-    def table(self) -> Table:
-        """A row a stage: its nets, scale, and largest errors in volts."""
-        return table_of(self.summary["stages"])
-
-    def _figure(self) -> Figure:
-        raise StudyError("a trace has no picture: table() has its stages")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class Trained(Described):
     """What ``train`` made. It is a path: ``compile`` and ``train(start=...)`` take it.
 

@@ -148,13 +148,8 @@ def _columns(
 
 def write_stimulus(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> str:
     """``stimulus.cir``: one image's voltages (I,) as DC sources."""
-    nets = StageNames(design, 0).sources()
-    lines = [format_comment("The input DACs, set to image 0: one source per input.")]
-    lines += [
-        say.fixed(f"v_{net}", net, "0", format_number(v))
-        for net, v in zip(nets, volts, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
+    head = format_comment("The input DACs, set to image 0: one source per input.")
+    return "\n".join([head, *format_inputs(design, volts, say)]) + "\n"
 
 
 def write_network(
@@ -226,33 +221,61 @@ def write_batch(
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
     The index goes from 0 to n - 1, or down; each input is a table of its n voltages over it.
-    ``probes`` are the nets whose voltages are saved. ``noise`` is, for each stage, the currents
+    ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for each stage, the currents
     (n, 2 O) in amperes that flow into the lines' summing nodes.
     """
     n = len(volts)
     if n < 2:
         raise ValueError("a sweep needs two points: a pwl source of one point does not converge")
-    lines = [
-        format_comment(f"{design.name}: {n} images as one sweep"),
-        *format_includes(design, say),
-        *format_read_out(design, say),
-        say.fixed("v_index", "index", "0", "0"),
-    ]
+    drive = [say.fixed("v_index", "index", "0", "0")]
     for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
         if (column == column[0]).all():
-            lines.append(say.fixed(f"v_{net}", net, "0", format_number(column[0])))
+            drive.append(say.fixed(f"v_{net}", net, "0", format_number(column[0])))
         else:
-            lines.append(_swept(say, f"b_{net}", net, "0", "v", column))
+            drive.append(_swept(say, f"b_{net}", net, "0", "v", column))
     for k, currents in enumerate(noise):
         for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
-            lines.append(_swept(say, f"b_{net}_noise", "0", net, "i", column))
+            drive.append(_swept(say, f"b_{net}_noise", "0", net, "i", column))
     start, stop, step = (n - 1, 0, -1) if descending else (0, n - 1, 1)
-    vectors = ["v(index)", *(f"v({probe})" for probe in probes)]
-    lines += [
+    run = ["dc", "v_index", str(start), str(stop), str(step)]
+    title = f"{n} images as one sweep"
+    return write_run(design, title, drive, run, ["v(index)", *probes], temp_c=temp_c, say=say)
+
+
+def write_run(
+    design: Design,
+    title: str,
+    drive: Sequence[str],
+    run: Sequence[str],
+    probes: Sequence[str],
+    *,
+    temp_c: float = TEMPERATURE_C,
+    say: Dialect = NGSPICE,
+) -> str:
+    """A deck for one analysis: the circuit, what drives it, ``run`` (its kind and arguments)."""
+    lines = [
+        format_comment(f"{design.name}: {title}"),
+        *format_includes(design, say),
+        *format_read_out(design, say),
+        *drive,
         *format_options(design, temp_c, say),
-        *say.analysis("dc", ["v_index", str(start), str(stop), str(step)], vectors),
+        *say.analysis(run[0], run[1:], [vector(probe) for probe in probes]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def vector(probe: str) -> str:
+    """The vector of a net, its voltage; what is a vector already, such as ``i(v_x)``, as it is."""
+    return probe if probe.endswith((")", "]")) else f"v({probe})"
+
+
+def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:
+    """The input DACs at ``volts`` (I,): one source per input."""
+    nets = StageNames(design, 0).sources()
+    return [
+        say.fixed(f"v_{net}", net, "0", format_number(v))
+        for net, v in zip(nets, volts, strict=True)
+    ]
 
 
 def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarray) -> str:
