@@ -136,7 +136,7 @@ def test_results_may_be_complex_and_over_frequency(ngspice, tmp_path):
     deck.write_text(FILTER.format(save=".save v(b)", run=".ac dec 5 1 1k"))
     Runner(ngspice).run(deck, tmp_path / "f.raw", timeout=20)
     found = read_raw(tmp_path / "f.raw", points=None)
-    w = 2 * np.pi * found["frequency"].real * 1e-3
+    w = 2 * np.pi * np.real(found["frequency"]) * 1e-3
     np.testing.assert_allclose(found["v(b)"], 1 / (1 + 1j * w), rtol=1e-6)
 
 

@@ -70,7 +70,7 @@ def test_each_circuit_is_written_whole_in_each_dialect(deck, tmp_path, name):
     for other in map(DIALECTS.find, set(EVERY) - {name}):
         theirs = {*other.options("1", "2", "3"), *other.ending(["y"])} - own
         assert not theirs & {re.sub(r"v\(\w+\)", "v(y)", line) for line in spelled}
-    runs = f"* Run it: {dialect.by_hand}" if dialect.command else f"* Written for {name}, not run."
+    runs = f"* Run it: {dialect.by_hand}" if dialect.runs else f"* Written for {name}, not run."
     assert runs in files["network.cir"]
 
 

@@ -262,7 +262,7 @@ def test_a_result_draws_its_picture(results):
         "ngspice$",
     ):
         results["software"].plot()
-    with pytest.raises(StudyError, match=r"^a trace has no picture: table\(\) has its stages$"):
+    with pytest.raises(StudyError, match=r"^a trace has no picture: table\(\) has its rows$"):
         results["trace"].plot()
 
 
@@ -526,7 +526,7 @@ def test_progress_in_a_notebook_is_a_bar_that_goes(monkeypatch):
         return Handle()
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(progress, "_notebook", object)
+    monkeypatch.setattr(progress, "notebook", object)
     with progress.shown_progress(True) as on_progress:
         for done in range(3):
             on_progress("twin: <chips>", done, 2)

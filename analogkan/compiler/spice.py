@@ -153,13 +153,13 @@ def write_stimulus(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) ->
 
 
 def write_network(
-    design: Design, title: str, expected: Sequence[float], say: Dialect = NGSPICE
+    design: Design, title: str, expected: Iterable[float], say: Dialect = NGSPICE
 ) -> str:
     """``network.cir``: the top of the deck, which the simulator runs as it is."""
     nets = logits(design)
     told = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
     by_hand = f"Run it:  {say.by_hand}     It prints the logits of image 0."
-    if say.command is None:
+    if not say.runs:
         by_hand = f"Written for {say.name}, not run."
     parts = [
         format_comment(f"analogkan: {title}"),

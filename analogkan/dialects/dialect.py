@@ -44,8 +44,8 @@ TOKEN = re.compile(r"\{([^{}]*)\}|\b([a-z_]\w*)\s*\(|\btemper\b")
 
 
 def missing(*given: Any) -> Any:
-    """Stands where a dialect has not said how something is spelled."""
-    raise AssertionError("a dialect is checked before it is used")
+    """Stands where a dialect does not say how something is spelled, or run."""
+    raise AssertionError("what a dialect must say is checked, and whether it runs asked, before")
 
 
 class Unsaid(CompileError):
@@ -143,15 +143,15 @@ class Dialect:
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""
-    command: Callable[[str, str, str], list[str]] | None = None
-    judge: Callable[[str, int | None, Path | None, float], None] | None = None
-    read: Callable[..., Vectors] | None = None
+    command: Callable[[str, str, str], list[str]] = missing
+    judge: Callable[[str, int | None, Path | None, float], None] = missing
+    read: Callable[..., Vectors] = missing
 
     def __post_init__(self) -> None:
         for part in self.cannot:
             if part in OPTIONAL:
-                nothing = {"functions": {}, "temperature": ""}.get(part, self._refusal(part))
-                object.__setattr__(self, part, nothing)
+                nothing: dict[str, Any] = {"functions": {}, "temperature": ""}
+                object.__setattr__(self, part, nothing.get(part, self._refusal(part)))
 
     def _refusal(self, part: str) -> Callable[..., Any]:
         def refuse(named: str, *more: Any) -> Any:
@@ -159,11 +159,16 @@ class Dialect:
 
         return refuse
 
+    @property
+    def runs(self) -> bool:
+        """Whether it says how a deck is run."""
+        return self.command is not missing
+
     def lacks(self) -> list[str]:
         """The parts that are neither given nor named in ``cannot``."""
         wanted = ("name", "about", *(part for part in PARTS if part not in self.cannot))
         lacks = [part for part in wanted if getattr(self, part) in ("", {}, missing)]
-        run = [part for part in RUN if getattr(self, part) is None]
+        run = [part for part in RUN if getattr(self, part) is missing]
         lacks += run if len(run) < len(RUN) else []
         needed = sorted(set(self.cannot) - {*OPTIONAL})
         return lacks + [f"{part}, which every deck needs" for part in needed]

@@ -235,7 +235,6 @@ class BatchEngine:
         deck.write_text(self.analysis.write(asked), encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
         self.runner.run(deck, raw, timeout=timeout or self._time_limit(len(volts)))
-        assert asked.dialect.read is not None
         vectors = asked.dialect.read(raw, points=self.analysis.points(asked))
         wanted = [*filter(None, [self.analysis.axis]), *asked.vectors]
         missing = [name for name in wanted if name not in vectors]

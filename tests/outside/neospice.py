@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analogkan.dialects import NGSPICE
+from analogkan.dialects.dialect import missing
 
 
 def source(name: str, p: str, n: str, kind: str, words: Sequence[str]) -> list[str]:
@@ -25,7 +26,7 @@ NEOSPICE = replace(
     options=lambda *given: NGSPICE.options(*given)[:2],
     ending=lambda nets: [".op", ".end"],
     by_hand="",
-    command=None,
-    judge=None,
-    read=None,
+    command=missing,
+    judge=missing,
+    read=missing,
 )
