@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import html
+import importlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +58,18 @@ def as_path(value: Any, name: str, wanted: str = "a path") -> Path:
     """``value`` as a path; SettingsError if it is none."""
     require_type(value, PATHS, name, wanted)
     return Path(value)
+
+
+def notebook() -> Any:
+    """The shell of the notebook that this runs in; None elsewhere."""
+    if "IPython" not in sys.modules:
+        return None
+    shell = importlib.import_module("IPython").get_ipython()
+    return shell if hasattr(shell, "kernel") else None
+
+
+def show_figures() -> None:
+    """Have a notebook show figures as pictures, as ``%matplotlib inline`` does."""
+    shell = notebook()
+    if shell is not None:
+        importlib.import_module("IPython.core.pylabtools").select_figure_formats(shell, {"png"})

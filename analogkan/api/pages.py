@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
-from ..objects import PATHS, as_path, require_type
+from ..objects import PATHS, as_path, require_type, show_figures
 from . import given
 from .given import AnyPath
-from .progress import show_figures
 from .results import Simulation, Study
 
 if TYPE_CHECKING:

@@ -1,18 +1,19 @@
 # pyright: strict
-"""Progress: a bar on a terminal or in a notebook; and figures that a notebook shows."""
+"""Progress: a bar on a terminal or in a notebook."""
 
 from __future__ import annotations
 
 import contextlib
 import html
 import importlib
-import sys
 import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..objects import notebook
 
 Follow = Callable[[str, int, int], None]
 """Called with what is done, how many are, and how many there are."""
@@ -44,18 +45,10 @@ def follow(bar: Progress, named: Callable[[str], str] = str) -> Follow:
     return on_progress
 
 
-def _notebook() -> Any:
-    """The shell of the notebook that this runs in; None elsewhere."""
-    if "IPython" not in sys.modules:
-        return None
-    shell = importlib.import_module("IPython").get_ipython()
-    return shell if hasattr(shell, "kernel") else None
-
-
 @contextlib.contextmanager
 def shown_progress(progress: bool) -> Generator[Follow]:
     """What a study reports to: a bar in a notebook or on a terminal, if ``progress`` is wanted."""
-    if progress and _notebook() is not None:
+    if progress and notebook() is not None:
         with _notebook_bar() as on_progress:
             yield on_progress
         return
@@ -96,10 +89,3 @@ def tell(sentence: str, progress: bool) -> None:
     """Print what a person who watches should know, if ``progress`` is wanted."""
     if progress:
         print(sentence)
-
-
-def show_figures() -> None:
-    """Have a notebook show figures as pictures, as ``%matplotlib inline`` does."""
-    shell = _notebook()
-    if shell is not None:
-        importlib.import_module("IPython.core.pylabtools").select_figure_formats(shell, {"png"})

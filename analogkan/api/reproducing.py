@@ -10,12 +10,12 @@ from ..engines.threads import default_jobs
 from ..errors import SettingsError
 from ..objects import Facts, as_path, require_type
 from ..paper.experiment import CIRCUITS, NAMES, meaningless, run_experiment
+from ..tables import Table, table_of
 from ..text import many, nearest
 from . import given
 from .given import AnyPath
 from .progress import shown_progress
 from .results import Result, Summary
-from .tables import Table, table_of
 
 if TYPE_CHECKING:
     from ..report.figures import Figure

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StudyError
-from ..objects import Described, Facts
+from ..objects import Described, Facts, show_figures
 from ..studies.conduct import StudyResult
 from ..studies.simulate import SimResult
 from ..studies.store import flat
+from ..tables import Table, table_of
 from ..text import interval, many, percent
-from .progress import show_figures
-from .tables import Table, table_of
 
 if TYPE_CHECKING:
     from ..report.figures import Figure
@@ -118,32 +117,6 @@ class Study(StudyResult, Result):
         if figure is None:
             raise StudyError("a sweep of more than two axes has no picture: table() has its rows")
         return figure
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Tracing(Result):
-    """What ``trace`` found: one image's voltages, stage by stage.
-
-    Attributes
-    ----------
-    summary
-        The figures of each stage, and where most error arises.
-    """
-
-    summary: Summary
-
-    def _described(self) -> tuple[str, Facts]:
-        worst = self.summary["largest_divergence"]
-        told = f"{worst['net']} ({worst['stage']}), {worst['share_of_scale']:.1e} of its scale"
-        stages = many(len(self.summary["stages"]), "stage")
-        return f"of {self.summary['images']['said']}: {stages}", [("largest divergence", told)]
-
-    def table(self) -> Table:
-        """A row a stage: its nets, scale, and largest errors in volts."""
-        return table_of(self.summary["stages"])
-
-    def _figure(self) -> Figure:
-        raise StudyError("a trace has no picture: table() has its stages")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

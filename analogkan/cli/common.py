@@ -22,12 +22,15 @@ from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
 from ..kinds import CALLED, mistaken
 from ..numerals import read_number, why_not
+from ..results import Result
 from ..text import nearest
 from .process import exit_code, exit_if_printing
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
+MOST_ROWS = 200
+"""Of a table that is printed."""
 RESUMABLE = ("train", "simulate", "montecarlo", "thermal", "sweep", "demo", "paper")
 """Commands that keep what they have finished."""
 
@@ -225,6 +228,22 @@ def keep_picture(draw: Callable[[], Any], path: Path) -> bool:
             style="yellow",
         )
         return False
+
+
+def print_result(result: Result) -> None:
+    """A result's figures, and what goes with them."""
+    listing = result.facts()
+    shown = table(result.title(), *listing.columns)
+    for k, row in enumerate(listing.rows[:MOST_ROWS]):
+        shown.add_row(*row, style="bright_black" if k in listing.grey else None)
+    out.print(shown)
+    if len(listing.rows) > MOST_ROWS:
+        out.print(f"the first {MOST_ROWS} of {len(listing.rows):,} rows; all are in result.json")
+    for sentence in (*result.sentences(), *result.closing()):
+        out.print(sentence)
+    print_notes(result.notes())
+    if result.summary.get("run"):
+        out.print(f"kept in {result.summary['run']}")
 
 
 def table(title: str, *columns: str) -> Table:

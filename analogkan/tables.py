@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AnalogKanError
-from ..objects import MOST_LINES
+from .errors import AnalogKanError
+from .objects import MOST_LINES
 
 Column = np.ndarray[Any, np.dtype[Any]]
 MOST_SHOWN = MOST_LINES - 2
