@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from analogkan import cells
+
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
     {
@@ -172,6 +174,15 @@ def test_only_one_function_of_verification_reads_how_a_cell_is_written():
                     if "front.params(" in code:
                         users.append(f"{path.stem}.{node.name}")
     assert users == ["verify_front._undeclared"]
+
+
+def test_no_opamp_is_known_by_its_name():
+    """What an op-amp does is asked of its declaration."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare) and "opamp" in ast.unparse(node.left):
+                words = [part for part in node.comparators if isinstance(part, ast.Constant)]
+                assert not any(part.value in cells.opamps() for part in words), ast.unparse(node)
 
 
 def test_modules_stay_short():

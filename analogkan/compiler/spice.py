@@ -75,7 +75,7 @@ def write_layer(
 
 def _rails(hardware: Hardware) -> tuple[str, dict[str, float]]:
     """What op-amps with rails add to a cell's name and to its instances' settings."""
-    if hardware.opamp != "rails":
+    if not hardware.rails:
         return "", {}
     return "_rails", {"vr": hardware.v_rail}
 
@@ -205,7 +205,8 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    return say.solver(has_transistors(design))
+    exact = has_transistors(design) and design.hardware.amplifier.gain
+    return say.solver(bool(exact))
 
 
 def write_batch(

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import cells, resources
+from .. import cells
+from ..cells import OpAmpKind
 from ..cells.squash import NPN_IS
 from ..devices import IVCurve
 from ..dialects import NGSPICE, Dialect
 from ..dialects.cellfile import format_cell
 from ..dialects.words import format_comment, format_number, format_wrapped
+from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
@@ -29,18 +31,10 @@ def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    amplifier, settings = _amplifier(design)
-    paths = [resources.path("netlists/cells") / f"{amplifier}.lib"]
-    paths += [kind.path for kind in cells.known() if kind.name in get_cells(design)]
-    parts += [format_cell(path.read_text(encoding="utf-8"), path.stem, say) for path in paths]
-    errors = "" if amplifier == "opamp_linear" else " Nominal: a, vos and drift have no effect."
-    pins = ["inp", "inn", "out"]
-    own = {name: say.expression("opamp", value) for name, value in settings.items()}
-    first, last = say.subcircuit("opamp", pins, {"a": "1", "vos": "0", "drift": "0"})
-    parts.append(
-        f"* opamp: the amplifier in every cell.{errors}\n{' '.join(first)}\n"
-        f"{' '.join(say.instance('x1', pins, amplifier, own))}\n{last}\n"
-    )
+    used = [kind for kind in cells.known() if kind.name in get_cells(design)]
+    texts = [(kind.path.read_text(encoding="utf-8"), kind.name) for kind in used]
+    parts += [format_cell(text, name, say) for text, name in texts]
+    parts.append(format_opamp(design, say))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
         + _drifting("cell", hw.cell_tc1, hw.cell_tc2, say)
@@ -64,15 +58,68 @@ def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
     return say.model(name, "r", drift) + "\n"
 
 
-def _amplifier(design: Design) -> tuple[str, dict[str, str]]:
-    """The op-amp cell in every other cell, and the settings of its instance."""
-    hw = design.hardware
-    if is_chip(design):
+def get_opamp(design: Design) -> OpAmpKind:
+    """The op-amp in every cell: the one that was chosen, or on chips what stands in for it."""
+    kind = design.hardware.amplifier
+    return (is_chip(design) and kind.stand_in) or kind
+
+
+def format_opamp(design: Design, say: Dialect = NGSPICE) -> str:
+    """``opamp``, which every cell instances, and the supplies that it needs.
+
+    Raises
+    ------
+    CompileError
+        If a chip's op-amps have errors that the one that was chosen cannot have.
+    """
+    hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
+    lines: list[str] = []
+    inp, given = "inp", {}
+    if kind.takes("gain"):
         gain = format_number(hw.opamp_gain_used)
-        return "opamp_linear", {"gain": f"{{{gain}*a}}", "vos": "{vos}", "drift": "{drift}"}
-    if hw.opamp == "ideal":
-        return "opamp_ideal", {}
-    return "opamp_gain", {"gain": format_number(hw.opamp_gain)}
+        given["gain"] = f"{{{gain}*a}}" if chip else gain
+    elif chip:
+        _require_equal_gains(design)
+    if chip and kind.takes("vos", "drift"):
+        given |= {"vos": "{vos}", "drift": "{drift}"}
+    elif chip:
+        inp = "pos"
+        offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
+        offset = say.expression("b1 in the cell opamp", offset)
+        lines.append(" ".join(say.source("b1", "pos", "inp", "v", [offset])))
+    nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
+    supplies = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts))
+        for net, volts in zip(cells.SUPPLIES, (hw.v_rail, -hw.v_rail), strict=True)
+        if net in kind.supplies
+    ]
+    if supplies:
+        supplies.insert(0, say.shared("opamp", kind.supplies))
+    errors = "" if chip else " Nominal: a, vos and drift have no effect."
+    pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
+    first, last = say.subcircuit("opamp", pins, params)
+    settings = {name: say.expression("opamp", value) for name, value in given.items()}
+    return "\n".join(
+        [
+            *supplies,
+            f"* opamp: the amplifier in every cell.{errors}",
+            " ".join(first),
+            *lines,
+            " ".join(say.instance("x1", nets, kind.name, settings)),
+            f"{last}\n",
+        ]
+    )
+
+
+def _require_equal_gains(design: Design) -> None:
+    """CompileError if an op-amp of a chip has another gain than the design's."""
+    for stage in design.stages:
+        e = stage.errors
+        if e is not None and any((of.gain != 1).any() for of in (e.rows, e.lines, e.diffs)):
+            raise CompileError(
+                f"op-amp {design.hardware.opamp} has no parameter gain, and a chip's op-amps have "
+                "gains of their own: set opamp_gain_sigma and dead_amplifiers to 0"
+            )
 
 
 def is_chip(design: Design) -> bool:
@@ -81,10 +128,10 @@ def is_chip(design: Design) -> bool:
 
 
 def get_cells(design: Design) -> list[str]:
-    """Names of the cells that a design uses, beside the op-amp."""
-    rails = "_rails" if design.hardware.opamp == "rails" else ""
+    """Names of the cells that a design uses."""
+    rails = "_rails" if design.hardware.rails else ""
     fronts = [stage.front for stage in design.stages]
-    cells = [f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
+    cells = [get_opamp(design).name, f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})

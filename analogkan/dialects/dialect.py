@@ -29,6 +29,7 @@ OPTIONAL = {
     "transistor": "a transistor",
     "instance": "an instance of a subcircuit",
     "subcircuit": "a subcircuit with parameters",
+    "shared": "nets that reach into every subcircuit",
     "table": "a table of points",
     "functions": "functions in expressions",
     "temperature": "the temperature in an expression",
@@ -91,6 +92,8 @@ class Dialect:
     subcircuit
         ``(name, pins, params)``: words of its first line, the first two those up to its pins; its
         last line.
+    shared
+        ``(name, nets)``: says that the nets of what ``name`` needs reach into every subcircuit.
     table
         ``(name, x, points)``: the words of a line through ``points`` over the expression ``x``.
     functions
@@ -102,7 +105,7 @@ class Dialect:
     include
         ``(file)``.
     solver
-        ``(transistors)``: tolerances of a circuit with transistors, or without.
+        ``(exact)``: tolerances; ``exact`` where transistors are to be closer than they mostly are.
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
     analysis
@@ -132,6 +135,7 @@ class Dialect:
     transistor: Callable[[str, str, str, str, str], str] = missing
     instance: Callable[[str, Sequence[str], str, Mapping[str, str]], list[str]] = missing
     subcircuit: Callable[[str, Sequence[str], Mapping[str, str]], tuple[list[str], str]] = missing
+    shared: Callable[[str, Sequence[str]], str] = missing
     table: Callable[[str, str, Sequence[tuple[str, str]]], list[str]] = missing
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     temperature: str = ""

@@ -14,7 +14,8 @@ SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 """Newton must not stop across a kink of a PWL curve: at the default tolerances it does, to 4e-6 of
 full scale; at these the worst is 3e-8, for no more iterations."""
 TRANSISTOR_OPTION = "gmin=1e-18"
-"""Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6."""
+"""Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6. An
+op-amp of transistors, which errs by more, has no solution without it."""
 FUNCTIONS = ("min", "max", "sqrt", "exp", "ln", "log10", "tanh", "abs", "pwr")
 """Of an expression: each is called what it is called in cells."""
 
@@ -66,13 +67,14 @@ NGSPICE = Dialect(
     transistor=lambda name, c, b, e, model: f"{name} {c} {b} {e} {model}",
     instance=lambda name, nets, cell, settings: [name, *nets, cell, *_settings(settings)],
     subcircuit=_subcircuit,
+    shared=lambda name, nets: f".global {' '.join(nets)}",
     table=_table,
     functions={name: name for name in FUNCTIONS},
     temperature="temper",
     parameter=lambda text: f"{{{text}}}",
     model=lambda name, kind, params: f".model {name} {kind}({' '.join(_settings(params))})",
     include=lambda file: f".include {file}",
-    solver=lambda transistors: SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if transistors else ""),
+    solver=lambda exact: SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if exact else ""),
     # klu is ignored by an ngspice that does not have it
     options=lambda temp, nominal, solver: [
         f".option temp={temp} tnom={nominal}", f".option {solver}", ".option klu"

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..compiler.build import Build
+from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..engines.chips import NgspiceEngine
@@ -168,6 +169,8 @@ def conduct(
         temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
+        if options.engine == "twin":
+            require_closed_form(bench.chain(hardware))
     notes = image_notes(build, images, bench.software_right)
     settings = _identity(kind, bench, identity)
     run = options.run or default_run(build, settings)
