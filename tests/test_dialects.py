@@ -21,6 +21,7 @@ from analogkan.dialects.dialect import OPTIONAL
 from analogkan.errors import CompileError, SettingsError
 
 from .chips import chip
+from .outside import miller
 from .outside.neospice import NEOSPICE
 from .test_spice import GOLDEN, NETS, golden_spec
 
@@ -136,6 +137,10 @@ def test_a_line_that_no_dialect_knows_is_refused():
     sentence = "^dialect neospice cannot say 'm1 d g s b nmos', which this circuit needs "
     with pytest.raises(CompileError, match=sentence + r"\(m1 in the cell mine\)$"):
         format_cell("* mine\nm1 d g s b nmos\n", "mine", NEOSPICE)
+    text = miller.KIND.path.read_text(encoding="utf-8")
+    with pytest.raises(CompileError, match=r"needs \(\.model in the cell miller\)$"):
+        format_cell(text, "miller", NEOSPICE)
+    assert format_cell(text, "miller", NGSPICE) == text
 
 
 @pytest.mark.parametrize(

@@ -205,8 +205,8 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    exact = has_transistors(design) and bool(design.hardware.amplifier.gain)
-    return say.solver(exact)
+    exact = has_transistors(design) and design.hardware.amplifier.gain
+    return say.solver(bool(exact))
 
 
 def write_batch(

@@ -52,6 +52,12 @@ def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
     return "\n".join(parts)
 
 
+def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
+    """The model of a resistor that follows temperature."""
+    drift = {"tc1": format_number(tc1), "tc2": format_number(tc2)}
+    return say.model(name, "r", drift) + "\n"
+
+
 def get_opamp(design: Design) -> OpAmpKind:
     """The op-amp in every cell: the one that was chosen, or on chips what stands in for it."""
     kind = design.hardware.amplifier
@@ -68,46 +74,41 @@ def format_opamp(design: Design, say: Dialect = NGSPICE) -> str:
     """
     hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
     lines: list[str] = []
-    inp, given = "inp", dict[str, str]()
+    inp, given = "inp", {}
     if kind.takes("gain"):
         gain = format_number(hw.opamp_gain_used)
-        given = {"gain": f"{{{gain}*a}}" if chip else gain}
+        given["gain"] = f"{{{gain}*a}}" if chip else gain
     elif chip:
         _require_equal_gains(design)
     if chip and kind.takes("vos", "drift"):
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
         inp = "pos"
-        error = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
-        lines.append(" ".join(say.source("b1", "pos", "inp", "v", [say.expression("b1", error)])))
+        offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
+        offset = say.expression("b1 in the cell opamp", offset)
+        lines.append(" ".join(say.source("b1", "pos", "inp", "v", [offset])))
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
-    given = {name: say.expression("opamp", value) for name, value in given.items()}
-    params = {"a": "1", "vos": "0", "drift": "0"}
-    first, last = say.subcircuit("opamp", ["inp", "inn", "out"], params)
+    supplies = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts))
+        for net, volts in zip(cells.SUPPLIES, (hw.v_rail, -hw.v_rail), strict=True)
+        if net in kind.supplies
+    ]
+    if supplies:
+        supplies.insert(0, say.shared("opamp", kind.supplies))
     errors = "" if chip else " Nominal: a, vos and drift have no effect."
+    pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
+    first, last = say.subcircuit("opamp", pins, params)
+    settings = {name: say.expression("opamp", value) for name, value in given.items()}
     return "\n".join(
         [
-            *_supplies(kind, hw.v_rail, say),
+            *supplies,
             f"* opamp: the amplifier in every cell.{errors}",
             " ".join(first),
             *lines,
-            " ".join(say.instance("x1", nets, kind.name, given)),
+            " ".join(say.instance("x1", nets, kind.name, settings)),
             f"{last}\n",
         ]
     )
-
-
-def _supplies(kind: OpAmpKind, v_rail: float, say: Dialect) -> list[str]:
-    """The nets and sources of an op-amp's supplies, if it has some."""
-    if not kind.supplies:
-        return []
-    volts = zip(cells.SUPPLIES, (v_rail, -v_rail), strict=True)
-    sources = [
-        say.fixed(f"v_{net}", net, "0", format_number(v))
-        for net, v in volts
-        if net in kind.supplies
-    ]
-    return [say.everywhere("the op-amp's supplies", kind.supplies), *sources]
 
 
 def _require_equal_gains(design: Design) -> None:
@@ -119,12 +120,6 @@ def _require_equal_gains(design: Design) -> None:
                 f"op-amp {design.hardware.opamp} has no parameter gain, and a chip's op-amps have "
                 "gains of their own: set opamp_gain_sigma and dead_amplifiers to 0"
             )
-
-
-def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
-    """The model of a resistor that follows temperature."""
-    drift = {"tc1": format_number(tc1), "tc2": format_number(tc2)}
-    return say.model(name, "r", drift) + "\n"
 
 
 def is_chip(design: Design) -> bool:

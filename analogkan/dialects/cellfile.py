@@ -36,17 +36,17 @@ def _format(words: list[str], say: Dialect) -> str:
     if kind == "b":
         what, _, text = " ".join(words[3:]).partition("=")
         return " ".join(say.source(name, words[1], words[2], what, [say.expression(name, text)]))
-    values = [say.expression(name, word) for word in words[1:]]
-    if kind == "r" and len(values) == 4:
-        a, b, model, ohms = values
-        return say.resistor(name, a, b, ohms.removeprefix("r="), model)
-    written = {"r3": say.resistor, "c3": say.capacitor, "v4": say.fixed, "i4": say.fixed,
-               "e5": say.gain, "q4": say.transistor}.get(f"{kind}{len(values)}")  # fmt: skip
+    written = {
+        "r3": say.resistor, "r4": say.resistor, "c3": say.capacitor, "v4": say.fixed,
+        "i4": say.fixed, "e5": say.gain, "q4": say.transistor,
+    }.get(f"{kind}{len(words) - 1}")  # fmt: skip
     if written is None:
         raise Unsaid(say.name, repr(" ".join(words)), name)
-    if kind in "vi":
-        values.remove("dc")
-    return written(name, *values, *[""] * (kind == "r"))
+    values = [say.expression(name, word) for word in words[1:]]
+    if kind == "r":
+        a, b, *model, ohms = values
+        return say.resistor(name, a, b, ohms.removeprefix("r="), " ".join(model))
+    return written(name, *(value for value in values if value != "dc"))
 
 
 def _parted(words: list[str], say: Dialect, name: str) -> tuple[list[str], dict[str, str]]:

@@ -29,10 +29,10 @@ OPTIONAL = {
     "transistor": "a transistor",
     "instance": "an instance of a subcircuit",
     "subcircuit": "a subcircuit with parameters",
+    "shared": "nets that reach into every subcircuit",
     "table": "a table of points",
     "functions": "functions in expressions",
     "temperature": "the temperature in an expression",
-    "everywhere": "nets that reach into every cell",
     "model": "a model",
     "analysis": "an analysis",
 }
@@ -92,21 +92,20 @@ class Dialect:
     subcircuit
         ``(name, pins, params)``: words of its first line, the first two those up to its pins; its
         last line.
+    shared
+        ``(name, nets)``: says that the nets of what ``name`` needs reach into every subcircuit.
     table
         ``(name, x, points)``: the words of a line through ``points`` over the expression ``x``.
     functions
         How each of an expression's functions is called.
     temperature, parameter
         Degrees Celsius, and a parameter's ``(text)``, in an expression.
-    everywhere
-        ``(name, nets)``: a line; the nets are the same in every subcircuit.
     model
         ``(name, kind, params)``.
     include
         ``(file)``.
     solver
-        ``(exact transistors)``: tolerances of a circuit with transistors that it is compared by,
-        or without.
+        ``(exact)``: tolerances; ``exact`` where transistors are to be closer than they mostly are.
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
     analysis
@@ -136,11 +135,11 @@ class Dialect:
     transistor: Callable[[str, str, str, str, str], str] = missing
     instance: Callable[[str, Sequence[str], str, Mapping[str, str]], list[str]] = missing
     subcircuit: Callable[[str, Sequence[str], Mapping[str, str]], tuple[list[str], str]] = missing
+    shared: Callable[[str, Sequence[str]], str] = missing
     table: Callable[[str, str, Sequence[tuple[str, str]]], list[str]] = missing
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     temperature: str = ""
     parameter: Callable[[str], str] = missing
-    everywhere: Callable[[str, Sequence[str]], str] = missing
     model: Callable[[str, str, Mapping[str, str]], str] = missing
     include: Callable[[str], str] = missing
     solver: Callable[[bool], str] = missing

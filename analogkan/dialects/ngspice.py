@@ -67,14 +67,14 @@ NGSPICE = Dialect(
     transistor=lambda name, c, b, e, model: f"{name} {c} {b} {e} {model}",
     instance=lambda name, nets, cell, settings: [name, *nets, cell, *_settings(settings)],
     subcircuit=_subcircuit,
+    shared=lambda name, nets: f".global {' '.join(nets)}",
     table=_table,
     functions={name: name for name in FUNCTIONS},
     temperature="temper",
-    everywhere=lambda name, nets: f".global {' '.join(nets)}",
     parameter=lambda text: f"{{{text}}}",
     model=lambda name, kind, params: f".model {name} {kind}({' '.join(_settings(params))})",
     include=lambda file: f".include {file}",
-    solver=lambda transistors: SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if transistors else ""),
+    solver=lambda exact: SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if exact else ""),
     # klu is ignored by an ngspice that does not have it
     options=lambda temp, nominal, solver: [
         f".option temp={temp} tnom={nominal}", f".option {solver}", ".option klu"
