@@ -9,14 +9,15 @@ from ..engines.threads import default_jobs
 from ..errors import DataError, SettingsError
 from ..studies import simulate as of_images
 from ..studies import trace as of_stages
+from ..studies.simulation import Simulation
 from . import given
 from .given import AnyBuild, AnyPath
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
-from .results import Simulation, Tracing
+from .results import Tracing
 
 
-@with_old_keywords(of_images.simulate, Simulation, OLD | {"run": "out= is in its place"})
+@with_old_keywords(of_images.simulate, OLD | {"run": "out= is in its place"})
 def simulate(
     build: AnyBuild,
     images: ImageSet,
@@ -87,7 +88,7 @@ def simulate(
         session=session,
     )
     with shown_progress(progress) as on_progress:
-        found = of_images.simulate(
+        return of_images.simulate(
             circuit,
             images,
             engine=engine,
@@ -96,7 +97,6 @@ def simulate(
             allow_edited=allow_edited,
             on_progress=lambda done, total: on_progress(f"{engine}: images", done, total),
         )
-    return Simulation(**vars(found))
 
 
 def trace(
@@ -130,6 +130,5 @@ def trace(
     if len(images) != 1:
         raise DataError(f"a trace is of one image, and here are {len(images)}: give images[0], say")
     folder = given.optional_path(out, "out")
-    return Tracing(
-        of_stages.trace_image(circuit, images, images, folder, allow_edited=allow_edited)
-    )
+    found = of_stages.trace_image(circuit, images, images, folder, allow_edited=allow_edited)
+    return Tracing(summary=found)
