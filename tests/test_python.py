@@ -22,7 +22,6 @@ import pytest
 
 import analogkan as ak
 from analogkan.api import progress
-from analogkan.tables import table_of
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler.build import Build, load_build
 from analogkan.engines.batch import BatchOptions
@@ -30,6 +29,7 @@ from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyErro
 from analogkan.imperfections import load_settings
 from analogkan.objects import MOST_LINES, Described
 from analogkan.studies.conduct import StudyOptions
+from analogkan.tables import table_of
 
 NAMES = sorted(set(dir(ak)) - {"__version__", "devices"})
 DEVICES = sorted(set(ak.devices.__all__) - {"get"})
@@ -232,7 +232,7 @@ def test_what_is_shown_has_at_most_ten_lines(results, home, images):
     assert repr(results["simulate"]).splitlines()[0] == (
         "Simulation of mnist-d2 on bundled, images 0 to 19 of 1,000"
     )
-    assert "\n  software  100.00 %\n" in repr(results["montecarlo"])
+    assert "\n  software       100.00 %\n" in repr(results["montecarlo"])
 
 
 def test_a_figure_of_the_paper_has_its_rows_and_its_picture(tmp_path):
@@ -260,7 +260,7 @@ def test_a_result_draws_its_picture(results):
         "ngspice$",
     ):
         results["software"].plot()
-    with pytest.raises(StudyError, match=r"^a trace has no picture: table\(\) has its stages$"):
+    with pytest.raises(StudyError, match=r"^a trace has no picture: table\(\) has its rows$"):
         results["trace"].plot()
 
 
@@ -524,7 +524,7 @@ def test_progress_in_a_notebook_is_a_bar_that_goes(monkeypatch):
         return Handle()
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(progress, "_notebook", object)
+    monkeypatch.setattr(progress, "notebook", object)
     with progress.shown_progress(True) as on_progress:
         for done in range(3):
             on_progress("twin: <chips>", done, 2)

@@ -11,7 +11,7 @@ import pytest
 from analogkan.compiler.verify import verify_build
 from analogkan.errors import CheckpointError, NetlistError, StudyError
 from analogkan.report.runs import read_runs
-from analogkan.studies.conduct import CHIPS
+from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
 from analogkan.training import fit
 

@@ -15,14 +15,11 @@ from ..text import interval, many, percent
 Summary = dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Tracing(Result):
     """What ``trace`` found: one image's voltages, stage by stage.
 
-    Attributes
-    ----------
-    summary
-        The figures of each stage, and where most error arises.
+    ``summary`` has the figures of each stage, and where most error arises.
     """
 
     no_picture = "a trace has no picture"

@@ -23,7 +23,12 @@ FEWEST_PICTURES = 24
 def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     """What a RUN found; of a simulation its images too, if its BUILD says how they look."""
     found = run.result
-    words = [found.title(), *found.sentences(), *found.closing()[:-1], found.judged()]
+    words = [
+        f"{found.drawn()}; {found.title()}",
+        *found.sentences(),
+        *found.closing()[:-1],
+        found.judged(),
+    ]
     section = Section(
         name=f"{found.study}{tag}",
         title=found.heading,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import SettingsError
+from ..objects import Facts
 from ..results import Pair, Result
-from ..text import interval, many
+from ..text import interval, many, percent
 
 if TYPE_CHECKING:
     from ..tables import Table
@@ -47,11 +48,12 @@ class Found(Result):
     engine: str
     software_accuracy: float
 
-    def title(self) -> str:
-        return f"of {self.model} on {self.images['said']}"
-
     def notes(self) -> list[str]:
         return list(self.summary["notes"])
+
+    def _described(self) -> tuple[str, Facts]:
+        _, told = super()._described()
+        return f"of {self.title()}", [("software", percent(self.software_accuracy)), *told]
 
     def drawn(self) -> str:
         """What was simulated: the design, or what chips were drawn from."""

@@ -46,8 +46,6 @@ class Simulation(Found):
         The largest difference of a logit, and the largest logit in software.
     flipped
         Images that the circuit puts into another class than software.
-    layers
-        Errors of hidden nodes, layer by layer.
     """
 
     kept = ARRAYS
@@ -62,7 +60,6 @@ class Simulation(Found):
     max_abs_logit_error: float | None
     logit_full_scale: float
     flipped: Sequence[Mapping[str, Any]] | None
-    layers: Sequence[Mapping[str, Any]] = ()
 
     @property
     def labels(self) -> Column:
@@ -83,6 +80,11 @@ class Simulation(Found):
     def circuit(self) -> Column | None:
         """Logits (n, O) of the circuit in ngspice; None if software alone was evaluated."""
         return self.arrays.get("circuit")
+
+    @property
+    def layers(self) -> Sequence[Mapping[str, Any]]:
+        """Errors of the circuit's hidden nodes, layer by layer."""
+        return self.summary["layers"]
 
     @property
     def run(self) -> Path:
