@@ -174,11 +174,8 @@ def test_a_sweep_says_what_holds_everywhere(ngspice, home, tmp_path):
         "--samples", 1, "--out", tmp_path / "grid")  # fmt: skip
     write_report([tmp_path / "grid"], tmp_path / "r.html", build=home / "net.build")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    said = (
-        "Preset nominal, r_wire = 5, temp_c = 80; net4: axes of nominal, 1 chip a point, on "
-        "data.npz test, all 40."
-    )
-    assert said in text
+    assert "Preset nominal, r_wire = 5, temp_c = 80; " in text
+    assert ": axes of nominal, 1 chip a point, on data.npz test, all 40." in text
 
 
 def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from analogkan.cli.sweep import _points as print_points
 from click.testing import CliRunner
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
@@ -38,6 +37,7 @@ from analogkan.studies.grid import (
     split_axes,
 )
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.sweep import _points as print_points
 from analogkan.studies.sweep import sweep, sweep_size
 
 from .networks import random_images, random_npz, random_spec

@@ -166,7 +166,7 @@ def run_points(
     evaluate: Callable[[Point], Row],
     store: StudyStore,
     executor: Executor,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Row]:
     """Evaluate the points that ``store`` lacks, and those that failed; the rows of all.
 
