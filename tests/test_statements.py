@@ -14,10 +14,10 @@ from typing import Any
 import click
 import numpy as np
 import pytest
-from analogkan.cli.sweep import MANY
 
 from analogkan import limits, resources
 from analogkan.cli import main
+from analogkan.cli.studies import MANY
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS

@@ -98,7 +98,9 @@ def command(study: Study) -> click.Command:
         if study.threshold is not None and below is not None:
             common.require_least(result.summary[study.threshold.entry], below, study.threshold.said)
 
-    params = [click.Argument(["build"], type=common.BUILD, shell_complete=complete.build)]
+    params: list[click.Parameter] = [
+        click.Argument(["build"], type=common.BUILD, shell_complete=complete.build)
+    ]
     params += [_option(option) for option in study.options]
     if study.threshold is not None:
         about = study.threshold.about

@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from ..errors import StudyError
-from .study import Study
+
+if TYPE_CHECKING:  # it brings NumPy with it, which TAB need not wait for
+    from .study import Study
 
 BUILT_IN = ("montecarlo", "thermal", "sweep")
 """Modules of this package, in which the study has the module's name; in the order of a report."""
+TAKEN = (
+    *("compile", "convert", "demo", "devices", "doctor", "paper", "report", "simulate", "train"),
+    *("perturb", "reproduce", "trace", "verify"),
+)
+"""Names of other commands, and of other functions in Python."""
 _registered: dict[str, Study] = {}
 
 
@@ -35,14 +43,10 @@ def register(one: Study) -> Study:
     StudyError
         If another command or study has its name.
     """
-    taken = ("simulate", "trace", "train", "compile", "convert", "verify", "report", *OTHERS)
-    if one.name in (*names(), *taken):
+    if one.name in (*names(), *TAKEN):
         raise StudyError(f"study {one.name!r}: another has this name: choose another")
     _registered[one.name] = one
     return one
-
-
-OTHERS = ("doctor", "demo", "devices", "paper", "reproduce", "perturb")
 
 
 def unregister(one: Study) -> None:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..errors import SettingsError
 from ..objects import Facts
@@ -152,7 +152,7 @@ class StudyResult(Found):
             told.append(f"  {what} at {row['temp_c']:g} degC: {row.get('reason', '')}")
         if len(failures) > MOST_FAILURES:
             told.append(f"  and {len(failures) - MOST_FAILURES} more in {CHIPS}")
-        changed = self.summary.get("recompiled") or {}
+        changed: dict[str, Any] = self.summary.get("recompiled") or {}
         if changed:
             words = ", ".join(f"{name} = {value}" for name, value in changed.items())
             told.append(f"compiled again with {words}")
@@ -204,8 +204,7 @@ def flat(document: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             found |= value
         elif isinstance(value, list):
-            entries: Sequence[Any] = value
-            found |= {f"{key}_{k}": entry for k, entry in enumerate(entries)}
+            found |= {f"{key}_{k}": entry for k, entry in enumerate(cast(list[Any], value))}
         else:
             found[key] = value
     return found

@@ -221,6 +221,12 @@ class Study:
         ]
         if lacks:
             raise StudyError(f"study {self.name!r} lacks {', '.join(lacks)}")
+        assert self.plan is not None and self.result is not None
+        if not issubclass(self.result, StudyResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise StudyError(
+                f"study {self.name!r}: its result, {self.result.__name__}, is no subclass of "
+                "StudyResult"
+            )
         if not re.fullmatch(r"[a-z]{2,30}", self.name):
             raise StudyError(f"study {self.name!r}: its name must be 2 to 30 letters, a to z")
         for option in self.options:
@@ -231,7 +237,6 @@ class Study:
                 )
         if len(named) < len(self.options):
             raise StudyError(f"study {self.name!r} has two options of one name")
-        assert self.plan is not None
         taken = set(list(inspect.signature(self.plan).parameters)[1:])
         differ = sorted(taken ^ (set(named) - {"preset"}))
         if differ:

@@ -138,7 +138,7 @@ class Sweep(StudyResult):
 
 def in_noise(cell: Mapping[str, Any] | None, figure: str) -> bool:
     """Whether 0 is in the interval of a cell's figure, or it has none."""
-    pair = cell and cell[f"{figure}_ci95"]
+    pair = None if cell is None else cell[f"{figure}_ci95"]
     return not pair or pair[0] <= 0 <= pair[1]
 
 
