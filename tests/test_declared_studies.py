@@ -131,9 +131,7 @@ def test_python_has_the_study_with_the_options_of_its_declaration(name, home, tm
     frame = found.table()
     assert frame.height == len(found.rows) and "accuracy" in frame
     assert found.plot().axes
-    with pytest.raises(
-        SettingsError, match=r"^engine = 'spectre' is out of range: twin or ngspice"
-    ):
+    with pytest.raises(SettingsError, match=r"^engine = 'spectre' is out of range: twin or ng"):
         function(home / "net.build", images, **given.get(name, {}), engine="spectre")
 
 
@@ -204,6 +202,7 @@ def squared(bench: Bench, point: Any) -> dict[str, Any]:
 
 def test_a_study_has_columns_and_an_evaluation_of_its_own(home, tmp_path):
     def plan(job, *, most: int, loss: float) -> Plan:
+        """See ``levels``."""
         made = STUDY.plan
         assert made is not None
         return replace(

@@ -125,7 +125,9 @@ def test_an_accuracy_that_is_none_is_refused_by_its_line(tmp_path):
         read_runs([path.parent])
     parts[2][parts[0].index("accuracy")] = "9"
     stored.chips_join(parts, path)
-    with pytest.raises(StudyError, match=r"\(chips.csv, line 3: accuracy is a int; it must be a"):
+    with pytest.raises(
+        StudyError, match=r"\(chips.csv, line 3: accuracy is 9; it must be from 0 to 1"
+    ):
         read_runs([path.parent])
 
 

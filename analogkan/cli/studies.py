@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 from collections.abc import Callable
@@ -112,7 +111,7 @@ def command(study: Study) -> click.Command:
         )
     made = click.Command(
         study.name, params=params, callback=run, short_help=study.short,
-        help=inspect.cleandoc(study.about),
+        help=study.about,
     )  # fmt: skip
     for option in (*_IMAGES, *_RUN):
         option(made)

@@ -165,7 +165,20 @@ def plan(
     yield_at: float | None,
     calibrate: bool,
 ) -> Plan:
-    """Chips ``first`` to ``first + samples`` - 1, at one temperature."""
+    """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
+
+    Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
+    (`analogkan doctor --settings` lists them all). Chip m is the same chip whatever else is asked.
+    Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
+    and histogram.png; the same command goes on with what is left, more --samples extend it.
+
+    \b
+    Examples:
+      analogkan montecarlo mnist.build --samples 200 --subset 1000
+      analogkan montecarlo mnist.build --set sigma_g=0.1 --set trim=none --yield-at 0.97
+      analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
+      analogkan montecarlo mnist.build --samples 1 --first 7 --engine ngspice
+    """
     from .grid import drawn_faults
     from .points import montecarlo_points
     from .summary import summarise_chips
@@ -221,54 +234,26 @@ def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> t
 montecarlo = Study(
     name="montecarlo",
     short="Virtual chips: accuracy, yield and logit errors over mismatch.",
-    about="""Draw virtual chips of a BUILD, run the images through each, and say how they differ.
-
-    Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
-    (`analogkan doctor --settings` lists them all). Chip m is the same chip whatever else is asked.
-    Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
-    and histogram.png; the same command goes on with what is left, more --samples extend it.
-
-    \b
-    Examples:
-      analogkan montecarlo mnist.build --samples 200 --subset 1000
-      analogkan montecarlo mnist.build --set sigma_g=0.1 --set trim=none --yield-at 0.97
-      analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
-      analogkan montecarlo mnist.build --samples 1 --first 7 --engine ngspice
-    """,
     options=(
         Option(name="samples", kind="whole", default=100, least=1, most=1_000_000),
         Option(
-            name="first",
-            kind="whole",
-            default=0,
-            least=0,
+            name="first", kind="whole", default=0, least=0,
             about="Number of the first chip, to look at one alone.",
         ),
         Option(
-            name="preset",
-            kind="text",
-            default="rram",
-            metavar="NAME|FILE.toml",
-            words="preset",
+            name="preset", kind="text", default="rram", metavar="NAME|FILE.toml", words="preset",
         ),
         Option(
-            name="temp_c",
-            given="temp",
-            kind="number",
-            metavar="DEGC",
+            name="temp_c", given="temp", kind="number", metavar="DEGC",
             about="In place of the preset's.",
         ),
         Option(
-            name="yield_at",
-            kind="share",
-            metavar="X",
+            name="yield_at", kind="share", metavar="X",
             about="A chip is good from this accuracy on; default: 0.01 below software's, or the "
             "parent's.",
         ),
         Option(
-            name="calibrate",
-            kind="truth",
-            default=False,
+            name="calibrate", kind="truth", default=False,
             about="Set each chip's columns, layer by layer, from measured vectors.",
         ),
     ),
@@ -280,4 +265,4 @@ montecarlo = Study(
         said="mean accuracy",
         about="Exit with 3 if the mean is below X.",
     ),
-)
+)  # fmt: skip

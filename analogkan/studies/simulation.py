@@ -116,7 +116,11 @@ class Simulation(Found):
         error = self.max_abs_logit_error
         points = f"{100 * self.delta:+.2f} points"
         found += [
-            Fact("circuit", percent(self.circuit_accuracy), interval(self.circuit_ci95)),
+            Fact(
+                f"circuit ({self.simulated_by()})",
+                percent(self.circuit_accuracy),
+                interval(self.circuit_ci95),
+            ),
             Fact("circuit - software", points, interval(self.delta_ci95)),
             Fact("same class", percent(self.agreement), f"{len(self.flipped)} flipped"),
             Fact("largest logit error", f"{error:.2g}", whole_scale(error, self.logit_full_scale)),
@@ -179,7 +183,7 @@ class Simulation(Found):
     def closing(self) -> list[str]:
         if self.circuit_accuracy is None:
             return []
-        told = [self.simulated_by()]
+        told: list[str] = []
         held = self.summary.get("held")
         if held:
             circuits = sum(section["circuits"] for section in held)

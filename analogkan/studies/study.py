@@ -174,8 +174,8 @@ class Study:
     ----------
     name
         Of the command.
-    short, about
-        The command's help in a line, and all of it.
+    short
+        The command's help in a line; all of it is the plan's documentation.
     options
         What it can be told, apart from what every study can be.
     plan
@@ -198,7 +198,6 @@ class Study:
 
     name: str = ""
     short: str = ""
-    about: str = ""
     options: tuple[Option, ...] = ()
     plan: Callable[..., Plan] | None = None
     result: type[StudyResult] | None = None
@@ -210,7 +209,7 @@ class Study:
 
     def __post_init__(self) -> None:
         """Raise StudyError unless it is whole."""
-        lacks = [p for p in ("name", "short", "about", "plan", "result") if not getattr(self, p)]
+        lacks = [p for p in ("name", "short", "plan", "result") if not getattr(self, p)]
         named = {option.name: option for option in self.options}
         if "preset" not in named:
             lacks.append("an option preset")
@@ -219,6 +218,8 @@ class Study:
             for o in self.options
             if o.kind == "truth" and not o.about
         ]
+        if self.plan is not None and not self.plan.__doc__:
+            lacks.append("the documentation of its plan")
         if lacks:
             raise StudyError(f"study {self.name!r} lacks {', '.join(lacks)}")
         assert self.plan is not None and self.result is not None
@@ -244,6 +245,11 @@ class Study:
                 f"study {self.name!r}: {', '.join(differ)} is in its options or in its plan, and "
                 "must be in both"
             )
+
+    @property
+    def about(self) -> str:
+        """The command's help."""
+        return inspect.getdoc(self.plan) or ""
 
     def preset(self, values: Mapping[str, Any]) -> str | None:
         """What is started from where no preset is given."""

@@ -208,7 +208,19 @@ def sweep_size(
 
 
 def plan(job: Job, *, grid: str, samples: int) -> Plan:
-    """``samples`` chips at every point of a grid of settings."""
+    """Run chips at every point of a grid of hardware, variation and conditions.
+
+    A --set with commas is an axis, one without holds everywhere. A change of hardware is compiled
+    again in memory. Chip m is the same chip at every point. RUN keeps study.sqlite, sweep.csv (a
+    row a chip; chips.csv has the same without the axes), result.json and sweep.png; more values,
+    or more --samples, extend it.
+
+    \b
+    Examples:
+      analogkan sweep mnist.build --set sigma_g=0,2%,5%,10% --set levels=8,16,32,64
+      analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
+      analogkan sweep mnist.build --grid faults
+    """
     from .cells import add_won_back, rows_of, summarise_cell
     from .grid import grid_points, split_axes
 
@@ -282,40 +294,17 @@ def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples:
 sweep = Study(
     name="sweep",
     short="Chips over a grid of settings; an error budget; faults by rate.",
-    about="""Run chips at every point of a grid of hardware, variation and conditions.
-
-    A --set with commas is an axis, one without holds everywhere. A change of hardware is compiled
-    again in memory. Chip m is the same chip at every point. RUN keeps study.sqlite, sweep.csv (a
-    row a chip; chips.csv has the same without the axes), result.json and sweep.png; more values,
-    or more --samples, extend it.
-
-    \b
-    Examples:
-      analogkan sweep mnist.build --set sigma_g=0,2%,5%,10% --set levels=8,16,32,64
-      analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
-      analogkan sweep mnist.build --grid faults
-    """,
     options=(
         Option(
-            name="grid",
-            kind="text",
-            default="axes",
-            choices=GRIDS,
+            name="grid", kind="text", default="axes", choices=GRIDS,
             about="axes: every --set key=a,b,c is one.",
         ),
         Option(
-            name="samples",
-            kind="whole",
-            default=20,
-            least=1,
-            most=1_000_000,
+            name="samples", kind="whole", default=20, least=1, most=1_000_000,
             about="Chips at each point of the grid.",
         ),
         Option(
-            name="preset",
-            kind="text",
-            metavar="NAME|FILE.toml",
-            words="preset",
+            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
             about="What the grid starts from: nominal; budget: rram.",
         ),
     ),
@@ -323,4 +312,4 @@ sweep = Study(
     result=Sweep,
     size=size,
     start=lambda values: PRESETS.get(values["grid"]),
-)
+)  # fmt: skip

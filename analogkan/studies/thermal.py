@@ -116,7 +116,17 @@ def plan(
     samples: int,
     compensate: str | float | None,
 ) -> Plan:
-    """The nominal circuit, and chips 0 to ``samples`` - 1, at each temperature."""
+    """Run the images through the circuit at several temperatures, beside the software network.
+
+    Everything has the same temperature. With --samples also virtual chips, each the same chip at
+    every temperature: their mean and the band from 5 to 95 %. RUN keeps study.sqlite, chips.csv,
+    result.json and thermal.png; the same command goes on with what is left.
+
+    \b
+    Examples:
+      analogkan thermal mnist.build --temps -40:125:15 --subset 500
+      analogkan thermal mnist.build --temps -40,26.85,125 --samples 20 --compensate each
+    """
     from .grid import drawn_faults
     from .points import thermal_points
     from .summary import summarise_temperatures
@@ -172,54 +182,27 @@ def read_compensate(text: str) -> str | float | None:
 thermal = Study(
     name="thermal",
     short="Accuracy, and gain and offset of the logits, against temperature.",
-    about="""Run the images through the circuit at several temperatures, beside the software
-    network.
-
-    Everything has the same temperature. With --samples also virtual chips, each the same chip at
-    every temperature: their mean and the band from 5 to 95 %. RUN keeps study.sqlite, chips.csv,
-    result.json and thermal.png; the same command goes on with what is left.
-
-    \b
-    Examples:
-      analogkan thermal mnist.build --temps -40:125:15 --subset 500
-      analogkan thermal mnist.build --temps -40,26.85,125 --samples 20 --compensate each
-    """,
     options=(
         Option(
-            name="temps_c",
-            given="temps",
-            kind="text",
-            default="-40:125:15",
-            metavar="LO:HI:STEP|T,T,...",
-            about="Degrees Celsius.",
-            read=read_temps,
+            name="temps_c", given="temps", kind="text", default="-40:125:15",
+            metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
         ),
         Option(
-            name="samples",
-            kind="whole",
-            default=0,
-            least=0,
-            most=1_000_000,
+            name="samples", kind="whole", default=0, least=0, most=1_000_000,
             about="Chips at each temperature, beside the nominal circuit.",
         ),
         Option(
-            name="preset",
-            kind="text",
-            metavar="NAME|FILE.toml",
-            words="preset",
+            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
             about="By default the BUILD's own hardware; with --samples, rram.",
         ),
         Option(
-            name="compensate",
-            kind="text",
-            default="none",
-            metavar="none|each|DEGC",
-            about="Take out each column's gain and offset, as measured at each temperature or at "
-            "one.",
+            name="compensate", kind="text", default="none", metavar="none|each|DEGC",
+            about="Take out each column's gain and offset, as measured at each temperature or "
+            "at one.",
             read=read_compensate,
         ),
     ),
     plan=plan,
     result=Temperatures,
     start=lambda values: PRESET if values["samples"] else None,
-)
+)  # fmt: skip

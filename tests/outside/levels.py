@@ -46,6 +46,12 @@ class Levels(StudyResult):
 
 
 def plan(job, *, most: int, loss: float) -> Plan:
+    """Run the images through circuits of 2, 4, 8 ... levels, beside the software network.
+
+    \b
+    Example:
+      analogkan levels mnist.build --loss 1%
+    """
     hardware, variation, conditions, _ = job.read_settings()
     tried = [2**k for k in range(1, most + 1)]
     one = Point(hardware=hardware, variation=variation, conditions=conditions, sample=None)
@@ -73,12 +79,6 @@ def plan(job, *, most: int, loss: float) -> Plan:
 STUDY = Study(
     name="levels",
     short="The fewest levels of a cell that keep what software reaches.",
-    about="""Run the images through circuits of 2, 4, 8 ... levels, beside the software network.
-
-    \b
-    Example:
-      analogkan levels mnist.build --loss 1%
-    """,
     options=(
         Option(name="most", kind="whole", default=6, least=1, most=16, about="Bits to try."),
         Option(name="loss", kind="share", default=0.01, metavar="X", about="That may be lost."),
