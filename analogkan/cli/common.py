@@ -247,9 +247,11 @@ def print_result(result: Result) -> None:
     out.print(shown)
     if len(listing.rows) > MOST_ROWS:
         out.print(f"the first {MOST_ROWS} of {len(listing.rows):,} rows; all are in result.json")
-    for sentence in (*result.sentences(), *result.closing()):
+    for sentence in result.sentences():
         out.print(sentence)
     print_notes(result.notes())
+    for sentence in result.closing():
+        out.print(sentence)
     if result.summary.get("run"):
         out.print(f"kept in {result.summary['run']}")
 

@@ -106,10 +106,9 @@ class Chips(StudyResult):
         for q, value in self.accuracy_percentiles.items():
             pair = within(self.accuracy_percentiles_ci95[q], why.get(q, ""))
             found.append(Fact("median" if q == "50" else f"{q} %", percent(value), pair))
-        worst, error = self.worst_chip, self.max_abs_logit_error
+        error = self.max_abs_logit_error
         good = f"yield (at least {percent(self.yield_at)})"
         found += [
-            Fact("worst chip", percent(worst["accuracy"]), f"chip {worst['sample']}"),
             Fact(good, percent(self.yield_), within(self.yield_ci95)),
             Fact("same class as software", percent(self.agreement_mean)),
             Fact("largest logit error", f"{error:.2g}", whole_scale(error, self.logit_full_scale)),
@@ -117,7 +116,8 @@ class Chips(StudyResult):
         return Listing.of(found, "95 % over chips")
 
     def sentences(self) -> list[str]:
-        return [OVER_CHIPS, f"yield counts chips of {self.yield_rule}"]
+        worst = f"worst chip: {self.worst_chip['sample']}, {percent(self.worst_chip['accuracy'])}"
+        return [f"{worst}; {OVER_CHIPS}", f"yield counts chips of {self.yield_rule}"]
 
     def notes(self) -> list[str]:
         from ..imperfections.registry import counts

@@ -112,7 +112,7 @@ class Simulation(Found):
         if self.circuit_accuracy is None:
             return Listing.of(found, "95 %")
         assert self.delta is not None and self.agreement is not None
-        assert self.max_abs_logit_error is not None and self.flipped is not None
+        assert self.max_abs_logit_error is not None
         error = self.max_abs_logit_error
         points = f"{100 * self.delta:+.2f} points"
         found += [
@@ -122,16 +122,8 @@ class Simulation(Found):
                 interval(self.circuit_ci95),
             ),
             Fact("circuit - software", points, interval(self.delta_ci95)),
-            Fact("same class", percent(self.agreement), f"{len(self.flipped)} flipped"),
+            Fact("same class", percent(self.agreement)),
             Fact("largest logit error", f"{error:.2g}", whole_scale(error, self.logit_full_scale)),
-        ]
-        found += [
-            Fact(
-                f"hidden nodes of layer {layer['layer']}",
-                f"{layer['rms_error']:.2g} rms",
-                f"at most {layer['max_abs_error']:.2g}, of {layer['full_scale']:.3g}",
-            )
-            for layer in self.layers
         ]
         if s["images_per_second"] is not None:
             jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
@@ -196,7 +188,7 @@ class Simulation(Found):
 
     def simulated_by(self) -> str:
         s = self.summary
-        lib, klu = ("lib" if s["session"] else ""), (" with KLU" if s["klu"] else "")
+        lib, klu = ("lib" if s["session"] else ""), (", KLU" if s["klu"] else "")
         return f"{lib}ngspice {s['ngspice_version']}{klu}"
 
     def judged(self) -> str:
@@ -224,10 +216,15 @@ class Simulation(Found):
                 share=True,
             )
         ]
-        layers = range(len(self.layers))
-        pairs = [(a[f"layer{k}_software"], a[f"layer{k}_circuit"]) for k in layers]
+        kept = range(len(self.layers))
+        pairs = [(a[f"layer{k}_software"], a[f"layer{k}_circuit"]) for k in kept]
         if pairs:
-            caption = "Hidden nodes in ngspice over those in software, layer by layer."
+            told = (
+                f"layer {k['layer']} {k['rms_error']:.2g} rms, at most {k['max_abs_error']:.2g} of "
+                f"{k['full_scale']:.3g}"
+                for k in self.layers
+            )
+            caption = f"Hidden nodes in ngspice over those in software; off: {'; '.join(told)}."
             draw = partial(figures.layers_figure, pairs)
             found.append(Figure("layers", caption, draw, share=True))
         caption = "Answers by class, software and circuit."
