@@ -149,6 +149,15 @@ def test_a_new_study_refuses_what_its_options_cannot_be(home):
         STUDY(load_build(home / "net.build"), random_images(2, 4, 5), least=1)
 
 
+def test_a_whole_variation_is_all_that_chips_over_temperature_differ_in(home, tmp_path):
+    images = ak.load_dataset(str(home / "data.npz"), "test")[:4]
+    made = ak.Variation(sigma_g=0.07)
+    given: dict[str, Any] = {"samples": 1, "out": tmp_path / "run", "judge": "none"}
+    found = ak.thermal(home / "net.build", images, temps=[20], variation=made, **given)
+    assert ak.Variation(**found.summary["settings"]["variation"]) == made
+    assert found.preset is None
+
+
 def test_the_fewest_levels_are_found(home, tmp_path):
     options = StudyOptions(run=tmp_path / "run", judge="none")
     found = STUDY(load_build(home / "net.build"), random_images(2, 20, 5), options=options)

@@ -83,7 +83,7 @@ def check_row(row: Any, key: str, status: str, figures: Mapping[str, Rule] = FIG
     One that is ok has the ``figures``; what is neither declared nor asked for is a count.
     """
     ok = status == "ok"
-    rules, asked = (_BASE | figures, _ASKED) if ok else (_BASE, {**figures, **_ASKED})
+    rules, asked = ({**_BASE, **figures}, _ASKED) if ok else (_BASE, {**figures, **_ASKED})
     Record(rules, asked, more=Number(), missing=AS_WRITTEN).check(row, "")
     if (row["key"], row["status"]) != (key, status):
         raise ValueError(f"it is of {row['key']}, {row['status']}")

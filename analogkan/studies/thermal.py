@@ -48,9 +48,8 @@ class Temperatures(StudyResult):
         )
 
     def headline(self) -> list[Fact]:
-        good = [
-            e for e in self.temperatures if (e.get("nominal") or {}).get("accuracy") is not None
-        ]
+        told = [e for e in self.temperatures if e.get("nominal")]
+        good = [e for e in told if e["nominal"]["accuracy"] is not None]
         if not good:
             return []
         worst = min(good, key=lambda e: e["nominal"]["accuracy"])
