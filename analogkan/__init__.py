@@ -77,6 +77,9 @@ def __getattr__(name: str) -> Any:
         )
     elif name in _HOME:
         home = _HOME[name]
+    elif name in (named := importlib.import_module(".studies.registry", __name__)).names():
+        studies = importlib.import_module(".api.chip_studies", __name__)
+        return studies.function_of(named.study(name))
     else:
         raise AttributeError(f"module 'analogkan' has no attribute {name!r}")
     home, _, there = home.partition(":")

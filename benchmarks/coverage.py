@@ -21,8 +21,8 @@ from analogkan import resources
 from analogkan.devices.spread import Spread
 from analogkan.imperfections.registry import faults as known_faults
 from analogkan.intervals import Sample, exact, quantile, spread, tango, welch, wilson
+from analogkan.studies.cells import lost_interval
 from analogkan.studies.summary import mean_interval
-from analogkan.studies.sweep import lost_interval
 
 SAMPLES = 1000
 CHIPS = (5, 10, 20, 50, 100, 200)

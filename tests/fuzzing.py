@@ -43,7 +43,7 @@ from analogkan.network.convert import convert, make_basis
 from analogkan.network.spec import load_spec
 from analogkan.network.squash import Squash
 from analogkan.network.state import read_state
-from analogkan.studies.entries import KINDS
+from analogkan.studies import registry
 from analogkan.training.recipe import load_recipe
 
 from . import stored
@@ -484,7 +484,7 @@ READERS: dict[str, Reader] = {
             partial(stored.made_result, kind), stored.read_result, stored.result_parts,
             stored.result_join, True, FIGURES,
         )
-        for kind in KINDS
+        for kind in ("simulate", *registry.BUILT_IN)
     },
     "chips": Reader(
         stored.made_chips, stored.read_chips, stored.chips_parts, stored.chips_join, True,

@@ -14,7 +14,7 @@ from analogkan.devices import IVCurve, get
 from analogkan.network.encoding import Encoding
 from analogkan.network.spec import LayerSpec, NetworkSpec
 from analogkan.network.squash import Norm, Squash
-from analogkan.studies.simulate import SimResult
+from analogkan.studies.simulation import Simulation
 
 
 def random_curve(rng: np.random.Generator, name: str) -> IVCurve:
@@ -112,7 +112,7 @@ def flipped(whole: bytes, bit: int) -> bytes:
     return bytes(damaged)
 
 
-def circuit(result: SimResult) -> np.ndarray:
+def circuit(result: Simulation) -> np.ndarray:
     """The circuit's logits (n, O) of a simulation that has them."""
     assert result.circuit is not None
     return result.circuit

@@ -124,13 +124,19 @@ def test_every_result_carries_its_images(ngspice, home, tmp_path):
     given = (home / "net.build", "--dataset", home / "data.npz")
     some, said = (*given, "--subset", 20), "data.npz test, 20 of 40, by class, seed 0"
     facts = choose(load_npz(home / "data.npz", "test"), "20").facts()
-    study = ("--judge", "none", "--samples", 2)
+    study, each = ("--judge", "none", "--samples", 2), f"2 chips a point, on {said}"
     titles = {
         ("simulate", *some): f"net1 on {said}",
         ("montecarlo", *some, *study): f"net1: 2 chips (rram) on {said}, 26.85 degC",
         ("thermal", *some, *study, "--temps", 0): f"net1, settings rram, 2 chips, on {said}",
-        ("sweep", *some, *study, "--set", "sigma_g=0,0.1"): f"net1: axes of nominal, on {said}",
-        ("sweep", *some, *study, "--grid", "budget"): f"net1: budget of rram, 2 chips, on {said}",
+        (
+            "sweep",
+            *some,
+            *study,
+            "--set",
+            "sigma_g=0,0.1",
+        ): f"net1: axes of nominal, {each}",
+        ("sweep", *some, *study, "--grid", "budget"): f"net1: budget of rram, {each}",
     }
     for k, (words, title) in enumerate(titles.items()):
         assert cli(*words, "--out", tmp_path / str(k)).splitlines()[0] == title

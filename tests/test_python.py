@@ -234,7 +234,7 @@ def test_what_is_shown_has_at_most_ten_lines(results, home, images):
     assert repr(results["simulate"]).splitlines()[0] == (
         "Simulation of mnist-d2 on bundled, images 0 to 19 of 1,000"
     )
-    assert "\n  software  100.00 %\n" in repr(results["montecarlo"])
+    assert "\n  software       100.00 %\n" in repr(results["montecarlo"])
 
 
 def test_a_figure_of_the_paper_has_its_rows_and_its_picture(tmp_path):

@@ -125,9 +125,9 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     assert len(page.ids) == len(set(page.ids))
     for command in ("simulate", "montecarlo", "thermal", "sweep"):
         assert f'<th scope="row">{command}</th>' in text
-    assert "before calibration" in text
+    assert "mean before calibration" in text
     assert "needs 59 chips" in text
-    assert "points of accuracy, 95 %" in text and "; in the noise)" in text
+    assert "in points of accuracy" in text and " ~</td>" in text
     assert "analogkan compile net.pt\nanalogkan " in text
     assert "preset rram, levels = 32, r_wire = 5.0" in text
     assert "preset rram, levels = 32, calibrated" in text
@@ -137,7 +137,7 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
 def test_figures_are_those_of_the_runs(ngspice, home):
     found = runs.read_runs([home / "chips", home / "sim"])
     assert [run.kind for run in found] == ["simulate", "montecarlo"]
-    told = {what: value for what, value, _ in sections.headline(found)}
+    told = {fact.label: fact.value for fact in sections.headline(found)}
     s, c = found[0].summary, found[1].summary
     assert told["software"] == f"{100 * s['software_accuracy']:.2f} %"
     assert told["circuit"] == f"{100 * s['circuit_accuracy']:.2f} %"
@@ -174,8 +174,8 @@ def test_a_sweep_says_what_holds_everywhere(ngspice, home, tmp_path):
         "--samples", 1, "--out", tmp_path / "grid")  # fmt: skip
     write_report([tmp_path / "grid"], tmp_path / "r.html", build=home / "net.build")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    said = "Preset nominal, r_wire = 5, temp_c = 80; 1 chip a point, on data.npz test, all 40."
-    assert said in text
+    assert "Preset nominal, r_wire = 5, temp_c = 80; " in text
+    assert ": axes of nominal, 1 chip a point, on data.npz test, all 40." in text
 
 
 def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
@@ -198,14 +198,14 @@ def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home,
     given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none")
     cli("montecarlo", *given, "--subset", "0:10", "--samples", 2, "--out", tmp_path / "small")
     found = runs.read_runs([tmp_path / "small", home / "chips", home / "sim"])
-    told = {what: (value, note) for what, value, note in sections.headline(found)}
+    told = {fact.label: (fact.value, fact.note) for fact in sections.headline(found)}
     large = next(run.summary for run in found if run.folder == home / "chips")
     value, note = told["mean of chips"]
     assert value == f"{100 * large['accuracy_mean']:.2f} %"
     assert "4 chips, preset rram" in note and "other images" not in note
     assert told["software"][1].endswith("; data.npz test, all 40")
     small = runs.read_runs([tmp_path / "small", home / "sim"])
-    notes = {what: note for what, _, note in sections.headline(small)}
+    notes = {fact.label: fact.note for fact in sections.headline(small)}
     accuracy = small[1].summary["software_accuracy"]
     for what in ("mean of chips", "yield"):
         assert notes[what].endswith(

@@ -12,7 +12,6 @@ from filelock import FileLock
 
 import analogkan
 from analogkan.cli import common
-from analogkan.cli.simulate import print_comparison
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
@@ -104,7 +103,7 @@ def test_a_damaged_chunk_is_simulated_again_and_said(build, images, tmp_path, da
     np.testing.assert_allclose(circuit(again), circuit(first), rtol=0, atol=1e-12)
     assert again.summary["damaged_chunks"] == 1
     with common.out.capture() as said:
-        print_comparison(again.summary)
+        common.print_result(again)
     assert "note: 1 kept chunks were not what was kept, and were simulated again" in said.get()
 
 

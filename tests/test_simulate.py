@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from analogkan.cli import common
-from analogkan.cli.simulate import print_comparison
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
@@ -210,8 +209,8 @@ def test_a_lost_image_is_a_negative_delta():
 
 @pytest.mark.parametrize(("megabytes", "line"), [(1234.5, True), (50.0, False), (None, False)])
 def test_much_memory_is_a_line(build, images, tmp_path, megabytes, line):
-    s = simulate(build, images, run=tmp_path / "run").summary
+    found = simulate(build, images, run=tmp_path / "run")
     with common.out.capture() as captured:
-        print_comparison(s | {"megabytes": megabytes})
+        common.print_result(replace(found, summary=found.summary | {"megabytes": megabytes}))
     assert ("ngspice's memory  " in captured.get()) == line
     assert ("1,234 MB" in captured.get()) == line

@@ -17,7 +17,7 @@ import pytest
 
 from analogkan import limits, resources
 from analogkan.cli import main
-from analogkan.cli.sweep import MANY
+from analogkan.cli.studies import MANY
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS

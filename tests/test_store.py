@@ -19,10 +19,10 @@ from filelock import FileLock
 from analogkan.compiler.hardware import Hardware
 from analogkan.errors import StudyError
 from analogkan.imperfections import Conditions, Variation
+from analogkan.studies.conduct import run_points
 from analogkan.studies.executor import LocalExecutor
 from analogkan.studies.points import Point, montecarlo_points, thermal_points
 from analogkan.studies.store import STORE, StudyStore
-from analogkan.studies.study import run_study
 
 SETTINGS = {"seed": 3, "variation": {"sigma_g": 0.05}, "inputs": "abc"}
 ROWS = Path(__file__).parents[1]
@@ -96,14 +96,14 @@ def test_rows_come_out_in_the_order_of_the_points_however_they_were_finished(tmp
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_the_number_of_jobs_changes_nothing(tmp_path, jobs):
     with StudyStore(tmp_path / "run", SETTINGS) as store:
-        rows = run_study(points(20), row, store, LocalExecutor(jobs))
+        rows = run_points(points(20), row, store, LocalExecutor(jobs))
     assert rows == [{k: v for k, v in row(p).items() if k != "seconds"} for p in points(20)]
 
 
 def test_finished_points_are_not_run_again_and_failed_ones_are(tmp_path):
     run = tmp_path / "run"
     with StudyStore(run, SETTINGS) as store:
-        rows = run_study(
+        rows = run_points(
             points(), lambda p: row(p, "failed" if p.sample == 2 else "ok"), store, LocalExecutor(1)
         )
     assert [r["status"] for r in rows] == ["ok", "ok", "failed", "ok"]
@@ -114,10 +114,10 @@ def test_finished_points_are_not_run_again_and_failed_ones_are(tmp_path):
         return row(point)
 
     with StudyStore(run, SETTINGS) as store:
-        rows = run_study(
+        rows = run_points(
             points(6), evaluate, store, LocalExecutor(1), lambda k, n: progress.append((k, n))
         )
-        assert len(run_study(points(2), evaluate, store, LocalExecutor(1))) == 2
+        assert len(run_points(points(2), evaluate, store, LocalExecutor(1))) == 2
         assert len(store.rows()) == 6
     assert seen == [2, 4, 5]
     assert progress == [(3, 6), (4, 6), (5, 6), (6, 6)]
@@ -135,7 +135,7 @@ def test_an_abandoned_study_stops_its_engine_and_keeps_what_is_finished(tmp_path
     with StudyStore(tmp_path / "run", SETTINGS) as store:
         executor = LocalExecutor(2, lambda: stopped.append(1))
         with pytest.raises(error):
-            run_study(points(50), row, store, executor, interrupt)
+            run_points(points(50), row, store, executor, interrupt)
         assert len(store.rows()) == 2
     assert stopped == [1]
 
@@ -151,7 +151,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from analogkan.studies.store import StudyStore
-from analogkan.studies.study import run_study
+from analogkan.studies.conduct import run_points
 from analogkan.studies.executor import LocalExecutor
 from tests.test_store import SETTINGS, points, row
 
@@ -160,7 +160,7 @@ def evaluate(point):
     return row(point)
 
 with StudyStore(Path(sys.argv[1]), SETTINGS) as store:
-    run_study(points(200), evaluate, store, LocalExecutor(2), lambda k, n: print(k, flush=True))
+    run_points(points(200), evaluate, store, LocalExecutor(2), lambda k, n: print(k, flush=True))
 """
 
 
@@ -192,7 +192,7 @@ def test_sigkill_loses_nothing_that_was_finished_and_frees_the_lock(tmp_path):
         process.communicate()
     assert process.returncode == 0
     with StudyStore(run, SETTINGS) as killed, StudyStore(tmp_path / "whole", SETTINGS) as whole:
-        assert killed.rows() == run_study(points(200), row, whole, LocalExecutor(1))
+        assert killed.rows() == run_points(points(200), row, whole, LocalExecutor(1))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from analogkan.compiler.verify import verify_build
 from analogkan.errors import CheckpointError, NetlistError, StudyError
 from analogkan.report.runs import read_runs
-from analogkan.studies.conduct import CHIPS
+from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
 from analogkan.training import fit
 
@@ -121,11 +121,13 @@ def test_an_accuracy_that_is_none_is_refused_by_its_line(tmp_path):
     parts = stored.chips_parts(path)
     parts[2][parts[0].index("accuracy")] = "high"
     stored.chips_join(parts, path)
-    with pytest.raises(StudyError, match="could not convert string to float: 'high'"):
+    with pytest.raises(StudyError, match=r"\(chips.csv, line 3: accuracy is 'high'; it must be a "):
         read_runs([path.parent])
     parts[2][parts[0].index("accuracy")] = "9"
     stored.chips_join(parts, path)
-    with pytest.raises(StudyError, match=r"\(chips.csv, line 3: accuracy '9' is no share of 1\)"):
+    with pytest.raises(
+        StudyError, match=r"\(chips.csv, line 3: accuracy is 9; it must be from 0 to 1"
+    ):
         read_runs([path.parent])
 
 

@@ -16,7 +16,6 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from analogkan.cli import main
-from analogkan.cli.sweep import _points as print_points
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
@@ -25,6 +24,7 @@ from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.registry import faults
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
+from analogkan.studies.cells import add_won_back, lost_interval, rows_of
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
     RATES,
@@ -37,7 +37,8 @@ from analogkan.studies.grid import (
     split_axes,
 )
 from analogkan.studies.montecarlo import montecarlo
-from analogkan.studies.sweep import add_won_back, lost_interval, rows_of, sweep, sweep_size
+from analogkan.studies.sweep import _points as print_points
+from analogkan.studies.sweep import sweep, sweep_size
 
 from .networks import random_images, random_npz, random_spec
 from .test_cli_errors import refused

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..compiler.hardware import Hardware
@@ -12,24 +13,25 @@ from ..data import ImageSet
 from ..engines.threads import default_jobs
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, require_type
-from ..studies import conduct
-from ..studies import montecarlo as of_chips
-from ..studies import sweep as of_grids
-from ..studies import thermal as of_heat
-from ..studies.grid import Cell
-from ..studies.points import parse_temps
+from ..studies.conduct import StudyOptions
+from ..studies.montecarlo import Chips
+from ..studies.montecarlo import montecarlo as of_chips
+from ..studies.study import Progress, Study
+from ..studies.sweep import PRESETS, Sweep
+from ..studies.sweep import sweep as of_grids
+from ..studies.thermal import Temperatures
+from ..studies.thermal import thermal as of_heat
 from . import given
 from .given import AnyBuild, AnyPath, AnyPreset, Preset, Values, load_preset
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
-from .results import Study
 
 _START = "a preset's name, the path of a TOML file, or a Preset"
 _VARIES = "axes= takes what varies; hardware=, variation= and conditions= the rest"
 _OLD_STUDY = OLD | {"settings": "hardware=, variation= and conditions= take what they hold"}
 
 
-@with_old_keywords(of_chips.montecarlo, Study, _OLD_STUDY | {"temp_c": "temp= is in its place"})
+@with_old_keywords(of_chips, _OLD_STUDY | {"temp_c": "temp= is in its place"})
 def montecarlo(
     build: AnyBuild,
     images: ImageSet,
@@ -52,7 +54,7 @@ def montecarlo(
     out: AnyPath | None = None,
     resume: bool = False,
     progress: bool = True,
-) -> Study:
+) -> Chips:
     """The same circuit made many times, each chip with its own errors: accuracy and yield.
 
     Parameters
@@ -114,22 +116,10 @@ def montecarlo(
     >>> chips.table()["sample"]
     array([0, 1, 2, 3])
     """
-    circuit, images = given.circuit(build), given.image_set(images)
-    given.check_whole(samples=samples, first=first)
-    given.check_numbers(temp=temp, yield_at=yield_at)
-    asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
-    named, texts = given.settings_texts(preset, circuit.hardware, asked, otherwise="rram")
-    options = _options(engine, jobs, seed, judge, executor, scheduler, out, resume)
-    with _progress(progress, engine) as on_progress:
-        found = of_chips.montecarlo(
-            circuit, images, samples=samples, first=first, preset=named, settings=texts,
-            temp_c=temp, yield_at=yield_at, calibrate=calibrate, options=options,
-            on_progress=on_progress,
-        )  # fmt: skip
-    return Study(**vars(found))
+    return run(of_chips, locals())
 
 
-@with_old_keywords(of_heat.thermal, Study, _OLD_STUDY | {"temps_c": "temps= is in its place"})
+@with_old_keywords(of_heat, _OLD_STUDY | {"temps_c": "temps= is in its place"})
 def thermal(
     build: AnyBuild,
     images: ImageSet,
@@ -150,7 +140,7 @@ def thermal(
     out: AnyPath | None = None,
     resume: bool = False,
     progress: bool = True,
-) -> Study:
+) -> Temperatures:
     """Accuracy, and gain and offset of the logits, against temperature.
 
     Parameters
@@ -180,26 +170,16 @@ def thermal(
     >>> heat.table()["temp_c"]
     array([-40.,  85.])
     """
-    circuit, images = given.circuit(build), given.image_set(images)
-    given.check_whole(samples=samples)
     wanted = "degrees Celsius, [-40, 85], or LO:HI:STEP"
     require_type(temps, (str, Iterable), "temps", wanted)
-    temps_c = parse_temps(temps) if isinstance(temps, str) else list(temps)
-    for temp in temps_c:
-        given.check_numbers(temps=temp)
-    asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
-    otherwise = of_heat.PRESET if samples else None
-    named, texts = given.settings_texts(preset, circuit.hardware, asked, otherwise=otherwise)
-    options = _options(engine, jobs, seed, judge, executor, scheduler, out, resume)
-    with _progress(progress, engine) as on_progress:
-        found = of_heat.thermal(
-            circuit, images, temps_c=temps_c, samples=samples, preset=named, settings=texts,
-            compensate=compensate, options=options, on_progress=on_progress,
-        )  # fmt: skip
-    return Study(**vars(found))
+    if not isinstance(temps, str):
+        temps = list(temps)
+        for temp in temps:
+            given.check_numbers(temps=temp)
+    return run(of_heat, locals())
 
 
-@with_old_keywords(of_grids.sweep, Study, OLD | {"settings": _VARIES})
+@with_old_keywords(of_grids, OLD | {"settings": _VARIES})
 def sweep(
     build: AnyBuild,
     images: ImageSet,
@@ -220,7 +200,7 @@ def sweep(
     out: AnyPath | None = None,
     resume: bool = False,
     progress: bool = True,
-) -> Study:
+) -> Sweep:
     """Chips over a grid of settings, an error budget, or faults by their rate.
 
     Parameters
@@ -253,8 +233,6 @@ def sweep(
     >>> grid.table()["sigma_g"]
     array([0. , 0.1, 0.1])
     """
-    circuit, images = given.circuit(build), given.image_set(images)
-    given.check_whole(samples=samples)
     asked: dict[str, Any] = {
         "hardware": hardware, "variation": variation, "conditions": conditions,
     }  # fmt: skip
@@ -266,38 +244,88 @@ def sweep(
     }
     if isinstance(preset, Preset):  # a grid is said to start from a name
         asked, preset = load_preset(preset, **asked)._asdict(), None
-    start = of_grids.PRESETS.get(grid) if preset is None else str(as_path(preset, "preset", _START))
-    named, texts = given.settings_texts(start, circuit.hardware, asked, otherwise=start)
-    if axes is not None:
-        # An axis takes the place of what an object has; an entry that is an axis too is refused.
+    start = PRESETS.get(grid) if preset is None else str(as_path(preset, "preset", _START))
+
+    def texts(found: list[str]) -> list[str]:
+        """An axis takes the place of what an object has; an entry that is one too is refused."""
+        if axes is None:
+            return found
         varied = given.axis_texts(axes)
-        texts = [t for t in texts if (key := t.partition("=")[0]) not in axes or key in entries]
-        texts += varied
-    options = _options(engine, jobs, seed, judge, executor, scheduler, out, resume)
-    with _progress(progress, engine) as on_progress:
-        found = of_grids.sweep(
-            circuit, images, settings=texts, grid=grid, samples=samples, preset=named,
-            options=options, on_progress=on_progress,
+        left = [t for t in found if (key := t.partition("=")[0]) not in axes or key in entries]
+        return left + varied
+
+    return run(of_grids, locals() | asked | {"preset": start}, start=start, texts=texts)
+
+
+_SHARED = (
+    *("engine", "jobs", "seed", "judge", "executor", "scheduler", "out", "resume"),
+    *("hardware", "variation", "conditions", "progress"),
+)
+"""Keywords that every study has."""
+_KINDS = {"whole": given.check_whole, "number": given.check_numbers, "share": given.check_numbers}
+
+
+def run(
+    study: Study,
+    told: Mapping[str, Any],
+    start: str | None = None,
+    texts: Callable[[list[str]], list[str]] = lambda found: found,
+) -> Any:
+    """Run a study as people ask for it.
+
+    Parameters
+    ----------
+    told
+        ``build``, ``images``, ``progress``, the study's options, and the settings and options of
+        every study, by their keywords.
+    start
+        The preset where none is told, if not the study's own.
+    texts
+        From settings as ``key=value`` texts to those that the study takes.
+    """
+    circuit, images = given.circuit(told["build"]), given.image_set(told["images"])
+    values: dict[str, Any] = {o.name: told[o.public] for o in study.options if o.public in told}
+    for option in study.options:
+        if option.kind in _KINDS and option.name in values:
+            _KINDS[option.kind](**{option.public: values[option.name]})
+    asked = {name: told.get(name) for name in ("hardware", "variation", "conditions")}
+    defaults = {option.name: option.default for option in study.options}
+    named, found = given.settings_texts(
+        values.get("preset"), circuit.hardware, asked,
+        otherwise=start or study.preset(defaults | values),
+    )  # fmt: skip
+    options = _options(**{name: told[name] for name in _SHARED[:8]})
+    with _progress(told["progress"], options.engine) as on_progress:
+        return study(
+            circuit, images, settings=texts(found), options=options, on_progress=on_progress,
+            **values | {"preset": named},
         )  # fmt: skip
-    cells, _ = of_grids.sweep_cells(circuit, grid, texts, named)
-    rows = [
-        _axes_of(cell) | row
-        for cell, mine in of_grids.rows_of(cells, found.rows, samples)
-        for row in mine
+
+
+def function_of(study: Study) -> Callable[..., Any]:
+    """The Python function of a study, of which only the declaration is there.
+
+    It takes the study's options and, as ``montecarlo`` does, those of every study.
+    """
+    like = inspect.signature(montecarlo).parameters
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [
+        inspect.Parameter(option.public, keyword, default=option.default)
+        for option in study.options
+        if option.name != "preset"
     ]
-    return Study(found.summary, rows, found.run)
+    shared = [like[name] for name in ("preset", *_SHARED)]
+    signature = inspect.Signature([like["build"], like["images"], *own, *shared])
 
+    def call(*args: Any, **keywords: Any) -> Any:
+        bound = signature.bind(*args, **keywords)
+        bound.apply_defaults()
+        return run(study, bound.arguments)
 
-def _axes_of(cell: Cell) -> dict[str, Any]:
-    """What a cell's axes are: a setting's value, or what a budget's or fault's cell is called."""
-    found: dict[str, Any] = {}
-    for key, text in cell.labels.items():
-        settings = (cell.hardware, cell.variation, cell.conditions)
-        at = next((one for one in settings if hasattr(one, key)), None)
-        found[key] = getattr(at, key) if at is not None else text
-        if key == "rate":
-            found[key] = float(text)
-    return found
+    call.__name__ = call.__qualname__ = study.name
+    call.__doc__ = study.short
+    setattr(call, "__signature__", signature)  # noqa: B010
+    return call
 
 
 def _options(
@@ -309,19 +337,19 @@ def _options(
     scheduler: str,
     out: AnyPath | None,
     resume: bool,
-) -> conduct.StudyOptions:
+) -> StudyOptions:
     given.check_whole(jobs=jobs, seed=seed)
     for name, value in {"judge": judge, "engine": engine, "scheduler": scheduler}.items():
         require_type(value, str, name, "a text")
-    run = given.optional_path(out, "out")
-    return conduct.StudyOptions(
+    folder = given.optional_path(out, "out")
+    return StudyOptions(
         engine=engine, jobs=default_jobs() if jobs is None else jobs, seed=seed, judge=judge,
-        executor=executor, scheduler=scheduler, run=run, resume=resume,
+        executor=executor, scheduler=scheduler, run=folder, resume=resume,
     )  # fmt: skip
 
 
 @contextlib.contextmanager
-def _progress(progress: bool, engine: str) -> Generator[conduct.Progress]:
+def _progress(progress: bool, engine: str) -> Generator[Progress]:
     """A study's bar, whose lines name the engine."""
     with shown_progress(progress) as on_progress:
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,11 +28,11 @@ def warn_of_old(what: str, instead: str, *, level: int) -> None:
 
 
 def with_old_keywords(
-    run: Callable[..., Any], kind: Callable[..., R], instead: Mapping[str, str]
+    run: Callable[..., R], instead: Mapping[str, str]
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Have a function take the keywords of ``instead``, which maps them to what is new, as before.
 
-    A call that has one goes to ``run`` with all its keywords; what that returns becomes a ``kind``.
+    A call that has one goes to ``run`` with all its keywords.
     """
 
     def decorate(public: Callable[P, R]) -> Callable[P, R]:
@@ -43,7 +43,7 @@ def with_old_keywords(
                 return public(*args, **given)
             for name in old:
                 warn_of_old(f"{public.__name__}({name}=...)", instead[name], level=2)
-            return kind(**vars(run(*args, **given)))
+            return run(*args, **given)
 
         return call
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
 from ..objects import PATHS, as_path, require_type, show_figures
+from ..studies.result import StudyResult
+from ..studies.simulation import Simulation
 from . import given
 from .given import AnyPath
-from .results import Simulation, Study
 
 if TYPE_CHECKING:
     from ..report.figures import Figure
 
-RESULTS = (Simulation, Study)
+RESULTS = (Simulation, StudyResult)
 
 
 def write_report(

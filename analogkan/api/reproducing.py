@@ -4,24 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from ..engines.threads import default_jobs
 from ..errors import SettingsError
-from ..objects import Facts, as_path, require_type
+from ..objects import as_path, require_type
 from ..paper.experiment import CIRCUITS, NAMES, meaningless, run_experiment
+from ..results import Fact, Figure, Result
 from ..tables import Table, table_of
 from ..text import many, nearest
 from . import given
 from .given import AnyPath
 from .progress import shown_progress
-from .results import Result, Summary
-
-if TYPE_CHECKING:
-    from ..report.figures import Figure
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Reproduced(Result):
     """What ``reproduce`` found.
 
@@ -34,20 +32,23 @@ class Reproduced(Result):
     """
 
     name: str
-    summary: Summary
 
-    def _described(self) -> tuple[str, Facts]:
-        files = [(kind, self.summary[kind]) for kind in ("csv", "md") if kind in self.summary]
-        return f"{self.name}: {many(self.table().height, 'row')}", files
+    def title(self) -> str:
+        return f"{self.name}: {many(self.table().height, 'row')}"
+
+    def headline(self) -> list[Fact]:
+        files = [kind for kind in ("csv", "md") if kind in self.summary]
+        return [Fact(kind, self.summary[kind]) for kind in files]
 
     def table(self) -> Table:
         """Its rows as columns."""
         return table_of(self.summary["rows"])
 
-    def _figure(self) -> Figure:
+    def figures(self) -> list[Figure]:
         from ..report.paper import experiment_figure
 
-        return experiment_figure(self.name, self.summary)
+        draw = partial(experiment_figure, self.name, self.summary)
+        return [Figure(self.name, f"{self.name} of the paper, anew.", draw)]
 
 
 def reproduce(
@@ -123,4 +124,4 @@ def reproduce(
             on_epoch=on_epoch,
             on_progress=on_progress,
         )
-    return Reproduced(name, found)
+    return Reproduced(name=name, summary=found)

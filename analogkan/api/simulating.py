@@ -10,15 +10,15 @@ from ..errors import DataError, SettingsError
 from ..results import Result
 from ..studies import simulate as of_images
 from ..studies.analyses import analyse_image
+from ..studies.simulation import Simulation
 from ..studies.trace import Tracing
 from . import given
 from .given import AnyBuild, AnyPath
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
-from .results import Simulation
 
 
-@with_old_keywords(of_images.simulate, Simulation, OLD | {"run": "out= is in its place"})
+@with_old_keywords(of_images.simulate, OLD | {"run": "out= is in its place"})
 def simulate(
     build: AnyBuild,
     images: ImageSet,
@@ -89,7 +89,7 @@ def simulate(
         session=session,
     )
     with shown_progress(progress) as on_progress:
-        found = of_images.simulate(
+        return of_images.simulate(
             circuit,
             images,
             engine=engine,
@@ -98,7 +98,6 @@ def simulate(
             allow_edited=allow_edited,
             on_progress=lambda done, total: on_progress(f"{engine}: images", done, total),
         )
-    return Simulation(**vars(found))
 
 
 def trace(

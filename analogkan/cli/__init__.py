@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..studies import registry
 from . import complete as _complete  # noqa: F401  registers its shells
 from .group import Group, hint_of
 from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
@@ -16,10 +17,10 @@ STAGES = {
     "Begin": ("doctor", "demo"),
     "Network": ("devices", "train", "convert"),
     "Circuit": ("compile", "verify", "simulate"),
-    "Real hardware": ("montecarlo", "thermal", "sweep"),
+    "Real hardware": registry.BUILT_IN,
     "Results": ("report", "paper"),
 }
-"""Commands as help groups them; each is in the module of this package that has its name."""
+"""Commands as help groups them; but for studies, each is in the module that has its name."""
 COMMANDS = tuple(name for names in STAGES.values() for name in names)
 
 
@@ -36,9 +37,11 @@ class LazyGroup(Group):
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(dict.fromkeys((*COMMANDS, *registry.names())))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in registry.names():
+            return importlib.import_module(".studies", __name__).command(registry.study(cmd_name))
         if cmd_name not in COMMANDS:
             return None
         return getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
@@ -60,7 +63,8 @@ class LazyGroup(Group):
             raise SystemExit(exit_code(interrupt)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for stage, names in STAGES.items():
+        stages = STAGES | {"Real hardware": registry.names()}
+        for stage, names in stages.items():
             found = ((name, self.get_command(ctx, name)) for name in names)
             rows = [(name, c.get_short_help_str(80)) for name, c in found if c is not None]
             with formatter.section(stage):

@@ -23,6 +23,7 @@ from ..files import brief
 from ..kinds import CALLED, mistaken
 from ..numerals import read_number, why_not
 from ..results import Result
+from ..studies import registry
 from ..text import nearest
 from .process import exit_code, exit_if_printing
 
@@ -31,8 +32,8 @@ EXIT_USAGE = 2
 EXIT_THRESHOLD = 3
 MOST_ROWS = 200
 """Of a table that is printed."""
-RESUMABLE = ("train", "simulate", "montecarlo", "thermal", "sweep", "demo", "paper")
-"""Commands that keep what they have finished."""
+RESUMABLE = ("train", "simulate", "demo", "paper")
+"""Commands, beside studies, that keep what they have finished."""
 
 out = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
@@ -155,7 +156,7 @@ def guarded(command: Callable) -> Callable:
             where = f" {error.filename}" if error.filename else ""
             fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
         except KeyboardInterrupt as interrupt:
-            resumes = click.get_current_context().info_name in RESUMABLE
+            resumes = click.get_current_context().info_name in (*RESUMABLE, *registry.names())
             how = ": the same command goes on with what is left" if resumes else ""
             err.print(f"interrupted{how}", style="yellow")
             raise SystemExit(exit_code(interrupt)) from None
@@ -206,6 +207,13 @@ def print_notes(notes: list[str]) -> None:
         out.print(f"note: {note}", style="yellow")
 
 
+def require_least(figure: float, least: float, said: str) -> None:
+    """Exit where a figure is below ``--fail-under``."""
+    if figure < least:
+        err.print(f"{said} {figure:.4f} is below --fail-under {least:g}", style="red")
+        raise SystemExit(EXIT_THRESHOLD)
+
+
 def keep_picture(draw: Callable[[], Any], path: Path) -> bool:
     """Whether what ``draw`` draws is kept beside results in their folder.
 
@@ -239,9 +247,11 @@ def print_result(result: Result) -> None:
     out.print(shown)
     if len(listing.rows) > MOST_ROWS:
         out.print(f"the first {MOST_ROWS} of {len(listing.rows):,} rows; all are in result.json")
-    for sentence in (*result.sentences(), *result.closing()):
+    for sentence in result.sentences():
         out.print(sentence)
     print_notes(result.notes())
+    for sentence in result.closing():
+        out.print(sentence)
     if result.summary.get("run"):
         out.print(f"kept in {result.summary['run']}")
 

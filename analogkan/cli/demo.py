@@ -13,8 +13,7 @@ from ..engines.threads import default_jobs
 from ..ours import require_marked
 from . import common
 from .compile import print_build
-from .montecarlo import print_chips
-from .simulate import print_comparison, run_simulation
+from .simulate import run_simulation
 from .verify import print_verification
 
 
@@ -59,14 +58,14 @@ def demo(out, images, jobs, as_json) -> None:
         print_verification(build.verification)
     result = run_simulation(build, chosen, jobs=jobs, out=out / f"run-{images}", as_json=as_json)
     if not as_json:
-        print_comparison(result.summary)
+        common.print_result(result)
     chips = _studies(build, bundled, out, jobs, as_json)
     runs = [out / f"run-{images}", *(out / name for name in STUDIES)]
     report = write_report(runs, out / "report.html", figures=out / "figures")
     if as_json:
-        common.print_json(result.summary | {"chips": chips, "report": report})
+        common.print_json(result.summary | {"chips": chips.summary, "report": report})
         return
-    print_chips(chips)
+    common.print_result(chips)
     common.out.print(f"the circuit itself: ngspice -b {build.folder}/network.cir")
     common.out.print(
         f"the report: {report['report']} ({report['bytes'] / 1e6:.1f} MB, one file); its "
@@ -78,8 +77,8 @@ STUDIES = ("chips", "temperatures", "budget")
 """RUN folders of the demo's studies."""
 
 
-def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> dict[str, Any]:
-    """Virtual chips, temperatures and an error budget, small ones; the chips' figures."""
+def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> Any:
+    """Virtual chips, temperatures and an error budget, small ones; what was found of the chips."""
     from ..studies.conduct import StudyOptions
     from ..studies.montecarlo import montecarlo
     from ..studies.sweep import sweep
@@ -104,4 +103,4 @@ def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> dict[
             build, images, grid="budget", samples=20,
             options=options(budget, "none"), on_progress=on_progress,
         )  # fmt: skip
-    return found.summary
+    return found

@@ -7,11 +7,7 @@ from pathlib import Path
 import click
 
 from ..engines.threads import default_jobs
-from ..text import interval, percent
 from . import common, complete
-
-LARGE_MEGABYTES = 500
-"""From here on ngspice's memory is worth a line."""
 
 
 class AnalysisName(click.ParamType):
@@ -140,7 +136,7 @@ def simulate(
     if engine == "software" and out is not None:
         raise click.UsageError("--out keeps ngspice's chunks: --engine software has none")
     images = choose(images, subset)
-    summary = run_simulation(
+    result = run_simulation(
         circuit,
         images,
         engine=engine,
@@ -152,18 +148,14 @@ def simulate(
         out=out,
         allow_edited=allow_edited,
         as_json=as_json,
-    ).summary
+    )
     if as_json:
-        common.print_json(summary)
+        common.print_json(result.summary)
     else:
-        print_comparison(summary)
+        common.print_result(result)
     key = "software_accuracy" if engine == "software" else "circuit_accuracy"
-    if fail_under is not None and summary[key] < fail_under:
-        common.err.print(
-            f"{key.replace('_', ' ')} {summary[key]:.4f} is below --fail-under {fail_under:g}",
-            style="red",
-        )
-        raise SystemExit(common.EXIT_THRESHOLD)
+    if fail_under is not None:
+        common.require_least(result.summary[key], fail_under, key.replace("_", " "))
 
 
 def run_simulation(
@@ -196,94 +188,6 @@ def run_simulation(
             command=common.command_line(),
             on_progress=on_progress,
         )
-
-
-def print_comparison(s: dict) -> None:
-    """The table that stands for the whole toolkit: software and circuit side by side."""
-    from ..compiler.spice import TOP
-
-    title = f"{s['model']} on {s['images']['said']}"
-    shown = common.table(title, "", "value", "95 %")
-    shown.add_row("software", percent(s["software_accuracy"]), interval(s["software_ci95"]))
-    if s["circuit_accuracy"] is None:
-        common.out.print(shown)
-        common.print_notes(s["notes"])
-        return
-    shown.add_row(
-        f"circuit ({'lib' if s['session'] else ''}ngspice {s['ngspice_version']}"
-        f"{', KLU' if s['klu'] else ''})",
-        percent(s["circuit_accuracy"]),
-        interval(s["circuit_ci95"]),
-    )
-    shown.add_row(
-        "circuit - software", f"{100 * s['delta']:+.2f} points", interval(s["delta_ci95"])
-    )
-    shown.add_row("same class", percent(s["agreement"]), "")
-    shown.add_row(
-        "largest logit error",
-        f"{s['max_abs_logit_error']:.2g}",
-        f"{s['max_abs_logit_error'] / s['logit_full_scale']:.1e} of {s['logit_full_scale']:.3g}",
-    )
-    if s["images_per_second"] is not None:
-        jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
-        shown.add_row("images/s", f"{s['images_per_second']:.1f}", jobs)
-    if (s["megabytes"] or 0) > LARGE_MEGABYTES:
-        shown.add_row("ngspice's memory", f"{s['megabytes']:,.0f} MB", "the largest process")
-    common.out.print(shown)
-    for flip in s["flipped"][:10]:
-        common.out.print(
-            f"  flipped: image {flip['image']} ({flip['label']}), software says "
-            f"{flip['software']}, circuit {flip['circuit']}"
-        )
-    if len(s["flipped"]) > 10:
-        common.out.print(f"  and {len(s['flipped']) - 10} more in {s['run']}/result.json")
-    if s["retried_chunks"]:
-        common.out.print(f"note: {s['retried_chunks']} chunks succeeded only when run again, cold")
-    if s["damaged_chunks"]:
-        common.out.print(
-            f"note: {s['damaged_chunks']} kept chunks were not what was kept, and were simulated "
-            "again",
-            style="yellow",
-        )
-    common.print_notes(s["notes"])
-    if s.get("held"):
-        circuits = sum(section["circuits"] for section in s["held"])
-        points = sum(section["circuits"] * section["points"] for section in s["held"])
-        common.out.print(
-            f"held: {circuits} circuits one after the other, {points:,} sweep points in all; "
-            "values between them were held and gathered, not computed"
-        )
-    if s.get("saturated_images"):
-        listed = ", ".join(map(str, s["saturated_images"][:10]))
-        common.out.print(
-            f"note: on {len(s['saturated_images'])} images an amplifier would leave its supplies: "
-            f"{listed}{', ...' if len(s['saturated_images']) > 10 else ''}"
-        )
-    if s["edited_files"]:
-        common.out.print(f"note: edited by hand: {', '.join(s['edited_files'])}", style="yellow")
-        if not set(TOP).isdisjoint(s["edited_files"]):
-            common.out.print(
-                "note: sweeps over images have a top and inputs of their own, at "
-                "26.85 degC: edits of network.cir and stimulus.cir have no effect here",
-                style="yellow",
-            )
-    common.out.print(told_of_judge(s["judge"], "image"))
-    common.out.print(f"kept in {s['run']}")
-
-
-def told_of_judge(judge: dict, what: str) -> str:
-    """What a sentence says of ngspice's difference from the closed form of the same circuits.
-
-    ``what`` it was looked at in, such as every image.
-    """
-    share = judge["share_of_full_scale"]
-    apart = f"largest difference {share:.1e} of full scale" if share is not None else ""
-    if judge["passed"]:
-        return (
-            f"every {what} judged by the circuit's closed form: {apart} ({judge['tolerance']:g} is "
-            "allowed)"
-        )
-    return f"not judged ({judge['why_not']})" + (f": {apart} from the closed form" if apart else "")
 
 
 def _analyse(

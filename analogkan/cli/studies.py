@@ -1,7 +1,9 @@
-"""What ``montecarlo`` and ``thermal`` share: options, images, progress, closing lines."""
+"""The commands of studies, as each study declares itself."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ import click
 
 from ..api.progress import follow
 from ..engines.threads import default_jobs
-from ..text import interval
+from ..errors import SettingsError, StudyError
+from ..studies.study import Option, Study
 from . import common, complete
-from .simulate import told_of_judge
 
+MANY = 100_000
+"""Points from which on a command asks first."""
 _IMAGES = (
     click.option(
         "--dataset",
@@ -73,14 +77,73 @@ _RUN = (
 )
 
 
-def study_options(command: Callable) -> Callable:
-    """Give a command the options of every study."""
-    for option in reversed((*_IMAGES, *_RUN)):
-        command = option(command)
-    return command
+def command(study: Study) -> click.Command:
+    """The command of a study."""
+
+    @common.guarded
+    def run(build: Path, as_json: bool, **chosen: Any) -> None:
+        below, yes = chosen.pop("fail_under", None), chosen.pop("yes", True)
+        given = {o.name: v for o in study.options if (v := chosen.pop(o.public)) is not None}
+        circuit, images = load(build, chosen)
+        if not yes:
+            _ask(study, circuit, images, chosen["assignments"], given)
+        result = _run(study, circuit, images, chosen, given, as_json)
+        picture = result.run / (study.picture or f"{study.name}.png")
+        common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)
+        if as_json:
+            common.print_json(result.summary)
+        else:
+            common.print_result(result)
+        if study.threshold is not None and below is not None:
+            common.require_least(result.summary[study.threshold.entry], below, study.threshold.said)
+
+    params: list[click.Parameter] = [
+        click.Argument(["build"], type=common.BUILD, shell_complete=complete.build)
+    ]
+    params += [_option(option) for option in study.options]
+    if study.threshold is not None:
+        about = study.threshold.about
+        share = common.Share()
+        params.append(click.Option(["--fail-under"], type=share, metavar="X", help=about))
+    if study.size is not None:
+        params.append(
+            click.Option(["--yes"], is_flag=True, help="Do not ask before a very large grid.")
+        )
+    made = click.Command(
+        study.name, params=params, callback=run, short_help=study.short,
+        help=study.about,
+    )  # fmt: skip
+    for option in (*_IMAGES, *_RUN):
+        option(made)
+    shared = made.params[len(params) :]
+    made.params[len(params) :] = shared[::-1]
+    return made
 
 
-def load(build: Path, chosen: dict[str, Any]) -> tuple:
+TYPES: dict[str, Callable[[Option], Any]] = {
+    "whole": lambda o: common.Whole(o.least, o.most),
+    "number": lambda o: common.AnyNumber(),
+    "share": lambda o: common.Share(),
+    "text": lambda o: common.Choice(list(o.choices)) if o.choices else click.STRING,
+    "truth": lambda o: click.BOOL,
+}
+
+
+def _option(option: Option) -> click.Option:
+    """An option of a study as click's."""
+    return click.Option(
+        [f"--{option.public.replace('_', '-')}"],
+        type=TYPES[option.kind](option),
+        is_flag=option.kind == "truth",
+        default=option.default,
+        show_default=option.kind != "truth" and option.default is not None,
+        metavar=option.metavar or None,
+        help=option.about or None,
+        shell_complete=getattr(complete, option.words) if option.words else None,
+    )
+
+
+def load(build: Path, chosen: dict[str, Any]) -> tuple[Any, Any]:
     """The BUILD and the images that the options choose."""
     from ..compiler.build import load_build
     from ..data import choose, load_bundled, load_dataset
@@ -93,8 +156,11 @@ def load(build: Path, chosen: dict[str, Any]) -> tuple:
     return circuit, choose(images, chosen["subset"])
 
 
-def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **settings: Any):
-    """Call ``study`` of ``analogkan.studies`` with the common options and a progress bar."""
+def _run(
+    study: Study, circuit: Any, images: Any, chosen: dict[str, Any], given: dict[str, Any],
+    as_json: bool,
+) -> Any:  # fmt: skip
+    """Run a study with a progress bar."""
     from ..studies.conduct import StudyOptions
 
     options = StudyOptions(
@@ -108,7 +174,7 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
         scheduler=chosen["scheduler"],
         command=common.command_line(),
     )
-    with common.progress(chosen["as_json"]) as bar:
+    with common.progress(as_json) as bar:
 
         def named(what: str) -> str:
             return f"{options.engine if what == 'chips' else 'ngspice'}: {what}"
@@ -119,51 +185,36 @@ def run(study: Callable, circuit: Any, images: Any, chosen: dict[str, Any], **se
             settings=chosen["assignments"],
             options=options,
             on_progress=follow(bar, named),
-            **settings,
+            **given,
         )
 
 
-def print_notes(s: dict[str, Any]) -> None:
-    """What holds for every study: hardware that changed, the judge's finding, where it is kept."""
-    if s.get("recompiled"):
-        changed = ", ".join(f"{name} = {value}" for name, value in s["recompiled"].items())
-        common.out.print(f"compiled again with {changed}")
-    if s["cluster"]:
-        told = s["cluster"]
-        common.out.print(
-            f"on {told['workers']} Dask workers, {told['threads']} threads: "
-            f"{told['bytes_scattered'] / 1e6:.1f} MB once, {told['bytes_per_point']:,} bytes out "
-            f"and {told['bytes_per_row']:,} back a chip"
+def _ask(
+    study: Study, circuit: Any, images: Any, settings: list[str], given: dict[str, Any]
+) -> None:
+    """Forecast a very large study from one of its points, and ask whether to run it."""
+    from ..engines.chips import TwinEngine
+    from ..studies.chips import Bench
+    from ..studies.points import MAX_POINTS
+
+    point, count = study.sized(circuit, images, settings=settings, **given)
+    if count <= MANY:
+        return
+    bench = Bench(circuit, images, TwinEngine())
+    bench.evaluate(point)
+    started = time.perf_counter()
+    bench.evaluate(point)
+    hours = (time.perf_counter() - started) * count / 3600
+    forecast = (
+        f"{count:,} circuits of {len(images):,} images: about {hours:.1f} hours of one core in the "
+        "twin"
+    )
+    if count > MAX_POINTS:
+        raise SettingsError(
+            f"{forecast}; a RUN holds at most {MAX_POINTS:,}: make the grid or --samples smaller, "
+            "or several sweeps of it"
         )
-    judged = s["judge"]
-    if s["engine"] == "ngspice":
-        told = told_of_judge(judged, "chip and image")
-        common.out.print(f"in ngspice {s['versions']['ngspice']}: {told}")
-    elif judged is None:
-        common.out.print("not judged: no chip of this study was simulated in ngspice")
-    else:
-        common.out.print(
-            f"judged by ngspice {judged['versions']['ngspice']}: {judged['chips']} chips x "
-            f"{judged['images']} images, largest logit difference "
-            f"{judged['max_abs_difference']:.1e}, {judged['share_of_full_scale']:.1e} of full "
-            f"scale ({judged['tolerance']:g} is allowed)"
-        )
-    common.print_notes(s["notes"])
-    common.out.print(f"kept in {s['run']}")
-
-
-def print_failures(failures: list[dict[str, Any]], of: int) -> None:
-    """Circuits that could not be simulated, the first few with their reasons."""
-    if failures:
-        common.out.print(f"{len(failures)} of {of} could not be simulated:", style="yellow")
-    for failure in failures[:5]:
-        what = "nominal" if failure["sample"] is None else f"chip {failure['sample']}"
-        reason = failure["reason"]
-        common.out.print(f"  {what} at {failure['temp_c']:g} degC: {reason}")
-    if len(failures) > 5:
-        common.out.print(f"  and {len(failures) - 5} more in chips.csv")
-
-
-def points(pair: tuple[float, float] | list[float] | None, reason: str = "") -> str:
-    """An interval of shares in per cent; a dash, and the ``reason``, where there is none."""
-    return interval(pair) or f"– {reason}".strip()
+    if not sys.stdin.isatty():
+        raise StudyError(f"{forecast}: give --yes to run them, or a smaller grid or --samples")
+    if not click.confirm(f"{forecast}. Run them?", err=True):
+        raise SystemExit(common.EXIT_FAILURE)

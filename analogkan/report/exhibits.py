@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bokeh.model import Model
 from matplotlib.figure import Figure
 
+from ..results import Listing
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Exhibit:
@@ -36,13 +38,11 @@ class Exhibit:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Section:
-    """A heading, sentences, a table of (name, value, note) under ``columns``, figures, a list; what
-    is empty is left out."""
+    """A heading, sentences, a table, figures, a list; what is empty is left out."""
 
     name: str
     title: str
     words: Sequence[str] = ()
-    columns: Sequence[str] = ()
-    table: Sequence[tuple[str, str, str]] = ()
+    table: Listing | None = None
     exhibits: Sequence[Exhibit] = ()
     lists: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ from ..numerals import read_number
 from .figures import CIRCUIT, CYCLE, SOFTWARE, plain, told_images
 
 
-def sweep_figure(summary: dict[str, Any]) -> Figure | None:
-    """The figure of a sweep's ``summary``: lines over an axis, a budget's bars, faults by rate.
+def has_picture(summary: Mapping[str, Any]) -> bool:
+    """Whether a sweep has a figure: a table shows a grid of more than two axes better."""
+    return summary["grid"] != "axes" or len(summary["cells"][0]["labels"]) <= 2
 
-    None for a grid of more than two axes, which a table shows better.
-    """
+
+def sweep_figure(summary: dict[str, Any]) -> Figure:
+    """The figure of a sweep's ``summary``: lines over an axis, a budget's bars, faults by rate."""
     if summary["grid"] == "budget":
         return _budget(summary)
     if summary["grid"] == "faults":
         return _lines(summary, "rate", "fault", skip="none")
     axes = list(summary["cells"][0]["labels"])
-    if len(axes) > 2:
-        return None
     counts = {axis: len({cell["labels"][axis] for cell in summary["cells"]}) for axis in axes}
     along = max(axes, key=lambda axis: counts[axis])
     return _lines(summary, along, next((axis for axis in axes if axis != along), None))

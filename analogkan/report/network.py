@@ -9,6 +9,7 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..imperfections.make import perturb_chain
+from ..results import Fact, Listing
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run
@@ -27,7 +28,7 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
     if build.deck is None:
         positions = ", ".join(f"{section.positions:,}" for section in build.sections)
         circuits = [
-            ("circuits", str(len(build.names())),
+            Fact("circuits", str(len(build.names())),
              f"one after the other, values held between; positions an image: {positions}")
         ]  # fmt: skip
     else:
@@ -36,16 +37,16 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
         Section(
             name="network",
             title="Network and circuit",
-            table=[
-                ("network", f"TD-KAN {spec.widths}, diodes {devices}", ""),
-                ("cells", f"{counts['crossbar_resistors']:,}",
+            table=Listing.of([
+                Fact("network", f"TD-KAN {spec.widths}, diodes {devices}"),
+                Fact("cells", f"{counts['crossbar_resistors']:,}",
                  f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {states}"),
-                ("tiles", str(counts["tiles"]),
+                Fact("tiles", str(counts["tiles"]),
                  f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
-                ("op-amps", hw.opamp,
-                 f"gain {hw.opamp_gain_used:g}" if hw.amplifier.gain else "a black box"),
+                 Fact("op-amps", hw.opamp,
+                  f"gain {hw.opamp_gain_used:g}" if hw.amplifier.gain else "a black box"),
                 *circuits,
-            ],
+            ]),
             lists=notes,
         )
     ]  # fmt: skip

@@ -14,13 +14,12 @@ from ..errors import StudyError
 from ..files import brief, write_text
 from ..ours import require_marked
 from ..resources import path as resource
-from .analyses import analysis_sections
 from .exhibits import Exhibit, Section
 from .figures import save
 from .interactive import embedded
 from .network import build_sections
 from .runs import Run, find_build, read_runs
-from .sections import SECTIONS, headline, told
+from .sections import headline, run_sections
 from .svg import inline_svg
 
 TEMPLATE = "report/templates"
@@ -74,8 +73,7 @@ def write_report(
         for run in found:
             counts[run.kind] = counts.get(run.kind, 0) + 1
             tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
-            sections += SECTIONS[run.kind](run, circuit, tag)
-            sections += analysis_sections(run, tag)
+            sections += run_sections(run, circuit, tag)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         for exhibit in exhibits:
             if figures is not None:
@@ -161,43 +159,16 @@ def _render(
     )
 
 
-def _judged_by_twin(judge: dict[str, Any], what: str) -> str:
-    """How far ngspice was from the closed form of the circuits that it simulated."""
-    share = judge["share_of_full_scale"]
-    apart = "" if share is None else f": {share:.1e} of full scale apart"
-    if not judge["passed"]:
-        return f"not judged ({judge['why_not']}){apart}"
-    return f"every {what} by the closed form{apart}"
-
-
 def _provenance(run: Run) -> dict[str, str]:
     """What a RUN was, for the table of what was simulated."""
-    s = run.summary
-    if run.kind == "simulate":
-        engine = f"ngspice {s['ngspice_version']}{' with KLU' if s['klu'] else ''}"
-        settings, seed, judged = "the design", "", _judged_by_twin(s["judge"], "image")
-    else:
-        versions = s["versions"]
-        engine = (
-            f"ngspice {versions['ngspice']}" if s["engine"] == "ngspice"
-            else f"twin (torch {versions['torch']})"
-        )  # fmt: skip
-        at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
-        settings, seed = f"{told(run)}{at}", str(s["seed"])
-        judge, judged = s["judge"], "not judged"
-        if s["engine"] == "ngspice":
-            judged = _judged_by_twin(judge, "chip and image")
-        elif judge is not None:
-            judged = (
-                f"by ngspice {judge['versions']['ngspice']}, chips x images {judge['chips']} x "
-                f"{judge['images']}: {judge['share_of_full_scale']:.1e} of full scale apart"
-            )
+    found, s = run.result, run.summary
+    at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
     return {
         "kind": run.kind,
         "images": s["images"]["said"],
-        "settings": settings,
-        "engine": engine,
-        "seed": seed,
-        "judged": judged,
+        "settings": f"{found.drawn()}{at}",
+        "engine": found.simulated_by(),
+        "seed": str(s.get("seed", "")),
+        "judged": found.judged(),
         "folder": str(run.folder),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from ..errors import NetlistError, StudyError
 from ..files import brief, near, read_json, read_npz, sealed, sha256
 from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
-from ..studies.conduct import CHIPS, RESULT
-from ..studies.entries import KINDS
+from ..schema import Rule, Text
+from ..studies import registry
+from ..studies.conduct import RESULT
 from ..studies.entries import RESULT as ENTRIES
+from ..studies.result import CHIPS, Found
 from ..studies.run import ARRAYS
+from ..studies.simulation import Simulation
 
-NUMBERS = ("accuracy", "agreement", "temp_c", "max_abs_logit_error")
-"""Columns of chips.csv that are read."""
+SIMULATE = "simulate"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,13 +37,13 @@ class Run:
     folder
         Where it is.
     kind
-        ``simulate``, ``montecarlo``, ``thermal`` or ``sweep``.
+        ``simulate``, or a study's name.
     summary
         Its result.json.
     arrays
         Of a simulation: labels, logits and what else ``simulate`` keeps.
     rows
-        Of a study: a dictionary a chip, with ``NUMBERS``, ``sample`` and ``status``.
+        Of a study: a dictionary a point, as chips.csv has it.
     share
         Of the points and pictures of a page that may be this RUN's: RUNs of one kind share them.
     """
@@ -51,6 +54,16 @@ class Run:
     arrays: dict[str, np.ndarray]
     rows: list[dict[str, Any]]
     share: float = 1.0
+
+    @property
+    def result(self) -> Found:
+        """What it found."""
+        s = self.summary
+        if self.kind == SIMULATE:
+            return Simulation.from_document(s, arrays=self.arrays, room=self.share)
+        kind = registry.study(self.kind).result
+        assert kind is not None
+        return kind.from_document(s, rows=self.rows, run=self.folder, room=self.share)
 
     def settings(self) -> tuple[Hardware, Variation, Conditions]:
         """Of a ``montecarlo``, what its chips were drawn from."""
@@ -92,7 +105,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             )
     kinds = [run.kind for run in runs]
     shared = [replace(run, share=1 / kinds.count(run.kind)) for run in runs]
-    return sorted(shared, key=lambda run: KINDS.index(run.kind))
+    order = (SIMULATE, *registry.names())
+    return sorted(shared, key=lambda run: order.index(run.kind))
 
 
 def _read(folder: Path) -> Run:
@@ -102,21 +116,25 @@ def _read(folder: Path) -> Run:
         raise StudyError(wrong or f"{folder} holds no {RESULT}: {_next_step(folder)}")
     try:
         summary = read_json(path)
-        if summary.get("study") in KINDS and "network" in summary and "images" not in summary:
+        known = (SIMULATE, *registry.names())
+        if summary.get("study") in known and "network" in summary and "images" not in summary:
             raise StudyError(
                 f"{folder} does not say which images it is of, as earlier versions did not: its "
                 "command, run again, adds that from what is kept"
             )
         ENTRIES.check(summary, "")
+        Text(known).check(summary["study"], "study")
         kind = summary["study"]
         if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
             raise TypeError("no_interval")
         if kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
             raise KeyError("lost")
-        kept = ARRAYS if kind == "simulate" else CHIPS
+        kept = ARRAYS if kind == SIMULATE else CHIPS
         same = sha256(folder / kept) == summary["files"][kept]
-        arrays = read_npz(folder / ARRAYS) if same and kind == "simulate" else {}
-        rows = _rows(folder / CHIPS) if same and kind != "simulate" else []
+        arrays = read_npz(folder / ARRAYS) if same and kind == SIMULATE else {}
+        rows = []
+        if same and kind != SIMULATE:
+            rows = _rows(folder / CHIPS, registry.study(kind).columns)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
             f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "
@@ -148,19 +166,28 @@ def _next_step(folder: Path) -> str:
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path, columns: Mapping[str, Rule]) -> list[dict[str, Any]]:
+    """The rows of a table, of which those of points that were evaluated have ``columns``."""
     with path.open(encoding="utf-8", newline="") as stream:
-        found = []
         reader = csv.DictReader(stream)
+        found = []
         for line in reader:
-            row: dict[str, Any] = {name: float(line[name] or "nan") for name in NUMBERS}
-            row["sample"] = int(line["sample"]) if line["sample"] else None
-            row["status"] = line["status"]
-            if row["status"] == "ok" and not 0 <= row["accuracy"] <= 1:
-                where = f"{path.name}, line {reader.line_num}"
-                raise ValueError(f"{where}: accuracy {line['accuracy']!r} is no share of 1")
+            row = {name: _value(text) for name, text in line.items()}
+            row |= {name: line[name] for name in ("key", "status", "reason")}
+            where = f"{path.name}, line {reader.line_num}: "
+            for name in columns if row["status"] == "ok" else ():
+                if name in row:  # lists have a column for each entry
+                    columns[name].check(row[name], where + name)
             found.append(row)
     return found
+
+
+def _value(text: str) -> Any:
+    """An entry of a table: nothing, a number or a word."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text or None
 
 
 def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, str]:

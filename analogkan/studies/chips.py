@@ -30,7 +30,7 @@ from ..errors import DataError, DisagreementError, SettingsError, SimulationErro
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from .points import Point
-from .store import Row
+from .result import Row
 from .summary import mean
 
 ENGINES = ("twin", "ngspice")

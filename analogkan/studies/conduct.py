@@ -5,38 +5,36 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..compiler.build import Build
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
-from ..data import ImageSet
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..files import sealed, sha256, write_text
-from ..imperfections import Conditions, Variation, load_settings
 from ..settings import require
 from .chips import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
 from .judge import Share, judge, judged_by_twin, parse_share
 from .notes import image_notes
 from .points import Point, check_temps
+from .result import CHIPS, Row, StudyResult
 from .simulate import default_run
-from .store import STORE, Row, StudyStore
-from .study import run_study
+from .store import STORE, StudyStore
+from .study import Job, Plan, Progress, Study
 
 EXECUTORS = ("local", "dask")
-RESULT, CHIPS, FAILED = "result.json", "chips.csv", "failed"
-Progress = Callable[[str, int, int], None]
-"""Called with what is done (``chips``, ``judge``), how many are, and how many there are."""
+RESULT, FAILED = "result.json", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,141 +85,68 @@ class StudyOptions:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class StudyResult:
-    """A finished study.
-
-    Attributes
-    ----------
-    summary
-        The figures, as they stand in result.json.
-    rows
-        One dictionary a point, in the order of the points.
-    run
-        The RUN folder.
-    """
-
-    summary: dict[str, Any]
-    rows: list[Row]
-    run: Path
-
-
-def study_settings(
-    build: Build, preset: str | None, settings: Iterable[str]
-) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
-    """Settings of a study on ``build``, and the hardware settings that are not the BUILD's."""
-    base = build.hardware
-    hardware, variation, conditions = load_settings(preset, settings, base=base)
-    before, now = asdict(base), asdict(hardware)
-    changed = {name: now[name] for name in now if now[name] != before[name]}
-    return hardware, variation, conditions, changed
-
-
 def conduct(
-    kind: str,
-    build: Build,
-    images: ImageSet,
-    points: Sequence[Point],
-    summarise: Callable[[list[Row]], dict[str, Any]],
-    *,
-    options: StudyOptions,
-    facts: dict[str, Any],
-    identity: dict[str, Any],
-    temps_c: Iterable[float] = (),
-    compensate: str | float | None = None,
-    calibrate: bool = False,
+    study: Study,
+    job: Job,
+    plan: Plan,
+    options: StudyOptions = StudyOptions(),
     on_progress: Progress = lambda what, done, total: None,
 ) -> StudyResult:
-    """Run a study; see ``montecarlo``, ``thermal`` and ``sweep``.
-
-    Parameters
-    ----------
-    kind
-        Name of the study.
-    summarise
-        From the rows to the figures that are the study's own.
-    facts
-        What else the summary says.
-    identity
-        The settings without which a RUN would be another study.
-    temps_c
-        Temperatures at which something is simulated, beside the points'.
+    """Run a study as planned: checks, store, loop, judge, result.
 
     Raises
     ------
     SettingsError, DataError, NetlistError
         If settings, images or the BUILD cannot be used; nothing is written then.
     StudyError
-        If the RUN cannot be used, no chip could be simulated, or the judge finds a difference.
+        If the RUN cannot be used, no point could be evaluated, or the judge finds a difference.
     SimulationError
         If ngspice is missing though it is needed, or does not deliver to the judge; with a
         ``DisagreementError`` if it is the engine, and gives what a chip's closed form does not.
     """
-    build.require_unedited()
-    share = parse_share(options.judge) if options.engine == "twin" else Share(0, 0)
+    job.build.require_unedited()
+    share = Share(0, 0)
+    if options.engine == "twin" and plan.evaluate is None:
+        share = parse_share(options.judge)
     program = _find_program(options.engine, share)
     engine = open_engine(options.engine, program, Path(FAILED))
     bench = Bench(
-        build, images, engine, seed=options.seed, compensate=compensate, calibrate=calibrate
-    )
-    temps: dict[Hardware, set[float]] = {}
-    for point in points:
-        temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
-    for hardware, at in temps.items():
-        check_temps(bench.chain(hardware), sorted(at))
-        if options.engine == "twin":
-            require_closed_form(bench.chain(hardware))
-    notes = image_notes(build, images, bench.software_right)
-    settings = _identity(kind, bench, identity)
-    run = options.run or default_run(build, settings)
+        job.build, job.images, engine, seed=options.seed, compensate=plan.compensate,
+        calibrate=plan.calibrate,
+    )  # fmt: skip
+    _check_temps(bench, plan)
+    notes = image_notes(job.build, job.images, bench.software_right)
+    settings = _identity(study.name, bench, dict(plan.identity))
+    run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
+    evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
     with (
         one_blas_thread,
         _executor(options, engine.stop) as executor,
-        StudyStore(run, settings) as store,
+        StudyStore(run, settings, study.columns) as store,
     ):
-        rows = run_study(
-            points,
-            bench.evaluate,
-            store,
-            executor,
-            lambda done, total: on_progress("chips", done, total),
-        )
-        store.export_csv(run / CHIPS, points)
+        rows = run_points(plan.points, evaluate, store, executor, partial(on_progress, "chips"))
+        store.export_csv(run / CHIPS, plan.points)
         _require_one(rows, run)
-        verdict, refusal = None, None
-        if isinstance(engine, NgspiceEngine):
-            verdict = judged_by_twin(rows, bench)
-        if share:
-            assert program is not None
-            judging = NgspiceEngine(program, run / FAILED)
-            try:
-                verdict = judge(
-                    points, rows, bench, judging, share, store,
-                    lambda done, total: on_progress("judge", done, total),
-                )  # fmt: skip
-            except StudyError as error:
-                verdict, refusal = store.get("judge"), error
-            finally:
-                judging.stop()
+        verdict, refusal = _verdict(plan, rows, bench, store, share, program, on_progress)
         summary: dict[str, Any] = {
-            "study": kind,
-            **build.facts(),
-            "dataset": images.name,
-            "images": images.facts(),
-            "n": len(images),
+            "study": study.name,
+            **job.build.facts(),
+            "dataset": job.images.name,
+            "images": job.images.facts(),
+            "n": len(job.images),
             "notes": notes,
             "software_accuracy": bench.software_accuracy,
             "logit_full_scale": bench.full_scale,
-            **summarise(rows),
-            **facts,
+            **plan.summarise(rows, bench),
+            **plan.facts,
             "engine": options.engine,
             "versions": engine.versions(),
             "seed": options.seed,
-            "settings": identity,
+            "settings": dict(plan.identity),
             "judge": verdict,
             "seconds": store.spent(),
             "cluster": executor.facts,
@@ -233,7 +158,71 @@ def conduct(
         write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
     if refusal is not None:
         raise refusal
-    return StudyResult(summary, rows, run)
+    assert study.result is not None
+    return study.result.from_document(summary, rows=plan.arrange(run, rows), run=run)
+
+
+def run_points(
+    points: Sequence[Point],
+    evaluate: Callable[[Point], Row],
+    store: StudyStore,
+    executor: Executor,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Row]:
+    """Evaluate the points that ``store`` lacks, and those that failed; the rows of all.
+
+    Rows are written by the calling thread alone, each as it is finished. An interrupt leaves them
+    in the store.
+    """
+    finished = store.finished()
+    missing = [point for point in points if point.key not in finished]
+    done = len(points) - len(missing)
+    on_progress(done, len(points))
+    since = time.perf_counter()
+    for point, row in executor.run(evaluate, missing):
+        now = time.perf_counter()
+        store.add(point, row, now - since)
+        since = now
+        done += 1
+        on_progress(done, len(points))
+    return store.rows(points)
+
+
+def _check_temps(bench: Bench, plan: Plan) -> None:
+    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and
+    SimulationError where the twin would have no closed form."""
+    temps: dict[Hardware, set[float]] = {}
+    for point in plan.points:
+        temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
+    for hardware, at in temps.items():
+        check_temps(bench.chain(hardware), sorted(at))
+        if bench.engine.name == "twin":
+            require_closed_form(bench.chain(hardware))
+
+
+def _verdict(
+    plan: Plan,
+    rows: list[Row],
+    bench: Bench,
+    store: StudyStore,
+    share: Share,
+    program: Ngspice | None,
+    on_progress: Progress,
+) -> tuple[dict[str, Any] | None, StudyError | None]:
+    """What the judge says, and its refusal, which ends the study once its result is kept."""
+    if isinstance(bench.engine, NgspiceEngine):
+        return (judged_by_twin(rows, bench) if plan.evaluate is None else None), None
+    if not share:
+        return None, None
+    assert program is not None
+    judging = NgspiceEngine(program, store.path / FAILED)
+    try:
+        told = partial(on_progress, "judge")
+        return judge(plan.points, rows, bench, judging, share, store, told), None
+    except StudyError as error:
+        return store.get("judge"), error
+    finally:
+        judging.stop()
 
 
 @contextlib.contextmanager

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..schema import Maybe, Number, Plain, Record, Rule, Several, Text, Truth, Whole
 
-KINDS = ("simulate", "montecarlo", "thermal", "sweep")
-"""Of studies, in the order of a report."""
 AS_WRITTEN = "a study writes it"
 """How a sentence on a missing entry ends."""
 SHARE = Number(low=0.0, high=1.0)
@@ -22,7 +21,7 @@ _BASE: dict[str, Rule] = {
     "n": Whole(1, 2**40),
 }
 _COLUMNS = Several(Maybe(Number()), most=100_000)
-_FIGURES: dict[str, Rule] = {
+FIGURES: dict[str, Rule] = {
     "correct": Whole(0, 2**40),
     "accuracy": SHARE,
     "agreement": SHARE,
@@ -33,16 +32,12 @@ _FIGURES: dict[str, Rule] = {
     "gain": _COLUMNS,
     "offset": _COLUMNS,
 }
+"""Of a circuit's answers to all images; a study may have others."""
 _ASKED: dict[str, Rule] = {
     **dict.fromkeys(("accuracy_uncalibrated", "agreement_uncalibrated"), SHARE),
     **dict.fromkeys(("accuracy_compensated", "agreement_compensated"), SHARE),
     **dict.fromkeys(("judge_difference", "judge_share"), Maybe(DISTANCE)),
 }
-_ROWS = {
-    "ok": Record(_BASE | _FIGURES, _ASKED, more=Number(), missing=AS_WRITTEN),
-    "failed": Record(_BASE, _FIGURES | _ASKED, more=Number(), missing=AS_WRITTEN),
-}
-"""By status; what is neither declared nor asked for is a count."""
 VERDICT = Record(
     {
         "passed": Truth(),
@@ -64,7 +59,7 @@ KEPT: dict[str, Rule] = {
 """What a store keeps beside its rows, by its key."""
 RESULT = Record(
     {
-        "study": Text(KINDS),
+        "study": Text(),
         **dict.fromkeys(("model", "network", "design", "build"), Text()),
         **dict.fromkeys(("compiled", "trained_by", "command"), Text()),
         "images": Record(
@@ -82,8 +77,13 @@ RESULT = Record(
 """What a report reads of any result.json; what a kind has beside it is looked at where shown."""
 
 
-def check_row(row: Any, key: str, status: str) -> None:
-    """Raise ValueError unless ``row`` is that of the point ``key``, and has this ``status``."""
-    _ROWS.get(status, _ROWS["failed"]).check(row, "")
+def check_row(row: Any, key: str, status: str, figures: Mapping[str, Rule] = FIGURES) -> None:
+    """Raise ValueError unless ``row`` is that of the point ``key``, and has this ``status``.
+
+    One that is ok has the ``figures``; what is neither declared nor asked for is a count.
+    """
+    ok = status == "ok"
+    rules, asked = ({**_BASE, **figures}, _ASKED) if ok else (_BASE, {**figures, **_ASKED})
+    Record(rules, asked, more=Number(), missing=AS_WRITTEN).check(row, "")
     if (row["key"], row["status"]) != (key, status):
         raise ValueError(f"it is of {row['key']}, {row['status']}")

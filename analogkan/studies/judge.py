@@ -17,7 +17,8 @@ from ..engines.verdict import TOLERANCE, allowed
 from ..errors import SettingsError, StudyError
 from .chips import JUDGED, Bench
 from .points import Point
-from .store import Row, StudyStore
+from .result import Row
+from .store import StudyStore
 
 KEY = "judge"
 

@@ -1,84 +1,202 @@
+# pyright: strict
 """``montecarlo``: the same circuit made many times, each chip with its own errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ..compiler.build import Build
-from ..data import ImageSet
-from ..data.images import check_labels
+from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
-from ..text import percent
-from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
-from .grid import drawn_faults
-from .notes import reached
-from .points import montecarlo_points
-from .summary import summarise_chips
+from ..text import interval, many, percent
+from .result import StudyResult, whole_scale, within
+from .study import Job, Option, Plan, Study, Threshold
+
+if TYPE_CHECKING:
+    from ..compiler.build import Build
+    from ..data import ImageSet
 
 YIELD_LOSS = 0.01
 """A chip counts as good if it loses no more than this, unless told otherwise."""
+OVER_CHIPS = "intervals are over chips, the images are fixed"
 
 
-def montecarlo(
-    build: Build,
-    images: ImageSet,
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Chips(StudyResult):
+    """What chips reach. Accuracies and yields are shares of 1.
+
+    Attributes
+    ----------
+    samples, failed
+        Chips, and how many of them could not be simulated.
+    temp_c
+        Degrees Celsius.
+    accuracy_mean, accuracy_std, accuracy_percentiles
+        Over chips; percentiles by their names, ``5``, ``50`` and ``95``.
+    accuracy_mean_ci95, accuracy_std_ci95, accuracy_percentiles_ci95
+        Their 95 % intervals over chips; None where there is none.
+    accuracy_uncalibrated_mean, accuracy_uncalibrated_mean_ci95
+        Of the chips as they were made, if they were calibrated.
+    no_interval
+        Why there is none, by what of.
+    yield_at, yield_, yield_ci95, yield_rule
+        The accuracy of a good chip, the share of good ones, and how that accuracy was come by.
+    agreement_mean
+        Share of the images that chip and software put into one class.
+    max_abs_logit_error, logit_full_scale
+        The largest of all chips, and the largest logit in software.
+    worst_chip
+        Its ``sample``, ``accuracy`` and ``agreement``.
+    nothing_drawn
+        Whether every chip is the design.
+    """
+
+    heading = "Virtual chips"
+    samples: int
+    failed: int
+    temp_c: float
+    accuracy_mean: float
+    accuracy_mean_ci95: Pair | None
+    accuracy_std: float | None
+    accuracy_std_ci95: Pair | None
+    accuracy_percentiles: Mapping[str, float]
+    accuracy_percentiles_ci95: Mapping[str, Pair | None]
+    accuracy_uncalibrated_mean: float | None = None
+    accuracy_uncalibrated_mean_ci95: Pair | None = None
+    no_interval: Mapping[str, str]
+    yield_at: float
+    yield_: float
+    yield_ci95: Pair
+    yield_rule: str
+    agreement_mean: float
+    max_abs_logit_error: float
+    logit_full_scale: float
+    worst_chip: Mapping[str, Any]
+    nothing_drawn: bool
+
+    def title(self) -> str:
+        chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset})"
+        return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
+
+    def headline(self) -> list[Fact]:
+        chips = [interval(self.accuracy_mean_ci95), many(self.samples, "chip"), self.drawn()]
+        good = f"{interval(self.yield_ci95)}; chips of {self.yield_rule}"
+        return [
+            Fact("mean of chips", percent(self.accuracy_mean), ", ".join(filter(None, chips))),
+            Fact("yield", percent(self.yield_, 1), good),
+        ]
+
+    def facts(self) -> Listing:
+        why = self.no_interval
+        mean = within(self.accuracy_mean_ci95, why.get("mean", ""))
+        found = [
+            Fact("software", percent(self.software_accuracy)),
+            Fact("mean", percent(self.accuracy_mean), mean),
+        ]
+        if self.accuracy_uncalibrated_mean is not None:
+            before = percent(self.accuracy_uncalibrated_mean)
+            pair = within(self.accuracy_uncalibrated_mean_ci95)
+            found.append(Fact("mean before calibration", before, pair))
+        if self.accuracy_std is not None:
+            spread = f"{100 * self.accuracy_std:.2f} points"
+            pair = within(self.accuracy_std_ci95, why.get("std", ""))
+            found.append(Fact("standard deviation", spread, pair))
+        for q, value in self.accuracy_percentiles.items():
+            pair = within(self.accuracy_percentiles_ci95[q], why.get(q, ""))
+            found.append(Fact("median" if q == "50" else f"{q} %", percent(value), pair))
+        error = self.max_abs_logit_error
+        good = f"yield (at least {percent(self.yield_at)})"
+        found += [
+            Fact(good, percent(self.yield_), within(self.yield_ci95)),
+            Fact("same class as software", percent(self.agreement_mean)),
+            Fact("largest logit error", f"{error:.2g}", whole_scale(error, self.logit_full_scale)),
+        ]
+        return Listing.of(found, "95 % over chips")
+
+    def sentences(self) -> list[str]:
+        worst = f"worst chip: {self.worst_chip['sample']}, {percent(self.worst_chip['accuracy'])}"
+        return [f"{worst}; {OVER_CHIPS}", f"yield counts chips of {self.yield_rule}"]
+
+    def notes(self) -> list[str]:
+        from ..imperfections.registry import counts
+
+        notes = super().notes()
+        if self.nothing_drawn:
+            notes.append("nothing is drawn, so every chip is the design")
+        counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
+        for count, what in counted.items():
+            if self.summary.get(f"{count}_mean"):
+                notes.append(f"a chip has {self.summary[f'{count}_mean']:.3g} {what} in the mean")
+        return notes
+
+    def figures(self) -> list[Figure]:
+        from ..report import figures
+
+        rows, s = self.rows, self.summary
+
+        def live() -> Any:
+            from ..report.interactive import chip_histogram
+
+            return chip_histogram(rows, s)
+
+        return [
+            Figure(
+                "histogram",
+                "Chips by accuracy; lines are software (blue), mean (red) and yield.",
+                partial(figures.histogram_figure, rows, s),
+                live,
+            ),
+            Figure(
+                "yield",
+                "Share of the chips that reach an accuracy.",
+                partial(figures.yield_figure, rows, s),
+            ),
+        ]
+
+
+def plan(
+    job: Job,
     *,
     samples: int,
-    first: int = 0,
-    preset: str | None = "rram",
-    settings: Iterable[str] = (),
-    temp_c: float | None = None,
-    yield_at: float | None = None,
-    calibrate: bool = False,
-    options: StudyOptions = StudyOptions(),
-    on_progress: Progress = lambda what, done, total: None,
-) -> StudyResult:
-    """Simulate ``samples`` chips of a build over ``images``.
+    first: int,
+    temp_c: float | None,
+    yield_at: float | None,
+    calibrate: bool,
+) -> Plan:
+    """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
-    Parameters
-    ----------
-    build
-        From ``load_build`` or ``write_build``. Hardware that ``preset`` and
-        ``settings`` do not name stays the BUILD's; where they change it the network is compiled
-        again in memory.
-    samples
-        How many chips. A RUN of fewer is extended.
-    first
-        Number of the first.
-    preset, settings
-        A shipped name or a TOML file, then ``key=value`` texts.
-    temp_c
-        Degrees Celsius, in place of the preset's.
-    yield_at
-        Accuracy from which on a chip is a good one; by default as ``yield_limit`` says.
-    calibrate
-        Measure and set each chip's columns, layer by layer, with the BUILD's calibration images;
-        the rows then also have the accuracy of the chip as it was made.
-    options
-        Engine, jobs, seed, RUN folder, judge.
+    Each chip has its own programming errors, diodes, offsets and gains, as preset and --set say
+    (`analogkan doctor --settings` lists them all). Chip m is the same chip whatever else is asked.
+    Intervals are over chips; the images are fixed. RUN keeps study.sqlite, chips.csv, result.json
+    and histogram.png; the same command goes on with what is left, more --samples extend it.
 
-    Raises
-    ------
-    AnalogKanError
-        See ``conduct``.
+    \b
+    Examples:
+      analogkan montecarlo mnist.build --samples 200 --subset 1000
+      analogkan montecarlo mnist.build --set sigma_g=0.1 --set trim=none --yield-at 0.97
+      analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
+      analogkan montecarlo mnist.build --samples 1 --first 7 --engine ngspice
     """
-    hardware, variation, conditions, changed = study_settings(build, preset, settings)
+    from .grid import drawn_faults
+    from .points import montecarlo_points
+    from .summary import summarise_chips
+
+    hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
     if yield_at is not None:
         require(0 <= yield_at <= 1, "yield_at", yield_at, "0 to 1")
-    limit, rule = yield_limit(build, images, yield_at)
+    limit, rule = yield_limit(job.build, job.images, yield_at)
     points = montecarlo_points(hardware, variation, conditions, samples, first)
-    return conduct(
-        "montecarlo",
-        build,
-        images,
-        points,
-        lambda rows: summarise_chips(rows, yield_at=limit, faults=drawn_faults(variation)),
-        options=options,
+    return Plan(
+        points=points,
+        summarise=lambda rows, bench: summarise_chips(
+            rows, yield_at=limit, faults=drawn_faults(variation)
+        ),
         facts={
-            "preset": preset,
+            "preset": job.preset,
             "first": first,
             "temp_c": conditions.temp_c,
             "recompiled": changed,
@@ -87,7 +205,6 @@ def montecarlo(
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
         calibrate=calibrate,
-        on_progress=on_progress,
     )
 
 
@@ -97,6 +214,9 @@ def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> t
     ``given``, or ``YIELD_LOSS`` below the software's on ``images``; of a model that was trained
     from another on this data set, below that one's: training for hardware lowers the software's.
     """
+    from ..data.images import check_labels
+    from .notes import reached
+
     if given is not None:
         return given, "as was asked for"
     parent = reached(build, "parent")
@@ -109,3 +229,40 @@ def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> t
         base = float((software == images.y).mean()) if len(images) else 0.0
         whose = f"software's {percent(base)} on these images"
     return max(0.0, round(base - YIELD_LOSS, 12)), f"1 point below {whose}"
+
+
+montecarlo = Study(
+    name="montecarlo",
+    short="Virtual chips: accuracy, yield and logit errors over mismatch.",
+    options=(
+        Option(name="samples", kind="whole", default=100, least=1, most=1_000_000),
+        Option(
+            name="first", kind="whole", default=0, least=0,
+            about="Number of the first chip, to look at one alone.",
+        ),
+        Option(
+            name="preset", kind="text", default="rram", metavar="NAME|FILE.toml", words="preset",
+        ),
+        Option(
+            name="temp_c", given="temp", kind="number", metavar="DEGC",
+            about="In place of the preset's.",
+        ),
+        Option(
+            name="yield_at", kind="share", metavar="X",
+            about="A chip is good from this accuracy on; default: 0.01 below software's, or the "
+            "parent's.",
+        ),
+        Option(
+            name="calibrate", kind="truth", default=False,
+            about="Set each chip's columns, layer by layer, from measured vectors.",
+        ),
+    ),
+    plan=plan,
+    result=Chips,
+    picture="histogram.png",
+    threshold=Threshold(
+        entry="accuracy_mean",
+        said="mean accuracy",
+        about="Exit with 3 if the mean is below X.",
+    ),
+)  # fmt: skip

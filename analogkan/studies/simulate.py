@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +24,9 @@ from .evidence import layer_evidence, telling_images
 from .links import run_circuit
 from .notes import image_notes
 from .run import RunFolder
+from .simulation import Simulation
 
 ENGINES = ("ngspice", "software")
-
-
-@dataclass(frozen=True, eq=False)
-class SimResult:
-    """A finished simulation.
-
-    Attributes
-    ----------
-    summary
-        The figures: see ``analogkan.studies.compare.compare``, and what was simulated.
-    labels, index
-        (n,) classes, and positions in the data set.
-    software, circuit
-        (n, O) logits; the second None with ``engine="software"``.
-    """
-
-    summary: dict[str, Any]
-    labels: np.ndarray = field(repr=False)
-    index: np.ndarray = field(repr=False)
-    software: np.ndarray = field(repr=False)
-    circuit: np.ndarray | None = field(repr=False)
 
 
 def simulate(
@@ -60,7 +39,7 @@ def simulate(
     allow_edited: bool = False,
     command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> SimResult:
+) -> Simulation:
     """Run ``images`` through the circuit and the software.
 
     Parameters
@@ -119,7 +98,8 @@ def simulate(
             summary["saturated_images"] = [int(k) for k in over]
         summary |= compare(images.y, images.index, software, None)
         summary["images_per_second"] = len(images) / evaluated
-        return SimResult(summary, images.y, images.index, software, None)
+        arrays = {"labels": images.y, "index": images.index, "software": software}
+        return Simulation.from_document(summary, arrays=arrays)
 
     program = find_ngspice()
     edited = build.edited_files()
@@ -172,17 +152,17 @@ def simulate(
             "command": command,
             "run": str(folder),
         }
-        summary = store.finish(
-            summary,
-            labels=images.y,
-            index=images.index,
-            software=software,
-            circuit=circuit,
-            shown=shown,
-            shown_x=x[shown],
+        arrays = {
+            "labels": images.y,
+            "index": images.index,
+            "software": software,
+            "circuit": circuit,
+            "shown": shown,
+            "shown_x": x[shown],
             **pairs,
-        )
-    return SimResult(summary, images.y, images.index, software, circuit)
+        }
+        summary = store.finish(summary, **arrays)
+    return Simulation.from_document(summary, arrays=arrays)
 
 
 def default_run(build: Build, settings: dict[str, Any]) -> Path:

@@ -8,15 +8,17 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
 from ..files import atomic_file, brief
-from .entries import KEPT, check_row
+from ..schema import Rule
+from .entries import FIGURES, KEPT, check_row
 from .folder import LockedFolder, refuse_changed
 from .points import Point
+from .result import Row, flat
 
 STORE = "study.sqlite"
 FORMAT = "analogkan-study-2"
@@ -31,7 +33,6 @@ SCHEMA = (
 )
 """Every row and every value beside the rows is kept with a hash of all that it says, which vouches
 for it: what was changed is not believed. ``circuits`` is for who reads the file by hand."""
-Row = dict[str, Any]
 
 
 class StudyStore(LockedFolder):
@@ -46,10 +47,15 @@ class StudyStore(LockedFolder):
         The RUN folder; made if missing.
     settings
         What identifies the study, one level of nesting at most. A RUN with others is refused.
+    columns
+        What the row of a point that could be evaluated has, beside what all have.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], columns: Mapping[str, Rule] = FIGURES
+    ) -> None:
         super().__init__(path, STORE)
+        self._columns = columns
         self.settings = json.loads(json.dumps(settings))
         self._key = hashlib.sha256()  # with the settings in it once they are those of the file
         self._db: sqlite3.Connection | None = None
@@ -139,7 +145,7 @@ class StudyStore(LockedFolder):
                 raise ValueError(f"the row of {values[0]} is not what was kept")
             row = json.loads(values[6])
             try:
-                check_row(row, values[0], values[4])
+                check_row(row, values[0], values[4], self._columns)
             except ValueError as error:
                 raise ValueError(f"the row of {values[0]}: {error}") from error
             yield row
@@ -222,16 +228,3 @@ class StudyStore(LockedFolder):
                 f"cannot write {self.file} ({error}): finished points are kept, and the same "
                 "command goes on once that is mended"
             ) from error
-
-
-def flat(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` with the entries of inner tables, and of lists by number, beside the others."""
-    found: dict[str, Any] = {}
-    for key, value in document.items():
-        if isinstance(value, dict):
-            found |= value
-        elif isinstance(value, list):
-            found |= {f"{key}_{k}": entry for k, entry in enumerate(value)}
-        else:
-            found[key] = value
-    return found

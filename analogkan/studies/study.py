@@ -1,49 +1,323 @@
-"""The one loop of every study: points in, rows out, finished ones never run twice."""
+# pyright: strict
+"""What a study declares: its options, its points, what its rows say, and how that is told.
+
+Light: a command's help and TAB read declarations, and what they need to run is imported then.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .executor import Executor
-from .points import Point
-from .store import Row, StudyStore
+from ..errors import StudyError
+from ..schema import Rule
+from .entries import FIGURES
+from .result import Row, StudyResult
+
+if TYPE_CHECKING:
+    from ..compiler.build import Build
+    from ..compiler.hardware import Hardware
+    from ..data import ImageSet
+    from ..imperfections import Conditions, Variation
+    from .chips import Bench
+    from .conduct import StudyOptions
+    from .points import Point
+
+KINDS = ("whole", "number", "share", "text", "truth")
+"""Of options: a whole number, a number, a share of 1, a text, yes or no."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is done (``chips``, ``judge``), how many are, and how many there are."""
 
 
-def run_study(
-    points: Sequence[Point],
-    evaluate: Callable[[Point], Row],
-    store: StudyStore,
-    executor: Executor,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Row]:
-    """Evaluate the points that ``store`` lacks, and those that failed; the rows of all.
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """What a study can be told.
 
-    Rows are written by the calling thread alone, each as it is finished. An interrupt leaves them
-    in the store.
+    Attributes
+    ----------
+    name
+        Keyword of its plan.
+    kind
+        One of ``KINDS``.
+    default
+        As it is given, where it is not.
+    about
+        What it is, for help.
+    least, most
+        Of a whole number; None: no limit.
+    choices
+        What a text may be, if not anything.
+    given
+        How the command line and Python call it, if not by its name.
+    metavar
+        What help shows in its place.
+    words
+        What TAB offers: a function of ``analogkan.cli.complete``.
+    read
+        Makes of a text what the plan takes.
+    """
 
-    Parameters
+    name: str
+    kind: str
+    default: Any = None
+    about: str = ""
+    least: int | None = None
+    most: int | None = None
+    choices: tuple[str, ...] = ()
+    given: str = ""
+    metavar: str = ""
+    words: str = ""
+    read: Callable[[str], Any] | None = None
+
+    @property
+    def public(self) -> str:
+        """How people call it."""
+        return self.given or self.name
+
+    def value(self, given: Any) -> Any:
+        """What the plan takes of what was ``given``."""
+        return self.read(given) if self.read is not None and isinstance(given, str) else given
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a plan is made for.
+
+    Attributes
+    ----------
+    build, images
+        The circuit, and what it is shown.
+    preset, settings
+        A preset's name, and ``key=value`` texts on top of it.
+    """
+
+    build: Build
+    images: ImageSet
+    preset: str | None
+    settings: list[str]
+
+    def read_settings(self) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
+        """All settings, and those of the hardware that are not the BUILD's."""
+        from ..imperfections import load_settings
+
+        base = self.build.hardware
+        hardware, variation, conditions = load_settings(self.preset, self.settings, base=base)
+        before, now = asdict(base), asdict(hardware)
+        changed = {name: now[name] for name in now if now[name] != before[name]}
+        return hardware, variation, conditions, changed
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """What a study will do.
+
+    Attributes
     ----------
     points
-        What to simulate.
+        What is evaluated, each once.
+    summarise
+        From the rows and the bench to the figures that are the study's own.
+    facts
+        What else result.json says.
+    identity
+        The settings without which a RUN would be another study.
     evaluate
-        The row of a point; called by the executor's workers.
-    store
-        Open, with the settings that all points share.
-    executor
-        Who calls ``evaluate``.
-    on_progress
-        Called with points done and points in all.
+        The row of a point on the bench, a function of a module. By default the point is a chip,
+        its row has the accuracy on all images, and ngspice judges some of the chips.
+    temps_c
+        Temperatures at which something is simulated, beside the points'.
+    compensate, calibrate
+        The bench's.
+    arrange
+        From the RUN folder and the rows of the points to those of the result.
     """
-    finished = store.finished()
-    missing = [point for point in points if point.key not in finished]
-    done = len(points) - len(missing)
-    on_progress(done, len(points))
-    since = time.perf_counter()
-    for point, row in executor.run(evaluate, missing):
-        now = time.perf_counter()
-        store.add(point, row, now - since)
-        since = now
-        done += 1
-        on_progress(done, len(points))
-    return store.rows(points)
+
+    points: Sequence[Point]
+    summarise: Callable[[list[Row], Bench], dict[str, Any]]
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    evaluate: Callable[[Bench, Point], Row] | None = None
+    temps_c: Iterable[float] = ()
+    compensate: str | float | None = None
+    calibrate: bool = False
+    arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """A figure below which a command fails.
+
+    Attributes
+    ----------
+    entry
+        Of result.json.
+    said, about
+        How a sentence calls it; the option's help.
+    """
+
+    entry: str
+    said: str
+    about: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Study:
+    """A study of a BUILD's circuits: its command, its Python, its section of a page follow.
+
+    A call runs it; see ``__call__``.
+
+    Attributes
+    ----------
+    name
+        Of the command.
+    short
+        The command's help in a line; all of it is the plan's documentation.
+    options
+        What it can be told, apart from what every study can be.
+    plan
+        Called with a ``Job`` and the options by their names.
+    result
+        A subclass of ``StudyResult``.
+    columns
+        What a row of a point that could be evaluated has, beside what all have.
+    picture
+        File that keeps the first of the result's figures; by default of the study's name.
+    threshold
+        What ``--fail-under`` is about, if there is such a thing.
+    size
+        Called as ``plan`` is: a point, and how many there are at most. Where there is one, a
+        command asks before very many.
+    start
+        Called with the options: the preset where none is given. By default what ``preset``, an
+        option, says.
+    """
+
+    name: str = ""
+    short: str = ""
+    options: tuple[Option, ...] = ()
+    plan: Callable[..., Plan] | None = None
+    result: type[StudyResult] | None = None
+    columns: Mapping[str, Rule] = field(default_factory=lambda: FIGURES)
+    picture: str = ""
+    threshold: Threshold | None = None
+    size: Callable[..., tuple[Point, int]] | None = None
+    start: Callable[[Mapping[str, Any]], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise StudyError unless it is whole."""
+        lacks = [p for p in ("name", "short", "plan", "result") if not getattr(self, p)]
+        named = {option.name: option for option in self.options}
+        if "preset" not in named:
+            lacks.append("an option preset")
+        lacks += [
+            f"the help of option {o.public}"
+            for o in self.options
+            if o.kind == "truth" and not o.about
+        ]
+        if self.plan is not None and not self.plan.__doc__:
+            lacks.append("the documentation of its plan")
+        if lacks:
+            raise StudyError(f"study {self.name!r} lacks {', '.join(lacks)}")
+        assert self.plan is not None and self.result is not None
+        if not issubclass(self.result, StudyResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise StudyError(
+                f"study {self.name!r}: its result, {self.result.__name__}, is no subclass of "
+                "StudyResult"
+            )
+        if not re.fullmatch(r"[a-z]{2,30}", self.name):
+            raise StudyError(f"study {self.name!r}: its name must be 2 to 30 letters, a to z")
+        for option in self.options:
+            if option.kind not in KINDS:
+                raise StudyError(
+                    f"study {self.name!r}: option {option.public} is of kind {option.kind!r}, none "
+                    f"of {', '.join(KINDS)}"
+                )
+        if len(named) < len(self.options):
+            raise StudyError(f"study {self.name!r} has two options of one name")
+        taken = set(list(inspect.signature(self.plan).parameters)[1:])
+        differ = sorted(taken ^ (set(named) - {"preset"}))
+        if differ:
+            raise StudyError(
+                f"study {self.name!r}: {', '.join(differ)} is in its options or in its plan, and "
+                "must be in both"
+            )
+
+    @property
+    def about(self) -> str:
+        """The command's help."""
+        return inspect.getdoc(self.plan) or ""
+
+    def preset(self, values: Mapping[str, Any]) -> str | None:
+        """What is started from where no preset is given."""
+        if self.start is not None:
+            return self.start(values)
+        return next(option.default for option in self.options if option.name == "preset")
+
+    def __call__(
+        self,
+        build: Build,
+        images: ImageSet,
+        *,
+        settings: Iterable[str] = (),
+        options: StudyOptions | None = None,
+        on_progress: Progress = lambda what, done, total: None,
+        **values: Any,
+    ) -> Any:
+        """Run the study.
+
+        Parameters
+        ----------
+        build
+            From ``load_build`` or ``write_build``. Hardware that preset and settings do not name
+            stays the BUILD's; where they change it the network is compiled again in memory.
+        images
+            What every circuit is shown.
+        settings
+            ``key=value`` texts on top of the preset.
+        options
+            Engine, jobs, seed, RUN folder, judge.
+        values
+            The study's own options, and ``preset``.
+
+        Returns
+        -------
+        StudyResult
+            Of the study's ``result``.
+
+        Raises
+        ------
+        AnalogKanError
+            See ``conduct``.
+        """
+        from .conduct import StudyOptions, conduct
+
+        assert self.plan is not None
+        job, chosen = self._job(build, images, settings, values)
+        plan = self.plan(job, **chosen)
+        return conduct(self, job, plan, options or StudyOptions(), on_progress)
+
+    def sized(
+        self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any
+    ) -> tuple[Point, int]:
+        """What ``size`` says of a call of the study."""
+        assert self.size is not None
+        job, chosen = self._job(build, images, settings, values)
+        return self.size(job, **chosen)
+
+    def _job(
+        self, build: Build, images: ImageSet, settings: Iterable[str], values: Mapping[str, Any]
+    ) -> tuple[Job, dict[str, Any]]:
+        """What a plan is made for, and its options by their names."""
+        known = [option.name for option in self.options]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise TypeError(f"{self.name} takes {', '.join(known)}, not {', '.join(unknown)}")
+        chosen = {o.name: o.value(values.get(o.name, o.default)) for o in self.options}
+        preset = chosen.pop("preset")
+        if "preset" not in values:
+            preset = self.preset(chosen)
+        return Job(build, images, preset, list(settings)), chosen

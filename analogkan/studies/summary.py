@@ -20,7 +20,7 @@ from ..intervals import (
     spread,
     student,
 )
-from .store import Row
+from .result import Row
 
 PERCENTILES = (5, 50, 95)
 

@@ -1,39 +1,160 @@
+# pyright: strict
 """``sweep``: chips over a grid of settings, an error budget, or faults by their rate."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..compiler.build import Build
-from ..data import ImageSet
 from ..errors import SettingsError
 from ..files import atomic_file
-from ..intervals import beside, tango
-from .conduct import Progress, StudyOptions, StudyResult, conduct
-from .grid import (
-    Cell,
-    budget_cells,
-    count_points,
-    drawn_faults,
-    fault_cells,
-    grid_cells,
-    grid_points,
-    split_axes,
-)
-from .store import Row, flat
-from .summary import mean, mean_interval
+from ..results import Fact, Figure, Listing
+from ..text import many, percent
+from .result import Row, StudyResult, flat, within
+from .study import Job, Option, Plan, Study
+
+if TYPE_CHECKING:
+    from ..compiler.build import Build
+    from .chips import Bench
+    from .grid import Cell
+    from .points import Point
 
 GRIDS = ("axes", "budget", "faults")
 TABLE = "sweep.csv"
 PRESETS = {"axes": "nominal", "budget": "rram", "faults": "nominal"}
 """What a grid starts from, unless told otherwise."""
+
+
+TITLES = {"axes": "Sweep", "budget": "Error budget", "faults": "Faults"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Sweep(StudyResult):
+    """What chips reach over a grid.
+
+    Attributes
+    ----------
+    grid
+        ``axes``, ``budget`` or ``faults``.
+    samples
+        Chips a cell.
+    cells
+        For each, ``labels``, its values of the axes, and its figures, see ``summarise_cell``.
+    """
+
+    no_picture = "a sweep of more than two axes has no picture"
+    grid: str
+    samples: int
+    cells: Sequence[Mapping[str, Any]]
+
+    @property
+    def heading(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the grid is."""
+        return TITLES[self.grid]
+
+    def title(self) -> str:
+        chips = many(self.samples, "chip")
+        return (
+            f"{self.model}: {self.grid} of {self.preset}, {chips} a point, on {self.images['said']}"
+        )
+
+    def headline(self) -> list[Fact]:
+        means = [c["accuracy_mean"] for c in self.cells if c["accuracy_mean"] is not None]
+        if not means:
+            return []
+        spread = f"{percent(min(means))} to {percent(max(means))}"
+        what = f"means of {many(len(self.cells), 'setting')}, {many(self.samples, 'chip')} each"
+        return [Fact(TITLES[self.grid].lower(), spread, what)]
+
+    def facts(self) -> Listing:
+        return self._budget() if self.grid == "budget" else self._cells()
+
+    def _budget(self) -> Listing:
+        """A row an imperfection: what it loses alone, and what would be won back without it."""
+        found: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for cell in self.cells:
+            found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
+        found["all together"] = {"alone": found.pop("all")["all"]}
+        rows: list[Sequence[str]] = []
+        grey: set[int] = set()
+        for name, cells in found.items():
+            alone, without = cells["alone"], cells.get("all but")
+            back = ("", "") if without is None else _points(without, "won_back", "+.2f")
+            if in_noise(alone, "lost") and in_noise(without, "won_back"):
+                grey.add(len(rows))
+            what = "nothing" if name == "none" else name
+            rows.append((what, *_points(alone, "lost", ".2f"), _snr(alone), *back))
+        columns = ("", "lost", "95 %", "SNR", "won back", "95 %")
+        return Listing(columns, rows, frozenset(grey))
+
+    def _cells(self) -> Listing:
+        """A row a cell of the grid."""
+        rows: list[Sequence[str]] = []
+        for c in self.cells:
+            mean, agreement = c["accuracy_mean"], c["agreement_mean"]
+            lost = None if mean is None else 100 * (self.software_accuracy - mean)
+            rows.append((
+                *map(str, c["labels"].values()),
+                str(c["chips"]) + (f" ({c['failed']} failed)" if c["failed"] else ""),
+                "–" if mean is None else percent(mean),
+                within(c["accuracy_mean_ci95"]).replace(" to ", "–"),
+                "–" if lost is None else f"{round(lost, 2) + 0.0:.2f}",
+                "–" if agreement is None else percent(agreement),
+                _snr(c),
+            ))  # fmt: skip
+        columns = (*self.cells[0]["labels"], "chips", "mean", "95 %", "lost", "same", "SNR")
+        return Listing(columns, rows)
+
+    def sentences(self) -> list[str]:
+        software = f"software {percent(self.software_accuracy)}"
+        if self.grid == "budget":
+            return [
+                f"{software}; lost and won back in points of accuracy, means over chips. Lost: "
+                "alone against software, 95 % over chips and images; won back: if it alone were "
+                "gone, chip by chip, 95 % over chips. ~: in the noise, 0 is possible; –: one chip, "
+                "or all are equal. SNR: software's logit spread over the rms logit error"
+            ]
+        return [
+            f"{software}; lost: points of accuracy against software; same: class as software; SNR: "
+            "software's logit spread over the rms logit error; intervals of the mean are over "
+            "chips, the images are fixed; –: one chip, or all are equal"
+        ]
+
+    def figures(self) -> list[Figure]:
+        from ..report.grids import has_picture, sweep_figure
+
+        if not has_picture(self.summary):
+            return []
+        caption = f"{TITLES[self.grid]}: accuracy, 95 % over chips."
+        if self.grid == "budget":
+            caption = "Points of accuracy lost to each imperfection, and its SNR."
+        return [Figure(self.grid, caption, partial(sweep_figure, self.summary))]
+
+
+def in_noise(cell: Mapping[str, Any] | None, figure: str) -> bool:
+    """Whether 0 is in the interval of a cell's figure, or it has none."""
+    pair = None if cell is None else cell[f"{figure}_ci95"]
+    return not pair or pair[0] <= 0 <= pair[1]
+
+
+def _points(cell: Mapping[str, Any], figure: str, form: str) -> tuple[str, str]:
+    """A figure of a cell in points, marked where it may be 0, and its interval."""
+    if cell[figure] is None:
+        return "–", "–"
+    mark = " ~" if in_noise(cell, figure) else "  "
+    pair = cell[f"{figure}_ci95"] and [round(100 * end, 2) + 0.0 for end in cell[f"{figure}_ci95"]]
+    between = "–" if pair is None else f"{pair[0]:.2f} to {pair[1]:.2f}"
+    return f"{round(100 * cell[figure], 2) + 0.0:{form}}{mark}", between
+
+
+def _snr(cell: Mapping[str, Any]) -> str:
+    """The logits' signal-to-noise ratio of a cell, decibels."""
+    return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"
 
 
 def sweep_cells(
@@ -46,6 +167,8 @@ def sweep_cells(
     SettingsError
         If the grid is unknown, an axis is missing or not wanted, or a setting is none.
     """
+    from .grid import budget_cells, fault_cells, grid_cells, split_axes
+
     if grid not in GRIDS:
         raise SettingsError(f"grid {grid!r} is none of {', '.join(GRIDS)}")
     chosen = preset or PRESETS[grid]
@@ -73,6 +196,8 @@ def sweep_size(
 
     Axes are counted, not built: a slip of the keyboard can make a million settings.
     """
+    from .grid import count_points, grid_cells, split_axes
+
     axes, fixed = split_axes(settings)
     corner = [*fixed, *(f"{key}={values[-1]}" for key, values in axes.items())]
     if grid != "axes" or not axes:
@@ -82,157 +207,78 @@ def sweep_size(
     return cell, math.prod(map(len, axes.values())) * count_points([cell], samples)
 
 
-def sweep(
-    build: Build,
-    images: ImageSet,
-    *,
-    settings: Iterable[str] = (),
-    grid: str = "axes",
-    samples: int = 20,
-    preset: str | None = None,
-    options: StudyOptions = StudyOptions(),
-    on_progress: Progress = lambda what, done, total: None,
-) -> StudyResult:
-    """Simulate ``samples`` chips at every point of a grid of settings.
+def plan(job: Job, *, grid: str, samples: int) -> Plan:
+    """Run chips at every point of a grid of hardware, variation and conditions.
 
-    Parameters
-    ----------
-    build
-        From ``load_build`` or ``write_build``. A change of hardware is compiled
-        again in memory.
-    settings
-        ``key=a,b,c`` texts, one an axis; ``key=value`` ones hold everywhere.
-    grid
-        ``axes``: the product of the axes. ``budget``: each imperfection of the preset alone, all
-        but each, and all. ``faults``: each fault at rates from 1e-4 to 0.1.
-    samples
-        Chips a cell; where nothing is drawn the nominal circuit is enough.
-    preset
-        What a grid starts from: ``rram`` for a budget, else ``nominal``.
-    options
-        Engine, jobs, seed, RUN folder, judge.
+    A --set with commas is an axis, one without holds everywhere. A change of hardware is compiled
+    again in memory. Chip m is the same chip at every point. RUN keeps study.sqlite, sweep.csv (a
+    row a chip; chips.csv has the same without the axes), result.json and sweep.png; more values,
+    or more --samples, extend it.
 
-    Raises
-    ------
-    AnalogKanError
-        See ``conduct``.
+    \b
+    Examples:
+      analogkan sweep mnist.build --set sigma_g=0,2%,5%,10% --set levels=8,16,32,64
+      analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
+      analogkan sweep mnist.build --grid faults
     """
-    settings = list(settings)
-    cells, chosen = sweep_cells(build, grid, settings, preset)
-    axes, fixed = split_axes(settings)
-    volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
-    software = build.spec.forward_volts(volts) if len(images) else np.zeros((0, 1))
-    signal = float(np.sqrt(((software - software.mean(axis=0)) ** 2).mean())) if len(images) else 0
-    right = int((software.argmax(axis=1) == images.y).sum())
+    from .cells import add_won_back, rows_of, summarise_cell
+    from .grid import grid_points, split_axes
 
-    def summarise(rows: list[Row]) -> dict[str, Any]:
+    cells, chosen = sweep_cells(job.build, grid, job.settings, job.preset)
+    axes, fixed = split_axes(job.settings)
+
+    def summarise(rows: list[Row], bench: Bench) -> dict[str, Any]:
+        signal = float(((bench.software - bench.software.mean(axis=0)) ** 2).mean() ** 0.5)
         found = list(rows_of(cells, rows, samples))
-        summaries = [summarise_cell(cell, mine, signal, right) for cell, mine in found]
+        summaries = [
+            summarise_cell(cell, mine, signal, bench.software_right) for cell, mine in found
+        ]
         if grid == "budget":
             add_won_back(summaries, found)
         return {"cells": summaries}
 
-    result = conduct(
-        "sweep",
-        build,
-        images,
-        grid_points(cells, samples),
-        summarise,
-        options=options,
+    def arrange(run: Path, rows: list[Row]) -> list[Row]:
+        write_table(run / TABLE, cells, rows, samples)
+        found = rows_of(cells, rows, samples)
+        return [_axes_of(cell) | row for cell, mine in found for row in mine]
+
+    return Plan(
+        points=grid_points(cells, samples),
+        summarise=summarise,
         facts={"grid": grid, "preset": chosen, "samples": samples, "everywhere": fixed},
         identity={
-            "base": asdict(build.hardware),
+            "base": asdict(job.build.hardware),
             "grid": grid,
             "preset": chosen,
             "axes": sorted(axes),
             "everywhere": sorted(fixed),
         },
-        on_progress=on_progress,
+        arrange=arrange,
     )
-    write_table(result.run / TABLE, cells, result.rows, samples)
-    return result
 
 
-def rows_of(
-    cells: Sequence[Cell], rows: Sequence[Row], samples: int
-) -> Iterator[tuple[Cell, list[Row]]]:
-    """Each cell with the rows that belong to it."""
-    known = {row["key"]: row for row in rows}
-    for cell in cells:
-        yield cell, [known[p.key] for p in cell.points(samples) if p.key in known]
+def size(job: Job, *, grid: str, samples: int) -> tuple[Point, int]:
+    """The last point, and how many there are at most."""
+    cell, count = sweep_size(job.build, grid, job.settings, job.preset, samples)
+    return cell.points(1)[0], count
 
 
-def summarise_cell(cell: Cell, mine: Sequence[Row], signal: float, right: int) -> dict[str, Any]:
-    """Mean accuracy with its interval over chips, what is lost against software with its interval
-    over chips and images, agreement, and logit SNR, of a cell's rows.
-
-    ``signal`` is the rms of the software's logits about their columns' means, ``right`` how many of
-    the images software has right.
-    """
-    good = [row for row in mine if row["status"] == "ok"]
-    accuracy = np.array([row["accuracy"] for row in good])
-    over_chips = mean_interval(accuracy, drawn_faults(cell.variation))
-    rms = mean([row["rms_logit_error"] for row in good])
-    return {
-        "labels": cell.labels,
-        "chips": len(mine),
-        "failed": len(mine) - len(good),
-        "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": over_chips,
-        "accuracy_std": float(accuracy.std(ddof=1)) if len(good) > 1 else None,
-        "accuracy_min": float(accuracy.min()) if good else None,
-        "agreement_mean": mean([row["agreement"] for row in good]),
-        "logit_snr_db": None if not rms or not signal else float(20 * np.log10(signal / rms)),
-        "lost": right / good[0]["n"] - float(accuracy.mean()) if good else None,
-        "lost_ci95": lost_interval(good, right, over_chips),
-    }
-
-
-def lost_interval(
-    good: Sequence[Row], right: int, over_chips: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Of the accuracy lost against software, for other images and other chips.
-
-    ``right`` is how many images software has right, ``over_chips`` the interval of their mean.
-    Over images it is Tango's, with the chips' mean counts. Rows do not say which images are right
-    in one alone, so every image that changes its class counts as won or lost: never too short.
-    """
-    if not good or (len(good) < 2 and good[0]["sample"] is not None):
-        return None
-    n = good[0]["n"]
-    changed = n * float(np.mean([1 - row["agreement"] for row in good]))
-    lost = right - n * float(np.mean([row["accuracy"] for row in good]))
-    images = tango(round((changed - lost) / 2, 9), round((changed + lost) / 2, 9), n)
-    low, high = beside(-lost / n, images, over_chips and tuple(e - right / n for e in over_chips))
-    return -high, -low
-
-
-def add_won_back(
-    summaries: Sequence[dict[str, Any]], found: Sequence[tuple[Cell, Sequence[Row]]]
-) -> None:
-    """Give each ``all but`` of a budget what it wins back: ``won_back``, over the chips that both
-    it and ``all`` have, and its interval over chips, paired.
-    """
-    everything, rows = found[-1]
-    whole = _accuracies(rows)
-    for summary, (cell, mine) in zip(summaries, found, strict=True):
-        if cell.labels["cell"] != "all but":
-            continue
-        without = _accuracies(mine)
-        if None in without:  # nothing is drawn in it: one circuit stands beside every chip
-            without = dict.fromkeys(whole, without[None])
-        pairs = [without[m] - whole[m] for m in whole if m in without]
-        faults = drawn_faults(everything.variation)
-        summary["won_back"] = mean(pairs)
-        summary["won_back_ci95"] = mean_interval(np.array(pairs), faults, least=-1.0)
-
-
-def _accuracies(rows: Sequence[Row]) -> dict[int | None, float]:
-    return {row["sample"]: row["accuracy"] for row in rows if row["status"] == "ok"}
+def _axes_of(cell: Cell) -> dict[str, Any]:
+    """What a cell's axes are: a setting's value, or what a budget's or fault's cell is called."""
+    found: dict[str, Any] = {}
+    for key, text in cell.labels.items():
+        settings = (cell.hardware, cell.variation, cell.conditions)
+        at = next((one for one in settings if hasattr(one, key)), None)
+        found[key] = getattr(at, key) if at is not None else text
+        if key == "rate":
+            found[key] = float(text)
+    return found
 
 
 def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples: int) -> None:
     """A CSV with a row a chip: the axes' values first, then its figures."""
+    from .cells import rows_of
+
     lines = [
         cell.labels | {key: value for key, value in flat(row).items() if key != "key"}
         for cell, mine in rows_of(cells, rows, samples)
@@ -243,3 +289,27 @@ def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(lines)
+
+
+sweep = Study(
+    name="sweep",
+    short="Chips over a grid of settings; an error budget; faults by rate.",
+    options=(
+        Option(
+            name="grid", kind="text", default="axes", choices=GRIDS,
+            about="axes: every --set key=a,b,c is one.",
+        ),
+        Option(
+            name="samples", kind="whole", default=20, least=1, most=1_000_000,
+            about="Chips at each point of the grid.",
+        ),
+        Option(
+            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
+            about="What the grid starts from: nominal; budget: rram.",
+        ),
+    ),
+    plan=plan,
+    result=Sweep,
+    size=size,
+    start=lambda values: PRESETS.get(values["grid"]),
+)  # fmt: skip

@@ -1,80 +1,153 @@
+# pyright: strict
 """``thermal``: a circuit, and chips of it, against temperature; with or without compensation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from ..compiler.build import Build
-from ..data import ImageSet
 from ..errors import SettingsError
+from ..numerals import read_number, why_not
+from ..results import Fact, Figure, Listing
 from ..settings import require
-from .conduct import Progress, StudyOptions, StudyResult, conduct, study_settings
-from .grid import drawn_faults
-from .points import thermal_points
-from .summary import summarise_temperatures
+from ..text import percent
+from .result import StudyResult
+from .study import Job, Option, Plan, Study
 
 PRESET = "rram"
 """What chips differ in if nothing else is said."""
 
 
-def thermal(
-    build: Build,
-    images: ImageSet,
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Temperatures(StudyResult):
+    """What a circuit, and chips of it, reach over temperature.
+
+    Attributes
+    ----------
+    samples
+        Chips at each temperature.
+    compensate
+        None, ``each`` or degrees Celsius: where gain and offset of each column were measured that
+        were taken out.
+    temperatures
+        For each, rising: ``temp_c``, degrees Celsius; ``nominal``, figures of the circuit; and
+        ``chips``, means and percentiles over chips. Accuracies and agreements are shares of 1.
+    """
+
+    heading = "Temperature"
+    samples: int
+    compensate: str | float | None
+    temperatures: Sequence[Mapping[str, Any]]
+
+    def title(self) -> str:
+        chips = f", {self.samples} chips" if self.samples else ""
+        return (
+            f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
+        )
+
+    def headline(self) -> list[Fact]:
+        told = [e for e in self.temperatures if e.get("nominal")]
+        good = [e for e in told if e["nominal"]["accuracy"] is not None]
+        if not good:
+            return []
+        worst = min(good, key=lambda e: e["nominal"]["accuracy"])
+        note = f"nominal, worst of {len(good)} temperatures, at {worst['temp_c']:g} °C"
+        return [Fact("over temperature", percent(worst["nominal"]["accuracy"]), note)]
+
+    def facts(self) -> Listing:
+        chips, compensated = self.samples > 0, self.compensate is not None
+        columns = ["degC", "nominal %", "same %", "gain", "offset"]
+        columns += ["comp. %"] if compensated else []
+        columns += ["chips %", "5–95 %"] if chips else []
+        columns += ["comp. %"] if chips and compensated else []
+        rows: list[list[str]] = []
+        for entry in self.temperatures:
+            nominal, band = entry["nominal"], entry.get("chips")
+            cells = [f"{entry['temp_c']:g}", _percent(nominal["accuracy"])]
+            cells += [_percent(nominal["agreement"])]
+            cells += [_figure(nominal["gain_mean"], ".3f"), _figure(nominal["offset_mean"], "+.4f")]
+            cells += [_percent(nominal["accuracy_compensated"])] if compensated else []
+            if band:
+                spread = band["accuracy_percentiles"]
+                inner = spread and f"{100 * spread['5']:.1f}–{100 * spread['95']:.1f}"
+                cells += [_percent(band["accuracy_mean"]), inner or "–"]
+                cells += [_percent(band["accuracy_compensated_mean"])] if compensated else []
+            rows.append(cells)
+        return Listing(columns, rows)
+
+    def sentences(self) -> list[str]:
+        told = [
+            f"software {percent(self.software_accuracy)}; same: images that nominal circuit and "
+            "software put into the same class",
+            "cells, feedback resistors, diodes and offsets follow the temperature",
+        ]
+        nominals = [entry["nominal"] for entry in self.temperatures]
+        if any(n["status"] == "ok" and n["gain_mean"] is None for n in nominals):
+            told.append("no gain or offset: they need images whose logits in software differ")
+        if self.samples:
+            told.append("mean and band are over chips; the images are fixed")
+        if self.compensate is not None:
+            at = "each temperature" if self.compensate == "each" else f"{self.compensate:g} degC"
+            told.append(f"compensated: gain and offset of each column as measured at {at}")
+        return told
+
+    def figures(self) -> list[Figure]:
+        from ..report.figures import thermal_figure
+
+        caption = "Accuracy, and gain and offset of the logits, over temperature."
+        return [Figure("thermal", caption, partial(thermal_figure, self.summary))]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f}"
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def plan(
+    job: Job,
     *,
     temps_c: Sequence[float],
-    samples: int = 0,
-    preset: str | None = None,
-    settings: Iterable[str] = (),
-    compensate: str | float | None = None,
-    options: StudyOptions = StudyOptions(),
-    on_progress: Progress = lambda what, done, total: None,
-) -> StudyResult:
-    """Simulate the nominal circuit, and chips 0 to ``samples`` - 1, at each temperature.
+    samples: int,
+    compensate: str | float | None,
+) -> Plan:
+    """Run the images through the circuit at several temperatures, beside the software network.
 
-    Parameters
-    ----------
-    build, images, options
-        As for ``montecarlo``.
-    temps_c
-        Degrees Celsius.
-    samples
-        Chips beside the nominal circuit.
-    preset, settings
-        As for ``montecarlo``. Without a preset the BUILD's own hardware, and for chips ``rram``.
-    compensate
-        Take out gain and offset of each column as measured at ``each`` temperature, or at the one
-        given in degrees Celsius; None: do not.
+    Everything has the same temperature. With --samples also virtual chips, each the same chip at
+    every temperature: their mean and the band from 5 to 95 %. RUN keeps study.sqlite, chips.csv,
+    result.json and thermal.png; the same command goes on with what is left.
 
-    Raises
-    ------
-    AnalogKanError
-        See ``conduct``.
+    \b
+    Examples:
+      analogkan thermal mnist.build --temps -40:125:15 --subset 500
+      analogkan thermal mnist.build --temps -40,26.85,125 --samples 20 --compensate each
     """
-    settings = list(settings)
-    if any(text.partition("=")[0].strip() == "temp_c" for text in settings):
+    from .grid import drawn_faults
+    from .points import thermal_points
+    from .summary import summarise_temperatures
+
+    if any(text.partition("=")[0].strip() == "temp_c" for text in job.settings):
         raise SettingsError("temp_c is what thermal varies: give its values with --temps")
-    if compensate is not None and compensate != "each":
-        require(not isinstance(compensate, str), "compensate", compensate, "each, or a temperature")
     require(len(temps_c) > 0, "temps_c", list(temps_c), "at least one temperature")
     temps_c = sorted(dict.fromkeys(float(temp_c) for temp_c in temps_c))
-    chosen = preset or (PRESET if samples else None)
-    hardware, variation, conditions, changed = study_settings(build, chosen, settings)
+    hardware, variation, conditions, changed = job.read_settings()
     if samples and variation.off:
         raise SettingsError(
-            f"samples = {samples} draws chips, but preset {chosen} has no variation: give "
+            f"samples = {samples} draws chips, but preset {job.preset} has no variation: give "
             "--preset rram, or --set sigma_g=0.05 and the like"
         )
-    measured_at = [] if compensate in (None, "each") else [float(compensate)]  # type: ignore[arg-type]
+    measured_at = [] if compensate in (None, "each") else [float(compensate)]
     points = thermal_points(hardware, variation, conditions, temps_c, samples)
-    return conduct(
-        "thermal",
-        build,
-        images,
-        points,
-        lambda rows: {"temperatures": summarise_temperatures(rows, drawn_faults(variation))},
-        options=options,
+    faults = drawn_faults(variation)
+    return Plan(
+        points=points,
+        summarise=lambda rows, bench: {"temperatures": summarise_temperatures(rows, faults)},
         facts={
-            "preset": chosen,
+            "preset": job.preset,
             "samples": samples,
             "compensate": compensate,
             "recompiled": changed,
@@ -82,5 +155,53 @@ def thermal(
         identity=points[0].document(),
         temps_c=measured_at,
         compensate=compensate,
-        on_progress=on_progress,
     )
+
+
+def read_temps(text: str) -> list[float]:
+    """See ``parse_temps``, which needs NumPy."""
+    from .points import parse_temps
+
+    return parse_temps(text)
+
+
+def read_compensate(text: str) -> str | float | None:
+    """None, ``each`` or degrees Celsius; SettingsError if it is neither."""
+    if text in ("none", "each"):
+        return None if text == "none" else text
+    try:
+        return read_number(text)
+    except ValueError:
+        raise SettingsError(
+            f"compensate {text!r} is neither none nor each nor a temperature such as 26.85"
+            f"{why_not(text)}"
+        ) from None
+
+
+thermal = Study(
+    name="thermal",
+    short="Accuracy, and gain and offset of the logits, against temperature.",
+    options=(
+        Option(
+            name="temps_c", given="temps", kind="text", default="-40:125:15",
+            metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
+        ),
+        Option(
+            name="samples", kind="whole", default=0, least=0, most=1_000_000,
+            about="Chips at each temperature, beside the nominal circuit.",
+        ),
+        Option(
+            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
+            about="By default the BUILD's own hardware; with --samples, rram.",
+        ),
+        Option(
+            name="compensate", kind="text", default="none", metavar="none|each|DEGC",
+            about="Take out each column's gain and offset, as measured at each temperature or "
+            "at one.",
+            read=read_compensate,
+        ),
+    ),
+    plan=plan,
+    result=Temperatures,
+    start=lambda values: PRESET if values["samples"] else None,
+)  # fmt: skip

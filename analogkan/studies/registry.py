@@ -1,0 +1,56 @@
+# pyright: strict
+"""The list of studies."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ..errors import StudyError
+
+if TYPE_CHECKING:  # it brings NumPy with it, which TAB need not wait for
+    from .study import Study
+
+BUILT_IN = ("montecarlo", "thermal", "sweep")
+"""Modules of this package, in which the study has the module's name; in the order of a report."""
+TAKEN = (
+    *("compile", "convert", "demo", "devices", "doctor", "paper", "report", "simulate", "train"),
+    *("perturb", "reproduce", "trace", "verify"),
+)
+"""Names of other commands, and of other functions in Python."""
+_registered: dict[str, Study] = {}
+
+
+def names() -> tuple[str, ...]:
+    """Of all studies."""
+    return (*BUILT_IN, *_registered)
+
+
+def study(name: str) -> Study:
+    """The study of a name; StudyError if there is none."""
+    if name in _registered:
+        return _registered[name]
+    if name not in BUILT_IN:
+        raise StudyError(f"there is no study {name!r}: there are {', '.join(names())}")
+    return getattr(importlib.import_module(f".{name}", __package__), name)
+
+
+def register(one: Study) -> Study:
+    """Make a study known: its command, its Python, its section of a page.
+
+    Raises
+    ------
+    StudyError
+        If another command or study has its name.
+    """
+    if one.name in (*names(), *TAKEN):
+        raise StudyError(f"study {one.name!r}: another has this name: choose another")
+    _registered[one.name] = one
+    return one
+
+
+def unregister(one: Study) -> None:
+    """Take back what was registered; StudyError if it was not."""
+    if _registered.get(one.name) is not one:
+        raise StudyError(f"study {one.name!r} was not registered")
+    del _registered[one.name]

@@ -1,0 +1,210 @@
+# pyright: strict
+"""What every study's result says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from ..errors import SettingsError
+from ..objects import Facts
+from ..results import Pair, Result
+from ..text import interval, many, percent
+
+if TYPE_CHECKING:
+    from ..tables import Table
+
+Row = dict[str, Any]
+CHIPS = "chips.csv"
+MOST_FAILURES = 5
+"""Reasons that are told."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Found(Result):
+    """What simulations and studies have in common.
+
+    Attributes
+    ----------
+    study
+        Its name.
+    model
+        Of the network.
+    images
+        What was shown, in words and by its hash.
+    engine
+        ``twin``, ``ngspice`` or ``software``.
+    software_accuracy
+        Of the network in software on the same images, a share of 1.
+    """
+
+    kept: ClassVar[str]
+    """The file beside result.json that the result is made of too."""
+    study: str
+    model: str
+    images: Mapping[str, Any]
+    engine: str
+    software_accuracy: float
+
+    def notes(self) -> list[str]:
+        return list(self.summary["notes"])
+
+    def _described(self) -> tuple[str, Facts]:
+        _, told = super()._described()
+        return f"of {self.title()}", [("software", percent(self.software_accuracy)), *told]
+
+    def drawn(self) -> str:
+        """What was simulated: the design, or what chips were drawn from."""
+        return "the design"
+
+    def simulated_by(self) -> str:
+        """The engine, in words."""
+        raise NotImplementedError
+
+    def judged(self) -> str:
+        """What the judge says, a sentence."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class StudyResult(Found):
+    """A finished study.
+
+    Attributes
+    ----------
+    rows
+        One dictionary a point, in the order of the points.
+    run
+        The RUN folder.
+    seed
+        Of everything that is drawn.
+    preset
+        Its name; None: the BUILD's own hardware.
+    versions
+        Of the engine, by the names of its parts.
+    judge
+        What the judge found; None if there was none.
+    cluster
+        Of Dask: workers, threads and bytes; None: threads of one process.
+    """
+
+    kept = CHIPS
+    rows: list[Row]
+    run: Path
+    seed: int
+    preset: str | None
+    versions: Mapping[str, Any]
+    judge: Mapping[str, Any] | None
+    cluster: Mapping[str, Any] | None
+
+    def failures(self) -> list[Row]:
+        """What could not be simulated: ``sample``, ``temp_c`` and ``reason`` of each."""
+        return [row for row in self.rows if row["status"] != "ok"]
+
+    def drawn(self) -> str:
+        from ..imperfections import load_settings
+
+        if self.preset is None:
+            return "the BUILD's own hardware"
+        s, words = self.summary, [f"preset {self.preset}"]
+        kept = s["settings"].get("variation", {})
+        try:
+            shipped = asdict(load_settings(self.preset)[1])
+        except SettingsError:  # a file that is not there any more
+            shipped = kept
+        words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
+        words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
+        words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
+        if any("accuracy_uncalibrated" in key for key in s):
+            words.append("calibrated")
+        if s.get("compensate") is not None:
+            words.append(f"compensated ({s['compensate']})")
+        return ", ".join(words)
+
+    def simulated_by(self) -> str:
+        if self.engine == "ngspice":
+            return f"ngspice {self.versions['ngspice']}"
+        return f"twin (torch {self.versions['torch']})"
+
+    def judged(self) -> str:
+        judge = self.judge
+        if self.engine == "ngspice" and judge is not None:
+            told = told_of_judge(judge, "chip and image")
+            return f"in ngspice {self.versions['ngspice']}: {told}"
+        if judge is None:
+            return "not judged: no chip of this study was simulated in ngspice"
+        return (
+            f"judged by ngspice {judge['versions']['ngspice']}: {many(judge['chips'], 'chip')} x "
+            f"{many(judge['images'], 'image')}, largest logit difference "
+            f"{judge['max_abs_difference']:.1e}, {judge['share_of_full_scale']:.1e} of full "
+            f"scale ({judge['tolerance']:g} is allowed)"
+        )
+
+    def closing(self) -> list[str]:
+        told: list[str] = []
+        failures = self.failures()
+        if failures:
+            told.append(f"{len(failures)} of {len(self.rows)} could not be simulated:")
+        for row in failures[:MOST_FAILURES]:
+            what = "nominal" if row["sample"] is None else f"chip {row['sample']}"
+            told.append(f"  {what} at {row['temp_c']:g} degC: {row.get('reason', '')}")
+        if len(failures) > MOST_FAILURES:
+            told.append(f"  and {len(failures) - MOST_FAILURES} more in {CHIPS}")
+        changed: dict[str, Any] = self.summary.get("recompiled") or {}
+        if changed:
+            words = ", ".join(f"{name} = {value}" for name, value in changed.items())
+            told.append(f"compiled again with {words}")
+        if self.cluster:
+            c = self.cluster
+            told.append(
+                f"on {c['workers']} Dask workers, {c['threads']} threads: "
+                f"{c['bytes_scattered'] / 1e6:.1f} MB once, {c['bytes_per_point']:,} bytes out "
+                f"and {c['bytes_per_row']:,} back a chip"
+            )
+        return [*told, self.judged()]
+
+    def table(self) -> Table:
+        """A row a point: its number, temperature and figures; of a sweep the axes' values first."""
+        from ..tables import table_of
+
+        return table_of([{k: v for k, v in flat(row).items() if k != "key"} for row in self.rows])
+
+
+def told_of_judge(judge: Mapping[str, Any], what: str) -> str:
+    """What a sentence says of ngspice's difference from the closed form of the same circuits.
+
+    ``what`` it was looked at in, such as every image.
+    """
+    share = judge["share_of_full_scale"]
+    apart = f"largest difference {share:.1e} of full scale" if share is not None else ""
+    if judge["passed"]:
+        return (
+            f"every {what} judged by the circuit's closed form: {apart} ({judge['tolerance']:g} is "
+            "allowed)"
+        )
+    return f"not judged ({judge['why_not']})" + (f": {apart} from the closed form" if apart else "")
+
+
+def within(pair: Pair | None, reason: str = "") -> str:
+    """An interval of shares in per cent; a dash, and the ``reason``, where there is none."""
+    return interval(pair) or f"– {reason}".strip()
+
+
+def whole_scale(error: float, full: float) -> str:
+    """An error as a share of the largest logit."""
+    return f"{error / full:.1e} of {full:.3g}"
+
+
+def flat(document: Mapping[str, Any]) -> dict[str, Any]:
+    """``document`` with the entries of inner tables, and of lists by number, beside the others."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            found |= value
+        elif isinstance(value, list):
+            found |= {f"{key}_{k}": entry for k, entry in enumerate(cast(list[Any], value))}
+        else:
+            found[key] = value
+    return found
