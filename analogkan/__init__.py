@@ -87,4 +87,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*_HOME, "devices", "__version__"]
+    studies = importlib.import_module(".studies.registry", __name__).names()
+    return [*{**_HOME, **dict.fromkeys(studies)}, "devices", "__version__"]

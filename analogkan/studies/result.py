@@ -123,6 +123,10 @@ class StudyResult(Found):
             words.append(f"compensated ({s['compensate']})")
         return ", ".join(words)
 
+    def _described(self) -> tuple[str, Facts]:
+        title, told = super()._described()
+        return title, [*told[:-1], ("judge", self.judged()), *told[-1:]]
+
     def simulated_by(self) -> str:
         if self.engine == "ngspice":
             return f"ngspice {self.versions['ngspice']}"
