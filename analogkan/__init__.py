@@ -32,6 +32,7 @@ _HOME = {
     "TDKANConfig": "network.model",
     "TwinEngine": "engines.chips",
     "Variation": "imperfections",
+    "analyse": "api.simulating",
     "by_class": "data.subset",
     "compile": "api.circuits",
     "convert": "api.circuits",

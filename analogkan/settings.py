@@ -103,6 +103,18 @@ def setting(default: Any, unit: str, limit: str, fits: Callable[[Any], bool]) ->
     return dataclasses.field(default=default, metadata=told)
 
 
+def choice(default: str, words: Callable[[], Iterable[str]]) -> Any:
+    """A field of a settings dataclass that is one of ``words``, those that there are when asked."""
+    told = {"unit": "", "words": words, "fits": lambda value: value in words()}
+    return dataclasses.field(default=default, metadata=told)
+
+
+def limit(field: dataclasses.Field[Any]) -> str:
+    """The range of a field, in words."""
+    told = field.metadata
+    return " or ".join(told["words"]()) if "words" in told else told["limit"]
+
+
 def within(low: float, high: float) -> Callable[[Any], bool]:
     """The check of a range with both its ends."""
     return lambda value: low <= value <= high
@@ -120,7 +132,7 @@ def check_fields(settings: Any) -> None:
         if field.type == "float":
             object.__setattr__(settings, field.name, float(getattr(settings, field.name)))
         value = getattr(settings, field.name)
-        require(field.metadata["fits"](value), field.name, value, field.metadata["limit"])
+        require(field.metadata["fits"](value), field.name, value, limit(field))
 
 
 def build(kind: type[T], values: dict[str, Any], what: str) -> T:

@@ -16,9 +16,9 @@ import numpy as np
 import analogkan as ak
 from analogkan import load_bundled, resources
 from analogkan.compiler import names, spice
+from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
-from analogkan.engines.rawfile import read_raw
 
 BATCH, SINGLE = 500, 12
 PEAK = """

@@ -16,7 +16,8 @@ import numpy as np
 
 import analogkan as ak
 from analogkan.data import by_class
-from analogkan.studies.trace import trace
+from analogkan.studies.analyses import ask
+from analogkan.studies.trace import TRACE, stages_of
 
 MODEL = "paper-mnist-d2"
 CIRCUITS = {
@@ -38,7 +39,8 @@ def main(folder: Path, count: int) -> None:
         full_scale = np.abs(software).max()
         scale = (software * circuit).sum() / (circuit * circuit).sum()
         volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))[0]
-        stages = {s.what: s for s in trace(build, volts, folder / "failed")}
+        answers = ask(build, volts, TRACE, folder / "failed")
+        stages = {s.what: s for s in stages_of(answers)}
         diodes = stages["layer 1 inputs"]
         print(name)
         print(f"  same class: {100 * result.summary['agreement']:.1f} % of {count} images")

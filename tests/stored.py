@@ -19,8 +19,8 @@ import torch
 
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import Chunk
-from analogkan.engines.rawfile import read_raw
 from analogkan.errors import StudyError
 from analogkan.files import SEAL, read_npz, sealed, sha256, write_npz
 from analogkan.paper.kept import read_kept, write_kept

@@ -32,17 +32,6 @@ def test_opamp_linear_amplifies_its_offset_and_draws_its_bias_current(session):
     assert out == pytest.approx(1e-6 * 1e5, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("cell", "settings", "gain"), [("opamp_gain", {"gain": 1e4}, 1e4), ("opamp_ideal", {}, 1e9)]
-)
-def test_an_opamp_follows_to_its_gain(session, cell, settings, gain):
-    circuit = bench()
-    circuit.X("1", cell, "in", "out", "out", **settings)
-    circuit.V("1", "in", 0, 0.5)
-    (out,) = solve(session, circuit, "out")
-    assert out == pytest.approx(0.5 * gain / (1 + gain), rel=1e-9)
-
-
 def test_tia_turns_current_into_voltage_and_holds_its_input_at_ground(session):
     circuit = bench()
     circuit.I("1", 0, "in", 2e-6)

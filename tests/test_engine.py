@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import MAX_CHUNK, plan_chunks
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice, Runner, find_ngspice, peak_megabytes
-from analogkan.engines.rawfile import read_raw
 from analogkan.errors import ConvergenceError, SimulationError
 
 NAMES = ["v(index)", "V(Logit_0)", "v(logit_1)"]
@@ -67,7 +67,11 @@ def test_binary_data_that_looks_like_the_marker_is_data(raw):
         ),
         (
             raw_bytes(flags="complex"),
-            "ngspice's result file has a damaged header: flags are complex",
+            "ngspice's result file is cut short: 48 of 96 bytes",
+        ),
+        (
+            raw_bytes(flags="padded"),
+            "ngspice's result file has a damaged header: flags are padded",
         ),
         (raw_bytes().replace(b"Flags: real\n", b""), "has a damaged header: 'Flags'"),
         (raw_bytes().replace(b"Points: 2", b"Points: x"), "has a damaged header: invalid literal"),

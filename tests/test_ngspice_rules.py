@@ -11,16 +11,14 @@ import pytest
 from analogkan import resources
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.dialects.printed import MOST_PRINTED, find_trouble, judge
+from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import (
-    MOST_PRINTED,
     Ngspice,
     Runner,
-    find_trouble,
-    judge,
     own_environment,
 )
-from analogkan.engines.rawfile import read_raw
 from analogkan.errors import CompileError, SimulationError
 from analogkan.studies.simulate import simulate
 

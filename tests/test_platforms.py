@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from analogkan.cli import main
+from analogkan.dialects.printed import judge
 from analogkan.engines import ngspice as driver
-from analogkan.engines.ngspice import ENVIRONMENT, judge, locate
+from analogkan.engines.ngspice import ENVIRONMENT, locate
 from analogkan.engines.threads import default_jobs
 from analogkan.errors import SimulationError
 

@@ -124,6 +124,8 @@ ELSEWHERE = {
     "from": "start: `from` is a word of Python's",
     "variation": "preset",
     "trace": "a function of its own",
+    "analysis": "a function of its own",
+    "image": "an image set's part",
     "output": "out",
 }
 

@@ -13,7 +13,7 @@ from analogkan import resources
 from analogkan.cli import main
 from analogkan.errors import StudyError
 from analogkan.ours import require_marked
-from analogkan.studies.trace import require_replaceable
+from analogkan.studies.analyses import require_replaceable
 
 from .networks import random_checkpoint, random_npz
 from .test_cli_errors import snapshot
@@ -126,4 +126,4 @@ def test_a_folder_is_no_file_to_replace(tmp_path):
     (tmp_path / "trace.json").mkdir()
     sentence = f"{tmp_path}/trace.json is a folder: give the name of a file with --out"
     with pytest.raises(StudyError, match=f"^{sentence}$"):
-        require_replaceable(tmp_path)
+        require_replaceable(tmp_path, "trace")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from analogkan import cells
+
 PACKAGE = Path(__file__).parents[1] / "analogkan"
 LAYERS = (
     {
+        "declared",
         "errors",
         "resources",
         "files",
@@ -32,6 +35,7 @@ LAYERS = (
     {"cells"},
     {"network"},
     {"data"},
+    {"dialects"},
     {"compiler"},
     {"imperfections"},
     {"engines"},
@@ -160,7 +164,7 @@ READERS = ("lines", "extract", "expressions", "netlist", "blocks", "graph", "eli
 def test_reading_a_deck_shares_no_code_with_writing_it():
     for reader in READERS:
         assert not any(
-            "spice" in n or "mapping" in n or "wires" in n
+            "spice" in n or "dialect" in n or "mapping" in n or "wires" in n
             for n in imports(PACKAGE / "compiler" / f"{reader}.py")
         )
 
@@ -179,6 +183,15 @@ def test_only_one_function_of_verification_reads_how_a_cell_is_written():
                     if "front.params(" in code:
                         users.append(f"{path.stem}.{node.name}")
     assert users == ["verify_front._undeclared"]
+
+
+def test_no_opamp_is_known_by_its_name():
+    """What an op-amp does is asked of its declaration."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare) and "opamp" in ast.unparse(node.left):
+                words = [part for part in node.comparators if isinstance(part, ast.Constant)]
+                assert not any(part.value in cells.opamps() for part in words), ast.unparse(node)
 
 
 def test_modules_stay_short():

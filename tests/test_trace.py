@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,17 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.errors import ConvergenceError
-from analogkan.studies.trace import save_trace, summarise_trace, trace
+from analogkan.studies.analyses import analyse_image, ask
+from analogkan.studies.trace import TRACE, TraceStage, stages_of, summarise_trace
 
-from .networks import random_inputs, random_spec
+from .networks import random_images, random_inputs, random_spec
 
 SPEC = random_spec(4, (5, 6, 4, 3), squash="clamp", norm="batch")
 VOLTS = SPEC.dac_volts(random_inputs(7, 1, 5))
+
+
+def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
+    return stages_of(ask(build, volts, TRACE, keep))
 
 
 @pytest.fixture
@@ -103,11 +109,18 @@ def test_the_circuits_own_voltages_are_what_a_fault_makes_of_them(build, tmp_pat
 
 
 def test_a_trace_is_written_whole(build, tmp_path):
-    stages = trace(build, VOLTS[0], tmp_path / "failed")
-    found = summarise_trace(stages)
-    save_trace(tmp_path / "out", stages, found)
-    assert json.loads((tmp_path / "out" / "trace.json").read_text()) == found
-    with np.load(tmp_path / "out" / "trace.npz") as kept:
+    images = random_images(7, 3, 5)
+    found = analyse_image(build, images[1], images, "trace", tmp_path, allow_edited=False)
+    volts = SPEC.dac_volts(images[1].x)[0]
+    stages = trace(build, volts, tmp_path / "failed")
+    number = int(images.index[1])
+    folder = tmp_path / f"trace-{number}"
+    document = json.loads((folder / "trace.json").read_text())
+    assert document == found.to_document()
+    assert document == summarise_trace(stages) | {
+        "image": number, "label": images.y[1], "images": images.facts(),
+    }  # fmt: skip
+    with np.load(folder / "trace.npz") as kept:
         assert len(kept.files) == 3 * len(stages)
         np.testing.assert_array_equal(kept["layer_1_rows_circuit"], stages[5].circuit)
         assert kept["layer_2_outputs_nets"].tolist() == ["l2_y0", "l2_y1", "l2_y2"]

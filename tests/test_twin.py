@@ -13,8 +13,10 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from analogkan.devices import IVCurve
+from analogkan.dialects import NGSPICE
 from analogkan.engines.chips import NgspiceEngine, TwinEngine, chip_tag
 from analogkan.engines.ideal import stage_volts
+from analogkan.engines.ngspice import Runner
 from analogkan.engines.threads import one_blas_thread
 from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
@@ -200,7 +202,7 @@ def test_a_temperature_at_which_a_resistance_would_be_negative_is_refused(name):
 def test_a_chip_that_fails_keeps_its_deck(ngspice, tmp_path, monkeypatch):
     design = chip(random_spec(1, (3, 2)))
     engine = NgspiceEngine(ngspice, tmp_path)
-    monkeypatch.setattr("analogkan.engines.batch.read_raw", _no_result)
+    monkeypatch.setattr(Runner, "dialect", replace(NGSPICE, read=_no_result))
     with pytest.raises(SimulationError, match=r"^nothing came \(its deck is kept: ") as caught:
         engine.logits(design, images(3, 3), np.arange(3), 26.85)
     assert caught.value.deck is not None and caught.value.deck.is_file()
@@ -214,8 +216,7 @@ def _no_result(*args, **kwargs):
 
 
 def test_a_kept_deck_gives_the_logits(ngspice, tmp_path):
-    from analogkan.engines.ngspice import Runner
-    from analogkan.engines.rawfile import read_raw
+    from analogkan.dialects.rawfile import read_raw
 
     design, volts, index = chip(random_spec(3, (4, 3))), images(5, 4), np.arange(5)
     engine = NgspiceEngine(ngspice, tmp_path)

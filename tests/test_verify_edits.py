@@ -16,6 +16,7 @@ from analogkan.compiler import names, spice
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
+from analogkan.dialects.ngspice import SOLVER_OPTIONS
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.errors import NetlistError
 from analogkan.files import sha256
@@ -82,7 +83,7 @@ class Bench:
             text = spice.write_batch(
                 self.build.design, self.volts, names.logits(self.build.design), temp_c=temp_c
             )
-            text = text.replace(spice.SOLVER_OPTIONS, TIGHT).replace(".end\n", "")
+            text = text.replace(SOLVER_OPTIONS, TIGHT).replace(".end\n", "")
             text = re.sub(r"^\.save.*\n(\+.*\n)*", "", text, flags=re.MULTILINE)
             sweep = re.search(r"^\.(dc .*)\n", text, re.MULTILINE)
             assert sweep

@@ -8,34 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..objects import Described, Facts
-from ..results import Fact, Result
-from ..tables import Table, table_of
-from ..text import interval, many, percent
+from ..text import interval, percent
 
 Summary = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Tracing(Result):
-    """What ``trace`` found: one image's voltages, stage by stage.
-
-    ``summary`` has the figures of each stage, and where most error arises.
-    """
-
-    no_picture = "a trace has no picture"
-
-    def title(self) -> str:
-        return f"of {self.summary['images']['said']}: {many(len(self.summary['stages']), 'stage')}"
-
-    def headline(self) -> list[Fact]:
-        worst = self.summary["largest_divergence"]
-        told = f"{worst['net']} ({worst['stage']})"
-        scale = f"{worst['share_of_scale']:.1e} of its scale"
-        return [Fact("largest divergence", told, scale)]
-
-    def table(self) -> Table:
-        """A row a stage: its nets, scale, and largest errors in volts."""
-        return table_of(self.summary["stages"])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

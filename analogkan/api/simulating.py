@@ -7,14 +7,15 @@ from ..data import ImageSet
 from ..engines.batch import BatchOptions
 from ..engines.threads import default_jobs
 from ..errors import DataError, SettingsError
+from ..results import Result
 from ..studies import simulate as of_images
-from ..studies import trace as of_stages
+from ..studies.analyses import analyse_image
 from ..studies.simulation import Simulation
+from ..studies.trace import Tracing
 from . import given
 from .given import AnyBuild, AnyPath
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
-from .results import Tracing
 
 
 @with_old_keywords(of_images.simulate, OLD | {"run": "out= is in its place"})
@@ -126,9 +127,51 @@ def trace(
     >>> list(found.table())[:4]
     ['stage', 'nets', 'scale_volts', 'max_error_volts']
     """
+    found = analyse(build, image, "trace", out=out, allow_edited=allow_edited)
+    assert isinstance(found, Tracing)
+    return found
+
+
+def analyse(
+    build: AnyBuild,
+    image: ImageSet,
+    name: str,
+    *,
+    out: AnyPath | None = None,
+    allow_edited: bool = False,
+) -> Result:
+    """An analysis of one image in ngspice, by its name.
+
+    Parameters
+    ----------
+    build
+        A BUILD or its folder.
+    image
+        A set of one image, such as ``images[7]``.
+    name
+        Such as ``trace``; `analogkan simulate --help` has all.
+    out
+        A folder for what is found, as ``<name>-<image>`` in it; without one nothing is kept.
+    allow_edited
+        Take a deck that was changed after it was compiled.
+
+    Raises
+    ------
+    SettingsError
+        If there is no analysis of that name.
+    SimulationError, NetlistError, DataError
+        As for ``simulate``; or if there is not one image.
+
+    Examples
+    --------
+    >>> found = ak.analyse("mnist-d2.build", ak.load_bundled()[7], "trace")
+    >>> found.facts().columns[:3]
+    ('stage', 'nets', 'scale')
+    """
     circuit, images = given.circuit(build), given.image_set(image)
     if len(images) != 1:
-        raise DataError(f"a trace is of one image, and here are {len(images)}: give images[0], say")
+        raise DataError(
+            f"a {name} is of one image, and here are {len(images)}: give images[0], say"
+        )
     folder = given.optional_path(out, "out")
-    found = of_stages.trace_image(circuit, images, images, folder, allow_edited=allow_edited)
-    return Tracing(summary=found)
+    return analyse_image(circuit, images, images, name, folder, allow_edited=allow_edited)

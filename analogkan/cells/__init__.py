@@ -5,10 +5,11 @@ from __future__ import annotations
 from .amplifiers import AMPLIFIERS
 from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
 from .layernorm import LAYERNORM
+from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
 from .squash import CLAMP, SIGMOID, TANH
 
 _registry = Registry()
-for _kind in (*AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
+for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
@@ -16,12 +17,16 @@ __all__ = [
     "INPUT",
     "NUMPY",
     "OUTPUT",
+    "SUPPLIES",
+    "SUPPLY",
     "CellKind",
+    "OpAmpKind",
     "Param",
     "Pin",
     "SquashKind",
     "find",
     "known",
+    "opamps",
     "register",
     "same",
     "squash_kind",
@@ -59,3 +64,10 @@ def squashes() -> dict[str, SquashKind]:
 def squash_kind(name: str) -> SquashKind:
     """The squash kind of that name, which must be one."""
     return squashes()[name]
+
+
+def opamps() -> dict[str, OpAmpKind]:
+    """The kinds of op-amp by the values of ``opamp`` that choose them; those with rails last."""
+    kinds = [kind for kind in known() if isinstance(kind, OpAmpKind)]
+    found = {kind.value: kind for kind in kinds} | {kind.railed: kind for kind in kinds}
+    return {value: kind for value, kind in found.items() if value}

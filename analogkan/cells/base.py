@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from .. import resources
 from ..errors import CompileError
@@ -21,6 +20,9 @@ INPUT, OUTPUT = "input", "output"
 EXACT = 1e-12
 """Relative: what writing and reading a number may cost."""
 HEAD = re.compile(r"^\.subckt (\S+) (.*?)(?: params: (.*))?$", re.MULTILINE)
+NAME = "[a-z0-9_]+"
+INSIDE = (".model", ".param", ".subckt", ".ends")
+"""Lines with a dot that stay inside a subcircuit; ngspice takes others for the whole deck."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class CellKind:
         return self.lib or resources.path("netlists/cells") / f"{self.name}.lib"
 
     @property
+    def values(self) -> tuple[str, ...]:
+        """Values of ``opamp`` that choose it: an op-amp's alone."""
+        return ()
+
+    @property
     def inputs(self) -> tuple[int, ...]:
         """Places of the pins that only read."""
         return tuple(k for k, pin in enumerate(self.pins) if pin.role == INPUT)
@@ -106,9 +113,12 @@ class CellKind:
         for part in ("name", "pins", "block"):
             if not getattr(self, part):
                 raise CompileError(f"cell {self.name or '(no name)'} declares no {part}")
+        if not re.fullmatch(NAME, self.name):
+            raise CompileError(f"cell {self.name!r}: a name is of a-z, 0-9 and _")
         if not self.path.is_file():
             raise CompileError(f"cell {self.name}: there is no file {self.path}")
-        heads = {found[1]: found for found in HEAD.finditer(self.path.read_text(encoding="utf-8"))}
+        text = self.path.read_bytes().decode("utf-8")
+        heads = {found[1]: found for found in HEAD.finditer(text)}
         if self.name not in heads:
             raise CompileError(f"cell {self.name}: {self.path.name} has no .subckt {self.name}")
         head = heads[self.name]
@@ -122,6 +132,30 @@ class CellKind:
                     f"cell {self.name}: {self.path.name} has the {what} {' '.join(have) or 'none'}"
                     f", its declaration {' '.join(declared) or 'none'}"
                 )
+        self._check_lines(text)
+
+    def _check_lines(self, text: str) -> None:
+        """That what its file says is said of it alone, whatever deck it stands in."""
+        depth = 0
+        for at, line in enumerate(text.split("\n"), 1):
+            words, said = line.lower().split(), ""
+            if line.endswith("\r"):
+                said = "ends as Windows ends lines"
+            elif line.startswith("*#"):
+                said = "is a hidden command"
+            elif not depth and (line != line.strip() or not line.isprintable()):
+                said = f"has a blank at an end, or a tab, outside .subckt {self.name}"
+            elif not words or words[0].startswith("*"):
+                continue
+            elif words[0].startswith(".") and words[0] not in INSIDE:
+                said = f"is {words[0]}, which may act on a whole deck"
+            elif not depth and words[:2] != [".subckt", self.name]:
+                said = f"stands outside .subckt {self.name}"
+            elif depth == 1 and words[0] == ".ends" and line != f".ends {self.name}":
+                said = f"is not just .ends {self.name}"
+            if said:
+                raise CompileError(f"cell {self.name}: line {at} of {self.path.name} {said}")
+            depth += {".subckt": 1, ".ends": -1}.get(words[0], 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,13 +236,20 @@ class Registry:
         """Add ``kind``; CompileError if its name is taken."""
         if kind.name in self.kinds or kind.name in ("none", "opamp"):
             raise CompileError(f"there is a cell {kind.name} already: give yours another name")
+        taken = {value for one in self.kinds.values() for value in one.values}
+        for value in taken.intersection(kind.values):
+            raise CompileError(f"there is an op-amp {value} already: give yours another value")
         self.kinds[kind.name] = kind
 
 
 class _Numpy:
     """numpy's functions under the names that torch's have too."""
 
-    sigmoid = staticmethod(expit)
+    @staticmethod
+    def sigmoid(x: Any) -> Any:
+        from scipy.special import expit  # TAB need not wait for scipy
+
+        return expit(x)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

@@ -60,10 +60,11 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     """``key=`` of every setting (``compile`` takes hardware only), then words it may be."""
     from dataclasses import fields
 
-    from ..compiler.hardware import DIODE_LAWS, OPAMPS, WIRES, Hardware
+    from ..compiler.hardware import Hardware
     from ..imperfections import Conditions, Variation
 
-    words = {"opamp": OPAMPS, "wires": WIRES, "diode_law": DIODE_LAWS}
+    told = {field.name: field.metadata for field in fields(Hardware)}
+    words = {name: tuple(of["words"]()) for name, of in told.items() if "words" in of}
     words |= {s.name: s.words for one in Variation.declared for s in one.settings}
     key, equals, _ = incomplete.partition("=")
     if equals:

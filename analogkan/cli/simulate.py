@@ -10,6 +10,36 @@ from ..engines.threads import default_jobs
 from . import common, complete
 
 
+class AnalysisName(click.ParamType):
+    """The name of an analysis; they are looked up when one is given, or asked for."""
+
+    name = "analysis"
+
+    def convert(self, value, param, ctx):
+        """The name, if there is such an analysis."""
+        return common.Choice(list(_analyses())).convert(value, param, ctx)
+
+    def shell_complete(self, ctx, param, incomplete):
+        """Names that begin so."""
+        return common.Choice(list(_analyses())).shell_complete(ctx, param, incomplete)
+
+
+class AnalysisOption(click.Option):
+    """Its help says what analyses there are."""
+
+    def get_help_record(self, ctx):
+        """Its help, and each analysis with what it shows."""
+        head, text = super().get_help_record(ctx)
+        told = (f"{name}, {one.about}" for name, one in _analyses().items())
+        return head, f"{text} {'; '.join(told)}."
+
+
+def _analyses() -> dict:
+    from ..studies.analyses import ANALYSES
+
+    return ANALYSES.kinds
+
+
 @click.command(short_help="Run images through the circuit in ngspice, beside the software.")
 @click.argument("build", type=common.BUILD, shell_complete=complete.build)
 @click.option(
@@ -42,11 +72,19 @@ from . import common, complete
     help="RUN folder; by default <build>.run/<settings>. Finished chunks in it are not run again.",
 )
 @click.option(
+    "--analysis",
+    cls=AnalysisOption,
+    type=AnalysisName(),
+    metavar="NAME",
+    help="Of image --image alone, in ngspice, with --out also into OUT/NAME-K:",
+)
+@click.option("--image", type=common.Whole(0), metavar="K", help="The image of --analysis.")
+@click.option(
     "--trace",
     "trace_image",
     type=common.Whole(0),
     metavar="K",
-    help="Only image K: its voltages stage by stage; with --out also into OUT/trace-K.",
+    help="As --analysis trace --image K: its voltages stage by stage.",
 )
 @click.option("--allow-edited", is_flag=True, help="Simulate a deck that was edited by hand.")
 @click.option(
@@ -59,7 +97,7 @@ from . import common, complete
 @common.guarded
 def simulate(
     build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, session,
-    out, trace_image, allow_edited, fail_under, as_json,
+    out, analysis, image, trace_image, allow_edited, fail_under, as_json,
 ) -> None:  # fmt: skip
     """Simulate inference in ngspice over test images, and compare with the software network.
 
@@ -79,12 +117,19 @@ def simulate(
     circuit = load_build(build)
     images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
     if trace_image is not None:
+        if analysis or image is not None:
+            raise click.UsageError("--trace K is --analysis trace --image K: give one of them")
+        analysis, image = "trace", trace_image
+    if (analysis is None) != (image is None):
+        raise click.UsageError("--analysis NAME and --image K go together")
+    if analysis is not None:
         if subset or engine != "ngspice" or fail_under is not None or session:
+            option = "--analysis" if trace_image is None else "--trace"
             raise click.UsageError(
-                "--trace runs one image in the ngspice program: no --subset, --fail-under, "
+                f"{option} runs one image in the ngspice program: no --subset, --fail-under, "
                 "--session or --engine software"
             )
-        _trace(circuit, images, trace_image, out, as_json, allow_edited)
+        _analyse(circuit, images, analysis, image, out, as_json, allow_edited)
         return
     if engine == "software" and session:
         raise click.UsageError("--session is a way to run ngspice: --engine software has none")
@@ -145,13 +190,13 @@ def run_simulation(
         )
 
 
-def _trace(
-    circuit, images, image: int, out: Path | None, as_json: bool, allow_edited: bool
+def _analyse(
+    circuit, images, name: str, image: int, out: Path | None, as_json: bool, allow_edited: bool
 ) -> None:
     import numpy as np
 
     from ..errors import DataError
-    from ..studies.trace import trace_image
+    from ..studies.analyses import analyse_image
 
     position = np.flatnonzero(images.index == image)
     if not position.size:
@@ -162,28 +207,8 @@ def _trace(
             f"{', '.join(map(str, numbers[:5]))}{more}"
         )
     chosen = images.take(position[:1])
-    found = trace_image(circuit, chosen, images, out, allow_edited=allow_edited)
+    found = analyse_image(circuit, chosen, images, name, out, allow_edited=allow_edited)
     if as_json:
-        common.print_json(found | {"label": chosen.y[0]})
-        return
-    shown = common.table(
-        f"image {image} of {images.said}, class {chosen.y[0]}: volts",
-        "stage", "nets", "scale", "error", "at", "own error", "at ",
-    )  # fmt: skip
-    for s in found["stages"]:
-        shown.add_row(
-            s["stage"],
-            str(s["nets"]),
-            f"{s['scale_volts']:.3g}",
-            f"{s['max_error_volts']:.2g}",
-            s["max_error_net"],
-            f"{s['own_error_volts']:.2g}",
-            s["own_error_net"],
-        )
-    common.out.print(shown)
-    worst = found["largest_divergence"]
-    common.out.print(
-        f"largest divergence that arises in its own stage: {worst['net']} ({worst['stage']}) is at "
-        f"{worst['circuit_volts']:.6g} V, what drives it asks for {worst['expected_volts']:.6g} V "
-        f"({worst['share_of_scale']:.1e} of the stage's scale)"
-    )
+        common.print_json(found.to_document())
+    else:
+        common.print_result(found)

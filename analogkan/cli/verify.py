@@ -27,7 +27,8 @@ def verify(build, as_json) -> None:
     with common.circuit_progress(as_json, "verifying") as on_circuit:
         found = verify_build(load_build(build), on_circuit)
     if as_json:
-        common.print_json({"ok": found.ok, "findings": found.findings, "facts": found.facts})
+        told = ("ok", "findings", "facts", "notes")
+        common.print_json({key: getattr(found, key) for key in told})
     else:
         print_verification(found)
     if not found.ok:
@@ -40,6 +41,8 @@ def print_verification(found) -> None:
     for finding in found.findings:
         common.out.print("  differs ", style="red", end="")
         common.out.print(finding)
+    for note in found.notes:
+        common.out.print(f"note: {note}", style="yellow")
     looked = (
         f"{f['resistors']:,} resistors, {f['diodes']} diodes and {f['op_amps']} op-amps between "
         f"{f['nets']:,} nets; {f['blocks']:,} blocks"

@@ -7,9 +7,25 @@ amplifier's closed-loop gain is ``ratio``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import SimulationError
 from .chip import RAMP_VOLTS
+
+if TYPE_CHECKING:  # design brings more with it than these equations need
+    from .circuit import Circuit
+    from .design import Design
+
+
+def require_closed_form(circuit: Design | Circuit) -> None:
+    """Raise SimulationError, by its name, if something in ``circuit`` has none."""
+    _ = circuit.hardware.opamp_gain_used
+    for stage in circuit.stages:
+        kind = stage.front.squash.cell if stage.front.squash.kind != "none" else None
+        if kind is not None and kind.closed_form is None:
+            raise SimulationError(
+                f"the twin has no closed form of the cell {kind.name}: let ngspice simulate it"
+            )
 
 
 def shifted(v: Any, k_v: Any, d_v: Any) -> Any:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..errors import NetlistError
-from ..files import brief, changed_files, near, read_json, sha256
+from ..dialects import NGSPICE, Dialect
+from ..errors import CompileError, NetlistError
+from ..files import atomic_folder, brief, changed_files, near, read_json, sha256, write_text
 from ..kinds import kind_of, mistaken
 from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text
@@ -115,23 +116,50 @@ def make_deck(
     check_design(design)
     volts = image0_volts(spec)
     expected = spec.forward_volts(volts[None])[0]
-    texts = {
-        "cells.cir": spice_cells.write_cells(design),
-        "stimulus.cir": spice.write_stimulus(design, volts),
-        "network.cir": spice.write_network(design, _title(spec), expected),
-    }
     folder.mkdir(exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    for k in range(len(design.stages)):
-        path = folder / spice.layer_file(k)
-        path.write_text(spice.write_layer(design, k), encoding="utf-8", newline="\n")
+    _write_texts(folder, spec, design, volts, expected, NGSPICE)
     spec.save(folder / "network.npz")
     save_design(design, folder / "design.npz")
     summary = summarise(spec, design, expected, model or {}) | {"command": command}
     summary["files"] = {p.name: sha256(p) for p in sorted(folder.iterdir())}
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return Deck(folder, spec, design, summary)
+
+
+def write_as(deck: Deck, folder: Path, dialect: Dialect) -> None:
+    """Write ``deck`` into ``folder`` in another dialect, with the image that it shows.
+
+    It is not verified: what is read back is the deck that was compiled.
+
+    Raises
+    ------
+    CompileError
+        If the dialect cannot say something that the circuit needs, or the folder is there.
+    """
+    if folder.exists():
+        raise CompileError(f"{folder} is there already: give a new folder")
+    volts = image0_volts(deck.spec)
+    expected = deck.spec.forward_volts(volts[None])[0]
+    with atomic_folder(folder) as partial:
+        _write_texts(partial, deck.spec, deck.design, volts, expected, dialect)
+
+
+def _write_texts(
+    folder: Path,
+    spec: NetworkSpec,
+    design: Design,
+    volts: np.ndarray,
+    expected: np.ndarray,
+    say: Dialect,
+) -> None:
+    """Write the files of a deck."""
+    write_text(folder / "cells.cir", spice_cells.write_cells(design, say))
+    write_text(folder / "stimulus.cir", spice.write_stimulus(design, volts, say))
+    top = spice.write_network(design, _title(spec), expected, say)
+    write_text(folder / "network.cir", top)
+    for k in range(len(design.stages)):
+        layer = spice.write_layer(design, k, spice_cells.TEMPERATURE_C, say)
+        write_text(folder / spice.layer_file(k), layer)
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:

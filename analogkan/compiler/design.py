@@ -152,6 +152,11 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
             "held stages (--held, or held=... in Python)"
         )
     notes = []
+    if not hardware.amplifier.flat:
+        notes.append(
+            f"op-amp {hardware.opamp} is a black box: rows' capacitors are sized for gbw = "
+            f"{hardware.gbw:g} Hz as it is set"
+        )
     volts = None
     if spec.calibration is not None and len(spec.calibration):
         volts = spec.dac_volts(spec.calibration)
@@ -288,7 +293,7 @@ def element_counts(design: Design) -> dict[str, int]:
         counts["capacitors"] += n_in * n_dev
         counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
         counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.opamp == "rails" else 0
+        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.rails else 0
         counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
         counts["drivers"] += rows if hw.r_driver else 0
         counts["tiles"] += -(-rows // hw.tile_rows) * -(-lines // hw.tile_cols)

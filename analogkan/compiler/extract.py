@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cells import OpAmpKind
 from ..errors import NetlistError
 from .expressions import number, value
-from .lines import GROUNDS, Line, Subcircuit, definition, name, read_lines, require, settings
+from .lines import GROUNDS, Deck, Line, Subcircuit, definition, name, read_lines, require, settings
 from .netlist import (
     CELL,
     GROUND,
@@ -80,7 +81,8 @@ def read_deck(top: Path) -> Netlist:
     netlist.definitions = {
         sub.name: definition(sub) for sub in deck.subcircuits.values() if not sub.is_tile
     }
-    reader = _Reader(deck.subcircuits, netlist)
+    netlist.supplies = {netlist.net(name): None for name in deck.reaching}
+    reader = _Reader(deck, netlist)
     reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
     _require_resistances(netlist)
@@ -103,8 +105,9 @@ def _require_resistances(netlist: Netlist) -> None:
 class _Reader:
     """Flattens subcircuits into a netlist."""
 
-    def __init__(self, subcircuits: dict[str, Subcircuit], netlist: Netlist) -> None:
-        self.subcircuits = subcircuits
+    def __init__(self, deck: Deck, netlist: Netlist) -> None:
+        self.subcircuits = deck.subcircuits
+        self.reaching = frozenset(deck.reaching)
         self.netlist = netlist
         self._plain: dict[str, Resistors] = {}
 
@@ -123,6 +126,8 @@ class _Reader:
         def net(text: str) -> int:
             if text in GROUNDS:
                 return GROUND
+            if text in self.reaching:  # whatever a port is called, as ngspice has it
+                return self.netlist.net(text)
             return ports[text] if text in ports else self.netlist.net(prefix + name(text))
 
         if sub.name not in self._plain:
@@ -169,6 +174,10 @@ class _Reader:
             require(len(words) == 5 and words[3] == "dc", "needs two nets, dc and a value")
             ends = net(words[1]), net(words[2])
             source = Source(full, ends, value(words[4], params))
+            if kind == "v" and words[1] in self.reaching and ends[1] == GROUND:
+                require(netlist.supplies[ends[0]] is None, f"a second source at {words[1]}")
+                netlist.supplies[ends[0]] = source.value
+                return
             (netlist.volts if kind == "v" else netlist.amps).append(source)
         elif kind == "b":
             self._behavioural(sub, words, net, full, params)
@@ -201,6 +210,12 @@ class _Reader:
         if pins := closed(kind):
             at = tuple(numbers[port] for port in sub.ports)
             require(len(at) == len(pins.pins), f"{kind} has {len(at)} ports, not the library's")
+            if isinstance(pins, OpAmpKind):
+                to = {pin.name: number for pin, number in zip(pins.pins, at, strict=True)}
+                ends = (to["out"], GROUND), (to["inp"], to["inn"])
+                gain = inner.get("gain", np.nan)
+                self.netlist.controlled.append(Controlled(prefix + own, *ends, gain))
+                return
             self.netlist.cells.append(Cell(prefix + own, kind, at, inner, pins))
             return
         self.expand(sub, numbers, f"{prefix}{own}.", inner, depth + 1)

@@ -22,11 +22,16 @@ the matrix fill in, and drivers tie the tiles of a row together."""
 PAIRS_FACTOR = 4.0
 """Times as long with transistor pairs: Newton takes 14 to 16 iterations an image instead of 4."""
 
+BOX_SECONDS = 6e-3
+"""Time of an image an op-amp of eight transistors, `tests/outside/miller.lib` in mnist-d2; others
+are taken to be alike."""
+
 
 def expected_cost(design: Design) -> dict[str, float]:
     """What simulating will take: megabytes of memory, seconds an image with KLU."""
     hw = design.hardware
-    resistors = element_counts(design)["crossbar_resistors"]
+    counts = element_counts(design)
+    resistors = counts["crossbar_resistors"]
     each, seconds = BYTES_PER_RESISTOR, resistors * SECONDS_PER_RESISTOR
     if hw.segments:
         each, seconds = EXPLICIT_BYTES, 0.0
@@ -36,6 +41,8 @@ def expected_cost(design: Design) -> dict[str, float]:
             seconds += rows * lines * np.exp(_along(np.log(cells), np.log(EXPLICIT_TILES), costs))
     if spice_cells.has_transistors(design):
         seconds *= PAIRS_FACTOR
+    if not hw.amplifier.flat:
+        seconds += counts["op_amps"] * BOX_SECONDS
     return {
         "memory_megabytes": round(20 + resistors * each / 1e6),
         "seconds_per_image": float(f"{seconds:.2g}"),

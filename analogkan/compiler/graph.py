@@ -47,6 +47,8 @@ def unconnected(netlist: Netlist) -> list[str]:
     for ends in edges[0]:
         np.add.at(touched, ends, 1)
     pairs = [c.out for c in netlist.controlled] + [v.nets for v in netlist.volts]
+    pairs += [(net, GROUND) for net in netlist.supplies]
+    touched[list(netlist.supplies)] += 1  # by op-amps, of which no more is known than their text
     for table in netlist.tables:  # a table of current conducts, one of voltage is a source
         pairs.append(table.nets)
         touched[list(table.control)] += 1

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from .. import cells
 from ..devices.thermal import LAWS as DIODE_LAWS
-from ..errors import SettingsError
+from ..errors import SettingsError, SimulationError
 from ..schema import Number, Record, Text, Whole
 from ..settings import (
     build,
     check_fields,
+    choice,
     find_named,
     parse_assignments,
     read_toml,
@@ -25,12 +27,9 @@ from ..settings import (
 FOLDER = "presets"
 TABLES = ("hardware", "variation", "conditions")
 """What a preset may hold: what is chosen, what is chance, temperature and age."""
-OPAMPS = ("linear", "ideal", "rails")
 WIRES = ("reduced", "explicit")
 LEAST_OHMS = 1e-9
 """Of a wire or a driver that is there at all."""
-IDEAL_GAIN = 1e9
-"""Of ``ideal`` op-amps: 1e12 loses 1e-6 to cancellation."""
 
 
 def _per_kelvin(default: float) -> float:
@@ -70,7 +69,7 @@ class Hardware:
         Rows and physical columns of a tile; two columns an output.
     opamp
         ``linear`` (finite gain), ``ideal`` (gain 1e9), or ``rails``: linear, and no row, line or
-        output leaves the supplies.
+        output leaves the supplies; or the name of one from outside, see ``cells.OpAmpKind``.
     opamp_gain
         Open-loop gain of ``linear`` and ``rails``; assumed.
     gbw
@@ -128,7 +127,7 @@ class Hardware:
     max_bias_rows: int = setting(32, "", "1 to 4096", within(1, 4096))
     tile_rows: int = setting(64, "", "2 to 65536", within(2, 65536))
     tile_cols: int = setting(64, "", "2 to 65536, even", within(2, 65536))
-    opamp: str = setting("linear", "", " or ".join(OPAMPS), OPAMPS.__contains__)
+    opamp: str = choice("linear", cells.opamps)
     opamp_gain: float = setting(1e5, "", "10 to 1e12", within(10, 1e12))
     gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
@@ -140,19 +139,34 @@ class Hardware:
     cell_tc2: float = _per_kelvin_squared(0.0)
     feedback_tc1: float = _per_kelvin(1e-4)
     feedback_tc2: float = _per_kelvin_squared(0.0)
-    diode_law: str = setting("linear", "", " or ".join(DIODE_LAWS), DIODE_LAWS.__contains__)
+    diode_law: str = choice("linear", lambda: DIODE_LAWS)
     diode_tc_current: float = _per_kelvin(-1e-3)
     diode_tc_voltage: float = _per_kelvin(-3e-4)
     smear_width: float = setting(1.0, "", "0 to 5", within(0, 5))
     r_wire: float = _none_or(1e4, "ohm a segment")
     wire_tc1: float = _per_kelvin(3.9e-3)
     r_driver: float = _none_or(1e5, "ohm")
-    wires: str = setting("reduced", "", " or ".join(WIRES), WIRES.__contains__)
+    wires: str = choice("reduced", lambda: WIRES)
+
+    @property
+    def amplifier(self) -> cells.OpAmpKind:
+        """What is declared of its op-amps."""
+        return cells.opamps()[self.opamp]
+
+    @property
+    def rails(self) -> bool:
+        """Whether outputs of amplifiers stop at ``v_rail``."""
+        return self.opamp == self.amplifier.railed
 
     @property
     def opamp_gain_used(self) -> float:
-        """Open-loop gain of the op-amps as the deck has them."""
-        return IDEAL_GAIN if self.opamp == "ideal" else self.opamp_gain
+        """Open-loop gain of the op-amps as the deck has them; SimulationError if none is known."""
+        if self.amplifier.gain is None:
+            raise SimulationError(
+                f"the op-amp {self.opamp} is a black box, whose gain the twin, trim, calibration "
+                "and read noise need: let ngspice simulate it, without them"
+            )
+        return self.amplifier.gain(self)
 
     @property
     def wired(self) -> bool:

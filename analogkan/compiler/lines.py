@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import NetlistError
 from ..files import read_bytes
 from .expressions import number
+from .netlist import closed
 
 NAME = re.compile(r"[a-z0-9_]+")
 """A net, an element, a model, a parameter: ngspice splits or aliases names with anything else."""
@@ -27,10 +28,14 @@ _CONTROL = re.compile(r"[-a-z0-9_.,+*/(){}=:$? ]+")
 
 @dataclass
 class Line:
-    """A logical line: continuation lines joined, comments gone."""
+    """A logical line: continuation lines joined, comments gone.
+
+    ``box`` are the lines, as they are, of a cell that is compared as text and begins here.
+    """
 
     text: str
     where: str
+    box: list[str] | None = None
 
     def refuse(self, what: str) -> NetlistError:
         """The error that says where, and what is wrong with the line."""
@@ -49,14 +54,16 @@ class Subcircuit:
     @property
     def is_tile(self) -> bool:
         """Whether it is made of resistors alone."""
-        return not self.params and all(line.text.startswith("r") for line in self.lines)
+        plain = all(line.text.startswith("r") for line in self.lines)
+        return plain and not self.params and not closed(self.name)
 
 
 @dataclass
 class Deck:
     """The lines of a deck's files, sorted.
 
-    ``top`` holds the elements of the top level; the other fields are as in ``Netlist``.
+    ``top`` holds the elements of the top level, ``reaching`` names the nets that reach into every
+    subcircuit; the other fields are as in ``Netlist``.
     """
 
     top: Subcircuit = field(default_factory=lambda: Subcircuit("", [], {}))
@@ -64,6 +71,7 @@ class Deck:
     models: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     controls: list[str] = field(default_factory=list)
+    reaching: list[str] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
 
 
@@ -113,9 +121,12 @@ def deck_bytes(path: Path) -> bytes:
 
 
 def definition(sub: Subcircuit) -> list[str]:
-    """A subcircuit's ports, parameters and lines, blanks evened out."""
+    """A subcircuit's ports, parameters and lines; blanks evened out, unless it is a text."""
     head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
-    return [" ".join(head), *(" ".join(line.text.split()) for line in sub.lines)]
+    lines = [line.text for line in sub.lines]
+    if not closed(sub.name):
+        lines = [" ".join(text.split()) for text in lines]
+    return [" ".join(head), *lines]
 
 
 # ---- a file to logical lines
@@ -131,7 +142,8 @@ def _text(path: Path) -> str:
 def _logical_lines(path: Path) -> Iterator[Line]:
     pending: Line | None = None
     open_line = False
-    for at, raw in enumerate(_text(path).split("\n"), 1):
+    rows = enumerate(_text(path).split("\n"), 1)
+    for at, raw in rows:
         where = f"{path.name}:{at}"
         if not raw.isprintable() or raw.startswith("*#"):
             raise NetlistError(f"{where}: a control character or a hidden command")
@@ -148,8 +160,21 @@ def _logical_lines(path: Path) -> Iterator[Line]:
         if pending is not None:
             yield pending
         pending, open_line = Line(raw, where), True
+        words = raw.split()
+        if words[0] == ".subckt" and len(words) > 1 and closed(words[1]):
+            pending.box, open_line = _box(rows, words[1], path), False
     if pending is not None:
         yield pending
+
+
+def _box(rows: Iterator[tuple[int, str]], cell: str, path: Path) -> list[str]:
+    """The lines up to the end of ``cell``, each as it is."""
+    found = []
+    for _, raw in rows:
+        if raw == f".ends {cell}":
+            return found
+        found.append(raw)
+    raise NetlistError(f"{path.name}: .subckt {cell} has no end")
 
 
 # ---- logical lines to subcircuits and the top level
@@ -179,6 +204,11 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
                 in_control = True
             elif word == ".subckt":
                 target = _subcircuit(rest, deck)
+                if line.box is not None:
+                    target.lines = [Line(text, line.where) for text in line.box]
+                    target = deck.top
+            elif word == ".global":
+                deck.reaching += [name(text) for text in rest.split()]
             elif word == ".option":
                 _options(rest, deck)
             elif word == ".model":

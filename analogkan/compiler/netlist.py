@@ -105,8 +105,8 @@ class Cell:
 
 
 def closed(name: str) -> CellKind | None:
-    """What is declared of a cell whose inside is compared with its file as text; None if it is
-    none, or its elements are looked at one by one."""
+    """What is declared of a cell whose inside is compared with its file as text, whatever it is;
+    None if it is none, or its elements are looked at one by one."""
     kind = cells.find(name)
     if kind is None or kind.block in FLATTENED or getattr(kind, "flat", False):
         return None
@@ -131,6 +131,8 @@ class Netlist:
         The lines of each subcircuit that holds more than resistors.
     instances
         The top level's, in order.
+    supplies
+        Volts of the nets that reach into every cell, by their numbers; None without a source.
     options, controls
         What ``.option`` lines set, the last word on each; the lines of the ``.control`` section.
     includes
@@ -150,6 +152,7 @@ class Netlist:
         self.models: dict[str, str] = {}
         self.definitions: dict[str, list[str]] = {}
         self.instances: list[Instance] = []
+        self.supplies: dict[int, float | None] = {}
         self.options: dict[str, str] = {}
         self.controls: list[str] = []
         self.includes: list[str] = []

@@ -1,8 +1,8 @@
-"""SPICE, first half: numbers and comments, the cells a deck is made of, its diodes.
+"""SPICE, first half: the cells a deck is made of, its diodes.
 
-With ``spice`` the only modules that know the syntax for writing. ``write_*`` return the text of a
-file, ``format_*`` a piece of it. Names come from indices and checked device names, numbers from
-``format_number``; no other text reaches a line that ngspice executes.
+``write_*`` return the text of a file, ``format_*`` a piece of it, spelled by a dialect. Names come
+from indices and checked device names, numbers from ``format_number``; no other text reaches a line
+that a simulator executes.
 """
 
 from __future__ import annotations
@@ -11,89 +11,115 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import cells, resources
+from .. import cells
+from ..cells import OpAmpKind
 from ..cells.squash import NPN_IS
 from ..devices import IVCurve
+from ..dialects import NGSPICE, Dialect
+from ..dialects.cellfile import format_cell
+from ..dialects.words import format_comment, format_number, format_wrapped
+from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
 
 TEMPERATURE_C = 26.85
-"""300 K. ngspice's own default is 27 degrees, so every deck says this."""
+"""300 K. Simulators' own default is 27 degrees, so every deck says this."""
 
 
-def format_number(x: float) -> str:
-    """The shortest text that reads back as exactly ``x``."""
-    if not np.isfinite(x):
-        raise ValueError(f"{x} cannot stand in a netlist")
-    return repr(float(x))
-
-
-def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
-    """``head``, the words on continuation lines of eight, and ``tail`` on one of its own."""
-    lines = [head]
-    lines += ["+ " + " ".join(words[k : k + 8]) for k in range(0, len(words), 8)]
-    if tail:
-        lines.append("+ " + tail)
-    return "\n".join(lines)
-
-
-def format_comment(text: str) -> str:
-    """``text`` as comment lines, whatever it holds."""
-    safe = "".join(c if c.isprintable() else " " for c in text)
-    words, lines = safe.split(), ["*"]
-    for word in words:
-        if len(lines[-1]) + 1 + len(word) > 100:
-            lines.append("*")
-        lines[-1] += " " + word
-    return "\n".join(lines)
-
-
-def write_cells(design: Design) -> str:
+def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
     """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    amplifier, settings = _amplifier(design)
-    paths = [resources.path("netlists/cells") / f"{amplifier}.lib"]
-    paths += [kind.path for kind in cells.known() if kind.name in get_cells(design)]
-    parts += [path.read_text(encoding="utf-8") for path in paths]
-    errors = "" if amplifier == "opamp_linear" else " Nominal: a, vos and drift have no effect."
-    parts.append(
-        f"* opamp: the amplifier in every cell.{errors}\n"
-        ".subckt opamp inp inn out params: a=1 vos=0 drift=0\n"
-        f"x1 inp inn out {amplifier}{settings}\n"
-        ".ends opamp\n"
-    )
+    used = [kind for kind in cells.known() if kind.name in get_cells(design)]
+    texts = [(kind.path.read_text(encoding="utf-8"), kind.name) for kind in used]
+    parts += [format_cell(text, name, say) for text, name in texts]
+    parts.append(format_opamp(design, say))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
-        f".model cell r(tc1={format_number(hw.cell_tc1)} tc2={format_number(hw.cell_tc2)})\n"
-        f".model feedback r(tc1={format_number(hw.feedback_tc1)} "
-        f"tc2={format_number(hw.feedback_tc2)})\n"
+        + _drifting("cell", hw.cell_tc1, hw.cell_tc2, say)
+        + _drifting("feedback", hw.feedback_tc1, hw.feedback_tc2, say)
     )
     if hw.segments:
-        parts.append(
-            f"* wire: a segment.\n.model wire r(tc1={format_number(hw.wire_tc1)} tc2=0.0)\n"
-        )
+        parts.append("* wire: a segment.\n" + _drifting("wire", hw.wire_tc1, 0.0, say))
     if has_transistors(design):
-        bf, vaf = format_number(hw.npn_bf), format_number(hw.npn_vaf)
-        parts.append(
-            "* npn: the transistors of the pairs.\n"
-            f".model npn npn(is={format_number(NPN_IS)} bf={bf} vaf={vaf})\n"
-        )
+        npn = {"is": NPN_IS, "bf": hw.npn_bf, "vaf": hw.npn_vaf}
+        told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
+        parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
-    parts += [format_diode(curve, hw, is_chip(design)) for _, curve in sorted(curves.items())]
+    chip = is_chip(design)
+    parts += [format_diode(curve, hw, chip, say) for _, curve in sorted(curves.items())]
     return "\n".join(parts)
 
 
-def _amplifier(design: Design) -> tuple[str, str]:
-    """The op-amp cell in every other cell, and the settings of its instance."""
-    hw = design.hardware
-    if is_chip(design):
+def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
+    """The model of a resistor that follows temperature."""
+    drift = {"tc1": format_number(tc1), "tc2": format_number(tc2)}
+    return say.model(name, "r", drift) + "\n"
+
+
+def get_opamp(design: Design) -> OpAmpKind:
+    """The op-amp in every cell: the one that was chosen, or on chips what stands in for it."""
+    kind = design.hardware.amplifier
+    return (is_chip(design) and kind.stand_in) or kind
+
+
+def format_opamp(design: Design, say: Dialect = NGSPICE) -> str:
+    """``opamp``, which every cell instances, and the supplies that it needs.
+
+    Raises
+    ------
+    CompileError
+        If a chip's op-amps have errors that the one that was chosen cannot have.
+    """
+    hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
+    lines: list[str] = []
+    inp, given = "inp", {}
+    if kind.takes("gain"):
         gain = format_number(hw.opamp_gain_used)
-        return "opamp_linear", f" gain={{{gain}*a}} vos={{vos}} drift={{drift}}"
-    if hw.opamp == "ideal":
-        return "opamp_ideal", ""
-    return "opamp_gain", f" gain={format_number(hw.opamp_gain)}"
+        given["gain"] = f"{{{gain}*a}}" if chip else gain
+    elif chip:
+        _require_equal_gains(design)
+    if chip and kind.takes("vos", "drift"):
+        given |= {"vos": "{vos}", "drift": "{drift}"}
+    elif chip:
+        inp = "pos"
+        offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
+        offset = say.expression("b1 in the cell opamp", offset)
+        lines.append(" ".join(say.source("b1", "pos", "inp", "v", [offset])))
+    nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
+    supplies = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts))
+        for net, volts in zip(cells.SUPPLIES, (hw.v_rail, -hw.v_rail), strict=True)
+        if net in kind.supplies
+    ]
+    if supplies:
+        supplies.insert(0, say.shared("opamp", kind.supplies))
+    errors = "" if chip else " Nominal: a, vos and drift have no effect."
+    pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
+    first, last = say.subcircuit("opamp", pins, params)
+    settings = {name: say.expression("opamp", value) for name, value in given.items()}
+    return "\n".join(
+        [
+            *supplies,
+            f"* opamp: the amplifier in every cell.{errors}",
+            " ".join(first),
+            *lines,
+            " ".join(say.instance("x1", nets, kind.name, settings)),
+            f"{last}\n",
+        ]
+    )
+
+
+def _require_equal_gains(design: Design) -> None:
+    """CompileError if an op-amp of a chip has another gain than the design's."""
+    for stage in design.stages:
+        e = stage.errors
+        if e is not None and any((of.gain != 1).any() for of in (e.rows, e.lines, e.diffs)):
+            raise CompileError(
+                f"op-amp {design.hardware.opamp} has no parameter gain, and a chip's op-amps have "
+                "gains of their own: set opamp_gain_sigma and dead_amplifiers to 0"
+            )
 
 
 def is_chip(design: Design) -> bool:
@@ -102,10 +128,10 @@ def is_chip(design: Design) -> bool:
 
 
 def get_cells(design: Design) -> list[str]:
-    """Names of the cells that a design uses, beside the op-amp."""
-    rails = "_rails" if design.hardware.opamp == "rails" else ""
+    """Names of the cells that a design uses."""
+    rails = "_rails" if design.hardware.rails else ""
     fronts = [stage.front for stage in design.stages]
-    cells = [f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
+    cells = [get_opamp(design).name, f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})
@@ -121,13 +147,15 @@ def diode_name(curve: IVCurve) -> str:
     return f"diode_{curve.name.lower()}"
 
 
-def format_diode(curve: IVCurve, hardware: Hardware, chip: bool = False) -> str:
+def format_diode(
+    curve: IVCurve, hardware: Hardware, chip: bool = False, say: Dialect = NGSPICE
+) -> str:
     """A two-terminal device: a source whose current is the table, piecewise linear.
 
-    ngspice extrapolates the last slope of ``pwl``, so one more point at each end, 1 V out and of
-    the same current, makes the ends flat. What follows temperature is written with ``temper``. On
-    a ``chip`` each instance has its own factors ki, kv and dv.
+    A table may go on with its last slope, so one more point at each end, 1 V out and of the same
+    current, makes the ends flat. On a ``chip`` each instance has its own factors ki, kv and dv.
     """
+    name = diode_name(curve)
     volts, ki = "v(a,c)", ""
     if chip:
         ramp = f"min(max(v(a,c)/{format_number(RAMP_VOLTS)},0),1)"
@@ -139,21 +167,21 @@ def format_diode(curve: IVCurve, hardware: Hardware, chip: bool = False) -> str:
     else:
         weights = format_weights(curve.temps_c)
         tables = list(curve.i_at)
-    words: list[str] = []
+    x, words = say.expression(name, volts), []
     for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
-        words += [f"{'+' if k else 'i='}{ki}{weight}*pwl({volts},", *_points(curve.v, table)]
-    name = diode_name(curve)
-    source = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
-    params = " params: ki=1 kv=1 dv=0" if chip else ""
-    body = format_wrapped("b1 a c", words)
-    return f"{source}\n.subckt {name} a c{params}\n{body}\n.ends {name}\n"
+        first, *more = say.table(name, x, _points(curve.v, table))
+        words += [f"{'+' if k else ''}{say.expression(name, ki + weight)}*{first}", *more]
+    head, *words = say.source("b1", "a", "c", "i", words)
+    factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
+    first, last = say.subcircuit(name, ["a", "c"], factors)
+    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
+    return f"{told}\n{' '.join(first)}\n{format_wrapped(head, words)}\n{last}\n"
 
 
-def _points(v: np.ndarray, i: np.ndarray) -> list[str]:
-    """The words of a table's points and the closing bracket."""
+def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:
+    """A table's points, and the two that hold its ends."""
     x, y = [v[0] - 1.0, *v, v[-1] + 1.0], [i[0], *i, i[-1]]
-    words = [f"{format_number(a)}, {format_number(b)}," for a, b in zip(x, y, strict=True)]
-    return [*words[:-1], words[-1][:-1] + ")"]
+    return [(format_number(a), format_number(b)) for a, b in zip(x, y, strict=True)]
 
 
 def format_drift(tc: float) -> str:

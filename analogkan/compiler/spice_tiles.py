@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
+from ..dialects import NGSPICE, Dialect
+from ..dialects.words import format_comment, format_number, format_wrapped
 from .design import CrossbarStage
 from .hardware import Hardware
 from .names import StageNames, padded
-from .spice_cells import TEMPERATURE_C, format_comment, format_number, format_wrapped
+from .spice_cells import TEMPERATURE_C
 from .wires import wire_layer
 
 
@@ -24,21 +27,30 @@ class Crossbar:
 
 
 def format_crossbar(
-    stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float
+    stage: CrossbarStage,
+    names: StageNames,
+    hardware: Hardware,
+    temp_c: float,
+    say: Dialect = NGSPICE,
 ) -> Crossbar:
     """The crossbar of a stage; reduced wires are what they are at ``temp_c`` degrees Celsius."""
     if not hardware.wired:
-        return _tiles(stage.g, names, hardware, names.rows(), _cells)
+        return _tiles(stage.g, names, hardware, names.rows(), _cells, say)
     if hardware.segments:
-        return _explicit(stage, names, hardware)
-    return _reduced(stage, names, hardware, temp_c)
+        return _explicit(stage, names, hardware, say)
+    return _reduced(stage, names, hardware, temp_c, say)
 
 
-Body = Callable[[Sequence[str], Sequence[str], np.ndarray], str]
+Body = Callable[[Sequence[str], Sequence[str], np.ndarray, Dialect], str]
 
 
 def _tiles(
-    g: np.ndarray, names: StageNames, hardware: Hardware, rows: Sequence[str], body: Body
+    g: np.ndarray,
+    names: StageNames,
+    hardware: Hardware,
+    rows: Sequence[str],
+    body: Body,
+    say: Dialect,
 ) -> Crossbar:
     """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes."""
     made = Crossbar()
@@ -51,20 +63,20 @@ def _tiles(
         for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
             tile = f"{names.prefix}tile_{down}_{along}"
             at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
-            made.subcircuits.append(
-                format_wrapped(f".subckt {tile}", row_ports[at] + line_ports[to])
-                + "\n"
-                + body(row_ports[at], line_ports[to], g[at, to])
-                + f".ends {tile}\n"
-            )
-            nets = [*rows[at], *sums[to]]
-            made.instances.append(format_wrapped(f"x_{tile}", nets, tile))
+            first, last = say.subcircuit(tile, row_ports[at] + line_ports[to], {})
+            resistors = body(row_ports[at], line_ports[to], g[at, to], say)
+            head = format_wrapped(" ".join(first[:2]), first[2:])
+            made.subcircuits.append(f"{head}\n{resistors}{last}\n")
+            head, *nets, cell = say.instance(f"x_{tile}", [*rows[at], *sums[to]], tile, {})
+            made.instances.append(format_wrapped(head, nets, cell))
     return made
 
 
-def _cells(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, model: str = " cell") -> str:
+def _cells(
+    rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect, model: str = "cell"
+) -> str:
     """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
-    template = "".join(f"r_@_{line} @ {line} %r{model}\n" for line in lines)
+    template = "".join(say.resistor(f"r_@_{line}", "@", line, "%r", model) + "\n" for line in lines)
     ohms = (1.0 / g).tolist()
     return "".join(
         template.replace("@", row) % tuple(values) for row, values in zip(rows, ohms, strict=True)
@@ -72,17 +84,14 @@ def _cells(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, model: str 
 
 
 def _reduced(
-    stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float
+    stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float, say: Dialect
 ) -> Crossbar:
     """Between ports: a resistor per row and line, and those between the lines' feet."""
     everywhere = hardware.wires_scale_with_cells
     at = TEMPERATURE_C if everywhere else temp_c
-    wired, model = wire_layer(stage.g, hardware, at), " cell" if everywhere else ""
+    wired, model = wire_layer(stage.g, hardware, at), "cell" if everywhere else ""
 
-    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
-        return _cells(rows, lines, g, model)
-
-    made = _tiles(wired.g, names, hardware, names.rows(), body)
+    made = _tiles(wired.g, names, hardware, names.rows(), partial(_cells, model=model), say)
     holds = "cells and wires drift alike, so this holds at every temperature."
     if not everywhere:
         holds = f"THIS FILE HOLDS AT {format_number(at)} DEGREES CELSIUS ONLY: `temp` must be that."
@@ -96,23 +105,25 @@ def _reduced(
         + "\n",
     )
     made.instances.append("* Wires let the feet of the lines see each other.")
-    made.instances += _between_feet(wired.feet, names.sums(), names.line_ports(), names, model)
+    made.instances += _between_feet(wired.feet, names, model, say)
     return made
 
 
-def _between_feet(
-    feet: np.ndarray, sums: Sequence[str], lines: Sequence[str], names: StageNames, model: str
-) -> Iterable[str]:
+def _between_feet(feet: np.ndarray, names: StageNames, model: str, say: Dialect) -> Iterable[str]:
+    sums, lines = names.sums(), names.line_ports()
     for a, b in np.argwhere(np.triu(feet < 0, 1)):
         ohms = format_number(float(-1.0 / feet[a, b]))
-        yield f"r_{names.prefix}feet_{lines[a]}_{lines[b]} {sums[a]} {sums[b]} {ohms}{model}"
+        name = f"r_{names.prefix}feet_{lines[a]}_{lines[b]}"
+        yield say.resistor(name, sums[a], sums[b], ohms, model)
 
 
-def _explicit(stage: CrossbarStage, names: StageNames, hardware: Hardware) -> Crossbar:
+def _explicit(
+    stage: CrossbarStage, names: StageNames, hardware: Hardware, say: Dialect
+) -> Crossbar:
     """Every segment: along a row from its entry, down a column to its foot."""
-    segment = f"{format_number(hardware.r_wire)} wire"
+    segment = format_number(hardware.r_wire), "wire"
 
-    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray) -> str:
+    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect) -> str:
         text = []
         for k, (row, values) in enumerate(zip(rows, (1.0 / g).tolist(), strict=True)):
             along = [row, *(f"w_{row}_{line}" for line in lines)]
@@ -120,20 +131,20 @@ def _explicit(stage: CrossbarStage, names: StageNames, hardware: Hardware) -> Cr
             for (before, here), line, ohms in zip(pairwise(along), lines, values, strict=True):
                 foot = f"c_{below}_{line}" if below is not None else line
                 text += [
-                    f"r_{here} {before} {here} {segment}\n",
-                    f"r_{row}_{line} {here} c_{row}_{line} {ohms!r} cell\n",
-                    f"r_c_{row}_{line} c_{row}_{line} {foot} {segment}\n",
+                    say.resistor(f"r_{here}", before, here, *segment),
+                    say.resistor(f"r_{row}_{line}", here, f"c_{row}_{line}", repr(ohms), "cell"),
+                    say.resistor(f"r_c_{row}_{line}", f"c_{row}_{line}", foot, *segment),
                 ]
-        return "".join(text)
+        return "".join(line + "\n" for line in text)
 
     if not hardware.r_driver:
-        return _tiles(stage.g, names, hardware, names.rows(), body)
+        return _tiles(stage.g, names, hardware, names.rows(), body, say)
     entries = [f"{row}_entry" for row in names.rows()]
-    made = _tiles(stage.g, names, hardware, entries, body)
+    made = _tiles(stage.g, names, hardware, entries, body, say)
     ohms = format_number(hardware.r_driver)
     made.instances.append("* What drives a row, outside its amplifier's feedback.")
     made.instances += [
-        f"r_{row}_driver {row} {entry} {ohms}"
+        say.resistor(f"r_{row}_driver", row, entry, ohms, "")
         for row, entry in zip(names.rows(), entries, strict=True)
     ]
     return made

@@ -22,10 +22,13 @@ class Verification(Described):
         Sentences; empty if the netlist is the network.
     facts
         What was looked at: counts, and the largest coefficient error.
+    notes
+        What was not looked at, and why.
     """
 
     findings: list[str] = field(default_factory=list)
     facts: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def _described(self) -> tuple[str, Facts]:
         said = [(f"differs {k}", finding) for k, finding in enumerate(self.findings[: MOST + 1])]
@@ -34,7 +37,7 @@ class Verification(Described):
             if key in self.facts
         )  # fmt: skip
         ok = "the netlist is the network" if self.ok else f"{len(self.findings)} findings"
-        return ok, [("read back", counts), *said]
+        return ok, [("read back", counts), *said, *(("note", note) for note in self.notes)]
 
     @property
     def ok(self) -> bool:
@@ -54,6 +57,7 @@ class Verification(Described):
     def join(self, name: str, one: Verification) -> None:
         """Add what the verification of the deck ``name`` found: counts are summed."""
         self.findings += [f"{name}: {said}" for said in one.findings]
+        self.notes = list(dict.fromkeys([*self.notes, *one.notes]))
         for key, value in one.facts.items():
             together = max if key in ("max_coefficient_error", "levels") else operator.add
             self.facts[key] = together(self.facts.get(key, 0), value)

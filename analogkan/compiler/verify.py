@@ -44,7 +44,7 @@ SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
 """Tolerances at which Newton does not stop across a kink of a curve; KLU where there is one."""
 
 TRANSISTORS = {"gmin": "1e-18"}
-"""Beside them where there are transistors."""
+"""Beside them where there are transistors, and op-amps of a known gain."""
 
 
 def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given: Any) -> Build:
@@ -148,7 +148,7 @@ def verify_deck(build: Deck) -> Verification:
     blocks = Blocks(netlist)
     found.add(blocks.problems)
     found.add(device_differences(build, netlist))
-    found.add(definition_differences(netlist))
+    found.add(definition_differences(netlist, build.hardware))
     found.add(model_differences(build, netlist))
     found.add(resistor_differences(netlist, build.hardware))
     found.add(_design_differences(build))
@@ -161,6 +161,8 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_read_out(build, blocks))
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
+    if not build.hardware.amplifier.flat:
+        found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -251,15 +253,16 @@ def _read_out(build: Deck, blocks: Blocks) -> list[str]:
         if have != (number.get(source, -1), gain):
             said.append(f"read-out {net} is not {gain!r} times {source}")
     hw = build.design.hardware
-    wanted = 1e9 if hw.opamp == "ideal" else hw.opamp_gain
+    wanted = hw.opamp_gain_used if hw.amplifier.flat else None
     offsets = {v.nets[0]: v.value for v in blocks.netlist.volts}
     opamps = [*blocks.amplifiers.values(), *blocks.differences.values()]
     for amp in opamps:
         source = amp.opamp
-        if source.gain != wanted or (source.out[1] != GROUND and offsets.get(source.out[1]) != 0):
+        offset = source.out[1] != GROUND and offsets.get(source.out[1]) != 0
+        if offset or (wanted is not None and source.gain != wanted):
             said.append(f"op-amp {source.name} has gain {source.gain:g} or an offset")
         limits = None if amp.limiter is None else (amp.limiter.lo, amp.limiter.hi)
-        if limits != ((-hw.v_rail, hw.v_rail) if hw.opamp == "rails" else None):
+        if limits != ((-hw.v_rail, hw.v_rail) if hw.rails else None):
             said.append(f"op-amp {source.name} is limited to {limits}, not as its rails are")
     said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps]
     return said
@@ -321,7 +324,8 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
 def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and build.hardware.amplifier.gain:
         wanted |= TRANSISTORS
     said = []
     files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]

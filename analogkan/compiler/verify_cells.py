@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-from .. import cells, resources
+from .. import cells
 from .deck import Deck
+from .hardware import Hardware
 from .lines import definition, read_library
 from .netlist import Netlist
 
-OPAMP = re.compile(r"x1 inp inn out opamp_(ideal|gain gain=[0-9.e+-]+)")
 OPAMP_PORTS = "inp inn out a=1 drift=0 vos=0"
 
 
-def definition_differences(netlist: Netlist) -> list[str]:
+def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     """Subcircuits that are neither a cell of the library to the letter, nor a diode or a tile.
 
     What the cells do is found from their elements too (``blocks``); to the letter, since ngspice
@@ -22,24 +19,44 @@ def definition_differences(netlist: Netlist) -> list[str]:
     """
     said = []
     for kind, lines in netlist.definitions.items():
-        library = _library(kind)
+        declared = cells.find(kind)
         if kind == "opamp":
-            if lines[0] != OPAMP_PORTS or len(lines) != 2 or not OPAMP.fullmatch(lines[1]):
+            if lines[0] != OPAMP_PORTS or not _is_opamp(lines[1:], hardware):
                 said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
         elif kind.startswith("diode_"):
             if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith("b"):
                 said.append(f"{kind} is not one source between a and c")
-        elif not library.is_file():
+        elif declared is None:
             said.append(f"{kind} is no cell of the library")
         else:
-            said += _library_differences(kind, lines, definition(read_library(library)[kind]))
-    return said
+            said += _library_differences(kind, lines, definition(read_library(declared.path)[kind]))
+    return said + _supply_differences(netlist, hardware)
 
 
-def _library(kind: str) -> Path:
-    """The file of a cell, or of an op-amp."""
-    declared = cells.find(kind)
-    return declared.path if declared else resources.path("netlists/cells") / f"{kind}.lib"
+def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
+    """Whether the one line is the op-amp, connected by its pins' names and given its gain alone.
+
+    The gain of one that is found by its elements is asked there.
+    """
+    kind = hardware.amplifier
+    wanted = " ".join(["x1", *(pin.name for pin in kind.pins), kind.name])
+    if kind.takes("gain"):
+        wanted += f" gain={hardware.opamp_gain_used!r}"
+    if kind.flat:
+        lines, wanted = [line.partition("=")[0] for line in lines], wanted.partition("=")[0]
+    return lines == [wanted]
+
+
+def _supply_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
+    """The nets that reach into every cell, against what the op-amps need."""
+    have = {netlist.nets[net]: f"at {volts} V" for net, volts in netlist.supplies.items()}
+    rails = {"vdd": hardware.v_rail, "vss": -hardware.v_rail}
+    wanted = {net: f"at {rails[net]} V" for net in hardware.amplifier.supplies}
+    return [
+        f"supply {net} is {have.get(net, 'missing')}, not {wanted.get(net, 'known')}"
+        for net in sorted({*have, *wanted})
+        if have.get(net) != wanted.get(net)
+    ]
 
 
 def _library_differences(kind: str, lines: list[str], wanted: list[str]) -> list[str]:

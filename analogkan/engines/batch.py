@@ -18,8 +18,8 @@ from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
 from ..errors import SimulationError
 from ..files import copy_file, write_text
+from .analysis import INDEX_SWEEP, Analysis, Asked
 from .ngspice import Runner
-from .rawfile import read_raw
 from .scratch import room_in, scratch
 from .session import SessionRunner
 from .verdict import Difference
@@ -40,7 +40,7 @@ class Chunk:
 
 @dataclass(frozen=True, eq=False)
 class ChunkResult:
-    """What came of a chunk: ``values`` (n, probes) volts, or the error that kept it from coming.
+    """What came of a chunk: ``values``, of a sweep (n, probes), or what kept them from coming.
 
     ``seconds`` is the wall time of the attempts, ``attempts`` 1 or 2, ``difference`` what the check
     said of the values.
@@ -105,6 +105,8 @@ class BatchEngine:
         Folder in which the deck of a chunk that failed is kept.
     exposure
         Temperature, and noise of the images that will be run.
+    analysis
+        What is asked of the deck.
     """
 
     def __init__(
@@ -113,8 +115,9 @@ class BatchEngine:
         runner: Runner,
         keep: Path,
         exposure: Exposure = Exposure(),
+        analysis: Analysis = INDEX_SWEEP,
     ) -> None:
-        self.circuit = circuit
+        self.circuit, self.analysis = circuit, analysis
         self.exposure = exposure
         self.design = circuit.design if isinstance(circuit, Deck) else circuit
         self.keep = keep
@@ -219,30 +222,25 @@ class BatchEngine:
         timeout: float,
         exposure: Exposure,
     ) -> np.ndarray:
-        """One run of one chunk: (n, probes) volts, or SimulationError."""
-        n = len(volts)
-        swept, noise = at_least_two(volts), [at_least_two(part) for part in exposure.noise]
-        text = spice.write_batch(
-            self.design,
-            swept,
-            probes,
+        """One run of one chunk: what the analysis reads, or SimulationError."""
+        asked = Asked(
+            design=self.design,
+            volts=volts,
+            probes=probes,
             descending=descending,
             temp_c=exposure.temp_c,
-            noise=noise,
+            noise=exposure.noise,
+            dialect=self.runner.dialect,
         )
-        deck.write_text(text, encoding="utf-8", newline="\n")
+        deck.write_text(self.analysis.write(asked), encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
-        self.runner.run(deck, raw, timeout=timeout or self._time_limit(n))
-        vectors = read_raw(raw, points=len(swept))
-        wanted = ["v(index)", *(f"v({probe})" for probe in probes)]
+        self.runner.run(deck, raw, timeout=timeout or self._time_limit(len(volts)))
+        vectors = asked.dialect.read(raw, points=self.analysis.points(asked))
+        wanted = [*filter(None, [self.analysis.axis]), *asked.vectors]
         missing = [name for name in wanted if name not in vectors]
         if missing:
             raise SimulationError(f"ngspice delivered no {missing[0]}", deck=deck)
-        order = np.arange(len(swept))
-        if not np.array_equal(vectors["v(index)"], order[::-1] if descending else order):
-            raise SimulationError("ngspice swept other points than it was asked for", deck=deck)
-        values = np.stack([vectors[name] for name in wanted[1:]], axis=1)
-        return (values[::-1] if descending else values)[:n]
+        return self.analysis.read(asked, vectors)
 
     def _time_limit(self, n: int) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need."""
@@ -265,11 +263,6 @@ def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     _, first, of = np.unique(points, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)  # as they come, so that a chunk holds one image after the other
     return first[order], np.argsort(order)[of.reshape(-1)]
-
-
-def at_least_two(points: np.ndarray) -> np.ndarray:
-    """``points`` (n, ...) of a sweep, a single one twice: ngspice needs two."""
-    return points if len(points) > 1 else np.repeat(points, 2, axis=0)
 
 
 def copy_deck(build: Deck, folder: Path) -> None:

@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler import names, spice
+from ..compiler import names
 from ..compiler.circuit import Circuit, Link
 from ..compiler.design import Design
 from ..errors import SimulationError
 from ..files import write_text
+from .analysis import INDEX_SWEEP, Asked
 from .base import ChipEngine
 from .batch import (
     BatchEngine,
     BatchOptions,
     Exposure,
-    at_least_two,
     distinct,
     plan_chunks,
     write_deck,
@@ -136,15 +136,15 @@ class NgspiceEngine:
         folder.mkdir(parents=True, exist_ok=True)
         write_deck(design, folder, temp_c)
         exposure = self._exposure(design, volts, index, temp_c)
-        text = spice.write_batch(
-            design,
-            at_least_two(volts),
-            names.logits(design),
+        asked = Asked(
+            design=design,
+            volts=volts,
+            probes=names.logits(design),
             temp_c=temp_c,
-            noise=[at_least_two(part) for part in exposure.noise],
+            noise=exposure.noise,
         )
         deck = folder / "images.cir"
-        write_text(deck, text)
+        write_text(deck, INDEX_SWEEP.write(asked))
         return deck
 
     def stop(self) -> None:

@@ -30,7 +30,7 @@ class StageVolts:
 
 def rail(design: Design) -> float:
     """Volts that amplifiers cannot leave; infinite without rails."""
-    return design.hardware.v_rail if design.hardware.opamp == "rails" else np.inf
+    return design.hardware.v_rail if design.hardware.rails else np.inf
 
 
 def row_volts(design: Design, stage: CrossbarStage, v: np.ndarray) -> np.ndarray:
@@ -82,4 +82,5 @@ def saturating(design: Design, volts: np.ndarray) -> np.ndarray:
 
 
 def _without_rails(design: Design) -> Design:
-    return replace(design, hardware=replace(design.hardware, opamp="linear"))
+    hardware = design.hardware
+    return replace(design, hardware=replace(hardware, opamp=hardware.amplifier.value))

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .. import resources
-from ..errors import ConvergenceError, SimulationError
+from ..dialects import NGSPICE
+from ..dialects.printed import MOST_PRINTED
+from ..errors import SimulationError
 from ..files import open_plain
 
 ENVIRONMENT = "ANALOGKAN_NGSPICE"
@@ -31,50 +33,10 @@ INSTALL = (
     "install it (Debian, Ubuntu: `apt install ngspice`; macOS: `brew install ngspice`), "
     f"or name the program in {ENVIRONMENT}"
 )
-SOUNDS_WRONG = (
-    *("warning", "error", "fatal", "fail", "abort", "singular", "converge", "ignored", "set to"),
-    *("too small", "too large", "too low", "to low", "too few", "too many", "out of range"),
-    *("unrecognized", "unrecognised", "unknown", "unimplemented", "unsupported", "not supported"),
-    *("undefined", "can't", "cannot", "can not", "could not", "couldn't", "no such", "not found"),
-    *("not valid", "already exists", "mismatch", "missing", "redefinition", "limited", "skipped"),
-    *("truncated", "transient op "),
-)
-"""In a line of ngspice's that may say that it did not simulate what the deck says."""
-HARMLESS = (
-    re.compile(r"Warning: (Dynamic|True) gmin stepping failed"),
-    re.compile(r"Warning: KLU ReFactor failed\. Factoring again\.\.\."),
-    re.compile(r"Warning: can't find the initialization file spinit\."),
-    re.compile(r"Warning: No job \(tran, ac, op etc\.\) defined:"),
-    re.compile(r"(binary|ASCII) raw file \".*\""),
-    re.compile(r"Circuit: .*"),
-)
-"""Lines that say nothing of the kind: another way to the operating point is tried next, and the
-last that fails says so itself; KLU chose new pivots; nothing that a start-up file sets is needed;
-there is no result then, which is refused; the name of the result; the deck's first line, in which
-a network's name may say anything."""
-NO_CONVERGENCE = re.compile(
-    r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
-)
-TOO_LONG = re.compile(r"ngspice took longer than (\S+) s and was stopped")
-"""What is said of a run that reached its time limit."""
-OF_EVERY_RUN = re.compile(
-    r"Total (analysis|elapsed) time|(Total )?DRAM (currently )?available|Shared ngspice pages|"
-    r"(Maximum|Current) ngspice program size|(Text \(code\)|Library) pages|Stack = |No\. of Data |"
-    r"Note: No compatibility mode|Circuit: |Doing analysis at TEMP|Using .* Direct Linear Solver|"
-    r"(binary|ASCII) raw file|Note: no resource usage|or no active circuit|Note: can't find"
-)
-"""Statistics and settings: they name no cause."""
-TAIL_LINES = 15
-MOST_TOLD = 100_000
-"""Characters at the end of what was printed in which these lines are looked for."""
-MOST_PRINTED = 4_000_000
-"""Bytes that a run may print; it prints a few hundred."""
 MOST_VERSION = 10_000
 """Bytes that are read of what a program says of itself."""
 SAMPLED_SECONDS = 0.01, 0.5
 """A run's memory is looked at after the first, then after twice as long, up to the second."""
-WINDOWS_EXCEPTION = 0xC0000000
-"""Where Windows has signals it has exit codes from here on, such as 0xC0000005."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +116,8 @@ class Runner:
         The most memory that one of its processes had; 0 where the system does not say.
     """
 
+    dialect = NGSPICE
+
     def __init__(self, program: Ngspice) -> None:
         self.program = program
         self.peak_megabytes = 0.0
@@ -183,7 +147,7 @@ class Runner:
                 with self._lock:
                     self._running.discard(process)
         text = _printed(deck.with_suffix(".log"))
-        judge(text, code, deck, timeout)
+        self.dialect.judge(text, code, deck, timeout)
         return text
 
     def stop(self) -> None:
@@ -214,7 +178,7 @@ class Runner:
         return None
 
     def _start(self, deck: Path, raw: Path, stream) -> subprocess.Popen:
-        command = [str(self.program.path), "-n", "-b", "-r", raw.name, deck.name]
+        command = self.dialect.command(str(self.program.path), deck.name, raw.name)
         with self._lock:
             if self.stopped:
                 raise SimulationError("stopped")
@@ -252,63 +216,3 @@ def peak_megabytes(pid: int) -> float:
         return 0.0
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(found[1]) * 1024 / 1e6 if found else 0.0
-
-
-def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> None:
-    """Raise what was wrong with a run that printed ``text`` and ended with exit code ``code``.
-
-    The same rules for the program and for a session. ``code`` is None after ``timeout`` seconds.
-
-    Raises
-    ------
-    SimulationError
-        If it was stopped, was killed, ended with an error, or printed one.
-    ConvergenceError
-        If what it printed says that it found no solution.
-    """
-    tail = "\n".join(_telling(text)[-TAIL_LINES:])
-    if len(text.encode()) > MOST_PRINTED:
-        what = f"ngspice printed more than {MOST_PRINTED / 1e6:g} MB: no run of ours says so much"
-        raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
-    trouble = find_trouble(text)
-    if code is None:
-        what = f"ngspice took longer than {timeout:g} s and was stopped"
-    elif code < 0:
-        what = f"ngspice was killed by signal {-code}"
-    elif code >= WINDOWS_EXCEPTION:
-        what = f"ngspice was ended by Windows exception {code:#010x}"
-    elif trouble and NO_CONVERGENCE.search(text):
-        raise ConvergenceError(
-            f"ngspice found no solution: {trouble}",
-            deck=deck,
-            exit_code=code,
-            stderr_tail=tail,
-        )
-    elif trouble:
-        what = f"ngspice printed: {trouble}"
-    elif code != 0:
-        what = f"ngspice ended with exit code {code}"
-    else:
-        return
-    raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
-
-
-def _telling(text: str) -> list[str]:
-    """Each line of what ngspice printed last, once, but for those that it prints of every run."""
-    lines = (line.strip() for line in text[-MOST_TOLD:].splitlines())
-    return list(dict.fromkeys(line for line in lines if line and not OF_EVERY_RUN.match(line)))
-
-
-def find_trouble(text: str) -> str:
-    """The first thing in what ngspice printed that is not known to be harmless; empty if none is.
-
-    Where ngspice says what it is about in the next lines they are in it.
-    """
-    lines = [line.strip() for line in text.splitlines()]
-    for k, line in enumerate(lines):
-        lower = line.lower()
-        if any(word in lower for word in SOUNDS_WRONG) and not any(
-            known.fullmatch(line) for known in HARMLESS
-        ):
-            return " ".join(lines[k : k + 3]) if line.endswith((":", "line")) else line
-    return ""

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from ..dialects import NGSPICE
+from ..dialects.rawfile import check_values
 from ..errors import SimulationError
 from ..files import read_bytes
 from .library import ENVIRONMENT, INSTALL, find_library
-from .ngspice import Ngspice, find_ngspice, identify, judge, locate, own_environment
-from .rawfile import check_values
+from .ngspice import Ngspice, find_ngspice, identify, locate, own_environment
 from .scratch import scratch
 from .worker import CONTROL, serve
 
@@ -220,7 +221,7 @@ class Session:
         if log is not None:
             log.write_text(text, encoding="utf-8", newline="\n")
         try:
-            judge(text, code, deck, timeout)
+            NGSPICE.judge(text, code, deck, timeout)
             if not more:
                 raise SimulationError("ngspice's process ended by itself", deck=deck, exit_code=0)
             if isinstance(result, str):
@@ -301,6 +302,8 @@ class SessionRunner:
     SimulationError
         If libngspice is missing or of another build than the program.
     """
+
+    dialect = NGSPICE
 
     def __init__(self) -> None:
         self.stopped = False

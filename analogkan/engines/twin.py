@@ -21,6 +21,7 @@ from ..compiler.closed_form import (
     difference_volts,
     drifted,
     line_volts,
+    require_closed_form,
     row_volts,
     summing_volts,
     wired_line_volts,
@@ -138,10 +139,11 @@ class Twin:
     Raises
     ------
     SimulationError
-        If a diode's circuit would have several operating points.
+        If a cell has no closed form, or a diode's circuit would have several operating points.
     """
 
     def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+        require_closed_form(chips[0])
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
@@ -220,7 +222,7 @@ class Twin:
         return self._limited(interpolate(stage.x, stage.r, at)).flatten(1, 2)
 
     def _limited(self, volts: torch.Tensor) -> torch.Tensor:
-        if self.hardware.opamp != "rails":
+        if not self.hardware.rails:
             return volts
         return volts.clamp(-self.hardware.v_rail, self.hardware.v_rail)
 
@@ -230,7 +232,7 @@ class Twin:
         """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
         bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
         g = stage.g[:, : stage.n_rows].transpose(1, 2)
-        if noise is None and self.hardware.opamp != "rails":
+        if noise is None and not self.hardware.rails:
             return self._folded(stage, rows, g, bias[..., None])
         current = g @ rows + bias[..., None]
         if noise is not None:

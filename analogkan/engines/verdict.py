@@ -114,7 +114,7 @@ class Reference:
         why_not: str = "",
     ) -> None:
         self._design, self._volts, self._index, self._temp_c = design, volts, index, temp_c
-        self._tolerance = allowed(design.hardware, klu)
+        self._klu = klu
         self._images = index if images is None else images
         last = len(design.stages) - 1
         self._stages = [last, *range(last)] if hidden else [last]
@@ -137,7 +137,7 @@ class Reference:
             if not self._wanted and not self._ask():
                 return None
         found = self._largest(start, values)
-        if not self.why_not and not found.share <= self._tolerance:
+        if not self.why_not and not found.share <= found.tolerance:
             raise DisagreementError(_sentence(found))
         return found
 
@@ -159,6 +159,7 @@ class Reference:
 
     def _largest(self, start: int, values: np.ndarray) -> Difference:
         found, taken = [], 0
+        tolerance = allowed(self._design.hardware, self._klu)
         for k in self._stages:
             wanted, own = self._wanted[k], k == self._stages[0]
             given = values[:, taken : taken + wanted.shape[1]]
@@ -174,7 +175,7 @@ class Reference:
                     twin=float(wanted[start + i, o]),
                     ngspice=float(given[i, o]),
                     full_scale=self._full_scale(k),
-                    tolerance=self._tolerance,
+                    tolerance=tolerance,
                 )
             )
         return max(found, key=lambda one: one.share)

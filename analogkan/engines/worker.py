@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..dialects.printed import MOST_PRINTED
 from .library import find_scripts
-from .ngspice import MOST_PRINTED
 
 CONTROL = (
     "the deck has a .control section, whose commands a session does not run: take it out and give "

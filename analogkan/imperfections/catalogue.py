@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..settings import limit
 from .presets import TABLES
 
 
@@ -41,7 +42,7 @@ def settings() -> list[Described]:
             group=group,
             unit=field.metadata["unit"],
             default=field.default,
-            range=field.metadata["limit"],
+            range=limit(field),
             about=about.get(field.name, ""),
         )
         for group, kind in TABLES.items()

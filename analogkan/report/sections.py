@@ -9,7 +9,7 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..intervals import wilson
-from ..results import Fact
+from ..results import Fact, Result
 from ..studies.result import Found
 from ..text import interval, percent
 from . import figures, interactive
@@ -29,23 +29,31 @@ def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
         *found.closing()[:-1],
         found.judged(),
     ]
-    section = Section(
-        name=f"{found.study}{tag}",
+    notes = [f"note: {note}" for note in found.notes()]
+    section = result_section(found, found.study, tag, [*words, *notes], run.share)
+    return [section, *(picture_sections(run, build, tag) if build and run.arrays else [])]
+
+
+def result_section(
+    found: Result, name: str, tag: str, words: Sequence[str], share: float = 1.0
+) -> Section:
+    """The section of a result, which says ``words``; ``share`` is its part of a page's room."""
+    return Section(
+        name=f"{name}{tag}",
         title=found.heading,
-        words=[*map(sentence, words), *(f"Note: {note}." for note in found.notes())],
+        words=[sentence(text) for text in words],
         table=found.facts(),
         exhibits=[
             Exhibit(
                 name=f"{figure.name}{tag}",
                 caption=figure.caption,
                 figure=figure.draw(),
-                share=run.share if figure.share else 1.0,
+                share=share if figure.share else 1.0,
                 live=figure.live,
             )
             for figure in found.figures()
         ],
     )
-    return [section, *(picture_sections(run, build, tag) if build and run.arrays else [])]
 
 
 def sentence(text: str) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.deck import Deck
+from ..dialects.printed import TOO_LONG
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
-from ..engines.ngspice import TOO_LONG, Ngspice, Runner
+from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
 from ..errors import DisagreementError
 from .evidence import hidden_nets

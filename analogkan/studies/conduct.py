@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
@@ -113,7 +114,7 @@ def conduct(
         job.build, job.images, engine, seed=options.seed, compensate=plan.compensate,
         calibrate=plan.calibrate,
     )  # fmt: skip
-    _check_temps(bench, plan)
+    _check_points(bench, plan)
     notes = image_notes(job.build, job.images, bench.software_right)
     settings = _identity(study.name, bench, dict(plan.identity))
     run = options.run or default_run(job.build, settings)
@@ -187,13 +188,16 @@ def run_points(
     return store.rows(points)
 
 
-def _check_temps(bench: Bench, plan: Plan) -> None:
-    """Raise SettingsError unless the diodes' law holds wherever something is simulated."""
+def _check_points(bench: Bench, plan: Plan) -> None:
+    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and the
+    twin has a closed form of all of it."""
     temps: dict[Hardware, set[float]] = {}
     for point in plan.points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
+        if bench.engine.name == "twin":
+            require_closed_form(bench.chain(hardware))
 
 
 def _verdict(

@@ -55,7 +55,7 @@ class LockedFolder:
         if self.path.exists() and not self.path.is_dir():
             raise StudyError(f"{self.path} is a file: give another folder with --out")
         foreign = self.path.is_dir() and any(
-            p.name != LOCK and not p.name.startswith("trace-") for p in self.path.iterdir()
+            p.name != LOCK and not _is_analysis(p) for p in self.path.iterdir()
         )
         if foreign and not (self.path / self._mark).is_file():
             raise StudyError(f"{self.path} holds files but no {self._mark}: give another --out")
@@ -82,6 +82,12 @@ class LockedFolder:
 
     def _close(self) -> None:
         """Let go of what ``_open`` opened, if it did."""
+
+
+def _is_analysis(path: Path) -> bool:
+    """Whether it is what an analysis of an image keeps: ``<name>-<image>``."""
+    name = path.name.rpartition("-")[0]
+    return bool(name) and (path / f"{name}.json").is_file()
 
 
 def _short(value: Any) -> str:

@@ -1,25 +1,20 @@
-"""``--trace``: one image's voltages stage by stage, circuit against software."""
+"""The trace: one image's voltages stage by stage, circuit against software."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..compiler import names
-from ..compiler.build import Build
-from ..compiler.deck import Deck
-from ..compiler.sections import Section
-from ..data import ImageSet
+from ..compiler.design import Design
 from ..engines import ideal as ideal_engine
-from ..engines.batch import BatchEngine, BatchOptions, Chunk
-from ..engines.ngspice import Runner, find_ngspice
-from ..errors import NetlistError, StudyError
-from ..files import read_json, write_npz, write_text
-from ..ours import require_ours
+from ..engines.analysis import Analysis, Answered
+from ..results import Fact, Listing, Result
+from ..tables import Table, table_of
+from ..text import many
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,54 +52,26 @@ class TraceStage:
         return int(np.abs(self.circuit - reference).argmax())
 
 
-def trace(build: Build, volts: np.ndarray, keep: Path) -> list[TraceStage]:
-    """Every stage's voltages for one image of input voltages (I,).
+def stages_of(answers: Sequence[Answered]) -> list[TraceStage]:
+    """Every stage's voltages, of each deck's answer in turn.
 
     Where a circuit is several decks their stages are called by deck too, and a net of a
-    convolution is there once a position, as ``net@position``. ``keep`` is where the deck is kept
-    if ngspice fails.
-
-    Raises
-    ------
-    SimulationError
-        If it does.
+    convolution is there once a position, as ``net@position``.
     """
-    stages: list[TraceStage] = []
-    held = aim = volts[None]  # what drives a section in ngspice, and by the software
-    for section in build.sections:
-        points, aims = section.points(held), section.points(aim)
-        given, wanted = [], []
-        for deck in build.decks(section):
-            of = "" if build.deck is not None else f"{deck.folder.name} "
-            found, logits = _trace_deck(deck, points, aims, keep, of, section)
-            stages += found
-            given.append(logits)
-            wanted.append(deck.spec.forward_volts(aims))
-        held, aim = (np.concatenate(part, axis=1).reshape(1, -1) for part in (given, wanted))
-    return stages
+    return [stage for answered in answers for stage in _stages(answered)]
 
 
-def _trace_deck(
-    deck: Deck, points: np.ndarray, aims: np.ndarray, keep: Path, of: str, section: Section
-) -> tuple[list[TraceStage], np.ndarray]:
-    """The stages of a deck called ``of`` at ``points`` (P, I) volts, where software has ``aims``;
-    and what its read-out gives (P, O)."""
-    design = deck.design
-    stage_names = [names.StageNames(design, k) for k in range(len(design.stages))]
-    probes = names.logits(design)
-    for n in stage_names:
+def _probes(design: Design) -> list[str]:
+    probes: list[str] = []
+    for k in range(len(design.stages)):
+        n = names.StageNames(design, k)
         probes += [*_front_nets(n), *n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
-    probes = list(dict.fromkeys(probes))
-    with BatchEngine(deck, Runner(find_ngspice()), keep) as engine:
-        (result,) = engine.run(points, [Chunk(0, 0, len(points))], probes, BatchOptions())
-    if result.error is not None:
-        raise result.error
-    assert result.values is not None
-    column = {net: k for k, net in enumerate(probes)}
-    values = result.values
+    return probes
 
-    def measured(nets: list[str]) -> np.ndarray:
-        return values[:, [column[net] for net in nets]]
+
+def _stages(answered: Answered) -> list[TraceStage]:
+    """The stages of a deck."""
+    design, section, measured = answered.deck.design, answered.section, answered.at
 
     def at(nets: list[str]) -> list[str]:
         if section.patches is None:
@@ -112,9 +79,10 @@ def _trace_deck(
         return [f"{net}@{k}" for k in range(section.positions) for net in nets]
 
     stages: list[TraceStage] = []
-    before = points
-    ideal = ideal_engine.stage_volts(design, aims)
-    for k, (stage, n, software) in enumerate(zip(design.stages, stage_names, ideal, strict=True)):
+    before = answered.points
+    ideal = ideal_engine.stage_volts(design, answered.aims)
+    for k, (stage, software) in enumerate(zip(design.stages, ideal, strict=True)):
+        n = names.StageNames(design, k)
         rows, lines = measured(n.rows()), measured(n.lines())
         normed = measured(_front_nets(n)) if _front_nets(n) else before
         inputs, outputs = measured(n.inputs()), measured(n.outputs())
@@ -132,7 +100,7 @@ def _trace_deck(
             kinds.insert(0, ("norm", _front_nets(n), normed, software.normed, local))
         stages += [
             TraceStage(
-                what=f"{of}layer {section.first + k} {what}",
+                what=f"{answered.of}layer {section.first + k} {what}",
                 nets=at(nets),
                 circuit=circuit.ravel(),
                 software=exact.ravel(),
@@ -141,38 +109,7 @@ def _trace_deck(
             for what, nets, circuit, exact, local in kinds
         ]
         before = outputs
-    return stages, measured(names.logits(design))
-
-
-def trace_image(
-    build: Build, image: ImageSet, of: ImageSet, out: Path | None, *, allow_edited: bool
-) -> dict[str, Any]:
-    """``summarise_trace`` of ``image``, the only one of its set, with what it is and ``of`` which
-    images; with ``out`` also kept, as ``trace-<image>`` in it.
-
-    Raises
-    ------
-    NetlistError
-        If the deck was edited and ``allow_edited`` is not set.
-    StudyError
-        If what is in the way in ``out`` is no trace.
-    SimulationError
-        If ngspice fails.
-    """
-    number = int(image.index[0])
-    kept = None if out is None else out / f"trace-{number}"
-    if kept is not None:
-        require_replaceable(kept)
-    edited = build.edited_files()
-    if edited and not allow_edited:
-        raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
-    volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))[0]
-    run = out or build.folder.resolve().with_suffix(".run")
-    stages = trace(build, volts, run / "failed")
-    found = summarise_trace(stages) | {"image": number, "images": of.facts()}
-    if kept is not None:
-        save_trace(kept, stages, found)
-    return found
+    return stages
 
 
 def _front_nets(n: names.StageNames) -> list[str]:
@@ -210,25 +147,94 @@ def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:
     }
 
 
-def require_replaceable(folder: Path) -> None:
-    """Raise StudyError if what ``save_trace`` would replace in ``folder`` is no trace."""
-    for name in ("trace.json", "trace.npz"):
-        require_ours(folder / name, "trace", _is_trace, give="--out", error=StudyError)
-
-
-def _is_trace(path: Path) -> bool:
-    try:
-        return "largest_divergence" in read_json(path.with_name("trace.json"))
-    except ValueError:
-        return False
-
-
-def save_trace(folder: Path, stages: list[TraceStage], summary: dict[str, Any]) -> None:
-    """Write ``trace.json`` and ``trace.npz`` (each stage's nets and voltages) into ``folder``."""
-    write_text(folder / "trace.json", json.dumps(summary, indent=2) + "\n")
+def _summarise(
+    answers: Sequence[Answered],
+) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+    stages = stages_of(answers)
     arrays: dict[str, np.ndarray] = {}
     for s in stages:
         key = s.what.replace(" ", "_")
         arrays |= {f"{key}_circuit": s.circuit, f"{key}_software": s.software}
         arrays[f"{key}_nets"] = np.array(s.nets)
-    write_npz(folder / "trace.npz", arrays)
+    return summarise_trace(stages), arrays
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Tracing(Result):
+    """What ``trace`` found: one image's voltages, stage by stage.
+
+    Attributes
+    ----------
+    stages
+        The figures of each stage.
+    largest_divergence
+        Where most error arises.
+    images
+        What the image is one of.
+    image
+        Its number.
+    label
+        Its class; None in one that an earlier version kept.
+    arrays
+        Each stage's nets and voltages.
+    """
+
+    heading: ClassVar[str] = "One image, stage by stage"
+    no_picture: ClassVar[str] = "a trace has no picture"
+    stages: list[dict[str, Any]]
+    largest_divergence: dict[str, Any]
+    images: dict[str, Any]
+    image: int
+    label: int | None = None
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+
+    def title(self) -> str:
+        """The image."""
+        of_class = "" if self.label is None else f", class {self.label}"
+        return f"image {self.image} of {self.images['said']}{of_class}: volts"
+
+    def headline(self) -> list[Fact]:
+        """Where most error arises."""
+        worst = self.largest_divergence
+        told = f"{worst['net']} ({worst['stage']}), {worst['share_of_scale']:.1e} of its scale"
+        stages = many(len(self.stages), "stage")
+        return [Fact("stages", stages), Fact("largest divergence", told)]
+
+    def facts(self) -> Listing:
+        """A line a stage: its scale, its largest error, and the largest that arises in it."""
+        columns = ("stage", "nets", "scale", "error", "at", "own error", "at ")
+        rows = [
+            (
+                s["stage"],
+                str(s["nets"]),
+                f"{s['scale_volts']:.3g}",
+                f"{s['max_error_volts']:.2g}",
+                s["max_error_net"],
+                f"{s['own_error_volts']:.2g}",
+                s["own_error_net"],
+            )
+            for s in self.stages
+        ]
+        return Listing(columns, rows)
+
+    def closing(self) -> list[str]:
+        """Where most error arises, as a sentence."""
+        worst = self.largest_divergence
+        return [
+            f"largest divergence that arises in its own stage: {worst['net']} ({worst['stage']}) "
+            f"is at {worst['circuit_volts']:.6g} V, what drives it asks for "
+            f"{worst['expected_volts']:.6g} V ({worst['share_of_scale']:.1e} of the stage's scale)"
+        ]
+
+    def table(self) -> Table:
+        """A row a stage: its nets, scale, and largest errors in volts."""
+        return table_of(self.stages)
+
+
+TRACE = Analysis(
+    name="trace",
+    about="voltages stage by stage, circuit against software",
+    probes=_probes,
+    summarise=_summarise,
+    result=Tracing,
+)

@@ -12,6 +12,7 @@ from ..errors import SimulationError
 from ..files import open_plain
 
 MARKER = b"Binary:\n"
+KINDS = {"real": "<f8", "complex": "<c16"}
 MOST_HEAD = 100_000_000
 """Bytes: the names of a million vectors are fewer."""
 MOST = 1e15
@@ -19,20 +20,21 @@ MOST = 1e15
 a thousand volts. Its square is still a number."""
 
 
-def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
-    """The vectors of a real-valued binary raw file with one plot.
+def read_raw(path: Path, *, points: int | None) -> dict[str, np.ndarray]:
+    """The vectors of a binary raw file.
 
     Parameters
     ----------
     path
         The file.
     points
-        How many points it must have.
+        How many points its one plot must have; None: any plots, of as many as they have.
 
     Returns
     -------
     dict
-        Vector name in lower case, such as ``v(logit_0)``, to (points,) float64.
+        Vector name in lower case, such as ``v(logit_0)`` or ``time``, to (points,) float64, or
+        complex128 after ``.ac``.
 
     Raises
     ------
@@ -40,38 +42,47 @@ def read_raw(path: Path, *, points: int) -> dict[str, np.ndarray]:
         If the file is missing, empty, cut short, no regular file or of another kind, or holds NaN,
         infinity or what no circuit has.
     """
+    vectors: dict[str, np.ndarray] = {}
     try:
         with open_plain(path, links=False) as stream:
-            names, values = _read(stream, points)
+            left = os.fstat(stream.fileno()).st_size
+            while left or not vectors:
+                names, values, left = _read(stream, points, left)
+                twice = sorted(vectors.keys() & set(names))
+                if twice:
+                    raise SimulationError(f"ngspice delivered {twice[0]} in two plots")
+                vectors |= {name: values[:, k].copy() for k, name in enumerate(names)}
     except FileNotFoundError as error:
         raise SimulationError("ngspice wrote no result file") from error
     except OSError as error:
         raise SimulationError(
             f"ngspice's result file is a link, a pipe or a device, or cannot be read: {error}"
         ) from error
-    vectors = {name: values[:, k].copy() for k, name in enumerate(names)}
     check_values(vectors)
     return vectors
 
 
-def _read(stream: BinaryIO, points: int) -> tuple[list[str], np.ndarray]:
-    """Names, and values (points, names); nothing is read of a file of another size."""
-    size = os.fstat(stream.fileno()).st_size
-    head, marker, rest = stream.read(min(size, MOST_HEAD)).partition(MARKER)
+def _read(stream: BinaryIO, points: int | None, size: int) -> tuple[list[str], np.ndarray, int]:
+    """Names, values (points, names) and the bytes left of ``size``; nothing is read of a file of
+    another size."""
+    begin = stream.tell()
+    head, marker, _ = stream.read(min(size, MOST_HEAD)).partition(MARKER)
     if not marker:
         what = "has no data section" if size else "is empty"
         raise SimulationError(f"ngspice's result file {what} ({size} bytes)")
-    names, declared = _header(head)
-    if declared != points:
+    names, declared, dtype = _header(head)
+    if points is not None and declared != points:
         raise SimulationError(
             f"ngspice delivered {declared} of {points} points: the sweep stopped on the way"
         )
-    wanted, there = 8 * points * len(names), size - len(head) - len(MARKER)
-    if there != wanted:
+    head_size = len(head) + len(MARKER)
+    wanted, there = dtype.itemsize * declared * len(names), size - head_size
+    if there < wanted or (points is not None and there > wanted):
         what = "is cut short" if there < wanted else "holds more than one plot"
         raise SimulationError(f"ngspice's result file {what}: {there} of {wanted} bytes")
-    body = rest + stream.read(wanted - len(rest))
-    return names, np.frombuffer(body, "<f8").reshape(points, len(names))
+    stream.seek(begin + head_size)
+    body = stream.read(wanted)
+    return names, np.frombuffer(body, dtype).reshape(declared, len(names)), there - wanted
 
 
 def check_values(vectors: dict[str, np.ndarray]) -> None:
@@ -86,8 +97,8 @@ def check_values(vectors: dict[str, np.ndarray]) -> None:
             raise SimulationError(f"ngspice delivered {name} = {what} at {point}")
 
 
-def _header(head: bytes) -> tuple[list[str], int]:
-    """Variable names and number of points."""
+def _header(head: bytes) -> tuple[list[str], int, np.dtype]:
+    """Variable names, number of points, and type of values."""
     lines = head.decode("utf-8", errors="replace").splitlines()
     fields = {}
     names: list[str] = []
@@ -99,11 +110,12 @@ def _header(head: bytes) -> tuple[list[str], int]:
                 count = int(fields["No. Variables"])
                 names = [entry.split()[1].lower() for entry in lines[k + 1 : k + 1 + count]]
                 break
-        if fields["Flags"].split()[0] != "real":
+        kind = fields["Flags"].split()[0]
+        if kind not in KINDS:
             raise ValueError(f"flags are {fields['Flags']}")
         points = int(fields["No. Points"])
     except (KeyError, ValueError, IndexError) as error:
         raise SimulationError(f"ngspice's result file has a damaged header: {error}") from error
     if not names or len(set(names)) != len(names):
         raise SimulationError("ngspice's result file names no vectors, or one of them twice")
-    return names, points
+    return names, points, np.dtype(KINDS[kind])

@@ -1,0 +1,197 @@
+# pyright: strict
+"""A dialect: how a simulator spells what a circuit needs, and how it is run.
+
+What is written is put together of a dialect's parts. Cells' files, and expressions, have a notation
+of their own, which a dialect spells: numbers, ``v(net)``, ``{parameter}``, ``temper`` for degrees
+Celsius, ``+ - * /`` and functions such as ``min`` and ``sqrt``. In every dialect a line that begins
+with ``*`` is a comment, and one that begins with ``+`` goes on with the line before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from ..errors import CompileError
+
+Vectors = dict[str, npt.NDArray[Any]]
+OPTIONAL = {
+    "resistor": "a resistor",
+    "capacitor": "a capacitor",
+    "fixed": "an independent source",
+    "gain": "a voltage-controlled source",
+    "source": "a source of an expression",
+    "transistor": "a transistor",
+    "instance": "an instance of a subcircuit",
+    "subcircuit": "a subcircuit with parameters",
+    "shared": "nets that reach into every subcircuit",
+    "table": "a table of points",
+    "functions": "functions in expressions",
+    "temperature": "the temperature in an expression",
+    "model": "a model",
+    "analysis": "an analysis",
+}
+"""Parts that a dialect may be without, and what each of them is in a sentence."""
+PARTS = (*OPTIONAL, "parameter", "include", "solver", "options", "ending")
+RUN = ("command", "judge", "read")
+"""What running a deck takes: all of them, or none, and the deck is written only."""
+TOKEN = re.compile(r"\{([^{}]*)\}|\b([a-z_]\w*)\s*\(|\btemper\b")
+"""In an expression: a parameter, a function, the temperature."""
+
+
+def missing(*given: Any) -> Any:
+    """Stands where a dialect does not say how something is spelled, or run."""
+    raise AssertionError("what a dialect must say is checked, and whether it runs asked, before")
+
+
+class Unsaid(CompileError):
+    """A dialect cannot say ``what``, which ``needed`` needs."""
+
+    def __init__(self, dialect: str, what: str, needed: str) -> None:
+        super().__init__(
+            f"dialect {dialect} cannot say {what}, which this circuit needs ({needed})"
+        )
+        self.dialect, self.what, self.needed = dialect, what, needed
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dialect:
+    """How a simulator spells what a circuit needs, and how it is run.
+
+    Every part is given, or one of ``OPTIONAL`` and named in ``cannot``: what needs that is refused
+    by name. The first argument of such a part names what is written.
+
+    Attributes
+    ----------
+    name, about
+        What it is called, and what reads it.
+    cannot
+        Names of the parts that it does not have.
+    verbatim
+        Whether cells' files are read as they are.
+    resistor
+        ``(name, a, b, ohms, model)``; ``ohms`` is a number or a parameter, ``model`` may be empty.
+    capacitor
+        ``(name, a, b, farads)``.
+    fixed
+        ``(name, p, n, value)``: volts or amperes, by the name's first letter.
+    gain
+        ``(name, p, n, plus, minus, factor)``: a source of ``factor`` times a voltage.
+    source
+        ``(name, p, n, "v" or "i", words)``: the words of a source of an expression, the first those
+        up to its nets.
+    transistor
+        ``(name, c, b, e, model)``.
+    instance
+        ``(name, nets, cell, settings)``: words.
+    subcircuit
+        ``(name, pins, params)``: words of its first line, the first two those up to its pins; its
+        last line.
+    shared
+        ``(name, nets)``: says that the nets of what ``name`` needs reach into every subcircuit.
+    table
+        ``(name, x, points)``: the words of a line through ``points`` over the expression ``x``.
+    functions
+        How each of an expression's functions is called.
+    temperature, parameter
+        Degrees Celsius, and a parameter's ``(text)``, in an expression.
+    model
+        ``(name, kind, params)``.
+    include
+        ``(file)``.
+    solver
+        ``(exact)``: tolerances; ``exact`` where transistors are to be closer than they mostly are.
+    options
+        ``(degrees, nominal degrees, tolerances)``: lines.
+    analysis
+        ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
+        vectors, and end the deck.
+    ending
+        ``(nets)``: the lines at the end of a deck that a person runs.
+    by_hand
+        What a person types to run ``network.cir``.
+    command
+        ``(program, deck, raw)``: what runs ``deck`` and writes ``raw``; names in its folder.
+    judge
+        ``(printed, exit code, deck, timeout)``: raises what was wrong with a run.
+    read
+        ``(raw, points=n)``: the vectors of its result file, of any length where n is None.
+    """
+
+    name: str = ""
+    about: str = ""
+    cannot: tuple[str, ...] = ()
+    verbatim: bool = False
+    resistor: Callable[[str, str, str, str, str], str] = missing
+    capacitor: Callable[[str, str, str, str], str] = missing
+    fixed: Callable[[str, str, str, str], str] = missing
+    gain: Callable[[str, str, str, str, str, str], str] = missing
+    source: Callable[[str, str, str, str, Sequence[str]], list[str]] = missing
+    transistor: Callable[[str, str, str, str, str], str] = missing
+    instance: Callable[[str, Sequence[str], str, Mapping[str, str]], list[str]] = missing
+    subcircuit: Callable[[str, Sequence[str], Mapping[str, str]], tuple[list[str], str]] = missing
+    shared: Callable[[str, Sequence[str]], str] = missing
+    table: Callable[[str, str, Sequence[tuple[str, str]]], list[str]] = missing
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    temperature: str = ""
+    parameter: Callable[[str], str] = missing
+    model: Callable[[str, str, Mapping[str, str]], str] = missing
+    include: Callable[[str], str] = missing
+    solver: Callable[[bool], str] = missing
+    options: Callable[[str, str, str], list[str]] = missing
+    analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
+    ending: Callable[[Sequence[str]], list[str]] = missing
+    by_hand: str = ""
+    command: Callable[[str, str, str], list[str]] = missing
+    judge: Callable[[str, int | None, Path | None, float], None] = missing
+    read: Callable[..., Vectors] = missing
+
+    def __post_init__(self) -> None:
+        for part in self.cannot:
+            if part in OPTIONAL:
+                nothing: dict[str, Any] = {"functions": {}, "temperature": ""}
+                object.__setattr__(self, part, nothing.get(part, self._refusal(part)))
+
+    def _refusal(self, part: str) -> Callable[..., Any]:
+        def refuse(named: str, *more: Any) -> Any:
+            raise Unsaid(self.name, OPTIONAL[part], named)
+
+        return refuse
+
+    @property
+    def runs(self) -> bool:
+        """Whether it says how a deck is run."""
+        return self.command is not missing
+
+    def lacks(self) -> list[str]:
+        """The parts that are neither given nor named in ``cannot``."""
+        wanted = ("name", "about", *(part for part in PARTS if part not in self.cannot))
+        lacks = [part for part in wanted if getattr(self, part) in ("", {}, missing)]
+        run = [part for part in RUN if getattr(self, part) is missing]
+        lacks += run if len(run) < len(RUN) else []
+        needed = sorted(set(self.cannot) - {*OPTIONAL})
+        return lacks + [f"{part}, which every deck needs" for part in needed]
+
+    def expression(self, name: str, text: str) -> str:
+        """An expression of the thing ``name``, spelled; Unsaid if it has what cannot be said."""
+
+        def spelled(match: re.Match[str]) -> str:
+            parameter, function = match[1], match[2]
+            if parameter is not None:
+                return self.parameter(parameter)
+            if function in ("v", "i"):
+                return match[0]
+            if function is not None:
+                if function not in self.functions:
+                    raise Unsaid(self.name, f"the function {function}", name)
+                return f"{self.functions[function]}("
+            if not self.temperature:
+                raise Unsaid(self.name, OPTIONAL["temperature"], name)
+            return self.temperature
+
+        return TOKEN.sub(spelled, text)

@@ -1,0 +1,176 @@
+# pyright: strict
+"""An analysis: what is asked of a deck, and what is made of the answer, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler import spice
+from ..compiler.deck import Deck
+from ..compiler.design import Design
+from ..compiler.sections import Section
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..dialects import NGSPICE, Dialect
+from ..dialects.dialect import Vectors
+from ..errors import SimulationError
+from ..results import Result
+
+Values = npt.NDArray[Any]
+INDEX = "v(index)"
+"""The vector over which images are swept."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """What a deck is asked.
+
+    Attributes
+    ----------
+    design
+        The circuit.
+    volts
+        (n, I) at its inputs.
+    probes
+        What is wanted: nets, whose voltages they are, and vectors such as ``i(v_l0_b0)``.
+    descending
+        Whether a sweep goes from the last point to the first.
+    temp_c
+        Degrees Celsius.
+    noise
+        For each stage the currents (n, 2 O), amperes, that flow into its summing nodes, or none.
+    dialect
+        What it is asked in.
+    """
+
+    design: Design
+    volts: Values
+    probes: Sequence[str]
+    descending: bool = False
+    temp_c: float = TEMPERATURE_C
+    noise: Sequence[Values] = ()
+    dialect: Dialect = NGSPICE
+
+    @property
+    def vectors(self) -> list[str]:
+        """Names of the vectors of ``probes``."""
+        return [spice.vector(probe) for probe in self.probes]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answered:
+    """What one deck of a circuit answered.
+
+    Attributes
+    ----------
+    deck, section
+        Which, and where in the circuit it stands.
+    points, aims
+        (P, I) volts at its inputs, in the circuit and by software; P of a convolution's section are
+        its positions.
+    probes, values
+        What was wanted, v of them, and ``Analysis.read`` of it: of a sweep (P, v).
+    of
+        What its stages are called by, where there are several decks; else empty.
+    """
+
+    deck: Deck
+    section: Section
+    points: Values
+    aims: Values
+    probes: Sequence[str]
+    values: Values
+    of: str
+
+    def at(self, probes: Sequence[str]) -> Values:
+        """The columns of ``values`` of some probes."""
+        place = {probe: k for k, probe in enumerate(self.probes)}
+        return self.values[:, [place[probe] for probe in probes]]
+
+
+def _write_sweep(asked: Asked) -> str:
+    return spice.write_batch(
+        asked.design,
+        _at_least_two(asked.volts),
+        asked.probes,
+        descending=asked.descending,
+        temp_c=asked.temp_c,
+        noise=[_at_least_two(part) for part in asked.noise],
+        say=asked.dialect,
+    )
+
+
+def _at_least_two(points: Values) -> Values:
+    """``points`` (n, ...) of a sweep, a single one twice: a table needs two."""
+    return points if len(points) > 1 else np.repeat(points, 2, axis=0)
+
+
+def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
+    order = np.arange(len(_at_least_two(asked.volts)))
+    step = -1 if asked.descending else 1
+    if not np.array_equal(vectors[INDEX], order[::step]):
+        raise SimulationError("ngspice swept other points than it was asked for")
+    values = np.stack([vectors[name] for name in asked.vectors], axis=1)
+    return values[::step][: len(asked.volts)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Analysis:
+    """Something that can be asked of a circuit at its inputs.
+
+    What says nothing of how it is run is a sweep over the inputs. What is run otherwise is of one
+    deck at one image.
+
+    Attributes
+    ----------
+    name, about
+        What it is called, and what it shows, for ``--help``.
+    probes
+        What is wanted of a design, see ``Asked``.
+    write
+        The deck that asks it; it includes the circuit's own files.
+    points
+        How many points the result file must have; None: as many as there are.
+    axis
+        The vector over which it is run, such as ``time``; empty: there is none.
+    read
+        ``(asked, vectors)``: the answer, a point a line, a probe a column; real or complex.
+    summarise
+        Of all decks' answers: the document that is kept as JSON, and arrays that are kept beside.
+    result
+        What tells the document, made by its ``from_document``; the arrays are its ``arrays``.
+    """
+
+    name: str = ""
+    about: str = ""
+    probes: Callable[[Design], Sequence[str]] | None = None
+    write: Callable[[Asked], str] = _write_sweep
+    points: Callable[[Asked], int | None] = lambda asked: len(_at_least_two(asked.volts))
+    axis: str = INDEX
+    read: Callable[[Asked, Vectors], Values] = _read_sweep
+    summarise: (
+        Callable[[Sequence[Answered]], tuple[dict[str, Any], Mapping[str, Values]]] | None
+    ) = None
+    result: type[Result] | None = None
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether it is a sweep over the inputs."""
+        return self.axis == INDEX
+
+    def lacks(self) -> list[str]:
+        """The parts that it must have to be asked for by name, and has not."""
+        wanted = ("name", "about", "probes", "summarise", "result")
+        lacks = [part for part in wanted if not getattr(self, part)]
+        own = [self.write is not _write_sweep, self.read is not _read_sweep, not self.sweeps]
+        if any(own) and not all(own):
+            lacks.append("one of write, axis and read, which go together")
+        return lacks
+
+
+INDEX_SWEEP = Analysis(name="inference", about="logits of many images")
+"""Batch inference: whatever voltages are asked for, image by image."""
