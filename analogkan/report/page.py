@@ -14,6 +14,7 @@ from ..errors import StudyError
 from ..files import brief, write_text
 from ..ours import require_marked
 from ..resources import path as resource
+from .analyses import analysis_sections
 from .exhibits import Exhibit, Section
 from .figures import save
 from .interactive import embedded
@@ -74,6 +75,7 @@ def write_report(
             counts[run.kind] = counts.get(run.kind, 0) + 1
             tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
             sections += run_sections(run, circuit, tag)
+            sections += analysis_sections(run, tag)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         for exhibit in exhibits:
             if figures is not None:

@@ -10,7 +10,6 @@ import numpy as np
 from ..compiler.build import Build
 from ..intervals import wilson
 from ..results import Fact, Result
-from ..studies.analyses import kept_analyses
 from ..studies.result import Found
 from ..text import interval, percent
 from . import figures, interactive
@@ -22,8 +21,7 @@ FEWEST_PICTURES = 24
 
 
 def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
-    """What a RUN found; of a simulation its images too, if its BUILD says how they look; and what
-    analyses of single images found that it keeps."""
+    """What a RUN found; of a simulation its images too, if its BUILD says how they look."""
     found = run.result
     words = [
         f"{found.drawn()}; {found.title()}",
@@ -31,24 +29,20 @@ def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
         *found.closing()[:-1],
         found.judged(),
     ]
-    words += [f"Note: {note}" for note in found.notes()]
-    sections = [_result_section(found, found.study, tag, words, run.share)]
-    if build and run.arrays:
-        sections += picture_sections(run, build, tag)
-    for k, one in enumerate(kept_analyses(run.folder)):
-        told = [one.title(), *one.sentences(), *one.closing()]
-        sections.append(_result_section(one, "analysis", f"{tag}-{k}", told))
-    return sections
+    notes = [f"note: {note}" for note in found.notes()]
+    section = result_section(found, found.study, tag, [*words, *notes], run.share)
+    return [section, *(picture_sections(run, build, tag) if build and run.arrays else [])]
 
 
-def _result_section(
-    result: Result, name: str, tag: str, words: Sequence[str], share: float = 1.0
+def result_section(
+    found: Result, name: str, tag: str, words: Sequence[str], share: float = 1.0
 ) -> Section:
+    """The section of a result, which says ``words``; ``share`` is its part of a page's room."""
     return Section(
         name=f"{name}{tag}",
-        title=result.heading,
-        words=[*map(sentence, words)],
-        table=result.facts(),
+        title=found.heading,
+        words=[sentence(text) for text in words],
+        table=found.facts(),
         exhibits=[
             Exhibit(
                 name=f"{figure.name}{tag}",
@@ -57,7 +51,7 @@ def _result_section(
                 share=share if figure.share else 1.0,
                 live=figure.live,
             )
-            for figure in result.figures()
+            for figure in found.figures()
         ],
     )
 

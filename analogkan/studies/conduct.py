@@ -114,7 +114,7 @@ def conduct(
         job.build, job.images, engine, seed=options.seed, compensate=plan.compensate,
         calibrate=plan.calibrate,
     )  # fmt: skip
-    _check_temps(bench, plan)
+    _check_points(bench, plan)
     notes = image_notes(job.build, job.images, bench.software_right)
     settings = _identity(study.name, bench, dict(plan.identity))
     run = options.run or default_run(job.build, settings)
@@ -188,9 +188,9 @@ def run_points(
     return store.rows(points)
 
 
-def _check_temps(bench: Bench, plan: Plan) -> None:
-    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and
-    SimulationError where the twin would have no closed form."""
+def _check_points(bench: Bench, plan: Plan) -> None:
+    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and the
+    twin has a closed form of all of it."""
     temps: dict[Hardware, set[float]] = {}
     for point in plan.points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
