@@ -198,10 +198,14 @@ class Registry:
 
     kinds: dict[str, CellKind] = field(default_factory=dict)
 
-    def add(self, kind: CellKind) -> None:
-        """Add ``kind``; CompileError if its name is taken."""
+    def require_new(self, kind: CellKind) -> None:
+        """Raise CompileError if the name of ``kind`` is taken."""
         if kind.name in self.kinds or kind.name in ("none", "opamp"):
             raise CompileError(f"there is a cell {kind.name} already: give yours another name")
+
+    def add(self, kind: CellKind) -> None:
+        """Add ``kind``; CompileError if its name is taken."""
+        self.require_new(kind)
         self.kinds[kind.name] = kind
 
 

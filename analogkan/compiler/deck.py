@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, cells, outside
 from ..errors import NetlistError
 from ..files import brief, changed_files, near, read_json, sha256
 from ..kinds import kind_of, mistaken
@@ -38,7 +38,7 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text()},
+    {"command": Text(), "plugins": outside.ENTRY},
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -135,13 +135,15 @@ def make_deck(
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:
-    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says."""
+    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says, and the plugins that
+    it tells of are loaded."""
     try:
         summary = read_json(path)
         entries.check(summary, "")
     except ValueError as error:
         said = brief(error)
         raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
+    outside.require(summary, str(path.parent), NetlistError)
     return summary
 
 
@@ -225,7 +227,19 @@ def summarise(
         "expected": expected_cost(design),
         "image0_software_logits": [float(v) for v in expected],
         "notes": list(design.notes),
+        **plugins_of(spec, design.hardware),
     }
+
+
+def cells_of(spec: NetworkSpec, hardware: Hardware) -> list[outside.Part]:
+    """The cells that a network's circuit has by its own choice."""
+    chosen = {hardware.opamp, *(layer.squash.kind for layer in spec.layers)}
+    return [(outside.CELL, kind.name) for kind in cells.known() if kind.name in chosen]
+
+
+def plugins_of(spec: NetworkSpec, hardware: Hardware) -> dict[str, Any]:
+    """What a summary says of the plugins that they are from."""
+    return outside.told(outside.used(cells_of(spec, hardware)))
 
 
 def deck_files(design: Design) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from .. import outside
 from ..objects import Described, Facts
 
 MOST = 5
@@ -22,10 +24,13 @@ class Verification(Described):
         Sentences; empty if the netlist is the network.
     facts
         What was looked at: counts, and the largest coefficient error.
+    plugins
+        What cells are from which: see ``outside.told``.
     """
 
     findings: list[str] = field(default_factory=list)
     facts: dict[str, float] = field(default_factory=dict)
+    plugins: dict[str, Any] = field(default_factory=dict)
 
     def _described(self) -> tuple[str, Facts]:
         said = [(f"differs {k}", finding) for k, finding in enumerate(self.findings[: MOST + 1])]
@@ -34,7 +39,8 @@ class Verification(Described):
             if key in self.facts
         )  # fmt: skip
         ok = "the netlist is the network" if self.ok else f"{len(self.findings)} findings"
-        return ok, [("read back", counts), *said]
+        cells = [("cells", told) for told in outside.sentences(self.plugins)]
+        return ok, [("read back", counts), *cells, *said]
 
     @property
     def ok(self) -> bool:

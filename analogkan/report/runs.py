@@ -16,6 +16,7 @@ from ..errors import NetlistError, StudyError
 from ..files import brief, near, read_json, read_npz, sealed, sha256
 from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
+from ..outside import require
 from ..studies.conduct import CHIPS, RESULT
 from ..studies.entries import KINDS
 from ..studies.entries import RESULT as ENTRIES
@@ -108,6 +109,7 @@ def _read(folder: Path) -> Run:
                 "command, run again, adds that from what is kept"
             )
         ENTRIES.check(summary, "")
+        require(summary, str(folder), StudyError)
         kind = summary["study"]
         if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
             raise TypeError("no_interval")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, outside, plugins
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
@@ -168,8 +168,12 @@ def conduct(
         temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
-    notes = image_notes(build, images, bench.software_right)
-    settings = _identity(kind, bench, identity)
+    for point in plugins.first_chips(points):  # what is wrong with a file is said before a RUN is
+        bench.drawn(point)
+    from_files = plugins.used(build, points)
+    told = outside.told(from_files)
+    notes = image_notes(build, images, bench.software_right) + outside.sentences(told)
+    settings = _identity(kind, bench, identity) | outside.identity(from_files)
     run = options.run or default_run(build, settings)
     if options.resume and not (run / STORE).is_file():
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
@@ -177,7 +181,7 @@ def conduct(
         engine.keep = run / FAILED
     with (
         one_blas_thread,
-        _executor(options, engine.stop) as executor,
+        _executor(options, engine.stop, from_files) as executor,
         StudyStore(run, settings) as store,
     ):
         rows = run_study(
@@ -219,6 +223,7 @@ def conduct(
             "versions": engine.versions(),
             "seed": options.seed,
             "settings": identity,
+            **told,
             "judge": verdict,
             "seconds": store.spent(),
             "cluster": executor.facts,
@@ -234,14 +239,17 @@ def conduct(
 
 
 @contextlib.contextmanager
-def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Executor]:
+def _executor(
+    options: StudyOptions, stop: Callable[[], None], from_files: Iterable[outside.Plugin]
+) -> Iterator[Executor]:
     """Who does the work: threads, or a cluster that is left as it was."""
     if options.executor == "local":
         yield LocalExecutor(options.jobs, stop)
         return
     from .cluster import DaskExecutor
 
-    with contextlib.closing(DaskExecutor(options.scheduler, options.engine)) as executor:
+    cluster = DaskExecutor(options.scheduler, options.engine, plugins.packed(from_files))
+    with contextlib.closing(cluster) as executor:
         yield executor
 
 
