@@ -91,9 +91,11 @@ def note(part: Part, lib: Path | None = None) -> None:
     file: str | None = sys._getframe(2).f_globals.get("__file__")  # pyright: ignore[reportPrivateUsage]
     path = Path(file).resolve() if file else Path(NO_FILE)
     plugin = next((one for one in loaded() if one.path == path), Plugin(path))
-    other = next((one.path for one in loaded() if one.name == path.name and one is not plugin), None)
-    if other is not None:
-        raise SettingsError(f"there is a plugin {path.name} already, {other}: rename one of them")
+    other = next((one for one in loaded() if one.name == path.name), plugin)
+    if other is not plugin:
+        raise SettingsError(
+            f"there is a plugin {path.name} already, {other.path}: rename one of them"
+        )
     if file and not plugin.files:
         plugin.files[path.name] = path.read_bytes()
     if file and lib is not None:

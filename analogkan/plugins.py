@@ -72,16 +72,16 @@ def load_plugin(path: str | os.PathLike[str]) -> None:
         raise SettingsError(f"plugin {given}: {why}") from error
     if _loaded_already(whole, content):
         return
-    before = set(_parts())
+    before = set(parts())
     try:
         _run(given, whole, content)
-        if set(_parts()) == before:
+        if set(parts()) == before:
             raise SettingsError(
                 f"plugin {given} registers nothing: it has to call ak.imperfections.register or "
                 "ak.cells.register"
             )
     except BaseException:
-        _take_back(part for part in _parts() if part not in before)
+        take_back(part for part in parts() if part not in before)
         raise
 
 
@@ -120,11 +120,12 @@ def _run(given: Path, path: Path, content: bytes) -> None:
         raise SettingsError(f"plugin {given}{at}: {said}{brief(error)}") from error
 
 
-def _parts() -> list[Part]:
+def parts() -> list[Part]:
+    """All that is registered from outside."""
     return [part for plugin in outside.loaded() for part in plugin.parts()]
 
 
-def _take_back(parts: Iterable[Part]) -> None:
+def take_back(parts: Iterable[Part]) -> None:
     """Unregister ``parts``."""
     for kind, name in list(parts):
         if kind == CELL:
@@ -182,7 +183,7 @@ def unpack(sent: Sent) -> None:
         if have is not None and have.files == files:
             continue
         if have is not None:
-            _take_back(have.parts())
+            take_back(have.parts())
         folder = Path(tempfile.mkdtemp(prefix="analogkan-plugin-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         for file, content in files.items():

@@ -109,7 +109,9 @@ class LazyGroup(Group):
                 formatter.write_dl(rows, col_max=12)
 
 
-@click.command(cls=LazyGroup, params=[PLUGIN], context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup, params=[PLUGIN], context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="analogkan")
 def main() -> None:
     """Tunnel-diode Kolmogorov-Arnold networks as circuits, simulated by ngspice.

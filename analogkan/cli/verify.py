@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from ..outside import sentences
 from . import common, complete
 
 
@@ -28,7 +27,8 @@ def verify(build, as_json) -> None:
     with common.circuit_progress(as_json, "verifying") as on_circuit:
         found = verify_build(load_build(build), on_circuit)
     if as_json:
-        common.print_json({"ok": found.ok, "findings": found.findings, "facts": found.facts} | found.plugins)
+        facts = {"ok": found.ok, "findings": found.findings, "facts": found.facts}
+        common.print_json(facts | found.plugins)
     else:
         print_verification(found)
     if not found.ok:
@@ -37,6 +37,8 @@ def verify(build, as_json) -> None:
 
 def print_verification(found) -> None:
     """The verdict, and what it rests on."""
+    from ..outside import sentences
+
     f = found.facts
     for said in sentences(found.plugins):
         common.out.print(f"with {said}")

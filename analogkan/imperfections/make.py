@@ -140,7 +140,7 @@ def _changed(
         raise SettingsError(f"{whose}: its draw gives a {type(made).__name__}, not a stage")
     if made.g.shape != stage.g.shape or not bool((np.isfinite(made.g) & (made.g > 0)).all()):
         raise SettingsError(
-            f"{whose}: its draw gives cells of shape {made.g.shape} from {made.g.min():g} S on, and "
+            f"{whose}: its draw gives cells of shape {made.g.shape} from {made.g.min():g} S on; "
             f"they must be of shape {stage.g.shape}, above 0 S and finite"
         )
     return made
