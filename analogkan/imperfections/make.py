@@ -19,7 +19,7 @@ from ..network.spec import NetworkSpec
 from ..streams import Place
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
-from .registry import BUILT_IN, acting, counts
+from .registry import BUILT_IN, acting
 from .variation import Variation
 
 
@@ -93,7 +93,10 @@ def perturb(
     >>> counts["stuck_cells"] > 0
     True
     """
-    counted = Counter(dict.fromkeys(counts(), 0))
+    on = variation.on()
+    # Of those from outside only what is on: a row does not depend on what else is registered.
+    told = (one.counts for one in acting() if one in BUILT_IN or one in on)
+    counted = Counter({name: 0 for names in told for name in names})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
@@ -102,7 +105,6 @@ def perturb(
         devices=tuple(devices),
         counts=counted,
     )
-    on = variation.on()
     draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
     stages: list[CrossbarStage] = []
     for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
