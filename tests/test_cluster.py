@@ -184,7 +184,7 @@ def test_a_worker_that_joins_later_is_checked_too(build, images):
     body = pickle.dumps(Bench(build, images, TwinEngine()).evaluate)
     wanted = cluster.versions("twin") | {"numpy": "0.1"}
     with pytest.raises(StudyError, match=r"^worker \S+ has numpy \S+, this process has 0.1"):
-        cluster._task(body, [], wanted)
+        cluster._task(body, b"", wanted)
 
 
 def test_a_worker_without_ngspice_is_another_worker(monkeypatch):
