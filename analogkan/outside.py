@@ -152,6 +152,8 @@ def sentences(document: Mapping[str, Any]) -> list[str]:
     entry: dict[str, Any] = document.get("plugins", {})
     return [
         f"{', '.join(one['uses'])} from plugin {name} (sha256 {_short(one['sha256'])})"
+        if one["sha256"]
+        else f"{', '.join(one['uses'])} that was registered in no file"
         for name, one in entry.items()
     ]
 
@@ -162,10 +164,8 @@ def require(document: Mapping[str, Any], what: str, error: type[AnalogKanError])
     have = {plugin.name: plugin.sha256 for plugin in loaded()}
     for (name, one), said in zip(entry.items(), sentences(document), strict=True):
         if name not in have:
-            raise error(
-                f"{what} uses {said}, which is not loaded: give --plugin {name}, in Python "
-                "ak.load_plugin"
-            )
+            how = f"give --plugin {name}, in Python ak.load_plugin" if one["sha256"] else "do so"
+            raise error(f"{what} uses {said}, which is not loaded: {how}")
         if have[name] != one["sha256"]:
             raise error(
                 f"{what} uses {said}, and the {name} that is loaded has sha256 "
@@ -174,4 +174,4 @@ def require(document: Mapping[str, Any], what: str, error: type[AnalogKanError])
 
 
 def _short(sha256: str) -> str:
-    return sha256[:12] or "none"
+    return sha256[:12]

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -134,25 +134,27 @@ def take_back(parts: Iterable[Part]) -> None:
             unregister(next(one for one in Variation.declared if one.name == name))
 
 
-def used(build: Build, points: Sequence[Point]) -> dict[Plugin, list[str]]:
-    """The plugins that a study of ``points`` uses, see ``outside.used``."""
+def used(
+    build: Build, points: Sequence[Point], draw: Callable[[Point], object]
+) -> dict[Plugin, list[str]]:
+    """The plugins that a study of ``points`` uses, see ``outside.used``.
+
+    A chip with each imperfection of theirs is drawn, so that what is wrong with one is said before
+    there is a RUN.
+    """
     from .compiler.deck import cells_of
 
-    variations = {point.variation for point in points}
-    parts = {(IMPERFECTION, one.name) for variation in variations for one in variation.on()}
-    for hardware in {point.hardware for point in points}:
-        parts.update(cells_of(build.spec, hardware))
-    return outside.used(parts)
-
-
-def first_chips(points: Sequence[Point]) -> list[Point]:
-    """A chip with each imperfection from outside, of those that the study draws."""
+    hardware = {point.hardware for point in points}
     first: dict[Variation, Point] = {}
     for point in points if outside.loaded() else ():
         if point.sample is not None:
             first.setdefault(point.variation, point)
     pairs = [(one, point) for variation, point in first.items() for one in variation.on()]
-    return list({one: point for one, point in reversed(pairs) if one not in BUILT_IN}.values())
+    drawn = {one: point for one, point in reversed(pairs) if one not in BUILT_IN}
+    for point in drawn.values():
+        draw(point)
+    parts = {part for one in hardware for part in cells_of(build.spec, one)}
+    return outside.used(parts | {(IMPERFECTION, one.name) for one in drawn})
 
 
 def packed(plugins: Iterable[Plugin]) -> Sent:

@@ -19,6 +19,7 @@ from analogkan.imperfections import Variation
 from analogkan.imperfections.registry import FIGURES
 from analogkan.studies import entries
 
+from . import test_cells, test_imperfections
 from .pages import ROOT, blocks, commands, run, skeleton
 from .test_cli import cli, done
 from .test_cli_complete import offered
@@ -212,6 +213,24 @@ def test_an_import_and_a_copy_are_the_same_file(tmp_path, monkeypatch):
     monkeypatch.delitem(__import__("sys").modules, "shorts")
 
 
+@pytest.mark.parametrize("temp_c", [26.85, 61.0])
+def test_what_holds_for_each_cell_holds_for_it(here, session, temp_c):
+    ak.load_plugin("arctan.py")
+    kind = ak.cells.squash_kind("arctan")
+    test_cells.test_a_declaration_is_what_its_file_says(kind)
+    test_cells.test_the_closed_form_of_a_squash_cell_is_the_cell(session, kind, temp_c)
+
+
+def test_what_holds_for_each_imperfection_holds_for_it(here, tmp_path):
+    ak.load_plugin("shorts.py")
+    one = Variation.declared[-1]
+    test_imperfections.test_each_alone_changes_something_and_off_changes_nothing(one)
+    test_imperfections.test_each_is_documented_and_limited_at_both_ends(one)
+    preset = tmp_path / "mine.toml"
+    preset.write_text("[variation]\nshorted_cells = 0.02\n", encoding="utf-8")
+    assert ak.load_preset(preset).variation == ak.Variation(shorted_cells=0.02)
+
+
 # ---- what is refused
 
 
@@ -395,7 +414,7 @@ def test_what_is_in_no_file_is_said_and_stays_here():
     exec(SHORTS, {"__name__": "notebook"})
     used = outside.used([(outside.IMPERFECTION, "shorted cells")])
     assert outside.sentences(outside.told(used)) == [
-        "imperfection shorted cells from plugin no file (sha256 none)"
+        "imperfection shorted cells that was registered in no file"
     ]
     with pytest.raises(
         SettingsError,

@@ -75,6 +75,11 @@ class CellKind:
         return self.lib or resources.path("netlists/cells") / f"{self.name}.lib"
 
     @property
+    def values(self) -> tuple[str, ...]:
+        """Values of ``opamp`` that choose it: an op-amp's alone."""
+        return ()
+
+    @property
     def inputs(self) -> tuple[int, ...]:
         """Places of the pins that only read."""
         return tuple(k for k, pin in enumerate(self.pins) if pin.role == INPUT)

@@ -234,7 +234,8 @@ def summarise(
 def cells_of(spec: NetworkSpec, hardware: Hardware) -> list[outside.Part]:
     """The cells that a network's circuit has by its own choice."""
     chosen = {hardware.opamp, *(layer.squash.kind for layer in spec.layers)}
-    return [(outside.CELL, kind.name) for kind in cells.known() if kind.name in chosen]
+    found = [kind for kind in cells.known() if chosen.intersection((kind.name, *kind.values))]
+    return [(outside.CELL, kind.name) for kind in found]
 
 
 def plugins_of(spec: NetworkSpec, hardware: Hardware) -> dict[str, Any]:

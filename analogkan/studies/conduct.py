@@ -168,9 +168,7 @@ def conduct(
         temps.setdefault(point.hardware, {*temps_c}).add(point.conditions.temp_c)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
-    for point in plugins.first_chips(points):  # what is wrong with a file is said before a RUN is
-        bench.drawn(point)
-    from_files = plugins.used(build, points)
+    from_files = plugins.used(build, points, bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(build, images, bench.software_right) + outside.sentences(told)
     settings = _identity(kind, bench, identity) | outside.identity(from_files)
