@@ -39,6 +39,7 @@ _HOME = {
     "load_build": "api.circuits",
     "load_bundled": "data.sources",
     "load_dataset": "data.sources",
+    "load_plugin": "plugins",
     "load_preset": "api.given",
     "montecarlo": "api.chip_studies",
     "perturb": "imperfections.make",
@@ -53,6 +54,7 @@ _HOME = {
     "verify": "api.circuits",
     "write_report": "api.pages",
 }
+_PACKAGES = ("cells", "devices", "imperfections")
 _OLD = {
     "BatchOptions": ("engines.batch", "its entries are keywords of simulate"),
     "HeldBuild": ("compiler.build:Build", "a Build is one deck or several"),
@@ -68,8 +70,8 @@ _OLD = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "devices":
-        return importlib.import_module(".devices", __name__)
+    if name in _PACKAGES:
+        return importlib.import_module(f".{name}", __name__)
     if name in _OLD:
         home, instead = _OLD[name]
         importlib.import_module(".api.old", __name__).warn_of_old(
@@ -88,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     studies = importlib.import_module(".studies.registry", __name__).names()
-    return [*{**_HOME, **dict.fromkeys(studies)}, "devices", "__version__"]
+    return [*{**_HOME, **dict.fromkeys(studies)}, *_PACKAGES, "__version__"]

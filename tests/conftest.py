@@ -46,6 +46,16 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
+def own_plugins() -> Iterator[None]:
+    """What a test registers is taken back."""
+    from analogkan import plugins
+
+    before = set(plugins.parts())
+    yield
+    plugins.take_back(part for part in plugins.parts() if part not in before)
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """For training: two threads that wait for each other on busy cores take ten times as long."""
     import torch

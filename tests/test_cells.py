@@ -205,7 +205,8 @@ def test_the_closed_form_of_a_squash_cell_is_the_cell(session, kind, temp_c):
         front = build_front(squash, None, unit, hw)
         params = front.params(float(front.attenuation[0]) if kind.sloped else 1.0, hw)
         circuit = bench(options=NPN.format(bf=bf, vaf=vaf))
-        circuit.raw_spice += f"\n.option temp={temp_c}"
+        include = f"\n.include {kind.lib}" if kind.lib else ""
+        circuit.raw_spice += f"{include}\n.option temp={temp_c}"
         circuit.V("1", "in", 0, 0)
         circuit.X("1", kind.name, "in", "out", **params)
         v, out = sweep(session, circuit, "v1", (-2.5, 2.5, 0.25), "in", "out")

@@ -20,12 +20,14 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.engines.chips import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError, StudyError
+from analogkan.plugins import load_plugin
 from analogkan.studies import cluster
 from analogkan.studies.chips import Bench
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
 
 from .networks import random_images, random_spec
+from .test_plugins import write
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -64,9 +66,9 @@ def images(build) -> ImageSet:
     return replace(found, y=build.spec.logits(found.x).argmax(axis=1))
 
 
-def run(build, images, folder: Path, samples: int = 8, on_progress=None, **given):
+def run(build, images, folder: Path, samples: int = 8, on_progress=None, settings=(), **given):
     options = StudyOptions(judge="none", run=folder, **given)
-    more = {} if on_progress is None else {"on_progress": on_progress}
+    more = {"settings": settings} | ({} if on_progress is None else {"on_progress": on_progress})
     return montecarlo(build, images, samples=samples, options=options, **more)
 
 
@@ -85,6 +87,25 @@ def test_a_cluster_gives_the_same_rows(engine, build, images, workers, ngspice, 
     assert 0 < told["bytes_per_point"] < 5000 and 0 < told["bytes_per_row"] < 5000
     again = run(build, images, tmp_path / "dask", 6, engine=engine, **there)
     assert again.summary["cluster"]["bytes_scattered"] == 0
+
+
+@pytest.mark.parametrize("engine", ["twin", "ngspice"])
+def test_workers_load_the_files_that_a_study_uses(
+    engine, images, workers, ngspice, own_plugins, tmp_path
+):
+    write(tmp_path, "arctan.py", "arctan.lib", "shorts.py")
+    for name in ("arctan.py", "shorts.py"):
+        if engine == "twin":  # a version that the cluster, which stays up, is to forget
+            with (tmp_path / name).open("a", encoding="utf-8") as stream:
+                stream.write("# an earlier one\n")
+        load_plugin(tmp_path / name)
+    build = write_build(random_spec(1, squash="arctan"), Hardware(), tmp_path / "net.build")
+    given: dict[str, Any] = {"engine": engine, "settings": ["shorted_cells=0.1"]}
+    local = run(build, images, tmp_path / "local", 4, **given)
+    there = {"executor": "dask", "scheduler": workers.scheduler_address}
+    result = run(build, images, tmp_path / "dask", 4, **given, **there)
+    assert rows(result) == rows(local)
+    assert all(row["shorted_cells"] for row in result.rows)
 
 
 def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_path):
@@ -163,7 +184,7 @@ def test_a_worker_that_joins_later_is_checked_too(build, images):
     body = pickle.dumps(Bench(build, images, TwinEngine()).evaluate)
     wanted = cluster.versions("twin") | {"numpy": "0.1"}
     with pytest.raises(StudyError, match=r"^worker \S+ has numpy \S+, this process has 0.1"):
-        cluster._task(body, [], wanted)
+        cluster._task(body, b"", wanted)
 
 
 def test_a_worker_without_ngspice_is_another_worker(monkeypatch):

@@ -51,7 +51,7 @@ def test_the_readme_program_prints_what_the_readme_says(ngspice, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
-def test_each_example_runs(ngspice, example, tmp_path, monkeypatch, capsys):
+def test_each_example_runs(ngspice, own_plugins, example, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path / "out")])
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out.strip()

@@ -207,7 +207,11 @@ def test_a_norm_that_is_none_is_refused(changes, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"kind": "relu"}, "squash 'relu' is unknown: one of none, clamp, sigmoid, tanh"),
+        (
+            {"kind": "relu"},
+            "squash 'relu' is unknown: one of none, clamp, sigmoid, tanh, or what a --plugin "
+            "FILE.py registers",
+        ),
         ({"v_lo": 1.0}, "sigmoid range [1.0, 1.0] V is empty: give the lower end first"),
         ({"v_hi": float("inf")}, "squash sigmoid [0.0, inf, 1.0] must have finite numbers"),
         ({"slope": 0.0}, "sigmoid slope 0 per volt is out of range: above 0, at most 1000"),

@@ -31,7 +31,7 @@ from analogkan.objects import MOST_LINES, Described
 from analogkan.studies.conduct import StudyOptions
 from analogkan.tables import table_of
 
-NAMES = sorted(set(dir(ak)) - {"__version__", "devices"})
+NAMES = sorted(set(dir(ak)) - {"__version__", "cells", "devices", "imperfections"})
 DEVICES = sorted(set(ak.devices.__all__) - {"get"})
 PUBLIC = {name: getattr(ak, name) for name in NAMES} | {
     f"devices.{name}": getattr(ak.devices, name) for name in DEVICES
@@ -76,7 +76,7 @@ def results(home, images) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_the_example_of_each_public_name_runs(here, name):
+def test_the_example_of_each_public_name_runs(here, own_plugins, name):
     found = doctest.DocTestFinder(recurse=False).find(
         PUBLIC[name], name, globs={"ak": ak, "np": np}
     )
@@ -126,6 +126,7 @@ ELSEWHERE = {
     "trace": "a function of its own",
     "analysis": "a function of its own",
     "image": "an image set's part",
+    "plugin": "load_plugin",
     "output": "out",
 }
 

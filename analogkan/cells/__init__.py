@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import outside
 from .amplifiers import AMPLIFIERS
 from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
 from .layernorm import LAYERNORM
@@ -31,6 +32,7 @@ __all__ = [
     "same",
     "squash_kind",
     "squashes",
+    "unregister",
 ]
 
 
@@ -41,9 +43,19 @@ def register(kind: CellKind) -> None:
     ------
     CompileError
         If its name is taken, or its file has other pins or parameters than declared.
+    SettingsError
+        If its file is not in the folder of the one that registers it.
     """
     kind.check()
+    _registry.require_new(kind)
+    outside.note((outside.CELL, kind.name), kind.lib)
     _registry.add(kind)
+
+
+def unregister(name: str) -> None:
+    """Take back the kind of that name, which was registered."""
+    del _registry.kinds[name]
+    outside.drop((outside.CELL, name))
 
 
 def find(name: str) -> CellKind | None:

@@ -232,13 +232,17 @@ class Registry:
 
     kinds: dict[str, CellKind] = field(default_factory=dict)
 
-    def add(self, kind: CellKind) -> None:
-        """Add ``kind``; CompileError if its name is taken."""
+    def require_new(self, kind: CellKind) -> None:
+        """Raise CompileError if the name of ``kind`` is taken."""
         if kind.name in self.kinds or kind.name in ("none", "opamp"):
             raise CompileError(f"there is a cell {kind.name} already: give yours another name")
         taken = {value for one in self.kinds.values() for value in one.values}
         for value in taken.intersection(kind.values):
             raise CompileError(f"there is an op-amp {value} already: give yours another value")
+
+    def add(self, kind: CellKind) -> None:
+        """Add ``kind``; CompileError if its name is taken."""
+        self.require_new(kind)
         self.kinds[kind.name] = kind
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..studies import registry
-from . import complete as _complete  # noqa: F401  registers its shells
+from . import complete as _complete
 from .group import Group, hint_of
 from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
@@ -22,6 +25,33 @@ STAGES = {
 }
 """Commands as help groups them; but for studies, each is in the module that has its name."""
 COMMANDS = tuple(name for names in STAGES.values() for name in names)
+
+
+def _load(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Load plugins before anything is made of other words."""
+    if paths:
+        from ..errors import SettingsError
+        from ..plugins import load_plugin
+
+        try:
+            for path in paths:
+                load_plugin(path)
+        except SettingsError as error:
+            raise click.UsageError(str(error), ctx) from error
+
+
+PLUGIN = click.Option(
+    ["--plugin"],
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE.py",
+    is_eager=True,
+    expose_value=False,
+    callback=_load,
+    envvar="ANALOGKAN_PLUGINS",
+    shell_complete=_complete.plugin,
+    help="Imperfections or cells of your own (docs/extend.md).",
+)
 
 
 class LazyGroup(Group):
@@ -41,15 +71,29 @@ class LazyGroup(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in registry.names():
-            return importlib.import_module(".studies", __name__).command(registry.study(cmd_name))
-        if cmd_name not in COMMANDS:
+            studies = importlib.import_module(".studies", __name__)
+            command = studies.command(registry.study(cmd_name))
+        elif cmd_name in COMMANDS:
+            command = getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
+        else:
             return None
-        return getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
+        if not isinstance(command, click.Group) and PLUGIN not in command.params:
+            command.params.append(PLUGIN)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with self._told("--json" in args):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        as_json = "--json" in ctx.args
-        try:
+        with self._told("--json" in ctx.args):
             return super().invoke(ctx)
+
+    @contextlib.contextmanager
+    def _told(self, as_json: bool) -> Iterator[None]:
+        """What may be meant by wrong words; what is wrong, as JSON too; Ctrl-C."""
+        try:
+            yield
         except click.UsageError as error:
             setattr(error, "message", f"{error.message}{hint_of(error)}")  # noqa: B010 (Final)
             if as_json:
@@ -71,7 +115,9 @@ class LazyGroup(Group):
                 formatter.write_dl(rows, col_max=12)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup, params=[PLUGIN], context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="analogkan")
 def main() -> None:
     """Tunnel-diode Kolmogorov-Arnold networks as circuits, simulated by ngspice.

@@ -74,6 +74,11 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     return _items(keys, incomplete, otherwise="")
 
 
+def plugin(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Python files."""
+    return _items(_paths(incomplete, "*.py"), incomplete)
+
+
 def model(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Checkpoints, and names of shipped ones."""
     return _items([*resources.models(), *_paths(incomplete, "*.pt")], incomplete)

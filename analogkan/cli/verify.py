@@ -28,7 +28,7 @@ def verify(build, as_json) -> None:
         found = verify_build(load_build(build), on_circuit)
     if as_json:
         told = ("ok", "findings", "facts", "notes")
-        common.print_json({key: getattr(found, key) for key in told})
+        common.print_json({key: getattr(found, key) for key in told} | found.plugins)
     else:
         print_verification(found)
     if not found.ok:
@@ -37,7 +37,11 @@ def verify(build, as_json) -> None:
 
 def print_verification(found) -> None:
     """The verdict, and what it rests on."""
+    from ..outside import sentences
+
     f = found.facts
+    for said in sentences(found.plugins):
+        common.out.print(f"with {said}")
     for finding in found.findings:
         common.out.print("  differs ", style="red", end="")
         common.out.print(finding)

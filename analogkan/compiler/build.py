@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, outside
 from ..errors import CompileError, NetlistError, SettingsError
 from ..files import atomic_folder, brief, changed_files, read_json, sha256, write_text
 from ..network.spec import NetworkSpec, load_spec
@@ -32,6 +32,7 @@ from .deck import (
     Deck,
     load_deck,
     make_deck,
+    plugins_of,
     read_summary,
 )
 from .design import Design
@@ -55,7 +56,7 @@ HELD_ENTRIES = Record(
         "design": Text(),
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text()},
+    {"command": Text(), "plugins": outside.ENTRY},
     more=ANYTHING,
 )
 """What is read of ``held.json``."""
@@ -106,6 +107,7 @@ class Build(Described):
         facts = [("network", f"{self.spec.name}, {self.spec.widths}"), ("circuit", counted)]
         if self.deck is None:
             facts.append(("held between", f"{len(self.names())} circuits"))
+        facts += [("cells", said) for said in outside.sentences(self.summary)]
         found = self.verification
         if found is not None:
             facts.append(("verified", "yes" if found.ok else found.sentence()))
@@ -258,7 +260,7 @@ def write_build(
     folded = spec.folded()
     sections = divide(folded, most)
     total = sum(len(section.outputs) for section in sections)
-    together, parts = Verification(), []
+    together, parts = Verification(plugins=plugins_of(spec, hardware)), []
     with atomic_folder(folder) as partial:
         for name, circuit in circuits(folded, sections):
             on_circuit(name, len(parts), total)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, cells, outside
 from ..dialects import NGSPICE, Dialect
 from ..errors import CompileError, NetlistError
 from ..files import atomic_folder, brief, changed_files, near, read_json, sha256, write_text
@@ -39,7 +39,7 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text()},
+    {"command": Text(), "plugins": outside.ENTRY},
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -163,13 +163,15 @@ def _write_texts(
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:
-    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says."""
+    """A BUILD's JSON file; NetlistError unless it holds what ``entries`` says, and the plugins that
+    it tells of are loaded."""
     try:
         summary = read_json(path)
         entries.check(summary, "")
     except ValueError as error:
         said = brief(error)
         raise NetlistError(f"{path} is damaged ({said}): compile the model again") from error
+    outside.require(summary, str(path.parent), NetlistError)
     return summary
 
 
@@ -253,7 +255,20 @@ def summarise(
         "expected": expected_cost(design),
         "image0_software_logits": [float(v) for v in expected],
         "notes": list(design.notes),
+        **plugins_of(spec, design.hardware),
     }
+
+
+def cells_of(spec: NetworkSpec, hardware: Hardware) -> list[outside.Part]:
+    """The cells that a network's circuit has by its own choice."""
+    chosen = {hardware.opamp, *(layer.squash.kind for layer in spec.layers)}
+    found = [kind for kind in cells.known() if chosen.intersection((kind.name, *kind.values))]
+    return [(outside.CELL, kind.name) for kind in found]
+
+
+def plugins_of(spec: NetworkSpec, hardware: Hardware) -> dict[str, Any]:
+    """What a summary says of the plugins that they are from."""
+    return outside.told(outside.used(cells_of(spec, hardware)))
 
 
 def deck_files(design: Design) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..files import sha256
 from ..network.spec import NetworkSpec
-from .deck import SUMMARY, Deck
+from .deck import SUMMARY, Deck, plugins_of
 from .hardware import Hardware
 from .sections import Section
 
@@ -44,6 +44,7 @@ def told_of(
         },
         "expected": _expected(sections, parts),
         "notes": _beyond_rails(spec, hardware, sections),
+        **plugins_of(spec, hardware),
     }
 
 

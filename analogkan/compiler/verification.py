@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from .. import outside
 from ..objects import Described, Facts
 
 MOST = 5
@@ -24,11 +26,14 @@ class Verification(Described):
         What was looked at: counts, and the largest coefficient error.
     notes
         What was not looked at, and why.
+    plugins
+        What cells are from which: see ``outside.told``.
     """
 
     findings: list[str] = field(default_factory=list)
     facts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    plugins: dict[str, Any] = field(default_factory=dict)
 
     def _described(self) -> tuple[str, Facts]:
         said = [(f"differs {k}", finding) for k, finding in enumerate(self.findings[: MOST + 1])]
@@ -37,7 +42,9 @@ class Verification(Described):
             if key in self.facts
         )  # fmt: skip
         ok = "the netlist is the network" if self.ok else f"{len(self.findings)} findings"
-        return ok, [("read back", counts), *said, *(("note", note) for note in self.notes)]
+        cells = [("cells", told) for told in outside.sentences(self.plugins)]
+        notes = [("note", note) for note in self.notes]
+        return ok, [("read back", counts), *cells, *said, *notes]
 
     @property
     def ok(self) -> bool:

@@ -22,7 +22,7 @@ from .build import (
     Progress,
     write_build,
 )
-from .deck import SUMMARY, Deck, image0_volts, summarise
+from .deck import SUMMARY, Deck, image0_volts, plugins_of, summarise
 from .design import ARRAYS, CrossbarStage, element_counts, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
@@ -80,7 +80,7 @@ def verify_build(
     """
     if build.deck is not None:
         return verify_deck(build.deck)
-    found = Verification()
+    found = Verification(plugins=plugins_of(build.spec, build.hardware))
     own = build.own_edited_files()
     found.add([f"{name} is not what {HELD_SUMMARY} vouches for" for name in own])
     folded, hardware = build.spec.folded(), build.hardware
@@ -139,7 +139,7 @@ def _cut_differences(section: Section, covered: int, layers: tuple[LayerSpec, ..
 
 def verify_deck(build: Deck) -> Verification:
     """``verify_build`` of one deck."""
-    found = Verification()
+    found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
     netlist = read_deck(build.folder / "network.cir")
     graph = block_graph(netlist)

@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..compiler.chip import OpAmpErrors, StageErrors
 from ..compiler.circuit import Circuit, Link
 from ..compiler.design import CrossbarStage, Design
+from ..errors import AnalogKanError, SettingsError
+from ..files import brief
 from ..network.spec import NetworkSpec
 from ..streams import Place
-from .base import Chip, Draw
+from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
-from .registry import acting, counts
+from .registry import BUILT_IN, acting
 from .variation import Variation
 
 
@@ -89,7 +93,10 @@ def perturb(
     >>> counts["stuck_cells"] > 0
     True
     """
-    counted = Counter(dict.fromkeys(counts(), 0))
+    on = variation.on()
+    # Of those from outside only what is on: a row does not depend on what else is registered.
+    told = (one.counts for one in acting() if one in BUILT_IN or one in on)
+    counted = Counter({name: 0 for names in told for name in names})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
@@ -98,16 +105,47 @@ def perturb(
         devices=tuple(devices),
         counts=counted,
     )
-    on = variation.on()
     draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
     stages: list[CrossbarStage] = []
     for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
         for one, draw in draws:
-            made = draw(made, Draw(one, chip, place, layer))
+            made = _changed(one, draw, made, Draw(one, chip, place, layer))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
+
+
+def _changed(
+    one: Imperfection,
+    draw: Callable[[CrossbarStage, Draw], CrossbarStage],
+    stage: CrossbarStage,
+    given: Draw,
+) -> CrossbarStage:
+    """What ``one`` makes of a stage.
+
+    Raises
+    ------
+    SettingsError
+        If one from outside raises, or makes none or one that is no circuit.
+    """
+    if one in BUILT_IN:
+        return draw(stage, given)
+    whose = f"imperfection {one.name!r}, layer {given.place.layer}"
+    try:
+        made: Any = draw(stage, given)
+    except AnalogKanError:
+        raise
+    except Exception as error:
+        raise SettingsError(f"{whose}: {type(error).__name__}: {brief(error)}") from error
+    if not isinstance(made, CrossbarStage):
+        raise SettingsError(f"{whose}: its draw gives a {type(made).__name__}, not a stage")
+    if made.g.shape != stage.g.shape or not bool((np.isfinite(made.g) & (made.g > 0)).all()):
+        raise SettingsError(
+            f"{whose}: its draw gives cells of shape {made.g.shape} from {made.g.min():g} S on; "
+            f"they must be of shape {stage.g.shape}, above 0 S and finite"
+        )
+    return made
 
 
 def _none(stage: CrossbarStage) -> StageErrors:

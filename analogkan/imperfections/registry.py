@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .. import outside
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..streams import FIRST_DERIVED
@@ -23,6 +24,13 @@ BUILT_IN = (
     DIODES, OP_AMPS, FEEDBACK,
 )  # fmt: skip
 """In the order of their settings."""
+FIGURES = (
+    "key", "sample", "temp_c", "status", "reason", "n", "seconds", "correct", "accuracy",
+    "agreement", "max_abs_logit_error", "rms_logit_error", "gain_mean", "offset_mean", "gain",
+    "offset", "accuracy_uncalibrated", "agreement_uncalibrated", "accuracy_compensated",
+    "agreement_compensated", "judge_difference", "judge_share", "uncalibrated_columns",
+)  # fmt: skip
+"""What else a row has: no count is called so."""
 
 
 def register(imperfection: Imperfection) -> Imperfection:
@@ -42,6 +50,7 @@ def register(imperfection: Imperfection) -> Imperfection:
         )
     known = (*Variation.declared, imperfection)
     check(known)
+    outside.note((outside.IMPERFECTION, imperfection.name))
     declare(known, len(BUILT_IN))
     return imperfection
 
@@ -52,12 +61,14 @@ def unregister(imperfection: Imperfection) -> None:
     if imperfection in BUILT_IN or len(left) == len(Variation.declared):
         raise SettingsError(f"imperfection {imperfection.name!r} was not registered")
     declare(left, len(BUILT_IN))
+    outside.drop((outside.IMPERFECTION, imperfection.name))
 
 
 def check(imperfections: Sequence[Imperfection]) -> None:
     """Raise SettingsError unless each is whole, and no two share a name or a stream."""
     taken = dict.fromkeys((*Hardware.__dataclass_fields__, *Conditions.__dataclass_fields__), "")
     names: dict[str, str] = {f"setting {name!r}": "the hardware or conditions" for name in taken}
+    names |= {f"count {name!r}": "a row of every study" for name in FIGURES}
     for one in imperfections:
         _check_whole(one)
         mine = [f"name {one.name!r}", *(f"setting {s.name!r}" for s in one.settings)]

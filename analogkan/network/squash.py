@@ -48,7 +48,10 @@ class Squash:
     def __post_init__(self) -> None:
         if self.kind not in squash_names():
             known = ", ".join(squash_names())
-            raise CheckpointError(f"squash {self.kind!r} is unknown: one of {known}")
+            raise CheckpointError(
+                f"squash {self.kind!r} is unknown: one of {known}, or what a "
+                "--plugin FILE.py registers"
+            )
         numbers = (self.v_lo, self.v_hi, self.slope)
         if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
             raise CheckpointError(f"squash {self.kind} {list(numbers)} must have finite numbers")

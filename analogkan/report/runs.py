@@ -17,6 +17,7 @@ from ..errors import NetlistError, StudyError
 from ..files import brief, near, read_json, read_npz, sealed, sha256
 from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
+from ..outside import require
 from ..schema import Rule, Text
 from ..studies import registry
 from ..studies.conduct import RESULT
@@ -124,6 +125,7 @@ def _read(folder: Path) -> Run:
             )
         ENTRIES.check(summary, "")
         Text(known).check(summary["study"], "study")
+        require(summary, str(folder), StudyError)
         kind = summary["study"]
         if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
             raise TypeError("no_interval")

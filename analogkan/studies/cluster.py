@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import pickle
 import platform
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from importlib import metadata
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from .. import __version__
 from ..errors import SimulationError, StudyError
 from ..files import source_hash
+from ..plugins import Sent, unpack
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,6 +43,8 @@ class DaskExecutor:
         The scheduler's, such as ``tcp://127.0.0.1:8786``.
     engine
         Name of the study's engine: what workers must have.
+    plugins
+        What they load first.
 
     Raises
     ------
@@ -51,12 +55,12 @@ class DaskExecutor:
 
     _client: Any
 
-    def __init__(self, address: str, engine: str) -> None:
+    def __init__(self, address: str, engine: str, plugins: Sent = ()) -> None:
         try:
             import distributed
         except ImportError as error:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
-        self.address, self.engine = address, engine
+        self.address, self.engine, self._plugins = address, engine, plugins
         self.facts: dict[str, Any] | None = {}
         self._moved = {"bytes_scattered": 0, "bytes_per_point": 0, "bytes_per_row": 0}
         self._distributed = distributed
@@ -91,7 +95,7 @@ class DaskExecutor:
         What a lost worker had is given out again, the bench too if it was the last to have it.
         """
         self.facts = self._cluster | self._moved
-        body = pickle.dumps(function)
+        body = pickle.dumps((self._plugins, pickle.dumps(function)))
         self._moved["bytes_scattered"] = len(body)
         left = dict(enumerate(items))
         for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -124,7 +128,7 @@ class DaskExecutor:
                 points = [items[number] for number in some]
                 self._moved["bytes_per_point"] = len(pickle.dumps(points[0]))
                 future = self._client.submit(
-                    _task, scattered, points, wanted, pure=False, retries=2
+                    _task, scattered, pickle.dumps(points), wanted, pure=False, retries=2
                 )
                 going[future] = some
                 return future
@@ -226,15 +230,22 @@ _READY: dict[int, Any] = {}
 """In a worker: the study's function, unpickled once."""
 
 
-def _task(body: bytes, items: Sequence[Any], wanted: dict[str, str]) -> list[Any]:
-    """In a worker: check it once, then evaluate ``items``."""
+_BECOMING_READY = threading.Lock()
+
+
+def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> list[Any]:
+    """In a worker: check it and load plugins once, then unpickle and evaluate ``items``."""
     key = hash(body)
-    if key not in _READY:
-        engine = "ngspice" if "ngspice" in wanted else "twin"
-        _compare(versions(engine), wanted, platform.node())
-        _READY.clear()
-        _READY[key] = pickle.loads(body)
-    return [_READY[key](item) for item in items]
+    with _BECOMING_READY:
+        if key not in _READY:
+            engine = "ngspice" if "ngspice" in wanted else "twin"
+            _compare(versions(engine), wanted, platform.node())
+            _READY.clear()
+            sent, function = pickle.loads(body)
+            unpack(sent)
+            _READY[key] = pickle.loads(function)
+        ready = _READY[key]
+    return [ready(item) for item in pickle.loads(items)]
 
 
 @contextlib.contextmanager

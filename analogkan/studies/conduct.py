@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
 from ..engines.chips import NgspiceEngine
@@ -115,8 +115,10 @@ def conduct(
         calibrate=plan.calibrate,
     )  # fmt: skip
     _check_points(bench, plan)
-    notes = image_notes(job.build, job.images, bench.software_right)
-    settings = _identity(study.name, bench, dict(plan.identity))
+    from_files = plugins.used(job.build, plan.points, bench.drawn)
+    told = outside.told(from_files)
+    notes = image_notes(job.build, job.images, bench.software_right) + outside.sentences(told)
+    settings = _identity(study.name, bench, dict(plan.identity)) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
@@ -125,7 +127,7 @@ def conduct(
     evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
     with (
         one_blas_thread,
-        _executor(options, engine.stop) as executor,
+        _executor(options, engine.stop, from_files) as executor,
         StudyStore(run, settings, study.columns) as store,
     ):
         rows = run_points(plan.points, evaluate, store, executor, partial(on_progress, "chips"))
@@ -147,6 +149,7 @@ def conduct(
             "versions": engine.versions(),
             "seed": options.seed,
             "settings": dict(plan.identity),
+            **told,
             "judge": verdict,
             "seconds": store.spent(),
             "cluster": executor.facts,
@@ -226,14 +229,17 @@ def _verdict(
 
 
 @contextlib.contextmanager
-def _executor(options: StudyOptions, stop: Callable[[], None]) -> Iterator[Executor]:
+def _executor(
+    options: StudyOptions, stop: Callable[[], None], from_files: Iterable[outside.Plugin]
+) -> Iterator[Executor]:
     """Who does the work: threads, or a cluster that is left as it was."""
     if options.executor == "local":
         yield LocalExecutor(options.jobs, stop)
         return
     from .cluster import DaskExecutor
 
-    with contextlib.closing(DaskExecutor(options.scheduler, options.engine)) as executor:
+    cluster = DaskExecutor(options.scheduler, options.engine, plugins.packed(from_files))
+    with contextlib.closing(cluster) as executor:
         yield executor
 
 

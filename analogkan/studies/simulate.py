@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, outside
 from ..compiler.build import Build
+from ..compiler.deck import cells_of
 from ..data import ImageSet
 from ..data.images import check_labels
 from ..engines.batch import BatchOptions, plan_chunks
@@ -82,12 +83,15 @@ def simulate(
     software = spec.forward_volts(volts)
     evaluated = time.perf_counter() - started
     right = int((software.argmax(axis=1) == images.y).sum())
+    from_files = outside.used(cells_of(spec, build.hardware))
+    told = outside.told(from_files)
     summary: dict[str, Any] = {
         "study": "simulate",
         **build.facts(),
         "dataset": images.name,
         "images": images.facts(),
-        "notes": image_notes(build, images, right),
+        "notes": image_notes(build, images, right) + outside.sentences(told),
+        **told,
         "engine": engine,
         "ngspice_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
@@ -121,6 +125,7 @@ def simulate(
         "klu": program.klu,
         "chunk": chunks[0].stop,
         "descending": options.descending,
+        **outside.identity(from_files),
     }
     if options.session:
         settings["session"] = True
