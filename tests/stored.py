@@ -131,7 +131,7 @@ def read_result(path: Path) -> str:
     build, missing = runs.find_build(found, None)
     try:
         told = [sections.headline(found), page._provenance(run), missing]
-        return repr((told, build and build.folder, sections.noted(run.summary)))
+        return repr((told, build and build.folder, run.result.notes()))
     except page.UNFIT as error:  # as ``write_report`` does
         raise StudyError(str(error)) from error
 

@@ -248,7 +248,8 @@ def test_a_file_that_may_not_grow_ends_in_a_sentence_and_nothing_half_written(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert result.exit_code == 1
-    assert result.stderr == f"error: cannot read or write {tmp_path}/m.build: File too large\n"
+    said = f"cannot read or write {tmp_path}/m.build/cells.cir: File too large"
+    assert result.stderr == f"error: {said}\n"
     assert list(tmp_path.iterdir()) == []
 
 
