@@ -10,7 +10,6 @@ from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, require_type
-from ..text import percent
 from . import given
 from .given import AnyPath, AnyPreset, Values
 from .progress import shown_progress
@@ -112,7 +111,7 @@ def train(
     with shown_progress(progress) as on_progress:
 
         def on_epoch(epoch: Epoch) -> None:
-            said = f"training {request.out.stem}: {percent(epoch.accuracy)} of train"
+            said = f"training {request.out.stem}: {epoch.said}"
             on_progress(said, epoch.number, total)
 
         found = run_training(request, on_epoch=on_epoch)

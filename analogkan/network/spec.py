@@ -23,6 +23,7 @@ from .encoding import Encoding
 from .patches import Patches
 from .spec_entries import FORMAT, check_entries
 from .squash import Norm, Squash
+from .targets import Targets, read_targets
 
 MOST_VALUES = 3_000_000
 """Basis values that a layer evaluates at once, to bound memory."""
@@ -139,6 +140,8 @@ class NetworkSpec(Described):
     held
         Whether its inputs are held outputs of other circuits, which pass the first layer's norm
         and squash as hidden nodes do, instead of DACs at the first diodes.
+    targets
+        What its outputs stand for, if it is a regression; None: they are logits of classes.
 
     Examples
     --------
@@ -152,6 +155,7 @@ class NetworkSpec(Described):
     dataset: str = ""
     calibration: np.ndarray | None = None
     held: bool = False
+    targets: Targets | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -168,9 +172,19 @@ class NetworkSpec(Described):
                 )
         if self.calibration is not None:
             self.encoding.volts(self.calibration)
+        if self.targets is not None and len(self.targets) != self.sizes[-1]:
+            raise CheckpointError(
+                f"{len(self.targets)} targets, but the network has {self.sizes[-1]} outputs"
+            )
 
     def _described(self) -> tuple[str, Facts]:
-        return self.name, [("layers", self.widths), ("data set", self.dataset)]
+        found = [("layers", self.widths), ("data set", self.dataset)]
+        return self.name, found + ([] if self.targets is None else [("gives", self.targets.said)])
+
+    @property
+    def task(self) -> str:
+        """``regression`` if its outputs stand for targets, else ``classification``."""
+        return "classification" if self.targets is None else "regression"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -350,6 +364,10 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "encoding": [e.x_lo, e.x_hi, e.v_lo, e.v_hi, list(e.shape)],
         "layers": layers,
     }
+    meta |= {"ranges": [list(pair) for pair in e.ranges]} if e.ranges else {}
+    meta |= {"taps": [list(pair) for pair in e.taps]} if e.taps else {}
+    if spec.targets is not None:
+        meta["targets"] = spec.targets.document()
     if spec.held:
         meta["held"] = True
     return arrays, meta
@@ -389,11 +407,13 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
         for k, entry in enumerate(meta["layers"])
     )
     x_lo, x_hi, v_lo, v_hi, shape = meta["encoding"]
+    pairs = {key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")}
     return NetworkSpec(
         name=meta["name"],
         layers=layers,
-        encoding=Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape)),
+        encoding=Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape), **pairs),
         dataset=meta["dataset"],
         calibration=arrays.get("calibration"),
+        targets=read_targets(meta.get("targets")),
         held=meta.get("held", False),
     )
