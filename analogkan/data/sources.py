@@ -182,7 +182,8 @@ def load_npz(path: Path, split: str, task: str = "") -> ImageSet:
         marks = np.char.decode(marks, "utf-8", "replace")
     if marks.dtype.kind != "U":
         raise DataError(
-            f'{path}: split has type {marks.dtype}; it must be ({len(whole)},) of "train" and "test"'
+            f'{path}: split has type {marks.dtype}; it must be ({len(whole)},) of "train" and '
+            '"test"'
         )
     if marks.shape != (len(whole),) or not set(marks) <= set(SPLITS):
         found = ", ".join(f'"{mark[:20]}"' for mark in sorted(set(marks.ravel()))[:3])

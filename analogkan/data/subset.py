@@ -107,7 +107,7 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
 
 
 def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
-    """The ``n`` of ``images`` that ``typical`` chooses: by class, or by the first target's quantiles.
+    """The ``n`` of ``images`` that ``typical`` chooses: by class, or by the first target.
 
     Examples
     --------
