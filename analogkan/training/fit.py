@@ -111,17 +111,10 @@ def train(
     check_augmentable(images, how)
     raw = torch.tensor(images.x) if how.augments else None
 
-    if start is None:
-        model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
-        for layer in model.layers:
-            layer.bias.requires_grad_(recipe.biases)
-        model.initialise(
-            recipe.init_phi2, generator_of(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
-        )
-    else:
+    if start is not None:
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-        model = copy.deepcopy(start[0]).float()
+    model = _first(recipe, shape, goal, seed) if start is None else copy.deepcopy(start[0]).float()
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(wanted) // recipe.batch)
@@ -167,6 +160,16 @@ def train(
     if recipe.finish and disturbance is None:
         _finish(model, recipe, goal, encoding.applied(clean_x.astype(np.float64)))
     return Trained(model, encoding, clean_x[chosen], goal.targets)
+
+
+def _first(recipe: Recipe, shape: tuple[int, ...], goal: Goal, seed: int) -> TDKAN:
+    """The recipe's network before its first epoch."""
+    model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
+    for layer in model.layers:
+        layer.bias.requires_grad_(recipe.biases)
+    generator = generator_of(seed, 0)
+    model.initialise(recipe.init_phi2, generator, gamma=recipe.norm_gain, beta=recipe.norm_offset)
+    return model
 
 
 def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: np.ndarray) -> None:

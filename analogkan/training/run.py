@@ -251,19 +251,13 @@ def _run(
             )
         resolve(plan.devices)  # a device that is none is refused before the data are read
     images = _load(request, "train", "" if start is None else before.task)
-    check_task(images, plan.task, Path(request.recipe).stem)
     if request.holdout:
         images, held = _split(images, request.holdout)
         what, judged = "held-out training", held
     else:
         what = "test"
         judged = _load(request, "test", images.task)
-    if start is not None:
-        check_answers(images, before)
-        check_answers(judged, before)
-    elif images.task == CLASSIFICATION:
-        check_trained(judged, images, what)
-        check_labels(judged, count_classes(images), out.stem)
+    _check_data(images, judged, what, request, plan, None if start is None else before)
     encoding = input_encoding(images, plan) if start is None else before.encoding
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     parent = None
@@ -329,6 +323,24 @@ def _load(request: TrainingRequest, split: str, task: str) -> ImageSet:
         request.dataset, split, request.data, download=request.download,
         task=request.task or task, targets=request.targets,
     )  # fmt: skip
+
+
+def _check_data(
+    images: ImageSet,
+    judged: ImageSet,
+    what: str,
+    request: TrainingRequest,
+    plan: Recipe,
+    before: NetworkSpec | None,
+) -> None:
+    """Refuse data that do not suit the recipe, the model that is trained on, or each other."""
+    check_task(images, plan.task, Path(request.recipe).stem)
+    if before is not None:
+        check_answers(images, before)
+        check_answers(judged, before)
+    elif images.task == CLASSIFICATION:
+        check_trained(judged, images, what)
+        check_labels(judged, count_classes(images), request.out.stem)
 
 
 def _first_parent(
