@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import analogkan as ak
+from analogkan.data.functions import FUNCTIONS
 from analogkan.data.subset import spread
 from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.network import checkpoint
@@ -259,3 +260,22 @@ def test_a_model_is_trained_on_with_its_own_targets(product, tmp_path, arrays, s
     with pytest.raises((DataError, SettingsError), match=re.escape(sentence)):
         task = "classification" if "y" in arrays and arrays["y"].ndim == 1 else ""
         ak.train(data, tmp_path / "o.pt", start=product / "p.pt", task=task, progress=False)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_a_data_set_without_a_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train, test = (ak.load_dataset(name, split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (2000, 500)
+    assert train.task == ("classification" if name in ("ring", "spirals") else "regression")
+    assert not {tuple(row) for row in train.x} & {tuple(row) for row in test.x}
+    np.testing.assert_array_equal(train.x, ak.load_dataset(name, "train").x)
+
+
+def test_sensor_functions_are_the_sensors():
+    celsius = FUNCTIONS["thermistor"].of(np.array([[0.5]]))  # 10 kohm, at 25 degC
+    np.testing.assert_allclose(celsius, [25], atol=1e-9)
+    # Voltages of ITS-90 tables (NIST Monograph 175), which the inverse gives to 0.06 degC.
+    volts = np.array([[0.0], [4.096], [8.138], [12.209], [16.397], [20.644]])
+    found = FUNCTIONS["thermocouple"].of(volts)
+    np.testing.assert_allclose(found, [0, 100, 200, 300, 400, 500], atol=0.06)
