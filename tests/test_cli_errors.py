@@ -266,8 +266,8 @@ def test_images_that_are_not_there_are_refused(home, build, args, sentence):
         ),
         (
             ("--dataset", "mnits"),
-            "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, functions such as thermistor, "
-            "or the path of an .npz or .csv file",
+            "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
+            "functions such as thermistor, or the path of an .npz or .csv file",
         ),
     ],
 )

@@ -144,8 +144,8 @@ def test_a_missing_data_set_tells_of_data_and_download(tmp_path, name):
 
 def test_an_unknown_data_set_is_refused(tmp_path):
     sentence = (
-        "unknown data set 'emnist', did you mean mnist? Known: mnist, fashion-mnist, cifar10, functions such as thermistor, or "
-        "the path of an .npz or .csv file"
+        "unknown data set 'emnist', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
+        "functions such as thermistor, or the path of an .npz or .csv file"
     )
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         load_dataset("emnist", "test", tmp_path)
