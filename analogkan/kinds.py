@@ -37,6 +37,8 @@ GOES = {
     "recipe": "it goes behind --recipe",
 }
 """What is done with a thing of each kind."""
+DATA = ("data", "sweep")
+"""What a data set may be read from."""
 TABLES = {"hardware", "variation", "conditions"}
 """Of a preset."""
 
@@ -85,7 +87,7 @@ def mistaken(path: Path, wanted: str) -> str:
         found = kind_of(path)
     except OSError:  # no file can have such a name
         return ""
-    if not found or found == wanted or (found, wanted) == ("data", "data set"):
+    if not found or found == wanted or (wanted == "data set" and found in DATA):
         return ""
     return (
         f"{path} is {CALLED[found]}, and {CALLED[wanted]} is wanted: {_step(path, found, wanted)}"

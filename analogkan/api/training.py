@@ -10,7 +10,6 @@ from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, require_type
-from ..text import percent
 from . import given
 from .given import AnyPath, AnyPreset, Values
 from .progress import shown_progress
@@ -29,6 +28,8 @@ def train(
     devices: str | list[str] | None = None,
     data: AnyPath = "data",
     download: bool = False,
+    task: str = "",
+    targets: str | int | list[str] = "",
     preset: AnyPreset | None = None,
     hardware: AnyPath | Hardware | Values | None = None,
     variation: AnyPath | Variation | Values | None = None,
@@ -45,7 +46,7 @@ def train(
 
     Parameters
     ----------
-    dataset, data, download
+    dataset, data, download, task, targets
         As for ``load_dataset``: its training images train, its test images are read once.
     out
         The checkpoint to write, a ``.pt`` file; its card goes beside it as ``.md``. A training
@@ -93,6 +94,8 @@ def train(
     if recipe is None and start is None:
         raise SettingsError("recipe is missing: how to train, such as recipe='mnist-d2-short'")
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
+    require_type(task, str, "task", "classification or regression")
+    require_type(targets, (str, int, list, tuple), "targets", "names of columns, or how many")
     require_type(devices, (str, list, tuple, type(None)), "devices", "names, or device files")
     asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
     request = TrainingRequest(
@@ -102,6 +105,8 @@ def train(
         out=as_path(out, "out"),
         data=as_path(data, "data"),
         download=download,
+        task=task,
+        targets=",".join(targets) if isinstance(targets, (list, tuple)) else str(targets),
         seed=seed,
         epochs=epochs,
         holdout=holdout,
@@ -112,7 +117,7 @@ def train(
     with shown_progress(progress) as on_progress:
 
         def on_epoch(epoch: Epoch) -> None:
-            said = f"training {request.out.stem}: {percent(epoch.accuracy)} of train"
+            said = f"training {request.out.stem}: {epoch.said}"
             on_progress(said, epoch.number, total)
 
         found = run_training(request, on_epoch=on_epoch)

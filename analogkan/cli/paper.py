@@ -22,7 +22,6 @@ from ..paper.experiment import (
     meaningless,
     run_experiment,
 )  # fmt: skip
-from ..text import percent
 from . import common
 
 
@@ -127,7 +126,7 @@ def _trains_rows(bar: Progress) -> Callable[..., None]:
             tasks[0],
             completed=epoch.number,
             total=epoch.total,
-            description=f"{row.name}, seed {seed}: {percent(epoch.accuracy)} of train",
+            description=f"{row.name}, seed {seed}: {epoch.said}",
         )
 
     return on_epoch

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..errors import SettingsError
+from ..network.measures import format_value
 from ..text import percent
 from . import common, complete
 
@@ -39,6 +42,16 @@ FAR_OUT = 0.05
     metavar="LIST",
     shell_complete=complete.devices,
     help="Instead of the recipe's, such as A21,./mine.toml: names or device files.",
+)
+@click.option(
+    "--task",
+    type=common.Choice(["classification", "regression"]),
+    help="Of whole numbers in --dataset: classes, or targets.",
+)
+@click.option(
+    "--targets",
+    metavar="N|NAME,...",
+    help="Columns of a table that are targets: the last N (1 unless said), or by name.",
 )
 @common.data_option
 @common.download_option
@@ -90,18 +103,21 @@ FAR_OUT = 0.05
 @common.json_option
 @common.guarded
 def train(
-    dataset, recipe, start, devices, data, download, out, variation, assignments, noise, chip,
-    chip_seed, seed, epochs, holdout, as_json,
+    dataset, recipe, start, devices, task, targets, data, download, out, variation, assignments,
+    noise, chip, chip_seed, seed, epochs, holdout, as_json,
 ) -> None:  # fmt: skip
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
     \b
     Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
+    A y of floats, (n,) or (n, K), is a regression's: its targets. So is the last column of a
+    FILE.csv, the others being inputs; names and units are read from "temperature (degC)".
     Recipes: mnist-d2, mnist-d3, mnist-d2-short, fashion-d2, fashion-d3, cifar-d3, plain-d2;
     with convolutions, mnist-conv, cifar-conv; the paper's own, paper-mnist-d2, paper-mnist-d3,
     paper-fashion-d2, paper-fashion-d3, paper-cifar-d2, paper-cifar-d3 (and, as its table counts,
     paper-cifar-d3-unbiased, paper-cifar-d4-unbiased); finetune, mnist-finetune to train on;
+    for a regression function-d2, function-d3;
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
@@ -119,7 +135,7 @@ def train(
       analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
           --set stuck_max=0.01 --out chip7.pt
     """
-    from ..training.own_chips import format_chips
+    from ..training.own_chips import format_chips, format_reached
     from ..training.run import TrainingRequest, disturbance_of, run_training
 
     if recipe is None and start is None:
@@ -131,6 +147,8 @@ def train(
         out=out,
         data=data,
         download=download,
+        task=task or "",
+        targets=targets or "",
         seed=seed,
         epochs=epochs,
         holdout=holdout,
@@ -145,20 +163,16 @@ def train(
             bar.update(
                 task,
                 completed=epoch.number,
-                description=f"training {out.stem}: loss {epoch.loss:.4f}, "
-                f"{percent(epoch.accuracy)} of train",
+                description=f"training {out.stem}: loss {epoch.loss:.4f}, {epoch.said}",
             )
 
         result = run_training(request, on_epoch=on_epoch)
     if as_json:
         common.print_json(result)
         return
-    lo, hi = result["ci95"]
     common.out.print(
-        f"{out}: {percent(result['accuracy'])} on {result['images']['said']} "
-        f"({percent(lo)} to {percent(hi)}, 95 %), "
-        f"{percent(result['out_of_range'])} of the hidden voltages outside a device's "
-        f"range. Card: {result['card']}"
+        f"{out}: {_reached(result)}, {percent(result['out_of_range'])} of the hidden voltages "
+        f"outside a device's range. Card: {result['card']}"
     )
     if result["out_of_range"] > FAR_OUT:
         common.out.print(
@@ -168,10 +182,26 @@ def train(
         )
     if "own_chips" in result:
         common.out.print(f"on its own chips: {format_chips(result['own_chips'])}")
-    if "chip_accuracy" in result:
-        before = result.get("chip_accuracy_before")
+    key = "chip_accuracy" if "accuracy" in result else "chip_rmse"
+    if key in result:
+        before = result.get(f"{key}_before")
+        unit = result.get("unit", "")
         common.out.print(
-            f"the chip, in the twin: {percent(result['chip_accuracy'])}"
-            + ("" if before is None else f", before {percent(before)}")
+            f"the chip, in the twin: {format_reached(key, result[key], unit)}"
+            + ("" if before is None else f", before {format_reached(key, before, unit)}")
         )
     common.out.print(f"next: {request.next_command()}")
+
+
+def _reached(s: dict[str, Any]) -> str:
+    """Accuracy or RMSE on what was judged, with its interval."""
+    said, pair = s["images"]["said"], s["ci95"]
+    if "accuracy" in s:
+        lo, hi = pair
+        return f"{percent(s['accuracy'])} on {said} ({percent(lo)} to {percent(hi)}, 95 %)"
+    within = pair and " to ".join(format_value(end, s["unit"]) for end in pair)
+    return (
+        f"RMSE {format_value(s['rmse'], s['unit'])}{f' ({within}, 95 %)' if within else ''}, "
+        f"{percent(s['share_of_span'], 3)} of span, on {said}; largest error "
+        f"{format_value(s['max_abs'], s['unit'])}"
+    )

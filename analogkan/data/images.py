@@ -1,4 +1,4 @@
-"""Sets of images and their classes, and what every set must be."""
+"""Sets of images (or any inputs) and their classes or targets, and what every set must be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,15 +15,23 @@ from ..limits import code_of
 from ..objects import Described, Facts
 from ..text import brief
 
+if TYPE_CHECKING:
+    from ..network.spec import NetworkSpec
+
 MAX_VALUE = 1e30
 """Assumed: no input is larger, in whatever unit, but instruments' codes for no reading are."""
 MAX_CLASSES = 65_536
 """More are taken for labels that are no class numbers."""
+MANY = 256
+"""Different whole numbers in one column from which on they may be classes or targets. Assumed."""
+CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
+Names = tuple[tuple[str, str], ...]
+"""Of columns: a name and a unit each; either may be empty."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ImageSet(Described):
-    """Images (or any inputs) and their classes; slices and masks choose some, as of an array.
+    """Images (or any inputs) and their classes, or targets; slices and masks choose some.
 
     What is chosen knows which images it is: ``index`` and what results say of them stay true.
 
@@ -34,7 +42,7 @@ class ImageSet(Described):
     x
         (n, ...) raw values, uint8 or float.
     y
-        (n,) int64 classes.
+        (n,) int64 classes; or (n, K) float64 targets, of a regression.
     index
         (n,) position of each image in the set it was taken from.
     source
@@ -43,6 +51,8 @@ class ImageSet(Described):
         What the source itself was chosen from, if it was.
     chosen
         How they were chosen from the source, step by step, such as ``20 of 250, by class, seed 0``.
+    inputs, targets
+        (I,) and (K,) names and units of what x and y hold, where they are known.
 
     Examples
     --------
@@ -60,6 +70,8 @@ class ImageSet(Described):
     source: str = ""
     origin: str = ""
     chosen: tuple[str, ...] = ()
+    inputs: Names = ()
+    targets: Names = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -80,8 +92,15 @@ class ImageSet(Described):
 
     def _described(self) -> tuple[str, Facts]:
         shape = "x".join(map(str, self.x.shape[1:]))
-        classes = len(np.unique(self.y))
-        return f"{self.said}: {len(self):,} of {shape} {self.x.dtype}, {classes} classes", []
+        answers = f"{len(np.unique(self.y))} classes"
+        if self.task == REGRESSION:
+            answers = ", ".join(f"{name} ({unit})" if unit else name for name, unit in self.targets)
+        return f"{self.said}: {len(self):,} of {shape} {self.x.dtype}, {answers}", []
+
+    @property
+    def task(self) -> str:
+        """``classification``, or ``regression`` where y are targets."""
+        return REGRESSION if self.y.dtype.kind == "f" else CLASSIFICATION
 
     @property
     def said(self) -> str:
@@ -163,30 +182,90 @@ def resize(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def checked(
-    name: str, x: np.ndarray, y: np.ndarray, where: str, index: np.ndarray | None = None
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    where: str,
+    index: np.ndarray | None = None,
+    *,
+    task: str = "",
+    inputs: Names = (),
+    targets: Names = (),
 ) -> ImageSet:
-    """The set ``name`` with int64 labels, after the checks every set must pass.
+    """The set ``name`` with int64 labels or float64 targets, after the checks of every set.
+
+    ``task`` is one of ``TASKS``; without it labels are whole numbers in one column.
 
     Raises
     ------
     DataError
         If shapes, types or values of ``x`` and ``y`` (from ``where``) are no data set.
     """
-    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or not x.size:
-        raise DataError(f"{where}: x has shape {x.shape} and y {y.shape}; want (n, ...) and (n,)")
+    task = task or _task(y, where)
+    if task == REGRESSION:
+        x = x[:, None] if x.ndim == 1 else x
+        y = y[:, None] if y.ndim == 1 else y
+    axes = 2 if task == REGRESSION else 1
+    if x.ndim < 2 or y.ndim != axes or len(x) != len(y) or not x.size or not y.size:
+        wanted = "(n,)" if task == CLASSIFICATION else "(n, K)"
+        raise DataError(
+            f"{where}: x has shape {x.shape} and y {y.shape}; want (n, ...) and {wanted}"
+        )
     if x.dtype.kind not in "uif":
         raise DataError(f"{where}: x has type {x.dtype}, which holds no numbers")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        bad = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
-        raise DataError(f"{where}: image {bad} holds NaN or infinity")
-    if x.dtype.kind == "f" and max(float(x.max()), -float(x.min())) > MAX_VALUE:
-        rows = x.reshape(len(x), -1)
+    check_numbers(x, where, "image" if task == CLASSIFICATION else "point", "inputs")
+    if task == REGRESSION:
+        check_numbers(y, where, "the target of point", "targets")
+        y = y.astype(np.float64)
+        targets = targets or tuple(
+            (f"y{k}" if y.shape[1] > 1 else "y", "") for k in range(y.shape[1])
+        )
+    else:
+        y = _classes(y, where)
+    for what, names, count in (("inputs", inputs, x[0].size), ("targets", targets, y[0].size)):
+        if names and len(names) != count:
+            raise DataError(f"{where}: {len(names)} names of {what}, of which there are {count}")
+    index = np.arange(len(y)) if index is None else index
+    return ImageSet(name=name, x=x, y=y, index=index, inputs=inputs, targets=targets)
+
+
+def _task(y: np.ndarray, where: str) -> str:
+    """What labels ``y`` without a word of their task are."""
+    if y.dtype.kind not in "uif" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        return CLASSIFICATION
+    whole = y.dtype.kind != "f" or bool((y == np.floor(y)).all())
+    if y.ndim == 2 or not whole:
+        return REGRESSION
+    different = len(np.unique(y))
+    if different > MANY:
+        raise DataError(
+            f"{where}: y holds {different:,} different whole numbers, which may be classes or "
+            "targets: say which with --task classification or --task regression"
+        )
+    return CLASSIFICATION
+
+
+def check_numbers(values: np.ndarray, where: str, one: str, what: str) -> None:
+    """Raise DataError if ``values`` (n, ...) are not finite, or too large to be real."""
+    if values.dtype.kind not in "uif":
+        raise DataError(f"{where}: {what} of type {values.dtype} are no numbers")
+    if values.dtype.kind != "f":
+        return
+    rows = values.reshape(len(values), -1)
+    if not np.isfinite(values).all():
+        bad = int(np.argmax(~np.isfinite(rows).all(axis=1)))
+        raise DataError(f"{where}: {one} {bad} holds NaN or infinity")
+    if max(float(values.max()), -float(values.min())) > MAX_VALUE:
         bad = int(np.argmax((np.abs(rows) > MAX_VALUE).any(axis=1)))
         value = float(rows[bad][np.argmax(np.abs(rows[bad]))])
         said = f" ({code_of(value)})" if code_of(value) else ""
         raise DataError(
-            f"{where}: image {bad} holds {value:g}{said}: inputs are at most {MAX_VALUE:g} in size"
+            f"{where}: {one} {bad} holds {value:g}{said}: {what} are at most {MAX_VALUE:g} in size"
         )
+
+
+def _classes(y: np.ndarray, where: str) -> np.ndarray:
+    """Labels (n,) as int64; DataError if they are no classes."""
     whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
     if y.dtype.kind not in "ui" and not whole:
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
@@ -196,8 +275,7 @@ def checked(
         raise DataError(
             f"{where}: label {bad:g} is out of range: classes are 0 to {MAX_CLASSES - 1}"
         )
-    index = np.arange(len(y)) if index is None else index
-    return ImageSet(name=name, x=x, y=y.astype(np.int64), index=index)
+    return y.astype(np.int64)
 
 
 def check_outputs(classes: int, network: str = "the network") -> None:
@@ -205,13 +283,19 @@ def check_outputs(classes: int, network: str = "the network") -> None:
     if classes < 2:
         raise DataError(
             f"{network} has one output, and accuracy, agreement and yield compare outputs: they "
-            "would be 100 % whatever the circuit gives. Regression is not a task yet; compile, "
-            "verify and simulate --trace take such a network"
+            "would be 100 % whatever the circuit gives. Train it as a regression (its targets are "
+            "numbers with fractions, or --task regression); compile, verify and simulate --trace "
+            "take it as it is"
         )
 
 
 def check_labels(images: ImageSet, classes: int, network: str = "the network") -> None:
     """Raise DataError if a label is not one of ``classes`` outputs, or there is one output."""
+    if images.task == REGRESSION:
+        raise DataError(
+            f"{images.name} has targets, numbers of a regression, and {network} gives classes: "
+            "give data whose y are 0, 1, 2, ..., or a network that was trained on targets"
+        )
     check_outputs(classes, network)
     if len(images) and images.y.max() >= classes:
         bad = int(np.argmax(images.y >= classes))
@@ -221,12 +305,35 @@ def check_labels(images: ImageSet, classes: int, network: str = "the network") -
         )
 
 
+def check_answers(images: ImageSet, spec: NetworkSpec) -> None:
+    """Raise DataError unless the labels or targets of ``images`` are what ``spec`` gives."""
+    if spec.targets is None:
+        check_labels(images, spec.sizes[-1], spec.name)
+        return
+    if images.task == CLASSIFICATION:
+        raise DataError(
+            f"{images.name} has classes, and {spec.name} gives {spec.targets.said}: give data "
+            "whose y are targets (--task regression, if they are whole numbers)"
+        )
+    if images.y.shape[1] != len(spec.targets):
+        raise DataError(
+            f"{images.name} has {images.y.shape[1]} targets, and {spec.name} gives "
+            f"{len(spec.targets)}: {spec.targets.said}"
+        )
+    for (name, unit), own in zip(images.targets, spec.targets.units, strict=True):
+        if unit and own and unit != own:
+            raise DataError(
+                f"target {name} of {images.name} is in {unit}, and {spec.name} gives {own}: "
+                "convert one of them"
+            )
+
+
 def count_classes(images: ImageSet) -> int:
     """How many outputs a network for ``images`` has; DataError if that is one."""
     if images.y.max() == 0:
         raise DataError(
             f"every label of {images.name} is 0: a network for it would have one output, and "
-            "accuracy compares outputs. Regression is not a task yet; classes are 0, 1, 2, ..."
+            "accuracy compares outputs; classes are 0, 1, 2, ..."
         )
     return int(images.y.max()) + 1
 

@@ -19,13 +19,16 @@ from ..files import open_regular, read_npz
 from ..kinds import mistaken
 from ..objects import as_path
 from ..text import nearest
-from .images import ImageSet, checked
+from .functions import FUNCTIONS, load_function
+from .images import TASKS, ImageSet, Names, checked
+from .subset import typical
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
-DATASETS = (*IDX, "cifar10")
+DATASETS = (*IDX, "cifar10", *FUNCTIONS)
 SPLITS = {"train": "train", "test": "t10k"}
 AGAIN = "remove it, and fetch it again with --download"
+NAMED = ("x_name", "x_unit", "y_name", "y_unit")
 MAX_AXES = 32
 """Of an idx file: as many as every numpy has."""
 
@@ -52,19 +55,27 @@ def load_dataset(
     root: str | PathLike[str] = "data",
     *,
     download: bool = False,
+    task: str = "",
+    targets: str = "",
 ) -> ImageSet:
-    """A named data set or an npz file.
+    """A named data set, an npz file, or a CSV table.
 
     Parameters
     ----------
     name
-        ``mnist``, ``fashion-mnist``, ``cifar10``, or the path of an ``.npz`` file.
+        ``mnist``, ``fashion-mnist``, ``cifar10``; a function, such as ``thermistor`` (see
+        ``data.functions``); or the path of an ``.npz`` or ``.csv`` file.
     split
         ``train`` or ``test``.
     root
         Folder of the data sets, laid out as torchvision does.
     download
         Let torchvision fetch what is missing.
+    task
+        ``classification`` or ``regression``, where whole numbers may be either.
+    targets
+        Of a table: how many of its columns, from the last one, are targets, or their names,
+        separated by commas; by default the last.
 
     Raises
     ------
@@ -86,11 +97,18 @@ def load_dataset(
         if wrong:
             raise SettingsError(wrong)
         if name.endswith(".npz"):
-            return load_npz(Path(name), split)
+            return load_npz(Path(name), split, task)
+        if name.lower().endswith((".csv", ".txt", ".tsv")):
+            from .tables import load_table
+
+            return load_table(Path(name), split, task, targets)
         raise SettingsError(
             f"unknown data set {name!r}{nearest(name, DATASETS, '.npz')} "
-            f"Known: {', '.join(DATASETS)}, or the path of an .npz file"
+            f"Known: {', '.join((*IDX, 'cifar10'))}, functions such as thermistor, or the path of "
+            "an .npz or .csv file"
         )
+    if name in FUNCTIONS:
+        return replace(load_function(name, split), source=f"{name} {split}")
     if name == "cifar10":
         images = _cifar10(split, root, download)
         return replace(images, source=f"{images.name} {split}")
@@ -133,10 +151,12 @@ def read_idx(path: Path) -> np.ndarray:
         raise DataError(f"{path} cannot be read ({error}): {AGAIN}") from error
 
 
-def load_npz(path: Path, split: str) -> ImageSet:
-    """Own data: ``x`` (n, ...), ``y`` (n,), optional ``split`` (n,) of "train" and "test".
+def load_npz(path: Path, split: str, task: str = "") -> ImageSet:
+    """Own data: ``x`` (n, ...), ``y`` (n,) classes or (n, K) targets, and what else there is.
 
-    Without ``split`` a fifth of each class, drawn with seed 0, is the test set.
+    ``split`` (n,) of "train" and "test"; without it a fifth of each class, or of the first target's
+    values, drawn with seed 0, is the test set. ``x_name``, ``x_unit``, ``y_name``, ``y_unit`` are
+    texts, a column each; ``task`` one of ``TASKS``, and so is the argument, which wins.
 
     Raises
     ------
@@ -144,37 +164,71 @@ def load_npz(path: Path, split: str) -> ImageSet:
         If the file is missing or an array is; or if it holds NaN, or labels that are no classes.
     """
     try:
-        arrays = read_npz(path, ("x", "y", "split"))
+        arrays = read_npz(path, ("x", "y", "split", "task", *NAMED))
     except ValueError as error:
         raise DataError(f"{path} is not a readable npz file: {error}") from error
     missing = [key for key in ("x", "y") if key not in arrays]
     if missing:
         raise DataError(f"{path} lacks {', '.join(missing)}: it needs x (n, ...) and y (n,)")
-    whole = checked(path.stem, arrays["x"], arrays["y"], str(path))
-    if "split" in arrays:
-        marks = arrays["split"]
-        if marks.dtype.kind == "S":
-            marks = np.char.decode(marks, "utf-8", "replace")
-        if marks.dtype.kind != "U":
-            raise DataError(
-                f'{path}: split has type {marks.dtype}; it must be ({len(whole)},) of "train" and '
-                '"test"'
-            )
-        if marks.shape != whole.y.shape or not set(marks) <= set(SPLITS):
-            found = ", ".join(f'"{mark[:20]}"' for mark in sorted(set(marks.ravel()))[:3])
-            raise DataError(
-                f'{path}: split must be ({len(whole)},) of "train" and "test", and is '
-                f"{marks.shape} of {found}"
-            )
-        chosen = np.flatnonzero(marks == split)
-    else:
-        from .subset import stratified
+    said = {key: _texts(arrays[key], f"{path}: {key}") for key in NAMED if key in arrays}
+    names = {axis: _names(said, axis, str(path)) for axis in ("x", "y")}
+    if not task and "task" in arrays:
+        task = "".join(_texts(arrays["task"], f"{path}: task"))
+        if task not in TASKS:
+            raise DataError(f"{path}: task is {task!r}; it must be {' or '.join(TASKS)}")
+    whole = checked(
+        path.stem, arrays["x"], arrays["y"], str(path),
+        task=task, inputs=names["x"], targets=names["y"],
+    )  # fmt: skip
+    if "split" not in arrays:
+        return halved(whole, split, path)
+    marks = arrays["split"]
+    if marks.dtype.kind == "S":
+        marks = np.char.decode(marks, "utf-8", "replace")
+    if marks.dtype.kind != "U":
+        raise DataError(
+            f'{path}: split has type {marks.dtype}; it must be ({len(whole)},) of "train" and '
+            '"test"'
+        )
+    if marks.shape != (len(whole),) or not set(marks) <= set(SPLITS):
+        found = ", ".join(f'"{mark[:20]}"' for mark in sorted(set(marks.ravel()))[:3])
+        raise DataError(
+            f'{path}: split must be ({len(whole)},) of "train" and "test", and is '
+            f"{marks.shape} of {found}"
+        )
+    return _part(whole, np.flatnonzero(marks == split), split, path)
 
-        test = stratified(whole.y, max(1, len(whole) // 5), seed=0)
-        chosen = test if split == "test" else np.setdiff1d(np.arange(len(whole)), test)
+
+def halved(whole: ImageSet, split: str, path: Path) -> ImageSet:
+    """The training or the test part of a set that says nothing of them; a fifth is for test."""
+    test = typical(whole.y, max(1, len(whole) // 5), seed=0)
+    rest = np.setdiff1d(np.arange(len(whole)), test)
+    return _part(whole, test if split == "test" else rest, split, path)
+
+
+def _part(whole: ImageSet, chosen: np.ndarray, split: str, path: Path) -> ImageSet:
     if not chosen.size:
         raise DataError(f'{path} has no {split} images: mark some as "{split}" in an array split')
     return replace(whole.take(chosen), source=f"{path.name} {split}", chosen=())
+
+
+def _texts(array: np.ndarray, where: str) -> tuple[str, ...]:
+    """A text, or several; DataError if they are none."""
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind != "U" or array.ndim > 1:
+        raise DataError(f"{where} has type {array.dtype} and shape {array.shape}; it must be text")
+    return tuple(map(str, np.atleast_1d(array)))
+
+
+def _names(said: dict[str, tuple[str, ...]], axis: str, where: str) -> Names:
+    """Names and units of the columns of x or y."""
+    names, units = (said.get(f"{axis}_{of}", ()) for of in ("name", "unit"))
+    names = names or tuple(axis if len(units) == 1 else f"{axis}{k}" for k in range(len(units)))
+    units = units or len(names) * ("",)
+    if len(names) != len(units):
+        raise DataError(f"{where}: {len(names)} texts in {axis}_name, {len(units)} in {axis}_unit")
+    return tuple(zip(names, units, strict=True))
 
 
 def _fetch(name: str, root: Path, download: bool, wanted: str) -> None:

@@ -46,8 +46,42 @@ def stratified(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
     return np.sort(np.concatenate(chosen))
 
 
+def spread(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
+    """Positions of ``n`` points, one from each n-th part of the first target's values.
+
+    Parameters
+    ----------
+    y
+        (N, K) targets.
+    n
+        How many; 1 to N.
+    seed
+        Of the draw within each part.
+
+    Returns
+    -------
+    np.ndarray
+        (n,) positions, increasing.
+
+    Raises
+    ------
+    DataError
+        If n is not in 1..N.
+    """
+    if not 1 <= n <= len(y):
+        raise DataError(f"a subset of {n} points is not possible: there are {len(y)}")
+    rng = np.random.default_rng(seed)
+    parts = np.array_split(np.argsort(y[:, 0], kind="stable"), n)
+    return np.sort(np.array([part[rng.integers(len(part))] for part in parts]))
+
+
+def typical(y: np.ndarray, n: int, *, seed: int = 0) -> np.ndarray:
+    """``stratified`` of classes, ``spread`` of targets: positions of ``n`` that stand for all."""
+    return (stratified if y.ndim == 1 else spread)(y, n, seed=seed)
+
+
 def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
-    """Positions for ``None`` (all), ``"N"`` (class-stratified, seed 0) or ``"A:B"`` (a range).
+    """Positions for ``None`` (all), ``"N"`` (``typical`` ones, seed 0) or ``"A:B"`` (a range).
 
     Raises
     ------
@@ -59,7 +93,7 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
     if text is None:
         return np.arange(len(y))
     if re.fullmatch(r"\d+", text):
-        return stratified(y, int(text))
+        return typical(y, int(text))
     match = re.fullmatch(r"(\d*):(\d*)", text)
     if not match:
         raise SettingsError(
@@ -73,14 +107,15 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
 
 
 def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
-    """The ``n`` of ``images`` that ``stratified`` chooses.
+    """The ``n`` of ``images`` that ``typical`` chooses: by class, or by the first target.
 
     Examples
     --------
     >>> ak.by_class(ak.load_bundled(), 50).said
     'bundled, 50 of 1,000, by class, seed 0'
     """
-    return images.take(stratified(images.y, n, seed=seed), f"by class, seed {seed}")
+    how = "by class" if images.y.ndim == 1 else "by quantile"
+    return images.take(typical(images.y, n, seed=seed), f"{how}, seed {seed}")
 
 
 def choose(images: ImageSet, subset: str | None) -> ImageSet:

@@ -97,12 +97,12 @@ def read_sweep(
     table = read_table(path, choice.skip)
     rows = table.rows
     columns = choice.columns(path, table.header, len(table.header or rows[0][1]))
-    numbers = [[_number(path, line, cells[k], k) for k in columns.places] for line, cells in rows]
+    numbers = [[read_cell(path, line, cells[k], k) for k in columns.places] for line, cells in rows]
     used = "".join(cells[k] for _, cells in rows for k in columns.places)
     if "," in used and "." in used:
         raise DeviceError(f"{path} has decimal commas and decimal points: use one of them")
     for k in columns.places:
-        _check_thousands(path, [(line, cells[k]) for line, cells in rows])
+        check_thousands(path, [(line, cells[k]) for line, cells in rows])
     if len(numbers) < 2:
         raise DeviceError(f"{path} has {len(numbers)} point(s): a sweep needs at least 2")
     v, i = (np.array(numbers) * columns.scales).T
@@ -115,7 +115,8 @@ def read_sweep(
     return _sweep(path, _ways(path, lines, v, i), branch, columns, found)
 
 
-def _number(path: Path, line: int, cell: str, place: int) -> float:
+def read_cell(path: Path, line: int, cell: str, place: int) -> float:
+    """The number in a cell; DeviceError, which names line and column, if it is no reading."""
     where = f"{path}, line {line}: {brief(cell)} in column {place + 1}"
     if not is_number(cell):
         known = len(cell) <= MAX_NAME
@@ -150,7 +151,7 @@ def _check_possible(
             )
 
 
-def _check_thousands(path: Path, cells: list[tuple[int, str]]) -> None:
+def check_thousands(path: Path, cells: list[tuple[int, str]]) -> None:
     """Refuse a column whose commas may separate thousands: 989, then 1,004."""
     commas = [(line, cell) for line, cell in cells if "," in cell]
     whole = len(commas) < len(cells) and all(THOUSANDS.fullmatch(cell) for _, cell in commas)

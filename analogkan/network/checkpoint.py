@@ -25,6 +25,7 @@ from .model import TDKAN, TDKANConfig
 from .patches import Patches
 from .spec import NetworkSpec
 from .squash import Squash
+from .targets import Targets, read_targets
 from .torchfile import check_size, read_torch, tensors
 
 FORMAT = "analogkan-tdkan-1"
@@ -43,6 +44,7 @@ def save(
     encoding: Encoding,
     dataset: str,
     calibration: np.ndarray | None = None,
+    targets: Targets | None = None,
     training: dict[str, Any] | None = None,
 ) -> None:
     """Write ``model`` to ``path``, whole or not at all.
@@ -60,7 +62,7 @@ def save(
         "devices": [_device(curve) for curve in config.curves],
         "squash": vars(config.squash) | {},
         "norm": config.norm,
-        "encoding": vars(encoding) | {"shape": list(encoding.shape)},
+        "encoding": encoding.document(),
         "dataset": dataset,
         "layers": [
             {"theta": layer.theta.detach().contiguous(), "bias": layer.bias.detach()}
@@ -75,6 +77,8 @@ def save(
     }
     if config.patches:
         entry["convolutions"] = [dataclasses.asdict(patches) for patches in config.patches]
+    if targets is not None:
+        entry["targets"] = targets.document()
     if calibration is not None:
         entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
     try:
@@ -177,6 +181,7 @@ def _loaded(path: Path, entry: dict[str, Any]) -> tuple[TDKAN, NetworkSpec]:
             name=entry["name"],
             dataset=entry["dataset"],
             calibration=None if calibration is None else _array(calibration),
+            targets=read_targets(entry.get("targets")),
         )
     except AnalogKanError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -196,7 +201,8 @@ def load_origin(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
 
 def _encoding(entry: dict[str, Any]) -> Encoding:
     numbers = {key: float(entry[key]) for key in ("x_lo", "x_hi", "v_lo", "v_hi")}
-    return Encoding(**numbers, shape=tuple(entry["shape"]))
+    pairs = {key: tuple(map(tuple, entry.get(key, ()))) for key in ("ranges", "taps")}
+    return Encoding(**numbers, **pairs, shape=tuple(entry["shape"]))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -12,7 +12,6 @@ from ..errors import CheckpointError
 from ..limits import require_physical
 from ..schema import (
     MOST_NUMBER,
-    VOLTS,
     Number,
     Plain,
     Record,
@@ -21,12 +20,12 @@ from ..schema import (
     Whole,
     refuse,
 )
+from .encoding import ENCODING_ENTRY, MOST_WIDTH
 from .patches import PATCHES_ENTRY
 from .spec_entries import check_steps
 from .squash import SQUASH_ENTRY
+from .targets import TARGETS_ENTRY
 
-MOST_WIDTH = 100_000_000
-"""Inputs or outputs of a layer; a wider one could not be compiled."""
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -93,10 +92,7 @@ ENTRIES = Record(
         "devices": Several(DEVICE, most=1000),
         "squash": SQUASH_ENTRY,
         "norm": Text(),
-        "encoding": Record(
-            {"x_lo": Number(), "x_hi": Number(), "v_lo": VOLTS, "v_hi": VOLTS}
-            | {"shape": Several(Whole(1, MOST_WIDTH), least=1, most=8)}
-        ),
+        "encoding": ENCODING_ENTRY,
         "dataset": Text(),
         "layers": Several(Record({"theta": Values(3), "bias": Values(1)}), most=1000),
         "norms": Several(
@@ -110,6 +106,7 @@ ENTRIES = Record(
     {
         "convolutions": Several(PATCHES_ENTRY, most=1000),
         "calibration": Values(2, whole=True),
+        "targets": TARGETS_ENTRY,
         "training": Record(optional={"command": Text()}, more=Plain()),
         "sha256": Text(),
     },

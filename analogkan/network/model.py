@@ -16,6 +16,7 @@ from .encoding import Encoding
 from .patches import Patches
 from .spec import LayerSpec, NetworkSpec
 from .squash import NORMS, Norm, Squash
+from .targets import Targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +201,13 @@ class TDKAN(nn.Module):
         self.clip_sigma = 0.0
 
     def to_spec(
-        self, encoding: Encoding, *, name: str, dataset: str = "", calibration=None
+        self,
+        encoding: Encoding,
+        *,
+        name: str,
+        dataset: str = "",
+        calibration: np.ndarray | None = None,
+        targets: Targets | None = None,
     ) -> NetworkSpec:
         """The network as float64 arrays: what is evaluated, compared and compiled."""
         layers = []
@@ -226,6 +233,7 @@ class TDKAN(nn.Module):
             encoding=encoding,
             dataset=dataset,
             calibration=calibration,
+            targets=targets,
         )
 
 

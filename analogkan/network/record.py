@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import CheckpointError
+from ..text import percent
+from .measures import format_value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """An accuracy of the software network.
+    """What the software network reaches.
 
     Attributes
     ----------
     accuracy
-        Share of ``n`` images.
+        Share of ``n`` images; None of a regression.
+    rmse, unit
+        Of a regression: on ``n`` points, in that unit.
     n
         How many.
     images
@@ -24,19 +29,30 @@ class Reached:
         Name of the set they are of.
     """
 
-    accuracy: float
+    accuracy: float | None = None
+    rmse: float | None = None
+    unit: str = ""
     n: int
     images: str
     dataset: str
 
     def document(self) -> dict[str, Any]:
         """As JSON and a checkpoint hold it."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value not in (None, "")}
 
     @property
     def right(self) -> int:
         """Of the ``n`` images."""
+        assert self.accuracy is not None
         return round(self.accuracy * self.n)
+
+    @property
+    def said(self) -> str:
+        """The figure, as a sentence has it."""
+        if self.accuracy is not None:
+            return percent(self.accuracy)
+        assert self.rmse is not None
+        return f"RMSE {format_value(self.rmse, self.unit)}"
 
 
 def read_reached(entry: object, where: str) -> Reached | None:
@@ -51,11 +67,15 @@ def read_reached(entry: object, where: str) -> Reached | None:
         return None
     try:
         found = Reached(**entry)  # type: ignore[arg-type]
-        fine = 0 <= found.accuracy <= 1 and found.n >= 1 and isinstance(found.n, int)
+        fine = (found.accuracy is None) != (found.rmse is None)
+        fine &= 0 <= (found.accuracy or 0) <= 1 and 0 <= (found.rmse or 0) < math.inf
+        fine &= found.n >= 1 and isinstance(found.n, int)
     except (TypeError, ValueError):
         fine = False
-    if not fine or not all(isinstance(text, str) for text in (found.images, found.dataset)):
+    if not fine or not all(
+        isinstance(text, str) for text in (found.images, found.dataset, found.unit)
+    ):
         raise CheckpointError(
-            f"{where} is damaged: {entry!r} is no accuracy (a share of 1) on n images"
+            f"{where} is damaged: {entry!r} is no accuracy (a share of 1) or RMSE on n images"
         )
     return found

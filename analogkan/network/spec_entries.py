@@ -11,8 +11,10 @@ import numpy as np
 from ..errors import CheckpointError
 from ..limits import require_physical
 from ..schema import MOST_NUMBER, Fixed, Maybe, Number, Record, Several, Text, Truth, Whole
+from .encoding import ENCODING_ENTRY
 from .patches import PATCHES_ENTRY
 from .squash import SQUASH_ENTRY
+from .targets import TARGETS_ENTRY
 
 TABLE = re.compile(r"l[0-9]+_d[0-9]+_(v|i|temps_c|i_at)")
 QUANTITY = {"v": "voltage", "i": "current", "temps_c": "temperature", "i_at": "current"}
@@ -35,7 +37,12 @@ META = Record(
         "encoding": Fixed((*4 * (Number(),), Several(Whole(1, 10**8), least=1, most=8))),
         "layers": Several(SETTINGS, least=1, most=1000),
     },
-    {"held": Truth()},
+    {
+        "held": Truth(),
+        "ranges": ENCODING_ENTRY.optional["ranges"],
+        "taps": ENCODING_ENTRY.optional["taps"],
+        "targets": TARGETS_ENTRY,
+    },
 )
 """The JSON entry of a network file, and of each of its layers; encodings are x and v."""
 

@@ -19,7 +19,8 @@ from ..network.mlp import DEVICES, mlp_spec
 from ..network.model import TDKAN
 from ..network.spec import NetworkSpec, load_spec
 from ..training.classifier import accuracy_of, inputs_of, made_with, train_classifier
-from ..training.fit import CALIBRATION_IMAGES, Epoch, config_of, train
+from ..training.fit import CALIBRATION_IMAGES, Epoch, train
+from ..training.outline import config_of
 from ..training.recipe import Recipe
 from .entries import entry_of, format_table, write_rows
 from .kept import kept_network, read_kept, write_kept

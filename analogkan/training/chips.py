@@ -21,13 +21,14 @@ from torch import Tensor
 from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
-from ..data.images import check_labels
+from ..data.images import check_answers
 from ..engines.chips import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..imperfections.make import perturb
 from ..network.encoding import Encoding
+from ..network.measures import distance
 from ..network.model import TDKAN
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm
@@ -100,19 +101,23 @@ class ThroughChips:
         found = dict(self.hardware_set()) | self.variation.document() | asdict(self.conditions)
         return {"kind": "twin", "chip": self.chip, **found}
 
-    def accuracy(
+    def reached(
         self, spec: NetworkSpec, images: ImageSet, chip: tuple[int, int] | None = None
     ) -> float:
-        """Share of ``images`` that a chip (seed, sample) of ``spec`` has right, by default the one
-        that is trained for; DataError if they do not suit the network.
+        """Share of ``images`` that a chip (seed, sample) of ``spec`` has right, or, of a
+        regression, its RMSE in the unit of ``measures``; by default of the one that is trained for.
+
+        DataError if they do not suit the network.
         """
         number = chip or self.chip
         assert number is not None
-        check_labels(images, spec.sizes[-1], spec.name)
+        check_answers(images, spec)
         _, made = self._made(spec, number)
         volts = spec.dac_volts(images.flat(spec.encoding.shape))
-        logits = TwinEngine().logits(made, volts, images.index, self.conditions.temp_c)
-        return float((logits.argmax(axis=1) == images.y).mean())
+        outputs = TwinEngine().logits(made, volts, images.index, self.conditions.temp_c)
+        if spec.targets is not None:
+            return distance(spec.targets, images.y, spec.targets.values(outputs)).rmse
+        return float((outputs.argmax(axis=1) == images.y).mean())
 
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Keep what the compiler sizes gains from; one torch thread, as in every study."""

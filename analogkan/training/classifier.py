@@ -17,6 +17,7 @@ from ..data import ImageSet
 from ..data.images import check_outputs
 from ..errors import DataError, DivergedError
 from ..settings import require
+from ..text import percent
 from .augment import Augmentation, augmented
 from .fit import (
     Epoch,
@@ -122,7 +123,8 @@ def train_classifier(
             )
         if state is not None and number < schedule.epochs:
             save_state(state, key, number, parts)
-        on_epoch(Epoch(number, schedule.epochs, total / len(x), correct / len(x)))
+        said = f"{percent(correct / len(x))} of train"
+        on_epoch(Epoch(number, schedule.epochs, total / len(x), said))
     return model.eval(), time.perf_counter() - started
 
 

@@ -6,56 +6,59 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from ..data import ImageSet, stratified
-from ..data.images import check_labels, count_classes
-from ..devices import resolve
+from ..data import ImageSet
+from ..data.images import check_answers
+from ..data.subset import typical
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
 from ..network.entries import digest
-from ..network.model import TDKAN, TDKANConfig
-from ..network.patches import Patches
-from ..network.squash import Squash
+from ..network.model import TDKAN
+from ..network.spec import NetworkSpec
+from ..network.targets import Targets
 from ..network.torchfile import check_size, read_torch
 from .augment import Augmentation, augmented
+from .goals import Goal, goal_of
 from .noise import Disturbance
+from .outline import config_of, input_encoding
 from .recipe import Recipe
 
 CALIBRATION_IMAGES = 256
 FUSED_FROM = 1_000_000
 """Parameters from which on Adam is fused: seven times as fast there, other last bits."""
-MAX_INPUT = 1e30
-"""Training is in float32."""
+HISTORY = 50
+"""Steps that L-BFGS remembers."""
 NOISE_STREAM = 1_000_000
 """Added to an epoch's number for what disturbs it: its order and augmentation stay as they are."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Progress after an epoch: its number from 1, of how many, mean loss, training accuracy."""
+    """Progress after an epoch: its number from 1, of how many, mean loss, and, in words, how near
+    the training set is."""
 
     number: int
     total: int
     loss: float
-    accuracy: float
+    said: str
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: the model in evaluation mode, its encoding, its calibration (N, I)."""
+    """A finished training: the model in evaluation mode, its encoding, its calibration (N, I), and
+    what a regression's outputs stand for."""
 
     model: TDKAN
     encoding: Encoding
     calibration: np.ndarray
+    targets: Targets | None = None
 
 
 def train(
@@ -66,7 +69,7 @@ def train(
     state: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     disturbance: Disturbance | None = None,
-    start: tuple[TDKAN, Encoding] | None = None,
+    start: tuple[TDKAN, NetworkSpec] | None = None,
 ) -> Trained:
     """Train on ``images``.
 
@@ -86,7 +89,7 @@ def train(
     disturbance
         What each batch goes through instead of the network itself: training for hardware.
     start
-        A trained model to begin with, and its encoding, instead of the recipe's network. Its
+        A trained model to begin with, twice, instead of the recipe's network. Its
         BatchNorms stay the affine maps that they are: their statistics are not taken anew.
 
     Raises
@@ -98,33 +101,27 @@ def train(
     """
     if len(images) < 2:
         raise DataError(f"{images.name} has one training image: at least two are needed")
-    encoding = input_encoding(images, recipe) if start is None else start[1]
+    encoding = input_encoding(images, recipe) if start is None else start[1].encoding
+    goal = goal_of(images, None if start is None else start[1].targets)
     shape = encoding.shape
     clean_x = images.flat(shape)
-    clean = _volts(torch.from_numpy(clean_x.astype(np.float32)), encoding)
-    labels = torch.from_numpy(images.y)
+    clean = encoding.applied(torch.from_numpy(clean_x.astype(np.float32)))
+    wanted = goal.wanted if goal.targets is None else goal.wanted.float()
     how = recipe.augmentation()
     check_augmentable(images, how)
     raw = torch.tensor(images.x) if how.augments else None
 
-    if start is None:
-        model = TDKAN(config_of(recipe, shape, count_classes(images)))
-        for layer in model.layers:
-            layer.bias.requires_grad_(recipe.biases)
-        model.initialise(
-            recipe.init_phi2, generator_of(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
-        )
-    else:
-        check_labels(images, start[0].config.sizes[-1])
+    if start is not None:
+        check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-        model = copy.deepcopy(start[0]).float()
+    model = _first(recipe, shape, goal, seed) if start is None else copy.deepcopy(start[0]).float()
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
-    steps = -(-len(labels) // recipe.batch)
+    steps = -(-len(wanted) // recipe.batch)
     schedule = _schedule(optimiser, recipe, recipe.epochs * steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
     key = _key(recipe, model, seed, images)
-    chosen = stratified(images.y, min(CALIBRATION_IMAGES, len(images)))
+    chosen = typical(images.y, min(CALIBRATION_IMAGES, len(images)))
     if start is not None:
         key += hashlib.sha256(b"".join(_bytes(model))).hexdigest()
     if disturbance is not None:
@@ -141,11 +138,11 @@ def train(
         generator = generator_of(seed, number)
         volts = clean
         if raw is not None:
-            volts = _volts(augmented(raw, shape, how, generator), encoding)
-        order = torch.randperm(len(labels), generator=generator)
+            volts = encoding.applied(augmented(raw, shape, how, generator))
+        order = torch.randperm(len(wanted), generator=generator)
         forward = disturbed_forward(model, disturbance, seed, number)
-        loss, correct = _run_epoch(
-            model, optimiser, schedule, volts, labels, order, recipe, forward, start is None
+        loss, score = _run_epoch(
+            model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, start is None
         )
         if not np.isfinite(loss):
             raise DivergedError(
@@ -154,13 +151,47 @@ def train(
             )
         if state is not None and number < recipe.epochs:
             save_state(state, key, number, parts)
-        on_epoch(Epoch(number, recipe.epochs, loss, correct / len(labels)))
+        on_epoch(Epoch(number, recipe.epochs, loss, goal.said(score / len(wanted))))
 
     model.bake_clipping()
     model.eval()
     if start is None:
         _exact_norms(model, clean)
-    return Trained(model, encoding, clean_x[chosen])
+    if recipe.finish and disturbance is None:
+        _finish(model, recipe, goal, encoding.applied(clean_x.astype(np.float64)))
+    return Trained(model, encoding, clean_x[chosen], goal.targets)
+
+
+def _first(recipe: Recipe, shape: tuple[int, ...], goal: Goal, seed: int) -> TDKAN:
+    """The recipe's network before its first epoch."""
+    model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
+    for layer in model.layers:
+        layer.bias.requires_grad_(recipe.biases)
+    generator = generator_of(seed, 0)
+    model.initialise(recipe.init_phi2, generator, gamma=recipe.norm_gain, beta=recipe.norm_offset)
+    return model
+
+
+def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: np.ndarray) -> None:
+    """Go on with L-BFGS on all of ``volts`` (n, I), with the norms as they are."""
+    model.double()
+    inputs, wanted = torch.from_numpy(volts), goal.wanted
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.LBFGS(
+        trained, max_iter=recipe.finish, history_size=HISTORY, line_search_fn="strong_wolfe",
+        tolerance_grad=0.0, tolerance_change=0.0,
+    )  # fmt: skip
+
+    def loss() -> float:
+        optimiser.zero_grad()
+        given, hidden = model.forward_with_hidden(inputs)
+        found = _penalised(goal.loss(given, wanted), model, recipe, hidden)
+        found.backward()
+        return float(found.detach())
+
+    with threads_for(model):
+        optimiser.step(loss)
+    model.float()
 
 
 def adam(model: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
@@ -199,68 +230,10 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
         )
 
 
-def config_of(recipe: Recipe, shape: tuple[int, ...], n_out: int) -> TDKANConfig:
-    """A recipe's network for inputs of ``shape``: (height, width[, channels]), or any if dense.
-
-    Raises
-    ------
-    SettingsError, DataError, CheckpointError
-        If the squash leaves a device's range, or the convolutions do not fit the inputs, the squash
-        or the norm.
-    """
-    squash, curves = Squash(), resolve(recipe.devices)
-    if recipe.squash != "none":
-        squash = Squash(
-            kind=recipe.squash, v_lo=recipe.range_lo, v_hi=recipe.range_hi, slope=recipe.slope
-        )
-    beyond = squash.beyond(curves)
-    if beyond and not recipe.beyond_measured:
-        raise SettingsError(f"{beyond}: change range_lo, range_hi, or say beyond_measured = true")
-    if recipe.convolutions and len(shape) not in (2, 3):
-        raise DataError(f"inputs of shape {shape} are no images for the recipe's convolutions")
-    sizes, patches = [math.prod(shape)], []
-    height, width, channels = (*shape, 1)[:3] if recipe.convolutions else (1, 1, 1)
-    for outputs, kernel, stride, padding in recipe.convolutions:
-        try:
-            seen = Patches(
-                height=height, width=width, channels=channels,
-                kernel=kernel, stride=stride, padding=padding,
-            )  # fmt: skip
-        except CheckpointError as error:
-            raise SettingsError(f"convolution {len(patches)} of the recipe: {error}") from error
-        height, width, channels = seen.rows, seen.columns, outputs
-        sizes.append(seen.count * outputs)
-        patches.append(seen)
-    return TDKANConfig(
-        sizes=(*sizes, *recipe.hidden, n_out), curves=curves, squash=squash, norm=recipe.norm,
-        patches=tuple(patches),
-    )  # fmt: skip
-
-
 def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
     if recipe.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-
-
-def input_encoding(images: ImageSet, recipe: Recipe) -> Encoding:
-    """From the training set's values to the recipe's volts; DataError if they are all equal."""
-    if images.x.dtype == np.uint8:
-        x_lo, x_hi = 0.0, 255.0
-    else:
-        x_lo, x_hi = float(images.x.min()), float(images.x.max())
-        if x_lo == x_hi:
-            raise DataError(f"every input value of {images.name} is {x_lo:g}: nothing to learn")
-        if max(-x_lo, x_hi) > MAX_INPUT:
-            raise DataError(
-                f"input values reach {max(-x_lo, x_hi):g}, above {MAX_INPUT:g}: rescale them"
-            )
-    shape = tuple(recipe.resize or images.x.shape[1:])
-    return Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=recipe.v_lo, v_hi=recipe.v_hi, shape=shape)
-
-
-def _volts(x: torch.Tensor, e: Encoding) -> torch.Tensor:
-    return e.v_lo + (x - e.x_lo) * ((e.v_hi - e.v_lo) / (e.x_hi - e.x_lo))
 
 
 def _key(recipe: Recipe, model: TDKAN, seed: int, images: ImageSet) -> str:
@@ -301,33 +274,43 @@ def disturbed_forward(
 
 
 def _run_epoch(
-    model, optimiser, schedule, volts, labels, order, recipe, forward, takes_statistics
-) -> tuple[float, int]:
-    """One pass; mean loss and number of correct answers while training."""
+    model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, takes_statistics
+) -> tuple[float, float]:
+    """One pass; mean loss and summed score while training."""
     model.train()
     for norm in model.norms:
         norm.train(takes_statistics)
-    total, correct = 0.0, 0
-    # A squash with a slope keeps its diodes in range by itself.
-    penalised = recipe.range_penalty and not model.config.squash.bends
-    lo, hi = _driven(recipe, model)
+    total, score = 0.0, 0.0
     with threads_for(model):
         for start in range(0, len(order), recipe.batch):
             index = order[start : start + recipe.batch]
             if len(index) == 1:
                 continue  # batch statistics of one image are not defined
-            logits, hidden = forward(volts[index])
-            loss = functional.cross_entropy(logits, labels[index])
-            for z in hidden if penalised else ():
-                outside = (lo - z).relu().square() + (z - hi).relu().square()
-                loss = loss + recipe.range_penalty * outside.mean()
+            given, hidden = forward(volts[index])
+            loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             total += float(loss.detach()) * len(index)
-            correct += int((logits.detach().argmax(1) == labels[index]).sum())
-    return total / len(order), correct
+            score += goal.score(given.detach(), wanted[index])
+    return total / len(order), score
+
+
+def _penalised(
+    loss: torch.Tensor, model: TDKAN, recipe: Recipe, hidden: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """``loss``, and what hidden voltages (B, width) outside the range cost.
+
+    A squash with a slope keeps its diodes in range by itself.
+    """
+    if not recipe.range_penalty or model.config.squash.bends:
+        return loss
+    lo, hi = _driven(recipe, model)
+    for z in hidden:
+        outside = (lo - z).relu().square() + (z - hi).relu().square()
+        loss = loss + recipe.range_penalty * outside.mean()
+    return loss
 
 
 @torch.no_grad()

@@ -11,6 +11,8 @@ from ..data import ImageSet
 from ..errors import CompileError
 from ..imperfections import Conditions
 from ..intervals import student
+from ..network.measures import format_value, unit_of
+from ..network.record import read_reached
 from ..network.spec import NetworkSpec
 from ..text import interval, percent
 from .chips import ThroughChips
@@ -31,47 +33,64 @@ def chips_of(disturbance: Disturbance | None) -> ThroughChips | None:
 def on_chips(
     chips: ThroughChips, spec: NetworkSpec, images: ImageSet, before: NetworkSpec | None
 ) -> dict[str, Any]:
-    """Accuracy of ``spec`` on the one chip, also of the network ``before``; or on a few chips.
+    """What ``spec`` reaches on the one chip, also the network ``before``; or on a few chips.
 
-    A network that is no circuit on the hardware has a reason in the place of an accuracy: noise
-    on coefficients trains it all the same.
+    A network that is no circuit on the hardware has a reason in the place of a figure: noise on
+    coefficients trains it all the same.
     """
+    measure = "accuracy" if spec.targets is None else "rmse"
     if chips.chip is not None:
-        found = {"chip_accuracy": chips.accuracy(spec, images)}
+        found = {f"chip_{measure}": chips.reached(spec, images)}
         if before is not None:
-            found["chip_accuracy_before"] = chips.accuracy(before, images)
+            found[f"chip_{measure}_before"] = chips.reached(before, images)
         return found
     told: dict[str, Any] = {"samples": SAMPLES, "seed": SEED, "n": len(images), "refused": ""}
+    if spec.targets is not None:
+        told["unit"] = unit_of(spec.targets)
+    mean, ci95 = f"{measure}_mean", f"{measure}_mean_ci95"
     try:
-        reached = np.array([chips.accuracy(spec, images, (SEED, m)) for m in range(SAMPLES)])
+        reached = np.array([chips.reached(spec, images, (SEED, m)) for m in range(SAMPLES)])
     except CompileError as error:
-        told |= {"accuracy_mean": None, "accuracy_mean_ci95": None, "refused": str(error)}
-        return {"own_chips": told}
-    told["accuracy_mean"] = float(reached.mean())
-    told["accuracy_mean_ci95"] = student(reached, least=0.0, most=1.0)
+        return {"own_chips": told | {mean: None, ci95: None, "refused": str(error)}}
+    most = 1.0 if spec.targets is None else np.inf
+    told |= {mean: float(reached.mean()), ci95: student(reached, least=0.0, most=most)}
     return {"own_chips": told}
 
 
-def card_rows(told: dict[str, Any]) -> dict[str, str]:
-    """What a card says of the model's parent and chips."""
+def card_rows(told: dict[str, Any], unit: str = "") -> dict[str, str]:
+    """What a card says of the model's parent and chips; ``unit`` is a regression's."""
     rows = {}
     if "parent" in told:
-        parent = told["parent"]
-        rows["its parent"] = f"{percent(parent['accuracy'])} on {parent['images']}"
+        parent = read_reached(told["parent"], "parent")
+        assert parent is not None
+        rows["its parent"] = f"{parent.said} on {parent.images}"
     if "own_chips" in told:
         rows["its own chips"] = f"{format_chips(told['own_chips'])}, on the same images"
-    chip = {key: value for key, value in told.items() if key.startswith("chip_accuracy")}
+    chip = {key: value for key, value in told.items() if key.startswith("chip_")}
     if chip:
-        rows["its chip"] = ", ".join(f"{key} {percent(value)}" for key, value in chip.items())
+        rows["its chip"] = ", ".join(
+            f"{key} {format_reached(key, value, unit)}" for key, value in chip.items()
+        )
     return rows
+
+
+def format_reached(key: str, value: float, unit: str) -> str:
+    """A figure of a chip, which ``key`` names, as a sentence has it."""
+    return percent(value) if "accuracy" in key else format_value(value, unit)
 
 
 def format_chips(s: dict[str, Any]) -> str:
     """``own_chips`` as a sentence says it."""
     if s["refused"]:
         return f"not measured, {s['refused']}"
-    within = f" ({interval(s['accuracy_mean_ci95'])}, 95 %)" if s["accuracy_mean_ci95"] else ""
+    measure = "accuracy" if "accuracy_mean" in s else "rmse"
+    mean, pair = s[f"{measure}_mean"], s[f"{measure}_mean_ci95"]
+    if measure == "accuracy":
+        said, within = percent(mean), interval(pair)
+    else:
+        said = f"RMSE {format_value(mean, s['unit'])}"
+        within = pair and " to ".join(format_value(end, s["unit"]) for end in pair)
     return (
-        f"{percent(s['accuracy_mean'])}{within}, mean of chips 0 to {s['samples'] - 1}, seed "
-        f"{s['seed']}, in the twin"
+        f"{said}{f' ({within}, 95 %)' if within else ''}, mean of chips 0 to {s['samples'] - 1}, "
+        f"seed {s['seed']}, in the twin"
     )

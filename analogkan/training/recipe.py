@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 
+from ..data.images import CLASSIFICATION, TASKS
 from ..limits import QUANTITIES
+from ..network.encoding import MOST_TAPS
 from ..network.squash import MAX_SLOPE, NORMS, squash_names
 from ..settings import build, find_named, read_toml, require
 from .augment import Augmentation
+from .goals import ANY
 
 FOLDER = "training/recipes"
 SCHEDULES = ("cosine", "constant")
@@ -20,6 +23,8 @@ class Recipe:
 
     Attributes
     ----------
+    task
+        ``classification``, ``regression``, or ``any``: of a recipe that trains a model on.
     devices
         The diodes of every input: names, or paths of ``.toml`` device files (relative ones from
         the current folder).
@@ -31,6 +36,11 @@ class Recipe:
         Height and width images are resized to; empty leaves them as they are.
     v_lo, v_hi
         Volts at the smallest and largest input value.
+    taps
+        Several DACs an input, volts at its smallest and at its largest value each; instead of
+        ``v_lo`` and ``v_hi``. They show its diodes several parts of their curves.
+    each_range
+        Every input has its own range of values, as quantities of different units do.
     squash
         ``none``, ``clamp``, ``sigmoid`` or ``tanh``; all but the first from ``range_lo`` to
         ``range_hi``.
@@ -42,6 +52,9 @@ class Recipe:
         ``batch``, ``layer`` or ``none``.
     epochs, batch, learning_rate
         Adam (0.9, 0.999).
+    finish
+        Iterations of L-BFGS on the whole training set after the epochs, in float64; of a training
+        for hardware, whose every batch is another chip, none.
     schedule
         Of the learning rate over all steps: ``cosine`` to zero, or ``constant``.
     clip_sigma
@@ -90,6 +103,10 @@ class Recipe:
     jitter: float = 0.0
     biases: bool = True
     convolutions: tuple[tuple[int, ...], ...] = ()
+    task: str = CLASSIFICATION
+    taps: tuple[tuple[float, ...], ...] = ()
+    each_range: bool = False
+    finish: int = 0
 
     def __post_init__(self) -> None:
         require(1 <= self.epochs <= 10_000, "epochs", self.epochs, "1 to 10000")
@@ -113,6 +130,9 @@ class Recipe:
         kinds = squash_names()
         require(self.squash in kinds, "squash", self.squash, ", ".join(kinds))
         require(0 < self.slope <= MAX_SLOPE, "slope", self.slope, f"above 0, to {MAX_SLOPE:g}")
+        tasks = (*TASKS, ANY)
+        require(self.task in tasks, "task", self.task, ", ".join(tasks))
+        require(0 <= self.finish <= 100_000, "finish", self.finish, "0 to 100000")
         require(self.norm in NORMS, "norm", self.norm, ", ".join(NORMS))
         require(self.schedule in SCHEDULES, "schedule", self.schedule, ", ".join(SCHEDULES))
         volts = QUANTITIES["voltage"]
@@ -120,6 +140,10 @@ class Recipe:
             value = getattr(self, name)
             limit = f"{volts.low:g} to {volts.high:g} V"
             require(volts.low <= value <= volts.high, name, value, limit)
+        taps = all(len(tap) == 2 and tap[0] != tap[1] for tap in self.taps)
+        ends = [volts.low <= v <= volts.high for tap in self.taps for v in tap]
+        limit = f"at most {MOST_TAPS} pairs of different volts"
+        require(taps and all(ends) and len(self.taps) <= MOST_TAPS, "taps", self.taps, limit)
         require(self.v_lo < self.v_hi, "v_hi", self.v_hi, f"above v_lo = {self.v_lo}")
         require(
             self.range_lo < self.range_hi,

@@ -14,8 +14,15 @@ from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..compiler.build import load_build
-from ..data import ImageSet, by_class, load_dataset, stratified
-from ..data.images import check_labels, check_trained, count_classes
+from ..data import ImageSet, by_class, load_dataset
+from ..data.images import (
+    CLASSIFICATION,
+    check_answers,
+    check_labels,
+    check_trained,
+    count_classes,
+)
+from ..data.subset import typical
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
 from ..files import remove_partials, sha256
@@ -29,8 +36,10 @@ from ..resources import find_model
 from ..settings import parse_assignments
 from .card import evaluate, is_card, write_card
 from .chips import ThroughChips
-from .fit import Epoch, input_encoding, train
+from .fit import Epoch, train
+from .goals import check_task
 from .noise import Disturbance, Noise
+from .outline import input_encoding
 from .own_chips import card_rows, chips_of, on_chips
 from .recipe import Recipe, load_recipe
 
@@ -41,7 +50,7 @@ class TrainingRequest:
 
     Attributes
     ----------
-    dataset, data, download
+    dataset, data, download, task, targets
         As for ``load_dataset``.
     recipe
         A shipped name or a TOML file.
@@ -67,6 +76,8 @@ class TrainingRequest:
     out: Path
     data: Path = Path("data")
     download: bool = False
+    task: str = ""
+    targets: str = ""
     seed: int = 0
     epochs: int | None = None
     holdout: int | None = None
@@ -231,7 +242,7 @@ def _run(
         if out.resolve() == request.start.resolve():
             raise CheckpointError(f"--out {out} is the model of --from: give another --out")
         model, before = checkpoint.load(request.start)
-        start = (model, before.encoding)
+        start = (model, before)
     else:
         if request.devices is None and not plan.devices:
             raise SettingsError(
@@ -239,18 +250,15 @@ def _run(
                 "--from MODEL.pt, or --devices A21,Z21"
             )
         resolve(plan.devices)  # a device that is none is refused before the data are read
-    images = load_dataset(request.dataset, "train", request.data, download=request.download)
+    images = _load(request, "train", "" if start is None else before.task)
     if request.holdout:
         images, held = _split(images, request.holdout)
         what, judged = "held-out training", held
     else:
         what = "test"
-        judged = load_dataset(request.dataset, "test", request.data, download=request.download)
-    classes = count_classes(images) if start is None else start[0].config.sizes[-1]
-    if start is None:
-        check_trained(judged, images, what)
-    check_labels(judged, classes, out.stem)
-    encoding = input_encoding(images, plan) if start is None else start[1]
+        judged = _load(request, "test", images.task)
+    _check_data(images, judged, what, request, plan, None if start is None else before)
+    encoding = input_encoding(images, plan) if start is None else before.encoding
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     parent = None
     if request.start is not None:
@@ -267,9 +275,9 @@ def _run(
         disturbance=request.disturbance,
         start=start,
     )
-    spec = done.model.to_spec(
-        done.encoding, name=out.stem, dataset=images.name, calibration=done.calibration
-    )
+    about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
+    about |= {"calibration": done.calibration, "targets": done.targets}
+    spec = done.model.to_spec(done.encoding, **about)
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
@@ -281,13 +289,11 @@ def _run(
     checkpoint.save(
         done.model,
         out,
-        name=out.stem,
         encoding=done.encoding,
-        dataset=images.name,
-        calibration=done.calibration,
+        **about,
         training=origin | {"card": found.reached(judged).document()} | told,
     )
-    facts = _facts(request, plan, images, origin) | card_rows(told)
+    facts = _facts(request, plan, images, origin) | card_rows(told, found.unit)
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
@@ -304,12 +310,37 @@ def _run(
         "evaluated_on": what,
         "images": judged.facts(),
         "n": found.n,
-        "accuracy": found.accuracy,
-        "ci95": found.ci95,
+        **found.document(),
         "out_of_range": found.out_of_range,
         "hidden_volts": found.hidden_volts,
         **told,
     }
+
+
+def _load(request: TrainingRequest, split: str, task: str) -> ImageSet:
+    """The training or test set; ``task`` is the model's, where the request says none."""
+    return load_dataset(
+        request.dataset, split, request.data, download=request.download,
+        task=request.task or task, targets=request.targets,
+    )  # fmt: skip
+
+
+def _check_data(
+    images: ImageSet,
+    judged: ImageSet,
+    what: str,
+    request: TrainingRequest,
+    plan: Recipe,
+    before: NetworkSpec | None,
+) -> None:
+    """Refuse data that do not suit the recipe, the model that is trained on, or each other."""
+    check_task(images, plan.task, Path(request.recipe).stem)
+    if before is not None:
+        check_answers(images, before)
+        check_answers(judged, before)
+    elif images.task == CLASSIFICATION:
+        check_trained(judged, images, what)
+        check_labels(judged, count_classes(images), request.out.stem)
 
 
 def _first_parent(
@@ -353,5 +384,5 @@ def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
             f"holding out {holdout} of {len(images)} training images leaves none: keep fewer back"
         )
     held = by_class(images, holdout)
-    kept = np.setdiff1d(np.arange(len(images)), stratified(images.y, holdout))
+    kept = np.setdiff1d(np.arange(len(images)), typical(images.y, holdout))
     return images.take(kept, f"without {holdout:,} held out"), held
