@@ -13,6 +13,7 @@ from ..intervals import beside, tango
 from .grid import Cell, drawn_faults
 from .result import Row
 from .summary import mean, mean_interval
+from .values import mean_error
 
 
 def rows_of(
@@ -50,6 +51,28 @@ def summarise_cell(cell: Cell, mine: Sequence[Row], signal: float, right: int) -
     }
 
 
+def summarise_error_cell(
+    cell: Cell, mine: Sequence[Row], signal: float, software: float
+) -> dict[str, Any]:
+    """Mean RMSE with its interval over chips, what it adds to ``software``'s, the largest error,
+    and SNR, of a cell's rows of a regression; ``signal`` as for ``summarise_cell``."""
+    good = [row for row in mine if row["status"] == "ok"]
+    rmse = np.array([row["rmse"] for row in good])
+    rms = mean([row["rms_logit_error"] for row in good])
+    return {
+        "labels": cell.labels,
+        "chips": len(mine),
+        "failed": len(mine) - len(good),
+        "rmse_mean": mean(rmse),
+        "rmse_mean_ci95": mean_error(rmse, drawn_faults(cell.variation)),
+        "rmse_std": float(rmse.std(ddof=1)) if len(good) > 1 else None,
+        "rmse_max": float(rmse.max()) if good else None,
+        "max_abs": max((row["max_abs"] for row in good), default=None),
+        "logit_snr_db": None if not rms or not signal else float(20 * np.log10(signal / rms)),
+        "added": float(rmse.mean()) - software if good else None,
+    }
+
+
 def lost_interval(
     good: Sequence[Row], right: int, over_chips: tuple[float, float] | None
 ) -> tuple[float, float] | None:
@@ -70,24 +93,29 @@ def lost_interval(
 
 
 def add_won_back(
-    summaries: Sequence[dict[str, Any]], found: Sequence[tuple[Cell, Sequence[Row]]]
+    summaries: Sequence[dict[str, Any]],
+    found: Sequence[tuple[Cell, Sequence[Row]]],
+    measure: str = "accuracy",
 ) -> None:
     """Give each ``all but`` of a budget what it wins back: ``won_back``, over the chips that both
-    it and ``all`` have, and its interval over chips, paired.
+    it and ``all`` have, and its interval over chips, paired. ``measure`` is the rows' figure.
     """
     everything, rows = found[-1]
-    whole = _accuracies(rows)
+    whole, sign = _figures(rows, measure), -1 if measure == "rmse" else 1
     for summary, (cell, mine) in zip(summaries, found, strict=True):
         if cell.labels["cell"] != "all but":
             continue
-        without = _accuracies(mine)
+        without = _figures(mine, measure)
         if None in without:  # nothing is drawn in it: one circuit stands beside every chip
             without = dict.fromkeys(whole, without[None])
-        pairs = [without[m] - whole[m] for m in whole if m in without]
+        pairs = [sign * (without[m] - whole[m]) for m in whole if m in without]
         faults = drawn_faults(everything.variation)
         summary["won_back"] = mean(pairs)
-        summary["won_back_ci95"] = mean_interval(np.array(pairs), faults, least=-1.0)
+        if measure == "rmse":
+            summary["won_back_ci95"] = mean_error(np.array(pairs), faults, least=-np.inf)
+        else:
+            summary["won_back_ci95"] = mean_interval(np.array(pairs), faults, least=-1.0)
 
 
-def _accuracies(rows: Sequence[Row]) -> dict[int | None, float]:
-    return {row["sample"]: row["accuracy"] for row in rows if row["status"] == "ok"}
+def _figures(rows: Sequence[Row], measure: str) -> dict[int | None, float]:
+    return {row["sample"]: row[measure] for row in rows if row["status"] == "ok"}

@@ -166,16 +166,17 @@ def _excess(entry: dict[str, Any]) -> float:
 def choose_points(
     points: Sequence[Point], rows: Sequence[Row], count: int, seed: int
 ) -> list[Point]:
-    """The point of the worst accuracy, then random ones, temperature by temperature.
+    """The point of the worst accuracy or RMSE, then random ones, temperature by temperature.
 
     Temperatures are taken extremes first, again and again; points that failed are left out.
     """
-    accuracy = {row["key"]: row["accuracy"] for row in rows if row["status"] == "ok"}
-    left = [point for point in points if point.key in accuracy]
+    good = [row for row in rows if row["status"] == "ok"]
+    reached = {row["key"]: row["accuracy"] if "accuracy" in row else -row["rmse"] for row in good}
+    left = [point for point in points if point.key in reached]
     if not left or count < 1:
         return []
     rng = np.random.default_rng([seed, 0])
-    worst = min(left, key=lambda point: accuracy[point.key])
+    worst = min(left, key=lambda point: reached[point.key])
     temps = sorted({point.conditions.temp_c for point in left})
     middle = [temps[k] for k in 1 + rng.permutation(max(0, len(temps) - 2))]
     order = list(dict.fromkeys([temps[0], temps[-1], *middle]))

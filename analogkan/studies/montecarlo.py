@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
-from .result import StudyResult, whole_scale, within
+from .result import OfClasses, StudyResult, whole_scale, within
+from .value_results import ChipErrors
 from .study import Job, Option, Plan, Study, Threshold
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ OVER_CHIPS = "intervals are over chips, the images are fixed"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Chips(StudyResult):
+class Chips(StudyResult, OfClasses):
     """What chips reach. Accuracies and yields are shares of 1.
 
     Attributes
@@ -76,6 +77,10 @@ class Chips(StudyResult):
     worst_chip: Mapping[str, Any]
     nothing_drawn: bool
 
+    @classmethod
+    def of_values(cls) -> type[ChipErrors]:
+        return ChipErrors
+
     def title(self) -> str:
         chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset})"
         return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
@@ -120,16 +125,7 @@ class Chips(StudyResult):
         return [f"{worst}; {OVER_CHIPS}", f"yield counts chips of {self.yield_rule}"]
 
     def notes(self) -> list[str]:
-        from ..imperfections.registry import counts
-
-        notes = super().notes()
-        if self.nothing_drawn:
-            notes.append("nothing is drawn, so every chip is the design")
-        counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
-        for count, what in counted.items():
-            if self.summary.get(f"{count}_mean"):
-                notes.append(f"a chip has {self.summary[f'{count}_mean']:.3g} {what} in the mean")
-        return notes
+        return super().notes() + counted_notes(self)
 
     def figures(self) -> list[Figure]:
         from ..report import figures
@@ -156,13 +152,25 @@ class Chips(StudyResult):
         ]
 
 
+def counted_notes(result: Chips | ChipErrors) -> list[str]:
+    """What chips have in the mean that is worth a note."""
+    from ..imperfections.registry import counts
+
+    notes = ["nothing is drawn, so every chip is the design"] if result.nothing_drawn else []
+    counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
+    for count, what in counted.items():
+        if result.summary.get(f"{count}_mean"):
+            notes.append(f"a chip has {result.summary[f'{count}_mean']:.3g} {what} in the mean")
+    return notes
+
+
 def plan(
     job: Job,
     *,
     samples: int,
     first: int,
     temp_c: float | None,
-    yield_at: float | None,
+    yield_at: str | float | None,
     calibrate: bool,
 ) -> Plan:
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.

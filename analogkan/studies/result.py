@@ -6,17 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from ..errors import SettingsError
 from ..objects import Facts
-from ..results import Pair, Result
+from ..results import Fact, Pair, Result
 from ..text import interval, many, percent
 
 if TYPE_CHECKING:
     from ..tables import Table
 
 Row = dict[str, Any]
+REGRESSION = "regression"
+"""The task whose results have errors where classifiers' have accuracies."""
 CHIPS = "chips.csv"
 MOST_FAILURES = 5
 """Reasons that are told."""
@@ -36,8 +38,6 @@ class Found(Result):
         What was shown, in words and by its hash.
     engine
         ``twin``, ``ngspice`` or ``software``.
-    software_accuracy
-        Of the network in software on the same images, a share of 1.
     """
 
     kept: ClassVar[str]
@@ -46,14 +46,29 @@ class Found(Result):
     model: str
     images: Mapping[str, Any]
     engine: str
-    software_accuracy: float
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], **kept: Any) -> Self:
+        kind = cls.of_values() if document.get("task") == REGRESSION else cls
+        if kind is cls:
+            return super().from_document(document, **kept)
+        return cast(Self, kind.from_document(document, **kept))
+
+    @classmethod
+    def of_values(cls) -> type[Found]:
+        """The kind of result that a regression has in the place of this one; by default this."""
+        return cls
+
+    def software_fact(self) -> Fact:
+        """What software reaches on the same images."""
+        raise NotImplementedError
 
     def notes(self) -> list[str]:
         return list(self.summary["notes"])
 
     def _described(self) -> tuple[str, Facts]:
         _, told = super()._described()
-        return f"of {self.title()}", [("software", percent(self.software_accuracy)), *told]
+        return f"of {self.title()}", [("software", self.software_fact().value), *told]
 
     def drawn(self) -> str:
         """What was simulated: the design, or what chips were drawn from."""
@@ -66,6 +81,26 @@ class Found(Result):
     def judged(self) -> str:
         """What the judge says, a sentence."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class OfClasses(Found):
+    """What results of classifiers have in common.
+
+    Attributes
+    ----------
+    software_accuracy
+        Of the network in software on the same images, a share of 1.
+    """
+
+    software_accuracy: float
+
+    def software_fact(self) -> Fact:
+        from ..intervals import wilson
+
+        n = self.summary["n"]
+        within = interval(wilson(round(self.software_accuracy * n), n))
+        return Fact("software", percent(self.software_accuracy), within)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -117,7 +152,7 @@ class StudyResult(Found):
         words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
         words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
-        if any("accuracy_uncalibrated" in key for key in s):
+        if any("_uncalibrated" in key for key in s):
             words.append("calibrated")
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")

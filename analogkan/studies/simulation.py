@@ -16,8 +16,9 @@ from ..errors import StudyError
 from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import interval, many, percent
-from .result import Found, told_of_judge, whole_scale
+from .result import OfClasses, told_of_judge, whole_scale
 from .run import ARRAYS
+from .value_results import ValueSimulation
 
 ARRAYS_OF = ("labels", "index", "software", "circuit")
 LARGE_MEGABYTES = 500
@@ -27,7 +28,7 @@ MOST_TOLD = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Simulation(Found):
+class Simulation(OfClasses):
     """A finished simulation: what a circuit answers to images, beside its software.
 
     Attributes
@@ -60,6 +61,10 @@ class Simulation(Found):
     max_abs_logit_error: float | None
     logit_full_scale: float
     flipped: Sequence[Mapping[str, Any]] | None
+
+    @classmethod
+    def of_values(cls) -> type[ValueSimulation]:
+        return ValueSimulation
 
     @property
     def labels(self) -> Column:

@@ -15,8 +15,9 @@ from ..errors import SettingsError
 from ..files import atomic_file
 from ..results import Fact, Figure, Listing
 from ..text import many, percent
-from .result import Row, StudyResult, flat, within
+from .result import OfClasses, Row, StudyResult, flat, within
 from .study import Job, Option, Plan, Study
+from .value_results import SweepErrors
 
 if TYPE_CHECKING:
     from ..compiler.build import Build
@@ -34,7 +35,7 @@ TITLES = {"axes": "Sweep", "budget": "Error budget", "faults": "Faults"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Sweep(StudyResult):
+class Sweep(StudyResult, OfClasses):
     """What chips reach over a grid.
 
     Attributes
@@ -51,6 +52,10 @@ class Sweep(StudyResult):
     grid: str
     samples: int
     cells: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of_values(cls) -> type[SweepErrors]:
+        return SweepErrors
 
     @property
     def heading(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -230,11 +235,15 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
     def summarise(rows: list[Row], bench: Bench) -> dict[str, Any]:
         signal = float(((bench.software - bench.software.mean(axis=0)) ** 2).mean() ** 0.5)
         found = list(rows_of(cells, rows, samples))
-        summaries = [
-            summarise_cell(cell, mine, signal, bench.software_right) for cell, mine in found
-        ]
+        if bench.spec.targets is not None:
+            software = bench.software_figures["rmse_software"]
+            summaries = [summarise_error_cell(cell, mine, signal, software) for cell, mine in found]
+        else:
+            summaries = [
+                summarise_cell(cell, mine, signal, bench.software_right) for cell, mine in found
+            ]
         if grid == "budget":
-            add_won_back(summaries, found)
+            add_won_back(summaries, found, "accuracy" if bench.spec.targets is None else "rmse")
         return {"cells": summaries}
 
     def arrange(run: Path, rows: list[Row]) -> list[Row]:

@@ -13,15 +13,16 @@ from ..numerals import read_number, why_not
 from ..results import Fact, Figure, Listing
 from ..settings import require
 from ..text import percent
-from .result import StudyResult
+from .result import OfClasses, StudyResult
 from .study import Job, Option, Plan, Study
+from .value_results import TemperatureErrors
 
 PRESET = "rram"
 """What chips differ in if nothing else is said."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Temperatures(StudyResult):
+class Temperatures(StudyResult, OfClasses):
     """What a circuit, and chips of it, reach over temperature.
 
     Attributes
@@ -40,6 +41,10 @@ class Temperatures(StudyResult):
     samples: int
     compensate: str | float | None
     temperatures: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of_values(cls) -> type[TemperatureErrors]:
+        return TemperatureErrors
 
     def title(self) -> str:
         chips = f", {self.samples} chips" if self.samples else ""
@@ -129,6 +134,7 @@ def plan(
     from .grid import drawn_faults
     from .points import thermal_points
     from .summary import summarise_temperatures
+    from .values import summarise_errors_over_temperature
 
     if any(text.partition("=")[0].strip() == "temp_c" for text in job.settings):
         raise SettingsError("temp_c is what thermal varies: give its values with --temps")
@@ -143,9 +149,12 @@ def plan(
     measured_at = [] if compensate in (None, "each") else [float(compensate)]
     points = thermal_points(hardware, variation, conditions, temps_c, samples)
     faults = drawn_faults(variation)
+    summarise = summarise_temperatures
+    if job.build.spec.targets is not None:
+        summarise = summarise_errors_over_temperature
     return Plan(
         points=points,
-        summarise=lambda rows, bench: {"temperatures": summarise_temperatures(rows, faults)},
+        summarise=lambda rows, bench: {"temperatures": summarise(rows, faults)},
         facts={
             "preset": job.preset,
             "samples": samples,

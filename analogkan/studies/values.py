@@ -1,0 +1,295 @@
+# pyright: strict
+"""Figures of a regression: of software, circuit and chips, in the target's unit.
+
+Axes: n points, K targets. Outputs z are -1 to 1 over the targets' range, see ``network.targets``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.images import REGRESSION
+from ..errors import SettingsError
+from ..imperfections.registry import counts, decisive_faults
+from ..intervals import exact, quantile, regress, spread, student
+from ..network.measures import Distance, distance, format_value, in_unit, span_of, unit_of
+from ..network.targets import Targets
+from ..numerals import read_number
+from ..schema import Maybe, Number, Rule, Several
+from .result import Row
+from .summary import PERCENTILES, mean, percentiles
+
+YIELD_LOSS = 0.01
+"""A chip counts as good if its RMSE is no more than this share of span above software's, unless
+told otherwise."""
+WORST = 10
+"""Points that a result lists."""
+_DISTANCE, _COLUMNS = Number(low=0.0), Several(Maybe(Number()), most=100_000)
+FIGURES: dict[str, Rule] = {
+    **dict.fromkeys(("rmse", "max_abs", "rmse_between", "max_abs_between"), _DISTANCE),
+    "r2": Maybe(Number()),
+    "max_abs_logit_error": _DISTANCE,
+    "rms_logit_error": _DISTANCE,
+    "gain_mean": Maybe(Number()),
+    "offset_mean": Maybe(Number()),
+    "gain": _COLUMNS,
+    "offset": _COLUMNS,
+}
+"""Of a circuit's answers to all points, as ``entries.FIGURES`` of answers to images."""
+
+
+def software_figures(targets: Targets, y: np.ndarray, z: np.ndarray) -> dict[str, Any]:
+    """What every result of a regression says: its task and unit, and how far software is off.
+
+    Parameters
+    ----------
+    y, z
+        (n, K) targets, and software's outputs.
+    """
+    found = distance(targets, y, targets.values(z))
+    return {
+        "task": REGRESSION,
+        "unit": unit_of(targets),
+        "span": span_of(targets),
+        "targets": [
+            {"name": name, "unit": unit, "low": low, "high": high}
+            for name, unit, low, high in zip(
+                targets.names, targets.units, targets.low, targets.high, strict=True
+            )
+        ],
+        **_told(found, "software"),
+    }
+
+
+def _told(found: Distance, who: str) -> dict[str, Any]:
+    return {
+        f"rmse_{who}": found.rmse,
+        f"rmse_{who}_ci95": found.rmse_ci95,
+        f"max_abs_{who}": found.max_abs,
+        f"r2_{who}": found.r2,
+        f"share_of_span_{who}": found.share,
+        f"bits_{who}": found.bits,
+    }
+
+
+def compare_values(
+    targets: Targets, y: np.ndarray, index: np.ndarray, software: np.ndarray,
+    circuit: np.ndarray | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The figures of a simulation, as they stand in the JSON document.
+
+    Parameters
+    ----------
+    y, index
+        (n, K) targets, and (n,) positions in the data set.
+    software, circuit
+        (n, K) outputs; the second None where no circuit was simulated.
+    """
+    found = {"n": len(y), **software_figures(targets, y, software)}
+    found["logit_full_scale"] = float(np.abs(software).max())
+    if circuit is None:
+        return found
+    given = targets.values(circuit)
+    off = distance(targets, y, given)
+    apart = distance(targets, targets.values(software), given)
+    error = np.abs(in_unit(targets, given - y)).max(axis=1)
+    return found | {
+        **_told(off, "circuit"),
+        **_told(apart, "between"),
+        "max_abs_logit_error": float(np.abs(circuit - software).max()),
+        "rms_logit_error": float(np.sqrt(np.mean((circuit - software) ** 2))),
+        "worst": [
+            {
+                "point": int(index[k]),
+                "wanted": y[k].tolist(),
+                "software": targets.values(software)[k].tolist(),
+                "circuit": given[k].tolist(),
+                "error": float(error[k]),
+            }
+            for k in np.argsort(-error)[:WORST]
+        ],
+    }
+
+
+def row_of(targets: Targets, y: np.ndarray, software: np.ndarray, given: np.ndarray) -> Row:
+    """The figures of a chip whose outputs are ``given`` (n, K)."""
+    values, ours = targets.values(given), targets.values(software)
+    off, apart = distance(targets, y, values, ci95=False), distance(targets, ours, values, ci95=False)
+    gain, offset = regress(software, given)
+    known = np.isfinite(gain)
+    moved = in_unit(targets, (offset * targets.span / 2)[None])[0]  # at mid-scale
+    return {
+        "rmse": off.rmse,
+        "max_abs": off.max_abs,
+        "r2": off.r2,
+        "rmse_between": apart.rmse,
+        "max_abs_between": apart.max_abs,
+        "max_abs_logit_error": float(np.abs(given - software).max()),
+        "rms_logit_error": float(np.sqrt(np.mean((given - software) ** 2))),
+        "gain_mean": mean(gain[known]),
+        "offset_mean": mean(moved[known]),
+        "gain": [g if k else None for g, k in zip(gain.tolist(), known, strict=True)],
+        "offset": [o if k else None for o, k in zip(moved.tolist(), known, strict=True)],
+    }
+
+
+def error_limit(targets: Targets, software: float, given: str | float | None) -> tuple[float, str]:
+    """The RMSE up to which a chip is a good one, in the unit, and how it was come by.
+
+    ``given`` is a share of span, such as 0.01 or ``1%``, or a number with the unit, such as
+    ``0.5 degC``; by default ``YIELD_LOSS`` above ``software``'s RMSE.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither.
+    """
+    span, unit = span_of(targets), unit_of(targets)
+    if given is None:
+        limit = software + YIELD_LOSS * span
+        return limit, f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}"
+    text = str(given).strip()
+    found = re.fullmatch(r"([-+0-9.eE]+)\s*([^\d\s%].*)", text)
+    if found and found[2] not in ("",):
+        if found[2] != unit or unit in ("", "span"):
+            has = f"is in {unit}" if unit not in ("", "span") else "has no unit"
+            raise SettingsError(
+                f"yield_at = {text} is in {found[2]}, and the target {has}: give a share of span, "
+                f"such as 1%{f', or a number of {unit}' if unit not in ('', 'span') else ''}"
+            )
+        return _above_0(read_number(found[1]), text), "as was asked for"
+    try:
+        share = read_number(text, share=True)
+    except ValueError:
+        raise SettingsError(
+            f"yield_at = {text} is no RMSE: give a share of span, such as 1%"
+        ) from None
+    if share > 1:
+        raise SettingsError(f"yield_at = {share:g} is out of range: a share of span, 0 to 1")
+    return _above_0(share, text) * span, "as was asked for"
+
+
+def _above_0(value: float, text: str) -> float:
+    if not value > 0:
+        raise SettingsError(f"yield_at = {text} is out of range: above 0")
+    return value
+
+
+def mean_error(
+    values: np.ndarray, faults: frozenset[str] = frozenset(), least: float = 0.0
+) -> tuple[float, float] | None:
+    """Interval of the mean RMSE over chips that can have ``faults``; None where few chips decide,
+    since an error has no upper limit that would make one."""
+    if faults & {*decisive_faults()}:
+        return None
+    return student(values, least=least, skewed=bool(faults))
+
+
+def summarise_errors(
+    rows: Sequence[Row], *, yield_at: float, faults: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The figures over chips: as ``summary.summarise_chips``, of errors in the unit.
+
+    Chips that failed count as chips that miss ``yield_at``.
+    """
+    good = [row for row in rows if row["status"] == "ok"]
+    rmse = np.array([row["rmse"] for row in good])
+    passing = int((rmse <= yield_at).sum())
+    worst = max(good, key=lambda row: row["rmse"], default=None)
+    found: dict[str, Any] = {
+        "samples": len(rows),
+        "rmse_mean": mean(rmse),
+        "rmse_mean_ci95": mean_error(rmse, faults),
+        "rmse_std": float(np.std(rmse, ddof=1)) if len(good) > 1 else None,
+        "rmse_std_ci95": None if faults else spread(rmse),
+        "rmse_percentiles": percentiles(rmse),
+        "rmse_percentiles_ci95": {f"{q}": quantile(rmse, q / 100) for q in PERCENTILES},
+        "yield_at": yield_at,
+        "yield": passing / len(rows),
+        "yield_ci95": exact(passing, len(rows)),
+        "max_abs": max((row["max_abs"] for row in good), default=None),
+        "rmse_between_mean": mean([row["rmse_between"] for row in good]),
+        "max_abs_logit_error": max((row["max_abs_logit_error"] for row in good), default=None),
+        "rms_logit_error_mean": mean([row["rms_logit_error"] for row in good]),
+        "worst_chip": worst and {key: worst[key] for key in ("sample", "rmse", "max_abs")},
+        "failed": len(rows) - len(good),
+        "failures": _failures(rows),
+        "intervals": "over chips; the points are fixed",
+    }
+    made = np.array([row["rmse_uncalibrated"] for row in good if "rmse_uncalibrated" in row])
+    if len(made):
+        found["rmse_uncalibrated_mean"] = mean(made)
+        found["rmse_uncalibrated_mean_ci95"] = mean_error(made, faults)
+    for count in (*counts(), "uncalibrated_columns"):
+        found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
+    return found
+
+
+def _failures(rows: Sequence[Row]) -> list[Row]:
+    keys = ("sample", "temp_c", "reason")
+    return [{key: row[key] for key in keys} for row in rows if row["status"] != "ok"]
+
+
+NOMINAL = (
+    "rmse", "max_abs", "rmse_between", "max_abs_between", "gain_mean", "offset_mean",
+    "rmse_compensated",
+)  # fmt: skip
+
+
+def summarise_errors_over_temperature(
+    rows: Sequence[Row], faults: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """For each temperature the nominal circuit's figures, and the mean and 5 to 95 % of chips."""
+    found: list[dict[str, Any]] = []
+    for temp_c in sorted({row["temp_c"] for row in rows}):
+        here = [row for row in rows if row["temp_c"] == temp_c]
+        nominal = next((row for row in here if row["sample"] is None), None)
+        chips = [row for row in here if row["sample"] is not None]
+        entry: dict[str, Any] = {"temp_c": temp_c}
+        if nominal is not None:
+            told = {key: nominal.get(key) for key in NOMINAL}
+            entry["nominal"] = {key: nominal[key] for key in ("status", "reason")} | told
+        if chips:
+            good = [row for row in chips if row["status"] == "ok"]
+            entry["chips"] = {"samples": len(chips), "failed": len(chips) - len(good)}
+            entry["chips"] |= {"failures": _failures(chips)} | _band(good, faults)
+        found.append(entry)
+    return found
+
+
+def _band(good: Sequence[Row], faults: frozenset[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in ("rmse", "rmse_compensated"):
+        values = np.array([row[key] for row in good if row.get(key) is not None])
+        found |= {
+            f"{key}_mean": mean(values) if len(values) else None,
+            f"{key}_mean_ci95": mean_error(values, faults) if len(values) else None,
+            f"{key}_percentiles": percentiles(values) if len(values) else None,
+        }
+    return found
+
+
+def drift(entries: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Of the nominal circuit, by least squares over temperature: gain in ppm/K, offset at mid-scale
+    in the unit per kelvin; None of fewer than two temperatures."""
+    told = [e for e in entries if (e.get("nominal") or {}).get("gain_mean") is not None]
+    if len(told) < 2:
+        return None
+    temps = np.array([e["temp_c"] for e in told])
+    gain = np.array([e["nominal"]["gain_mean"] for e in told])
+    offset = np.array([e["nominal"]["offset_mean"] for e in told])
+    (slope, _), (moved, _) = np.polyfit(temps, gain, 1), np.polyfit(temps, offset, 1)
+    return 1e6 * float(slope) / float(gain.mean()), float(moved)
+
+
+def targets_of(document: Mapping[str, Any]) -> Targets:
+    """The targets that ``software_figures`` told of."""
+    told = document["targets"]
+    return Targets(
+        low=tuple(t["low"] for t in told), high=tuple(t["high"] for t in told),
+        names=tuple(t["name"] for t in told), units=tuple(t["unit"] for t in told),
+    )  # fmt: skip
