@@ -6,9 +6,10 @@ import contextlib
 import functools
 import json
 import math
+import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ class Share(Number):
         if 1 < number <= 100:
             meant = f"give {number:g}% or {number / 100:g}"
             self.fail(f"{number} is not in the range 0<=x<=1: {meant}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Limit(Share):
+    """A share of 1, or a number with its unit, which is left as it is."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+\s*[^\d\s.%].*", value.strip()):
+            return value
         return super().convert(value, param, ctx)
 
 
@@ -205,6 +215,15 @@ def print_notes(notes: list[str]) -> None:
     """A line a note."""
     for note in notes:
         out.print(f"note: {note}", style="yellow")
+
+
+def require_accuracy(summary: Mapping[str, Any], key: str) -> None:
+    """UsageError where ``--fail-under`` is given of a result that has no such figure."""
+    if key not in summary:
+        raise click.UsageError(
+            "--fail-under is of accuracies, and a regression has none: look at rmse_circuit or "
+            "rmse_mean of --json"
+        )
 
 
 def require_least(figure: float, least: float, said: str) -> None:

@@ -155,6 +155,7 @@ def simulate(
         common.print_result(result)
     key = "software_accuracy" if engine == "software" else "circuit_accuracy"
     if fail_under is not None:
+        common.require_accuracy(result.summary, key)
         common.require_least(result.summary[key], fail_under, key.replace("_", " "))
 
 

@@ -95,6 +95,7 @@ def command(study: Study) -> click.Command:
         else:
             common.print_result(result)
         if study.threshold is not None and below is not None:
+            common.require_accuracy(result.summary, study.threshold.entry)
             common.require_least(result.summary[study.threshold.entry], below, study.threshold.said)
 
     params: list[click.Parameter] = [
@@ -124,6 +125,7 @@ TYPES: dict[str, Callable[[Option], Any]] = {
     "whole": lambda o: common.Whole(o.least, o.most),
     "number": lambda o: common.AnyNumber(),
     "share": lambda o: common.Share(),
+    "limit": lambda o: common.Limit(),
     "text": lambda o: common.Choice(list(o.choices)) if o.choices else click.STRING,
     "truth": lambda o: click.BOOL,
 }

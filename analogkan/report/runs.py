@@ -21,7 +21,7 @@ from ..outside import require
 from ..schema import Rule, Text
 from ..studies import registry
 from ..studies.conduct import RESULT
-from ..studies.entries import RESULT as ENTRIES
+from ..studies.entries import REGRESSION, check_result
 from ..studies.result import CHIPS, Found
 from ..studies.run import ARRAYS
 from ..studies.simulation import Simulation
@@ -123,20 +123,22 @@ def _read(folder: Path) -> Run:
                 f"{folder} does not say which images it is of, as earlier versions did not: its "
                 "command, run again, adds that from what is kept"
             )
-        ENTRIES.check(summary, "")
+        check_result(summary)
         Text(known).check(summary["study"], "study")
         require(summary, str(folder), StudyError)
         kind = summary["study"]
-        if kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
+        of_classes = summary.get("task") != REGRESSION
+        if of_classes and kind == "montecarlo" and not isinstance(summary["no_interval"], dict):
             raise TypeError("no_interval")
-        if kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
+        if of_classes and kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
             raise KeyError("lost")
         kept = ARRAYS if kind == SIMULATE else CHIPS
         same = sha256(folder / kept) == summary["files"][kept]
         arrays = read_npz(folder / ARRAYS) if same and kind == SIMULATE else {}
         rows = []
         if same and kind != SIMULATE:
-            rows = _rows(folder / CHIPS, registry.study(kind).columns)
+            columns = registry.study(kind).columns_of(summary.get("task", ""))
+            rows = _rows(folder / CHIPS, columns)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
             f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "

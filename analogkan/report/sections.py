@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..compiler.build import Build
-from ..intervals import wilson
 from ..results import Fact, Result
 from ..studies.result import Found
-from ..text import interval, percent
 from . import figures, interactive
 from .exhibits import Exhibit, Section
 from .runs import SIMULATE, Run
@@ -125,10 +123,9 @@ def headline(runs: Sequence[Run]) -> list[Fact]:
     by_size = sorted(runs, key=lambda run: run.summary["n"] * run.summary.get("samples", 1))
     largest = {run.kind: run.result for run in by_size}
     main = largest.get(SIMULATE) or max(largest.values(), key=lambda r: r.summary["n"])
-    n = main.summary["n"]
-    within = interval(wilson(round(main.software_accuracy * n), n))
-    said = f"{within}; {main.images['said']}"
-    found = [Fact("software", percent(main.software_accuracy), said)]
+    software = main.software_fact()
+    said = f"{software.note}; {main.images['said']}"
+    found = [Fact(software.label, software.value, said)]
     for kind in sorted(largest, key=[run.kind for run in runs].index):
         one = largest[kind]
         found += [Fact(f.label, f.value, f.note + _seen(one, main)) for f in one.headline()]
@@ -139,4 +136,4 @@ def _seen(one: Found, main: Found) -> str:
     """The images, where they are not those of the first card, and software's figure on them."""
     if one.images["sha256"] == main.images["sha256"]:
         return ""
-    return f"; other images: {one.images['said']}, software {percent(one.software_accuracy)}"
+    return f"; other images: {one.images['said']}, software {one.software_fact().value}"

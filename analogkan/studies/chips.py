@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
-from ..data.images import check_labels
+from ..data.images import check_answers
 from ..engines.base import ChipEngine
 from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice
@@ -32,6 +33,7 @@ from ..intervals import regress
 from .points import Point
 from .result import Row
 from .summary import mean
+from .values import curve_points, row_of, software_figures
 
 ENGINES = ("twin", "ngspice")
 MOST_CELLS = 50_000_000
@@ -105,12 +107,13 @@ class Bench:
         self.spec = build.spec
         if not len(images):
             raise DataError(f"{images.name} has no images to simulate")
-        check_labels(images, self.spec.sizes[-1], self.spec.name)
+        check_answers(images, self.spec)
         self.labels, self.index = images.y, images.index
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         with one_blas_thread:
             self.software = self.spec.forward_volts(self.volts)
         self.full_scale = float(np.abs(self.software).max())
+        self.curve = curve_points(self.spec, images)
         self._own = build.circuit() if chain is None else chain
         self._chains: dict[Hardware, Circuit] = {}
         self._lock = threading.Lock()
@@ -157,10 +160,12 @@ class Bench:
         """How many images the software network has right."""
         return int((self.software.argmax(axis=1) == self.labels).sum())
 
-    @property
-    def software_accuracy(self) -> float:
-        """Their share."""
-        return self.software_right / len(self.labels)
+    @cached_property
+    def software_figures(self) -> dict[str, Any]:
+        """What the software network reaches, as it stands in result.json."""
+        if self.spec.targets is not None:
+            return software_figures(self.spec.targets, self.labels, self.software)
+        return {"software_accuracy": self.software_right / len(self.labels)}
 
     def chain(self, hardware: Hardware) -> Circuit:
         """The BUILD's own circuits, or those built from its network for other ``hardware``."""
@@ -263,6 +268,11 @@ class Bench:
         return row | {"seconds": time.perf_counter() - started}
 
     def _figures(self, logits: np.ndarray) -> Row:
+        if self.spec.targets is not None:
+            row = row_of(self.spec.targets, self.labels, self.software, logits)
+            if len(self.curve):
+                row["curve"] = self.spec.targets.values(logits)[self.curve, 0].tolist()
+            return row
         circuit, software = logits.argmax(axis=1), self.software.argmax(axis=1)
         right = int((circuit == self.labels).sum())
         error = logits - self.software
@@ -285,7 +295,8 @@ class Bench:
         made, _ = self.drawn(point)
         logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
         found = self._figures(logits)
-        return {f"{key}_uncalibrated": found[key] for key in ("accuracy", "agreement")}
+        wanted = ("accuracy", "agreement") if self.spec.targets is None else ("rmse", "max_abs")
+        return {f"{key}_uncalibrated": found[key] for key in wanted}
 
     def _compensated(
         self, chip: Circuit, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
@@ -297,6 +308,10 @@ class Bench:
         dead = ~(gain > 0)  # such a column answers to nothing, or the wrong way round, or was
         # never asked: on these images software's logits do not differ
         corrected = (logits - np.nan_to_num(offset)) / np.where(dead, 1.0, gain)
+        if self.spec.targets is not None:
+            found = self._figures(corrected)
+            told = {f"{key}_compensated": found[key] for key in ("rmse", "max_abs")}
+            return told | {"uncompensated_gains": int(dead.sum())}
         circuit = corrected.argmax(axis=1)
         return {
             "accuracy_compensated": float((circuit == self.labels).mean()),

@@ -117,7 +117,7 @@ def conduct(
     _check_points(bench, plan)
     from_files = plugins.used(job.build, plan.points, bench.drawn)
     told = outside.told(from_files)
-    notes = image_notes(job.build, job.images, bench.software_right) + outside.sentences(told)
+    notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
     settings = _identity(study.name, bench, dict(plan.identity)) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -128,7 +128,7 @@ def conduct(
     with (
         one_blas_thread,
         _executor(options, engine.stop, from_files) as executor,
-        StudyStore(run, settings, study.columns) as store,
+        StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
     ):
         rows = run_points(plan.points, evaluate, store, executor, partial(on_progress, "chips"))
         store.export_csv(run / CHIPS, plan.points)
@@ -141,7 +141,7 @@ def conduct(
             "images": job.images.facts(),
             "n": len(job.images),
             "notes": notes,
-            "software_accuracy": bench.software_accuracy,
+            **bench.software_figures,
             "logit_full_scale": bench.full_scale,
             **plan.summarise(rows, bench),
             **plan.facts,

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..schema import Maybe, Number, Plain, Record, Rule, Several, Text, Truth, Whole
 
+REGRESSION = "regression"
+"""The task whose results have errors where classifiers' have accuracies."""
 AS_WRITTEN = "a study writes it"
 """How a sentence on a missing entry ends."""
 SHARE = Number(low=0.0, high=1.0)
@@ -36,6 +38,9 @@ FIGURES: dict[str, Rule] = {
 _ASKED: dict[str, Rule] = {
     **dict.fromkeys(("accuracy_uncalibrated", "agreement_uncalibrated"), SHARE),
     **dict.fromkeys(("accuracy_compensated", "agreement_compensated"), SHARE),
+    **dict.fromkeys(("rmse_uncalibrated", "max_abs_uncalibrated"), DISTANCE),
+    "curve": Several(Number(), most=1000),
+    **dict.fromkeys(("rmse_compensated", "max_abs_compensated"), DISTANCE),
     **dict.fromkeys(("judge_difference", "judge_share"), Maybe(DISTANCE)),
 }
 VERDICT = Record(
@@ -67,7 +72,6 @@ RESULT = Record(
         ),
         "n": Whole(1, 2**40),
         "notes": Several(Text()),
-        "software_accuracy": SHARE,
         "logit_full_scale": DISTANCE,
         "files": Record(more=Text()),
     },
@@ -75,6 +79,27 @@ RESULT = Record(
     missing=AS_WRITTEN,
 )
 """What a report reads of any result.json; what a kind has beside it is looked at where shown."""
+_TARGET = Record(
+    {"name": Text(), "unit": Text(), "low": Number(), "high": Number()}, missing=AS_WRITTEN
+)
+_OF_TASK: dict[str, dict[str, Rule]] = {
+    "classification": {"software_accuracy": SHARE},
+    REGRESSION: {
+        "unit": Text(),
+        "span": DISTANCE,
+        "rmse_software": DISTANCE,
+        "targets": Several(_TARGET, least=1, most=1000),
+    },
+}
+
+
+def check_result(document: Any) -> None:
+    """Raise ValueError unless ``document`` is a result.json."""
+    RESULT.check(document, "")
+    task = document.get("task", "classification")
+    Text(tuple(_OF_TASK)).check(task, "task")
+    whole = Plain(most=10_000_000, depth=20)
+    Record(_OF_TASK[task], more=whole, missing=AS_WRITTEN).check(document, "")
 
 
 def check_row(row: Any, key: str, status: str, figures: Mapping[str, Rule] = FIGURES) -> None:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
+from ..numerals import read_number
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
 from .result import OfClasses, StudyResult, whole_scale, within
-from .value_results import ChipErrors
 from .study import Job, Option, Plan, Study, Threshold
+from .value_results import ChipErrors
 
 if TYPE_CHECKING:
     from ..compiler.build import Build
@@ -190,18 +192,24 @@ def plan(
     from .grid import drawn_faults
     from .points import montecarlo_points
     from .summary import summarise_chips
+    from .values import band, summarise_errors
 
     hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
-    if yield_at is not None:
-        require(0 <= yield_at <= 1, "yield_at", yield_at, "0 to 1")
-    limit, rule = yield_limit(job.build, job.images, yield_at)
+    faults = drawn_faults(variation)
+    summarise: Callable[..., dict[str, Any]] = summarise_chips
+    if job.build.spec.targets is None:
+        limit, rule = yield_limit(job.build, job.images, _share(yield_at))
+        rule = f"at least {percent(limit)}: {rule}"
+    else:
+        limit, rule = yield_error(job.build, job.images, yield_at)
+        summarise = summarise_errors
     points = montecarlo_points(hardware, variation, conditions, samples, first)
     return Plan(
         points=points,
-        summarise=lambda rows, bench: summarise_chips(
-            rows, yield_at=limit, faults=drawn_faults(variation)
+        summarise=lambda rows, bench: (
+            summarise(rows, yield_at=limit, faults=faults) | band(rows, bench)
         ),
         facts={
             "preset": job.preset,
@@ -209,11 +217,40 @@ def plan(
             "temp_c": conditions.temp_c,
             "recompiled": changed,
             "nothing_drawn": variation.off,
-            "yield_rule": f"at least {percent(limit)}: {rule}",
+            "yield_rule": rule,
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
         calibrate=calibrate,
     )
+
+
+def _share(given: str | float | None) -> float | None:
+    """A share of 1; SettingsError if ``given`` is none."""
+    if given is None:
+        return None
+    try:
+        share = read_number(given, share=True) if isinstance(given, str) else float(given)
+    except ValueError:
+        raise SettingsError(
+            f"yield_at = {given} is no accuracy: give a share of the images, such as 0.97 or 97%"
+        ) from None
+    require(0 <= share <= 1, "yield_at", share, "0 to 1")
+    return share
+
+
+def yield_error(build: Build, images: ImageSet, given: str | float | None) -> tuple[float, str]:
+    """The RMSE up to which a chip of a regression is a good one, and the rule in words."""
+    from ..data.images import check_answers
+    from ..network.measures import distance, format_value, unit_of
+    from .values import error_limit
+
+    targets = build.spec.targets
+    assert targets is not None
+    check_answers(images, build.spec)
+    z = build.spec.logits(images.flat(build.spec.encoding.shape))
+    software = distance(targets, images.y, targets.values(z), ci95=False).rmse
+    limit, rule = error_limit(targets, software, given)
+    return limit, f"RMSE at most {format_value(limit, unit_of(targets))}: {rule}"
 
 
 def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> tuple[float, str]:
@@ -228,7 +265,7 @@ def yield_limit(build: Build, images: ImageSet, given: float | None = None) -> t
     if given is not None:
         return given, "as was asked for"
     parent = reached(build, "parent")
-    if parent is not None and parent.dataset == images.name:
+    if parent is not None and parent.accuracy is not None and parent.dataset == images.name:
         base = parent.accuracy
         whose = f"{percent(base)} of the model it was trained from ({parent.images})"
     else:
@@ -256,9 +293,10 @@ montecarlo = Study(
             about="In place of the preset's.",
         ),
         Option(
-            name="yield_at", kind="share", metavar="X",
+            name="yield_at", kind="limit", metavar="X",
             about="A chip is good from this accuracy on; default: 0.01 below software's, or the "
-            "parent's.",
+            "parent's. Of a regression: up to this RMSE, a share of span (1%) or in the unit "
+            "(0.5degC); default: 1% of span above software's.",
         ),
         Option(
             name="calibrate", kind="truth", default=False,

@@ -7,12 +7,16 @@ from scipy import stats
 
 from ..compiler.build import Build
 from ..data import ImageSet
+from ..network.measures import distance, format_value
 from ..network.record import Reached, read_reached
+from ..network.targets import Targets
 from ..text import many, percent
 
 CHANCE = 0.0005
 """An accuracy this improbable or less, were the images like the card's, is not chance: outside a
 99.9 % interval. A thousand results bring half a false note."""
+FAR_ABOVE = 3.0
+"""Times the card's RMSE from which on points are not like the card's; assumed."""
 MOST_LISTED = 10
 """Classes that a note lists."""
 
@@ -25,14 +29,17 @@ def reached(build: Build, which: str) -> Reached | None:
     )
 
 
-def image_notes(build: Build, images: ImageSet, right: int) -> list[str]:
-    """Notes on ``images``, of which the software of ``build`` has ``right`` right."""
+def image_notes(build: Build, images: ImageSet, software: np.ndarray) -> list[str]:
+    """Notes on ``images``, to which the software of ``build`` gives ``software`` (n, O)."""
     notes, spec, card = [], build.spec, reached(build, "card")
     if spec.dataset and images.name != spec.dataset:
         notes.append(f"the network was trained on {spec.dataset}")
     saturated = spec.encoding.saturated(images.flat(spec.encoding.shape))
     if saturated:
         notes.append(f"{saturated} input values saturate the DAC")
+    if spec.targets is not None:
+        return notes + _value_notes(spec.targets, images, software, card)
+    right = int((software.argmax(axis=1) == images.y).sum())
     notes += label_notes(images.y, spec.sizes[-1])
     if card is not None and far_below(right, len(images), card):
         notes.append(
@@ -42,6 +49,20 @@ def image_notes(build: Build, images: ImageSet, right: int) -> list[str]:
             "transposed or inverted images, or labels in another order do that"
         )
     return notes
+
+
+def _value_notes(
+    targets: Targets, images: ImageSet, software: np.ndarray, card: Reached | None
+) -> list[str]:
+    """Notes on the points of a regression."""
+    rmse = distance(targets, images.y, targets.values(software), ci95=False).rmse
+    if card is None or card.rmse is None or rmse <= FAR_ABOVE * card.rmse:
+        return []
+    return [
+        f"software's RMSE is {format_value(rmse, card.unit)} on these {many(len(images), 'point')}, "
+        f"{format_value(card.rmse, card.unit)} on the {card.n:,} of its card ({card.images}): "
+        "inputs or targets of another unit, or outside the range it was trained on, do that"
+    ]
 
 
 def far_below(right: int, n: int, card: Reached) -> bool:

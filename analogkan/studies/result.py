@@ -12,13 +12,12 @@ from ..errors import SettingsError
 from ..objects import Facts
 from ..results import Fact, Pair, Result
 from ..text import interval, many, percent
+from .entries import REGRESSION
 
 if TYPE_CHECKING:
     from ..tables import Table
 
 Row = dict[str, Any]
-REGRESSION = "regression"
-"""The task whose results have errors where classifiers' have accuracies."""
 CHIPS = "chips.csv"
 MOST_FAILURES = 5
 """Reasons that are told."""

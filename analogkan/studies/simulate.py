@@ -14,7 +14,7 @@ from .. import __version__, outside
 from ..compiler.build import Build
 from ..compiler.deck import cells_of
 from ..data import ImageSet
-from ..data.images import check_labels
+from ..data.images import check_answers
 from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice
@@ -26,6 +26,7 @@ from .links import run_circuit
 from .notes import image_notes
 from .run import RunFolder
 from .simulation import Simulation
+from .values import compare_values
 
 ENGINES = ("ngspice", "software")
 
@@ -76,13 +77,12 @@ def simulate(
     spec = build.spec
     if not len(images):
         raise DataError(f"{images.name} has no images to simulate")
-    check_labels(images, spec.sizes[-1], spec.name)
+    check_answers(images, spec)
     x = images.flat(spec.encoding.shape)
     volts = spec.dac_volts(x)
     started = time.perf_counter()
     software = spec.forward_volts(volts)
     evaluated = time.perf_counter() - started
-    right = int((software.argmax(axis=1) == images.y).sum())
     from_files = outside.used(cells_of(spec, build.hardware))
     told = outside.told(from_files)
     summary: dict[str, Any] = {
@@ -90,7 +90,7 @@ def simulate(
         **build.facts(),
         "dataset": images.name,
         "images": images.facts(),
-        "notes": image_notes(build, images, right) + outside.sentences(told),
+        "notes": image_notes(build, images, software) + outside.sentences(told),
         **told,
         "engine": engine,
         "ngspice_version": None,
@@ -100,9 +100,10 @@ def simulate(
         if build.deck is not None:
             over = images.index[saturating(build.design, volts)]
             summary["saturated_images"] = [int(k) for k in over]
-        summary |= compare(images.y, images.index, software, None)
+        summary |= _compared(build, images, software, None)
         summary["images_per_second"] = len(images) / evaluated
         arrays = {"labels": images.y, "index": images.index, "software": software}
+        arrays |= {} if spec.targets is None else {"inputs": x}
         return Simulation.from_document(summary, arrays=arrays)
 
     program = find_ngspice()
@@ -139,8 +140,12 @@ def simulate(
         summary["saturated_images"] = [int(k) for k in images.index[saturated]]
         circuit, seconds = given.logits, given.seconds
         layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
-        shown = telling_images(images.y, software, circuit)
-        summary |= compare(images.y, images.index, software, circuit) | {
+        shown = np.zeros(0, int)
+        if spec.targets is None:
+            shown = telling_images(images.y, software, circuit)
+        else:
+            pairs["inputs"] = x
+        summary |= _compared(build, images, software, circuit) | {
             "layers": layers,
             "ngspice_version": program.version,
             "klu": program.klu,
@@ -168,6 +173,15 @@ def simulate(
         }
         summary = store.finish(summary, **arrays)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _compared(
+    build: Build, images: ImageSet, software: np.ndarray, circuit: np.ndarray | None
+) -> dict[str, Any]:
+    """The figures of software and circuit, of classes or of values."""
+    if build.spec.targets is None:
+        return compare(images.y, images.index, software, circuit)
+    return compare_values(build.spec.targets, images.y, images.index, software, circuit)
 
 
 def default_run(build: Build, settings: dict[str, Any]) -> Path:

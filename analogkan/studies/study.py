@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
 from ..schema import Rule
-from .entries import FIGURES
+from .entries import FIGURES, REGRESSION
 from .result import Row, StudyResult
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .conduct import StudyOptions
     from .points import Point
 
-KINDS = ("whole", "number", "share", "text", "truth")
-"""Of options: a whole number, a number, a share of 1, a text, yes or no."""
+KINDS = ("whole", "number", "share", "limit", "text", "truth")
+"""Of options: a whole number, a number, a share of 1, such a share or a number with its unit, a
+text, yes or no."""
 Progress = Callable[[str, int, int], None]
 """Called with what is done (``chips``, ``judge``), how many are, and how many there are."""
 
@@ -250,6 +251,12 @@ class Study:
     def about(self) -> str:
         """The command's help."""
         return inspect.getdoc(self.plan) or ""
+
+    def columns_of(self, task: str) -> Mapping[str, Rule]:
+        """``columns``, or where they are a classifier's those of another ``task``."""
+        from .values import FIGURES as OF_VALUES
+
+        return OF_VALUES if task == REGRESSION and self.columns is FIGURES else self.columns
 
     def preset(self, values: Mapping[str, Any]) -> str | None:
         """What is started from where no preset is given."""

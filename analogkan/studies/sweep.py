@@ -226,7 +226,7 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
       analogkan sweep mnist.build --grid budget --samples 50 --subset 1000
       analogkan sweep mnist.build --grid faults
     """
-    from .cells import add_won_back, rows_of, summarise_cell
+    from .cells import add_won_back, rows_of, summarise_cell, summarise_error_cell
     from .grid import grid_points, split_axes
 
     cells, chosen = sweep_cells(job.build, grid, job.settings, job.preset)

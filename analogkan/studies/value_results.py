@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import StudyError
 from ..network.measures import format_value
 from ..results import Fact, Figure, Listing, Pair
@@ -54,7 +52,9 @@ class OfValues(Found):
         return f"{percent(value / self.span, 3)} of span"
 
     def software_fact(self) -> Fact:
-        return Fact("software", f"RMSE {self.said(self.rmse_software)}", self.both(self.rmse_software_ci95))
+        return Fact(
+            "software", f"RMSE {self.said(self.rmse_software)}", self.both(self.rmse_software_ci95)
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -133,8 +133,14 @@ class ValueSimulation(OfValues):
     def facts(self) -> Listing:
         s = self.summary
         found = [
-            Fact("software: RMSE", self.said(self.rmse_software), self.both(self.rmse_software_ci95)),
-            Fact("largest error", self.said(self.max_abs_software), self.of_span(self.max_abs_software)),
+            Fact(
+                "software: RMSE", self.said(self.rmse_software), self.both(self.rmse_software_ci95)
+            ),
+            Fact(
+                "largest error",
+                self.said(self.max_abs_software),
+                self.of_span(self.max_abs_software),
+            ),
         ]
         if self.rmse_circuit is None or self.max_abs_circuit is None:
             return Listing.of(found, "95 %")
@@ -192,7 +198,9 @@ class ValueSimulation(OfValues):
             found.append(Figure("curve", caption, partial(functions.curve_figure, *given, names)))
         elif inputs == 2:
             caption = "The circuit's surface, and its error against the truth."
-            found.append(Figure("surface", caption, partial(functions.surface_figure, *given, names)))
+            found.append(
+                Figure("surface", caption, partial(functions.surface_figure, *given, names))
+            )
         caption = "What the circuit gives, and its error, over what is wanted."
         return [*found, Figure("parity", caption, partial(functions.parity_figure, *given, names))]
 
@@ -272,9 +280,13 @@ class ChipErrors(StudyResult, OfValues):
         ]
         if self.rmse_uncalibrated_mean is not None:
             pair = self.both(self.rmse_uncalibrated_mean_ci95)
-            found.append(Fact("mean before calibration", self.said(self.rmse_uncalibrated_mean), pair))
+            found.append(
+                Fact("mean before calibration", self.said(self.rmse_uncalibrated_mean), pair)
+            )
         if self.rmse_std is not None:
-            found.append(Fact("standard deviation", self.said(self.rmse_std), self.both(self.rmse_std_ci95)))
+            found.append(
+                Fact("standard deviation", self.said(self.rmse_std), self.both(self.rmse_std_ci95))
+            )
         for q, value in self.rmse_percentiles.items():
             pair = self.both(self.rmse_percentiles_ci95[q])
             found.append(Fact("median" if q == "50" else f"{q} %", self.said(value), pair))
@@ -301,7 +313,12 @@ class ChipErrors(StudyResult, OfValues):
 
         draw = partial(functions.errors_histogram, self.rows, self.summary)
         caption = "Chips by RMSE; lines are software (blue), mean (red) and the limit of the yield."
-        return [Figure("histogram", caption, draw)]
+        found = [Figure("histogram", caption, draw)]
+        if "band" in self.summary:
+            draw = partial(functions.band_figure, self.summary)
+            caption = "Truth, software and the band of chips over the input, and their errors."
+            found.append(Figure("band", caption, draw))
+        return found
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -327,7 +344,9 @@ class TemperatureErrors(StudyResult, OfValues):
 
     def title(self) -> str:
         chips = f", {self.samples} chips" if self.samples else ""
-        return f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
+        return (
+            f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
+        )
 
     def headline(self) -> list[Fact]:
         told = [e for e in self.temperatures if e.get("nominal")]

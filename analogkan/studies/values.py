@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.images import REGRESSION
 from ..errors import SettingsError
 from ..imperfections.registry import counts, decisive_faults
 from ..intervals import exact, quantile, regress, spread, student
@@ -20,12 +19,20 @@ from ..network.measures import Distance, distance, format_value, in_unit, span_o
 from ..network.targets import Targets
 from ..numerals import read_number
 from ..schema import Maybe, Number, Rule, Several
+from .entries import REGRESSION
 from .result import Row
 from .summary import PERCENTILES, mean, percentiles
+
+if TYPE_CHECKING:
+    from ..data import ImageSet
+    from ..network.spec import NetworkSpec
+    from .chips import Bench
 
 YIELD_LOSS = 0.01
 """A chip counts as good if its RMSE is no more than this share of span above software's, unless
 told otherwise."""
+CURVE = 65
+"""Points of a curve at which chips are drawn."""
 WORST = 10
 """Points that a result lists."""
 _DISTANCE, _COLUMNS = Number(low=0.0), Several(Maybe(Number()), most=100_000)
@@ -118,7 +125,10 @@ def compare_values(
 def row_of(targets: Targets, y: np.ndarray, software: np.ndarray, given: np.ndarray) -> Row:
     """The figures of a chip whose outputs are ``given`` (n, K)."""
     values, ours = targets.values(given), targets.values(software)
-    off, apart = distance(targets, y, values, ci95=False), distance(targets, ours, values, ci95=False)
+    off, apart = (
+        distance(targets, y, values, ci95=False),
+        distance(targets, ours, values, ci95=False),
+    )
     gain, offset = regress(software, given)
     known = np.isfinite(gain)
     moved = in_unit(targets, (offset * targets.span / 2)[None])[0]  # at mid-scale
@@ -137,6 +147,34 @@ def row_of(targets: Targets, y: np.ndarray, software: np.ndarray, given: np.ndar
     }
 
 
+def curve_points(spec: NetworkSpec, images: ImageSet) -> np.ndarray:
+    """Of a regression of one input, positions of the points at which chips are drawn, by its value;
+    none otherwise."""
+    if spec.targets is None or spec.encoding.inputs != 1:
+        return np.zeros(0, int)
+    order = np.argsort(images.x.reshape(-1), kind="stable")
+    return order[np.unique(np.linspace(0, len(order) - 1, CURVE).astype(int))]
+
+
+def band(rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
+    """The band of chips over the input, as a picture needs it; nothing with several inputs."""
+    curves = [row["curve"] for row in rows if row.get("curve")]
+    targets, at = bench.spec.targets, bench.curve
+    if targets is None or not curves:
+        return {}
+    low, middle, high = np.percentile(np.array(curves), PERCENTILES, axis=0)
+    return {
+        "band": {
+            "x": bench.images.x.reshape(-1)[at].tolist(),
+            "wanted": bench.labels[at, 0].tolist(),
+            "software": targets.values(bench.software)[at, 0].tolist(),
+            "5": low.tolist(),
+            "50": middle.tolist(),
+            "95": high.tolist(),
+        }
+    }
+
+
 def error_limit(targets: Targets, software: float, given: str | float | None) -> tuple[float, str]:
     """The RMSE up to which a chip is a good one, in the unit, and how it was come by.
 
@@ -151,7 +189,10 @@ def error_limit(targets: Targets, software: float, given: str | float | None) ->
     span, unit = span_of(targets), unit_of(targets)
     if given is None:
         limit = software + YIELD_LOSS * span
-        return limit, f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}"
+        return (
+            limit,
+            f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}",
+        )
     text = str(given).strip()
     found = re.fullmatch(r"([-+0-9.eE]+)\s*([^\d\s%].*)", text)
     if found and found[2] not in ("",):
