@@ -59,8 +59,8 @@ def _value_notes(
     if card is None or card.rmse is None or rmse <= FAR_ABOVE * card.rmse:
         return []
     return [
-        f"software's RMSE is {format_value(rmse, card.unit)} on these {many(len(images), 'point')}, "
-        f"{format_value(card.rmse, card.unit)} on the {card.n:,} of its card ({card.images}): "
+        f"software's RMSE is {format_value(rmse, card.unit)} on these "
+        f"{many(len(images), 'point')}, {format_value(card.rmse, card.unit)} on the {card.n:,} of its card ({card.images}): "
         "inputs or targets of another unit, or outside the range it was trained on, do that"
     ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError
-from ..network.measures import format_value
+from ..network.measures import SPAN, format_value
 from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import interval, many, percent
@@ -42,6 +42,20 @@ class OfValues(Found):
     def said(self, value: float | None) -> str:
         """An error in the unit; a dash for none."""
         return "–" if value is None else format_value(value, self.unit)
+
+    def cell(self, value: float | None) -> str:
+        """An error in a table whose head has ``in_unit``."""
+        scale = 100 if self.unit == SPAN else 1
+        return "–" if value is None else f"{scale * value:.3g}"
+
+    @property
+    def in_unit(self) -> str:
+        """The unit, as a table's head has it."""
+        return f" ({'% of span' if self.unit == SPAN else self.unit})" if self.unit else ""
+
+    def ends(self, pair: Pair | None) -> str:
+        """An interval in such a table."""
+        return "–" if pair is None else f"{self.cell(pair[0])}–{self.cell(pair[1])}"
 
     def both(self, pair: Pair | None) -> str:
         """An interval in the unit; a dash where there is none."""
@@ -150,11 +164,13 @@ class ValueSimulation(OfValues):
         found += [
             Fact(f"circuit ({self.simulated_by()}): RMSE", self.said(self.rmse_circuit),
                  self.both(self.rmse_circuit_ci95)),
-            Fact("largest error", self.said(self.max_abs_circuit), self.of_span(self.max_abs_circuit)),
+            Fact("largest error", self.said(self.max_abs_circuit),
+                 self.of_span(self.max_abs_circuit)),
             Fact("share of span", percent(self.rmse_circuit / self.span, 3),
                  "" if bits is None else f"{bits:.1f} effective bits"),
             Fact("R²", "–" if self.r2_circuit is None else f"{self.r2_circuit:.6f}"),
-            Fact("circuit - software: RMSE", self.said(self.rmse_between), self.of_span(self.rmse_between)),
+            Fact("circuit - software: RMSE", self.said(self.rmse_between),
+                 self.of_span(self.rmse_between)),
             Fact("largest difference", self.said(self.max_abs_between),
                  whole_scale(self.max_abs_logit_error, self.logit_full_scale)),
         ]  # fmt: skip
@@ -323,7 +339,7 @@ class ChipErrors(StudyResult, OfValues):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class TemperatureErrors(StudyResult, OfValues):
-    """What the circuit of a regression, and chips of it, reach over temperature; errors in ``unit``.
+    """What a regression's circuit, and chips of it, reach over temperature; errors in ``unit``.
 
     Attributes
     ----------
@@ -359,30 +375,30 @@ class TemperatureErrors(StudyResult, OfValues):
 
     def facts(self) -> Listing:
         chips, compensated = self.samples > 0, self.compensate is not None
-        columns = ["degC", "nominal RMSE", "largest", "to software", "gain", "offset"]
+        columns = ["degC", f"RMSE{self.in_unit}", "largest", "to software", "gain", "offset"]
         columns += ["comp."] if compensated else []
-        columns += ["chips RMSE", "5–95 %"] if chips else []
+        columns += ["chips", "5–95 %"] if chips else []
         columns += ["comp."] if chips and compensated else []
         rows: list[list[str]] = []
         for entry in self.temperatures:
             nominal, band = entry["nominal"], entry.get("chips")
-            cells = [f"{entry['temp_c']:g}"]
-            cells += [self.said(nominal[key]) for key in ("rmse", "max_abs", "rmse_between")]
-            gain, offset = nominal["gain_mean"], nominal["offset_mean"]
-            cells += ["–" if gain is None else f"{gain:.4f}", self.said(offset)]
-            cells += [self.said(nominal["rmse_compensated"])] if compensated else []
+            row = [f"{entry['temp_c']:g}"]
+            row += [self.cell(nominal[key]) for key in ("rmse", "max_abs", "rmse_between")]
+            gain = nominal["gain_mean"]
+            row += ["–" if gain is None else f"{gain:.4f}", self.cell(nominal["offset_mean"])]
+            row += [self.cell(nominal["rmse_compensated"])] if compensated else []
             if band:
                 spread = band["rmse_percentiles"]
-                inner = spread and f"{spread['5']:.3g}–{spread['95']:.3g}"
-                cells += [self.said(band["rmse_mean"]), inner or "–"]
-                cells += [self.said(band["rmse_compensated_mean"])] if compensated else []
-            rows.append(cells)
+                row += [self.cell(band["rmse_mean"])]
+                row += [self.ends(spread and (spread["5"], spread["95"]))]
+                row += [self.cell(band["rmse_compensated_mean"])] if compensated else []
+            rows.append(row)
         return Listing(columns, rows)
 
     def sentences(self) -> list[str]:
         told = [
-            f"software RMSE {self.said(self.rmse_software)}; gain and offset, at mid-scale, against "
-            "software",
+            f"software RMSE {self.said(self.rmse_software)}; gain and offset, at mid-scale, "
+            "against software",
             "cells, feedback resistors, diodes and offsets follow the temperature",
         ]
         found = drift(self.temperatures)
@@ -444,22 +460,46 @@ class SweepErrors(StudyResult, OfValues):
         return [Fact(self.heading.lower(), spread, what)]
 
     def facts(self) -> Listing:
-        rows: list[Sequence[str]] = []
+        return self._budget() if self.grid == "budget" else self._grid()
+
+    def _budget(self) -> Listing:
+        """A row an imperfection: what it adds alone, and what would be won back without it."""
+        found: dict[str, dict[str, Mapping[str, Any]]] = {}
         for c in self.cells:
-            snr = c["logit_snr_db"]
+            found.setdefault(c["labels"]["imperfection"], {})[c["labels"]["cell"]] = c
+        found["all together"] = {"alone": found.pop("all")["all"]}
+        rows: list[Sequence[str]] = []
+        for name, both in found.items():
+            alone, without = both["alone"], both.get("all but") or {}
             rows.append((
+                "nothing" if name == "none" else name,
+                self.cell(alone["rmse_mean"]),
+                self.ends(alone["rmse_mean_ci95"]),
+                self.cell(alone["added"]),
+                _snr(alone),
+                self.cell(without["won_back"]) if without else "",
+                self.ends(without["won_back_ci95"]) if without else "",
+            ))  # fmt: skip
+        head = ("", f"RMSE{self.in_unit}", "95 %", "added", "SNR", "won back", "95 %")
+        return Listing(head, rows)
+
+    def _grid(self) -> Listing:
+        """A row a cell of the grid."""
+        rows = [
+            (
                 *map(str, c["labels"].values()),
                 str(c["chips"]) + (f" ({c['failed']} failed)" if c["failed"] else ""),
-                self.said(c["rmse_mean"]),
-                self.both(c["rmse_mean_ci95"]),
-                self.said(c["added"]),
-                self.said(c.get("won_back")),
-                self.said(c["max_abs"]),
-                "–" if snr is None else f"{snr:.1f} dB",
-            ))  # fmt: skip
+                self.cell(c["rmse_mean"]),
+                self.ends(c["rmse_mean_ci95"]),
+                self.cell(c["added"]),
+                self.cell(c["max_abs"]),
+                _snr(c),
+            )
+            for c in self.cells
+        ]
         labels = self.cells[0]["labels"]
-        columns = (*labels, "chips", "RMSE", "95 %", "added", "won back", "largest", "SNR")
-        return Listing(columns, rows)
+        head = (*labels, "chips", f"RMSE{self.in_unit}", "95 %", "added", "largest", "SNR")
+        return Listing(head, rows)
 
     def sentences(self) -> list[str]:
         return [
@@ -473,3 +513,8 @@ class SweepErrors(StudyResult, OfValues):
 
         draw = partial(functions.sweep_figure, self.summary)
         return [Figure(self.grid, f"{self.heading}: RMSE, 95 % over chips.", draw)]
+
+
+def _snr(cell: Mapping[str, Any]) -> str:
+    """The signal-to-noise ratio of a cell, decibels."""
+    return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"
