@@ -19,7 +19,7 @@ import numpy as np
 import analogkan as ak
 from analogkan import resources
 from analogkan.devices.measured import import_device
-from analogkan.engines import batch
+from analogkan.dialects import NGSPICE
 from analogkan.errors import AnalogKanError
 from analogkan.files import sha256
 
@@ -67,18 +67,18 @@ def edited(build: ak.Build) -> object:
 
 def lying(build: ak.Build, images: ak.ImageSet, folder: Path) -> object:
     """A simulator that gives two classes each other's logits."""
-    honest = batch.read_raw
+    honest = NGSPICE.read
 
     def lie(*given, **how):
         vectors = honest(*given, **how)
         vectors["v(logit_3)"], vectors["v(logit_8)"] = vectors["v(logit_8)"], vectors["v(logit_3)"]
         return vectors
 
-    batch.read_raw = lie
+    object.__setattr__(NGSPICE, "read", lie)
     try:
         return ak.simulate(build, images, out=folder / "lies")
     finally:
-        batch.read_raw = honest
+        object.__setattr__(NGSPICE, "read", honest)
 
 
 def zeros(build: ak.Build, images: ak.ImageSet, folder: Path) -> object:

@@ -298,7 +298,7 @@ def test_an_accuracy_far_below_the_card_s_is_noted_with_both_figures(mnist_d2, c
 
 def test_a_build_that_knows_no_card_notes_nothing_of_it(home):
     build = load_build(home / "net.build")
-    assert image_notes(build, random_images(2, 300, 5), 0) == []
+    assert image_notes(build, random_images(2, 300, 5), np.eye(3)[np.ones(300, int)]) == []
 
 
 @pytest.mark.parametrize(

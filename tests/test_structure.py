@@ -47,7 +47,7 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("figures", "grids", "interactive")
+DRAWING = ("figures", "functions", "grids", "interactive")
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

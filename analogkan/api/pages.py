@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
 from ..objects import PATHS, as_path, require_type, show_figures
-from ..studies.result import StudyResult
-from ..studies.simulation import Simulation
+from ..studies.result import Found
 from . import given
 from .given import AnyPath
 
 if TYPE_CHECKING:
     from ..report.figures import Figure
-
-RESULTS = (Simulation, StudyResult)
 
 
 def write_report(
@@ -64,9 +61,9 @@ def write_report(
     from ..report import page
 
     require_type(title, str, "title", "a text")
-    every: Iterable[Any] = [runs] if isinstance(runs, (*RESULTS, *PATHS)) else _several(runs)
+    every: Iterable[Any] = [runs] if isinstance(runs, (Found, *PATHS)) else _several(runs)
     return page.write_report(
-        [one.run if isinstance(one, RESULTS) else as_path(one, "runs", _WANTED) for one in every],
+        [one.run if isinstance(one, Found) else as_path(one, "runs", _WANTED) for one in every],
         as_path(out, "out"),
         build=given.optional_path(build, "build"),
         title=title,

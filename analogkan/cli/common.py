@@ -108,9 +108,12 @@ class Limit(Share):
     """A share of 1, or a number with its unit, which is left as it is."""
 
     def convert(self, value, param, ctx):
-        if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+\s*[^\d\s.%].*", value.strip()):
-            return value
-        return super().convert(value, param, ctx)
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            if isinstance(value, str) and re.fullmatch(r"[-+]?\d[\d.eE+-]*\s*[^\d\s.%]+", value):
+                return value
+            raise
 
 
 class AnyNumber(click.ParamType):

@@ -109,7 +109,9 @@ def train(
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
     \b
-    Data sets: mnist, fashion-mnist, cifar10, or a FILE.npz with x (n, ...), y (n,) and,
+    Data sets: mnist, fashion-mnist, cifar10; the functions exp-sin, product, quotient, bessel,
+    sqrt, log10, square, tanh, reciprocal, thermistor, thermocouple, ring, spirals
+    (docs/functions.md); or a FILE.npz with x (n, ...), y (n,) and,
     if you like, split (n,) of "train" and "test" (else a fifth of each class is for test).
     A y of floats, (n,) or (n, K), is a regression's: its targets. So is the last column of a
     FILE.csv, the others being inputs; names and units are read from "temperature (degC)".

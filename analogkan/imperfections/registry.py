@@ -28,7 +28,9 @@ FIGURES = (
     "key", "sample", "temp_c", "status", "reason", "n", "seconds", "correct", "accuracy",
     "agreement", "max_abs_logit_error", "rms_logit_error", "gain_mean", "offset_mean", "gain",
     "offset", "accuracy_uncalibrated", "agreement_uncalibrated", "accuracy_compensated",
-    "agreement_compensated", "judge_difference", "judge_share", "uncalibrated_columns",
+    "agreement_compensated", "rmse", "max_abs", "r2", "rmse_between", "max_abs_between", "curve",
+    "rmse_uncalibrated", "max_abs_uncalibrated", "rmse_compensated", "max_abs_compensated",
+    "judge_difference", "judge_share", "uncalibrated_columns",
 )  # fmt: skip
 """What else a row has: no count is called so."""
 

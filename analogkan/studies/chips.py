@@ -160,12 +160,17 @@ class Bench:
         """How many images the software network has right."""
         return int((self.software.argmax(axis=1) == self.labels).sum())
 
+    @property
+    def software_accuracy(self) -> float:
+        """Their share."""
+        return self.software_right / len(self.labels)
+
     @cached_property
     def software_figures(self) -> dict[str, Any]:
         """What the software network reaches, as it stands in result.json."""
         if self.spec.targets is not None:
             return software_figures(self.spec.targets, self.labels, self.software)
-        return {"software_accuracy": self.software_right / len(self.labels)}
+        return {"software_accuracy": self.software_accuracy}
 
     def chain(self, hardware: Hardware) -> Circuit:
         """The BUILD's own circuits, or those built from its network for other ``hardware``."""

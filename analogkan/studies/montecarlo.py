@@ -234,7 +234,7 @@ def _share(given: str | float | None) -> float | None:
         raise SettingsError(
             f"yield_at = {given} is no accuracy: give a share of the images, such as 0.97 or 97%"
         ) from None
-    require(0 <= share <= 1, "yield_at", share, "0 to 1")
+    require(0 <= share <= 1, "yield_at", given, "0 to 1")
     return share
 
 

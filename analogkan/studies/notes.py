@@ -41,7 +41,7 @@ def image_notes(build: Build, images: ImageSet, software: np.ndarray) -> list[st
         return notes + _value_notes(spec.targets, images, software, card)
     right = int((software.argmax(axis=1) == images.y).sum())
     notes += label_notes(images.y, spec.sizes[-1])
-    if card is not None and far_below(right, len(images), card):
+    if card is not None and card.accuracy is not None and far_below(right, len(images), card):
         notes.append(
             f"software is right on {percent(right / len(images))} of these "
             f"{many(len(images), 'image')}, on {percent(card.accuracy)} of the {card.n:,} of its "
@@ -60,8 +60,9 @@ def _value_notes(
         return []
     return [
         f"software's RMSE is {format_value(rmse, card.unit)} on these "
-        f"{many(len(images), 'point')}, {format_value(card.rmse, card.unit)} on the {card.n:,} of its card ({card.images}): "
-        "inputs or targets of another unit, or outside the range it was trained on, do that"
+        f"{many(len(images), 'point')}, {format_value(card.rmse, card.unit)} on the {card.n:,} of "
+        f"its card ({card.images}): inputs or targets of another unit, or outside the range "
+        "it was trained on, do that"
     ]
 
 

@@ -18,7 +18,7 @@ from ..tables import Column, Table
 from ..text import interval, many, percent
 from .result import OfClasses, told_of_judge, whole_scale
 from .run import ARRAYS
-from .value_results import ValueSimulation
+from .value_simulation import ValueSimulation
 
 ARRAYS_OF = ("labels", "index", "software", "circuit")
 LARGE_MEGABYTES = 500

@@ -15,7 +15,15 @@ import numpy as np
 from ..errors import SettingsError
 from ..imperfections.registry import counts, decisive_faults
 from ..intervals import exact, quantile, regress, spread, student
-from ..network.measures import Distance, distance, format_value, in_unit, span_of, unit_of
+from ..network.measures import (
+    SPAN,
+    Distance,
+    distance,
+    format_value,
+    in_unit,
+    span_of,
+    unit_of,
+)
 from ..network.targets import Targets
 from ..numerals import read_number
 from ..schema import Maybe, Number, Rule, Several
@@ -194,24 +202,28 @@ def error_limit(targets: Targets, software: float, given: str | float | None) ->
             f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}",
         )
     text = str(given).strip()
-    found = re.fullmatch(r"([-+0-9.eE]+)\s*([^\d\s%].*)", text)
-    if found and found[2] not in ("",):
-        if found[2] != unit or unit in ("", "span"):
-            has = f"is in {unit}" if unit not in ("", "span") else "has no unit"
-            raise SettingsError(
-                f"yield_at = {text} is in {found[2]}, and the target {has}: give a share of span, "
-                f"such as 1%{f', or a number of {unit}' if unit not in ('', 'span') else ''}"
-            )
-        return _above_0(read_number(found[1]), text), "as was asked for"
     try:
         share = read_number(text, share=True)
     except ValueError:
-        raise SettingsError(
-            f"yield_at = {text} is no RMSE: give a share of span, such as 1%"
-        ) from None
+        return _in_unit(text, unit), "as was asked for"
     if share > 1:
         raise SettingsError(f"yield_at = {share:g} is out of range: a share of span, 0 to 1")
     return _above_0(share, text) * span, "as was asked for"
+
+
+def _in_unit(text: str, unit: str) -> float:
+    """The number before the unit of ``text``."""
+    found = re.fullmatch(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*([^\d\s%.].*)", text)
+    if not found:
+        raise SettingsError(f"yield_at = {text} is no RMSE: give a share of span, such as 1%")
+    if found[2] != unit or unit == SPAN:
+        known = unit not in ("", SPAN)
+        raise SettingsError(
+            f"yield_at = {text} is in {found[2]}, and the target "
+            f"{f'is in {unit}' if known else 'has no unit'}: give a share of span, such as 1%"
+            f"{f', or a number of {unit}' if known else ''}"
+        )
+    return _above_0(read_number(found[1]), text)
 
 
 def _above_0(value: float, text: str) -> float:
@@ -317,7 +329,7 @@ def _band(good: Sequence[Row], faults: frozenset[str]) -> dict[str, Any]:
 def drift(entries: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
     """Of the nominal circuit, by least squares over temperature: gain in ppm/K, offset at mid-scale
     in the unit per kelvin; None of fewer than two temperatures."""
-    told = [e for e in entries if (e.get("nominal") or {}).get("gain_mean") is not None]
+    told = [e for e in entries if "nominal" in e and e["nominal"]["gain_mean"] is not None]
     if len(told) < 2:
         return None
     temps = np.array([e["temp_c"] for e in told])
