@@ -1,0 +1,200 @@
+"""The falling part of a tunnel diode that a tester's load line hides: reconstructed, not measured.
+
+Between the peak (V_p, I_p) and the first point V_2 behind the last jump the current is taken as
+
+    I(V) = A x exp((1 - x^m) / m) + X(V),   x = V / V_p,   X(V) = X_2 exp(a (V - V_2)).
+
+With m = 1 the first term is Esaki's (Sze and Ng, Physics of Semiconductor Devices, ch. 8), whose
+steepest slope is -A / (e V_p); with another m it is -m A / (e V_p), at x^m = 1 + m. So m says how
+steep the part falls, which nobody measured. X is the excess current, its growth a that of the
+static part behind the last jump. A and X_2 make the sum meet the peak and that part's beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import DeviceError, SettingsError
+from .load_line import LoadLine
+from .sweep import Sweep
+
+SIGMA = 0.3
+"""Relative standard uncertainty of |g_d| where none is given; assumed."""
+MAX_SIGMA = 0.5
+"""Largest that may be given: two of them leave a falling part. Assumed."""
+MIN_SHAPE, MAX_SHAPE = 0.5, 10.0
+"""Of |g_d|, as shares of a plain Esaki term's; assumed."""
+MIN_BEHIND = 4
+"""Static points behind the last jump, for the excess current; assumed."""
+ROUNDS = 8
+"""Of finding the exponent that belongs to |g_d|: each leaves a tenth of what was off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Falling:
+    """What the falling part was reconstructed by.
+
+    Attributes
+    ----------
+    g_d
+        Its steepest slope |g_d| at the sweeps' mean peak, siemens.
+    g_d_sigma
+        Relative standard uncertainty of ``g_d``.
+    given
+        Whether ``g_d`` was given; else it is I_p / V_p, assumed.
+    shape
+        The exponent m, of all sweeps.
+    g_plain
+        |g_d| of a plain Esaki term, m = 1, siemens.
+    span
+        Volts between which at least one sweep is reconstructed.
+    """
+
+    g_d: float
+    g_d_sigma: float
+    given: bool
+    shape: float
+    g_plain: float
+    span: tuple[float, float]
+
+    @property
+    def sentence(self) -> str:
+        """What is reconstructed and by what."""
+        lo, hi = self.span
+        why = "given" if self.given else "I_p / V_p, assumed"
+        return (
+            f"{lo:.3f} to {hi:.3f} V reconstructed, not measured: an Esaki term of exponent "
+            f"{self.shape:.2f} and excess current, |g_d| {1e3 * self.g_d:.3g} mS ({why}; a plain "
+            f"Esaki term has {1e3 * self.g_plain:.3g} mS) +- {100 * self.g_d_sigma:g} %"
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ends:
+    """What one sweep's static parts say of the part between: volts and amperes, ``grow`` per volt.
+
+    ``static`` (P,) marks the sweep's static points: up to the peak, and behind the last jump.
+    """
+
+    static: np.ndarray
+    v_peak: float
+    i_peak: float
+    v_behind: float
+    i_behind: float
+    grow: float
+
+
+def static_ends(sweep: Sweep, line: LoadLine | None) -> Ends:
+    """The static parts of a sweep with a load line.
+
+    Raises
+    ------
+    DeviceError
+        If there is no load line, the sweep is not the way up, or too little is left of it.
+    """
+    if line is None:
+        raise DeviceError(
+            f"{sweep.file} has no load line, no jump along one slope -1/R, so all of it is taken "
+            "as static: leave --static out, or import it apart"
+        )
+    if sweep.branch != "up":
+        raise DeviceError(
+            f"{sweep.file}: --static takes the way up, which reaches the peak, and this is "
+            f"{sweep.branch}: choose --sweep up, or measure upwards"
+        )
+    before, behind = line.jumps
+    peak = int(sweep.i[: before + 1].argmax())
+    v, i = sweep.v[behind:], sweep.i[behind:]
+    if v.size < MIN_BEHIND or i.min() <= 0 or sweep.v[peak] <= 0:
+        raise DeviceError(
+            f"{sweep.file} has {v.size} static points behind its last jump, at {v[0]:.3f} V, the "
+            f"lowest current {i.min():.3g} A, and its peak at {sweep.v[peak]:.3g} V: to reconstruct "
+            f"what lies between takes {MIN_BEHIND} points of positive current and a peak above 0 V"
+        )
+    slope, level = np.polyfit(v - v[0], np.log(i), 1)
+    static = np.ones(sweep.v.size, dtype=bool)
+    static[peak + 1 : behind] = False
+    return Ends(
+        static=static,
+        v_peak=float(sweep.v[peak]),
+        i_peak=float(sweep.i[peak]),
+        v_behind=float(v[0]),
+        i_behind=float(np.exp(level)) if slope > 0 else float(i.mean()),
+        grow=max(float(slope), 0.0),
+    )
+
+
+def esaki(x: np.ndarray, shape: float) -> np.ndarray:
+    """The Esaki term at voltages ``x`` (any shape, shares of V_p), as a share of its peak."""
+    return x * np.exp((1 - x**shape) / shape)
+
+
+def amplitudes(ends: Ends, shape: float) -> tuple[float, float]:
+    """A and X_2, amperes, that meet the peak and the static part behind the last jump."""
+    tail = float(esaki(np.array(ends.v_behind / ends.v_peak), shape))
+    carried = float(np.exp(ends.grow * (ends.v_peak - ends.v_behind)))
+    a, x = np.linalg.solve([[1.0, carried], [tail, 1.0]], [ends.i_peak, ends.i_behind])
+    return float(a), float(x)
+
+
+def complete(sweep: Sweep, ends: Ends, shape: float) -> Sweep:
+    """``sweep`` with its falling part reconstructed, in steps as its median one.
+
+    Raises
+    ------
+    DeviceError
+        If the Esaki term alone is above the current behind the last jump.
+    """
+    a, x = amplitudes(ends, shape)
+    if x < 0:
+        raise DeviceError(
+            f"{sweep.file}: an Esaki term with |g_d| {1e3 * shape * a / (np.e * ends.v_peak):.3g} "
+            f"mS has more current at {ends.v_behind:.3f} V than the {ends.i_behind:.3g} A measured "
+            "there: give a larger --g-d"
+        )
+    count = int((ends.v_behind - ends.v_peak) / np.median(np.diff(sweep.v)))
+    v = np.linspace(ends.v_peak, ends.v_behind, count + 2)[1:-1]
+    i = a * esaki(v / ends.v_peak, shape) + x * np.exp(ends.grow * (v - ends.v_behind))
+    first = int(ends.static.argmin())
+    kept = [part[ends.static] for part in (sweep.v, sweep.i)]
+    volts, amperes = (np.insert(old, first, new) for old, new in zip(kept, (v, i), strict=True))
+    static = np.insert(np.ones(kept[0].size, dtype=bool), first, np.zeros(v.size, dtype=bool))
+    return replace(sweep, v=volts, i=amperes, static=static)
+
+
+def describe(every: Sequence[Ends], g_d: float | None, g_d_sigma: float) -> Falling:
+    """The falling part of devices with these static parts.
+
+    ``g_d`` in siemens, I_p / V_p if None; ``g_d_sigma`` its relative uncertainty.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is out of range.
+    """
+    names = ("v_peak", "i_peak", "v_behind", "i_behind", "grow")
+    mean = Ends(static=every[0].static, **{n: np.mean([getattr(e, n) for e in every]) for n in names})
+    plain = mean.i_peak / (np.e * mean.v_peak)
+    steep = np.e * plain if g_d is None else g_d
+    if not MIN_SHAPE * plain <= steep <= MAX_SHAPE * plain:
+        raise SettingsError(
+            f"--g-d {steep:g} S is out of range: {MIN_SHAPE * plain:.3g} to {MAX_SHAPE * plain:.3g} "
+            f"S, {MIN_SHAPE:g} to {MAX_SHAPE:g} times what a plain Esaki term through the sweeps' "
+            "peaks has"
+        )
+    if not 0 <= g_d_sigma <= MAX_SIGMA:
+        raise SettingsError(f"--g-d-sigma {g_d_sigma:g} is out of range: 0 to {MAX_SIGMA:g}")
+    shape = steep / plain
+    for _ in range(ROUNDS):  # A depends on it a little
+        shape = np.e * steep * mean.v_peak / amplitudes(mean, shape)[0]
+    return Falling(
+        g_d=float(steep),
+        g_d_sigma=g_d_sigma,
+        given=g_d is not None,
+        shape=float(shape),
+        g_plain=float(plain),
+        span=(min(e.v_peak for e in every), max(e.v_behind for e in every)),
+    )
