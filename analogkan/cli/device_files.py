@@ -10,7 +10,8 @@ import numpy as np
 
 from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
 from ..devices.interpolate import METHODS
-from ..devices.measured import STEP
+from ..devices.falling import SIGMA
+from ..devices.knots import FOLLOWS
 from ..devices.sweep import BRANCHES, Sweep
 from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
 from ..ours import require_marked
@@ -51,24 +52,55 @@ class Unit(common.Choice):
 @click.option("--negate", is_flag=True, help="Turn both signs: measured the other way round.")
 @click.option("--sweep", type=common.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(
+    "--tolerance",
+    "follows",
+    type=common.AnyNumber(),
+    default=FOLLOWS,
+    show_default=True,
+    help="What the table may be off the sweeps' mean, as a share of the peak.",
+)
+@click.option(
     "--step",
     type=common.AnyNumber(),
-    default=STEP,
+    help="Volts between the table's knots, even ones in place of few that follow the curve.",
+)
+@click.option(
+    "--static",
+    is_flag=True,
+    help="Leave out what is a tester's load line, and reconstruct the falling part.",
+)
+@click.option(
+    "--g-d",
+    type=common.AnyNumber(),
+    metavar="SIEMENS",
+    help="Steepest slope of the reconstructed part. By default peak current over peak voltage.",
+)
+@click.option(
+    "--g-d-sigma",
+    type=common.Share(),
+    default=SIGMA,
     show_default=True,
-    help="Volts between the table's knots.",
+    help="Its relative standard uncertainty.",
+)
+@click.option(
+    "--plot", type=FILE, help="Draw the points, the table and the residual: PNG, SVG or PDF."
 )
 @click.option("--name", help="Of the device. By default the stem of -o, made safe.")
 @click.option("--source", default="", help="Where the figures come from. By default the files.")
 @click.option("--force", is_flag=True, help="Replace an earlier device file.")
 @common.json_option
 @common.guarded
-def import_device(files, out, at, sweep, step, name, source, force, as_json, **choice) -> None:
+def import_device(
+    files, out, at, sweep, step, follows, static, g_d, g_d_sigma, plot, name, source, force,
+    as_json, **choice,
+) -> None:  # fmt: skip
     """Make a device file from measured I-V sweeps, one sweep a file.
 
     Encoding, separator, table and units are found, and what was found is said. A loop is
     averaged, or refused if up and down differ by more than 1 % of the peak: then choose with
     --sweep. Several files are several devices of one type: the device is their mean, and their
-    spreads go beside it into a .variation.toml.
+    spreads go beside it into a .variation.toml. Points along a tester's load line are no curve
+    of the device: the command says so, and --static leaves them out.
 
     \b
     Example:
@@ -84,9 +116,19 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
         choice=ColumnChoice(**choice),
         branch=sweep,
         step=step,
+        follows=follows,
+        static=static,
+        g_d=g_d,
+        g_d_sigma=g_d_sigma,
         source=source,
     )
+    if plot is not None:
+        from ..report import figures
+
+        require_marked(plot, give="--plot")
     written = measured.write_measured(made, out, force=force)
+    if plot is not None:
+        figures.save(figures.sweeps_figure(made), plot)
     stale = measured.variation_path(out)
     notes = _import_notes(made, stale if stale.exists() and stale not in written else None)
     if as_json:
@@ -106,10 +148,12 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
         remarks = f"; {s.remarks}" if s.remarks else ""
         common.out.print(f"  {s.file}: {s.v.size} points ({how}); {s.columns}{remarks}")
     common.out.print(f"  {curve.notes}")
-    if made.spread is not None:
-        _print_spread(made.spread, written[1])
+    if len(written) > 1:
+        _print_variation(made, written[1])
     for note in notes:
         common.out.print(f"note: {note}")
+    if plot is not None:
+        common.out.print(str(plot))
     common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}")
 
 
@@ -120,8 +164,15 @@ CARRIES_NOTHING = 0.005
 def _import_notes(made, stale: Path | None) -> list[str]:
     """What a user should know of a device just imported."""
     notes = []
-    for sweep in made.sweeps:
+    what = (
+        "--static keeps what is static and reconstructs the falling part"
+        if made.falling is None
+        else "left out, from the peak on"
+    )
+    for sweep, line in zip(made.sweeps, made.load_lines, strict=True):
         notes += _sweep_notes(sweep)
+        if line is not None:
+            notes.append(f"{sweep.file}: {line.sentence}: {what}")
     doubt = doubt_of_current(made.curve.i_peak)
     if doubt:
         unit = "mA or uA" if made.curve.i_peak > USUAL_PEAK[1] else "a larger unit"
@@ -139,7 +190,7 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     if worst > POOR_FIT:
         notes.append(
             f"the table is {percent(worst)} of the peak (rms) off the points: noise, "
-            "spread, or a curve that a smaller --step follows better"
+            "spread, or a curve that a smaller --tolerance or --step follows better"
         )
     far = max(made.fits.values(), key=lambda fit: fit.max_residual)
     if far.max_residual > FAR_POINT:
@@ -155,8 +206,8 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     if abs(at_zero) > CARRIES_NOTHING:
         notes.append(
             f"the table has {percent(at_zero)} of the peak at 0 V, where a passive device "
-            "carries nothing: an offset of the sweeps, or a curve that a smaller --step follows "
-            "better"
+            "carries nothing: an offset of the sweeps, or a curve that a smaller --tolerance or "
+            "--step follows better"
         )
     if stale is not None:
         notes.append(f"{stale} is of an earlier import and does not describe this device")
@@ -194,10 +245,11 @@ def _import_facts(made, written: list[Path]) -> dict:
         ],
         "sweeps": [
             {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns", "found")}
-            | {"points": s.v.size}
-            for s in made.sweeps
+            | {"points": s.v.size, "load_line": line and _line_facts(line)}
+            for s, line in zip(made.sweeps, made.load_lines, strict=True)
         ],
         "spread": None,
+        "reconstructed": made.falling and _falling_facts(made.falling),
     }
     if spread is not None:
         facts["spread"] = {
@@ -210,12 +262,25 @@ def _import_facts(made, written: list[Path]) -> dict:
     return facts
 
 
-def _print_spread(spread, path: Path) -> None:
-    shown = common.table(
-        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "error"
-    )
-    for name, sigma, (lo, hi), error in spread.rows():
+def _falling_facts(falling) -> dict:
+    keys = ("span", "g_d", "g_d_sigma", "given", "shape", "g_plain", "voltage_sigma")
+    return {key: getattr(falling, key) for key in keys}
+
+
+def _line_facts(line) -> dict:
+    keys = ("r_load", "r_error", "v_step", "v_off", "v_jumps")
+    return {key: getattr(line, key) for key in keys}
+
+
+def _print_variation(made, path: Path) -> None:
+    """The spread, and what nobody knows of the falling part."""
+    rows = [] if made.spread is None else made.spread.rows()
+    of = f"spread of {len(made.spread.files)} devices" if rows else "uncertainty"
+    shown = common.table(f"{path}: {of}", "", "sigma", "95 %", "error")
+    for name, sigma, (lo, hi), error in rows:
         shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")
+    if made.falling is not None:
+        shown.add_row("die_sigma_voltage", f"{made.falling.voltage_sigma:.3g}", "assumed", "")
     common.out.print(shown)
 
 

@@ -25,6 +25,8 @@ SIGMA = 0.3
 """Relative standard uncertainty of |g_d| where none is given; assumed."""
 MAX_SIGMA = 0.5
 """Largest that may be given: two of them leave a falling part. Assumed."""
+MAX_VOLTAGE_SIGMA = 0.1
+"""Largest ``die_sigma_voltage`` of a chip."""
 MIN_SHAPE, MAX_SHAPE = 0.5, 10.0
 """Of |g_d|, as shares of a plain Esaki term's; assumed."""
 MIN_BEHIND = 4
@@ -33,7 +35,7 @@ ROUNDS = 8
 """Of finding the exponent that belongs to |g_d|: each leaves a tenth of what was off."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Falling:
     """What the falling part was reconstructed by.
 
@@ -51,6 +53,11 @@ class Falling:
         |g_d| of a plain Esaki term, m = 1, siemens.
     span
         Volts between which at least one sweep is reconstructed.
+    voltage_sigma
+        Relative voltage scale, common to all diodes of a type, that comes nearest to what one
+        ``g_d_sigma`` changes.
+    static
+        Of each sweep, (P,) booleans: which of its points are static.
     """
 
     g_d: float
@@ -59,6 +66,8 @@ class Falling:
     shape: float
     g_plain: float
     span: tuple[float, float]
+    voltage_sigma: float
+    static: tuple[np.ndarray, ...]
 
     @property
     def sentence(self) -> str:
@@ -70,6 +79,9 @@ class Falling:
             f"{self.shape:.2f} and excess current, |g_d| {1e3 * self.g_d:.3g} mS ({why}; a plain "
             f"Esaki term has {1e3 * self.g_plain:.3g} mS) +- {100 * self.g_d_sigma:g} %"
         )
+
+
+NUMBERS = ("v_peak", "i_peak", "v_behind", "i_behind", "grow")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,7 +165,7 @@ def complete(sweep: Sweep, ends: Ends, shape: float) -> Sweep:
         raise DeviceError(
             f"{sweep.file}: an Esaki term with |g_d| {1e3 * shape * a / (np.e * ends.v_peak):.3g} "
             f"mS has more current at {ends.v_behind:.3f} V than the {ends.i_behind:.3g} A measured "
-            "there: give a larger --g-d"
+            "there: give a larger --g-d, or a smaller --g-d-sigma"
         )
     count = int((ends.v_behind - ends.v_peak) / np.median(np.diff(sweep.v)))
     v = np.linspace(ends.v_peak, ends.v_behind, count + 2)[1:-1]
@@ -165,19 +177,34 @@ def complete(sweep: Sweep, ends: Ends, shape: float) -> Sweep:
     return replace(sweep, v=volts, i=amperes, static=static)
 
 
-def describe(every: Sequence[Ends], g_d: float | None, g_d_sigma: float) -> Falling:
-    """The falling part of devices with these static parts.
+def reconstruct(
+    sweeps: Sequence[Sweep],
+    lines: Sequence[LoadLine | None],
+    g_d: float | None = None,
+    g_d_sigma: float = SIGMA,
+) -> tuple[list[Sweep], Falling]:
+    """The sweeps with what their load lines hide reconstructed, and by what.
 
-    ``g_d`` in siemens, I_p / V_p if None; ``g_d_sigma`` its relative uncertainty.
+    Parameters
+    ----------
+    sweeps, lines
+        Sweeps and what ``find_load_line`` found in each.
+    g_d
+        |g_d| at the sweeps' mean peak, siemens; None takes I_p / V_p.
+    g_d_sigma
+        Its relative standard uncertainty.
 
     Raises
     ------
     SettingsError
-        If one of them is out of range.
+        If ``g_d`` or ``g_d_sigma`` is out of range.
+    DeviceError
+        As ``static_ends`` and ``complete``.
     """
-    names = ("v_peak", "i_peak", "v_behind", "i_behind", "grow")
-    mean = Ends(static=every[0].static, **{n: np.mean([getattr(e, n) for e in every]) for n in names})
-    plain = mean.i_peak / (np.e * mean.v_peak)
+    ends = [static_ends(s, line) for s, line in zip(sweeps, lines, strict=True)]
+    mean = {key: float(np.mean([getattr(e, key) for e in ends])) for key in NUMBERS}
+    middle = Ends(static=np.array([]), **mean)
+    plain = middle.i_peak / (np.e * middle.v_peak)
     steep = np.e * plain if g_d is None else g_d
     if not MIN_SHAPE * plain <= steep <= MAX_SHAPE * plain:
         raise SettingsError(
@@ -189,12 +216,34 @@ def describe(every: Sequence[Ends], g_d: float | None, g_d_sigma: float) -> Fall
         raise SettingsError(f"--g-d-sigma {g_d_sigma:g} is out of range: 0 to {MAX_SIGMA:g}")
     shape = steep / plain
     for _ in range(ROUNDS):  # A depends on it a little
-        shape = np.e * steep * mean.v_peak / amplitudes(mean, shape)[0]
-    return Falling(
+        shape = np.e * steep * middle.v_peak / amplitudes(middle, shape)[0]
+    made, steeper, flatter = (
+        [complete(s, e, k * shape) for s, e in zip(sweeps, ends, strict=True)]
+        for k in (1.0, 1 + g_d_sigma, 1 - g_d_sigma)
+    )
+    falling = Falling(
         g_d=float(steep),
         g_d_sigma=g_d_sigma,
         given=g_d is not None,
         shape=float(shape),
         g_plain=float(plain),
-        span=(min(e.v_peak for e in every), max(e.v_behind for e in every)),
+        span=(min(e.v_peak for e in ends), max(e.v_behind for e in ends)),
+        voltage_sigma=_voltage_sigma(made, steeper, flatter),
+        static=tuple(e.static for e in ends),
     )
+    if falling.voltage_sigma > MAX_VOLTAGE_SIGMA:
+        raise SettingsError(
+            f"--g-d-sigma {g_d_sigma:g} moves the falling part as {falling.voltage_sigma:.3g} of "
+            f"voltage does, and a chip's die_sigma_voltage is at most {MAX_VOLTAGE_SIGMA:g}: give "
+            "a smaller --g-d-sigma"
+        )
+    return made, falling
+
+
+def _voltage_sigma(
+    made: Sequence[Sweep], steeper: Sequence[Sweep], flatter: Sequence[Sweep]
+) -> float:
+    """The change of voltage scale nearest to half the difference of two shapes (least squares)."""
+    moved = np.concatenate([(a.i - b.i) / 2 for a, b in zip(steeper, flatter, strict=True)])
+    scaled = np.concatenate([s.v * np.gradient(s.i, s.v) for s in made])
+    return float(abs(moved @ scaled) / (scaled @ scaled))

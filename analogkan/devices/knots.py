@@ -6,30 +6,61 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .fit import MAX_MORE, NOISE, scatter
+from .fit import MAX_MORE, NOISE, fit_knots, round_significant, scatter
 from .sweep import Sweep
 
 FOLLOWS = 0.005
-"""Share of the peak that a table may be off the sweeps' mean, noise apart; assumed."""
+"""Share of the peak that a table may be off the sweeps' mean where none is given; assumed."""
 MAX_GRID = 20_000
 """Points of the mean that are looked at."""
 FEW = 50
 """Points of a sweep up to which their scatter is taken for shape, not for noise; assumed."""
 
 
-def mean_of(sweeps: Sequence[Sweep], v: np.ndarray) -> np.ndarray:
-    """Mean current (P,) of sweeps that all cover the voltages ``v`` (P,), amperes."""
-    return np.mean([np.interp(v, s.v, s.i) for s in sweeps], axis=0)
+def followed(
+    groups: Sequence[Sequence[Sweep]], lo: float, hi: float, follows: float
+) -> tuple[np.ndarray, list[np.ndarray], float, bool]:
+    """Tables that follow the mean of each group of sweeps, on knots common to all.
+
+    Parameters
+    ----------
+    groups
+        T groups, each of devices of one type at one temperature.
+    lo, hi
+        Volts, which all sweeps cover.
+    follows
+        Share of a mean's largest current that its table may be off it; ``NOISE`` times the mean's
+        noise if that is more.
+
+    Returns
+    -------
+    tuple
+        Knots (N,) volts; T tables (N,) amperes; the share that all of them hold, and whether it
+        is one of noise.
+    """
+    v = _grid([sweep for group in groups for sweep in group], lo, hi)
+    means = np.array([np.mean([np.interp(v, s.v, s.i) for s in group], axis=0) for group in groups])
+    peaks = means.max(axis=1)
+    asked = follows * peaks
+    limits = np.maximum(asked, [NOISE * _noise(group) for group in groups])
+    at, limits = knots_along(v, means, limits)
+    tables = []
+    for mean, limit in zip(means, limits, strict=True):
+        table = fit_knots(v[at], v, mean).i  # each knot is a point, so all have support
+        off = np.abs(np.interp(v, v[at], table) - mean).max()
+        tables.append(table if off <= limit else round_significant(mean[at], 6))
+    return v[at], tables, float((limits / peaks).max()), bool((limits > asked).any())
 
 
-def grid_of(sweeps: Sequence[Sweep], lo: float, hi: float) -> np.ndarray:
-    """Voltages (P,) from ``lo`` to ``hi`` at which a sweep has a point; some, if many."""
+def _grid(sweeps: Sequence[Sweep], lo: float, hi: float) -> np.ndarray:
+    """Voltages (P,) from ``lo`` to ``hi`` at which a sweep has a point; some of them, if many."""
+    lo, hi = np.round([lo, hi], 12)
     v = np.unique(np.round(np.concatenate([[lo, hi], *(s.v for s in sweeps)]), 12))
     v = v[(v >= lo) & (v <= hi)]
-    return np.union1d(v[:: v.size // MAX_GRID + 1], v[-1:])
+    return np.union1d(v[:: v.size // MAX_GRID + 1], hi)
 
 
-def noise_of(sweeps: Sequence[Sweep]) -> float:
+def _noise(sweeps: Sequence[Sweep]) -> float:
     """Noise of the sweeps' mean, a standard deviation in amperes; 0 if they are of few points."""
     found = [scatter(s.measured[1]) if s.v.size > FEW else 0.0 for s in sweeps]
     return float(np.sqrt(np.mean(np.square(found)) / len(sweeps)))
@@ -41,7 +72,7 @@ def knots_along(
     """Places (N,) of few points of curves between which straight lines follow all of them.
 
     Ends and peaks are knots. From each knot the next is the furthest point to which the chord
-    is within the limits. If that makes more than ``MAX_MORE`` knots the limits are doubled.
+    is within the limits of all between. If that makes more than ``MAX_MORE`` knots the limits are doubled.
 
     Parameters
     ----------
@@ -77,8 +108,3 @@ def _reach(v: np.ndarray, means: np.ndarray, limits: np.ndarray, start: int, sto
     slope = di / dv
     inside = ((slope >= lowest) & (slope <= highest)).all(axis=0)
     return start + 1 + int(np.flatnonzero(inside)[-1])
-
-
-def limit_of(sweeps: Sequence[Sweep], peak: float, follows: float = FOLLOWS) -> float:
-    """Amperes that a table may be off the sweeps' mean: a share of the peak, or more by noise."""
-    return max(follows * peak, NOISE * noise_of(sweeps))
