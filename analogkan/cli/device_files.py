@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
-from ..devices.interpolate import METHODS
 from ..devices.falling import SIGMA
-from ..devices.knots import FOLLOWS
+from ..devices.interpolate import METHODS
+from ..devices.knots import FEW, TOLERANCE
 from ..devices.sweep import BRANCHES, Sweep
 from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
 from ..ours import require_marked
@@ -53,9 +53,8 @@ class Unit(common.Choice):
 @click.option("--sweep", type=common.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(
     "--tolerance",
-    "follows",
     type=common.AnyNumber(),
-    default=FOLLOWS,
+    default=TOLERANCE,
     show_default=True,
     help="What the table may be off the sweeps' mean, as a share of the peak.",
 )
@@ -91,7 +90,7 @@ class Unit(common.Choice):
 @common.json_option
 @common.guarded
 def import_device(
-    files, out, at, sweep, step, follows, static, g_d, g_d_sigma, plot, name, source, force,
+    files, out, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name, source, force,
     as_json, **choice,
 ) -> None:  # fmt: skip
     """Make a device file from measured I-V sweeps, one sweep a file.
@@ -116,7 +115,7 @@ def import_device(
         choice=ColumnChoice(**choice),
         branch=sweep,
         step=step,
-        follows=follows,
+        tolerance=tolerance,
         static=static,
         g_d=g_d,
         g_d_sigma=g_d_sigma,
@@ -164,15 +163,15 @@ CARRIES_NOTHING = 0.005
 def _import_notes(made, stale: Path | None) -> list[str]:
     """What a user should know of a device just imported."""
     notes = []
-    what = (
-        "--static keeps what is static and reconstructs the falling part"
-        if made.falling is None
-        else "left out, from the peak on"
-    )
-    for sweep, line in zip(made.sweeps, made.load_lines, strict=True):
+    for k, (sweep, line) in enumerate(zip(made.sweeps, made.load_lines, strict=True)):
         notes += _sweep_notes(sweep)
-        if line is not None:
-            notes.append(f"{sweep.file}: {line.sentence}: {what}")
+        if line is None:
+            continue
+        what = "--static keeps what is static and reconstructs the falling part"
+        if made.falling is not None:
+            peak = int(made.falling.static[k].argmin()) - 1
+            what = f"left out, from the peak on, {sweep.i[peak]:.4g} A at {sweep.v[peak]:.3f} V"
+        notes.append(f"{sweep.file}: {line.sentence}: {what}")
     doubt = doubt_of_current(made.curve.i_peak)
     if doubt:
         unit = "mA or uA" if made.curve.i_peak > USUAL_PEAK[1] else "a larger unit"
@@ -215,6 +214,11 @@ def _import_notes(made, stale: Path | None) -> list[str]:
 
 
 def _sweep_notes(sweep: Sweep) -> list[str]:
+    """What a sweep's points have that a device's seldom have."""
+    return [f"{sweep.file}: {note}" for note in (*_flat_top(sweep), *_stray(sweep))]
+
+
+def _flat_top(sweep: Sweep) -> list[str]:
     """That the largest current is reached again and again, as it is at an instrument's limit."""
     top = np.concatenate([[0], sweep.i == sweep.i.max(), [0]])
     runs = np.flatnonzero(np.diff(top)).reshape(-1, 2)  # from one point to before another
@@ -222,9 +226,25 @@ def _sweep_notes(sweep: Sweep) -> list[str]:
     if beyond - first < FLAT_POINTS:
         return []
     return [
-        f"{sweep.file}: {beyond - first} points at one largest current, {sweep.i.max():.4g} A, "
+        f"{beyond - first} points at one largest current, {sweep.i.max():.4g} A, "
         f"from {sweep.v[first]:g} to {sweep.v[beyond - 1]:g} V: a compliance limit? Then cut them "
         "off, or measure with a higher one"
+    ]
+
+
+def _stray(sweep: Sweep) -> list[str]:
+    """That one point of many lies far above or below both its neighbours: tables follow it."""
+    if sweep.v.size <= FEW:
+        return []
+    steps = np.diff(sweep.i) / sweep.i.max()
+    both = np.minimum(np.abs(steps[:-1]), np.abs(steps[1:]))
+    alone = np.where(steps[:-1] * steps[1:] < 0, both, 0.0)
+    worst = int(alone.argmax())
+    if alone[worst] <= FAR_POINT:
+        return []
+    return [
+        f"one point at {sweep.v[worst + 1]:.3f} V is {percent(alone[worst])} of the peak or more "
+        "off both its neighbours: if it is a stray reading, remove it, for the table follows it"
     ]
 
 
@@ -274,8 +294,9 @@ def _line_facts(line) -> dict:
 
 def _print_variation(made, path: Path) -> None:
     """The spread, and what nobody knows of the falling part."""
-    rows = [] if made.spread is None else made.spread.rows()
-    of = f"spread of {len(made.spread.files)} devices" if rows else "uncertainty"
+    rows, of = [], "uncertainty"
+    if made.spread is not None:
+        rows, of = made.spread.rows(), f"spread of {len(made.spread.files)} devices"
     shown = common.table(f"{path}: {of}", "", "sigma", "95 %", "error")
     for name, sigma, (lo, hi), error in rows:
         shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")

@@ -48,17 +48,17 @@ def list_devices(as_json) -> None:
         shown.add_row(
             d["name"],
             str(d["points"]),
-            f"{d['v_min']:g} to {d['v_max']:g}",
+            f"{d['v_min']:.3g} to {d['v_max']:.3g}",
             f"{d['i_peak']:.3g}",
             f"{d['v_peak']:.3g}",
             "yes" if d["negative_slopes"] else "no",
-            d["origin"] + (", partly reconstructed" if d["reconstructed"] else ""),
+            d["origin"] + (" in part" if d["reconstructed"] else ""),
             d["source"].split(",")[0],
         )
     common.out.print(shown)
     common.out.print(
-        "computed: DFT-NEGF. Only what is called measured is; devices import makes devices of "
-        "sweeps"
+        "computed: DFT-NEGF. measured in part: devices show says what is reconstructed; "
+        "devices import makes devices of sweeps"
     )
 
 
@@ -101,7 +101,9 @@ def show_device(name, as_json) -> None:
         marks = ["reconstructed" if lo < v < hi else "" for v in curve.v]
     shown = common.table("", "volts", "amperes", *others)
     for mark, v, *currents in zip(marks, curve.v, curve.i, *curve.i_at, strict=True):
-        shown.add_row(f"{v:g}", *(f"{i:.6g}" for i in currents), *[mark] * bool(curve.reconstructed))
+        shown.add_row(
+            f"{v:g}", *(f"{i:.6g}" for i in currents), *[mark] * bool(curve.reconstructed)
+        )
     common.out.print(shown)
 
 

@@ -110,11 +110,12 @@ class IVCurve(Described):
         object.__setattr__(self, "i", i)
         object.__setattr__(self, "temperatures", self._checked_temperatures())
         if self.reconstructed is not None:
-            lo, hi = self.reconstructed
+            lo, hi = map(float, self.reconstructed)
+            object.__setattr__(self, "reconstructed", (lo, hi))
             if not v[0] <= lo < hi <= v[-1]:
                 raise DeviceError(
-                    f"device {self.name}: reconstructed from {lo:g} to {hi:g} V, but its table goes "
-                    f"from {v[0]:g} to {v[-1]:g} V, the lower first"
+                    f"device {self.name}: reconstructed from {lo:g} to {hi:g} V, but its table "
+                    f"goes from {v[0]:g} to {v[-1]:g} V, the lower first"
                 )
 
     def _checked_temperatures(self) -> tuple[tuple[float, np.ndarray], ...]:

@@ -122,9 +122,10 @@ def static_ends(sweep: Sweep, line: LoadLine | None) -> Ends:
     v, i = sweep.v[behind:], sweep.i[behind:]
     if v.size < MIN_BEHIND or i.min() <= 0 or sweep.v[peak] <= 0:
         raise DeviceError(
-            f"{sweep.file} has {v.size} static points behind its last jump, at {v[0]:.3f} V, the "
-            f"lowest current {i.min():.3g} A, and its peak at {sweep.v[peak]:.3g} V: to reconstruct "
-            f"what lies between takes {MIN_BEHIND} points of positive current and a peak above 0 V"
+            f"{sweep.file} has {v.size} static points behind its last jump, at {v[0]:.3f} V, their "
+            f"lowest current {i.min():.3g} A, and its peak at {sweep.v[peak]:.3g} V: what lies "
+            f"between takes {MIN_BEHIND} points of positive current and a peak above 0 V: measure "
+            "further, or leave --static out"
         )
     slope, level = np.polyfit(v - v[0], np.log(i), 1)
     static = np.ones(sweep.v.size, dtype=bool)
@@ -208,9 +209,9 @@ def reconstruct(
     steep = np.e * plain if g_d is None else g_d
     if not MIN_SHAPE * plain <= steep <= MAX_SHAPE * plain:
         raise SettingsError(
-            f"--g-d {steep:g} S is out of range: {MIN_SHAPE * plain:.3g} to {MAX_SHAPE * plain:.3g} "
-            f"S, {MIN_SHAPE:g} to {MAX_SHAPE:g} times what a plain Esaki term through the sweeps' "
-            "peaks has"
+            f"--g-d {steep:g} S is out of range: {MIN_SHAPE * plain:.3g} to "
+            f"{MAX_SHAPE * plain:.3g} S, {MIN_SHAPE:g} to {MAX_SHAPE:g} times what a plain Esaki "
+            "term through the sweeps' peaks has"
         )
     if not 0 <= g_d_sigma <= MAX_SIGMA:
         raise SettingsError(f"--g-d-sigma {g_d_sigma:g} is out of range: 0 to {MAX_SIGMA:g}")

@@ -9,7 +9,7 @@ import numpy as np
 from .fit import MAX_MORE, NOISE, fit_knots, round_significant, scatter
 from .sweep import Sweep
 
-FOLLOWS = 0.005
+TOLERANCE = 0.005
 """Share of the peak that a table may be off the sweeps' mean where none is given; assumed."""
 MAX_GRID = 20_000
 """Points of the mean that are looked at."""
@@ -18,7 +18,7 @@ FEW = 50
 
 
 def followed(
-    groups: Sequence[Sequence[Sweep]], lo: float, hi: float, follows: float
+    groups: Sequence[Sequence[Sweep]], lo: float, hi: float, tolerance: float
 ) -> tuple[np.ndarray, list[np.ndarray], float, bool]:
     """Tables that follow the mean of each group of sweeps, on knots common to all.
 
@@ -28,7 +28,7 @@ def followed(
         T groups, each of devices of one type at one temperature.
     lo, hi
         Volts, which all sweeps cover.
-    follows
+    tolerance
         Share of a mean's largest current that its table may be off it; ``NOISE`` times the mean's
         noise if that is more.
 
@@ -41,7 +41,7 @@ def followed(
     v = _grid([sweep for group in groups for sweep in group], lo, hi)
     means = np.array([np.mean([np.interp(v, s.v, s.i) for s in group], axis=0) for group in groups])
     peaks = means.max(axis=1)
-    asked = follows * peaks
+    asked = tolerance * peaks
     limits = np.maximum(asked, [NOISE * _noise(group) for group in groups])
     at, limits = knots_along(v, means, limits)
     tables = []
@@ -72,7 +72,8 @@ def knots_along(
     """Places (N,) of few points of curves between which straight lines follow all of them.
 
     Ends and peaks are knots. From each knot the next is the furthest point to which the chord
-    is within the limits of all between. If that makes more than ``MAX_MORE`` knots the limits are doubled.
+    is within the limits of all between. If that makes more than ``MAX_MORE`` knots, the limits
+    are doubled.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def origin(name: str) -> str:
     if name.endswith(".toml"):
         return ""
     source = get(name).source
-    if source.startswith("analogkan devices import "):
+    if "analogkan devices import" in source:
         return "measured"
     return "computed" if "DFT-NEGF" in source else "formula"
 
@@ -198,7 +198,7 @@ def format_device(curve: IVCurve) -> str:
         f"i = {numbers(curve.i)}  # amperes\n"
     )
     if curve.reconstructed:
-        lo, hi = map(float, curve.reconstructed)
+        lo, hi = curve.reconstructed
         text += f"reconstructed = [{lo!r}, {hi!r}]  # volts between which it is not measured\n"
     if curve.temperatures:
         tables = ",\n".join(numbers(row) for row in curve.i_at)

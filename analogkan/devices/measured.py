@@ -17,30 +17,17 @@ from ..kinds import mistaken
 from ..limits import require_physical
 from ..objects import Described, Facts
 from ..ours import require_ours
-from ..text import percent
 from .columns import ColumnChoice
-from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
+from .curve import NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
 from .falling import SIGMA, Falling, reconstruct
-from .fit import (
-    NOISE,
-    PWLFit,
-    fit_knots,
-    following_knots,
-    measured_fit,
-    round_significant,
-    uniform_knots,
-)
-from .knots import FEW, FOLLOWS, followed
+from .fit import PWLFit
+from .knots import TOLERANCE
 from .library import check_replaceable, format_device, read_entries
 from .load_line import LoadLine, find_load_line
+from .pooling import SAME_VOLTS, pool
 from .spread import Spread, common_curve, format_variation, measure_spread
 from .sweep import Sweep, read_sweep
 
-STEP_FOLLOWS = 0.02
-"""Share of the peak that the sweeps' mean may be off a chord before a table of even steps gets
-another knot."""
-SAME_VOLTS = 1e-9
-"""Volts within which two sweeps' points count as the same."""
 MAX_PEAK_RATIO = 10.0
 """Between sweeps of one device type at one temperature; more is taken for a wrong unit."""
 MIN_SHARED = 0.5
@@ -129,7 +116,7 @@ def device_from_sweeps(
     name: str,
     *,
     step: float | None = None,
-    follows: float = FOLLOWS,
+    tolerance: float = TOLERANCE,
     static: bool = False,
     g_d: float | None = None,
     g_d_sigma: float = SIGMA,
@@ -151,7 +138,7 @@ def device_from_sweeps(
         None: few knots that follow the curve; sweeps of the same, at most 50 voltages keep their
         points, averaged. Else knots every ``step`` volts, and closer where the curve bends; such
         sweeps keep their points if they have less than two a step.
-    follows
+    tolerance
         Share of the peak that the table may be off the sweeps' mean, noise apart.
     static
         Take only what is no tester's load line, and reconstruct the falling part.
@@ -167,7 +154,7 @@ def device_from_sweeps(
     DeviceError
         If the name or a sweep cannot be used, or the sweeps are not of one device type.
     """
-    _check_options(len(sweeps), step, follows)
+    _check_options(len(sweeps), step, tolerance)
     measured = sorted(sweeps, key=lambda entry: entry[0])
     for temp_c in {temp_c for temp_c, _ in measured}:
         _check_peaks([sweep for at, sweep in measured if at == temp_c])
@@ -180,20 +167,7 @@ def device_from_sweeps(
     for (temp_c, _), sweep in zip(measured, every, strict=True):
         groups.setdefault(temp_c, []).append(sweep)
     lo, hi = _shared(every)
-    for sweep in every:
-        volts = _within(sweep.v, sweep.i, lo, hi)[0]
-        if volts.size < 2:
-            raise DeviceError(
-                f"{sweep.file} has {volts.size} point(s) from {lo:g} to {hi:g} V, which all sweeps "
-                "cover: a table needs at least 2 of each"
-            )
-    kept = _kept(every, lo, hi, step)
-    if kept is not None:
-        fits, how = {t: _mean(group, kept) for t, group in groups.items()}, "the measured points"
-    elif step is None:
-        fits, how = _followed(groups, lo, hi, follows)
-    else:
-        fits, how = _stepped(groups, lo, hi, step)
+    fits, how, kept = pool(groups, lo, hi, step=step, tolerance=tolerance)
     base = nearest_to_nominal(fits)
     known = any(temp_c != NOMINAL_TEMP_C for temp_c in fits)
     curve = IVCurve(
@@ -201,7 +175,7 @@ def device_from_sweeps(
         fits[base].v,
         fits[base].i,
         source or ", ".join(sweep.file for sweep in every),
-        _notes(measured, fits, how, (lo, hi), falling),
+        _notes(measured, fits, how, (lo, hi), falling, lines),
         tuple((t, fit.i) for t, fit in fits.items()) if known else (),
         None if falling is None else falling.span,
     )
@@ -209,7 +183,7 @@ def device_from_sweeps(
     most = max(groups, key=lambda t: (len(groups[t]), t == base))
     if len(groups[most]) > 1:
         table = fits[most]
-        common = common_curve(groups[most]) if kept is None else (table.v, table.i)
+        common = (table.v, table.i) if kept else common_curve(groups[most])
         spread = measure_spread(*common, groups[most], most)
     return Measured(
         curve=curve,
@@ -227,7 +201,7 @@ def variation_path(path: Path) -> Path:
 
 
 def write_measured(measured: Measured, path: Path, *, force: bool = False) -> list[Path]:
-    """Write the device file and, if there are spreads or a |g_d|, the variation file: both or neither.
+    """Write the device file and, of a spread or a falling part, the variation file: both or none.
 
     Returns the files written.
 
@@ -309,93 +283,13 @@ def _shared(sweeps: Sequence[Sweep]) -> tuple[float, float]:
     return float(lo), float(hi)
 
 
-def _within(
-    v: np.ndarray, i: np.ndarray, lo: float, hi: float
-) -> tuple[np.ndarray, np.ndarray]:
-    inside = (v >= lo - SAME_VOLTS) & (v <= hi + SAME_VOLTS)
-    return v[inside], i[inside]
-
-
-def _kept(
-    sweeps: Sequence[Sweep], lo: float, hi: float, step: float | None
-) -> np.ndarray | None:
-    """The voltages (N,) of sweeps that keep their points; None if they are fitted."""
-    first, *others = [_within(sweep.v, sweep.i, lo, hi)[0] for sweep in sweeps]
-    same = all(
-        v.size == first.size and np.abs(v - first).max(initial=0) <= SAME_VOLTS for v in others
-    )
-    coarse = first.size <= FEW if step is None else (hi - lo) / (first.size - 1) > step / 2
-    return round_significant(first, 12) if same and coarse else None
-
-
-def _mean(sweeps: Sequence[Sweep], knots: np.ndarray) -> PWLFit:
-    """The mean of sweeps with points at the same voltages ``knots`` (N,)."""
-    points = [_within(sweep.v, sweep.i, knots[0], knots[-1]) for sweep in sweeps]
-    mean = round_significant(np.mean([i for _, i in points], axis=0), 12)
-    return measured_fit(knots, mean, *_points(sweeps, knots[0], knots[-1]))
-
-
-def _points(sweeps: Sequence[Sweep], lo: float, hi: float) -> tuple[np.ndarray, np.ndarray]:
-    """All measured points (P,) of sweeps from ``lo`` to ``hi``, volts and amperes."""
-    v, i = zip(*(_within(*sweep.measured, lo, hi) for sweep in sweeps), strict=True)
-    return np.concatenate(v), np.concatenate(i)
-
-
-def _followed(
-    groups: dict[float, list[Sweep]], lo: float, hi: float, follows: float
-) -> tuple[dict[float, PWLFit], str]:
-    """The table at each temperature on knots that follow all of them, and how it was made."""
-    knots, tables, share, noisy = followed(list(groups.values()), lo, hi, follows)
-    fits = {
-        t: measured_fit(knots, table, *_points(group, lo, hi))
-        for (t, group), table in zip(groups.items(), tables, strict=True)
-    }
-    why = f", {NOISE:g} times its noise" if noisy else ""
-    return fits, f"{knots.size} knots that follow the mean to {percent(share)} of the peak{why}"
-
-
-def _stepped(
-    groups: dict[float, list[Sweep]], lo: float, hi: float, step: float
-) -> tuple[dict[float, PWLFit], str]:
-    """The table at each temperature on even steps, with further knots where points support them."""
-    if (hi - lo) / step > MAX_POINTS:
-        raise DeviceError(
-            f"knots every {step:g} V from {lo:g} to {hi:g} V are more than {MAX_POINTS:,}: give a "
-            "larger --step"
-        )
-    even = finer = uniform_knots(lo, hi, step)
-    for group in groups.values():
-        points = [_within(sweep.v, sweep.i, lo, hi) for sweep in group]
-        finer = following_knots(finer, points, STEP_FOLLOWS)
-    try:
-        fits = {t: _fit(group, finer, step) for t, group in groups.items()}
-    except DeviceError:
-        if finer.size == even.size:
-            raise
-        finer, fits = even, {t: _fit(group, even, step) for t, group in groups.items()}
-    more = finer.size - even.size
-    bends = f" and {more} more where it bends" if more else ""
-    return fits, f"least-squares fit, knots every {step:g} V{bends}"
-
-
-def _fit(sweeps: Sequence[Sweep], knots: np.ndarray, step: float) -> PWLFit:
-    """The table of sweeps of one temperature."""
-    points = [_within(sweep.v, sweep.i, knots[0], knots[-1]) for sweep in sweeps]
-    v, i = (np.concatenate(part) for part in zip(*points, strict=True))
-    try:
-        table = fit_knots(knots, v, i, spaced=f"every {step:g} V").i
-    except DeviceError as error:
-        files = ", ".join(sweep.file for sweep in sweeps)
-        raise DeviceError(f"{files}: {error}. Give a larger --step") from error
-    return measured_fit(knots, table, *_points(sweeps, knots[0], knots[-1]))
-
-
 def _notes(
     sweeps: Sequence[tuple[float, Sweep]],
     fits: dict[float, PWLFit],
     how: str,
     span: tuple[float, float],
     falling: Falling | None,
+    lines: Sequence[LoadLine | None],
 ) -> str:
     """How the table was made, and how far it is from the points."""
     parts = []
@@ -408,20 +302,21 @@ def _notes(
             f"{fit.rms_residual:.1e}, max {fit.max_residual:.1e} of the peak current"
         )
     if falling is not None:
-        parts.append(falling.sentence)
+        behind = ", ".join(f"{line.r_load:.1f}" for line in lines if line is not None)
+        parts.append(f"Left out: load lines of {behind} ohm. {falling.sentence}")
     lo, hi = min(s.v[0] for _, s in sweeps), max(s.v[-1] for _, s in sweeps)
     if max(span[0] - lo, hi - span[1]) > SAME_VOLTS:
         parts.append(f"cut to {span[0]:g} to {span[1]:g} V, which all sweeps cover")
     return ". ".join(parts) + "."
 
 
-def _check_options(count: int, step: float | None, follows: float) -> None:
+def _check_options(count: int, step: float | None, tolerance: float) -> None:
     """Raise SettingsError for no sweep, or a step or share out of range."""
     if not count:
         raise SettingsError("no sweep given: name at least one CSV file")
     if step is not None and not 1e-6 <= step <= 10:
         raise SettingsError(f"a step of {step:g} V is out of range: 1e-6 to 10 V")
-    if not 1e-4 <= follows <= 0.1:
+    if not 1e-4 <= tolerance <= 0.1:
         raise SettingsError(
-            f"a tolerance of {follows:g} of the peak is out of range: 1e-4 to 0.1"
+            f"a tolerance of {tolerance:g} of the peak is out of range: 1e-4 to 0.1"
         )

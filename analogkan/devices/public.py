@@ -12,8 +12,8 @@ from ..objects import PATHS, as_path, require_type
 from .columns import ColumnChoice
 from .curve import IVCurve
 from .falling import SIGMA
+from .knots import TOLERANCE
 from .library import get
-from .knots import FOLLOWS
 from .measured import Measured, import_device, safe_name, write_measured
 
 AnyPath = str | PathLike[str]
@@ -52,7 +52,7 @@ def measure(
     negate: bool = False,
     sweep: str | None = None,
     step: float | None = None,
-    follows: float = FOLLOWS,
+    tolerance: float = TOLERANCE,
     static: bool = False,
     g_d: float | None = None,
     g_d_sigma: float = SIGMA,
@@ -77,7 +77,7 @@ def measure(
         What to take of a loop: ``up``, ``down`` or ``mean``.
     step
         Volts between the table's knots, in place of few that follow the curve.
-    follows
+    tolerance
         Share of the peak that those may be off the sweeps' mean, noise apart.
     static
         Take only what is no tester's load line, and reconstruct the falling part.
@@ -119,7 +119,7 @@ def measure(
         ),
         branch=sweep,
         step=step,
-        follows=follows,
+        tolerance=tolerance,
         static=static,
         g_d=g_d,
         g_d_sigma=g_d_sigma,

@@ -148,8 +148,8 @@ def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c
 def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
     """kI, kV, dV (3,) of a sweep against a table (N,), their standard errors (3,), rms residual.
 
-    Least squares over the sweep's measured points, all of the same weight, but for the outer twentieth of
-    the table at each end.
+    Least squares over the sweep's measured points, all of the same weight, but for the outer
+    twentieth of the table at each end.
 
     Raises
     ------
@@ -207,9 +207,7 @@ def format_variation(spread: Spread | None, falling: Falling | None = None) -> s
         lines += [
             f"{name} = {float(f'{sigma:.3g}')!r}  # {meaning}; 95 %: {lo:.2g} to {hi:.2g}; "
             f"error of a fit {error:.1g}"
-            for meaning, (name, sigma, (lo, hi), error) in zip(
-                MEANINGS, spread.rows(), strict=True
-            )
+            for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True)
         ]
     if falling is not None:
         about += ["# Static parts only.", f"# {falling.sentence}."]
