@@ -33,8 +33,8 @@ SWEEPS = {
 
 AI301A = (
     "daskals on GitHub, Tunnel-diode-Characterization-and-Modeling: three AI301A GaAs tunnel "
-    "diodes swept with an NI myDAQ; by analogkan devices import diode-1.csv diode-2.csv diode-3.csv "
-    "-o ai301a.toml --name AI301A --static --g-d 16m"
+    "diodes swept with an NI myDAQ; by analogkan devices import diode-1.csv diode-2.csv "
+    "diode-3.csv -o ai301a.toml --name AI301A --static --g-d 16m"
 )
 
 

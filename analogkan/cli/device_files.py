@@ -125,9 +125,9 @@ def import_device(
         from ..report import figures
 
         require_marked(plot, give="--plot")
-    written = measured.write_measured(made, out, force=force)
-    if plot is not None:
+        measured.check_targets(made, out, force=force)
         figures.save(figures.sweeps_figure(made), plot)
+    written = measured.write_measured(made, out, force=force)
     stale = measured.variation_path(out)
     notes = _import_notes(made, stale if stale.exists() and stale not in written else None)
     if as_json:
@@ -169,7 +169,7 @@ def _import_notes(made, stale: Path | None) -> list[str]:
             continue
         what = "--static keeps what is static and reconstructs the falling part"
         if made.falling is not None:
-            peak = int(made.falling.static[k].argmin()) - 1
+            peak = made.falling.peaks[k]
             what = f"left out, from the peak on, {sweep.i[peak]:.4g} A at {sweep.v[peak]:.3f} V"
         notes.append(f"{sweep.file}: {line.sentence}: {what}")
     doubt = doubt_of_current(made.curve.i_peak)

@@ -31,8 +31,8 @@ MIN_SHAPE, MAX_SHAPE = 0.5, 10.0
 """Of |g_d|, as shares of a plain Esaki term's; assumed."""
 MIN_BEHIND = 4
 """Static points behind the last jump, for the excess current; assumed."""
-ROUNDS = 8
-"""Of finding the exponent that belongs to |g_d|: each leaves a tenth of what was off."""
+NEAR = 0.01
+"""Relative change of |g_d| by which it is found what one of it changes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,6 +58,8 @@ class Falling:
         ``g_d_sigma`` changes.
     static
         Of each sweep, (P,) booleans: which of its points are static.
+    peaks
+        Of each sweep, the place of its peak.
     """
 
     g_d: float
@@ -68,6 +70,7 @@ class Falling:
     span: tuple[float, float]
     voltage_sigma: float
     static: tuple[np.ndarray, ...]
+    peaks: tuple[int, ...]
 
     @property
     def sentence(self) -> str:
@@ -88,10 +91,12 @@ NUMBERS = ("v_peak", "i_peak", "v_behind", "i_behind", "grow")
 class Ends:
     """What one sweep's static parts say of the part between: volts and amperes, ``grow`` per volt.
 
-    ``static`` (P,) marks the sweep's static points: up to the peak, and behind the last jump.
+    ``static`` (P,) marks the sweep's static points: up to the peak, the point of place ``peak``, and
+    behind the last jump, where ``i_behind`` is that of a straight line through the first four.
     """
 
     static: np.ndarray
+    peak: int
     v_peak: float
     i_peak: float
     v_behind: float
@@ -127,16 +132,18 @@ def static_ends(sweep: Sweep, line: LoadLine | None) -> Ends:
             f"between takes {MIN_BEHIND} points of positive current and a peak above 0 V: measure "
             "further, or leave --static out"
         )
-    slope, level = np.polyfit(v - v[0], np.log(i), 1)
+    near = np.polyfit(v[:MIN_BEHIND] - v[0], i[:MIN_BEHIND], 1)[1]
+    grow = np.polyfit(v, np.log(i), 1)[0]
     static = np.ones(sweep.v.size, dtype=bool)
     static[peak + 1 : behind] = False
     return Ends(
         static=static,
+        peak=peak,
         v_peak=float(sweep.v[peak]),
         i_peak=float(sweep.i[peak]),
         v_behind=float(v[0]),
-        i_behind=float(np.exp(level)) if slope > 0 else float(i.mean()),
-        grow=max(float(slope), 0.0),
+        i_behind=float(near),
+        grow=max(float(grow), 0.0),
     )
 
 
@@ -164,14 +171,14 @@ def complete(sweep: Sweep, ends: Ends, shape: float) -> Sweep:
     a, x = amplitudes(ends, shape)
     if x < 0:
         raise DeviceError(
-            f"{sweep.file}: an Esaki term with |g_d| {1e3 * shape * a / (np.e * ends.v_peak):.3g} "
-            f"mS has more current at {ends.v_behind:.3f} V than the {ends.i_behind:.3g} A measured "
-            "there: give a larger --g-d, or a smaller --g-d-sigma"
+            f"{sweep.file}: an Esaki term of exponent {shape:.2f} has more current at "
+            f"{ends.v_behind:.3f} V than the {ends.i_behind:.3g} A measured there: give a larger "
+            "--g-d"
         )
     count = int((ends.v_behind - ends.v_peak) / np.median(np.diff(sweep.v)))
     v = np.linspace(ends.v_peak, ends.v_behind, count + 2)[1:-1]
     i = a * esaki(v / ends.v_peak, shape) + x * np.exp(ends.grow * (v - ends.v_behind))
-    first = int(ends.static.argmin())
+    first = ends.peak + 1
     kept = [part[ends.static] for part in (sweep.v, sweep.i)]
     volts, amperes = (np.insert(old, first, new) for old, new in zip(kept, (v, i), strict=True))
     static = np.insert(np.ones(kept[0].size, dtype=bool), first, np.zeros(v.size, dtype=bool))
@@ -204,7 +211,7 @@ def reconstruct(
     """
     ends = [static_ends(s, line) for s, line in zip(sweeps, lines, strict=True)]
     mean = {key: float(np.mean([getattr(e, key) for e in ends])) for key in NUMBERS}
-    middle = Ends(static=np.array([]), **mean)
+    middle = Ends(static=np.array([]), peak=0, **mean)
     plain = middle.i_peak / (np.e * middle.v_peak)
     steep = np.e * plain if g_d is None else g_d
     if not MIN_SHAPE * plain <= steep <= MAX_SHAPE * plain:
@@ -215,12 +222,11 @@ def reconstruct(
         )
     if not 0 <= g_d_sigma <= MAX_SIGMA:
         raise SettingsError(f"--g-d-sigma {g_d_sigma:g} is out of range: 0 to {MAX_SIGMA:g}")
-    shape = steep / plain
-    for _ in range(ROUNDS):  # A depends on it a little
-        shape = np.e * steep * middle.v_peak / amplitudes(middle, shape)[0]
+    carried = middle.i_behind * np.exp(middle.grow * (middle.v_peak - middle.v_behind))
+    shape = np.e * steep * middle.v_peak / (middle.i_peak - carried)
     made, steeper, flatter = (
         [complete(s, e, k * shape) for s, e in zip(sweeps, ends, strict=True)]
-        for k in (1.0, 1 + g_d_sigma, 1 - g_d_sigma)
+        for k in (1.0, 1 + NEAR, 1 - NEAR)
     )
     falling = Falling(
         g_d=float(steep),
@@ -229,8 +235,9 @@ def reconstruct(
         shape=float(shape),
         g_plain=float(plain),
         span=(min(e.v_peak for e in ends), max(e.v_behind for e in ends)),
-        voltage_sigma=_voltage_sigma(made, steeper, flatter),
+        voltage_sigma=g_d_sigma / NEAR * _voltage_scale(made, steeper, flatter),
         static=tuple(e.static for e in ends),
+        peaks=tuple(e.peak for e in ends),
     )
     if falling.voltage_sigma > MAX_VOLTAGE_SIGMA:
         raise SettingsError(
@@ -241,7 +248,7 @@ def reconstruct(
     return made, falling
 
 
-def _voltage_sigma(
+def _voltage_scale(
     made: Sequence[Sweep], steeper: Sequence[Sweep], flatter: Sequence[Sweep]
 ) -> float:
     """The change of voltage scale nearest to half the difference of two shapes (least squares)."""

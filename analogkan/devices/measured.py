@@ -61,6 +61,11 @@ class Measured(Described):
     load_lines: tuple[LoadLine | None, ...]
     falling: Falling | None
 
+    @property
+    def varies(self) -> bool:
+        """Whether there is something for a variation file."""
+        return self.spread is not None or self.falling is not None
+
     def _described(self) -> tuple[str, Facts]:
         name, facts = self.curve._described()
         spread = [] if self.spread is None else [
@@ -200,6 +205,16 @@ def variation_path(path: Path) -> Path:
     return path.with_suffix(".variation.toml")
 
 
+def check_targets(measured: Measured, path: Path, *, force: bool) -> None:
+    """Raise DeviceError unless ``write_measured`` may write to ``path``.
+
+    No file may be in the way that is none of this kind, or is one unless ``force`` is given.
+    """
+    check_replaceable(path, force=force)
+    if measured.varies:
+        _check_variation(variation_path(path), force)
+
+
 def write_measured(measured: Measured, path: Path, *, force: bool = False) -> list[Path]:
     """Write the device file and, of a spread or a falling part, the variation file: both or none.
 
@@ -208,14 +223,12 @@ def write_measured(measured: Measured, path: Path, *, force: bool = False) -> li
     Raises
     ------
     DeviceError
-        If a file is in the way that is none of this kind, or is one and ``force`` is not given.
+        As ``check_targets``.
     """
+    check_targets(measured, path, force=force)
     texts = {path: format_device(measured.curve)}
-    check_replaceable(path, force=force)
-    if measured.spread is not None or measured.falling is not None:
-        beside = variation_path(path)
-        texts[beside] = format_variation(measured.spread, measured.falling)
-        _check_variation(beside, force)
+    if measured.varies:
+        texts[variation_path(path)] = format_variation(measured.spread, measured.falling)
     with ExitStack() as stack:
         for target, text in texts.items():
             partial = stack.enter_context(atomic_file(target))
