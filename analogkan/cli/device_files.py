@@ -233,7 +233,7 @@ def _flat_top(sweep: Sweep) -> list[str]:
 
 
 def _stray(sweep: Sweep) -> list[str]:
-    """That one point of many lies far above or below both its neighbours: tables follow it."""
+    """That one point of many lies far above or below both its neighbours: the table follows it."""
     if sweep.v.size <= FEW:
         return []
     steps = np.diff(sweep.i) / sweep.i.max()
@@ -244,7 +244,7 @@ def _stray(sweep: Sweep) -> list[str]:
         return []
     return [
         f"one point at {sweep.v[worst + 1]:.3f} V is {percent(alone[worst])} of the peak or more "
-        "off both its neighbours: if it is a stray reading, remove it, for the table follows it"
+        "off both its neighbours: if it is a stray reading, remove it"
     ]
 
 
