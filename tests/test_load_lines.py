@@ -7,15 +7,16 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 from re import escape
+from typing import Any
 
 import numpy as np
 import pytest
 
-from analogkan.devices import get
+from analogkan.devices import get, measure, refit
 from analogkan.devices.falling import MAX_VOLTAGE_SIGMA, esaki, reconstruct
 from analogkan.devices.library import origin
 from analogkan.devices.load_line import find_load_line
-from analogkan.devices.measured import device_from_sweeps, import_device
+from analogkan.devices.measured import import_device
 from analogkan.devices.spread import format_variation
 from analogkan.devices.sweep import Sweep, read_sweep
 from analogkan.errors import DeviceError, SettingsError
@@ -58,12 +59,21 @@ def oscillating(r: float = 53.0, **names) -> Sweep:
     return replace(sweep(volts, np.where(out, 0.4 * I_PEAK, diode(static))), **names)
 
 
+def made_of(sweeps: list[tuple[float, Sweep]], **options: Any) -> Any:
+    """The device of their static parts."""
+    return device_from_sweeps(sweeps, "d", static=True, **options)
+
+
+def line_of(one: Sweep) -> Any:
+    return find_load_line(one)
+
+
 # ---- found
 
 
 @pytest.mark.parametrize("r", [80.0, 100.0, 200.0])
 def test_one_jump_gives_the_resistance_behind_it(r):
-    found = find_load_line(behind_a_load(r, noise=2e-6))
+    found = line_of(behind_a_load(r, noise=2e-6))
     assert found is not None
     assert abs(found.r_load - r) < 4 * found.r_error < 2
     assert found.v_step == pytest.approx(5e-3, rel=1e-3)
@@ -73,7 +83,7 @@ def test_one_jump_gives_the_resistance_behind_it(r):
 
 
 def test_a_plateau_between_two_jumps_is_no_static_curve():
-    found = find_load_line(oscillating())
+    found = line_of(oscillating())
     assert found is not None
     assert found.r_load == pytest.approx(53, rel=1e-3)
     (first, _), (_, last) = found.v_jumps
@@ -86,20 +96,21 @@ def test_a_plateau_between_two_jumps_is_no_static_curve():
 
 
 V = np.linspace(0.0, 0.7, 141)
+GAP = np.delete(V, np.s_[23:34])
 NONE = {
     "a source without resistance": sweep(V, tunnel_diode(V)),
     "too little of it to jump": behind_a_load(40.0),
-    "points left out where it falls": sweep(np.delete(V, np.s_[23:34]), diode(np.delete(V, np.s_[23:34]))),
+    "points left out where it falls": sweep(GAP, diode(GAP)),
     "uneven points": sweep(V**2, diode(V**2)),
     "noise": sweep(V, 1e-6 + 5e-8 * np.random.default_rng(1).normal(size=V.size)),
-    "a flat curve with a gap": sweep(np.delete(V, np.s_[23:34]), np.full(130, 1e-6)),
+    "a flat curve with a gap": sweep(GAP, np.full(GAP.size, 1e-6)),
     "few points": sweep(V[[0, 2, 4, 60, 62]], np.array([0.0, 2, 3, 1, 1.1])),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", NONE)
 def test_what_is_no_load_line_is_not_taken_for_one(what):
-    assert find_load_line(NONE[what]) is None
+    assert line_of(NONE[what]) is None
 
 
 # ---- reconstructed
@@ -107,7 +118,7 @@ def test_what_is_no_load_line_is_not_taken_for_one(what):
 
 def test_with_the_right_slope_the_curve_is_found_again():
     for one in (behind_a_load(), behind_a_load(500), oscillating()):
-        made = device_from_sweeps([(T0, one)], "d", static=True, g_d=G_D, g_d_sigma=0.1)
+        made = made_of([(T0, one)], g_d=G_D, g_d_sigma=0.1)
         v = np.linspace(0.0, one.v[-1], 1000)
         off = np.abs(made.curve.current(v) - diode(v)) / made.curve.i_peak
         assert off.max() < 0.03
@@ -121,17 +132,17 @@ def test_with_the_right_slope_the_curve_is_found_again():
 def test_the_slope_asked_for_is_the_steepest_of_the_esaki_term():
     one = oscillating()
     for g_d in (8e-3, 16e-3, 30e-3):
-        (filled,), falling = reconstruct([one], [find_load_line(one)], g_d, 0.1)
+        (filled,), falling = reconstruct([one], [line_of(one)], g_d, 0.1)
         assert np.diff(filled.i).min() / np.diff(filled.v).max() == pytest.approx(-g_d, rel=0.06)
         assert falling.g_d == g_d
-    assert reconstruct([one], [find_load_line(one)])[1].g_d == pytest.approx(
+    assert reconstruct([one], [line_of(one)])[1].g_d == pytest.approx(
         one.i.max() / one.v[one.i.argmax()]
     )
 
 
 def test_static_points_stay_as_they_were_measured():
     one = oscillating()
-    line = find_load_line(one)
+    line = line_of(one)
     (filled,), falling = reconstruct([one], [line])
     v, i = filled.measured
     np.testing.assert_array_equal(v, one.v[falling.static[0]])
@@ -154,7 +165,7 @@ def batch() -> tuple[np.ndarray, list[tuple[float, Sweep]]]:
 def test_the_spread_is_of_the_static_parts_whatever_the_knots_and_the_slope(batch):
     true, sweeps = batch
     options = ({}, {"step": 0.05}, {"step": 0.02}, {"tolerance": 0.02}, {"g_d": 1.2 * G_D})
-    made = [device_from_sweeps(sweeps, "d", static=True, g_d_sigma=0.2, **o) for o in options]
+    made = [made_of(sweeps, g_d_sigma=0.2, **o) for o in options]
     for one in made:
         np.testing.assert_array_equal(one.spread.factors, made[0].spread.factors)
         assert one.fits[T0].rms_residual == pytest.approx(made[0].fits[T0].rms_residual, rel=0.1)
@@ -166,24 +177,22 @@ def test_what_nobody_knows_of_the_slope_goes_into_the_variation_of_a_type():
     one = oscillating()
 
     def sigma(share: float) -> float:
-        return device_from_sweeps(
-            [(T0, one)], "d", static=True, g_d=G_D, g_d_sigma=share
-        ).falling.voltage_sigma
+        return made_of([(T0, one)], g_d=G_D, g_d_sigma=share).falling.voltage_sigma
 
     assert sigma(0.0) == 0
     assert sigma(0.2) == pytest.approx(2 * sigma(0.1))
     assert 0.02 < sigma(0.1) < 0.05
-    made = device_from_sweeps([(T0, one)], "d", static=True, g_d=G_D, g_d_sigma=0.1)
+    made = made_of([(T0, one)], g_d=G_D, g_d_sigma=0.1)
     text = format_variation(None, made.falling)
     assert tomllib.loads(text) == {
         "variation": {"die_sigma_voltage": float(f"{made.falling.voltage_sigma:.3g}")}
     }
     assert f"\n# {made.falling.sentence}.\n" in text
-    assert dict((name, most) for name, most, _ in PARTS)["voltage"] == MAX_VOLTAGE_SIGMA
+    assert {name: most for name, most, _ in PARTS}["voltage"] == MAX_VOLTAGE_SIGMA
 
 
 def static(one: Sweep, **options):
-    return device_from_sweeps([(T0, one)], "d", static=True, **options)
+    return made_of([(T0, one)], **options)
 
 
 SHORT = oscillating()
@@ -209,7 +218,10 @@ REFUSED = {
         "--g-d 0.1 S is out of range: 0.00306 to 0.0612 S, 0.5 to 10 times what a plain Esaki term "
         "through the sweeps' peaks has",
     ),
-    "too uncertain": (lambda: static(SHORT, g_d_sigma=0.6), "--g-d-sigma 0.6 is out of range: 0 to 0.5"),
+    "too uncertain": (
+        lambda: static(SHORT, g_d_sigma=0.6),
+        "--g-d-sigma 0.6 is out of range: 0 to 0.5",
+    ),
     "more than a chip may be off": (
         lambda: static(SHORT, g_d_sigma=0.4),
         "--g-d-sigma 0.4 moves the falling part as 0.122 of voltage does, and a chip's "
@@ -284,6 +296,16 @@ def test_static_parts_are_kept_and_the_rest_is_labelled_everywhere(folder):
     assert (facts["reconstructed"]["g_d"], facts["reconstructed"]["given"]) == (0.015, True)
 
 
+def test_from_python_and_through_another_fit_the_label_stays(folder):
+    made = measure(["j1.csv", "j2.csv"], "p.toml", static=True, g_d=15e-3, g_d_sigma=0.2)
+    assert made.curve.reconstructed == get("p.toml").reconstructed
+    assert made.curve.reconstructed is not None
+    fitted = refit(made.curve, "pchip").curve
+    assert fitted.reconstructed == made.curve.reconstructed
+    done("devices", "fit", "p.toml", "--method", "pwl", "--order", "6", "-o", "f.toml")
+    assert get("f.toml").reconstructed == made.curve.reconstructed
+
+
 def test_a_picture_that_cannot_be_is_refused_before_anything_is_written(folder):
     args = ("devices", "import", "o.csv", "-o", "d.toml", "--plot", "d.foo")
     sentence = "cannot plot into d.foo: its name must end in .png, .svg or .pdf"
@@ -313,7 +335,7 @@ def sweeps() -> list[Sweep]:
 
 @real
 def test_the_load_lines_of_the_real_sweeps_have_50_to_56_ohm(sweeps):
-    lines = [find_load_line(one) for one in sweeps]
+    lines = [line_of(one) for one in sweeps]
     assert [round(line.r_load, 1) for line in lines] == [56.0, 51.6, 51.9]
     assert all(line.r_error < 0.3 for line in lines)
     assert all(line.v_step == pytest.approx(5e-3, rel=2e-3) for line in lines)
@@ -323,7 +345,7 @@ def test_the_load_lines_of_the_real_sweeps_have_50_to_56_ohm(sweeps):
 def test_the_real_spread_is_the_same_for_steps_and_for_knots_that_follow(sweeps):
     measured = [(T0, one) for one in sweeps]
     options = ({}, {"step": 0.05}, {"step": 0.02}, {"g_d": 12e-3, "g_d_sigma": 0.1})
-    made = [device_from_sweeps(measured, "d", static=True, **o) for o in options]
+    made = [made_of(measured, **o) for o in options]
     for one in made:
         off = np.abs(one.spread.sigmas - made[0].spread.sigmas)
         assert (off < made[0].spread.fit_errors).all()

@@ -193,8 +193,8 @@ def test_knots_follow_the_mean_of_several_sweeps_at_every_temperature(steep):
 def test_noise_widens_the_tolerance_and_that_is_said():
     rng = np.random.default_rng(3)
     made = device_from_sweeps([(T0, device((1, 1, 0), rng, noise=0.01))], "noisy")
-    said = re.search(r"(\d+) knots that follow the mean to ([\d.]+) % of the peak, 5 times its noise",
-                     made.curve.notes)  # fmt: skip
+    words = r"(\d+) knots that follow the mean to ([\d.]+) % of the peak, 5 times its noise;"
+    said = re.search(words, made.curve.notes)
     assert said is not None
     assert float(said[2]) == pytest.approx(5, rel=0.3)
     assert int(said[1]) == made.curve.v.size < 20

@@ -91,8 +91,8 @@ NUMBERS = ("v_peak", "i_peak", "v_behind", "i_behind", "grow")
 class Ends:
     """What one sweep's static parts say of the part between: volts and amperes, ``grow`` per volt.
 
-    ``static`` (P,) marks the sweep's static points: up to the peak, the point of place ``peak``, and
-    behind the last jump, where ``i_behind`` is that of a straight line through the first four.
+    ``static`` (P,) marks the sweep's static points: up to the peak, the point of place ``peak``,
+    and behind the last jump, where ``i_behind`` is that of a straight line through the first four.
     """
 
     static: np.ndarray
