@@ -16,7 +16,7 @@ from analogkan.devices import get, measure, refit
 from analogkan.devices.falling import MAX_VOLTAGE_SIGMA, esaki, reconstruct
 from analogkan.devices.library import origin
 from analogkan.devices.load_line import find_load_line
-from analogkan.devices.measured import import_device
+from analogkan.devices.measured import device_from_sweeps, import_device
 from analogkan.devices.spread import format_variation
 from analogkan.devices.sweep import Sweep, read_sweep
 from analogkan.errors import DeviceError, SettingsError
