@@ -22,7 +22,7 @@ from .load_line import LoadLine
 from .sweep import Sweep
 
 SIGMA = 0.3
-"""Relative standard uncertainty of |g_d| where none is given; assumed."""
+"""Relative standard uncertainty of ``|g_d|`` where none is given; assumed."""
 MAX_SIGMA = 0.5
 """Largest that may be given: two of them leave a falling part. Assumed."""
 MAX_VOLTAGE_SIGMA = 0.1
@@ -42,7 +42,7 @@ class Falling:
     Attributes
     ----------
     g_d
-        Its steepest slope |g_d| at the sweeps' mean peak, siemens.
+        Its steepest slope ``|g_d|`` at the sweeps' mean peak, siemens.
     g_d_sigma
         Relative standard uncertainty of ``g_d``.
     given
@@ -50,7 +50,7 @@ class Falling:
     shape
         The exponent m, of all sweeps.
     g_plain
-        |g_d| of a plain Esaki term, m = 1, siemens.
+        ``|g_d|`` of a plain Esaki term, m = 1, siemens.
     span
         Volts between which at least one sweep is reconstructed.
     voltage_sigma
@@ -198,7 +198,7 @@ def reconstruct(
     sweeps, lines
         Sweeps and what ``find_load_line`` found in each.
     g_d
-        |g_d| at the sweeps' mean peak, siemens; None takes I_p / V_p.
+        ``|g_d|`` at the sweeps' mean peak, siemens; None takes I_p / V_p.
     g_d_sigma
         Its relative standard uncertainty.
 

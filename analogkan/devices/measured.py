@@ -148,7 +148,7 @@ def device_from_sweeps(
     static
         Take only what is no tester's load line, and reconstruct the falling part.
     g_d, g_d_sigma
-        Its steepest slope |g_d| in siemens (None: I_p / V_p) and that one's relative uncertainty.
+        Its steepest slope ``|g_d|`` in siemens (None: I_p / V_p), and its relative uncertainty.
     source
         Where the figures come from; by default the files.
 
