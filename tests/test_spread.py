@@ -200,6 +200,17 @@ def test_noise_widens_the_tolerance_and_that_is_said():
     assert int(said[1]) == made.curve.v.size < 20
 
 
+def test_a_mean_without_positive_current_is_refused():
+    v = np.linspace(0, 1, 101)
+    a, b = sweep(v - 0.2, 1e-6 * (0.1 - v), "a.csv"), sweep(v, -1e-6 * (0.85 - v), "b.csv")
+    sentence = (
+        "the mean of the sweeps has no positive current from 0 to 0.8 V, which all of them cover: "
+        "measure them over one range, or import them apart"
+    )
+    with pytest.raises(DeviceError, match=f"^{escape(sentence)}$"):
+        device_from_sweeps([(T0, a), (T0, b)], "none")
+
+
 def test_more_knots_than_a_curve_needs_are_not_made():
     rng = np.random.default_rng(5)
     v = np.sort(rng.uniform(0, 1, 5_000))

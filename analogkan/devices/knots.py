@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import DeviceError
 from .fit import MAX_MORE, NOISE, fit_knots, round_significant, scatter
 from .sweep import Sweep
 
@@ -32,6 +33,11 @@ def followed(
         Share of a mean's largest current that its table may be off it; ``NOISE`` times the mean's
         noise if that is more.
 
+    Raises
+    ------
+    DeviceError
+        If a mean has no positive current.
+
     Returns
     -------
     tuple
@@ -41,6 +47,11 @@ def followed(
     v = _grid([sweep for group in groups for sweep in group], lo, hi)
     means = np.array([np.mean([np.interp(v, s.v, s.i) for s in group], axis=0) for group in groups])
     peaks = means.max(axis=1)
+    if peaks.min() <= 0:
+        raise DeviceError(
+            f"the mean of the sweeps has no positive current from {lo:g} to {hi:g} V, which all of "
+            "them cover: measure them over one range, or import them apart"
+        )
     asked = tolerance * peaks
     limits = np.maximum(asked, [NOISE * _noise(group) for group in groups])
     at, limits = knots_along(v, means, limits)
