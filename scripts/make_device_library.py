@@ -1,7 +1,9 @@
 """Writes analogkan/devices/library/*.toml: python scripts/make_device_library.py SWEEP_FOLDER
 
 SWEEP_FOLDER holds A21.csv, Z21.csv, Z15.csv and ZAZ21.csv with columns voltage_V and current_uA
-(the public data of arXiv 2510.23638). The two devices known by a formula need no file.
+(the public data of arXiv 2510.23638), and in ai301a the sweeps of three AI301A diodes, diode-1.csv
+to diode-3.csv, whose spread becomes the preset ai301a. The two devices known by a formula need no
+file.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from analogkan.devices import IVCurve
 from analogkan.devices.fit import PWLFit, fit_pwl, tabulate
 from analogkan.devices.formulas import mosfet_2n7002, resonant_tunnel_diode
 from analogkan.devices.library import save
+from analogkan.devices.measured import Measured, import_device
+from analogkan.devices.spread import format_variation
 
 LIBRARY = Path(__file__).parents[1] / "analogkan" / "devices" / "library"
 PAPER = "arXiv 2510.23638"
@@ -25,6 +29,19 @@ SWEEPS = {
     "Z15": f"{STACK}, zigzag, 15 angstrom barrier",
     "ZAZ21": f"{STACK}, zigzag electrodes, armchair barrier of 21 angstrom",
 }
+
+
+AI301A = (
+    "daskals on GitHub, Tunnel-diode-Characterization-and-Modeling: three AI301A GaAs tunnel "
+    "diodes swept with an NI myDAQ; by analogkan devices import diode-1.csv diode-2.csv "
+    "diode-3.csv -o ai301a.toml --name AI301A --static --g-d 16m"
+)
+
+
+def ai301a(folder: Path) -> Measured:
+    """The three measured tunnel diodes, by the command that ``AI301A`` names."""
+    files = [folder / f"diode-{k}.csv" for k in (1, 2, 3)]
+    return import_device(files, "AI301A", static=True, g_d=16e-3, source=AI301A)
 
 
 def residuals(fit: PWLFit) -> str:
@@ -59,6 +76,11 @@ def main(folder: Path) -> None:
             f"{PAPER}, {equation}, 300 K",
             f"{what}. Formula tabulated over 0 to {v_hi:g} V: residual {residuals(fit)}.",
         )
+    made = ai301a(folder / "ai301a")
+    save(made.curve, LIBRARY / "ai301a.toml")
+    preset = LIBRARY.parents[1] / "presets" / "ai301a.toml"
+    preset.write_text(format_variation(made.spread, made.falling), encoding="utf-8", newline="\n")
+    print(made.curve.notes)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,18 @@ def test_a_checkpoint_and_a_network_file_carry_the_tables_at_other_temperatures(
     assert replace(spec, layers=layers).fingerprint() != spec.fingerprint()
 
 
+def test_a_checkpoint_and_a_network_file_say_what_of_a_device_is_reconstructed(tmp_path):
+    own = IVCurve("own", OWN.v, OWN.i, reconstructed=(OWN.v[0], OWN.v[-1]))
+    model = TDKAN(TDKANConfig(sizes=(6, 4, 3), curves=(get("A21"), own)))
+    saved = tmp_path / "net.pt"
+    checkpoint.save(model, saved, name="net", encoding=ENCODING, dataset="own")
+    spec = checkpoint.load_spec(saved)
+    spec.save(tmp_path / "network.npz")
+    for found in (spec, load_spec(tmp_path / "network.npz")):
+        for layer in found.layers:
+            assert [c.reconstructed for c in layer.curves] == [None, own.reconstructed]
+
+
 def test_the_arrays_are_the_models_own_in_double_precision(model, path):
     spec = checkpoint.load_spec(path)
     with torch.no_grad():
@@ -292,6 +304,8 @@ def test_a_checkpoint_without_calibration_is_complete(path):
         (("norms", 0, "running_var"), -torch.ones(4), ": norms[0].running_var goes from -1 to -1;"),
         (("norms", 0, "eps"), -1, ": norms[0].eps is -1; it must be from 0 to 1e+30"),
         (("norms", 0, "eps"), torch.ones(()), ": norms[0].eps is a Tensor; it must be a finite nu"),
+        (("devices", 0, "reconstructed"), [0.1],
+         ": devices[0].reconstructed is a list; it must be a list of 2"),
         (("devices", 0, "temps_c"), [25.0], ": device A21: 1 temps_c but 0 tables in i_at; one ea"),
         (
             ("convolutions",),

@@ -20,7 +20,7 @@ from analogkan.devices import library
 from analogkan.studies import conduct, run
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
-PRESETS = ["ideal", "nominal", "rram", "rram-absolute"]
+PRESETS = ["ai301a", "ideal", "nominal", "rram", "rram-absolute"]
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
     [
         (
             ("--preset", "nominl"),
-            "unknown preset 'nominl', did you mean nominal? Known: ideal, nominal, rram, "
+            "unknown preset 'nominl', did you mean nominal? Known: ai301a, ideal, nominal, rram, "
             "rram-absolute, or the path of "
             "a .toml file",
         ),

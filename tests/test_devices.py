@@ -14,11 +14,11 @@ from analogkan.devices import IVCurve, get, names, resolve
 from analogkan.devices.library import load, save
 from analogkan.errors import DeviceError
 
-SHIPPED = ["A21", "E2N7002", "RTD", "Z15", "Z21", "ZAZ21"]
+SHIPPED = ["A21", "AI301A", "E2N7002", "RTD", "Z15", "Z21", "ZAZ21"]
 ZIGZAG = IVCurve("Z", np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.0, 3e-6, 1e-6, 2e-6]))
 
 
-def test_six_devices_ship():
+def test_seven_devices_ship():
     assert names() == SHIPPED
 
 
@@ -187,10 +187,10 @@ def test_a_device_file_keeps_temperatures_to_the_last_bit(tmp_path):
 
 
 def test_an_unknown_device_is_refused_with_the_nearest_name():
-    sentence = "unknown device 'A12', did you mean A21? Known: A21, E2N7002, RTD, Z15, Z21, ZAZ21, "
+    sentence = f"unknown device 'A12', did you mean A21? Known: {', '.join(SHIPPED)}, "
     with pytest.raises(DeviceError, match=escape(sentence)):
         get("A12")
-    with pytest.raises(DeviceError, match=escape("unknown device 'xyzzy'. Known: A21, E2N7002")):
+    with pytest.raises(DeviceError, match=escape("unknown device 'xyzzy'. Known: A21, AI301A")):
         get("xyzzy")
 
 
@@ -230,6 +230,15 @@ def test_a_device_file_reads_back_equal_to_the_last_bit(tmp_path_factory, v, i, 
         (b"name = ", "is not a TOML device file"),
         (b"\xff\xfe", "is not a TOML device file"),
         (b'name = "A"', "lacks v, i: a device file has name, v and i"),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\nreconstructed = [0, 0.5, 1]',
+            "reconstructed has 3 numbers: give the volts it begins and ends at",
+        ),
+        (
+            b'name = "A"\nv = [0, 1]\ni = [0, 1]\nreconstructed = [0.5, 2]',
+            "device A: reconstructed from 0.5 to 2 V, but its table goes from 0 to 1 V, the lower "
+            "first",
+        ),
         (
             b'name = "A"\nv = [0, "x"]\ni = [0, 1]',
             "v must be a list of numbers, but value 2 is 'x'",

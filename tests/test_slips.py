@@ -36,10 +36,10 @@ def home(tmp_path_factory) -> Path:
 
 
 IS_MODEL = "is a model (.pt), and a BUILD is wanted: `analogkan compile model.pt` makes its BUILD"
-PRESETS = "Known: ideal, nominal, rram, rram-absolute, or the path of a .toml file"
+PRESETS = "Known: ai301a, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
 DATA = "Known: mnist, fashion-mnist, cifar10, functions such as thermistor, or the path of an .npz "
 DATA += "or .csv file"
-DEVICES = "Known: A21, E2N7002, RTD, Z15, Z21, ZAZ21, or the path of a .toml file"
+DEVICES = "Known: A21, AI301A, E2N7002, RTD, Z15, Z21, ZAZ21, or the path of a .toml file"
 SHOWN = "`analogkan devices show mine.toml` shows it, and it goes behind --devices"
 TEMPS = (
     "are neither LO:HI:STEP with LO <= HI and STEP above 0, such as -40:125:15, nor a list such "

@@ -21,7 +21,7 @@ from analogkan.cli.studies import MANY
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS
-from analogkan.devices import get, library, measured, reading, table
+from analogkan.devices import falling, get, knots, library, reading, table
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
@@ -124,8 +124,10 @@ def test_the_page_on_physics_says_the_shipped_tables_ends():
         assert f"{v[-1]:g} V ({name})" in said
 
 
-def test_no_shipped_curve_is_called_measured():
-    assert {library.origin(name) for name in library.names()} == {"computed", "formula"}
+def test_only_the_measured_shipped_curve_is_called_measured():
+    origins = {name: library.origin(name) for name in library.names()}
+    assert {name for name in origins if origins[name] == "measured"} == {"AI301A"}
+    assert set(origins.values()) == {"computed", "formula", "measured"}
     for page in PAGES:
         text = flowing(page)
         assert not re.search(r"functions are measured|devices?'s measured (range|curve)", text), (
@@ -261,13 +263,15 @@ FROM_CODE = [
     ("docs/wires.md", "inside a {0} x {0} tile", (NOMINAL.tile_rows,)),
     ("docs/virtual-chips.md", "of everything alike; {} by default", (Conditions().temp_c,)),
     ("docs/virtual-chips.md", "`--judge {}`", (OPTIONS["montecarlo --judge"].default,)),
-    ("docs/own-devices.md", "a knot every `--step` volts ({})", (measured.STEP,)),
+    ("docs/own-devices.md", "within `--tolerance` ({}) of the peak", (knots.TOLERANCE,)),
+    ("docs/own-devices.md", "Sweeps of the same, at most {} voltages", (knots.FEW,)),
+    ("docs/own-devices.md", "`--g-d-sigma` ({}, relative, assumed)", (falling.SIGMA,)),
     ("docs/own-devices.md", "of at most {:.0f} MB and {:,} lines",
      (reading.MAX_BYTES / 1e6, table.MAX_LINES)),
     ("docs/own-devices.md", "is above {:g} A or below {:g} pA or a voltage above {:g} V",
      (limits.USUAL_PEAK[1], 1e12 * limits.USUAL_PEAK[0], limits.USUAL_VOLTS)),
-    ("docs/own-devices.md", "The {} shipped ones are not measured",
-     ({6: "six"}[len(library.names())],)),
+    ("docs/own-devices.md", "Of the {} shipped ones four were computed",
+     ({7: "seven"}[len(library.names())],)),
     ("docs/calibration.md", "(up to {} training images", (chips.CALIBRATION_IMAGES,)),
     ("docs/virtual-chips.md", "at most {} of the BUILD's calibration images",
      (chips.CALIBRATION_IMAGES,)),

@@ -9,8 +9,9 @@ import click
 import numpy as np
 
 from ..devices.columns import I_UNITS, V_UNITS, ColumnChoice, plain_unit
+from ..devices.falling import SIGMA
 from ..devices.interpolate import METHODS
-from ..devices.measured import STEP
+from ..devices.knots import FEW, TOLERANCE
 from ..devices.sweep import BRANCHES, Sweep
 from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
 from ..ours import require_marked
@@ -51,24 +52,54 @@ class Unit(common.Choice):
 @click.option("--negate", is_flag=True, help="Turn both signs: measured the other way round.")
 @click.option("--sweep", type=common.Choice(BRANCHES), help="What to take of a loop.")
 @click.option(
+    "--tolerance",
+    type=common.AnyNumber(),
+    default=TOLERANCE,
+    show_default=True,
+    help="What the table may be off the sweeps' mean, as a share of the peak.",
+)
+@click.option(
     "--step",
     type=common.AnyNumber(),
-    default=STEP,
+    help="Volts between the table's knots, even ones in place of few that follow the curve.",
+)
+@click.option(
+    "--static",
+    is_flag=True,
+    help="Leave out what is a tester's load line, and reconstruct the falling part.",
+)
+@click.option(
+    "--g-d",
+    type=common.AnyNumber(),
+    metavar="SIEMENS",
+    help="Steepest slope of the reconstructed part. By default peak current over peak voltage.",
+)
+@click.option(
+    "--g-d-sigma",
+    type=common.Share(),
+    default=SIGMA,
     show_default=True,
-    help="Volts between the table's knots.",
+    help="Its relative standard uncertainty.",
+)
+@click.option(
+    "--plot", type=FILE, help="Draw the points, the table and the residual: PNG, SVG or PDF."
 )
 @click.option("--name", help="Of the device. By default the stem of -o, made safe.")
 @click.option("--source", default="", help="Where the figures come from. By default the files.")
 @click.option("--force", is_flag=True, help="Replace an earlier device file.")
 @common.json_option
 @common.guarded
-def import_device(files, out, at, sweep, step, name, source, force, as_json, **choice) -> None:
+def import_device(
+    files, out, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name, source, force,
+    as_json, **choice,
+) -> None:  # fmt: skip
     """Make a device file from measured I-V sweeps, one sweep a file.
 
     Encoding, separator, table and units are found, and what was found is said. A loop is
     averaged, or refused if up and down differ by more than 1 % of the peak: then choose with
     --sweep. Several files are several devices of one type: the device is their mean, and their
-    spreads go beside it into a .variation.toml.
+    spreads go beside it into a .variation.toml. Points along a tester's load line are no curve
+    of the device: the command says so, and --static leaves them out.
 
     \b
     Example:
@@ -84,8 +115,18 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
         choice=ColumnChoice(**choice),
         branch=sweep,
         step=step,
+        tolerance=tolerance,
+        static=static,
+        g_d=g_d,
+        g_d_sigma=g_d_sigma,
         source=source,
     )
+    if plot is not None:
+        from ..report import figures
+
+        require_marked(plot, give="--plot")
+        measured.check_targets(made, out, force=force)
+        figures.save(figures.sweeps_figure(made), plot)
     written = measured.write_measured(made, out, force=force)
     stale = measured.variation_path(out)
     notes = _import_notes(made, stale if stale.exists() and stale not in written else None)
@@ -106,10 +147,12 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
         remarks = f"; {s.remarks}" if s.remarks else ""
         common.out.print(f"  {s.file}: {s.v.size} points ({how}); {s.columns}{remarks}")
     common.out.print(f"  {curve.notes}")
-    if made.spread is not None:
-        _print_spread(made.spread, written[1])
+    if len(written) > 1:
+        _print_variation(made, written[1])
     for note in notes:
         common.out.print(f"note: {note}")
+    if plot is not None:
+        common.out.print(str(plot))
     common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}")
 
 
@@ -120,8 +163,15 @@ CARRIES_NOTHING = 0.005
 def _import_notes(made, stale: Path | None) -> list[str]:
     """What a user should know of a device just imported."""
     notes = []
-    for sweep in made.sweeps:
+    for k, (sweep, line) in enumerate(zip(made.sweeps, made.load_lines, strict=True)):
         notes += _sweep_notes(sweep)
+        if line is None:
+            continue
+        what = "--static keeps what is static and reconstructs the falling part"
+        if made.falling is not None:
+            peak = made.falling.peaks[k]
+            what = f"left out, from the peak on, {sweep.i[peak]:.4g} A at {sweep.v[peak]:.3f} V"
+        notes.append(f"{sweep.file}: {line.sentence}: {what}")
     doubt = doubt_of_current(made.curve.i_peak)
     if doubt:
         unit = "mA or uA" if made.curve.i_peak > USUAL_PEAK[1] else "a larger unit"
@@ -139,7 +189,7 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     if worst > POOR_FIT:
         notes.append(
             f"the table is {percent(worst)} of the peak (rms) off the points: noise, "
-            "spread, or a curve that a smaller --step follows better"
+            "spread, or a curve that a smaller --tolerance or --step follows better"
         )
     far = max(made.fits.values(), key=lambda fit: fit.max_residual)
     if far.max_residual > FAR_POINT:
@@ -155,8 +205,8 @@ def _import_notes(made, stale: Path | None) -> list[str]:
     if abs(at_zero) > CARRIES_NOTHING:
         notes.append(
             f"the table has {percent(at_zero)} of the peak at 0 V, where a passive device "
-            "carries nothing: an offset of the sweeps, or a curve that a smaller --step follows "
-            "better"
+            "carries nothing: an offset of the sweeps, or a curve that a smaller --tolerance or "
+            "--step follows better"
         )
     if stale is not None:
         notes.append(f"{stale} is of an earlier import and does not describe this device")
@@ -164,6 +214,11 @@ def _import_notes(made, stale: Path | None) -> list[str]:
 
 
 def _sweep_notes(sweep: Sweep) -> list[str]:
+    """What a sweep's points have that a device's seldom have."""
+    return [f"{sweep.file}: {note}" for note in (*_flat_top(sweep), *_stray(sweep))]
+
+
+def _flat_top(sweep: Sweep) -> list[str]:
     """That the largest current is reached again and again, as it is at an instrument's limit."""
     top = np.concatenate([[0], sweep.i == sweep.i.max(), [0]])
     runs = np.flatnonzero(np.diff(top)).reshape(-1, 2)  # from one point to before another
@@ -171,9 +226,25 @@ def _sweep_notes(sweep: Sweep) -> list[str]:
     if beyond - first < FLAT_POINTS:
         return []
     return [
-        f"{sweep.file}: {beyond - first} points at one largest current, {sweep.i.max():.4g} A, "
+        f"{beyond - first} points at one largest current, {sweep.i.max():.4g} A, "
         f"from {sweep.v[first]:g} to {sweep.v[beyond - 1]:g} V: a compliance limit? Then cut them "
         "off, or measure with a higher one"
+    ]
+
+
+def _stray(sweep: Sweep) -> list[str]:
+    """That one point of many lies far above or below both its neighbours: the table follows it."""
+    if sweep.v.size <= FEW:
+        return []
+    steps = np.diff(sweep.i) / sweep.i.max()
+    both = np.minimum(np.abs(steps[:-1]), np.abs(steps[1:]))
+    alone = np.where(steps[:-1] * steps[1:] < 0, both, 0.0)
+    worst = int(alone.argmax())
+    if alone[worst] <= FAR_POINT:
+        return []
+    return [
+        f"one point at {sweep.v[worst + 1]:.3f} V is {percent(alone[worst])} of the peak or more "
+        "off both its neighbours: if it is a stray reading, remove it"
     ]
 
 
@@ -194,10 +265,11 @@ def _import_facts(made, written: list[Path]) -> dict:
         ],
         "sweeps": [
             {key: getattr(s, key) for key in ("file", "branch", "hysteresis", "columns", "found")}
-            | {"points": s.v.size}
-            for s in made.sweeps
+            | {"points": s.v.size, "load_line": line and _line_facts(line)}
+            for s, line in zip(made.sweeps, made.load_lines, strict=True)
         ],
         "spread": None,
+        "reconstructed": made.falling and _falling_facts(made.falling),
     }
     if spread is not None:
         facts["spread"] = {
@@ -210,12 +282,26 @@ def _import_facts(made, written: list[Path]) -> dict:
     return facts
 
 
-def _print_spread(spread, path: Path) -> None:
-    shown = common.table(
-        f"{path}: spread of {len(spread.files)} devices", "", "sigma", "95 %", "error"
-    )
-    for name, sigma, (lo, hi), error in spread.rows():
+def _falling_facts(falling) -> dict:
+    keys = ("span", "g_d", "g_d_sigma", "given", "shape", "g_plain", "voltage_sigma")
+    return {key: getattr(falling, key) for key in keys}
+
+
+def _line_facts(line) -> dict:
+    keys = ("r_load", "r_error", "v_step", "v_off", "v_jumps")
+    return {key: getattr(line, key) for key in keys}
+
+
+def _print_variation(made, path: Path) -> None:
+    """The spread, and what nobody knows of the falling part."""
+    rows, of = [], "uncertainty"
+    if made.spread is not None:
+        rows, of = made.spread.rows(), f"spread of {len(made.spread.files)} devices"
+    shown = common.table(f"{path}: {of}", "", "sigma", "95 %", "error")
+    for name, sigma, (lo, hi), error in rows:
         shown.add_row(name, f"{sigma:.3g}", f"{lo:.2g} to {hi:.2g}", f"{error:.1g}")
+    if made.falling is not None:
+        shown.add_row("die_sigma_voltage", f"{made.falling.voltage_sigma:.3g}", "assumed", "")
     common.out.print(shown)
 
 

@@ -48,16 +48,17 @@ def list_devices(as_json) -> None:
         shown.add_row(
             d["name"],
             str(d["points"]),
-            f"{d['v_min']:g} to {d['v_max']:g}",
+            f"{d['v_min']:.3g} to {d['v_max']:.3g}",
             f"{d['i_peak']:.3g}",
             f"{d['v_peak']:.3g}",
             "yes" if d["negative_slopes"] else "no",
-            d["origin"],
+            d["origin"] + (" in part" if d["reconstructed"] else ""),
             d["source"].split(",")[0],
         )
     common.out.print(shown)
     common.out.print(
-        "computed: DFT-NEGF. None of these is measured; devices import makes devices of sweeps"
+        "computed: DFT-NEGF. measured in part: devices show says what is reconstructed; "
+        "devices import makes devices of sweeps"
     )
 
 
@@ -82,7 +83,10 @@ def show_device(name, as_json) -> None:
     common.out.print(f": {curve.notes}")
     common.out.print(f"Source: {curve.source}")
     if facts["origin"]:
-        common.out.print(f"Origin: {facts['origin']}, not measured")
+        other = "" if facts["origin"] == "measured" else ", not measured"
+        common.out.print(f"Origin: {facts['origin']}{other}")
+    if curve.assumed:
+        common.out.print(f"Assumed: {curve.assumed}, not measured")
     for what, v, i in curve.extrema():
         common.out.print(f"  {what:6} {v:6.3f} V  {i:.4g} A")
     common.out.print(
@@ -90,9 +94,16 @@ def show_device(name, as_json) -> None:
         f"steepest falling slope {min(curve.negative_slopes(), default=0):.3g} S"
     )
     others = [f"at {temp_c:g} degC" for temp_c in curve.temps_c]
+    marks = ["" for _ in curve.v]
+    if curve.reconstructed:
+        lo, hi = curve.reconstructed
+        others.append("")
+        marks = ["reconstructed" if lo < v < hi else "" for v in curve.v]
     shown = common.table("", "volts", "amperes", *others)
-    for v, *currents in zip(curve.v, curve.i, *curve.i_at, strict=True):
-        shown.add_row(f"{v:g}", *(f"{i:.6g}" for i in currents))
+    for mark, v, *currents in zip(marks, curve.v, curve.i, *curve.i_at, strict=True):
+        shown.add_row(
+            f"{v:g}", *(f"{i:.6g}" for i in currents), *[mark] * bool(curve.reconstructed)
+        )
     common.out.print(shown)
 
 
@@ -134,6 +145,7 @@ def _facts(curve) -> dict:
         "i_peak": curve.i_peak,
         "v_peak": curve.v_peak,
         "negative_slopes": curve.negative_slopes().size,
+        "reconstructed": curve.reconstructed,
         "source": curve.source,
         "notes": curve.notes,
     }

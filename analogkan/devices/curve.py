@@ -47,6 +47,9 @@ class IVCurve(Described):
         (degrees Celsius, currents (N,) amperes on the same voltages) for every temperature the
         device was measured at, in rising order; empty if nothing is known of it. ``i`` is the
         one nearest to 26.85. ``current`` and ``phi`` do not read the others.
+    reconstructed
+        (volts, volts) between which a measured device's table is not measured but reconstructed;
+        None if nothing is known to be.
 
     Examples
     --------
@@ -61,11 +64,13 @@ class IVCurve(Described):
     source: str = ""
     notes: str = ""
     temperatures: tuple[tuple[float, np.ndarray], ...] = ()
+    reconstructed: tuple[float, float] | None = None
 
     def _described(self) -> tuple[str, Facts]:
         table = f"{self.v.size} points from {self.v[0]:g} to {self.v[-1]:g} V"
         peak = f"{self.i_peak:.4g} A at {self.v_peak:.3f} V"
-        return self.name, [("table", table), ("peak", peak), ("source", self.source)]
+        facts = [("table", table), ("peak", peak), ("source", self.source)]
+        return self.name, facts + ([("assumed", self.assumed)] if self.assumed else [])
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -104,6 +109,14 @@ class IVCurve(Described):
         object.__setattr__(self, "v", v)
         object.__setattr__(self, "i", i)
         object.__setattr__(self, "temperatures", self._checked_temperatures())
+        if self.reconstructed is not None:
+            lo, hi = map(float, self.reconstructed)
+            object.__setattr__(self, "reconstructed", (lo, hi))
+            if not v[0] <= lo < hi <= v[-1]:
+                raise DeviceError(
+                    f"device {self.name}: reconstructed from {lo:g} to {hi:g} V, but its table "
+                    f"goes from {v[0]:g} to {v[-1]:g} V, the lower first"
+                )
 
     def _checked_temperatures(self) -> tuple[tuple[float, np.ndarray], ...]:
         """``temperatures`` sorted and read-only; DeviceError if one is no table of this device."""
@@ -151,6 +164,13 @@ class IVCurve(Described):
 
     def __hash__(self) -> int:
         return hash((self.name, *(a.tobytes() for a in (self.v, self.i, self.i_at)), self.temps_c))
+
+    @property
+    def assumed(self) -> str:
+        """What of the table is reconstructed, in words; empty if nothing is known to be."""
+        if self.reconstructed is None:
+            return ""
+        return "{:.3f} to {:.3f} V reconstructed".format(*self.reconstructed)
 
     @property
     def temps_c(self) -> tuple[float, ...]:

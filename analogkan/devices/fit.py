@@ -106,16 +106,23 @@ def following_knots(
 def scatter(i: np.ndarray) -> float:
     """Standard deviation of the noise of points (P,) on a smooth curve, in their unit.
 
-    By the median of their third differences, which a curve and its jumps hardly touch.
+    By the median of their third differences, which a curve and its jumps hardly touch. Points
+    that are NaN are left out.
     """
+    i = i[np.isfinite(i)]
     return float(np.median(np.abs(np.diff(i, 3))) / (0.6745 * np.sqrt(20))) if i.size > 3 else 0.0
 
 
 def mean_curve(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (P,) of several curves, volts and amperes, at every voltage that one of them has."""
+    """Mean (P,) of several curves, volts and amperes, at every voltage that one of them has.
+
+    Where some have NaN the mean is of the others, and where all have, there is none.
+    """
     v = np.unique(np.concatenate([v for v, _ in points]))
     v = v[:: v.size * len(points) // MAX_CELLS + 1]
-    return v, np.mean([np.interp(v, *curve) for curve in points], axis=0)
+    every = np.array([np.interp(v, *curve) for curve in points])
+    known = np.isfinite(every).any(axis=0)
+    return v[known], np.nanmean(every[:, known], axis=0)
 
 
 def fit_knots(

@@ -113,7 +113,7 @@ def refit(
                 f"between its points (limit {MAX_SWING:g}): give a lower --order"
             )
     own = f"{curve.name}_{method}{'' if order is None else order}"
-    made = IVCurve(name or own, v, i, curve.source)
+    made = IVCurve(name or own, v, i, curve.source, reconstructed=curve.reconstructed)
     error = (made.current(curve.v) - curve.i) / curve.i_peak
     rms, largest = float(np.sqrt(np.mean(error**2))), float(np.abs(error).max())
     lowest, v_lowest = _lowest(made, curve)

@@ -21,7 +21,7 @@ from .curve import IVCurve
 from .reading import read_regular
 
 FOLDER = "devices/library"
-KEYS = ("name", "v", "i", "source", "notes", "temps_c", "i_at")
+KEYS = ("name", "v", "i", "source", "notes", "temps_c", "i_at", "reconstructed")
 """Of a device file."""
 
 
@@ -62,10 +62,16 @@ def get(name: str) -> IVCurve:
 
 
 def origin(name: str) -> str:
-    """How a shipped device's curve was made: ``computed`` or ``formula``; empty for a file's."""
+    """How a shipped device's curve was made; empty for a file's.
+
+    ``computed``, ``formula`` or ``measured``.
+    """
     if name.endswith(".toml"):
         return ""
-    return "computed" if "DFT-NEGF" in get(name).source else "formula"
+    source = get(name).source
+    if "analogkan devices import" in source:
+        return "measured"
+    return "computed" if "DFT-NEGF" in source else "formula"
 
 
 def resolve(devices: str | Sequence[str]) -> tuple[IVCurve, ...]:
@@ -100,7 +106,8 @@ def check_distinct(curves: Sequence[IVCurve]) -> None:
 def load(path: Path) -> IVCurve:
     """Read a device file: TOML with ``name``, ``v`` (volts), ``i`` (amperes), ``source``.
 
-    Measured at several temperatures, it has ``temps_c`` (T,) and ``i_at``, T lists like ``i``.
+    Measured at several temperatures, it has ``temps_c`` (T,) and ``i_at``, T lists like ``i``;
+    not measured between two voltages, it has them in ``reconstructed``.
 
     Raises
     ------
@@ -130,8 +137,15 @@ def load(path: Path) -> IVCurve:
             f"{path}: {len(temps_c)} temps_c but {len(i_at)} tables in i_at; one each"
         )
     rows = [_numbers(path, "a table of i_at", row) for row in i_at]
+    span = _numbers(path, "reconstructed", entry.get("reconstructed", []))
+    if span.size not in (0, 2):
+        raise DeviceError(
+            f"{path}: reconstructed has {span.size} numbers: give the volts it begins and ends at"
+        )
+    tables = tuple(zip(temps_c, rows, strict=True))
+    ends = tuple(span.tolist()) or None
     try:
-        return IVCurve(**texts, v=v, i=i, temperatures=tuple(zip(temps_c, rows, strict=True)))
+        return IVCurve(**texts, v=v, i=i, temperatures=tables, reconstructed=ends)
     except DeviceError as error:
         raise DeviceError(f"{path}: {error}") from error
 
@@ -183,6 +197,9 @@ def format_device(curve: IVCurve) -> str:
         f"v = {numbers(curve.v)}  # volts\n"
         f"i = {numbers(curve.i)}  # amperes\n"
     )
+    if curve.reconstructed:
+        lo, hi = curve.reconstructed
+        text += f"reconstructed = [{lo!r}, {hi!r}]  # volts between which it is not measured\n"
     if curve.temperatures:
         tables = ",\n".join(numbers(row) for row in curve.i_at)
         text += (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,25 +18,16 @@ from ..limits import require_physical
 from ..objects import Described, Facts
 from ..ours import require_ours
 from .columns import ColumnChoice
-from .curve import MAX_POINTS, NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
-from .fit import (
-    PWLFit,
-    fit_knots,
-    following_knots,
-    measured_fit,
-    round_significant,
-    uniform_knots,
-)
+from .curve import NOMINAL_TEMP_C, IVCurve, nearest_to_nominal
+from .falling import SIGMA, Falling, reconstruct
+from .fit import PWLFit
+from .knots import TOLERANCE
 from .library import check_replaceable, format_device, read_entries
+from .load_line import LoadLine, find_load_line
+from .pooling import SAME_VOLTS, pool
 from .spread import Spread, common_curve, format_variation, measure_spread
 from .sweep import Sweep, read_sweep
 
-STEP = 0.05
-"""Volts between the knots of a fitted table, at most."""
-FOLLOWS = 0.02
-"""Share of the peak that the sweeps' mean may be off a chord before the table gets another knot."""
-SAME_VOLTS = 1e-9
-"""Volts within which two sweeps' points count as the same."""
 MAX_PEAK_RATIO = 10.0
 """Between sweeps of one device type at one temperature; more is taken for a wrong unit."""
 MIN_SHARED = 0.5
@@ -56,12 +48,23 @@ class Measured(Described):
         Of the temperature with most sweeps; None if no temperature has two.
     sweeps
         What it was made of, coldest first.
+    load_lines
+        The load line of each sweep; None of those without.
+    falling
+        What was reconstructed; None if nothing was.
     """
 
     curve: IVCurve
     fits: dict[float, PWLFit]
     spread: Spread | None
     sweeps: tuple[Sweep, ...]
+    load_lines: tuple[LoadLine | None, ...]
+    falling: Falling | None
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is something for a variation file."""
+        return self.spread is not None or self.falling is not None
 
     def _described(self) -> tuple[str, Facts]:
         name, facts = self.curve._described()
@@ -78,8 +81,7 @@ def import_device(
     at: Sequence[tuple[float, Path]] = (),
     choice: ColumnChoice = ColumnChoice(),
     branch: str | None = None,
-    step: float = STEP,
-    source: str = "",
+    **options: Any,
 ) -> Measured:
     """A device from CSV files, one sweep each.
 
@@ -93,7 +95,7 @@ def import_device(
         More files, each with its temperature in degrees Celsius.
     choice, branch
         As for ``read_sweep``, of every file.
-    step, source
+    **options
         As for ``device_from_sweeps``.
 
     Raises
@@ -111,63 +113,91 @@ def import_device(
         if wrong:
             raise DeviceError(wrong)
     sweeps = [(temp_c, read_sweep(path, choice=choice, branch=branch)) for temp_c, path in every]
-    return device_from_sweeps(sweeps, name, step=step, source=source)
+    return device_from_sweeps(sweeps, name, **options)
 
 
 def device_from_sweeps(
-    sweeps: Sequence[tuple[float, Sweep]], name: str, *, step: float = STEP, source: str = ""
+    sweeps: Sequence[tuple[float, Sweep]],
+    name: str,
+    *,
+    step: float | None = None,
+    tolerance: float = TOLERANCE,
+    static: bool = False,
+    g_d: float | None = None,
+    g_d_sigma: float = SIGMA,
+    source: str = "",
 ) -> Measured:
     """One device from sweeps, each with the temperature in degrees Celsius it was measured at.
 
-    Sweeps of one temperature are of several devices of the type: the table is fitted to all their
-    points. Knots lie every ``step`` volts, and closer where the curve bends; sweeps of the same
-    voltages with less than two points a step keep their points, averaged. The table covers the
-    voltages that all sweeps share. The spread is of the sweeps, whatever the table.
+    Sweeps of one temperature are of several devices of the type: the table is fitted to their
+    mean. The table covers the voltages that all sweeps share. The spread is of the sweeps,
+    whatever the table.
+
+    Parameters
+    ----------
+    sweeps
+        Degrees Celsius and a sweep each.
+    name
+        Of the device.
+    step
+        None: few knots that follow the curve; sweeps of the same, at most 50 voltages keep their
+        points, averaged. Else knots every ``step`` volts, and closer where the curve bends; such
+        sweeps keep their points if they have less than two a step.
+    tolerance
+        Share of the peak that the table may be off the sweeps' mean, noise apart.
+    static
+        Take only what is no tester's load line, and reconstruct the falling part.
+    g_d, g_d_sigma
+        Its steepest slope ``|g_d|`` in siemens (None: I_p / V_p), and its relative uncertainty.
+    source
+        Where the figures come from; by default the files.
 
     Raises
     ------
     SettingsError
-        If there is no sweep, or the step is out of range.
+        If there is no sweep, or an option is out of range.
     DeviceError
         If the name or a sweep cannot be used, or the sweeps are not of one device type.
     """
-    if not sweeps:
-        raise SettingsError("no sweep given: name at least one CSV file")
-    if not 1e-6 <= step <= 10:
-        raise SettingsError(f"a step of {step:g} V is out of range: 1e-6 to 10 V")
+    _check_options(len(sweeps), step, tolerance)
+    measured = sorted(sweeps, key=lambda entry: entry[0])
+    for temp_c in {temp_c for temp_c, _ in measured}:
+        _check_peaks([sweep for at, sweep in measured if at == temp_c])
+    every = [sweep for _, sweep in measured]
+    lines = [find_load_line(sweep) for sweep in every]
+    falling = None
+    if static:
+        every, falling = reconstruct(every, lines, g_d, g_d_sigma)
     groups: dict[float, list[Sweep]] = {}
-    for temp_c, sweep in sorted(sweeps, key=lambda entry: entry[0]):
+    for (temp_c, _), sweep in zip(measured, every, strict=True):
         groups.setdefault(temp_c, []).append(sweep)
-    for group in groups.values():
-        _check_peaks(group)
-    every = [sweep for group in groups.values() for sweep in group]
     lo, hi = _shared(every)
-    every_v = [_within(sweep, lo, hi)[0] for sweep in every]
-    for sweep, volts in zip(every, every_v, strict=True):
-        if volts.size < 2:
-            raise DeviceError(
-                f"{sweep.file} has {volts.size} point(s) from {lo:g} to {hi:g} V, which all sweeps "
-                "cover: a table needs at least 2 of each"
-            )
-    knots, fitted = _knots(every_v, lo, hi, step)
-    fits = _fits(groups, knots, fitted, step)
+    fits, how, kept = pool(groups, lo, hi, step=step, tolerance=tolerance)
     base = nearest_to_nominal(fits)
-    knots = fits[base].v
     known = any(temp_c != NOMINAL_TEMP_C for temp_c in fits)
     curve = IVCurve(
         name,
-        knots,
+        fits[base].v,
         fits[base].i,
         source or ", ".join(sweep.file for sweep in every),
-        _notes(groups, fits, step if fitted else None, (lo, hi)),
+        _notes(measured, fits, how, (lo, hi), falling, lines),
         tuple((t, fit.i) for t, fit in fits.items()) if known else (),
+        None if falling is None else falling.span,
     )
     spread = None
     most = max(groups, key=lambda t: (len(groups[t]), t == base))
     if len(groups[most]) > 1:
-        common = common_curve(groups[most]) if fitted else (knots, fits[most].i)
+        table = fits[most]
+        common = (table.v, table.i) if kept else common_curve(groups[most])
         spread = measure_spread(*common, groups[most], most)
-    return Measured(curve=curve, fits=fits, spread=spread, sweeps=tuple(every))
+    return Measured(
+        curve=curve,
+        fits=fits,
+        spread=spread,
+        sweeps=tuple(sweep for _, sweep in measured),
+        load_lines=tuple(lines),
+        falling=falling,
+    )
 
 
 def variation_path(path: Path) -> Path:
@@ -175,22 +205,30 @@ def variation_path(path: Path) -> Path:
     return path.with_suffix(".variation.toml")
 
 
+def check_targets(measured: Measured, path: Path, *, force: bool) -> None:
+    """Raise DeviceError unless ``write_measured`` may write to ``path``.
+
+    No file may be in the way that is none of this kind, or is one unless ``force`` is given.
+    """
+    check_replaceable(path, force=force)
+    if measured.varies:
+        _check_variation(variation_path(path), force)
+
+
 def write_measured(measured: Measured, path: Path, *, force: bool = False) -> list[Path]:
-    """Write the device file and, if there are spreads, the variation file: both or neither.
+    """Write the device file and, of a spread or a falling part, the variation file: both or none.
 
     Returns the files written.
 
     Raises
     ------
     DeviceError
-        If a file is in the way that is none of this kind, or is one and ``force`` is not given.
+        As ``check_targets``.
     """
+    check_targets(measured, path, force=force)
     texts = {path: format_device(measured.curve)}
-    check_replaceable(path, force=force)
-    if measured.spread is not None:
-        beside = variation_path(path)
-        texts[beside] = format_variation(measured.spread)
-        _check_variation(beside, force)
+    if measured.varies:
+        texts[variation_path(path)] = format_variation(measured.spread, measured.falling)
     with ExitStack() as stack:
         for target, text in texts.items():
             partial = stack.enter_context(atomic_file(target))
@@ -258,81 +296,40 @@ def _shared(sweeps: Sequence[Sweep]) -> tuple[float, float]:
     return float(lo), float(hi)
 
 
-def _within(sweep: Sweep, lo: float, hi: float) -> tuple[np.ndarray, np.ndarray]:
-    inside = (sweep.v >= lo - SAME_VOLTS) & (sweep.v <= hi + SAME_VOLTS)
-    return sweep.v[inside], sweep.i[inside]
-
-
-def _knots(volts: list[np.ndarray], lo: float, hi: float, step: float) -> tuple[np.ndarray, bool]:
-    """The table's voltages (N,), and whether they are for a fit or the points themselves."""
-    first = volts[0]
-    same = all(
-        v.size == first.size and np.abs(v - first).max(initial=0) <= SAME_VOLTS for v in volts
-    )
-    if same and first.size > 1 and (hi - lo) / (first.size - 1) > step / 2:
-        return round_significant(first, 12), False
-    if (hi - lo) / step > MAX_POINTS:
-        raise DeviceError(
-            f"knots every {step:g} V from {lo:g} to {hi:g} V are more than {MAX_POINTS:,}: give a "
-            "larger --step"
-        )
-    return uniform_knots(lo, hi, step), True
-
-
-def _fits(
-    groups: dict[float, list[Sweep]], knots: np.ndarray, fitted: bool, step: float
-) -> dict[float, PWLFit]:
-    """The table at each temperature, with further knots where the points support them."""
-    finer = knots
-    for group in groups.values() if fitted else ():
-        points = [_within(sweep, knots[0], knots[-1]) for sweep in group]
-        finer = following_knots(finer, points, FOLLOWS)
-    try:
-        return {t: _fit(group, finer, fitted, step) for t, group in groups.items()}
-    except DeviceError:
-        if finer.size == knots.size:
-            raise
-    return {t: _fit(group, knots, fitted, step) for t, group in groups.items()}
-
-
-def _fit(sweeps: Sequence[Sweep], knots: np.ndarray, fitted: bool, step: float) -> PWLFit:
-    """The table of sweeps of one temperature."""
-    points = [_within(sweep, knots[0], knots[-1]) for sweep in sweeps]
-    v, i = (np.concatenate(part) for part in zip(*points, strict=True))
-    if not fitted:
-        mean = round_significant(np.mean([i for _, i in points], axis=0), 12)
-        return measured_fit(knots, mean, v, i)
-    try:
-        return fit_knots(knots, v, i, spaced=f"every {step:g} V")
-    except DeviceError as error:
-        files = ", ".join(sweep.file for sweep in sweeps)
-        raise DeviceError(f"{files}: {error}. Give a larger --step") from error
-
-
 def _notes(
-    groups: dict[float, list[Sweep]],
+    sweeps: Sequence[tuple[float, Sweep]],
     fits: dict[float, PWLFit],
-    step: float | None,
+    how: str,
     span: tuple[float, float],
+    falling: Falling | None,
+    lines: Sequence[LoadLine | None],
 ) -> str:
     """How the table was made, and how far it is from the points."""
     parts = []
-    how = "the measured points"
-    if step is not None:
-        v = next(iter(fits.values())).v
-        more = v.size - uniform_knots(v[0], v[-1], step).size
-        how = f"least-squares fit, knots every {step:g} V" + (
-            f" and {more} more where it bends" if more else ""
-        )
-    for temp_c, group in groups.items():
-        points, fit = sum(s.v.size for s in group), fits[temp_c]
+    over = "" if falling is None else " over the static points"
+    for temp_c, fit in fits.items():
+        group = [sweep for at, sweep in sweeps if at == temp_c]
         parts.append(
             f"{temp_c:g} degC: {len(group)} sweep(s) ({', '.join(s.branch for s in group)}), "
-            f"{points} points; table: {how}; residual rms {fit.rms_residual:.1e}, "
-            f"max {fit.max_residual:.1e} of the peak current"
+            f"{sum(s.v.size for s in group)} points; table: {how}; residual{over} rms "
+            f"{fit.rms_residual:.1e}, max {fit.max_residual:.1e} of the peak current"
         )
-    every = [sweep for group in groups.values() for sweep in group]
-    beyond = max(span[0] - min(s.v[0] for s in every), max(s.v[-1] for s in every) - span[1])
-    if beyond > SAME_VOLTS:
+    if falling is not None:
+        behind = ", ".join(f"{line.r_load:.1f}" for line in lines if line is not None)
+        parts.append(f"Left out: load lines of {behind} ohm. {falling.sentence}")
+    lo, hi = min(s.v[0] for _, s in sweeps), max(s.v[-1] for _, s in sweeps)
+    if max(span[0] - lo, hi - span[1]) > SAME_VOLTS:
         parts.append(f"cut to {span[0]:g} to {span[1]:g} V, which all sweeps cover")
     return ". ".join(parts) + "."
+
+
+def _check_options(count: int, step: float | None, tolerance: float) -> None:
+    """Raise SettingsError for no sweep, or a step or share out of range."""
+    if not count:
+        raise SettingsError("no sweep given: name at least one CSV file")
+    if step is not None and not 1e-6 <= step <= 10:
+        raise SettingsError(f"a step of {step:g} V is out of range: 1e-6 to 10 V")
+    if not 1e-4 <= tolerance <= 0.1:
+        raise SettingsError(
+            f"a tolerance of {tolerance:g} of the peak is out of range: 1e-4 to 0.1"
+        )

@@ -11,8 +11,10 @@ from typing import Any
 from ..objects import PATHS, as_path, require_type
 from .columns import ColumnChoice
 from .curve import IVCurve
+from .falling import SIGMA
+from .knots import TOLERANCE
 from .library import get
-from .measured import STEP, Measured, import_device, safe_name, write_measured
+from .measured import Measured, import_device, safe_name, write_measured
 
 AnyPath = str | PathLike[str]
 Names = str | int | None
@@ -49,7 +51,11 @@ def measure(
     skip: int = 0,
     negate: bool = False,
     sweep: str | None = None,
-    step: float = STEP,
+    step: float | None = None,
+    tolerance: float = TOLERANCE,
+    static: bool = False,
+    g_d: float | None = None,
+    g_d_sigma: float = SIGMA,
     source: str = "",
     force: bool = False,
 ) -> Measured:
@@ -70,7 +76,13 @@ def measure(
     sweep
         What to take of a loop: ``up``, ``down`` or ``mean``.
     step
-        Volts between the table's knots.
+        Volts between the table's knots, in place of few that follow the curve.
+    tolerance
+        Share of the peak that those may be off the sweeps' mean, noise apart.
+    static
+        Take only what is no tester's load line, and reconstruct the falling part.
+    g_d, g_d_sigma
+        Its steepest slope, siemens, and that one's relative uncertainty.
     source
         Where the figures come from; by default the files.
     force
@@ -107,6 +119,10 @@ def measure(
         ),
         branch=sweep,
         step=step,
+        tolerance=tolerance,
+        static=static,
+        g_d=g_d,
+        g_d_sigma=g_d_sigma,
         source=source,
     )  # fmt: skip
     if target is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DeviceError
 from ..limits import require_physical
+from .falling import Falling
 from .fit import fit_knots, following_knots, mean_curve, scatter
 from .sweep import Sweep
 
@@ -97,6 +98,7 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
 
     The mean of the sweeps, each laid upon the others by its factors, whose means are 1, 1 and 0.
     A plain mean is blunt where devices differ, and a sweep that is as blunt hides how much.
+    Points that are reconstructed have no part in it.
 
     Raises
     ------
@@ -106,7 +108,8 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
     factors = np.tile([1.0, 1.0, 0.0], (len(sweeps), 1))
     for left in reversed(range(ROUNDS)):
         points = [
-            (k_v * s.v + d_v, s.i / k_i) for (k_i, k_v, d_v), s in zip(factors, sweeps, strict=True)
+            (k_v * s.v + d_v, (s.i if s.static is None else np.where(s.static, s.i, np.nan)) / k_i)
+            for (k_i, k_v, d_v), s in zip(factors, sweeps, strict=True)
         ]
         lo, hi = max(v[0] for v, _ in points), min(v[-1] for v, _ in points)
         points = [(v[(v >= lo) & (v <= hi)], i[(v >= lo) & (v <= hi)]) for v, i in points]
@@ -145,8 +148,8 @@ def measure_spread(v: np.ndarray, i: np.ndarray, sweeps: Sequence[Sweep], temp_c
 def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
     """kI, kV, dV (3,) of a sweep against a table (N,), their standard errors (3,), rms residual.
 
-    Least squares over the sweep's points, all of the same weight, but for the outer twentieth of
-    the table at each end.
+    Least squares over the sweep's measured points, all of the same weight, but for the outer
+    twentieth of the table at each end.
 
     Raises
     ------
@@ -156,8 +159,9 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     from scipy.optimize import least_squares
 
     edge = EDGE * (v[-1] - v[0])
-    inner = (sweep.v >= v[0] + edge) & (sweep.v <= v[-1] - edge)
-    volts, share, table = sweep.v[inner], sweep.i[inner] / i.max(), i / i.max()
+    volts, amperes = sweep.measured
+    inner = (volts >= v[0] + edge) & (volts <= v[-1] - edge)
+    volts, share, table = volts[inner], amperes[inner] / i.max(), i / i.max()
     if volts.size < MIN_POINTS:
         raise DeviceError(
             f"{sweep.file} has {volts.size} points within the table: its spread needs at least "
@@ -168,7 +172,7 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
         return x[0] * np.interp(x[1] * volts + x[2], v, table) - share
 
     found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=X_SCALE)
-    if np.sqrt(np.mean(found.fun**2)) > EXPLAINED * scatter(sweep.i) / i.max():
+    if np.sqrt(np.mean(found.fun**2)) > EXPLAINED * scatter(amperes) / i.max():
         others = [least_squares(residual, [1.0, k_v, 0.0], x_scale=X_SCALE) for k_v in STARTS]
         found = min(found, *others, key=lambda fit: fit.cost)
     rms = float(np.sqrt(np.mean(found.fun**2)))
@@ -186,20 +190,29 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     return found.x, np.sqrt(np.diag(covariance)), rms
 
 
-def format_variation(spread: Spread) -> str:
-    """The text of a variation file."""
-    files = ", ".join("".join(c if c.isprintable() else " " for c in f) for f in spread.files)
-    n = len(spread.files)
-    lines = [
-        f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
-        "# Each sweep was fitted by I = kI f(kV V + dV), f being the curve common to all of them.",
-        f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
-        "# (chi-square). In each is the error of a fit: noise, and what the common curve misses.",
-        "[variation]",
-    ]
-    for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True):
-        lines.append(
+def format_variation(spread: Spread | None, falling: Falling | None = None) -> str:
+    """The text of a variation file: what devices differ by, and what nobody knows of their type."""
+    about, lines = [], []
+    if spread is not None:
+        files = ", ".join("".join(c if c.isprintable() else " " for c in f) for f in spread.files)
+        n = len(spread.files)
+        about += [
+            f"# spreads of {n} measured devices at {spread.temp_c:g} degC: {files}",
+            "# Each sweep was fitted by I = kI f(kV V + dV), f being the curve common to all of "
+            "them.",
+            f"# Sample standard deviations; {n} devices know them within the 95 % interval given",
+            "# (chi-square). In each is the error of a fit: noise, and what the common curve "
+            "misses.",
+        ]
+        lines += [
             f"{name} = {float(f'{sigma:.3g}')!r}  # {meaning}; 95 %: {lo:.2g} to {hi:.2g}; "
             f"error of a fit {error:.1g}"
+            for meaning, (name, sigma, (lo, hi), error) in zip(MEANINGS, spread.rows(), strict=True)
+        ]
+    if falling is not None:
+        about += ["# Static parts only.", f"# {falling.sentence}."]
+        lines.append(
+            f"die_sigma_voltage = {float(f'{falling.voltage_sigma:.3g}')!r}  # assumed: that of "
+            "|g_d|, as the voltage scale nearest to it, common to all diodes of a type"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*about, "[variation]", *lines]) + "\n"

@@ -51,6 +51,8 @@ class Sweep:
         What was read as volts and amperes, such as ``Vd (mV) and Id (nA)``.
     found
         What was found out about the file: encoding, separator, lines skipped, place of the units.
+    static
+        (P,) booleans: which points were measured, the others being reconstructed; None if all.
     """
 
     file: str
@@ -60,6 +62,13 @@ class Sweep:
     hysteresis: float | None
     columns: str
     found: tuple[str, ...] = ()
+    static: np.ndarray | None = None
+
+    @property
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Volts and amperes of the points that are not reconstructed."""
+        kept = slice(None) if self.static is None else self.static
+        return self.v[kept], self.i[kept]
 
     @property
     def remarks(self) -> str:

@@ -212,11 +212,16 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def _device(curve: IVCurve) -> dict[str, Any]:
-    """A device's entry; ``temps_c`` and ``i_at`` (T, N) only if it has such tables."""
+    """A device's entry; ``temps_c`` and ``i_at`` (T, N) only if it has such tables.
+
+    ``reconstructed`` only if it is known not to be measured there.
+    """
     entry = {"name": curve.name, "source": curve.source}
     entry |= {"v": torch.tensor(curve.v), "i": torch.tensor(curve.i)}
     if curve.temperatures:
         entry |= {"temps_c": list(curve.temps_c), "i_at": torch.tensor(curve.i_at)}
+    if curve.reconstructed:
+        entry |= {"reconstructed": list(curve.reconstructed)}
     return entry
 
 
@@ -233,6 +238,7 @@ def _curve(entry: dict[str, Any]) -> IVCurve:
         _array(entry["i"]),
         entry["source"],
         temperatures=tuple(zip(temps_c, map(_array, tables), strict=True)),
+        reconstructed=tuple(entry.get("reconstructed", ())) or None,
     )
 
 

@@ -138,7 +138,8 @@ def _tabulated(curve: IVCurve, function: Any, suffix: str, how: str) -> tuple[IV
     source = f"{curve.source}; {how} of the {curve.v.size} points of {curve.name}"
     notes = f"Tabulated at {fit.v.size} points, error {fit.max_residual:.1e} of the peak."
     name = f"{curve.name}_{suffix}"
-    return IVCurve(name, fit.v, fit.i, source, notes), fit.max_residual
+    made = IVCurve(name, fit.v, fit.i, source, notes, reconstructed=curve.reconstructed)
+    return made, fit.max_residual
 
 
 def convert(

@@ -12,6 +12,7 @@ from ..errors import CheckpointError
 from ..limits import require_physical
 from ..schema import (
     MOST_NUMBER,
+    Fixed,
     Number,
     Plain,
     Record,
@@ -82,7 +83,11 @@ DEVICE = Record(
         "v": Values(1, "voltage"),
         "i": Values(1, "current"),
     },
-    {"temps_c": Several(Number("temperature")), "i_at": Values(2, "current")},
+    {
+        "temps_c": Several(Number("temperature")),
+        "i_at": Values(2, "current"),
+        "reconstructed": Fixed((Number("voltage"), Number("voltage"))),
+    },
 )
 ENTRIES = Record(
     {

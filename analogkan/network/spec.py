@@ -251,6 +251,8 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             if curve.temperatures:
                 arrays[f"l{k}_d{d}_temps_c"] = np.array(curve.temps_c)
                 arrays[f"l{k}_d{d}_i_at"] = curve.i_at
+            if curve.reconstructed:
+                arrays[f"l{k}_d{d}_reconstructed"] = np.array(curve.reconstructed)
         layers.append(
             {
                 "curves": [[c.name, c.source] for c in layer.curves],
@@ -291,6 +293,7 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
                 arrays[f"l{k}_d{d}_i"],
                 source,
                 temperatures=tuple(zip(*measured(k, d), strict=True)),
+                reconstructed=tuple(arrays.get(f"l{k}_d{d}_reconstructed", ())) or None,
             )
             for d, (name, source) in enumerate(entries)
         )

@@ -16,8 +16,11 @@ from .patches import PATCHES_ENTRY
 from .squash import SQUASH_ENTRY
 from .targets import TARGETS_ENTRY
 
-TABLE = re.compile(r"l[0-9]+_d[0-9]+_(v|i|temps_c|i_at)")
-QUANTITY = {"v": "voltage", "i": "current", "temps_c": "temperature", "i_at": "current"}
+TABLE = re.compile(r"l[0-9]+_d[0-9]+_(v|i|temps_c|i_at|reconstructed)")
+QUANTITY = {
+    "v": "voltage", "i": "current", "temps_c": "temperature", "i_at": "current",
+    "reconstructed": "voltage",
+}  # fmt: skip
 LEAST_STEP = 1e-12
 """Volts between a table's points, assumed; a closer pair has a slope that may be no number."""
 FORMAT = "analogkan-network-2"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..devices import IVCurve
+from ..devices.measured import Measured
 from ..errors import AnalogKanError
 from ..files import atomic_file
 from ..intervals import exact
@@ -48,7 +49,7 @@ def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] 
         2 if used else 1, 1, sharex=True, squeeze=False, height_ratios=[3, 1.3][: 2 if used else 1]
     )[:, 0]
     for k, curve in enumerate(curves):
-        axes[0].plot(curve.v, curve.i * 1e6, "-", color=CYCLE[k % 6], marker=".", label=curve.name)
+        _draw(axes[0], curve, CYCLE[k % 6])
     axes[0].set_ylabel("current (µA)")
     axes[0].legend(frameon=False)
     for k, (label, volts) in enumerate(used):
@@ -62,6 +63,48 @@ def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] 
         axes[1].legend(frameon=False)
     axes[-1].set_xlabel("voltage (V)")
     tidy(axes)
+    return fig
+
+
+def _draw(ax: Any, curve: IVCurve, color: str) -> None:
+    """A table; dashed where it is reconstructed, not measured."""
+    if curve.reconstructed is None:
+        ax.plot(curve.v, curve.i * 1e6, "-", color=color, marker=".", label=curve.name)
+        return
+    lo, hi = curve.reconstructed
+    v = np.union1d(curve.v, [lo, hi])
+    between = (v >= lo) & (v <= hi)
+    for part, line, label in (
+        (v <= lo, "-", curve.name),
+        (between, "--", f"{curve.name}, reconstructed"),
+        (v >= hi, "-", None),
+    ):
+        ax.plot(v[part], curve.current(v[part]) * 1e6, line, color=color, label=label)
+    ax.plot(curve.v, curve.i * 1e6, ".", color=color)
+
+
+def sweeps_figure(made: Measured) -> Figure:
+    """A device's sweeps and the table made of them; below, how far the points are off it."""
+    fig = Figure(figsize=(7, 5.6), layout="constrained")
+    upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1.3])
+    curve, falling = made.curve, made.falling
+    for k, sweep in enumerate(made.sweeps):
+        form = {"ms": 3, "color": CYCLE[(k + 1) % 6]}
+        static = np.ones(sweep.v.size, dtype=bool) if falling is None else falling.static[k]
+        off = 100 * (curve.current(sweep.v) - sweep.i) / curve.i_peak
+        upper.plot(sweep.v[static], sweep.i[static] * 1e6, "o", **form, label=sweep.file)
+        lower.plot(sweep.v[static], off[static], ".", **form)
+        upper.plot(sweep.v[~static], sweep.i[~static] * 1e6, "x", alpha=0.4, **form)
+    if falling is not None:
+        upper.plot([], [], "x", color="#999999", label="load line, left out")
+    _draw(upper, curve, CYCLE[0])
+    for ax in (upper, lower):
+        ax.axhline(0, color="#999999", lw=1)
+    upper.set_ylabel("current (µA)")
+    upper.legend(frameon=False)
+    lower.set_ylabel("off (% of peak)")
+    lower.set_xlabel("voltage (V)")
+    tidy((upper, lower))
     return fig
 
 
