@@ -35,6 +35,7 @@ _HOME = {
     "by_class": "data.subset",
     "compile": "api.circuits",
     "convert": "api.circuits",
+    "explain": "api.explaining",
     "load_build": "api.circuits",
     "load_bundled": "data.sources",
     "load_dataset": "data.sources",

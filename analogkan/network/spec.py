@@ -366,6 +366,7 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     }
     meta |= {"ranges": [list(pair) for pair in e.ranges]} if e.ranges else {}
     meta |= {"taps": [list(pair) for pair in e.taps]} if e.taps else {}
+    meta |= {"used": list(e.used)} if e.used else {}
     if spec.targets is not None:
         meta["targets"] = spec.targets.document()
     if spec.held:
@@ -411,7 +412,10 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
     return NetworkSpec(
         name=meta["name"],
         layers=layers,
-        encoding=Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape), **pairs),
+        encoding=Encoding(
+            x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape), **pairs,
+            used=tuple(meta.get("used", ())),
+        ),
         dataset=meta["dataset"],
         calibration=arrays.get("calibration"),
         targets=read_targets(meta.get("targets")),
