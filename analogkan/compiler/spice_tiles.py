@@ -51,6 +51,8 @@ def _tiles(
         for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
             tile = f"{names.prefix}tile_{down}_{along}"
             at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
+            if not g[at, to].any():
+                continue
             made.subcircuits.append(
                 format_wrapped(f".subckt {tile}", row_ports[at] + line_ports[to])
                 + "\n"
@@ -63,7 +65,13 @@ def _tiles(
 
 
 def _cells(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, model: str = " cell") -> str:
-    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
+    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line; none
+    where that is 0."""
+    if not g.all():
+        return "".join(
+            f"r_{rows[r]}_{lines[c]} {rows[r]} {lines[c]} {format_number(1.0 / g[r, c])}{model}\n"
+            for r, c in np.argwhere(g)
+        )
     template = "".join(f"r_@_{line} @ {line} %r{model}\n" for line in lines)
     ohms = (1.0 / g).tolist()
     return "".join(
