@@ -10,7 +10,7 @@ Axes: B batch, S sources, O outputs, D diodes of a row, G rows of one source.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,9 +54,11 @@ class LayerEdges:
     zero: Array
 
 
-def sources_of(encoding: Encoding, layer: LayerSpec, first: bool) -> tuple[Array, tuple[Array, ...]]:
-    """Sources (S,) of a layer, and the rows of each: an input's DACs belong together."""
-    of = encoding.input_of_dacs if first else np.arange(layer.n_in)
+def sources_of(
+    encoding: Encoding, layer: LayerSpec, together: bool
+) -> tuple[Array, tuple[Array, ...]]:
+    """Sources (S,) of a layer, and the rows of each; an input's DACs ``together``."""
+    of = encoding.input_of_dacs if together else np.arange(layer.n_in)
     found = np.unique(of)
     return found, tuple(np.flatnonzero(of == s) for s in found)
 
@@ -81,8 +83,9 @@ def inputs_of(spec: NetworkSpec, given: Array | None = None) -> Array:
     return x
 
 
-def weigh(spec: NetworkSpec, x: Array) -> tuple[LayerEdges, ...]:
-    """What every edge contributes on inputs ``x`` (B, I) in input units.
+def weigh(spec: NetworkSpec, x: Array, *, each_dac: bool = False) -> tuple[LayerEdges, ...]:
+    """What every edge contributes on inputs ``x`` (B, I) in input units; with ``each_dac`` every
+    DAC is a source.
 
     In the last layer an edge's importance is its rms, in logits, or in the target's unit (several
     targets: as shares of their spans). Before that, a node's share of its outputs is handed on to
@@ -101,7 +104,7 @@ def weigh(spec: NetworkSpec, x: Array) -> tuple[LayerEdges, ...]:
     handed, worth = output_scale(spec), np.zeros(0)
     for k in reversed(range(len(spec.layers))):
         layer, (v, y) = spec.layers[k], run[k]
-        sources, rows = sources_of(spec.encoding, layer, k == 0)
+        sources, rows = sources_of(spec.encoding, layer, k == 0 and not each_dac)
         phi = layer.phi(v)
         phi = phi - phi.mean(axis=0)
         rms = np.stack([_rms(_given(phi, layer.theta, own)) for own in rows])
@@ -180,15 +183,6 @@ def without(
     for after in spec.layers[k + 1 :]:
         y = after.respond(after.diode_volts(y))
     return y
-
-
-def pruned(spec: NetworkSpec, layers: Sequence[LayerEdges], edges: Any) -> NetworkSpec:
-    """``spec`` with the coefficients of ``edges``, as ``ranked`` has them, at exactly zero."""
-    thetas = [layer.theta.copy() for layer in spec.layers]
-    for k, s, o in edges:
-        thetas[k][layers[k].rows[s], o] = 0.0
-    made = (replace(one, theta=t) for one, t in zip(spec.layers, thetas, strict=True))
-    return replace(spec, layers=tuple(made))
 
 
 def _given(phi: Array, theta: Array, rows: Any) -> Array:

@@ -90,7 +90,8 @@ def train(
         What each batch goes through instead of the network itself: training for hardware.
     start
         A trained model to begin with, twice, instead of the recipe's network. Its
-        BatchNorms stay the affine maps that they are: their statistics are not taken anew.
+        BatchNorms stay the affine maps that they are: their statistics are not taken anew. Edges
+        that are exactly zero, as pruning leaves them, stay so.
 
     Raises
     ------
@@ -122,6 +123,7 @@ def train(
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
         model = copy.deepcopy(start[0]).float()
+        _hold_zeros(model)
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(wanted) // recipe.batch)
@@ -225,6 +227,16 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
             f"rotate_deg, scale, shear and shift_px, but x is {x.dtype} of shape {x.shape}: use a "
             "recipe that augments less"
         )
+
+
+def _hold_zeros(model: TDKAN) -> None:
+    """Edges whose coefficients are all zero have no cells to train: their gradients are zero."""
+    for layer in model.layers:
+        n_in, n_out, n_dev = layer.shape
+        edges = layer.weight.detach().view(n_out, n_in, n_dev)
+        there = (edges != 0).any(dim=2, keepdim=True).expand_as(edges).reshape(n_out, -1)
+        if not bool(there.all()):
+            layer.weight.register_hook(lambda gradient, there=there: gradient * there)
 
 
 def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

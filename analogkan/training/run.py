@@ -41,6 +41,7 @@ from .goals import check_task
 from .noise import Disturbance, Noise
 from .outline import input_encoding
 from .own_chips import card_rows, chips_of, on_chips
+from .prune import TRIALS, parse_allowed, prune, saved_said
 from .recipe import Recipe, load_recipe
 
 
@@ -67,6 +68,9 @@ class TrainingRequest:
     start
         A checkpoint to begin with, or a shipped one's name; its network and input range are kept,
         and the recipe says only how it is trained on.
+    prune
+        Remove the edges of ``start`` that matter least, within this loss: ``0.1pp`` of accuracy, or
+        ``5%`` of an RMSE; see ``training.prune``.
     command
         What the card says made the model.
     """
@@ -84,11 +88,20 @@ class TrainingRequest:
     devices: str | None = None
     disturbance: Disturbance | None = None
     start: Path | None = None
+    prune: str | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
+        if self.prune is not None and self.start is None:
+            raise SettingsError(
+                f"--prune {self.prune} needs the model whose edges it removes: give --from MODEL.pt"
+            )
         if self.start is not None:
             object.__setattr__(self, "start", find_model(self.start))
+
+    def epochs_in_all(self) -> int:
+        """How many there will be at most."""
+        return self.plan().epochs * (1 if self.prune is None else TRIALS)
 
     def next_command(self) -> str:
         """What compiles the model for the hardware it was trained for."""
@@ -250,6 +263,9 @@ def _run(
                 "--from MODEL.pt, or --devices A21,Z21"
             )
         resolve(plan.devices)  # a device that is none is refused before the data are read
+    allowed = None
+    if request.prune is not None and start is not None:
+        allowed = parse_allowed(request.prune, before.task)
     images = _load(request, "train", "" if start is None else before.task)
     check_task(images, plan.task, Path(request.recipe).stem)
     if request.holdout:
@@ -271,23 +287,23 @@ def _run(
         kept_back = bool(request.holdout)
         parent = _first_parent(request.start, before, judged, kept_back=kept_back)
     chips = chips_of(request.disturbance)
-    state = _state(out)
-    done = train(
-        images,
-        plan,
-        seed=request.seed,
-        state=state,
-        on_epoch=on_epoch,
-        disturbance=request.disturbance,
-        start=start,
-    )
+    state, saved = _state(out), None
+    how: dict[str, Any] = {
+        "recipe": plan, "seed": request.seed, "on_epoch": on_epoch,
+        "disturbance": request.disturbance,
+    }  # fmt: skip
+    if allowed is not None and start is not None:
+        done, saved = prune(start, allowed, images, **how)
+    else:
+        done = train(images, state=state, start=start, **how)
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
-    told = {} if parent is None else {"parent": parent.document()}
+    told: dict[str, Any] = {} if parent is None else {"parent": parent.document()}
+    told |= {} if saved is None else {"pruned": saved}
     if request.start is not None:
         origin["from"] = sha256(request.start)
     if chips is not None:
@@ -300,6 +316,8 @@ def _run(
         training=origin | {"card": found.reached(judged).document()} | told,
     )
     facts = _facts(request, plan, images, origin) | card_rows(told, found.unit)
+    if saved is not None:
+        facts["pruned"] = saved_said(saved)
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
