@@ -11,20 +11,37 @@ from . import common, complete
 
 
 @click.command(short_help="Show what a network has learned: its edges by importance.")
-@click.argument("model", metavar="MODEL|BUILD", type=click.Path(path_type=Path),
-                shell_complete=complete.network)
-@click.option("--top", type=common.Whole(0, 100_000), default=20, show_default=True,
-              help="Edges to list.")
-@click.option("--ablate", type=common.Whole(0, 100_000), default=0, metavar="N",
-              help="Replace each of the first N edges by its mean, one at a time, and say what "
-              "that changes.")
-@click.option("--dataset", metavar="NAME|FILE", shell_complete=complete.dataset,
-              help="Its test part: what the loss of an ablation is measured on.")
+@click.argument(
+    "model", metavar="MODEL|BUILD", type=click.Path(path_type=Path), shell_complete=complete.network
+)
+@click.option(
+    "--top", type=common.Whole(0, 100_000), default=20, show_default=True, help="Edges to list."
+)
+@click.option(
+    "--ablate",
+    type=common.Whole(0, 100_000),
+    default=0,
+    metavar="N",
+    help="Replace each of the first N edges by its mean, one at a time, and say what that changes.",
+)
+@click.option(
+    "--dataset",
+    metavar="NAME|FILE",
+    shell_complete=complete.dataset,
+    help="Its test part: what the loss of an ablation is measured on.",
+)
 @common.data_option
 @common.download_option
-@click.option("--subset", metavar="N|A:B", help="N of its images, class-stratified (seed 0); or a range.")
-@click.option("--plot", "picture", type=common.FILE, metavar="FILE",
-              help="Draw the first 12 edges: PNG, SVG or PDF, by its ending.")
+@click.option(
+    "--subset", metavar="N|A:B", help="N of its images, class-stratified (seed 0); or a range."
+)
+@click.option(
+    "--plot",
+    "picture",
+    type=common.FILE,
+    metavar="FILE",
+    help="Draw the first 12 edges: PNG, SVG or PDF, by its ending.",
+)
 @common.json_option
 @common.guarded
 def explain(
@@ -82,7 +99,10 @@ def _print_edges(s) -> None:
     )  # fmt: skip
     for edge in s["top"]:
         cells = [f"{edge['from']} to {edge['to']}", f"{factor * edge['importance']:.3g}"]
-        cells += [f"{edge['rms']:.3g}", *(f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"])]
+        cells += [
+            f"{edge['rms']:.3g}",
+            *(f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"]),
+        ]
         cells += [f"{factor * edge['output_rms']:.3g}"] if "output_rms" in edge else []
         cells += [f"{edge['loss']:+.3g}"] if "loss" in edge else []
         shown.add_row(*cells)
@@ -90,8 +110,12 @@ def _print_edges(s) -> None:
 
 
 def _print_ablation(a) -> None:
-    said = "" if a["rank_correlation"] is None else (
-        f": its order and that of importance correlate by {a['rank_correlation']:.2f} (Spearman)"
+    said = (
+        ""
+        if a["rank_correlation"] is None
+        else (
+            f": its order and that of importance correlate by {a['rank_correlation']:.2f} (Spearman)"
+        )
     )
     common.out.print(f"{a['n']} edges were each replaced by their mean{said}")
     if "images" in a:

@@ -119,9 +119,7 @@ def weigh(spec: NetworkSpec, x: Array, *, each_dac: bool = False) -> tuple[Layer
                 sources=sources,
                 rms=rms,
                 importance=importance,
-                by_row=np.stack(
-                    [_rms(_given(phi, layer.theta, [i])) for i in range(layer.n_in)]
-                ),
+                by_row=np.stack([_rms(_given(phi, layer.theta, [i])) for i in range(layer.n_in)]),
                 by_diode=np.stack(
                     [
                         np.stack([_rms(phi[:, own, d] @ layer.theta[own, :, d]) for own in rows])

@@ -64,9 +64,7 @@ def parse_allowed(text: str, task: str) -> Allowed:
     except ValueError:
         number = None
     if number is None or not text.endswith(ending):
-        raise SettingsError(
-            f"--prune {text!r} is no loss of a {task}: say it as {EXAMPLE[task]}"
-        )
+        raise SettingsError(f"--prune {text!r} is no loss of a {task}: say it as {EXAMPLE[task]}")
     require(0 < number <= 100, "--prune", text, f"above 0, to 100{ending}")
     return Allowed(points=number) if ending == "pp" else Allowed(share=number / 100)
 
