@@ -267,7 +267,7 @@ def test_images_that_are_not_there_are_refused(home, build, args, sentence):
         (
             ("--dataset", "mnits"),
             "unknown data set 'mnits', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
-            "or the path of an .npz file",
+            "functions such as thermistor, or the path of an .npz or .csv file",
         ),
     ],
 )

@@ -338,9 +338,9 @@ def test_the_checkpoint_carries_encoding_calibration_and_origin(theirs, tmp_path
     )
     spec = checkpoint.load_spec(out)
     assert (spec.name, spec.dataset) == ("ours", "mnist")
-    assert vars(spec.encoding) == {
+    assert spec.encoding.document() == {
         **{"x_lo": 0, "x_hi": 255, "v_lo": -0.4, "v_hi": 2.8},
-        "shape": (3, 4),
+        "shape": [3, 4],
     }
     assert spec.calibration is not None
     np.testing.assert_array_equal(spec.calibration, x[:256])

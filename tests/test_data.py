@@ -144,8 +144,8 @@ def test_a_missing_data_set_tells_of_data_and_download(tmp_path, name):
 
 def test_an_unknown_data_set_is_refused(tmp_path):
     sentence = (
-        "unknown data set 'emnist', did you mean mnist? Known: mnist, fashion-mnist, cifar10, or "
-        "the path of an .npz file"
+        "unknown data set 'emnist', did you mean mnist? Known: mnist, fashion-mnist, cifar10, "
+        "functions such as thermistor, or the path of an .npz or .csv file"
     )
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         load_dataset("emnist", "test", tmp_path)
@@ -211,7 +211,10 @@ def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_pa
             {"split": np.array("train")},
             ': split must be (20,) of "train" and "test", and is () of "train"',
         ),
-        ({"y": Y + 0.5}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
+        (
+            {"y": Y + 0.5 + 1e31 * (Y[0] == Y)},
+            ": the target of point 0 holds 1e+31: targets are at most 1e+30 in size",
+        ),
         ({"y": np.full(20, np.inf)}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
         ({"y": Y.astype(str)}, ": labels of type <U21 are no classes: use 0, 1, 2, ..."),
         (

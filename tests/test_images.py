@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +36,8 @@ from .test_cli_errors import refused, snapshot
 
 UNJUDGED = StudyOptions(judge="none")
 ONE = "net1 has one output, and accuracy, agreement and yield compare outputs: they would be 100 % "
-ONE += "whatever the circuit gives. Regression is not a task yet; compile, verify and simulate "
-ONE += "--trace take such a network"
+ONE += "whatever the circuit gives. Train it as a regression (its targets are numbers with "
+ONE += "fractions, or --task regression); compile, verify and simulate --trace take it as it is"
 
 
 def cli(*args: object) -> str:
@@ -173,7 +174,7 @@ def test_one_output_has_no_accuracy_in_python(one_output, monkeypatch):
     )
     before = snapshot(one_output.folder.parent)
     for call in calls:
-        with pytest.raises(DataError, match=f"^{ONE}$"):
+        with pytest.raises(DataError, match=f"^{re.escape(ONE)}$"):
             call()
     logits = np.zeros((9, 1))
     with pytest.raises(DataError, match=r"^the network has one output, and accuracy, agreement"):
@@ -208,7 +209,7 @@ def test_one_output_is_compiled_verified_and_traced(ngspice, one_output, tmp_pat
 def test_labels_that_are_all_0_train_nothing(tmp_path):
     np.savez(tmp_path / "d.npz", x=random_images(0, 20, 5).x, y=np.zeros(20, int))
     sentence = "every label of d is 0: a network for it would have one output, and accuracy "
-    sentence += "compares outputs. Regression is not a task yet; classes are 0, 1, 2, ..."
+    sentence += "compares outputs; classes are 0, 1, 2, ..."
     words = ("train", "--dataset", tmp_path / "d.npz", "--recipe", "plain-d2")
     assert refused(*words, "--out", tmp_path / "o.pt") == ("DataError", sentence)
     assert [p.name for p in tmp_path.iterdir()] == ["d.npz"]

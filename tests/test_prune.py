@@ -117,9 +117,9 @@ def test_a_pruned_network_is_within_its_loss_and_its_circuit_as_small_as_said(tr
     monkeypatch.chdir(trained)
     said = CliRunner().invoke(
         main,
-        "train --dataset sine.npz --from sine.pt --recipe on.toml --prune 20% --out small.pt "
-        "--json".split(),
-    )
+        ["train", "--dataset", "sine.npz", "--from", "sine.pt", "--recipe", "on.toml", "--prune",
+         "20%", "--out", "small.pt", "--json"],
+    )  # fmt: skip
     assert said.exit_code == 0, said.output
     found = json.loads(said.output)["pruned"]
     assert 0 < found["removed"] == found["zero"]

@@ -37,7 +37,8 @@ def home(tmp_path_factory) -> Path:
 
 IS_MODEL = "is a model (.pt), and a BUILD is wanted: `analogkan compile model.pt` makes its BUILD"
 PRESETS = "Known: ideal, nominal, rram, rram-absolute, or the path of a .toml file"
-DATA = "Known: mnist, fashion-mnist, cifar10, or the path of an .npz file"
+DATA = "Known: mnist, fashion-mnist, cifar10, functions such as thermistor, or the path of an .npz "
+DATA += "or .csv file"
 DEVICES = "Known: A21, E2N7002, RTD, Z15, Z21, ZAZ21, or the path of a .toml file"
 SHOWN = "`analogkan devices show mine.toml` shows it, and it goes behind --devices"
 TEMPS = (

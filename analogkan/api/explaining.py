@@ -12,7 +12,8 @@ from ..data import ImageSet
 from ..network.spec import NetworkSpec
 from ..objects import Facts, as_path
 from ..resources import find_model
-from ..studies.explain import Explained, explain as explain_spec
+from ..studies.explain import Explained
+from ..studies.explain import explain as explain_spec
 from ..text import percent
 from . import given
 from .given import AnyPath

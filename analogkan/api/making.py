@@ -207,7 +207,7 @@ def convert_model(
         {"model": out, **origin}
         | report
         | {
-            "encoding": vars(encoding),
+            "encoding": encoding.document() | {"shape": shape},
             "dataset": dataset,
             "calibration_inputs": 0 if x is None else len(x),
             "out_of_range": None if x is None else spec.out_of_range(spec.dac_volts(x)),

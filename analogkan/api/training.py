@@ -29,6 +29,8 @@ def train(
     devices: str | list[str] | None = None,
     data: AnyPath = "data",
     download: bool = False,
+    task: str = "",
+    targets: str | int | list[str] = "",
     preset: AnyPreset | None = None,
     hardware: AnyPath | Hardware | Values | None = None,
     variation: AnyPath | Variation | Values | None = None,
@@ -45,7 +47,7 @@ def train(
 
     Parameters
     ----------
-    dataset, data, download
+    dataset, data, download, task, targets
         As for ``load_dataset``: its training images train, its test images are read once.
     out
         The checkpoint to write, a ``.pt`` file; its card goes beside it as ``.md``. A training
@@ -97,6 +99,8 @@ def train(
         raise SettingsError("recipe is missing: how to train, such as recipe='mnist-d2-short'")
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
     require_type(prune, (str, type(None)), "prune", "a text, '0.1pp' or '5%'")
+    require_type(task, str, "task", "classification or regression")
+    require_type(targets, (str, int, list, tuple), "targets", "names of columns, or how many")
     require_type(devices, (str, list, tuple, type(None)), "devices", "names, or device files")
     asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
     request = TrainingRequest(
@@ -106,6 +110,8 @@ def train(
         out=as_path(out, "out"),
         data=as_path(data, "data"),
         download=download,
+        task=task,
+        targets=",".join(targets) if isinstance(targets, (list, tuple)) else str(targets),
         seed=seed,
         epochs=epochs,
         holdout=holdout,

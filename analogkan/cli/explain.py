@@ -58,7 +58,8 @@ def explain(
       analogkan explain mnist-d2 --ablate 20 --plot edges.png
       analogkan explain sensor.build --ablate 20 --dataset sensor.csv
     """
-    from ..api.explaining import diodes_said, explain as run, spec_of
+    from ..api.explaining import diodes_said, spec_of
+    from ..api.explaining import explain as run
     from ..data import choose, load_dataset
     from ..ours import require_marked
 
@@ -110,13 +111,8 @@ def _print_edges(s) -> None:
 
 
 def _print_ablation(a) -> None:
-    said = (
-        ""
-        if a["rank_correlation"] is None
-        else (
-            f": its order and that of importance correlate by {a['rank_correlation']:.2f} (Spearman)"
-        )
-    )
-    common.out.print(f"{a['n']} edges were each replaced by their mean{said}")
-    if "images" in a:
-        common.out.print(f"loss on {a['images']['said']}")
+    common.out.print(f"{a['n']} edges were each replaced by their mean", end="")
+    if a["rank_correlation"] is not None:
+        order = f"{a['rank_correlation']:.2f} (Spearman)"
+        common.out.print(f": its order and that of importance correlate by {order}", end="")
+    common.out.print(f"; loss on {a['images']['said']}" if "images" in a else "")

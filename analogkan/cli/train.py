@@ -109,8 +109,8 @@ FAR_OUT = 0.05
 @common.json_option
 @common.guarded
 def train(
-    dataset, recipe, start, prune, devices, task, targets, data, download, out, variation, assignments,
-    noise, chip, chip_seed, seed, epochs, holdout, as_json,
+    dataset, recipe, start, prune, devices, task, targets, data, download, out, variation,
+    assignments, noise, chip, chip_seed, seed, epochs, holdout, as_json,
 ) -> None:  # fmt: skip
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 

@@ -187,7 +187,7 @@ def summarise(
     spec: NetworkSpec, design: Design, expected: np.ndarray, model: dict[str, Any]
 ) -> dict[str, Any]:
     """``design.json``: what was compiled, every option, what came out, what it will cost."""
-    e = dataclasses.asdict(spec.encoding)
+    e = spec.encoding.document()
     stages = [
         {
             "inputs": stage.shape[0],

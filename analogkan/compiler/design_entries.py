@@ -92,6 +92,5 @@ def check_array(array: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
         fine &= array >= 0 if quantity == "g" else array > 0
     if not fine.all():
         raise ValueError(
-            f"{name} holds {float(array[~fine][0]):g}, which cannot be: "
-            f"{low}at most {most:g}"
+            f"{name} holds {float(array[~fine][0]):g}, which cannot be: {low}at most {most:g}"
         )

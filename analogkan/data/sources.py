@@ -19,12 +19,13 @@ from ..files import open_regular, read_npz
 from ..kinds import mistaken
 from ..objects import as_path
 from ..text import nearest
+from .functions import FUNCTIONS, load_function
 from .images import TASKS, ImageSet, Names, checked
 from .subset import typical
 
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
-DATASETS = (*IDX, "cifar10")
+DATASETS = (*IDX, "cifar10", *FUNCTIONS)
 SPLITS = {"train": "train", "test": "t10k"}
 AGAIN = "remove it, and fetch it again with --download"
 NAMED = ("x_name", "x_unit", "y_name", "y_unit")
@@ -62,7 +63,8 @@ def load_dataset(
     Parameters
     ----------
     name
-        ``mnist``, ``fashion-mnist``, ``cifar10``, or the path of an ``.npz`` or ``.csv`` file.
+        ``mnist``, ``fashion-mnist``, ``cifar10``; a function, such as ``thermistor`` (see
+        ``data.functions``); or the path of an ``.npz`` or ``.csv`` file.
     split
         ``train`` or ``test``.
     root
@@ -102,8 +104,11 @@ def load_dataset(
             return load_table(Path(name), split, task, targets)
         raise SettingsError(
             f"unknown data set {name!r}{nearest(name, DATASETS, '.npz')} "
-            f"Known: {', '.join(DATASETS)}, or the path of an .npz or .csv file"
+            f"Known: {', '.join((*IDX, 'cifar10'))}, functions such as thermistor, or the path of "
+            "an .npz or .csv file"
         )
+    if name in FUNCTIONS:
+        return replace(load_function(name, split), source=f"{name} {split}")
     if name == "cifar10":
         images = _cifar10(split, root, download)
         return replace(images, source=f"{images.name} {split}")

@@ -86,7 +86,7 @@ class Encoding:
         self._check_each("ranges", self.ranges, (self.x_lo, self.x_hi), self.inputs)
         self._check_each("taps", self.taps, (self.v_lo, self.v_hi), len(self.taps))
         rising = list(self.used) == sorted(set(self.used))
-        if self.used and not (rising and 0 <= self.used[0] and self.used[-1] < self._possible):
+        if self.used and not (rising and self.used[0] >= 0 and self.used[-1] < self._possible):
             raise CheckpointError(
                 f"used of the input encoding must be rising numbers of DACs, 0 to "
                 f"{self._possible - 1}"

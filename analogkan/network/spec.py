@@ -20,105 +20,11 @@ from ..errors import AnalogKanError, CheckpointError
 from ..files import brief, read_npz, write_npz
 from ..objects import Described, Facts
 from .encoding import Encoding
+from .layer import LayerSpec
 from .patches import Patches
 from .spec_entries import FORMAT, check_entries
 from .squash import Norm, Squash
 from .targets import Targets, read_targets
-
-MOST_VALUES = 3_000_000
-"""Basis values that a layer evaluates at once, to bound memory."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LayerSpec:
-    """One layer: y = sum_i sum_d theta[i, o, d] phi_d(squash(norm(x)_i)) + bias_o.
-
-    A convolution does that at each of P positions of the map of W values before it, with the same
-    coefficients; its outputs are the P O values of a map, channel fastest.
-
-    Attributes
-    ----------
-    theta
-        (I, O, D), volts per unit phi (the last layer's unit is the logit).
-    bias
-        (O,), the same unit.
-    curves
-        The D devices of every input.
-    squash
-        At the diodes.
-    norm
-        Before the squash, or None; of W values in a convolution.
-    patches
-        What the positions of a convolution see; None in a dense layer.
-    """
-
-    theta: np.ndarray
-    bias: np.ndarray
-    curves: tuple[IVCurve, ...]
-    squash: Squash = Squash()
-    norm: Norm | None = None
-    patches: Patches | None = None
-
-    def __post_init__(self) -> None:
-        if self.theta.ndim != 3:
-            raise CheckpointError(f"theta has shape {self.theta.shape}; it must be (I, O, D)")
-        i, o, d = self.theta.shape
-        if 0 in (i, o, d):
-            raise CheckpointError(f"theta has shape {self.theta.shape}: no axis may be empty")
-        if d != len(self.curves):
-            raise CheckpointError(f"theta has {d} diodes per input but {len(self.curves)} devices")
-        if self.patches is not None and i != self.patches.size:
-            raise CheckpointError(
-                f"theta has {i} inputs, but a position of the convolution sees {self.patches.size}"
-            )
-        if self.patches is not None and self.squash.kind != "none":
-            raise CheckpointError(
-                f"a convolution with squash {self.squash.kind}: its inputs are held voltages, "
-                "which drive its diodes as they are; use squash none"
-            )
-        if self.patches is not None and self.norm is not None and self.norm.kind == "layer":
-            raise CheckpointError("a LayerNorm before a convolution has no circuit: use batch")
-        arrays = {"theta": (self.theta, (i, o, d)), "bias": (self.bias, (o,))}
-        if self.norm is not None:
-            w = (self.n_in,)
-            arrays |= {"norm scale": (self.norm.scale, w), "norm shift": (self.norm.shift, w)}
-        for name, (array, shape) in arrays.items():
-            if array.shape != shape:
-                raise CheckpointError(f"{name} has shape {array.shape}; it must be {shape}")
-            if not np.isfinite(array).all():
-                raise CheckpointError(f"{name} holds {int((~np.isfinite(array)).sum())} NaN or inf")
-
-    @property
-    def n_in(self) -> int:
-        """Inputs: I, or W of a convolution."""
-        return self.theta.shape[0] if self.patches is None else self.patches.values
-
-    @property
-    def n_out(self) -> int:
-        """Outputs: O, or P O of a convolution."""
-        return self.theta.shape[1] * (1 if self.patches is None else self.patches.count)
-
-    def diode_volts(self, x: np.ndarray) -> np.ndarray:
-        """Voltages at the diodes for layer inputs ``x`` (B, I or W); the same shape, volts."""
-        return self.squash(x if self.norm is None else self.norm(x))
-
-    def phi(self, v: np.ndarray) -> np.ndarray:
-        """Basis functions at diode voltages ``v`` (B, I); (B, I, D)."""
-        return np.stack([curve.phi(v) for curve in self.curves], axis=-1)
-
-    def respond(self, v: np.ndarray) -> np.ndarray:
-        """Outputs for diode voltages ``v`` (B, I or W); (B, O or P O)."""
-        weights = self.theta.transpose(0, 2, 1).reshape(-1, self.theta.shape[1])
-        if self.patches is None:
-            return self.phi(v).reshape(len(v), -1) @ weights + self.bias
-        ground = self.phi(np.zeros((1, 1)))[0]
-        at_once = max(1, MOST_VALUES // (self.patches.count * len(weights)))
-        answers = np.empty((len(v), self.n_out))
-        for start in range(0, len(v), at_once):
-            phi = self.patches.gather(self.phi(v[start : start + at_once]), ground)
-            y = phi.reshape(-1, len(weights)) @ weights + self.bias
-            answers[start : start + at_once] = y.reshape(-1, self.n_out)
-        return answers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -409,13 +315,11 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
     )
     x_lo, x_hi, v_lo, v_hi, shape = meta["encoding"]
     pairs = {key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")}
+    pairs["used"] = tuple(meta.get("used", ()))
     return NetworkSpec(
         name=meta["name"],
         layers=layers,
-        encoding=Encoding(
-            x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape), **pairs,
-            used=tuple(meta.get("used", ())),
-        ),
+        encoding=Encoding(x_lo=x_lo, x_hi=x_hi, v_lo=v_lo, v_hi=v_hi, shape=tuple(shape), **pairs),
         dataset=meta["dataset"],
         calibration=arrays.get("calibration"),
         targets=read_targets(meta.get("targets")),

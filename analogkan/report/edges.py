@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ..studies.explain import Explained, edge_curve
@@ -41,9 +40,7 @@ def edges_figure(found: Explained, most: int = MOST) -> Figure:
     for ax in every[len(shown) :]:
         ax.set_visible(False)
     if len(shown):
-        handles: dict[str, object] = {}
-        for ax in every[: len(shown)]:
-            handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels())}
-        fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6)
-    tidy(list(np.asarray(every[: len(shown)])))
+        lines = {line.get_label(): line for ax in every[: len(shown)] for line in ax.lines[:-1]}
+        fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=6)
+    tidy(every[: len(shown)])
     return fig

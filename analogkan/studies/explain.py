@@ -90,7 +90,7 @@ def explain(
         "edges": sum(one.zero.size for one in layers),
         "zero": sum(int(one.zero.sum()) for one in layers),
         "layers": [
-            {"inputs": len(one.rows), "outputs": one.zero.shape[1], "dacs_or_nodes": len(one.by_row),
+            {"inputs": len(one.rows), "rows": len(one.by_row), "outputs": one.zero.shape[1],
              "edges": one.zero.size, "zero": int(one.zero.sum())}
             for one in layers
         ],

@@ -112,18 +112,10 @@ def train(
     check_augmentable(images, how)
     raw = torch.tensor(images.x) if how.augments else None
 
-    if start is None:
-        model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
-        for layer in model.layers:
-            layer.bias.requires_grad_(recipe.biases)
-        model.initialise(
-            recipe.init_phi2, generator_of(seed, 0), gamma=recipe.norm_gain, beta=recipe.norm_offset
-        )
-    else:
+    if start is not None:
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-        model = copy.deepcopy(start[0]).float()
-        _hold_zeros(model)
+    model = _first(recipe, shape, goal, seed) if start is None else _again(start[0])
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(wanted) // recipe.batch)
@@ -169,6 +161,16 @@ def train(
     if recipe.finish and disturbance is None:
         _finish(model, recipe, goal, encoding.applied(clean_x.astype(np.float64)))
     return Trained(model, encoding, clean_x[chosen], goal.targets)
+
+
+def _first(recipe: Recipe, shape: tuple[int, ...], goal: Goal, seed: int) -> TDKAN:
+    """The recipe's network before its first epoch."""
+    model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
+    for layer in model.layers:
+        layer.bias.requires_grad_(recipe.biases)
+    generator = generator_of(seed, 0)
+    model.initialise(recipe.init_phi2, generator, gamma=recipe.norm_gain, beta=recipe.norm_offset)
+    return model
 
 
 def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: np.ndarray) -> None:
@@ -229,14 +231,16 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
         )
 
 
-def _hold_zeros(model: TDKAN) -> None:
-    """Edges whose coefficients are all zero have no cells to train: their gradients are zero."""
+def _again(trained: TDKAN) -> TDKAN:
+    """A copy to train on. Edges that are zero have no cells to train: so are their gradients."""
+    model = copy.deepcopy(trained).float()
     for layer in model.layers:
         n_in, n_out, n_dev = layer.shape
         edges = layer.weight.detach().view(n_out, n_in, n_dev)
         there = (edges != 0).any(dim=2, keepdim=True).expand_as(edges).reshape(n_out, -1)
         if not bool(there.all()):
             layer.weight.register_hook(lambda gradient, there=there: gradient * there)
+    return model
 
 
 def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

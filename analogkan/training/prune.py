@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -67,6 +68,21 @@ def parse_allowed(text: str, task: str) -> Allowed:
         raise SettingsError(f"--prune {text!r} is no loss of a {task}: say it as {EXAMPLE[task]}")
     require(0 < number <= 100, "--prune", text, f"above 0, to 100{ending}")
     return Allowed(points=number) if ending == "pp" else Allowed(share=number / 100)
+
+
+def train_or_prune(
+    images: ImageSet,
+    start: tuple[TDKAN, NetworkSpec] | None,
+    loss: str | None,
+    state: Path | None,
+    **how: Any,
+) -> tuple[Trained, dict[str, Any]]:
+    """What ``train`` makes; or, of a ``loss``, what ``prune`` does, and under ``pruned`` what that
+    saved."""
+    if loss is None or start is None:
+        return train(images, state=state, start=start, **how), {}
+    done, saved = prune(start, parse_allowed(loss, start[1].task), images, **how)
+    return done, {"pruned": saved}
 
 
 def prune(

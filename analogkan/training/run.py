@@ -36,12 +36,12 @@ from ..resources import find_model
 from ..settings import parse_assignments
 from .card import evaluate, is_card, write_card
 from .chips import ThroughChips
-from .fit import Epoch, train
+from .fit import Epoch
 from .goals import check_task
 from .noise import Disturbance, Noise
 from .outline import input_encoding
 from .own_chips import card_rows, chips_of, on_chips
-from .prune import TRIALS, parse_allowed, prune, saved_said
+from .prune import TRIALS, parse_allowed, saved_said, train_or_prune
 from .recipe import Recipe, load_recipe
 
 
@@ -256,6 +256,8 @@ def _run(
             raise CheckpointError(f"--out {out} is the model of --from: give another --out")
         model, before = checkpoint.load(request.start)
         start = (model, before)
+        if request.prune is not None:
+            parse_allowed(request.prune, before.task)  # a loss that is none is refused at once
     else:
         if request.devices is None and not plan.devices:
             raise SettingsError(
@@ -263,23 +265,14 @@ def _run(
                 "--from MODEL.pt, or --devices A21,Z21"
             )
         resolve(plan.devices)  # a device that is none is refused before the data are read
-    allowed = None
-    if request.prune is not None and start is not None:
-        allowed = parse_allowed(request.prune, before.task)
     images = _load(request, "train", "" if start is None else before.task)
-    check_task(images, plan.task, Path(request.recipe).stem)
     if request.holdout:
         images, held = _split(images, request.holdout)
         what, judged = "held-out training", held
     else:
         what = "test"
         judged = _load(request, "test", images.task)
-    if start is not None:
-        check_answers(images, before)
-        check_answers(judged, before)
-    elif images.task == CLASSIFICATION:
-        check_trained(judged, images, what)
-        check_labels(judged, count_classes(images), out.stem)
+    _check_data(images, judged, what, request, plan, None if start is None else before)
     encoding = input_encoding(images, plan) if start is None else before.encoding
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
     parent = None
@@ -287,23 +280,18 @@ def _run(
         kept_back = bool(request.holdout)
         parent = _first_parent(request.start, before, judged, kept_back=kept_back)
     chips = chips_of(request.disturbance)
-    state, saved = _state(out), None
-    how: dict[str, Any] = {
-        "recipe": plan, "seed": request.seed, "on_epoch": on_epoch,
-        "disturbance": request.disturbance,
-    }  # fmt: skip
-    if allowed is not None and start is not None:
-        done, saved = prune(start, allowed, images, **how)
-    else:
-        done = train(images, state=state, start=start, **how)
+    state = _state(out)
+    done, pruned = train_or_prune(
+        images, start, request.prune, state, recipe=plan, seed=request.seed, on_epoch=on_epoch,
+        disturbance=request.disturbance,
+    )  # fmt: skip
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
-    told: dict[str, Any] = {} if parent is None else {"parent": parent.document()}
-    told |= {} if saved is None else {"pruned": saved}
+    told = pruned | ({} if parent is None else {"parent": parent.document()})
     if request.start is not None:
         origin["from"] = sha256(request.start)
     if chips is not None:
@@ -316,8 +304,7 @@ def _run(
         training=origin | {"card": found.reached(judged).document()} | told,
     )
     facts = _facts(request, plan, images, origin) | card_rows(told, found.unit)
-    if saved is not None:
-        facts["pruned"] = saved_said(saved)
+    facts |= {key: saved_said(saved) for key, saved in pruned.items()}
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters
@@ -347,6 +334,24 @@ def _load(request: TrainingRequest, split: str, task: str) -> ImageSet:
         request.dataset, split, request.data, download=request.download,
         task=request.task or task, targets=request.targets,
     )  # fmt: skip
+
+
+def _check_data(
+    images: ImageSet,
+    judged: ImageSet,
+    what: str,
+    request: TrainingRequest,
+    plan: Recipe,
+    before: NetworkSpec | None,
+) -> None:
+    """Refuse data that do not suit the recipe, the model that is trained on, or each other."""
+    check_task(images, plan.task, Path(request.recipe).stem)
+    if before is not None:
+        check_answers(images, before)
+        check_answers(judged, before)
+    elif images.task == CLASSIFICATION:
+        check_trained(judged, images, what)
+        check_labels(judged, count_classes(images), request.out.stem)
 
 
 def _first_parent(

@@ -1,0 +1,281 @@
+"""Networks of functions: targets as data, as training goals, as what outputs stand for."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogkan as ak
+from analogkan.data.functions import FUNCTIONS
+from analogkan.data.subset import spread
+from analogkan.errors import CheckpointError, DataError, SettingsError
+from analogkan.network import checkpoint
+from analogkan.network.encoding import Encoding
+from analogkan.network.measures import distance
+from analogkan.network.spec import load_spec
+from analogkan.network.targets import Targets
+
+from .test_cli_errors import refused
+
+CELSIUS = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
+PAIR = Targets(low=(0.0, -1.0), high=(100.0, 1.0), names=("t", "y"), units=("degC", ""))
+rng = np.random.default_rng(0)
+X = rng.uniform(-1, 1, (400, 2))
+Y = X[:, 0] * X[:, 1]
+
+
+def npz(tmp_path: Path, **arrays: object) -> Path:
+    path = tmp_path / "own.npz"
+    np.savez(path, **({"x": X, "y": Y} | arrays))  # type: ignore[arg-type]
+    return path
+
+
+# ---- data
+
+
+def test_fractions_are_targets_and_know_their_names(tmp_path):
+    path = npz(tmp_path, y_name="product", y_unit="V^2", x_name=["a", "b"], x_unit=["V", "V"])
+    found = ak.load_dataset(path, "train")
+    assert (found.task, found.y.shape, len(found)) == ("regression", (320, 1), 320)
+    assert (found.targets, found.inputs) == ((("product", "V^2"),), (("a", "V"), ("b", "V")))
+    assert "product (V^2)" in repr(found)
+    assert len(ak.load_dataset(path, "test")) == 80
+
+
+def test_a_test_set_is_spread_over_the_first_targets_quantiles(tmp_path):
+    found = ak.load_dataset(npz(tmp_path), "test")
+    rank = np.sort(np.searchsorted(np.sort(Y), found.y[:, 0]))
+    assert (np.diff(rank) < 10).all()  # one of every five
+
+
+@pytest.mark.parametrize("n", [1, 7, 400])
+def test_spread_takes_one_from_each_part_and_the_same_again(n):
+    chosen = spread(Y[:, None], n)
+    rank = np.argsort(np.argsort(Y, kind="stable"))[chosen]
+    parts = np.array_split(np.arange(400), n)
+    assert [int(np.isin(rank, part).sum()) for part in parts] == [1] * n
+    np.testing.assert_array_equal(chosen, spread(Y[:, None], n))
+
+
+def test_a_subset_of_points_is_said_by_quantile(tmp_path):
+    found = ak.by_class(ak.load_dataset(npz(tmp_path), "test"), 20)
+    assert found.said == "own.npz test, 20 of 80, by quantile, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"y": np.arange(400)}, "y holds 400 different whole numbers, which may be classes or"),
+        ({"y": np.arange(400.0)}, "y holds 400 different whole numbers, which may be classes or"),
+        (
+            {"y": np.where(Y[3] == Y, np.nan, Y), "task": "regression"},
+            "the target of point 3 holds",
+        ),
+        ({"task": "guess"}, "task is 'guess'; it must be classification or regression"),
+        ({"y_name": ["a", "b"]}, "2 names of targets, of which there are 1"),
+        ({"x_name": ["a", "b"], "x_unit": ["V"]}, "2 texts in x_name, 1 in x_unit"),
+        ({"y_unit": 3}, "y_unit has type int64 and shape (); it must be text"),
+        ({"task": "classification"}, "labels of type float64 are no classes"),
+        ({"y": np.zeros((400, 0)), "task": "regression"}, "want (n, ...) and (n, K)"),
+    ],
+)
+def test_what_is_no_regression_data_is_refused(tmp_path, arrays, sentence):
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        ak.load_dataset(npz(tmp_path, **arrays), "train")
+
+
+def test_whole_numbers_are_what_is_said_of_them(tmp_path):
+    path = npz(tmp_path, y=np.arange(400))
+    assert ak.load_dataset(path, "train", task="regression").task == "regression"
+    assert ak.load_dataset(path, "train", task="classification").task == "classification"
+
+
+TABLE = "ratio (V/V);pressure [kPa];temperature (degC)\n" + "".join(
+    f"{0.001 * k:.3f};{100 + k};{k * 0.25}\n".replace(".", ",") for k in range(50)
+)
+
+
+def test_a_table_is_a_data_set_with_names_and_units(tmp_path):
+    (tmp_path / "t.csv").write_text(TABLE, encoding="utf-8")
+    found = ak.load_dataset(tmp_path / "t.csv", "train")
+    assert found.inputs == (("ratio", "V/V"), ("pressure", "kPa"))
+    assert found.targets == (("temperature", "degC"),)
+    assert (found.x.shape, found.name) == ((40, 2), "t")
+    np.testing.assert_allclose(found.y[:, 0], (found.x[:, 1] - 100) * 0.25)
+    both = ak.load_dataset(tmp_path / "t.csv", "test", targets="2")
+    assert (both.x.shape, both.y.shape) == ((10, 1), (10, 2))
+    named = ak.load_dataset(tmp_path / "t.csv", "test", targets="ratio")
+    assert [name for name, _ in named.inputs] == ["pressure", "temperature"]
+
+
+@pytest.mark.parametrize(
+    ("text", "targets", "sentence"),
+    [
+        (
+            TABLE,
+            "3",
+            "has no column '3' for --targets: it has ratio, pressure, temperature; or say",
+        ),
+        (TABLE, "volts", "has no column 'volts' for --targets"),
+        (TABLE, "ratio,pressure,temperature", "all of its 3 columns are targets"),
+        ("a,b\n1,2\n3,x\n", "", "'x' in column 2 is not a number"),
+        ("a,b\n1,2\n3,inf\n", "", "is not finite"),
+    ],
+)
+def test_a_table_that_is_no_data_set_is_refused(tmp_path, text, targets, sentence):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        ak.load_dataset(tmp_path / "t.csv", "train", targets=targets)
+
+
+# ---- encoding and targets
+
+
+def test_every_input_has_its_range_and_its_taps():
+    encoding = Encoding(
+        x_lo=-1, x_hi=300, v_lo=0, v_hi=1.2, shape=(2,),
+        ranges=((-1, 1), (280, 300)), taps=((0, 1.2), (0.6, 0)),
+    )  # fmt: skip
+    assert (encoding.inputs, encoding.width) == (2, 4)
+    volts = encoding.volts(np.array([[-1.0, 290.0], [0.5, 300.0]]))
+    np.testing.assert_allclose(volts, [[0, 0.6, 0.6, 0.3], [0.9, 0.15, 1.2, 0]], atol=1e-15)
+    assert encoding.saturated(np.array([[2.0, 290], [0, 279]])) == 2
+    with pytest.raises(DataError, match="values of input 1 span 0 to 20; this network was trained"):
+        encoding.volts(np.array([[0.0, 0], [0, 20]]))
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ({"ranges": ((0, 1),)}, "ranges: 1 for 2 inputs; one each"),
+        ({"ranges": ((0, 1), (0, 0.5)), "x_hi": 2}, "ranges of the input encoding go from 0 to 1"),
+        ({"ranges": ((0, 1), (1, 1))}, "or one of them is a single value"),
+        ({"taps": ((0, 0.5),)}, "taps of the input encoding go from 0 to 0.5, not from 0 to 1"),
+        ({"taps": ((0, math.nan),)}, "all finite"),
+    ],
+)
+def test_an_encoding_that_contradicts_itself_is_refused(entries, sentence):
+    whole = {"x_lo": 0, "x_hi": 1, "v_lo": 0, "v_hi": 1, "shape": (2,)} | entries
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        Encoding(**whole)
+
+
+def test_outputs_and_quantities_are_one_another():
+    z = rng.uniform(-1, 1, (20, 2))
+    np.testing.assert_allclose(PAIR.outputs(PAIR.values(z)), z, atol=1e-15)
+    np.testing.assert_allclose(PAIR.values(np.array([[-1, 1.0]])), [[0, 1]])
+    assert PAIR.said == "t (degC), y"
+    with pytest.raises(CheckpointError, match="target a goes from 1 to 1: no range"):
+        Targets(low=(1,), high=(1,), names=("a",), units=("",))
+
+
+def test_a_distance_is_in_the_targets_unit():
+    y = np.linspace(0, 100, 101)[:, None]
+    found = distance(CELSIUS, y, y + np.where(y == 40, -5.0, 1.0))
+    assert found.rmse == pytest.approx(math.sqrt((100 + 25) / 101))
+    assert (found.max_abs, found.worst) == (5.0, 40)
+    assert found.share == found.rmse / 100
+    assert found.bits == pytest.approx(math.log2(100 / found.rmse / math.sqrt(12)))
+    low, high = found.rmse_ci95 or (0, 0)
+    assert low < found.rmse < high
+    several = distance(PAIR, np.zeros((5, 2)), np.array([[10.0, 0.2]] * 5))
+    assert several.rmse == pytest.approx(0.1)
+    assert several.r2 is None
+
+
+# ---- training
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("product")
+    data = npz(folder, y_name="product", y_unit="V")
+    ak.train(data, folder / "p.pt", recipe="function-d2", epochs=60, progress=False)
+    return folder
+
+
+def test_a_function_is_learned_far_better_than_a_line_can(product):
+    spec = checkpoint.load_spec(product / "p.pt")
+    test = ak.load_dataset(product / "own.npz", "test")
+    assert spec.targets is not None
+    found = distance(spec.targets, test.y, spec.targets.values(spec.logits(test.x)))
+    line = np.linalg.lstsq(np.c_[X, np.ones(400)], Y)[0]
+    of_line = distance(spec.targets, test.y, (np.c_[test.x, np.ones(80)] @ line)[:, None])
+    assert found.share < 0.015
+    assert of_line.share > 0.15
+    card = (product / "p.md").read_text(encoding="utf-8")
+    assert f"RMSE **{found.rmse:.3g} V** ({100 * found.share:.3f} % of span) on 80 points" in card
+    assert "| gives | product (V) |" in card
+
+
+def test_a_checkpoint_keeps_targets_ranges_and_taps(product, tmp_path):
+    spec = checkpoint.load_spec(product / "p.pt")
+    assert (spec.task, len(spec.encoding.taps), len(spec.encoding.ranges)) == ("regression", 4, 2)
+    spec.save(tmp_path / "n.npz")
+    again = load_spec(tmp_path / "n.npz")
+    assert (again.targets, again.encoding) == (spec.targets, spec.encoding)
+    assert again.fingerprint() == spec.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "recipe", "sentence"),
+    [
+        ({}, "plain-d2", "recipe plain-d2 is for classification, and own has targets"),
+        (
+            {"y": np.arange(400) % 3},
+            "function-d2",
+            "recipe function-d2 is for regression, and own has classes",
+        ),
+        ({"y": np.full(400, 0.5)}, "function-d2", "target y of own is 0.5 at every training point"),
+        (
+            {"x": np.c_[X[:, 0], np.ones(400)]},
+            "function-d2",
+            "input 1 of own is 1 at every training point: leave it out",
+        ),
+    ],
+)
+def test_data_and_recipe_must_have_one_task(tmp_path, arrays, recipe, sentence):
+    out = tmp_path / "o.pt"
+    words = ("train", "--dataset", npz(tmp_path, **arrays), "--recipe", recipe, "--out", out)
+    kind, text = refused(*words)
+    assert kind in ("SettingsError", "DataError")
+    assert sentence in text
+    assert [p.name for p in tmp_path.iterdir()] == ["own.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"y": np.c_[Y, Y]}, "own has 2 targets, and p gives 1: product (V)"),
+        ({"y_unit": "mV"}, "target y of own is in mV, and p gives V: convert one of them"),
+        ({"y": np.arange(400) % 3}, "own has classes, and p gives product (V)"),
+    ],
+)
+def test_a_model_is_trained_on_with_its_own_targets(product, tmp_path, arrays, sentence):
+    data = npz(tmp_path, **arrays)
+    with pytest.raises((DataError, SettingsError), match=re.escape(sentence)):
+        task = "classification" if "y" in arrays and arrays["y"].ndim == 1 else ""
+        ak.train(data, tmp_path / "o.pt", start=product / "p.pt", task=task, progress=False)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_a_data_set_without_a_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train, test = (ak.load_dataset(name, split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (2000, 500)
+    assert train.task == ("classification" if name in ("ring", "spirals") else "regression")
+    assert not {tuple(row) for row in train.x} & {tuple(row) for row in test.x}
+    np.testing.assert_array_equal(train.x, ak.load_dataset(name, "train").x)
+
+
+def test_sensor_functions_are_the_sensors():
+    celsius = FUNCTIONS["thermistor"].of(np.array([[0.5]]))  # 10 kohm, at 25 degC
+    np.testing.assert_allclose(celsius, [25], atol=1e-9)
+    # Voltages of ITS-90 tables (NIST Monograph 175), which the inverse gives to 0.06 degC.
+    volts = np.array([[0.0], [4.096], [8.138], [12.209], [16.397], [20.644]])
+    found = FUNCTIONS["thermocouple"].of(volts)
+    np.testing.assert_allclose(found, [0, 100, 200, 300, 400, 500], atol=0.06)
