@@ -48,6 +48,7 @@ def test_ablating_an_edge_of_the_last_layer_changes_the_output_by_its_importance
 
 def test_an_edge_of_several_dacs_is_their_sum_and_knows_each():
     spec = tapped()
+    assert spec.calibration is not None
     whole, each = weigh(spec, spec.calibration), weigh(spec, spec.calibration, each_dac=True)
     assert [rows.tolist() for rows in whole[0].rows] == [[0, 1, 2], [3, 4]]
     assert whole[0].rms.shape == (2, 4) and each[0].rms.shape == (5, 4)

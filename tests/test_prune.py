@@ -37,6 +37,7 @@ def model_of(norm: str, seed: int = 0) -> TDKAN:
             layer.bias.normal_(0.0, 0.1, generator=generator)
         for norm_ in model.norms if norm == "batch" else ():
             assert isinstance(norm_, torch.nn.BatchNorm1d)
+            assert norm_.running_mean is not None
             norm_.running_mean.normal_(0, 0.1, generator=generator)
     return model.eval()
 

@@ -1,4 +1,3 @@
-# pyright: strict
 """What a network has learned: its edges by importance, checked by taking some away."""
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _without_nodes(model: TDKAN, k: int) -> TDKAN:
     at_rest = model.squashed(model.normed(k, before.bias[None]))
     phi = layer.basis.values(at_rest)[0]
     given = torch.einsum("id,iod->o", phi[constant], layer.theta[constant])
-    layer.bias += given
+    layer.bias.add_(given)
     return model if bool(kept.all()) else _chosen(model, k, kept)
 
 
