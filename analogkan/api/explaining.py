@@ -11,6 +11,7 @@ from ..compiler.build import Build, load_build
 from ..data import ImageSet
 from ..network.spec import NetworkSpec
 from ..objects import Facts, as_path
+from ..ours import require_marked
 from ..resources import find_model
 from ..studies.explain import Explained
 from ..studies.explain import explain as explain_spec
@@ -70,7 +71,12 @@ class Explanation(Result):
 
 
 def explain(
-    model: Any, images: ImageSet | None = None, *, top: int = 20, ablate: int = 0
+    model: Any,
+    images: ImageSet | None = None,
+    *,
+    top: int = 20,
+    ablate: int = 0,
+    plot: AnyPath | None = None,
 ) -> Explanation:
     """The edges of a network in the order of their importance.
 
@@ -90,6 +96,8 @@ def explain(
         How many edges ``summary`` and ``table()`` have.
     ablate
         Replace each of so many first edges by its mean, and say what that changes.
+    plot
+        A PNG, SVG or PDF file to draw the first 12 edges into.
 
     Raises
     ------
@@ -97,6 +105,8 @@ def explain(
         If the model cannot be read, or has convolutions.
     DataError
         If there are no inputs to weigh edges on, or ``images`` are not what the network answers to.
+    AnalogKanError
+        If what is in the way of ``plot`` is no picture of ours.
 
     Examples
     --------
@@ -107,7 +117,15 @@ def explain(
     given.check_whole(top=top, ablate=ablate)
     if images is not None:
         given.image_set(images)
+    path = given.optional_path(plot, "plot")
+    if path is not None:
+        require_marked(path, give="--plot")
     found = explain_spec(spec_of(model), images=images, top=top, ablate=ablate)
+    if path is not None:
+        from ..report.edges import edges_figure
+        from ..report.figures import save
+
+        save(edges_figure(found), path)
     return Explanation(summary=found.summary, found=found)
 
 

@@ -61,22 +61,14 @@ def explain(
     from ..api.explaining import diodes_said, spec_of
     from ..api.explaining import explain as run
     from ..data import choose, load_dataset
-    from ..ours import require_marked
 
-    if picture is not None:
-        require_marked(picture, give="--plot")
     spec, images = spec_of(model), None
     if dataset is not None:
         images = load_dataset(dataset, "test", data, download=download, task=spec.task)
         images = choose(images, subset)
     elif subset:
         raise click.UsageError("--subset chooses from --dataset, which is missing")
-    found = run(spec, images, top=top, ablate=ablate)
-    if picture is not None:
-        from ..report.edges import edges_figure
-        from ..report.figures import save
-
-        save(edges_figure(found.found), picture)
+    found = run(spec, images, top=top, ablate=ablate, plot=picture)
     s = found.summary | {"picture": picture}
     if as_json:
         common.print_json(s)
