@@ -11,7 +11,7 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.verification import Verification
 from ..compiler.verify import verify_build
-from ..errors import CheckpointError
+from ..errors import CheckpointError, SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
@@ -185,8 +185,8 @@ def convert(
     out: AnyPath,
     *,
     devices: Any,
-    basis_fit: str,
-    squash: str,
+    basis_fit: str | None = None,
+    squash: str | None = None,
     basis_unit: str = "uA",
     norm: str | None = None,
     smoothing: float | None = None,
@@ -197,8 +197,13 @@ def convert(
     beyond_measured: bool = False,
     calibrate: Any = None,
     dataset: str = "",
+    distil: bool = False,
+    recipe: AnyPath | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Convert a KANalogue state dictionary into a checkpoint; what was found as a dictionary.
+
+    Or, with ``distil``, fit a TD-KAN to a KAN of B-splines, or to any function's answers.
 
     Parameters
     ----------
@@ -222,6 +227,13 @@ def convert(
         Training inputs, as for ``compile``: 256 are kept for the compiler.
     dataset
         What it was trained on; recorded.
+    distil
+        ``source`` is a state dictionary of efficient-kan or pykan, or an npz file with ``x`` and
+        ``y``: a TD-KAN is fitted to it. Only ``devices``, ``recipe``, ``seed``, ``calibrate`` (then
+        all of its inputs are learned on) and ``dataset`` say how.
+    recipe, seed
+        Of ``distil``: how it is trained end to end, by default ``function-finetune``, of an npz
+        file ``function-d2``.
 
     Raises
     ------
@@ -238,6 +250,15 @@ def convert(
     >>> found["sizes"]
     (196, 10)
     """
+    given.check_whole(seed=seed)
+    if distil:
+        return making.distil_model(
+            as_path(source, "source"), as_path(out, "out"), devices=devices, seed=seed,
+            recipe=None if recipe is None else str(as_path(recipe, "recipe")),
+            calibrate=given.calibration(calibrate), dataset=dataset,
+        )  # fmt: skip
+    if basis_fit is None or squash is None:
+        raise SettingsError("basis_fit and squash are missing: nothing in the file says them")
     fit: dict[str, Any] = {"smoothing": smoothing, "order": order}
     return making.convert_model(
         as_path(source, "source"),
