@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from torch import nn
 import analogkan as ak
 from analogkan.errors import CheckpointError, SettingsError
 from analogkan.network.modules import spec_of_module
+
+from .pages import ROOT, blocks
 
 CURVES = ak.devices.resolve("A21,Z21")
 PIXELS = ak.Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(5,))
@@ -100,3 +104,16 @@ def test_a_module_needs_an_encoding(tmp_path):
     told = r"a network in memory does not know how an input becomes a voltage"
     with pytest.raises(SettingsError, match=told):
         ak.compile(module, tmp_path / "own.build", progress=False)
+
+
+def test_the_pages_module_becomes_a_circuit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program = blocks(ROOT / "docs" / "explain.md", "python")[0][1]
+    made: dict[str, Any] = {}
+    exec(program, made)
+    found = made["build"]
+    assert found.verification.ok and found.spec.targets.names == ("squares",)
+    x = np.random.default_rng(1).uniform(-1, 1, (200, 2))
+    wanted = (x**2).sum(axis=1)
+    given = found.spec.targets.values(found.spec.logits(x))[:, 0]
+    assert np.sqrt(((given - wanted) ** 2).mean()) < 0.5 * wanted.std()
