@@ -184,4 +184,21 @@ def test_what_cannot_be_distilled_is_refused(tmp_path):
         )
     with pytest.raises(SettingsError, match=r"basis_fit and squash are missing"):
         ak.convert(kan, tmp_path / "a.pt", devices="A21,Z21")
+    with pytest.raises(SettingsError, match=r"squash = 'none' says nothing with distil"):
+        ak.convert(kan, tmp_path / "a.pt", **how, squash="none")
     assert not (tmp_path / "a.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("--distil --squash none", "--squash says nothing with --distil: leave it out"),
+        ("--seed 1 --basis-fit pwl --squash none", "--seed is of --distil, which is missing"),
+        ("--squash none", "Missing option '--basis-fit'"),
+    ],
+)
+def test_options_of_the_other_way_are_refused(more, told, tmp_path):
+    kan = saved(tmp_path / "kan.pth", efficient())
+    words = ["convert", str(kan), "--devices", "A21", "--out", str(tmp_path / "a.pt")]
+    result = CliRunner().invoke(main, [*words, *more.split()])
+    assert result.exit_code == 2 and told in result.output

@@ -252,6 +252,11 @@ def convert(
     """
     given.check_whole(seed=seed)
     if distil:
+        told = {"basis_fit": basis_fit, "squash": squash, "norm": norm, "smoothing": smoothing}
+        told |= {"order": order, "input_shape": input_shape}
+        for name, value in told.items():
+            if value is not None:
+                raise SettingsError(f"{name} = {value!r} says nothing with distil: leave it out")
         return making.distil_model(
             as_path(source, "source"), as_path(out, "out"), devices=devices, seed=seed,
             recipe=None if recipe is None else str(as_path(recipe, "recipe")),

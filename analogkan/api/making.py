@@ -254,8 +254,9 @@ def distil_model(
             source, out, devices=devices, recipe=recipe, inputs=x, seed=seed, command=command,
             dataset=dataset, on_epoch=on_epoch,
         )  # fmt: skip
-    if calibrate is not None:
-        raise SettingsError(f"--calibrate with {source}: its own x are what is learned on")
+    if calibrate is not None or dataset:
+        option = "--dataset" if calibrate is None else "--calibrate"
+        raise SettingsError(f"{option} with {source}, which is the data itself: leave it out")
     named = devices if isinstance(devices, str) else ",".join(devices)
     request = TrainingRequest(
         dataset=str(source), recipe=recipe or "function-d2", out=out, devices=named, seed=seed,

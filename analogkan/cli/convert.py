@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import click
+from click.core import ParameterSource
 
 from ..text import percent
 from . import common, complete
@@ -134,6 +135,7 @@ def convert(
           --squash clamp:0:1.4 --beyond-measured --out theirs.pt
       analogkan convert kan.pth --distil --devices A21,Z21 --out ours.pt
     """
+    _require_taken(distil)
     if distil:
         _distil(source, out, recipe, seed, as_json, options)
         return
@@ -158,6 +160,22 @@ def convert(
         common.print_json(report)
         return
     _print_report(report)
+
+
+DISTIL = ("distil", "recipe", "seed")
+"""Options of --distil alone."""
+SHARED = ("source", "out", "devices", "calibrate", "dataset", "as_json")
+
+
+def _require_taken(distil: bool) -> None:
+    """Refuse an option that the other way of converting takes."""
+    context = click.get_current_context()
+    taken = (*SHARED, *DISTIL) if distil else [p for p in context.params if p not in DISTIL]
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "")
+        if param.name not in taken and given is ParameterSource.COMMANDLINE:
+            why = "says nothing with --distil" if distil else "is of --distil, which is missing"
+            raise click.UsageError(f"{param.opts[-1]} {why}: leave it out")
 
 
 def _distil(source, out, recipe, seed, as_json, options) -> None:

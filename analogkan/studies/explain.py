@@ -23,6 +23,7 @@ from ..network.edges import (
 )
 from ..network.measures import distance
 from ..network.spec import NetworkSpec
+from ..settings import require
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_INPUTS = 256
@@ -74,6 +75,8 @@ def explain(
         If the network has convolutions, or no inputs to weigh its edges on, or ``images`` are not
         what it answers to.
     """
+    require(top >= 0, "top", top, "0 or more")
+    require(ablate >= 0, "ablate", ablate, "0 or more")
     if images is not None:
         check_answers(images, spec)
     given = None if images is None else images.flat(spec.encoding.shape)[:MOST_INPUTS]
