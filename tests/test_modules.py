@@ -63,8 +63,9 @@ def test_an_own_module_with_an_own_loop_becomes_a_verified_circuit(tmp_path):
     module = nn.Sequential(ak.TDKANLayer(5, 4, CURVES), ak.TDKANLayer(4, 1, CURVES)).double()
     x = np.random.default_rng(0).integers(0, 256, (64, 5))
     volts, wanted = torch.tensor(PIXELS.volts(x)), torch.tensor(x.mean(axis=1) / 255)
-    nn.init.normal_(module[0].weight, 0.0, 0.4, generator=torch.Generator().manual_seed(0))
-    nn.init.normal_(module[1].weight, 0.0, 0.4, generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(0)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, 0.0, 0.4, generator=generator)
     adam = torch.optim.Adam(module.parameters(), lr=0.02)
     for _ in range(30):
         adam.zero_grad()

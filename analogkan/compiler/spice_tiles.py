@@ -68,9 +68,10 @@ def _cells(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, model: str 
     """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line; none
     where that is 0."""
     if not g.all():
+        cells = [(r, c, float(1.0 / g[r, c])) for r, c in np.argwhere(g)]
         return "".join(
-            f"r_{rows[r]}_{lines[c]} {rows[r]} {lines[c]} {format_number(1.0 / g[r, c])}{model}\n"
-            for r, c in np.argwhere(g)
+            f"r_{rows[r]}_{lines[c]} {rows[r]} {lines[c]} {format_number(ohms)}{model}\n"
+            for r, c, ohms in cells
         )
     template = "".join(f"r_@_{line} @ {line} %r{model}\n" for line in lines)
     ohms = (1.0 / g).tolist()

@@ -314,7 +314,9 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
         for k, entry in enumerate(meta["layers"])
     )
     x_lo, x_hi, v_lo, v_hi, shape = meta["encoding"]
-    pairs = {key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")}
+    pairs: dict[str, Any] = {
+        key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")
+    }
     pairs["used"] = tuple(meta.get("used", ()))
     return NetworkSpec(
         name=meta["name"],

@@ -88,7 +88,7 @@ def distil(
     encoding = _encoding(learned.x, load_recipe(SHAPE).taps)
     model, edges = fitted(teacher, learned.x, encoding, targets, curves)
     facts: dict[str, Any] = {"name": out.stem, "dataset": dataset or source.stem}
-    about = facts | {"targets": targets}
+    about: dict[str, Any] = facts | {"targets": targets}
     spec = model.to_spec(encoding, **about, calibration=learned.x)
     done = train(learned, plan, seed=seed, start=(model, spec), on_epoch=on_epoch)
     final = done.model.to_spec(encoding, **about, calibration=done.calibration)
