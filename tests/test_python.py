@@ -103,6 +103,7 @@ def test_no_submodule_takes_a_public_name():
 
 VERBS = {
     "convert": ak.convert,
+    "explain": ak.explain,
     "compile": ak.compile,
     "verify": ak.verify,
     "simulate": ak.simulate,

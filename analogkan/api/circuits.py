@@ -11,9 +11,10 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.verification import Verification
 from ..compiler.verify import verify_build
-from ..errors import CheckpointError
+from ..errors import CheckpointError, SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
+from ..network.targets import Targets
 from ..objects import as_path, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
@@ -27,6 +28,7 @@ def compile(
     preset: AnyPreset = "nominal",
     hardware: AnyPath | Hardware | Values | None = None,
     encoding: Encoding | None = None,
+    targets: Targets | None = None,
     calibrate: Any = None,
     held: int | None = None,
     verify: bool = True,
@@ -38,14 +40,17 @@ def compile(
     ----------
     model
         The name of a shipped model, the path of a checkpoint, what ``train`` returns, or a
-        ``TDKAN`` or ``NetworkSpec`` in memory.
+        ``TDKAN`` or ``NetworkSpec`` in memory; or a ``torch.nn.Module`` of your own, built of
+        ``TDKANLayer``, whose ``forward`` takes volts and applies its parts in order.
     out
         The folder to write; by default ``./NAME.build``, which is then said. An earlier BUILD is
         replaced, anything else is not.
     preset, hardware
         As for ``load_preset``: what the circuit is built from.
     encoding
-        Of a ``TDKAN``, which does not know it: how an input becomes a voltage.
+        Of a ``TDKAN`` or a module, which do not know it: how an input becomes a voltage.
+    targets
+        Of one that is a regression: what its outputs stand for.
     calibrate
         Training inputs for a network that has none with it: an npz file with ``x`` (n, ...), an
         ``ImageSet``, or an array (n, ...).
@@ -80,9 +85,9 @@ def compile(
         def on_circuit(circuit: str, done: int, total: int) -> None:
             on_progress("compiling", done, total)
 
-        if hasattr(model, "to_spec") or isinstance(model, NetworkSpec):
+        if hasattr(model, "named_children") or isinstance(model, NetworkSpec):
             target = target or Path(f"{_named(model, None)}.build")
-            spec = _in_memory(model, encoding, inputs, target)
+            spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
                 spec, chosen, target, held=held, verify=verify, on_circuit=on_circuit
             )
@@ -109,16 +114,25 @@ def _named(model: Any, target: Path | None) -> str:
     return target.name.removesuffix(".build")
 
 
-def _in_memory(model: Any, encoding: Any, inputs: Any, target: Path) -> NetworkSpec:
+def _in_memory(
+    model: Any, encoding: Any, targets: Targets | None, inputs: Any, target: Path
+) -> NetworkSpec:
     """The network of a model in memory."""
     kept = None if inputs is None else making.calibration(inputs)
     if isinstance(model, NetworkSpec):
-        if encoding is not None:
-            raise CheckpointError("a NetworkSpec has its encoding: leave encoding out")
+        if encoding is not None or targets is not None:
+            raise CheckpointError(
+                "a NetworkSpec has its encoding and targets: leave encoding and targets out"
+            )
         return model if kept is None else replace(model, calibration=kept)
-    wanted = "an Encoding: a TDKAN does not know how an input becomes a voltage"
+    wanted = "an Encoding: a network in memory does not know how an input becomes a voltage"
     require_type(encoding, Encoding, "encoding", wanted)
-    return model.to_spec(encoding, name=_named(model, target), calibration=kept)
+    about: dict[str, Any] = {"name": _named(model, target), "calibration": kept}
+    if hasattr(model, "to_spec"):
+        return model.to_spec(encoding, targets=targets, **about)
+    from ..network.modules import spec_of_module
+
+    return spec_of_module(model, encoding, targets=targets, **about)
 
 
 def load_build(folder: AnyPath) -> Build:
@@ -171,8 +185,8 @@ def convert(
     out: AnyPath,
     *,
     devices: Any,
-    basis_fit: str,
-    squash: str,
+    basis_fit: str | None = None,
+    squash: str | None = None,
     basis_unit: str = "uA",
     norm: str | None = None,
     smoothing: float | None = None,
@@ -183,8 +197,13 @@ def convert(
     beyond_measured: bool = False,
     calibrate: Any = None,
     dataset: str = "",
+    distil: bool = False,
+    recipe: AnyPath | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Convert a KANalogue state dictionary into a checkpoint; what was found as a dictionary.
+
+    Or, with ``distil``, fit a TD-KAN to a KAN of B-splines, or to any function's answers.
 
     Parameters
     ----------
@@ -208,6 +227,13 @@ def convert(
         Training inputs, as for ``compile``: 256 are kept for the compiler.
     dataset
         What it was trained on; recorded.
+    distil
+        ``source`` is a state dictionary of efficient-kan or pykan, or an npz file with ``x`` and
+        ``y``: a TD-KAN is fitted to it. Only ``devices``, ``recipe``, ``seed``, ``calibrate`` (then
+        all of its inputs are learned on) and ``dataset`` say how.
+    recipe, seed
+        Of ``distil``: how it is trained end to end, by default ``function-finetune``, of an npz
+        file ``function-d2``.
 
     Raises
     ------
@@ -224,6 +250,20 @@ def convert(
     >>> found["sizes"]
     (196, 10)
     """
+    given.check_whole(seed=seed)
+    if distil:
+        told = {"basis_fit": basis_fit, "squash": squash, "norm": norm, "smoothing": smoothing}
+        told |= {"order": order, "input_shape": input_shape}
+        for name, value in told.items():
+            if value is not None:
+                raise SettingsError(f"{name} = {value!r} says nothing with distil: leave it out")
+        return making.distil_model(
+            as_path(source, "source"), as_path(out, "out"), devices=devices, seed=seed,
+            recipe=None if recipe is None else str(as_path(recipe, "recipe")),
+            calibrate=given.calibration(calibrate), dataset=dataset,
+        )  # fmt: skip
+    if basis_fit is None or squash is None:
+        raise SettingsError("basis_fit and squash are missing: nothing in the file says them")
     fit: dict[str, Any] = {"smoothing": smoothing, "order": order}
     return making.convert_model(
         as_path(source, "source"),

@@ -218,6 +218,67 @@ def convert_model(
     )
 
 
+def distil_model(
+    source: Path,
+    out: Path,
+    *,
+    devices: str | Sequence[str],
+    recipe: str | None = None,
+    seed: int = 0,
+    calibrate: Path | np.ndarray | None = None,
+    dataset: str = "",
+    command: str = "",
+    on_epoch: Any = lambda epoch: None,
+) -> dict[str, Any]:
+    """A TD-KAN fitted to a KAN of B-splines, or to the answers in an npz file; the report.
+
+    Parameters
+    ----------
+    source
+        A state dictionary of efficient-kan or pykan: see ``training.distil``. Or an npz file with
+        ``x`` and ``y``, which train a network of the recipe.
+    calibrate
+        Inputs (n, ...) to learn on, or an npz file with them as ``x``; not of an npz ``source``.
+
+    Raises
+    ------
+    CheckpointError, DataError, DeviceError, SettingsError
+        If a file, the inputs, a device or the recipe cannot be used; nothing is written then.
+    """
+    from ..training.distil import distil
+    from ..training.run import TrainingRequest, run_training
+
+    if source.suffix != ".npz":
+        x = None if calibrate is None else _inputs(calibrate)
+        return distil(
+            source, out, devices=devices, recipe=recipe, inputs=x, seed=seed, command=command,
+            dataset=dataset, on_epoch=on_epoch,
+        )  # fmt: skip
+    if calibrate is not None or dataset:
+        option = "--dataset" if calibrate is None else "--calibrate"
+        raise SettingsError(f"{option} with {source}, which is the data itself: leave it out")
+    named = devices if isinstance(devices, str) else ",".join(devices)
+    request = TrainingRequest(
+        dataset=str(source), recipe=recipe or "function-d2", out=out, devices=named, seed=seed,
+        task="regression", command=command,
+    )  # fmt: skip
+    found = run_training(request, on_epoch=on_epoch)
+    from ..network.checkpoint import load_spec
+
+    return {
+        "model": out,
+        "command": command,
+        "source": source.name,
+        "teacher": "points",
+        "sizes": list(load_spec(out).sizes),
+        "parameters": found["parameters"],
+        "unit": found["unit"],
+        "n": found["n"],
+        "end_to_end": {key: found[key] for key in ("rmse", "ci95", "max_abs", "r2")}
+        | {"share": found["share_of_span"]},
+    }
+
+
 def _check_of_design(settings: Iterable[str]) -> None:
     """Raise SettingsError if a ``key=value`` text is of chips, not of what is compiled."""
     for key in parse_assignments(settings):
@@ -253,6 +314,11 @@ def _input_notes(spec: NetworkSpec, uncalibrated: bool) -> list[str]:
 
 def calibration(given: Path | np.ndarray) -> np.ndarray:
     """Inputs (n, I) of which gains are sized: those ``given``, or of an npz file."""
+    return _inputs(given)[:CALIBRATION_IMAGES]
+
+
+def _inputs(given: Path | np.ndarray) -> np.ndarray:
+    """All inputs (n, I) that are ``given``, or of an npz file."""
     try:
         x = given if isinstance(given, np.ndarray) else read_npz(given, ("x",))["x"]
     except (ValueError, KeyError) as error:
@@ -262,4 +328,4 @@ def calibration(given: Path | np.ndarray) -> np.ndarray:
         raise CheckpointError(
             f"{path}: x has shape {x.shape} and type {x.dtype}; it must be numbers (n, ...)"
         )
-    return x.reshape(len(x), -1)[:CALIBRATION_IMAGES]
+    return x.reshape(len(x), -1)

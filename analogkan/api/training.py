@@ -25,6 +25,7 @@ def train(
     *,
     recipe: AnyPath | None = None,
     start: AnyPath | None = None,
+    prune: str | None = None,
     devices: str | list[str] | None = None,
     data: AnyPath = "data",
     download: bool = False,
@@ -56,6 +57,9 @@ def train(
         ``finetune`` unless said.
     start
         A model to train on: its network and input range stay.
+    prune
+        Remove the edges of ``start`` that matter least, train on shortly, and lose no more than
+        this on the training set: ``"0.1pp"`` of accuracy, or ``"5%"`` of an RMSE.
     devices
         Instead of the recipe's: names or device files, ``"A21,./mine.toml"`` or a list.
     preset, hardware, variation, conditions
@@ -94,6 +98,7 @@ def train(
     if recipe is None and start is None:
         raise SettingsError("recipe is missing: how to train, such as recipe='mnist-d2-short'")
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
+    require_type(prune, (str, type(None)), "prune", "a text, '0.1pp' or '5%'")
     require_type(task, str, "task", "classification or regression")
     require_type(targets, (str, int, list, tuple), "targets", "names of columns, or how many")
     require_type(devices, (str, list, tuple, type(None)), "devices", "names, or device files")
@@ -112,8 +117,9 @@ def train(
         holdout=holdout,
         disturbance=_disturbance(noise, preset, asked, chip, chip_seed),
         start=None if start is None else as_path(start, "start", "a model's name or a checkpoint"),
+        prune=prune,
     )
-    total = request.plan().epochs
+    total = request.epochs_in_all()
     with shown_progress(progress) as on_progress:
 
         def on_epoch(epoch: Epoch) -> None:

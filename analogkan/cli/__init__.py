@@ -18,7 +18,7 @@ from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhe
 
 STAGES = {
     "Begin": ("doctor", "demo"),
-    "Network": ("devices", "train", "convert"),
+    "Network": ("devices", "train", "explain", "convert"),
     "Circuit": ("compile", "verify", "simulate"),
     "Real hardware": registry.BUILT_IN,
     "Results": ("report", "paper"),

@@ -170,6 +170,7 @@ def guarded(command: Callable) -> Callable:
             fail(AnalogKanError(f"cannot read or write{where}: {error.strerror or error}"), as_json)
         except KeyboardInterrupt as interrupt:
             resumes = click.get_current_context().info_name in (*RESUMABLE, *registry.names())
+            resumes = resumes and not kwargs.get("prune")
             how = ": the same command goes on with what is left" if resumes else ""
             err.print(f"interrupted{how}", style="yellow")
             raise SystemExit(exit_code(interrupt)) from None

@@ -89,6 +89,12 @@ def build(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     return _folders(incomplete, "design.json", "held.json")
 
 
+def network(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Models and BUILD folders."""
+    found = [*model(ctx, param, incomplete), *build(ctx, param, incomplete)]
+    return [item for item in found if item.type == "plain"] or found
+
+
 def run(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """RUN folders that have a result."""
     return _folders(incomplete, "result.json")

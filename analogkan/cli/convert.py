@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import click
+from click.core import ParameterSource
 
 from ..text import percent
 from . import common, complete
@@ -21,13 +22,10 @@ from . import common, complete
 )
 @click.option(
     "--basis-fit",
-    required=True,
     type=common.Choice(["pwl", "univariate", "poly"]),
     help="Their --fit_mode: line is pwl.",
 )
-@click.option(
-    "--squash", required=True, metavar="KIND[:LO:HI[:SLOPE]]", help="Their --acti: see above."
-)
+@click.option("--squash", metavar="KIND[:LO:HI[:SLOPE]]", help="Their --acti: see above.")
 @click.option(
     "--out",
     required=True,
@@ -93,9 +91,24 @@ from . import common, complete
     shell_complete=complete.dataset,
     help="What it was trained on; recorded.",
 )
+@click.option(
+    "--distil",
+    is_flag=True,
+    help="Fit a network to THEIRS, a KAN of B-splines or an npz file: see above.",
+)
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE.toml",
+    shell_complete=complete.recipe,
+    help="Of --distil: how it is trained end to end; function-finetune (of an npz file "
+    "function-d2) unless said.",
+)
+@click.option("--seed", type=common.Whole(min=0), default=0, show_default=True, help="Of --distil.")
 @common.json_option
 @common.guarded
-def convert(source, out, input_scale, input_values, input_shape, as_json, **options) -> None:
+def convert(
+    source, out, input_scale, input_values, input_shape, distil, recipe, seed, as_json, **options
+) -> None:
     """Convert a flat network that KANalogue trained into a checkpoint of this package.
 
     THEIRS.pth is a state dictionary (best.pth) or a training checkpoint (checkpoint.pth). It
@@ -109,13 +122,26 @@ def convert(source, out, input_scale, input_values, input_shape, as_json, **opti
       sigmoid[:LO:HI[:SLOPE]]    sigmoid: 0 to 1 V, slope 1 per volt unless said
       tanh[:LO:HI[:SLOPE]]       tanh: -1 to 1 V
 
+    With --distil THEIRS.pth is the state dictionary of efficient-kan or pykan, and a TD-KAN is
+    fitted to it: edge by edge, then end to end, on points drawn from the range of its knots, or on
+    the inputs of --calibrate. Or THEIRS.npz has x and y, any function's answers. It takes
+    --devices, --recipe, --seed and --dataset; the loss is measured on points kept back.
+
     \b
     Examples:
       analogkan convert best.pth --devices Z15,ZAZ21 --basis-fit univariate \\
           --squash none --dataset mnist --out theirs.pt
       analogkan convert best.pth --devices Z21,Z15 --basis-fit pwl \\
           --squash clamp:0:1.4 --beyond-measured --out theirs.pt
+      analogkan convert kan.pth --distil --devices A21,Z21 --out ours.pt
     """
+    _require_taken(distil)
+    if distil:
+        _distil(source, out, recipe, seed, as_json, options)
+        return
+    for name in ("basis_fit", "squash"):
+        if options[name] is None:
+            raise click.UsageError(f"Missing option '--{name.replace('_', '-')}'.")
     from ..api.making import convert_model
     from ..settings import parse_range
 
@@ -134,6 +160,56 @@ def convert(source, out, input_scale, input_values, input_shape, as_json, **opti
         common.print_json(report)
         return
     _print_report(report)
+
+
+DISTIL = ("distil", "recipe", "seed")
+"""Options of --distil alone."""
+SHARED = ("source", "out", "devices", "calibrate", "dataset", "as_json")
+
+
+def _require_taken(distil: bool) -> None:
+    """Refuse an option that the other way of converting takes."""
+    context = click.get_current_context()
+    taken = (*SHARED, *DISTIL) if distil else [p for p in context.params if p not in DISTIL]
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "")
+        if param.name not in taken and given is ParameterSource.COMMANDLINE:
+            why = "says nothing with --distil" if distil else "is of --distil, which is missing"
+            raise click.UsageError(f"{param.opts[-1]} {why}: leave it out")
+
+
+def _distil(source, out, recipe, seed, as_json, options) -> None:
+    """Fit a network to the one in ``source``."""
+    from ..api.making import distil_model
+
+    with common.progress(as_json) as bar:
+        task = bar.add_task(f"training {out.stem}", total=None)
+
+        def on_epoch(epoch) -> None:
+            said = f"training {out.stem}: {epoch.said}"
+            bar.update(task, completed=epoch.number, total=epoch.total, description=said)
+
+        report = distil_model(
+            source, out, devices=options["devices"], recipe=recipe, seed=seed,
+            calibrate=options["calibrate"], dataset=options["dataset"],
+            command=common.command_line(), on_epoch=on_epoch,
+        )  # fmt: skip
+    if as_json:
+        common.print_json(report)
+        return
+    found = report["end_to_end"]
+    common.out.print(
+        f"{report['model']}: {'-'.join(map(str, report['sizes']))}, {report['parameters']:,} "
+        f"parameters; from the {report['teacher']} it is "
+        f"{percent(found['share'], 2)} of span rms, on {report['n']:,} points kept back"
+    )
+    if "edge_by_edge" in report:
+        common.out.print(
+            f"edge by edge it was {percent(report['edge_by_edge']['share'], 2)}; edges missed "
+            f"{percent(report['edge_rms']['median'], 1)} of their rms in the median, "
+            f"{percent(report['edge_rms']['largest'], 1)} at most"
+        )
+    common.out.print(f"next: analogkan compile {shlex.quote(str(report['model']))}")
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

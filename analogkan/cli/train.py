@@ -38,6 +38,12 @@ FAR_OUT = 0.05
     help="Train this model on; network and input range stay, the recipe says how.",
 )
 @click.option(
+    "--prune",
+    metavar="LOSS",
+    help="Remove the edges of --from that matter least, train on shortly, and lose no more than "
+    "this on the training set: 0.1pp of accuracy, or 5% of an RMSE.",
+)
+@click.option(
     "--devices",
     metavar="LIST",
     shell_complete=complete.devices,
@@ -103,8 +109,8 @@ FAR_OUT = 0.05
 @common.json_option
 @common.guarded
 def train(
-    dataset, recipe, start, devices, task, targets, data, download, out, variation, assignments,
-    noise, chip, chip_seed, seed, epochs, holdout, as_json,
+    dataset, recipe, start, prune, devices, task, targets, data, download, out, variation,
+    assignments, noise, chip, chip_seed, seed, epochs, holdout, as_json,
 ) -> None:  # fmt: skip
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
@@ -119,7 +125,7 @@ def train(
     with convolutions, mnist-conv, cifar-conv; the paper's own, paper-mnist-d2, paper-mnist-d3,
     paper-fashion-d2, paper-fashion-d3, paper-cifar-d2, paper-cifar-d3 (and, as its table counts,
     paper-cifar-d3-unbiased, paper-cifar-d4-unbiased); finetune, mnist-finetune to train on;
-    for a regression function-d2, function-d3;
+    for a regression function-d2, function-d3, and function-finetune to train on;
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
@@ -134,10 +140,13 @@ def train(
           --variation rram --out hard.pt
       analogkan train --dataset mnist --data ./data --from mnist.pt --recipe mnist-finetune \\
           --noise twin --set levels=4 --out bits3.pt
+      analogkan train --dataset mnist --data ./data --from mnist.pt --recipe mnist-finetune \\
+          --prune 0.1pp --out small.pt
       analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
           --set stuck_max=0.01 --out chip7.pt
     """
     from ..training.own_chips import format_chips, format_reached
+    from ..training.prune import saved_said
     from ..training.run import TrainingRequest, disturbance_of, run_training
 
     if recipe is None and start is None:
@@ -156,10 +165,11 @@ def train(
         holdout=holdout,
         disturbance=disturbance_of(noise, variation, assignments, chip, chip_seed),
         start=start,
+        prune=prune,
         command=common.command_line(),
     )
     with common.progress(as_json) as bar:
-        task = bar.add_task(f"training {out.stem}", total=request.plan().epochs)
+        task = bar.add_task(f"training {out.stem}", total=request.epochs_in_all())
 
         def on_epoch(epoch) -> None:
             bar.update(
@@ -184,6 +194,8 @@ def train(
         )
     if "own_chips" in result:
         common.out.print(f"on its own chips: {format_chips(result['own_chips'])}")
+    if "pruned" in result:
+        common.out.print(f"pruned: {saved_said(result['pruned'])}")
     key = "chip_accuracy" if "accuracy" in result else "chip_rmse"
     if key in result:
         before = result.get(f"{key}_before")

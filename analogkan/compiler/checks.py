@@ -19,6 +19,7 @@ def check_design(design: Design) -> None:
     for k, stage in enumerate(design.stages):
         for name in ARRAYS:
             array = getattr(stage, name)
+            array = array[array != 0] if name == "g" else array  # 0 is a cell that is left out
             if not (np.isfinite(array).all() and (array > 0).all()):
                 raise CompileError(
                     f"layer {k}: {name} goes from {array.min():g} to {array.max():g}, and must be "

@@ -67,7 +67,7 @@ class Circuit:
     @property
     def cells(self) -> int:
         """Crossbar resistors of all circuits."""
-        return sum(stage.g.size for stage in self.stages)
+        return sum(int(np.count_nonzero(stage.g)) for stage in self.stages)
 
     @property
     def convolutional(self) -> bool:

@@ -208,8 +208,9 @@ def image0_volts(spec: NetworkSpec) -> np.ndarray:
     """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
     if spec.calibration is not None and len(spec.calibration):
         return spec.dac_volts(spec.calibration[:1])[0]
-    middle = (spec.encoding.x_lo + spec.encoding.x_hi) / 2
-    return spec.dac_volts(np.full((1, spec.encoding.width), middle))[0]
+    lo, hi = spec.encoding.ends
+    middle = np.broadcast_to((lo + hi) / 2, (1, spec.encoding.inputs))
+    return spec.dac_volts(middle)[0]
 
 
 def summarise(
@@ -225,7 +226,7 @@ def summarise(
             "squash": dataclasses.asdict(stage.front.squash),
             "layernorm": stage.front.norm is not None,
             "bias_rows": stage.n_bias,
-            "conductance_siemens": _range(stage.g),
+            "conductance_siemens": _range(stage.g[stage.g != 0]),
             "alpha_volts_per_siemens": _range(stage.alpha),
             "gamma": _range(stage.r_c[0::2] * design.hardware.v_fs / stage.alpha),
             "difference_gain": _range(stage.gain),

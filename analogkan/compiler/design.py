@@ -43,7 +43,7 @@ class CrossbarStage:
     front
         The cells between the stage before and the diodes.
     g
-        (R, 2 O) siemens.
+        (R, 2 O) siemens; 0 where there is no cell.
     r_f
         (I, D) ohms, feedback of the row amplifiers: a row is at -r_f I_d(v) = -V_fs phi.
     c_f
@@ -286,7 +286,7 @@ def element_counts(design: Design) -> dict[str, int]:
     for stage in design.stages:
         n_in, n_out, n_dev = stage.shape
         rows, lines = stage.g.shape
-        counts["crossbar_resistors"] += stage.g.size
+        counts["crossbar_resistors"] += int(np.count_nonzero(stage.g))
         counts["diodes"] += n_in * n_dev
         counts["op_amps"] += n_in * n_dev + 3 * n_out
         counts["amplifier_resistors"] += n_in * n_dev + 2 * n_out + 4 * n_out
@@ -296,7 +296,11 @@ def element_counts(design: Design) -> dict[str, int]:
         counts["limiters"] += n_in * n_dev + 3 * n_out if hw.rails else 0
         counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
         counts["drivers"] += rows if hw.r_driver else 0
-        counts["tiles"] += -(-rows // hw.tile_rows) * -(-lines // hw.tile_cols)
+        counts["tiles"] += sum(
+            bool(stage.g[r : r + hw.tile_rows, c : c + hw.tile_cols].any())
+            for r in range(0, rows, hw.tile_rows)
+            for c in range(0, lines, hw.tile_cols)
+        )
     return counts
 
 

@@ -87,10 +87,10 @@ def check_array(array: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
     quantity = name.partition("_")[2]
     most = LARGEST.get(quantity, MOST_NUMBER)
     fine = np.abs(array) <= most
-    if not quantity.startswith("norm"):
-        fine &= array > 0
+    low = "" if quantity.startswith("norm") else "0 or more, " if quantity == "g" else "above 0, "
+    if low:
+        fine &= array >= 0 if quantity == "g" else array > 0
     if not fine.all():
         raise ValueError(
-            f"{name} holds {float(array[~fine][0]):g}, which cannot be: "
-            f"{'' if quantity.startswith('norm') else 'above 0, '}at most {most:g}"
+            f"{name} holds {float(array[~fine][0]):g}, which cannot be: {low}at most {most:g}"
         )

@@ -20,7 +20,7 @@ class Mapping:
     Attributes
     ----------
     g
-        (R, 2 O) siemens, rows (i, d) with d fastest and bias rows last.
+        (R, 2 O) siemens, rows (i, d) with d fastest and bias rows last; 0 where there is no cell.
     alpha
         (O,) volts per siemens: theta = alpha (G+ - G-).
     n_bias
@@ -38,6 +38,9 @@ def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mappin
     ``alpha`` comes from theta alone, so that the much larger bias does not coarsen it: the bias
     fills as many constant rows as it needs, one after another. Only where that would take more
     than ``max_bias_rows`` is alpha raised.
+
+    A coefficient of exactly zero, as pruning leaves it, has no pair: both cells are 0. Where wires
+    have a resistance, and in a layer without any coefficient, it has both at g_min.
     """
     span = hardware.g_max - hardware.g_min
     largest = np.abs(theta).max(axis=(0, 2))
@@ -58,6 +61,8 @@ def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mappin
     g = np.full((len(signed), n_out, 2), hardware.g_min)
     g[..., 0] += np.where(signed > 0, magnitude, 0.0)
     g[..., 1] += np.where(signed < 0, magnitude, 0.0)
+    if theta.any() and not hardware.wired:
+        g[: n_in * n_dev][signed[: n_in * n_dev] == 0] = 0.0
     return Mapping(g.reshape(len(signed), -1), alpha, n_bias)
 
 

@@ -63,6 +63,8 @@ def _tiles(
         for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
             tile = f"{names.prefix}tile_{down}_{along}"
             at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
+            if not g[at, to].any():
+                continue
             first, last = say.subcircuit(tile, row_ports[at] + line_ports[to], {})
             resistors = body(row_ports[at], line_ports[to], g[at, to], say)
             head = format_wrapped(" ".join(first[:2]), first[2:])
@@ -75,7 +77,14 @@ def _tiles(
 def _cells(
     rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect, model: str = "cell"
 ) -> str:
-    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line."""
+    """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line; none
+    where that is 0."""
+    if not g.all():
+        cells = [(rows[r], lines[c], float(1.0 / g[r, c])) for r, c in np.argwhere(g)]
+        return "".join(
+            say.resistor(f"r_{row}_{line}", row, line, format_number(ohms), model) + "\n"
+            for row, line, ohms in cells
+        )
     template = "".join(say.resistor(f"r_@_{line}", "@", line, "%r", model) + "\n" for line in lines)
     ohms = (1.0 / g).tolist()
     return "".join(

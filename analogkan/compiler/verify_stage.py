@@ -163,10 +163,11 @@ class StageCheck:
             self._say(f"{self._cell_name(int(k))} joins a row and a line of different layers")
             for k in np.flatnonzero((r >= 0) ^ (c >= 0))
         ]
+        absent = self._absent()
         if self.build.design.hardware.segments:
             hits = np.minimum(hits, 1)  # tiles that share a row through its driver
         ports, feet = self.names.row_ports(), self.names.line_ports()
-        for what, where in (("no cell", hits == 0), ("several cells", hits > 1)):
+        for what, where in (("no cell", (hits == 0) & ~absent), ("several cells", hits > 1)):
             for line in np.flatnonzero(where.any(axis=0)):
                 at = np.flatnonzero(where[:, line])
                 said.append(
@@ -177,6 +178,14 @@ class StageCheck:
                 )
         self.found.add(said)
         return g
+
+    def _absent(self) -> np.ndarray:
+        """Where (R, 2 O) no cell may be: the model's coefficient is zero, and wires are ideal."""
+        theta, absent = self.model.theta, np.zeros(self.stage.g.shape, bool)
+        if theta.any() and not self.build.design.hardware.wired:
+            zero = (theta == 0).transpose(0, 2, 1).reshape(-1, theta.shape[1])
+            absent[: len(zero)] = np.repeat(zero, 2, axis=1)
+        return absent
 
     def _cells_behind_wires(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The cells alone (R, 2 O), siemens, found by where the wires at their ends lead."""
@@ -234,10 +243,12 @@ class StageCheck:
         said = self._exchanged(g, wanted, wrong, axis=1, labels=feet, what="lines")
         said += self._exchanged(g, wanted, wrong, axis=0, labels=ports, what="rows")
         for row, line in _worst_first(g, wanted, wrong) if exact > EXACT else np.argwhere(wrong):
+            ohms = float(1 / wanted[row, line]) if wanted[row, line] else None
+            asks = "is zero and has none" if ohms is None else f"asks for {ohms!r}"
             said.append(
                 self._say(
                     f"resistor {ports[row]} to {feet[line]} is {float(1 / g[row, line])!r} ohm; "
-                    f"its coefficient asks for {float(1 / wanted[row, line])!r}"
+                    f"its coefficient {asks}"
                 )
             )
         self.found.add(said)

@@ -19,9 +19,9 @@ def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     of, hardware = draw.settings, draw.hardware
     g = stage.g * (1 + draw.normal("cell", stage.g.shape, of.sigma_g))
     g += hardware.g_max * draw.normal("cell_abs", stage.g.shape, of.sigma_g_abs)
-    least = hardware.g_min / 10
-    draw.count("clipped_cells", g < least)
-    return replace(stage, g=np.maximum(g, least))
+    least, there = hardware.g_min / 10, stage.g != 0
+    draw.count("clipped_cells", (g < least) & there)
+    return replace(stage, g=np.where(there, np.maximum(g, least), 0.0))
 
 
 def _read(stage: CrossbarStage, draw: Draw) -> CrossbarStage:

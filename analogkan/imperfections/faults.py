@@ -23,7 +23,8 @@ DEAD_GAIN = 1e-12
 def _stick(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     of, hardware, errors = draw.settings, draw.hardware, errors_of(stage)
     u = draw.uniform("stuck", stage.g.shape)
-    low, high = u < of.stuck_min, u >= 1 - of.stuck_max
+    there = stage.g != 0
+    low, high = (u < of.stuck_min) & there, (u >= 1 - of.stuck_max) & there
     draw.count("stuck_cells", low | high)
     g = np.where(low, hardware.g_min, np.where(high, hardware.g_max, stage.g))
     return replace(stage, g=g, errors=replace(errors, stuck=errors.stuck | low | high))
@@ -45,7 +46,7 @@ def _break_lines(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     errors = errors_of(stage)
     broken = draw.happens("open_line", stage.r_c.shape, draw.settings.open_lines)
     draw.count("open_lines", broken)
-    g = np.where(broken, OPEN_SIEMENS, stage.g)
+    g = np.where(broken & (stage.g != 0), OPEN_SIEMENS, stage.g)
     return replace(stage, g=g, errors=replace(errors, stuck=errors.stuck | broken))
 
 

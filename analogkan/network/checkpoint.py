@@ -201,8 +201,11 @@ def load_origin(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
 
 def _encoding(entry: dict[str, Any]) -> Encoding:
     numbers = {key: float(entry[key]) for key in ("x_lo", "x_hi", "v_lo", "v_hi")}
-    pairs = {key: tuple(map(tuple, entry.get(key, ()))) for key in ("ranges", "taps")}
-    return Encoding(**numbers, **pairs, shape=tuple(entry["shape"]))
+    pairs: dict[str, Any] = {
+        key: tuple(map(tuple, entry.get(key, ()))) for key in ("ranges", "taps")
+    }
+    used = tuple(entry.get("used", ()))
+    return Encoding(**numbers, **pairs, shape=tuple(entry["shape"]), used=used)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -26,6 +26,7 @@ ENCODING_ENTRY = Record(
     {
         "ranges": Several(Fixed((Number(), Number())), most=MOST_WIDTH),
         "taps": Several(Fixed((VOLTS, VOLTS)), most=MOST_TAPS),
+        "used": Several(Whole(0, MOST_WIDTH), most=MOST_WIDTH),
     },
 )
 """An encoding in a file."""
@@ -50,6 +51,9 @@ class Encoding:
         (C, 2) the DACs of every input: volts at the low and at the high end of its range. One by
         default; several show a diode different parts of its curve, or the input reversed. ``v_lo``
         and ``v_hi`` are then the lowest and the highest of them.
+    used
+        Numbers of the DACs that the network has, rising, of the I C there could be; by default
+        all. Pruning leaves out those that drive nothing.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class Encoding:
     shape: tuple[int, ...]
     ranges: tuple[tuple[float, float], ...] = ()
     taps: tuple[tuple[float, float], ...] = ()
+    used: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         numbers = (self.x_lo, self.x_hi, self.v_lo, self.v_hi)
@@ -80,6 +85,12 @@ class Encoding:
             )
         self._check_each("ranges", self.ranges, (self.x_lo, self.x_hi), self.inputs)
         self._check_each("taps", self.taps, (self.v_lo, self.v_hi), len(self.taps))
+        rising = list(self.used) == sorted(set(self.used))
+        if self.used and not (rising and self.used[0] >= 0 and self.used[-1] < self._possible):
+            raise CheckpointError(
+                f"used of the input encoding must be rising numbers of DACs, 0 to "
+                f"{self._possible - 1}"
+            )
 
     def _check_each(self, what: str, pairs: Any, ends: tuple[float, float], count: int) -> None:
         if not pairs:
@@ -102,8 +113,19 @@ class Encoding:
 
     @property
     def width(self) -> int:
-        """Number of DACs, which are the inputs of the first layer: I, or I C with taps."""
+        """Number of DACs, which are the inputs of the first layer: I, I C with taps, or those
+        that are used."""
+        return len(self.used) or self._possible
+
+    @property
+    def _possible(self) -> int:
         return self.inputs * max(1, len(self.taps))
+
+    @property
+    def input_of_dacs(self) -> np.ndarray:
+        """The number of the input that each DAC shows, (width,)."""
+        every = np.arange(self.inputs).repeat(max(1, len(self.taps)))
+        return every[list(self.used)] if self.used else every
 
     @property
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +143,8 @@ class Encoding:
         found: dict[str, Any] = {key: getattr(self, key) for key in ("x_lo", "x_hi")}
         found |= {"v_lo": self.v_lo, "v_hi": self.v_hi, "shape": list(self.shape)}
         found |= {"ranges": [list(pair) for pair in self.ranges]} if self.ranges else {}
-        return found | ({"taps": [list(pair) for pair in self.taps]} if self.taps else {})
+        found |= {"taps": [list(pair) for pair in self.taps]} if self.taps else {}
+        return found | ({"used": list(self.used)} if self.used else {})
 
     def volts(self, x: np.ndarray) -> np.ndarray:
         """Voltages for ``x`` (B, I) in input units; (B, width), volts, an input's taps together.
@@ -162,6 +185,11 @@ class Encoding:
 
     def applied(self, x: Any) -> Any:
         """Voltages (B, width) for ``x`` (B, I), an array or a tensor, unchecked."""
+        volts = self._shown(x)
+        return volts[:, list(self.used)] if self.used else volts
+
+    def _shown(self, x: Any) -> Any:
+        """Voltages of all DACs there could be."""
         if not self.ranges and not self.taps:
             return self.v_lo + (x - self.x_lo) * ((self.v_hi - self.v_lo) / (self.x_hi - self.x_lo))
         like = np.asarray if isinstance(x, np.ndarray) else x.new_tensor

@@ -79,7 +79,14 @@ class TDKANConfig:
 class TDKANLayer(nn.Module):
     """y_o = sum_i sum_d theta[i, o, d] phi_d(v_i) + bias_o, as one matrix product.
 
-    With ``patches`` at every position of a convolution, (height, width, channel) fastest last.
+    With ``patches`` at every position of a convolution, (height, width, channel) fastest last. Its
+    coefficients start at zero.
+
+    Examples
+    --------
+    >>> layer = ak.TDKANLayer(5, 3, ak.devices.resolve("A21,Z21"))
+    >>> layer.theta.shape
+    torch.Size([5, 3, 2])
     """
 
     def __init__(
@@ -212,7 +219,7 @@ class TDKAN(nn.Module):
         """The network as float64 arrays: what is evaluated, compared and compiled."""
         layers = []
         for k, layer in enumerate(self.layers):
-            norm = _norm(self.norms[k - 1]) if k and len(self.norms) else None
+            norm = as_norm(self.norms[k - 1]) if k and len(self.norms) else None
             if norm is not None and k <= len(self.config.patches):
                 positions = self.config.patches[k - 1].count
                 scale, shift = np.tile(norm.scale, positions), np.tile(norm.shift, positions)
@@ -242,7 +249,7 @@ def as_array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().to(torch.float64).cpu().numpy().copy()
 
 
-def _norm(module: nn.BatchNorm1d | nn.LayerNorm) -> Norm:
+def as_norm(module: nn.BatchNorm1d | nn.LayerNorm) -> Norm:
     """A norm at inference; BatchNorm's statistics become part of its scale and shift."""
     scale, shift = as_array(module.weight), as_array(module.bias)
     if isinstance(module, nn.LayerNorm):

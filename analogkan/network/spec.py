@@ -274,6 +274,7 @@ def _pack(spec: NetworkSpec) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     }
     meta |= {"ranges": [list(pair) for pair in e.ranges]} if e.ranges else {}
     meta |= {"taps": [list(pair) for pair in e.taps]} if e.taps else {}
+    meta |= {"used": list(e.used)} if e.used else {}
     if spec.targets is not None:
         meta["targets"] = spec.targets.document()
     if spec.held:
@@ -316,7 +317,10 @@ def _unpack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> NetworkSpec:
         for k, entry in enumerate(meta["layers"])
     )
     x_lo, x_hi, v_lo, v_hi, shape = meta["encoding"]
-    pairs = {key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")}
+    pairs: dict[str, Any] = {
+        key: tuple(map(tuple, meta.get(key, ()))) for key in ("ranges", "taps")
+    }
+    pairs["used"] = tuple(meta.get("used", ()))
     return NetworkSpec(
         name=meta["name"],
         layers=layers,

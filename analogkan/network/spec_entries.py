@@ -43,7 +43,7 @@ META = Record(
     {
         "held": Truth(),
         "ranges": ENCODING_ENTRY.optional["ranges"],
-        "taps": ENCODING_ENTRY.optional["taps"],
+        **{key: ENCODING_ENTRY.optional[key] for key in ("taps", "used")},
         "targets": TARGETS_ENTRY,
     },
 )

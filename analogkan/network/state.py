@@ -199,10 +199,11 @@ def _refuse_other(state: Mapping[Any, Any]) -> None:
 
 
 def _refuse_network(what: str, key: str) -> None:
+    fitted = "; --distil fits one to this" if "B-spline" in what else ""
     raise CheckpointError(
         f"it is the state of {what}, by its key {key}: the circuit's basis functions are the I-V "
         "curves of tunnel diodes, so only a KAN that was trained with them converts (`analogkan "
-        "train`, or KANalogue)"
+        f"train`, or KANalogue){fitted}"
     )
 
 

@@ -90,7 +90,8 @@ def train(
         What each batch goes through instead of the network itself: training for hardware.
     start
         A trained model to begin with, twice, instead of the recipe's network. Its
-        BatchNorms stay the affine maps that they are: their statistics are not taken anew.
+        BatchNorms stay the affine maps that they are: their statistics are not taken anew. Edges
+        that are exactly zero, as pruning leaves them, stay so.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def train(
     if start is not None:
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-    model = _first(recipe, shape, goal, seed) if start is None else copy.deepcopy(start[0]).float()
+    model = _first(recipe, shape, goal, seed) if start is None else _again(start[0])
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(wanted) // recipe.batch)
@@ -228,6 +229,18 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
             f"rotate_deg, scale, shear and shift_px, but x is {x.dtype} of shape {x.shape}: use a "
             "recipe that augments less"
         )
+
+
+def _again(trained: TDKAN) -> TDKAN:
+    """A copy to train on. Edges that are zero have no cells to train: so are their gradients."""
+    model = copy.deepcopy(trained).float()
+    for layer in model.layers:
+        n_in, n_out, n_dev = layer.shape
+        edges = layer.weight.detach().view(n_out, n_in, n_dev)
+        there = (edges != 0).any(dim=2, keepdim=True).expand_as(edges).reshape(n_out, -1)
+        if not bool(there.all()):
+            layer.weight.register_hook(lambda gradient, there=there: gradient * there)
+    return model
 
 
 def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

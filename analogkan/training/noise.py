@@ -131,7 +131,8 @@ class Noise:
         draw = self.sigma * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
         if self.kind == "multiplicative":
             return weight * (1 + draw)
-        return weight + draw * weight.detach().abs().max()
+        cells = weight.detach() != 0  # a coefficient of zero has none
+        return weight + draw * cells * weight.detach().abs().max()
 
     def _factors(
         self, shape: tuple[int, int], sigmas: tuple[float, ...], generator: torch.Generator

@@ -36,11 +36,12 @@ from ..resources import find_model
 from ..settings import parse_assignments
 from .card import evaluate, is_card, write_card
 from .chips import ThroughChips
-from .fit import Epoch, train
+from .fit import Epoch
 from .goals import check_task
 from .noise import Disturbance, Noise
 from .outline import input_encoding
 from .own_chips import card_rows, chips_of, on_chips
+from .prune import TRIALS, parse_allowed, saved_said, train_or_prune
 from .recipe import Recipe, load_recipe
 
 
@@ -67,6 +68,9 @@ class TrainingRequest:
     start
         A checkpoint to begin with, or a shipped one's name; its network and input range are kept,
         and the recipe says only how it is trained on.
+    prune
+        Remove the edges of ``start`` that matter least, within this loss: ``0.1pp`` of accuracy, or
+        ``5%`` of an RMSE; see ``training.prune``.
     command
         What the card says made the model.
     """
@@ -84,11 +88,20 @@ class TrainingRequest:
     devices: str | None = None
     disturbance: Disturbance | None = None
     start: Path | None = None
+    prune: str | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
+        if self.prune is not None and self.start is None:
+            raise SettingsError(
+                f"--prune {self.prune} needs the model whose edges it removes: give --from MODEL.pt"
+            )
         if self.start is not None:
             object.__setattr__(self, "start", find_model(self.start))
+
+    def epochs_in_all(self) -> int:
+        """How many there will be at most."""
+        return self.plan().epochs * (1 if self.prune is None else TRIALS)
 
     def next_command(self) -> str:
         """What compiles the model for the hardware it was trained for."""
@@ -243,6 +256,8 @@ def _run(
             raise CheckpointError(f"--out {out} is the model of --from: give another --out")
         model, before = checkpoint.load(request.start)
         start = (model, before)
+        if request.prune is not None:
+            parse_allowed(request.prune, before.task)  # a loss that is none is refused at once
     else:
         if request.devices is None and not plan.devices:
             raise SettingsError(
@@ -266,22 +281,17 @@ def _run(
         parent = _first_parent(request.start, before, judged, kept_back=kept_back)
     chips = chips_of(request.disturbance)
     state = _state(out)
-    done = train(
-        images,
-        plan,
-        seed=request.seed,
-        state=state,
-        on_epoch=on_epoch,
+    done, pruned = train_or_prune(
+        images, start, request.prune, state, recipe=plan, seed=request.seed, on_epoch=on_epoch,
         disturbance=request.disturbance,
-        start=start,
-    )
+    )  # fmt: skip
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
-    told = {} if parent is None else {"parent": parent.document()}
+    told = pruned | ({} if parent is None else {"parent": parent.document()})
     if request.start is not None:
         origin["from"] = sha256(request.start)
     if chips is not None:
@@ -294,6 +304,7 @@ def _run(
         training=origin | {"card": found.reached(judged).document()} | told,
     )
     facts = _facts(request, plan, images, origin) | card_rows(told, found.unit)
+    facts |= {key: saved_said(saved) for key, saved in pruned.items()}
     parameters = parameter_count(done.model)
     write_card(
         card, spec, found, model=out, command=request.command, facts=facts, parameters=parameters

@@ -1,0 +1,110 @@
+"""``analogkan explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..network.measures import SPAN
+from . import common, complete
+
+
+@click.command(short_help="Show what a network has learned: its edges by importance.")
+@click.argument(
+    "model", metavar="MODEL|BUILD", type=click.Path(path_type=Path), shell_complete=complete.network
+)
+@click.option(
+    "--top", type=common.Whole(0, 100_000), default=20, show_default=True, help="Edges to list."
+)
+@click.option(
+    "--ablate",
+    type=common.Whole(0, 100_000),
+    default=0,
+    metavar="N",
+    help="Replace each of the first N edges by its mean, one at a time, and say what that changes.",
+)
+@click.option(
+    "--dataset",
+    metavar="NAME|FILE",
+    shell_complete=complete.dataset,
+    help="Its test part: what the loss of an ablation is measured on.",
+)
+@common.data_option
+@common.download_option
+@click.option(
+    "--subset", metavar="N|A:B", help="N of its images, class-stratified (seed 0); or a range."
+)
+@click.option(
+    "--plot",
+    "picture",
+    type=common.FILE,
+    metavar="FILE",
+    help="Draw the first 12 edges: PNG, SVG or PDF, by its ending.",
+)
+@common.json_option
+@common.guarded
+def explain(
+    model, top, ablate, dataset, data, download, subset, picture, as_json
+) -> None:  # fmt: skip
+    """Show what a network has learned: its edge functions in the order of their importance.
+
+    An edge is the sum over its diodes of theta phi from one input (with all of its DACs) or
+    hidden node to one output of its layer. Importance: the rms about its mean on the model's
+    calibration inputs, as far as it reaches the outputs; in logits, or in the target's unit.
+
+    \b
+    Examples:
+      analogkan explain mnist-d2 --ablate 20 --plot edges.png
+      analogkan explain sensor.build --ablate 20 --dataset sensor.csv
+    """
+    from ..api.explaining import diodes_said, spec_of
+    from ..api.explaining import explain as run
+    from ..data import choose, load_dataset
+
+    spec, images = spec_of(model), None
+    if dataset is not None:
+        images = load_dataset(dataset, "test", data, download=download, task=spec.task)
+        images = choose(images, subset)
+    elif subset:
+        raise click.UsageError("--subset chooses from --dataset, which is missing")
+    found = run(spec, images, top=top, ablate=ablate, plot=picture)
+    s = found.summary | {"picture": picture}
+    if as_json:
+        common.print_json(s)
+        return
+    _print_edges(s)
+    common.out.print(f"diodes, by what they contribute: {diodes_said(s['diodes'])}")
+    if ablate:
+        _print_ablation(s["ablation"])
+    if picture is not None:
+        common.out.print(str(picture))
+
+
+def _print_edges(s) -> None:
+    unit = "% of span" if s["unit"] == SPAN else s["unit"]
+    factor = 100 if s["unit"] == SPAN else 1
+    shown = common.table(
+        f"{s['model']}: {s['edges']:,} edges, {s['zero']:,} of them zero, on {s['n']:,} inputs",
+        "edge", f"importance ({unit})" if unit else "importance", "rms", *s["diodes"],
+        *(["output changes"] if "ablation" in s else []),
+        *([f"loss ({s['ablation']['loss_unit']})"] if "loss_unit" in s.get("ablation", {}) else []),
+    )  # fmt: skip
+    for edge in s["top"]:
+        cells = [f"{edge['from']} to {edge['to']}", f"{factor * edge['importance']:.3g}"]
+        cells += [
+            f"{edge['rms']:.3g}",
+            *(f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"]),
+        ]
+        cells += [f"{factor * edge['output_rms']:.3g}"] if "output_rms" in edge else []
+        cells += [f"{edge['loss']:+.3g}"] if "loss" in edge else []
+        shown.add_row(*cells)
+    common.out.print(shown)
+
+
+def _print_ablation(a) -> None:
+    common.out.print(f"{a['n']} edges were each replaced by their mean", end="")
+    if a["rank_correlation"] is not None:
+        order = f"{a['rank_correlation']:.2f} (Spearman)"
+        common.out.print(f": its order and that of importance correlate by {order}", end="")
+    common.out.print(f"; loss on {a['images']['said']}" if "images" in a else "")
