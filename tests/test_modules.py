@@ -59,7 +59,7 @@ def test_a_module_is_the_network_of_its_layers(norm, squash, kind):
     np.testing.assert_allclose(spec.logits(x), given.detach(), rtol=0, atol=1e-5)
 
 
-def test_an_own_module_with_an_own_loop_becomes_a_verified_circuit(tmp_path):
+def test_an_own_module_with_an_own_loop_becomes_a_verified_circuit(one_thread, tmp_path):
     module = nn.Sequential(ak.TDKANLayer(5, 4, CURVES), ak.TDKANLayer(4, 1, CURVES)).double()
     x = np.random.default_rng(0).integers(0, 256, (64, 5))
     volts, wanted = torch.tensor(PIXELS.volts(x)), torch.tensor(x.mean(axis=1) / 255)
@@ -107,7 +107,7 @@ def test_a_module_needs_an_encoding(tmp_path):
         ak.compile(module, tmp_path / "own.build", progress=False)
 
 
-def test_the_pages_module_becomes_a_circuit(tmp_path, monkeypatch):
+def test_the_pages_module_becomes_a_circuit(one_thread, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     program = blocks(ROOT / "docs" / "explain.md", "python")[0][1]
     made: dict[str, Any] = {}

@@ -194,8 +194,7 @@ def _rank_correlation(pairs: list[tuple[float, float]]) -> float | None:
     if len(pairs) < 3:
         return None
     ranks = np.argsort(np.argsort(np.array(pairs), axis=0), axis=0)
-    matrix: Array = np.corrcoef(ranks.T)
-    return float(matrix[0, 1])
+    return float(np.asarray(np.corrcoef(ranks.T))[0, 1])
 
 
 def edge_curve(
