@@ -184,8 +184,8 @@ def test_the_fewest_levels_are_found(home, tmp_path):
         ),
         (
             {"options": (replace(STUDY.options[0], kind="bits"), *STUDY.options[1:])},
-            "study 'levels': option most is of kind 'bits', none of whole, number, share, text, "
-            "truth",
+            "study 'levels': option most is of kind 'bits', none of whole, number, share, limit, "
+            "text, truth",
         ),
     ],
 )

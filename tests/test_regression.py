@@ -194,7 +194,8 @@ def test_a_distance_is_in_the_targets_unit():
 def product(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("product")
     data = npz(folder, y_name="product", y_unit="V")
-    ak.train(data, folder / "p.pt", recipe="function-d2", epochs=60, progress=False)
+    made = ak.train(data, folder / "p.pt", recipe="function-d2", epochs=60, progress=False)
+    assert "RMSE" in repr(made) and "% of span" in repr(made)
     return folder
 
 

@@ -169,7 +169,7 @@ def test_calibrated_chips_are_nearer(build, tmp_path):
 
 def test_a_report_shows_all_of_it(build, simulated, chips, tmp_path):
     page = tmp_path / "r.html"
-    ak.write_report([simulated, chips], page, build=build[0])
+    ak.write_report([simulated, chips], page, build=build[0].folder)
     text = page.read_text(encoding="utf-8")
     assert "Circuit against software and truth" in text
     assert "RMSE" in text and "degC" in text
@@ -210,7 +210,7 @@ def test_an_error_limit_is_a_share_of_span_or_in_the_unit(given, limit, rule):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("0.5K", "yield_at = 0.5K is in K, and the target is in degC: give a share of span, such"),
+        ("0.5bar", "yield_at = 0.5bar is in bar, and the target is in degC: give a share of"),
         ("2", "yield_at = 2 is out of range: a share of span, 0 to 1"),
         ("0", "yield_at = 0 is out of range: above 0"),
         ("much", "yield_at = much is no RMSE: give a share of span, such as 1%"),

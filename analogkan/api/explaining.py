@@ -4,30 +4,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..compiler.build import Build, load_build
 from ..data import ImageSet
+from ..network.measures import SPAN
 from ..network.spec import NetworkSpec
-from ..objects import Facts, as_path
+from ..objects import as_path
 from ..ours import require_marked
 from ..resources import find_model
+from ..results import Fact, Figure, Listing, Result
 from ..studies.explain import Explained
 from ..studies.explain import explain as explain_spec
+from ..tables import Table, table_of
 from ..text import percent
 from . import given
 from .given import AnyPath
-from .results import Result
-from .tables import Table, table_of
-
-if TYPE_CHECKING:
-    from ..report.figures import Figure
 
 WANTED = "a model's name, a checkpoint's path, a BUILD or its folder, or a NetworkSpec"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Explanation(Result):
     """What ``explain`` found.
 
@@ -40,20 +39,63 @@ class Explanation(Result):
         Every edge, as arrays.
     """
 
-    summary: dict[str, Any]
+    heading = "Edges"
     found: Explained
 
-    def _described(self) -> tuple[str, Facts]:
+    def title(self) -> str:
         s = self.summary
-        first = s["top"][0] if s["top"] else None
-        facts = [
-            ("edges", f"{s['edges']:,}, {s['zero']:,} of them zero"),
-            ("diodes", diodes_said(s["diodes"])),
-        ]
-        if first is not None:
+        zero = f"{s['edges']:,} edges, {s['zero']:,} of them zero"
+        return f"{s['model']}: {zero}, on {s['n']:,} inputs"
+
+    def headline(self) -> list[Fact]:
+        s = self.summary
+        told = [Fact("diodes", self._diodes())]
+        if s["top"]:
+            first = s["top"][0]
             size = f"{first['importance']:.3g} {s['unit']}".strip()
-            facts.append(("first", f"{first['from']} to {first['to']}, {size}"))
-        return f"of {s['model']} on {s['n']:,} inputs", facts
+            told.append(Fact("first", f"{first['from']} to {first['to']}", size))
+        return told
+
+    def facts(self) -> Listing:
+        """An edge a row, the most important first."""
+        s = self.summary
+        unit, factor = s["unit"], 1
+        if unit == SPAN:
+            unit, factor = "% of span", 100
+        told = s.get("ablation", {})
+        head = ["edge", f"importance ({unit})" if unit else "importance", "rms", *s["diodes"]]
+        head += ["output changes"] if told else []
+        head += [f"loss ({told['loss_unit']})"] if "loss_unit" in told else []
+        rows: list[list[str]] = []
+        for edge in s["top"]:
+            row = [f"{edge['from']} to {edge['to']}", f"{factor * edge['importance']:.3g}"]
+            row.append(f"{edge['rms']:.3g}")
+            row += [f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"]]
+            row += [f"{factor * edge['output_rms']:.3g}"] if "output_rms" in edge else []
+            row += [f"{edge['loss']:+.3g}"] if "loss" in edge else []
+            rows.append(row + [""] * (len(head) - len(row)))
+        return Listing(head, rows)
+
+    def sentences(self) -> list[str]:
+        told = [f"diodes, by what they contribute: {self._diodes()}"]
+        a = self.summary.get("ablation")
+        if a:
+            said = f"{a['n']} edges were each replaced by their mean"
+            if a["rank_correlation"] is not None:
+                order = f"{a['rank_correlation']:.2f} (Spearman)"
+                said += f": its order and that of importance correlate by {order}"
+            told.append(said + (f"; loss on {a['images']['said']}" if "images" in a else ""))
+        return told
+
+    def _diodes(self) -> str:
+        shares = self.summary["diodes"].items()
+        return ", ".join(f"{name} {percent(share, 1)}" for name, share in shares)
+
+    def figures(self) -> list[Figure]:
+        from ..report.edges import edges_figure
+
+        caption = "The most important edges: what each gives over what its source shows."
+        return [Figure("edges", caption, partial(edges_figure, self.found))]
 
     def table(self) -> Table:
         """A row an edge, the most important first."""
@@ -63,11 +105,6 @@ class Explanation(Result):
             for edge in self.summary["top"]
         ]
         return table_of(rows)
-
-    def _figure(self) -> Figure:
-        from ..report.edges import edges_figure
-
-        return edges_figure(self.found)
 
 
 def explain(
@@ -141,8 +178,3 @@ def spec_of(model: AnyPath | Build | NetworkSpec) -> NetworkSpec:
     from ..network.checkpoint import load_spec
 
     return load_spec(find_model(path))
-
-
-def diodes_said(shares: dict[str, float]) -> str:
-    """``A21 60 %, Z21 40 %``."""
-    return ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..network.measures import format_value
 from ..objects import Described, Facts
 from ..text import interval, percent
 
@@ -34,13 +35,20 @@ class Trained(Described):
 
     def _described(self) -> tuple[str, Facts]:
         s = self.summary
+        reached = ("accuracy", _share(s["accuracy"], s["ci95"])) if "accuracy" in s else _error(s)
         facts = [
-            ("accuracy", _share(s["accuracy"], s["ci95"])),
+            reached,
             ("images", s["images"]["said"]),
             ("parameters", f"{s['parameters']:,}"),
             ("out of range", f"{percent(s['out_of_range'])} of the hidden voltages"),
         ]
         return str(self.model), [*facts, ("card", str(self.card))]
+
+
+def _error(s: Summary) -> tuple[str, str]:
+    """A regression's error on what was judged."""
+    said = f"{format_value(s['rmse'], s['unit'])}, {percent(s['share_of_span'], 3)} of span"
+    return "RMSE", said
 
 
 def _share(share: float, ci95: Any) -> str:

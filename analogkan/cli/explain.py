@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ..network.measures import SPAN
 from . import common, complete
 
 
@@ -58,8 +57,8 @@ def explain(
       analogkan explain mnist-d2 --ablate 20 --plot edges.png
       analogkan explain sensor.build --ablate 20 --dataset sensor.csv
     """
-    from ..api.explaining import diodes_said, spec_of
     from ..api.explaining import explain as run
+    from ..api.explaining import spec_of
     from ..data import choose, load_dataset
 
     spec, images = spec_of(model), None
@@ -69,42 +68,9 @@ def explain(
     elif subset:
         raise click.UsageError("--subset chooses from --dataset, which is missing")
     found = run(spec, images, top=top, ablate=ablate, plot=picture)
-    s = found.summary | {"picture": picture}
     if as_json:
-        common.print_json(s)
+        common.print_json(found.summary | {"picture": picture})
         return
-    _print_edges(s)
-    common.out.print(f"diodes, by what they contribute: {diodes_said(s['diodes'])}")
-    if ablate:
-        _print_ablation(s["ablation"])
+    common.print_result(found)
     if picture is not None:
         common.out.print(str(picture))
-
-
-def _print_edges(s) -> None:
-    unit = "% of span" if s["unit"] == SPAN else s["unit"]
-    factor = 100 if s["unit"] == SPAN else 1
-    shown = common.table(
-        f"{s['model']}: {s['edges']:,} edges, {s['zero']:,} of them zero, on {s['n']:,} inputs",
-        "edge", f"importance ({unit})" if unit else "importance", "rms", *s["diodes"],
-        *(["output changes"] if "ablation" in s else []),
-        *([f"loss ({s['ablation']['loss_unit']})"] if "loss_unit" in s.get("ablation", {}) else []),
-    )  # fmt: skip
-    for edge in s["top"]:
-        cells = [f"{edge['from']} to {edge['to']}", f"{factor * edge['importance']:.3g}"]
-        cells += [
-            f"{edge['rms']:.3g}",
-            *(f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"]),
-        ]
-        cells += [f"{factor * edge['output_rms']:.3g}"] if "output_rms" in edge else []
-        cells += [f"{edge['loss']:+.3g}"] if "loss" in edge else []
-        shown.add_row(*cells)
-    common.out.print(shown)
-
-
-def _print_ablation(a) -> None:
-    common.out.print(f"{a['n']} edges were each replaced by their mean", end="")
-    if a["rank_correlation"] is not None:
-        order = f"{a['rank_correlation']:.2f} (Spearman)"
-        common.out.print(f": its order and that of importance correlate by {order}", end="")
-    common.out.print(f"; loss on {a['images']['said']}" if "images" in a else "")

@@ -202,6 +202,8 @@ def error_limit(targets: Targets, software: float, given: str | float | None) ->
             f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}",
         )
     text = str(given).strip()
+    if unit not in ("", SPAN) and text.endswith(unit):
+        return _in_unit(text, unit), "as was asked for"
     try:
         share = read_number(text, share=True)
     except ValueError:

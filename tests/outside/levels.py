@@ -8,13 +8,13 @@ from typing import Any
 
 from analogkan.results import Fact, Figure, Listing
 from analogkan.studies.points import Point
-from analogkan.studies.result import StudyResult
+from analogkan.studies.result import OfClasses, StudyResult
 from analogkan.studies.study import Option, Plan, Study
 from analogkan.text import percent
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Levels(StudyResult):
+class Levels(StudyResult, OfClasses):
     """What a circuit with so many levels reaches."""
 
     heading = "Levels"
