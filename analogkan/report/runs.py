@@ -20,11 +20,10 @@ from ..kinds import kind_of, mistaken
 from ..outside import require
 from ..schema import Rule, Text
 from ..studies import registry
-from ..studies.conduct import RESULT
 from ..studies.entries import RESULT as ENTRIES
 from ..studies.result import CHIPS, Found
-from ..studies.run import ARRAYS
-from ..studies.simulation import Simulation
+from ..studies.simulation import ARRAYS, Simulation
+from ..studies.store import RESULT
 
 SIMULATE = "simulate"
 
