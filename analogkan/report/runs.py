@@ -14,7 +14,7 @@ import numpy as np
 from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
 from ..errors import NetlistError, StudyError
-from ..files import brief, near, read_json, read_npz, sealed, sha256
+from ..files import brief, near, read_json, read_npz
 from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
 from ..outside import require
@@ -23,7 +23,7 @@ from ..studies import registry
 from ..studies.entries import RESULT as ENTRIES
 from ..studies.result import CHIPS, Found
 from ..studies.simulation import ARRAYS, Simulation
-from ..studies.store import RESULT
+from ..studies.store import RESULT, require_as_written
 
 SIMULATE = "simulate"
 
@@ -131,25 +131,14 @@ def _read(folder: Path) -> Run:
         if kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
             raise KeyError("lost")
         kept = ARRAYS if kind == SIMULATE else CHIPS
-        same = sha256(folder / kept) == summary["files"][kept]
-        arrays = read_npz(folder / ARRAYS) if same and kind == SIMULATE else {}
-        rows = []
-        if same and kind != SIMULATE:
-            rows = _rows(folder / CHIPS, registry.study(kind).columns)
+        require_as_written(path, summary, kept)
+        arrays = read_npz(folder / kept) if kind == SIMULATE else {}
+        rows = [] if kind == SIMULATE else _rows(folder / kept, registry.study(kind).columns)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
             f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "
             "command again with another --out"
         ) from error
-    if sealed(summary) != summary:
-        raise StudyError(
-            f"{path} is not what its command wrote: given again, the command writes it anew"
-        )
-    if not same:
-        raise StudyError(
-            f"{folder / kept} is not the one that {RESULT} beside it is about: its command, run "
-            "again, writes both"
-        )
     return Run(folder=folder, kind=kind, summary=summary, arrays=arrays, rows=rows)
 
 

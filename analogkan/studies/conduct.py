@@ -24,7 +24,7 @@ from .judge import Share, judge, judged_by_twin, parse_share
 from .notes import image_notes
 from .points import Point, check_temps
 from .result import CHIPS, Row, StudyResult
-from .store import FAILED, STORE, StudyStore, default_run, identity
+from .store import FAILED, RESULT, STORE, StudyStore, default_run, identity, write_result
 from .study import Job, Plan, Progress, Study
 
 EXECUTORS = ("local", "dask")
@@ -149,7 +149,7 @@ def conduct(
             "command": options.command,
             "run": str(run),
         }
-        summary = store.finish(summary, CHIPS)
+        summary = write_result(run / RESULT, summary, CHIPS)
     if refusal is not None:
         raise refusal
     assert study.result is not None

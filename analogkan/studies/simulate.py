@@ -23,7 +23,7 @@ from .evidence import layer_evidence, telling_images
 from .links import run_circuit
 from .notes import image_notes
 from .simulation import ARRAYS, Simulation
-from .store import StudyStore, default_run, identity
+from .store import RESULT, StudyStore, default_run, identity, write_result
 
 ENGINES = ("ngspice", "software")
 
@@ -161,5 +161,5 @@ def simulate(
             **pairs,
         }
         write_npz(folder / ARRAYS, arrays)
-        summary = store.finish(summary, ARRAYS)
+        summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)

@@ -249,15 +249,6 @@ class StudyStore(LockedFolder):
         digest.update(json.dumps(values, default=_hash_of_bytes).encode())
         return digest.hexdigest()
 
-    def finish(self, result: dict[str, Any], kept: str) -> dict[str, Any]:
-        """Write the result with the hash of the file ``kept`` beside it, and return it.
-
-        Points and chunks stay, so that a RUN is never paid for twice.
-        """
-        told = sealed(result | {"files": {kept: sha256(self.path / kept)}})
-        write_text(self.path / RESULT, json.dumps(told, indent=2) + "\n")
-        return told
-
     def export_csv(self, path: Path, points: Sequence[Point] | None = None) -> None:
         """Write the rows as CSV, lists and tables spread over columns; equal rows, equal bytes."""
         rows = [flat(row) for row in self.rows(points)]
@@ -316,6 +307,27 @@ def identity(
         "inputs": array_hash(volts),
         "labels": array_hash(labels),
     }
+
+
+def write_result(path: Path, result: dict[str, Any], kept: str) -> dict[str, Any]:
+    """Write a result with the hash of the file ``kept`` beside it and its own, and return it."""
+    told = sealed(result | {"files": {kept: sha256(path.with_name(kept))}})
+    write_text(path, json.dumps(told, indent=2) + "\n")
+    return told
+
+
+def require_as_written(path: Path, result: dict[str, Any], kept: str) -> None:
+    """Raise StudyError unless ``write_result`` wrote ``result``, which ``path`` holds, for the file
+    ``kept`` that is beside it."""
+    if sealed(result) != result:
+        raise StudyError(
+            f"{path} is not what its command wrote: given again, the command writes it anew"
+        )
+    if sha256(path.with_name(kept)) != result["files"][kept]:
+        raise StudyError(
+            f"{path.with_name(kept)} is not the one that {path.name} beside it is about: its "
+            "command, run again, writes both"
+        )
 
 
 def array_hash(array: np.ndarray) -> str:
