@@ -223,9 +223,10 @@ def test_a_run_that_kept_a_file_a_chunk_is_refused_and_left_as_it_is(build, imag
 def test_a_simulation_and_a_study_refuse_each_others_run(build, images, tmp_path):
     simulate(build, images, run=tmp_path / "sim")
     options = StudyOptions(run=tmp_path / "sim", judge="none", resume=True)
-    with pytest.raises(StudyError, match=r"another study \('simulate' there, 'montecarlo' here\)"):
+    told = r"^{} was started with another study \('{}' there, '{}' here\): give another --out, or "
+    with pytest.raises(StudyError, match=told.format(options.run, "simulate", "montecarlo")):
         montecarlo(build, images, samples=1, options=options)
     options = StudyOptions(run=tmp_path / "chips", judge="none")
     montecarlo(build, images, samples=1, options=options)
-    with pytest.raises(StudyError, match=r"another study \('montecarlo' there, 'simulate' here\)"):
+    with pytest.raises(StudyError, match=told.format(options.run, "montecarlo", "simulate")):
         simulate(build, images, run=tmp_path / "chips")

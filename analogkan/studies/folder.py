@@ -102,6 +102,8 @@ def refuse_changed(path: Path, before: dict[str, Any], now: dict[str, Any]) -> N
     changed = [name for name in names if before.get(name) != now.get(name)]
     if not changed:
         return
+    if changed[0] == "study":  # the others follow from it
+        del changed[1:]
     told = [
         f"{name} ({_short(before.get(name))} there, {_short(now.get(name))} here)"
         for name in changed[:MOST_TOLD]
