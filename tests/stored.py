@@ -30,8 +30,7 @@ from analogkan.studies.judge import choose_points
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
-from analogkan.studies.simulation import ARRAYS
-from analogkan.studies.store import RESULT, SCHEMA, STORE, StudyStore
+from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore
 from analogkan.studies.summary import summarise_chips, summarise_temperatures
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal

@@ -22,8 +22,8 @@ from ..schema import Rule, Text
 from ..studies import registry
 from ..studies.entries import RESULT as ENTRIES
 from ..studies.result import CHIPS, Found
-from ..studies.simulation import ARRAYS, Simulation
-from ..studies.store import RESULT, require_as_written
+from ..studies.simulation import Simulation
+from ..studies.store import ARRAYS, RESULT, require_as_written
 
 SIMULATE = "simulate"
 

@@ -22,8 +22,8 @@ from .compare import compare
 from .evidence import layer_evidence, telling_images
 from .links import run_circuit
 from .notes import image_notes
-from .simulation import ARRAYS, Simulation
-from .store import RESULT, StudyStore, default_run, identity, write_result
+from .simulation import Simulation
+from .store import ARRAYS, RESULT, StudyStore, default_run, identity, write_result
 
 ENGINES = ("ngspice", "software")
 

@@ -17,8 +17,8 @@ from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import interval, many, percent
 from .result import Found, told_of_judge, whole_scale
+from .store import ARRAYS
 
-ARRAYS = "result.npz"
 ARRAYS_OF = ("labels", "index", "software", "circuit")
 LARGE_MEGABYTES = 500
 """From here on ngspice's memory is worth a line."""

@@ -26,7 +26,7 @@ from .folder import LockedFolder, refuse_changed
 from .points import Point
 from .result import Row, flat
 
-STORE, RESULT, FAILED = "study.sqlite", "result.json", "failed"
+STORE, RESULT, ARRAYS, FAILED = "study.sqlite", "result.json", "result.npz", "failed"
 OF_FILES = "run.json"
 """By which a simulation is known that an earlier version kept, a file a chunk."""
 FORMAT = "analogkan-study-2"
