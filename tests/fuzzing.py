@@ -498,13 +498,10 @@ READERS: dict[str, Reader] = {
         partial(stored.made_result, "simulate"), stored.read_page, stored.page_parts,
         stored.page_join, True, FIGURES,
     ),
-    "chunk": Reader(
-        stored.made_chunk, stored.read_run, npz_parts, npz_join, True, {}
-    ),
-    "run": Reader(stored.made_run, stored.read_run, json_parts, json_join, True, {}),
-    "seconds": Reader(
-        stored.made_seconds, stored.read_run, stored.text_parts, stored.text_join, False,
-        {".*": "another number of seconds, which a result prints; nothing else is computed of it"},
+    "chunks": Reader(
+        stored.made_run, stored.read_run, stored.store_parts,
+        partial(stored.store_join, settings=stored.RUN), True,
+        {".*": "other voltages, seconds or megabytes, under hashes made right again"},
     ),
     "training": Reader(
         stored.made_training, stored.read_training, torch_parts, torch_join, True, {}

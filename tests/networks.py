@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from analogkan.network.encoding import Encoding
 from analogkan.network.spec import LayerSpec, NetworkSpec
 from analogkan.network.squash import Norm, Squash
 from analogkan.studies.simulation import Simulation
+from analogkan.studies.store import STORE
 
 
 def random_curve(rng: np.random.Generator, name: str) -> IVCurve:
@@ -116,6 +119,15 @@ def circuit(result: Simulation) -> np.ndarray:
     """The circuit's logits (n, O) of a simulation that has them."""
     assert result.circuit is not None
     return result.circuit
+
+
+def kept_chunks(run: Path) -> list[tuple]:
+    """What a RUN keeps of each chunk, of held circuits' too: start, stop, seconds, bytes, hash."""
+    found = []
+    for path in sorted(run.rglob(STORE)):
+        with closing(sqlite3.connect(path)) as db:
+            found += db.execute("SELECT * FROM chunks ORDER BY start").fetchall()
+    return found
 
 
 class Stopped(Exception):

@@ -20,18 +20,17 @@ import torch
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import Chunk
+from analogkan.engines.batch import Chunk, ChunkResult
 from analogkan.errors import StudyError
 from analogkan.files import SEAL, read_npz, sealed, sha256, write_npz
 from analogkan.paper.kept import read_kept, write_kept
 from analogkan.report import page, runs, sections
-from analogkan.studies.conduct import RESULT, StudyOptions
+from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.judge import choose_points
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.result import CHIPS
-from analogkan.studies.run import ARRAYS, RunFolder
 from analogkan.studies.simulate import simulate
-from analogkan.studies.store import SCHEMA, STORE, StudyStore
+from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore
 from analogkan.studies.summary import summarise_chips, summarise_temperatures
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal
@@ -61,7 +60,7 @@ def read_store(path: Path) -> str:
     """Rows, and what a study makes of them."""
     with StudyStore(path.parent, SETTINGS) as store:
         rows, verdict = store.rows(), store.get("judge")
-        found = [rows, store.finished(), store.spent(), verdict]
+        found = [rows, store.finished(), store.spent(), store.peak(), verdict]
         store.export_csv(path.with_name(CHIPS))
     if rows:
         found += [summarise_chips(rows, yield_at=0.9), summarise_temperatures(rows)]
@@ -72,21 +71,30 @@ def read_store(path: Path) -> str:
 def store_parts(path: Path) -> Any:
     with closing(sqlite3.connect(path)) as db:
         meta = db.execute("SELECT key, value FROM meta").fetchall()
-        columns = [line[1] for line in db.execute("PRAGMA table_info(points)")][:-1]
-        found = [
-            dict(zip(columns, line, strict=False)) for line in db.execute("SELECT * FROM points")
-        ]
-    for point in found:
+        found: dict[str, Any] = {"meta": {key: json.loads(value) for key, value in meta}}
+        for table in ("points", "chunks"):
+            columns = [line[1] for line in db.execute(f"PRAGMA table_info({table})")][:-1]
+            lines = db.execute(f"SELECT * FROM {table}")
+            found[table] = [dict(zip(columns, line, strict=False)) for line in lines]
+    for point in found["points"]:
         point["row"] = json.loads(point["row"])
-    return {"meta": {key: json.loads(value) for key, value in meta}, "points": found}
+    for chunk in found["chunks"]:
+        chunk["volts"] = np.frombuffer(chunk["volts"])
+    return found
 
 
-def store_join(parts: Any, path: Path) -> None:
+def store_join(parts: Any, path: Path, settings: dict[str, Any] = SETTINGS) -> None:
     """Hashes are those of the original study's settings, of what is written."""
 
     def told(*values: Any) -> str:
-        first = "" if values[0] in ("format", "settings") else json.dumps(SETTINGS, sort_keys=True)
-        return hashlib.sha256((first + json.dumps(values)).encode()).hexdigest()
+        first = "" if values[0] in ("format", "settings") else json.dumps(settings, sort_keys=True)
+        text = json.dumps(values, default=lambda b: {"sha256": hashlib.sha256(b).hexdigest()})
+        return hashlib.sha256((first + text).encode()).hexdigest()
+
+    def plain(key: str, value: Any) -> Any:
+        if key == "row":
+            return json.dumps(value)
+        return value.tobytes() if isinstance(value, np.ndarray) else value
 
     path.unlink()
     with closing(sqlite3.connect(path)) as db, db:
@@ -95,12 +103,14 @@ def store_join(parts: Any, path: Path) -> None:
         for key, value in parts["meta"].items():
             text = json.dumps(value)
             db.execute("INSERT INTO meta VALUES (?, ?, ?)", (key, text, told(key, text)))
-        for point in parts["points"]:
-            values = [json.dumps(v) if k == "row" else v for k, v in point.items()]
-            db.execute(
-                f"INSERT INTO points ({', '.join(point)}, sha256) VALUES (?{', ?' * len(point)})",
-                (*values, told(*values)),
-            )
+        for table in ("points", "chunks"):
+            for line in parts[table]:
+                values = [plain(key, value) for key, value in line.items()]
+                db.execute(
+                    f"INSERT INTO {table} ({', '.join(line)}, sha256) "
+                    f"VALUES (?{', ?' * len(line)})",
+                    (*values, told(*values)),
+                )
 
 
 # ---- results, as a report reads them
@@ -201,41 +211,22 @@ def page_join(parts: Any, path: Path) -> None:
 
 # ---- what a simulation, a training and the paper's experiments keep, and raw files
 
-RUN, CHUNK = {"inputs": "abc", "indices": [7, 8]}, Chunk(0, 0, 2)
+RUN, CHUNK = {"study": "simulate", "inputs": "abc"}, Chunk(0, 0, 2)
 
 
 def made_run(folder: Path) -> Path:
-    with RunFolder(folder / "run", RUN) as run:
-        run.add_chunk(CHUNK, np.array([[0.5, -1.0], [0.25, 3.0]]), 0.5)
-        run.add_spent(0.5)
-    return folder / "run" / "run.json"
-
-
-def made_chunk(folder: Path) -> Path:
-    made_run(folder)
-    return folder / "run" / "chunks" / "000000-000002.npz"
-
-
-def made_seconds(folder: Path) -> Path:
-    return made_run(folder).with_name("seconds")
+    volts = np.array([[0.5, -1.0], [0.25, 3.0]])
+    with StudyStore(folder / "run", RUN) as run:
+        run.add_chunk(ChunkResult(CHUNK, volts, None, 0.5, 1), 0.5, 12.5)
+    return folder / "run" / STORE
 
 
 def read_run(path: Path) -> str:
-    folder = path.parent.parent if path.suffix == ".npz" else path.parent
-    with RunFolder(folder, RUN) as run:
+    with StudyStore(path.parent, RUN) as run:
         volts = run.chunk(CHUNK, 2)
         if volts is None:
             raise StudyError("a damaged chunk is simulated again, and counted")
-        return repr((volts.tolist(), run.spent()))
-
-
-def text_parts(path: Path) -> Any:
-    return [path.read_text(encoding="utf-8")]
-
-
-def text_join(parts: Any, path: Path) -> None:
-    text = parts if isinstance(parts, str) else "".join(map(str, parts))
-    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+        return repr((volts.tolist(), run.spent(), run.peak()))
 
 
 def _training() -> dict[str, Any]:

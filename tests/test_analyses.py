@@ -81,8 +81,15 @@ def test_it_is_asked_for_on_the_command_line_kept_and_shown(home, tmp_path):
     assert "One image, stage by stage" in page
     told = " ".join(done("simulate", "--help").split())
     assert "currents, what sources deliver" in told
-    (kept / "currents.json").write_text("{}")
-    with pytest.raises(StudyError, match=r"currents-3 is damaged \(KeyError\): remove it$"):
+    other = done(*asked[:-3], "1", "--out", "run", "--json")
+    whole = (kept / "currents.json").read_text()
+    (kept / "currents.json").write_text(other)  # of another image
+    sentence = r"currents-3/currents.npz is not the one that currents.json beside it is about: its"
+    with pytest.raises(StudyError, match=sentence):
+        kept_analyses(tmp_path / "run")
+    (kept / "currents.json").write_text(whole.replace('"image": 3', '"image": 4'))
+    sentence = r"currents-3/currents.json is not what its command wrote: given again, the command"
+    with pytest.raises(StudyError, match=sentence):
         kept_analyses(tmp_path / "run")
 
 

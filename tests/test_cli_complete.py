@@ -17,7 +17,7 @@ from analogkan.cli import COMMANDS, main
 from analogkan.compiler import build as build_folder
 from analogkan.data.sources import DATASETS
 from analogkan.devices import library
-from analogkan.studies import conduct, run
+from analogkan.studies import store
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
 PRESETS = ["ai301a", "ideal", "nominal", "rram", "rram-absolute"]
@@ -133,7 +133,7 @@ def test_runs_that_have_a_result(here):
 
 def test_folders_are_known_by_what_the_package_writes_into_them():
     assert build_folder.SUMMARY == "design.json"
-    assert conduct.RESULT == run.RESULT == "result.json"
+    assert store.RESULT == "result.json"
 
 
 ASK = "from analogkan.cli import main; main(prog_name='analogkan')"

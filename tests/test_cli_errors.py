@@ -118,7 +118,7 @@ def test_somebody_elses_folder_is_neither_replaced_nor_written_to(home, build, t
     )
     assert refused("simulate", build, "--dataset", home / "data.npz", "--out", mine) == (
         "StudyError",
-        f"{mine} holds files but no run.json: give another --out",
+        f"{mine} holds files but no study.sqlite: give another --out",
     )
     assert snapshot(tmp_path) == before
 

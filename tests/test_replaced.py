@@ -85,14 +85,14 @@ WRITERS = {
     "compile model.pt -o folder": "folder holds thesis.tex, which no compile wrote, so it is not "
     "replaced: give another folder with -o",
     **{
-        f"{command} --dataset data.npz --out folder": f"folder holds files but no {mark}: give "
-        "another --out"
-        for command, mark in {
-            "simulate model.build": "run.json",
-            "montecarlo model.build --judge none": "study.sqlite",
-            "thermal model.build --temps 25 --judge none": "study.sqlite",
-            "sweep model.build --set levels=8,16 --judge none": "study.sqlite",
-        }.items()
+        f"{command} --dataset data.npz --out folder": "folder holds files but no study.sqlite: "
+        "give another --out"
+        for command in (
+            "simulate model.build",
+            "montecarlo model.build --judge none",
+            "thermal model.build --temps 25 --judge none",
+            "sweep model.build --set levels=8,16 --judge none",
+        )
     },
     "paper fig1 --out folder": "folder holds files but no paper.json: give another --out",
 }

@@ -102,7 +102,7 @@ def results(place: Path) -> dict[str, Any]:
     for path in sorted((place / "run").rglob("*")):
         if path.name == "result.json":
             found[path.name] = told(json.loads(path.read_text()))
-        elif path.suffix in KEPT and path.parent.name != "chunks":  # which hold their times
+        elif path.suffix in KEPT:
             found[str(path.relative_to(place))] = path.read_bytes()
     return found
 

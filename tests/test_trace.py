@@ -12,6 +12,7 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.errors import ConvergenceError
+from analogkan.files import sealed, sha256
 from analogkan.studies.analyses import analyse_image, ask
 from analogkan.studies.trace import TRACE, TraceStage, stages_of, summarise_trace
 
@@ -117,9 +118,11 @@ def test_a_trace_is_written_whole(build, tmp_path):
     folder = tmp_path / f"trace-{number}"
     document = json.loads((folder / "trace.json").read_text())
     assert document == found.to_document()
-    assert document == summarise_trace(stages) | {
-        "image": number, "label": images.y[1], "images": images.facts(),
-    }  # fmt: skip
+    assert document == sealed(
+        summarise_trace(stages)
+        | {"image": number, "label": int(images.y[1]), "images": images.facts()}
+        | {"files": {"trace.npz": sha256(folder / "trace.npz")}}
+    )
     with np.load(folder / "trace.npz") as kept:
         assert len(kept.files) == 3 * len(stages)
         np.testing.assert_array_equal(kept["layer_1_rows_circuit"], stages[5].circuit)

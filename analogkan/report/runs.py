@@ -14,17 +14,16 @@ import numpy as np
 from ..compiler.build import Build, load_build
 from ..compiler.hardware import Hardware
 from ..errors import NetlistError, StudyError
-from ..files import brief, near, read_json, read_npz, sealed, sha256
+from ..files import brief, near, read_json, read_npz
 from ..imperfections import Conditions, Variation
 from ..kinds import kind_of, mistaken
 from ..outside import require
 from ..schema import Rule, Text
 from ..studies import registry
-from ..studies.conduct import RESULT
 from ..studies.entries import REGRESSION, check_result
 from ..studies.result import CHIPS, Found
-from ..studies.run import ARRAYS
 from ..studies.simulation import Simulation
+from ..studies.store import ARRAYS, RESULT, require_as_written
 
 SIMULATE = "simulate"
 
@@ -133,26 +132,17 @@ def _read(folder: Path) -> Run:
         if of_classes and kind == "sweep" and not all("lost" in cell for cell in summary["cells"]):
             raise KeyError("lost")
         kept = ARRAYS if kind == SIMULATE else CHIPS
-        same = sha256(folder / kept) == summary["files"][kept]
-        arrays = read_npz(folder / ARRAYS) if same and kind == SIMULATE else {}
+        require_as_written(path, summary, kept)
+        arrays = read_npz(folder / kept) if kind == SIMULATE else {}
         rows = []
-        if same and kind != SIMULATE:
+        if kind != SIMULATE:
             columns = registry.study(kind).columns_of(summary.get("task", ""))
-            rows = _rows(folder / CHIPS, columns)
+            rows = _rows(folder / kept, columns)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
             f"{folder} is damaged, or was made by an earlier version ({brief(error)}): run its "
             "command again with another --out"
         ) from error
-    if sealed(summary) != summary:
-        raise StudyError(
-            f"{path} is not what its command wrote: given again, the command writes it anew"
-        )
-    if not same:
-        raise StudyError(
-            f"{folder / kept} is not the one that {RESULT} beside it is about: its command, run "
-            "again, writes both"
-        )
     return Run(folder=folder, kind=kind, summary=summary, arrays=arrays, rows=rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from ..engines.analysis import Analysis, Answered
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import NetlistError, StudyError
-from ..files import read_json, read_npz, write_npz, write_text
+from ..files import read_json, read_npz, write_npz
 from ..ours import require_ours
 from ..results import Result
+from .store import FAILED, require_as_written, write_result
 from .trace import TRACE
 
 ANALYSES = Declared[Analysis]("an analysis", (TRACE,))
@@ -57,11 +57,11 @@ def analyse_image(
     volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))[0]
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None
-    found, arrays = analysis.summarise(ask(build, volts, analysis, run / "failed"))
+    found, arrays = analysis.summarise(ask(build, volts, analysis, run / FAILED))
     found = found | {"image": number, "label": int(image.y[0]), "images": of.facts()}
     if kept is not None:
-        write_text(kept / f"{name}.json", json.dumps(found, indent=2) + "\n")
         write_npz(kept / f"{name}.npz", dict(arrays))
+        found = write_result(kept / f"{name}.json", found, f"{name}.npz")
     return analysis.result.from_document(found, arrays=arrays)
 
 
@@ -132,13 +132,14 @@ def kept_analyses(run: Path) -> list[Result]:
     Raises
     ------
     StudyError
-        If one is damaged.
+        If one is damaged, or is not what was kept.
     """
     found: list[tuple[str, int, Result]] = []
     for name in ANALYSES:
         for path in run.glob(f"{name}-*/{name}.json"):
             try:
                 document: dict[str, Any] = read_json(path)
+                require_as_written(path, document, f"{name}.npz")
                 arrays = read_npz(path.with_suffix(".npz"))
                 result = ANALYSES.find(name).result
                 assert result is not None

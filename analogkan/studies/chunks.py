@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
 from ..errors import DisagreementError
 from .evidence import hidden_nets
-from .run import RunFolder
+from .store import FAILED, StudyStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +61,9 @@ def run_deck(
     deck: Deck,
     program: Ngspice,
     volts: np.ndarray,
+    index: np.ndarray,
     options: BatchOptions,
-    store: RunFolder,
+    store: StudyStore,
     on_progress: Callable[[int, int], None],
     *,
     layer: int = 0,
@@ -69,7 +71,7 @@ def run_deck(
     logits: bool = True,
     why_not: str = "",
 ) -> Answers:
-    """A deck over ``volts`` (n, I), of which ``store`` keeps every chunk.
+    """A deck over ``volts`` (n, I) of the images ``index`` (n,); ``store`` keeps every chunk.
 
     Everything that ngspice gives is held against the closed form of the same circuit on the same
     voltages; what is kept too. ``layer``, ``column``, ``logits`` and ``why_not`` are a
@@ -86,7 +88,7 @@ def run_deck(
         design,
         program.klu,
         volts,
-        np.asarray(store.settings["indices"]),
+        index,
         hidden=True,
         layer=layer,
         column=column,
@@ -94,7 +96,7 @@ def run_deck(
         why_not=why_not,
     )
     values, retried, judged = _run_chunks(
-        deck, program, volts, chunks, options, store, on_progress, reference
+        deck, program, volts, index, chunks, options, store, on_progress, reference
     )
     outputs = design.stages[-1].gain.size
     hidden, start = {}, outputs
@@ -118,9 +120,10 @@ def _run_chunks(
     deck: Deck,
     program: Ngspice,
     volts: np.ndarray,
+    index: np.ndarray,
     chunks: Sequence[Chunk],
     options: BatchOptions,
-    store: RunFolder,
+    store: StudyStore,
     on_progress: Callable[[int, int], None],
     reference: Reference,
 ) -> tuple[np.ndarray, int, list[Difference | None]]:
@@ -148,29 +151,26 @@ def _run_chunks(
     failures: list[ChunkResult] = []
     retried = 0
     since = time.perf_counter()
-    with BatchEngine(deck, Runner(program), store.path / "failed") as engine:
+    with BatchEngine(deck, Runner(program), store.path / FAILED) as engine:
         for result in engine.run(volts, missing, probes, options, reference.check):
             now = time.perf_counter()
-            store.add_spent(now - since)
-            store.add_peak(engine.runner.peak_megabytes)
+            store.add_chunk(result, now - since, engine.runner.peak_megabytes)
             since = now
             if result.values is None:
                 failures.append(result)
                 continue
             retried += result.attempts - 1
-            store.add_chunk(result.chunk, result.values, result.seconds)
             judged.append(result.difference)
             values[result.chunk.start : result.chunk.stop] = result.values
             done += len(result.values)
             on_progress(done, len(volts))
     if failures:
-        _raise_failures(failures, store, len(chunks))
+        _raise_failures(failures, store.path, index, len(chunks))
     return values, retried, judged
 
 
-def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -> None:
+def _raise_failures(failures: list[ChunkResult], run: Path, index: np.ndarray, total: int) -> None:
     failures.sort(key=lambda result: result.chunk.number)
-    index = store.settings["indices"]
     listed = "; ".join(
         f"images {index[r.chunk.start]} to {index[r.chunk.stop - 1]} "
         f"({r.chunk.stop - r.chunk.start} of them)"
@@ -185,7 +185,7 @@ def _raise_failures(failures: list[ChunkResult], store: RunFolder, total: int) -
         f"{len(failures)} of {total} chunks failed twice: {listed}{more}. "
         f"First reason: {first}{longer}. Its deck is kept: {first.deck}. "
         "The same command tries the failed chunks again"
-        + (f"; finished ones are kept in {store.path}" if len(failures) < total else ""),
+        + (f"; finished ones are kept in {run}" if len(failures) < total else ""),
         deck=first.deck,
         exit_code=first.exit_code,
         stderr_tail=first.stderr_tail,

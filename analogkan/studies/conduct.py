@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,16 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import __version__, outside, plugins
+from .. import outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
 from ..engines.chips import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
-from ..files import sealed, sha256, write_text
 from ..settings import require
 from .chips import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
@@ -29,12 +24,10 @@ from .judge import Share, judge, judged_by_twin, parse_share
 from .notes import image_notes
 from .points import Point, check_temps
 from .result import CHIPS, Row, StudyResult
-from .simulate import default_run
-from .store import STORE, StudyStore
+from .store import FAILED, RESULT, STORE, StudyStore, default_run, identity, write_result
 from .study import Job, Plan, Progress, Study
 
 EXECUTORS = ("local", "dask")
-RESULT, FAILED = "result.json", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +111,7 @@ def conduct(
     from_files = plugins.used(job.build, plan.points, bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
-    settings = _identity(study.name, bench, dict(plan.identity)) | outside.identity(from_files)
+    settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
@@ -154,11 +147,9 @@ def conduct(
             "seconds": store.spent(),
             "cluster": executor.facts,
             "command": options.command,
-            "files": {CHIPS: sha256(run / CHIPS)},
             "run": str(run),
         }
-        summary = sealed(summary)
-        write_text(run / RESULT, json.dumps(summary, indent=2) + "\n")
+        summary = write_result(run / RESULT, summary, CHIPS)
     if refusal is not None:
         raise refusal
     assert study.result is not None
@@ -263,26 +254,16 @@ def _require_one(rows: list[Row], run: Path) -> None:
         )
 
 
-def _identity(kind: str, bench: Bench, identity: dict[str, Any]) -> dict[str, Any]:
-    """Everything a row depends on, but for what is in its key."""
+def _settings(study: str, bench: Bench) -> dict[str, Any]:
+    """Everything a row depends on, but for the plan's and what is in its key."""
     return {
-        "study": kind,
-        "analogkan": __version__,
+        **identity(study, str(bench.images.name), bench.index, bench.volts, bench.labels),
         "model": bench.spec.fingerprint(),
         "network": bench.build.summary["files"]["network.npz"],
         "design": bench.build.facts()["design"],
-        "dataset": str(bench.images.name),
-        "indices": _hash(bench.index),
-        "inputs": _hash(bench.volts),
-        "labels": _hash(bench.labels),
         "engine": bench.engine.name,
         "versions": bench.engine.versions(),
         "seed": bench.seed,
         "compensate": bench.compensate,
         "calibrate": bench.calibrate,
-        **identity,
     }
-
-
-def _hash(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]

@@ -58,10 +58,10 @@ VERDICT = Record(
 KEPT: dict[str, Rule] = {
     "format": Text(),
     "settings": Record(more=Plain()),
-    "seconds": DISTANCE,
+    **dict.fromkeys(("seconds", "megabytes"), DISTANCE),
     "judge": VERDICT,
 }
-"""What a store keeps beside its rows, by its key."""
+"""What a store keeps beside rows and chunks, by its key."""
 RESULT = Record(
     {
         "study": Text(),

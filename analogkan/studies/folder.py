@@ -16,7 +16,7 @@ from ..files import remove_partials
 
 LOCK = ".lock"
 DECISIVE = ("study", "model", "dataset", "engine", "seed")
-"""Settings that are named first where several differ."""
+"""Settings that are named first, in this order, where several differ."""
 MOST_SHOWN = 40
 """Characters of a value in a sentence."""
 MOST_TOLD = 5
@@ -63,7 +63,7 @@ class LockedFolder:
         with contextlib.ExitStack() as stack:
             stack.enter_context(hold(self.path))
             stack.callback(self._close)
-            remove_partials(self.path, self.path / "chunks")
+            remove_partials(self.path)
             clear_scratch()
             self._open()
             self._stack = stack.pop_all()
@@ -96,18 +96,16 @@ def _short(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
-def refuse_changed(
-    path: Path, before: dict[str, Any], now: dict[str, Any], *, values: bool = False
-) -> None:
-    """Raise StudyError with the names of settings, and their ``values``, that differ."""
-    names = sorted({*before, *now}, key=lambda name: (name not in DECISIVE, name))
+def refuse_changed(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise StudyError with the names and values of settings that differ."""
+    names = [*DECISIVE, *sorted({*before, *now} - {*DECISIVE})]
     changed = [name for name in names if before.get(name) != now.get(name)]
     if not changed:
         return
+    if changed[0] == "study":  # the others follow from it
+        del changed[1:]
     told = [
         f"{name} ({_short(before.get(name))} there, {_short(now.get(name))} here)"
-        if values
-        else name
         for name in changed[:MOST_TOLD]
     ]
     if len(changed) > MOST_TOLD:

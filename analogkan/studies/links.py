@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..engines.ideal import saturating
 from ..engines.ngspice import Ngspice
 from ..errors import NetlistError
 from .chunks import Answers, run_deck
-from .run import RunFolder
+from .store import StudyStore, array_hash
 
 FOLDER = "circuits"
 """In the RUN: a folder a circuit, with its finished chunks."""
@@ -27,12 +26,14 @@ def run_circuit(
     build: Build,
     program: Ngspice,
     volts: np.ndarray,
+    index: np.ndarray,
     options: BatchOptions,
-    store: RunFolder,
+    store: StudyStore,
     on_progress: Callable[[int, int], None],
     why_not: str = "",
 ) -> tuple[Answers, list[dict[str, Any]], np.ndarray]:
-    """Every deck of ``build`` in ngspice for ``volts`` (n, W) at the first inputs.
+    """Every deck of ``build`` in ngspice for ``volts`` (n, W) at the first inputs, of the images
+    ``index`` (n,).
 
     Each is judged on the inputs that it was given, so that what is held is no circuit's fault but
     the one's that gave it; with ``why_not``, see ``run_deck``, none is.
@@ -52,7 +53,6 @@ def run_circuit(
         If a circuit has not the inputs and outputs of its place.
     """
     n, progress = len(volts), _Weighted(build, len(volts), on_progress)
-    numbers = np.asarray(store.settings["indices"])
     held, hidden, told, found = volts, {}, [], []
     seconds = 0.0
     beyond = np.zeros(n, bool)
@@ -66,11 +66,13 @@ def run_circuit(
                     f"its place {points.shape[1]} become {stop - start}: `analogkan verify "
                     f"{build.folder}` says more; compile the model again"
                 )
-            with _folder_of(part, build, store, points, numbers[first // section.positions]) as own:
+            numbers = index[first // section.positions]
+            with _folder_of(part, build, store, points, numbers) as own:
                 answers = run_deck(
                     part,
                     program,
                     points,
+                    numbers,
                     options,
                     own,
                     progress.of(section),
@@ -117,18 +119,18 @@ def run_circuit(
 
 @contextlib.contextmanager
 def _folder_of(
-    part: Deck, build: Build, store: RunFolder, points: np.ndarray, numbers: np.ndarray
-) -> Iterator[RunFolder]:
+    part: Deck, build: Build, store: StudyStore, points: np.ndarray, numbers: np.ndarray
+) -> Iterator[StudyStore]:
     """Where a deck's chunks are kept: in the RUN itself, if it is the only one."""
     if build.deck is not None:
         yield store
         return
     settings = store.settings | {
         "deck": part.hash(),
-        "inputs": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
-        "indices": numbers.tolist(),
+        "inputs": array_hash(points),
+        "indices": array_hash(numbers),
     }
-    with RunFolder(store.path / FOLDER / part.folder.name, settings) as own:
+    with StudyStore(store.path / FOLDER / part.folder.name, settings) as own:
         yield own
 
 

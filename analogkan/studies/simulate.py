@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, outside
+from .. import outside
 from ..compiler.build import Build
 from ..compiler.deck import cells_of
 from ..data import ImageSet
@@ -20,12 +19,13 @@ from ..engines.ideal import saturating
 from ..engines.ngspice import find_ngspice
 from ..engines.verdict import tell
 from ..errors import DataError, NetlistError
+from ..files import write_npz
 from .compare import compare
 from .evidence import layer_evidence, telling_images
 from .links import run_circuit
 from .notes import image_notes
-from .run import RunFolder
 from .simulation import Simulation
+from .store import ARRAYS, RESULT, StudyStore, default_run, identity, write_result
 from .values import compare_values
 
 ENGINES = ("ngspice", "software")
@@ -116,12 +116,8 @@ def simulate(
     chunks = plan_chunks(len(images), options.chunk)
     why_not = f"edited after it was compiled: {', '.join(edited)}" if edited else ""
     settings = {
-        "analogkan": __version__,
+        **identity("simulate", images.name, images.index, volts, images.y),
         "deck": build.deck_hash(),
-        "inputs": hashlib.sha256(np.ascontiguousarray(volts).tobytes()).hexdigest(),
-        "labels": hashlib.sha256(images.y.tobytes()).hexdigest(),
-        "dataset": images.name,
-        "indices": [int(k) for k in images.index],
         "ngspice": program.version,
         "klu": program.klu,
         "chunk": chunks[0].stop,
@@ -131,9 +127,9 @@ def simulate(
     if options.session:
         settings["session"] = True
     folder = run or default_run(build, settings)
-    with RunFolder(folder, settings) as store:
+    with StudyStore(folder, settings) as store:
         given, held, saturated = run_circuit(
-            build, program, volts, options, store, on_progress, why_not
+            build, program, volts, images.index, options, store, on_progress, why_not
         )
         if build.deck is None:
             summary["held"] = held
@@ -171,7 +167,8 @@ def simulate(
             "shown_x": x[shown],
             **pairs,
         }
-        summary = store.finish(summary, **arrays)
+        write_npz(folder / ARRAYS, arrays)
+        summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
 
 
@@ -182,10 +179,3 @@ def _compared(
     if build.spec.targets is None:
         return compare(images.y, images.index, software, circuit)
     return compare_values(build.spec.targets, images.y, images.index, software, circuit)
-
-
-def default_run(build: Build, settings: dict[str, Any]) -> Path:
-    """``<build>.run/<hash>`` beside the build: one folder for each set of settings."""
-    key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
-    folder = build.folder.resolve()
-    return folder.with_name(f"{folder.name.removesuffix('.build')}.run") / key

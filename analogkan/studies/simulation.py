@@ -17,7 +17,7 @@ from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import interval, many, percent
 from .result import OfClasses, told_of_judge, whole_scale
-from .run import ARRAYS
+from .store import ARRAYS
 from .value_simulation import ValueSimulation
 
 ARRAYS_OF = ("labels", "index", "software", "circuit")

@@ -1,4 +1,5 @@
-"""The store of a study: SQLite in the RUN folder, a row a point, committed as it is finished."""
+"""What a RUN keeps: SQLite in its folder, a row a chip and the voltages of a chunk of images, each
+committed as it is finished; and the result."""
 
 from __future__ import annotations
 
@@ -10,17 +11,24 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
+
+from .. import __version__
+from ..compiler.build import Build
+from ..engines.batch import Chunk, ChunkResult
 from ..errors import StudyError
-from ..files import atomic_file, brief
+from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
 from .folder import LockedFolder, refuse_changed
 from .points import Point
 from .result import Row, flat
 
-STORE = "study.sqlite"
+STORE, RESULT, ARRAYS, FAILED = "study.sqlite", "result.json", "result.npz", "failed"
+OF_FILES = "run.json"
+"""By which a simulation is known that an earlier version kept, a file a chunk."""
 FORMAT = "analogkan-study-2"
 LONG_PATH = 500
 """Bytes of a path up to which SQLite opens a database, by its own limit of 512 with a journal."""
@@ -30,16 +38,19 @@ SCHEMA = (
     "CREATE TABLE points (key TEXT PRIMARY KEY, circuit TEXT NOT NULL, temp_c REAL NOT NULL, "
     "sample INTEGER, status TEXT NOT NULL, seconds REAL NOT NULL, row TEXT NOT NULL, "
     "sha256 TEXT NOT NULL)",
+    "CREATE TABLE chunks (start INTEGER NOT NULL, stop INTEGER NOT NULL, seconds REAL NOT NULL, "
+    "volts BLOB NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (start, stop))",
 )
 """Every row and every value beside the rows is kept with a hash of all that it says, which vouches
 for it: what was changed is not believed. ``circuits`` is for who reads the file by hand."""
 
 
 class StudyStore(LockedFolder):
-    """What is finished of a study, for one set of settings. A context manager.
+    """What is finished of a study or a simulation, for one set of settings. A context manager.
 
-    Whatever kills the process, finished points stay: each is a transaction. Rows come out in the
-    order of the points, whatever order they were finished in.
+    Whatever kills the process, finished points and chunks stay: each is a transaction. Rows come
+    out in the order of the points, whatever order they were finished in. A row that was changed is
+    refused; a chunk, which can be had again, is counted as damaged, and is none.
 
     Parameters
     ----------
@@ -49,6 +60,11 @@ class StudyStore(LockedFolder):
         What identifies the study, one level of nesting at most. A RUN with others is refused.
     columns
         What the row of a point that could be evaluated has, beside what all have.
+
+    Attributes
+    ----------
+    damaged
+        Chunks that were there and are not what was kept.
     """
 
     def __init__(
@@ -57,8 +73,17 @@ class StudyStore(LockedFolder):
         super().__init__(path, STORE)
         self._columns = columns
         self.settings = json.loads(json.dumps(settings))
+        self.damaged = 0
         self._key = hashlib.sha256()  # with the settings in it once they are those of the file
         self._db: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        if (self.path / OF_FILES).is_file():
+            raise StudyError(
+                f"{self.path} is a RUN of an earlier version, which kept {OF_FILES} and a file a "
+                "chunk: give another --out, or remove the folder"
+            )
+        return super().__enter__()
 
     @property
     def file(self) -> Path:
@@ -69,6 +94,8 @@ class StudyStore(LockedFolder):
         self._connect()
         with self._reading():
             if not self._query("SELECT name FROM sqlite_master"):
+                if self.file.stat().st_size:  # of a few bytes SQLite says nothing
+                    raise ValueError("it has no tables")
                 self._begin()
                 return
             # The quick check passes over indices, by which a damaged one would hide what is kept.
@@ -79,7 +106,7 @@ class StudyStore(LockedFolder):
             before = self.get("settings")
             if before is None:
                 raise ValueError("it lacks its settings")
-        refuse_changed(self.path, flat(before), flat(self.settings), values=True)
+        refuse_changed(self.path, flat(before), flat(self.settings))
         self._key.update(json.dumps(before, sort_keys=True).encode())
 
     def _connect(self) -> None:
@@ -122,6 +149,36 @@ class StudyStore(LockedFolder):
             )
             self._put(db, "seconds", self.spent() + spent)
 
+    def add_chunk(self, found: ChunkResult, spent: float, megabytes: float) -> None:
+        """Keep a chunk's voltages, if it has any; ``spent`` as for ``add``, with ``megabytes`` of
+        the largest ngspice process so far."""
+        with self._writing() as db:
+            self._put(db, "seconds", self.spent() + spent)
+            self._put(db, "megabytes", max(megabytes, self.peak()))
+            if found.values is not None:
+                volts = np.ascontiguousarray(found.values, "<f8").tobytes()
+                values = (found.chunk.start, found.chunk.stop, found.seconds, volts)
+                db.execute(
+                    "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?)",
+                    (*values, self._hash(*values)),
+                )
+
+    def chunk(self, chunk: Chunk, width: int) -> np.ndarray | None:
+        """A finished chunk's voltages (n, ``width``), or None if there are none.
+
+        What is there and is not what was kept is counted as damaged, and is none.
+        """
+        asked = "SELECT * FROM chunks WHERE start = ? AND stop = ?"
+        with self._reading():
+            found = self._query(asked, chunk.start, chunk.stop)
+            if not found:
+                return None
+            (*values, told), shape = found[0], (chunk.stop - chunk.start, width)
+            if self._hash(*values) == told and len(values[3]) == 8 * shape[0] * shape[1]:
+                return np.frombuffer(values[3], "<f8").reshape(shape)
+        self.damaged += 1
+        return None
+
     def rows(self, points: Sequence[Point] | None = None) -> list[Row]:
         """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
         wanted = None if points is None else {point.key for point in points}
@@ -158,6 +215,10 @@ class StudyStore(LockedFolder):
                 raise ValueError("it lacks its seconds")
             return float(seconds)
 
+    def peak(self) -> float:
+        """Megabytes of the largest ngspice process in all sessions of this RUN; 0 if not known."""
+        return self.get("megabytes") or 0.0
+
     def get(self, key: str) -> Any:
         """What was kept beside the rows, or None."""
         with self._reading():
@@ -183,9 +244,9 @@ class StudyStore(LockedFolder):
         )
 
     def _hash(self, *values: Any) -> str:
-        """Of what one row of a table says, and of the study's settings."""
+        """Of what one row of a table says, and of the RUN's settings."""
         digest = self._key.copy()
-        digest.update(json.dumps(values).encode())
+        digest.update(json.dumps(values, default=_hash_of_bytes).encode())
         return digest.hexdigest()
 
     def export_csv(self, path: Path, points: Sequence[Point] | None = None) -> None:
@@ -228,3 +289,54 @@ class StudyStore(LockedFolder):
                 f"cannot write {self.file} ({error}): finished points are kept, and the same "
                 "command goes on once that is mended"
             ) from error
+
+
+def _hash_of_bytes(value: bytes) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(value).hexdigest()}
+
+
+def identity(
+    study: str, dataset: str, index: np.ndarray, volts: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Settings of every RUN: what is done, by which version, with which images."""
+    return {
+        "study": study,
+        "analogkan": __version__,
+        "dataset": dataset,
+        "indices": array_hash(index),
+        "inputs": array_hash(volts),
+        "labels": array_hash(labels),
+    }
+
+
+def write_result(path: Path, result: dict[str, Any], kept: str) -> dict[str, Any]:
+    """Write a result with the hash of the file ``kept`` beside it and its own, and return it."""
+    told = sealed(result | {"files": {kept: sha256(path.with_name(kept))}})
+    write_text(path, json.dumps(told, indent=2) + "\n")
+    return told
+
+
+def require_as_written(path: Path, result: dict[str, Any], kept: str) -> None:
+    """Raise StudyError unless ``write_result`` wrote ``result``, which ``path`` holds, for the file
+    ``kept`` that is beside it."""
+    if sealed(result) != result:
+        raise StudyError(
+            f"{path} is not what its command wrote: given again, the command writes it anew"
+        )
+    if sha256(path.with_name(kept)) != result["files"][kept]:
+        raise StudyError(
+            f"{path.with_name(kept)} is not the one that {path.name} beside it is about: its "
+            "command, run again, writes both"
+        )
+
+
+def array_hash(array: np.ndarray) -> str:
+    """A short hash of an array's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+
+
+def default_run(build: Build, settings: dict[str, Any]) -> Path:
+    """``<build>.run/<hash>`` beside the build: one folder for each set of settings."""
+    key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
+    folder = build.folder.resolve()
+    return folder.with_name(f"{folder.name.removesuffix('.build')}.run") / key

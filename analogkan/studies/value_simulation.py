@@ -15,7 +15,7 @@ from ..tables import Column, Table
 from ..text import percent
 from .of_values import OfValues
 from .result import told_of_judge, whole_scale
-from .run import ARRAYS
+from .store import ARRAYS
 from .values import targets_of
 
 
