@@ -301,6 +301,10 @@ def test_refusals(ngspice, home, tmp_path):
     (tmp_path / "half").mkdir()
     kind, text = sentence(tmp_path / "half")
     assert text.endswith("or not finished: the command that made it goes on with what is left")
+    (tmp_path / "kept" / "trace-3").mkdir(parents=True)
+    (tmp_path / "kept" / "trace-3" / "trace.json").write_text("{}")
+    for folder in (tmp_path / "kept", tmp_path / "kept" / "trace-3"):
+        assert sentence(folder)[1].endswith("image keeps is no RUN: simulate without --analysis")
     for damage in ("{", "[]", '{"study": "other", "network": ""}', '{"study": "simulate"}'):
         (tmp_path / "half" / "result.json").write_text(damage)
         kind, text = sentence(tmp_path / "half")

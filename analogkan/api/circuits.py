@@ -14,7 +14,7 @@ from ..compiler.verify import verify_build
 from ..errors import CheckpointError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
 from .progress import shown_progress, tell
@@ -73,6 +73,7 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
+    check_flags(verify=verify)
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -224,6 +225,7 @@ def convert(
     >>> found["sizes"]
     (196, 10)
     """
+    check_flags(beyond_measured=beyond_measured)
     fit: dict[str, Any] = {"smoothing": smoothing, "order": order}
     return making.convert_model(
         as_path(source, "source"),

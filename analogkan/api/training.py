@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from ..text import percent
 from . import given
 from .given import AnyPath, AnyPreset, Values
@@ -93,6 +93,7 @@ def train(
     if recipe is None and start is None:
         raise SettingsError("recipe is missing: how to train, such as recipe='mnist-d2-short'")
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
+    check_flags(download=download)
     require_type(devices, (str, list, tuple, type(None)), "devices", "names, or device files")
     asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
     request = TrainingRequest(

@@ -110,7 +110,7 @@ def import_device(files, out, at, sweep, step, name, source, force, as_json, **c
         _print_spread(made.spread, written[1])
     for note in notes:
         common.out.print(f"note: {note}")
-    common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}")
+    common.print_next(f"analogkan devices plot {shlex.quote(str(out))}")
 
 
 CARRIES_NOTHING = 0.005

@@ -174,4 +174,4 @@ def train(
             f"the chip, in the twin: {percent(result['chip_accuracy'])}"
             + ("" if before is None else f", before {percent(before)}")
         )
-    common.out.print(f"next: {request.next_command()}")
+    common.print_next(request.next_command())

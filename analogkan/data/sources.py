@@ -17,7 +17,8 @@ from .. import resources
 from ..errors import DataError, SettingsError
 from ..files import open_regular, read_npz
 from ..kinds import mistaken
-from ..objects import as_path
+from ..objects import as_path, check_flags
+from ..settings import require
 from ..text import nearest
 from .images import ImageSet, checked
 
@@ -69,7 +70,7 @@ def load_dataset(
     Raises
     ------
     SettingsError
-        If there is no data set of that name.
+        If there is no data set or split of that name.
     DataError
         If it is missing or damaged.
 
@@ -81,6 +82,8 @@ def load_dataset(
     """
     name = str(as_path(name, "name", "a data set's name or an npz file"))
     root = as_path(root, "root")
+    check_flags(download=download)
+    require(split in tuple(SPLITS), "split", split, " or ".join(SPLITS))
     if name not in DATASETS:
         wrong = mistaken(Path(name), "data set")
         if wrong:
