@@ -560,6 +560,9 @@ FLAGS = {
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),
     "load_dataset": ("download",),
+    "verify": ("progress",),
+    "trace": ("allow_edited",),
+    "devices.measure": ("negate", "force"),
 }
 
 
@@ -568,7 +571,6 @@ def test_every_flag_is_among_those_below():
         if inspect.isfunction(function):
             found = inspect.signature(function).parameters.values()
             flags = {one.name for one in found if str(one.annotation).strip("'") == "bool"}
-            flags -= {"progress", "allow_edited"} if name in ("verify", "trace") else set()
             assert flags == set(FLAGS.get(name, ())), name
 
 
@@ -579,6 +581,9 @@ def test_a_flag_is_true_or_false(here, images, name, flag):
     given: dict[str, Any] = {
         "montecarlo": {"build": "mnist-d2.build", "images": images[:2], "samples": 1},
         "analyse": {"build": "mnist-d2.build", "image": images[0], "name": "trace"},
+        "trace": {"build": "mnist-d2.build", "image": images[0]},
+        "verify": {"build": "mnist-d2.build"},
+        "devices.measure": {"files": "d1.csv"},
         "compile": {"model": "mnist-d2", "out": "flags.build"},
         "convert": {
             "source": "x", "out": "y.pt", "devices": "A21", "basis_fit": "pwl", "squash": "none",

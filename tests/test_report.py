@@ -301,10 +301,6 @@ def test_refusals(ngspice, home, tmp_path):
     (tmp_path / "half").mkdir()
     kind, text = sentence(tmp_path / "half")
     assert text.endswith("or not finished: the command that made it goes on with what is left")
-    (tmp_path / "kept" / "trace-3").mkdir(parents=True)
-    (tmp_path / "kept" / "trace-3" / "trace.json").write_text("{}")
-    for folder in (tmp_path / "kept", tmp_path / "kept" / "trace-3"):
-        assert sentence(folder)[1].endswith("image keeps is no RUN: simulate without --analysis")
     for damage in ("{", "[]", '{"study": "other", "network": ""}', '{"study": "simulate"}'):
         (tmp_path / "half" / "result.json").write_text(damage)
         kind, text = sentence(tmp_path / "half")
@@ -350,6 +346,17 @@ def test_refusals(ngspice, home, tmp_path):
     kind, text = refused("report", home / "sim", "-o", tmp_path / "r.txt")
     assert text == f"--output {tmp_path / 'r.txt'} must end in .html"
     assert not (tmp_path / "r.html").exists()
+
+
+def test_an_analysis_of_an_image_has_no_page(tmp_path):
+    kept = tmp_path / "out" / "trace-3"
+    kept.mkdir(parents=True)
+    (kept / "trace.json").write_text("{}")
+    for folder in (tmp_path / "out", kept):
+        _, text = refused("report", folder, "-o", tmp_path / "r.html")
+        assert text.endswith(
+            "what an analysis of one image keeps is no RUN: simulate without --analysis"
+        )
 
 
 def test_a_name_in_a_run_cannot_write_into_the_page(ngspice, home, tmp_path):
