@@ -49,9 +49,15 @@ def require_type(value: Any, kinds: type | tuple[type, ...], name: str, wanted: 
     """
     allowed = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in allowed):
-        raise SettingsError(
-            f"{name} = {brief(value)} is of type {type(value).__name__}: give {wanted}"
-        )
+        shown = " ".join(brief(value).split())  # what shows itself in lines is told in one
+        raise SettingsError(f"{name} = {shown} is of type {type(value).__name__}: give {wanted}")
+
+
+def check_flags(**given: Any) -> None:
+    """Refuse what is no truth value: a text such as "no" would be taken for true."""
+    for name, value in given.items():
+        if type(value).__name__ not in ("bool", "bool_"):  # numpy's own are not bools
+            require_type(value, bool, name, "True or False")
 
 
 def as_path(value: Any, name: str, wanted: str = "a path") -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from .errors import SettingsError
 from .files import brief, read_text
 from .kinds import mistaken
 from .numerals import read_number, why_not
+from .objects import require_type
 from .text import closest, nearest
 
 T = TypeVar("T")
@@ -29,6 +31,7 @@ KINDS = {
     "tuple[tuple[int, ...], ...]": "a list of lists of whole numbers",
 }
 """How a field's type is called in an error."""
+_PLAIN: dict[str, type] = {"float": numbers.Real, "int": numbers.Integral, "str": str}
 SURE = 0.7
 """How alike a word is at least to the one of few that is suggested: real is not ideal."""
 MOST_SHOWN = 100
@@ -129,9 +132,12 @@ def check_fields(settings: Any) -> None:
         If one is out of its range.
     """
     for field in dataclasses.fields(settings):
-        if field.type == "float":
-            object.__setattr__(settings, field.name, float(getattr(settings, field.name)))
         value = getattr(settings, field.name)
+        if str(field.type) in _PLAIN:
+            require_type(value, _PLAIN[str(field.type)], field.name, KINDS[str(field.type)])
+        if field.type == "float":
+            value = float(value)
+            object.__setattr__(settings, field.name, value)
         require(field.metadata["fits"](value), field.name, value, limit(field))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -149,6 +150,20 @@ def test_the_options_place_does_not_matter_and_a_shell_may_say_it(here, monkeypa
     found.append(done(*settings))
     assert found[0] == found[1] == found[2]
     assert "Share of cells that a short bridges." in found[0]
+
+
+def test_a_variable_may_end_in_its_separator(here, monkeypatch):
+    monkeypatch.setenv("ANALOGKAN_PLUGINS", f"shorts.py{os.pathsep}")
+    assert "shorted_cells" in done("doctor", "--settings", "--json")
+
+
+def test_the_next_command_has_the_plugins_that_this_one_was_given(here, tmp_path, monkeypatch):
+    out = str(tmp_path / "next.build")
+    printed = " ".join(done("compile", "rings.pt", *BOTH, "-o", out).split())
+    assert printed.endswith(f"analogkan simulate {out} --plugin arctan.py --plugin shorts.py")
+    plugins.take_back(plugins.parts())
+    monkeypatch.setenv("ANALOGKAN_PLUGINS", "arctan.py")
+    assert done("compile", "rings.pt", "-o", out).rstrip().endswith("next.build")
 
 
 def test_tab_knows_its_settings(here):

@@ -548,3 +548,92 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
         with progress.shown_progress(wanted) as on_progress:
             on_progress("twin: chips", 2, 2)
         assert ("twin: chips" in capsys.readouterr().err) is wanted
+
+
+FLAGS = {
+    "montecarlo": ("calibrate", "resume", "progress"),
+    "thermal": ("resume", "progress"),
+    "sweep": ("resume", "progress"),
+    "simulate": ("descending", "session", "allow_edited", "progress"),
+    "analyse": ("allow_edited",),
+    "compile": ("verify", "progress"),
+    "convert": ("beyond_measured",),
+    "train": ("download", "progress"),
+    "reproduce": ("download", "quick", "progress"),
+    "load_dataset": ("download",),
+    "verify": ("progress",),
+    "trace": ("allow_edited",),
+    "devices.measure": ("negate", "force"),
+}
+
+
+def test_every_flag_is_among_those_below():
+    for name, function in PUBLIC.items():
+        if inspect.isfunction(function):
+            found = inspect.signature(function).parameters.values()
+            flags = {one.name for one in found if str(one.annotation).strip("'") == "bool"}
+            assert flags == set(FLAGS.get(name, ())), name
+
+
+@pytest.mark.parametrize(("name", "flag"), [(n, f) for n, flags in FLAGS.items() for f in flags])
+def test_a_flag_is_true_or_false(here, images, name, flag):
+    """A text is true, whatever it says."""
+    np.savez("flags.npz", x=np.arange(40).reshape(20, 2), y=np.arange(20) % 2)
+    given: dict[str, Any] = {
+        "montecarlo": {"build": "mnist-d2.build", "images": images[:2], "samples": 1},
+        "analyse": {"build": "mnist-d2.build", "image": images[0], "name": "trace"},
+        "trace": {"build": "mnist-d2.build", "image": images[0]},
+        "verify": {"build": "mnist-d2.build"},
+        "devices.measure": {"files": "d1.csv"},
+        "compile": {"model": "mnist-d2", "out": "flags.build"},
+        "convert": {
+            "source": "x", "out": "y.pt", "devices": "A21", "basis_fit": "pwl", "squash": "none",
+        },
+        "train": {"dataset": "flags.npz", "out": "flags.pt", "recipe": "plain-d2"},
+        "reproduce": {"name": "fig3"},
+        "load_dataset": {"name": "mnist", "split": "test"},
+    }.get(name, {"build": "mnist-d2.build", "images": images[:2]})  # fmt: skip
+    with pytest.raises(SettingsError, match=f"{flag} = 'no' is of type str: give True or False"):
+        PUBLIC[name](**given, **{flag: "no"})
+    assert not Path("flags.build").exists() and not Path("flags.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda i: ak.Variation(sigma_g="x"), "sigma_g = 'x' is of type str: give a number"),
+        (lambda i: ak.Hardware(levels=2.5), "levels = 2.5 is of type float: give a whole number"),
+        (lambda i: ak.Hardware(opamp=5), "opamp = 5 is of type int: give a text"),
+        (lambda i: ak.Conditions(temp_c=True), "temp_c = True is of type bool: give a number"),
+        (lambda i: ak.by_class(5, 5), "images = 5 is of type int: give an ImageSet"),
+        (lambda i: ak.by_class(i, "5"), "n = '5' is of type str: give a whole number"),
+        (lambda i: ak.by_class(i, 5, seed=-1), "seed = -1 is out of range: 0 or more"),
+        (lambda i: ak.load_dataset("mnist", "tst"), "split = 'tst' is out of range: train or test"),
+    ],
+)
+def test_what_is_not_of_its_type_is_no_setting_and_no_choice(images, make, why):
+    with pytest.raises(SettingsError, match=escape(why)):
+        make(images)
+
+
+def test_numbers_of_numpy_are_settings():
+    assert ak.Hardware(levels=np.int64(4)).levels == 4
+    assert ak.Variation(sigma_g=np.float32(0.5)) == ak.Variation(sigma_g=0.5)
+
+
+def test_what_is_refused_is_told_in_one_line(here):
+    build = ak.load_build("mnist-d2.build")
+    with pytest.raises(SettingsError, match=r"^model = Build .* is of type Build: give .*$"):
+        ak.compile(build)
+
+
+def test_an_axis_more_chooses_no_images(images):
+    with pytest.raises(DataError, match=escape("None chooses none of 1,000 images (2 axes)")):
+        images[None]
+
+
+def test_chips_of_no_preset_say_so(here, images):
+    chips = ak.montecarlo(
+        "mnist-d2.build", images[:2], samples=1, variation=ak.Variation(sigma_g=0.05), judge="none"
+    )
+    assert "1 chip (no preset) on" in repr(chips)

@@ -348,6 +348,17 @@ def test_refusals(ngspice, home, tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+def test_an_analysis_of_an_image_has_no_page(tmp_path):
+    kept = tmp_path / "out" / "trace-3"
+    kept.mkdir(parents=True)
+    (kept / "trace.json").write_text("{}")
+    for folder in (tmp_path / "out", kept):
+        _, text = refused("report", folder, "-o", tmp_path / "r.html")
+        assert text.endswith(
+            "what an analysis of one image keeps is no RUN: simulate without --analysis"
+        )
+
+
 def test_a_name_in_a_run_cannot_write_into_the_page(ngspice, home, tmp_path):
     shutil.copytree(home / "heat", tmp_path / "run")
     path = tmp_path / "run" / "result.json"

@@ -12,7 +12,7 @@ from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..engines.threads import default_jobs
 from ..imperfections import Conditions, Variation
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from ..studies.conduct import StudyOptions
 from ..studies.montecarlo import Chips
 from ..studies.montecarlo import montecarlo as of_chips
@@ -262,7 +262,12 @@ _SHARED = (
     *("hardware", "variation", "conditions", "progress"),
 )
 """Keywords that every study has."""
-_KINDS = {"whole": given.check_whole, "number": given.check_numbers, "share": given.check_numbers}
+_KINDS = {
+    "whole": given.check_whole,
+    "number": given.check_numbers,
+    "share": given.check_numbers,
+    "truth": check_flags,
+}
 
 
 def run(
@@ -339,6 +344,7 @@ def _options(
     resume: bool,
 ) -> StudyOptions:
     given.check_whole(jobs=jobs, seed=seed)
+    check_flags(resume=resume)
     for name, value in {"judge": judge, "engine": engine, "scheduler": scheduler}.items():
         require_type(value, str, name, "a text")
     folder = given.optional_path(out, "out")

@@ -15,7 +15,7 @@ from ..errors import CheckpointError, SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
 from .progress import shown_progress, tell
@@ -78,6 +78,7 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
+    check_flags(verify=verify)
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -250,6 +251,7 @@ def convert(
     >>> found["sizes"]
     (196, 10)
     """
+    check_flags(beyond_measured=beyond_measured)
     given.check_whole(seed=seed)
     if distil:
         told = {"basis_fit": basis_fit, "squash": squash, "norm": norm, "smoothing": smoothing}

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..objects import notebook
+from ..objects import check_flags, notebook
 
 Follow = Callable[[str, int, int], None]
 """Called with what is done, how many are, and how many there are."""
@@ -48,6 +48,7 @@ def follow(bar: Progress, named: Callable[[str], str] = str) -> Follow:
 @contextlib.contextmanager
 def shown_progress(progress: bool) -> Generator[Follow]:
     """What a study reports to: a bar in a notebook or on a terminal, if ``progress`` is wanted."""
+    check_flags(progress=progress)
     if progress and notebook() is not None:
         with _notebook_bar() as on_progress:
             yield on_progress

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engines.threads import default_jobs
 from ..errors import SettingsError
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from ..paper.experiment import CIRCUITS, NAMES, meaningless, run_experiment
 from ..results import Fact, Figure, Result
 from ..tables import Table, table_of
@@ -100,6 +100,7 @@ def reproduce(
     if name not in NAMES:
         raise SettingsError(f"name = {name!r} is unknown{nearest(name, NAMES)} Known: {NAMES}")
     given.check_whole(seeds=seeds, jobs=jobs)
+    check_flags(download=download, quick=quick)
     rows = (only,) if isinstance(only, str) else tuple(only)
     asked = {"seeds": seeds is not None, "only": bool(rows), "quick": quick}
     told = meaningless(name, (option for option, is_given in asked.items() if is_given))

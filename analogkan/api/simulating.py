@@ -7,6 +7,7 @@ from ..data import ImageSet
 from ..engines.batch import BatchOptions
 from ..engines.threads import default_jobs
 from ..errors import DataError, SettingsError
+from ..objects import check_flags
 from ..results import Result
 from ..studies import simulate as of_images
 from ..studies.analyses import analyse_image
@@ -78,6 +79,7 @@ def simulate(
     """
     given.check_whole(jobs=jobs, chunk=chunk)
     given.check_numbers(timeout=timeout)
+    check_flags(descending=descending, session=session, allow_edited=allow_edited)
     circuit, images = given.circuit(build), given.image_set(images)
     if engine not in of_images.ENGINES:
         raise SettingsError(f"engine = {engine!r} is none of {', '.join(of_images.ENGINES)}")
@@ -168,6 +170,7 @@ def analyse(
     >>> found.facts().columns[:3]
     ('stage', 'nets', 'scale')
     """
+    check_flags(allow_edited=allow_edited)
     circuit, images = given.circuit(build), given.image_set(image)
     if len(images) != 1:
         raise DataError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from . import given
 from .given import AnyPath, AnyPreset, Values
 from .progress import shown_progress
@@ -98,6 +98,7 @@ def train(
     if recipe is None and start is None:
         raise SettingsError("recipe is missing: how to train, such as recipe='mnist-d2-short'")
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
+    check_flags(download=download)
     require_type(prune, (str, type(None)), "prune", "a text, '0.1pp' or '5%'")
     require_type(task, str, "task", "classification or regression")
     require_type(targets, (str, int, list, tuple), "targets", "names of columns, or how many")

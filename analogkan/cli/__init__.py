@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from ..studies import registry
 from . import complete as _complete
 from .group import Group, hint_of
-from .process import ended_by_signals, exit_code, exit_if_printing, print_anywhere
+from .process import PLUGINS, ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
 STAGES = {
     "Begin": ("doctor", "demo"),
@@ -36,13 +37,22 @@ def _load(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -
         try:
             for path in paths:
                 load_plugin(path)
+                if ctx.get_parameter_source("plugin") is ParameterSource.COMMANDLINE:
+                    ctx.meta.setdefault(PLUGINS, []).append(path)  # a shell says its own again
         except SettingsError as error:
             raise click.UsageError(str(error), ctx) from error
 
 
+class _Files(click.Path):
+    """Paths; empty ones of a variable, as ``:`` at its end leaves, are none."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [path for path in super().split_envvar_value(rv) if path]
+
+
 PLUGIN = click.Option(
     ["--plugin"],
-    type=click.Path(path_type=Path),
+    type=_Files(path_type=Path),
     multiple=True,
     metavar="FILE.py",
     is_eager=True,

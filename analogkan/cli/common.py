@@ -26,7 +26,7 @@ from ..numerals import read_number, why_not
 from ..results import Result
 from ..studies import registry
 from ..text import nearest
-from .process import exit_code, exit_if_printing
+from .process import PLUGINS, exit_code, exit_if_printing
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -215,6 +215,13 @@ def command_line() -> str:
     return "analogkan " + shlex.join(word for word in sys.argv[1:] if word != "--resume")
 
 
+def print_next(command: str) -> None:
+    """The command that comes next, with the plugins that this one was given."""
+    given = click.get_current_context().meta.get(PLUGINS, ())
+    plugins = dict.fromkeys(f" --plugin {shlex.quote(str(path))}" for path in given)
+    out.print(f"next: {command}{''.join(plugins)}")
+
+
 def print_notes(notes: list[str]) -> None:
     """A line a note."""
     for note in notes:
@@ -269,7 +276,8 @@ def print_result(result: Result) -> None:
         shown.add_row(*row, style="bright_black" if k in listing.grey else None)
     out.print(shown)
     if len(listing.rows) > MOST_ROWS:
-        out.print(f"the first {MOST_ROWS} of {len(listing.rows):,} rows; all are in result.json")
+        whole = "result.json" if result.summary.get("run") else "--json"
+        out.print(f"the first {MOST_ROWS} of {len(listing.rows):,} rows; all are in {whole}")
     for sentence in result.sentences():
         out.print(sentence)
     print_notes(result.notes())

@@ -112,8 +112,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     if verification is not None:
         print_verification(verification)
     alone = build.spec.sizes[-1] == 1  # there is no accuracy of one output
-    common.out.print(
-        f"next: analogkan simulate {shlex.quote(str(build.folder))}"
+    common.print_next(
+        f"analogkan simulate {shlex.quote(str(build.folder))}"
         + (" --dataset FILE.npz --trace 0" if alone else "")
     )
 

@@ -261,4 +261,4 @@ def _print_report(report) -> None:
         )
     for note in report["notes"]:
         common.out.print(f"note: {note}", style="yellow")
-    common.out.print(f"next: analogkan compile {shlex.quote(str(report['model']))}")
+    common.print_next(f"analogkan compile {shlex.quote(str(report['model']))}")

@@ -153,7 +153,7 @@ def import_device(
         common.out.print(f"note: {note}")
     if plot is not None:
         common.out.print(str(plot))
-    common.out.print(f"next: analogkan devices plot {shlex.quote(str(out))}")
+    common.print_next(f"analogkan devices plot {shlex.quote(str(out))}")
 
 
 CARRIES_NOTHING = 0.005

@@ -23,6 +23,8 @@ REPLACED, PYTHONS = "analogkan", ("strict", "surrogateescape", "backslashreplace
 """How streams encode what their encoding lacks: as we have it, and as Python opens them."""
 AGAIN_S = 1.0
 """Seconds within which a signal that comes again is the same one: `timeout` sends it twice."""
+PLUGINS = "analogkan.plugins"
+"""Under which a context has the plugins that the command line names."""
 PRINTERS = ("click", "rich")
 """The packages that print; no file is written through them."""
 EXIT_SIGNALLED = 128

@@ -213,3 +213,5 @@ def _analyse(
         common.print_json(found.to_document())
     else:
         common.print_result(found)
+        if out is not None:
+            common.out.print(f"kept in {out / f'{name}-{image}'}")

@@ -204,7 +204,7 @@ def train(
             f"the chip, in the twin: {format_reached(key, result[key], unit)}"
             + ("" if before is None else f", before {format_reached(key, before, unit)}")
         )
-    common.out.print(f"next: {request.next_command()}")
+    common.print_next(request.next_command())
 
 
 def _reached(s: dict[str, Any]) -> str:

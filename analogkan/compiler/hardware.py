@@ -164,7 +164,8 @@ class Hardware:
         if self.amplifier.gain is None:
             raise SimulationError(
                 f"the op-amp {self.opamp} is a black box, whose gain the twin, trim, calibration "
-                "and read noise need: let ngspice simulate it, without them"
+                "and read noise need: let ngspice simulate it, without them "
+                "(--engine ngspice --set trim=none, no --calibrate)"
             )
         return self.amplifier.gain(self)
 

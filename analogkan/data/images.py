@@ -80,6 +80,8 @@ class ImageSet(Described):
         """The images at a position, a slice, positions (k,), or where a mask (n,) is true."""
         try:
             places = np.arange(len(self))[chosen]
+            if places.ndim > 1:
+                raise IndexError(f"{places.ndim} axes")
         except (IndexError, TypeError) as error:
             raise DataError(
                 f"{brief(chosen)} chooses none of {len(self):,} images ({error}): give a position "

@@ -17,7 +17,8 @@ from .. import resources
 from ..errors import DataError, SettingsError
 from ..files import open_regular, read_npz
 from ..kinds import mistaken
-from ..objects import as_path
+from ..objects import as_path, check_flags
+from ..settings import require
 from ..text import nearest
 from .functions import FUNCTIONS, load_function
 from .images import TASKS, ImageSet, Names, checked
@@ -80,7 +81,7 @@ def load_dataset(
     Raises
     ------
     SettingsError
-        If there is no data set of that name.
+        If there is no data set or split of that name.
     DataError
         If it is missing or damaged.
 
@@ -92,6 +93,8 @@ def load_dataset(
     """
     name = str(as_path(name, "name", "a data set's name or an npz file"))
     root = as_path(root, "root")
+    check_flags(download=download)
+    require(split in tuple(SPLITS), "split", split, " or ".join(SPLITS))
     if name not in DATASETS:
         wrong = mistaken(Path(name), "data set")
         if wrong:

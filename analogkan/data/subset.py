@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 
 import numpy as np
 
 from ..errors import DataError, SettingsError
+from ..objects import require_type
+from ..settings import require
 from .images import ImageSet
 
 
@@ -109,11 +112,22 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
 def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
     """The ``n`` of ``images`` that ``typical`` chooses: by class, or by the first target.
 
+    Raises
+    ------
+    SettingsError
+        If something is of another type, or the seed below 0.
+    DataError
+        If there are not ``n`` images.
+
     Examples
     --------
     >>> ak.by_class(ak.load_bundled(), 50).said
     'bundled, 50 of 1,000, by class, seed 0'
     """
+    require_type(images, ImageSet, "images", "an ImageSet, such as load_bundled()")
+    for name, value in (("n", n), ("seed", seed)):
+        require_type(value, numbers.Integral, name, "a whole number")
+    require(seed >= 0, "seed", seed, "0 or more")
     how = "by class" if images.y.ndim == 1 else "by quantile"
     return images.take(typical(images.y, n, seed=seed), f"{how}, seed {seed}")
 

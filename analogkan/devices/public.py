@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..objects import PATHS, as_path, require_type
+from ..objects import PATHS, as_path, check_flags, require_type
 from .columns import ColumnChoice
 from .curve import IVCurve
 from .falling import SIGMA
@@ -102,6 +102,7 @@ def measure(
     >>> found.curve.name, found.spread
     ('d1', None)
     """
+    check_flags(negate=negate, force=force)
     listed: Any = [files] if isinstance(files, PATHS) else files
     require_type(listed, (list, tuple), "files", "CSV files, ['d1.csv', 'd2.csv']")
     paths = [as_path(one, "files", "CSV files") for one in listed]

@@ -20,6 +20,7 @@ from ..kinds import kind_of, mistaken
 from ..outside import require
 from ..schema import Rule, Text
 from ..studies import registry
+from ..studies.analyses import ANALYSES
 from ..studies.entries import REGRESSION, check_result
 from ..studies.result import CHIPS, Found
 from ..studies.simulation import Simulation
@@ -157,6 +158,10 @@ def _next_step(folder: Path) -> str:
             "`analogkan simulate BUILD` makes one and says where"
         )
         return f"there is no such folder; {hint}"
+    if any(
+        next(folder.glob(kept), None) for n in ANALYSES for kept in (f"{n}.json", f"*/{n}.json")
+    ):
+        return "what an analysis of one image keeps is no RUN: simulate without --analysis"
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
 
 

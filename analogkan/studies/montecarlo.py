@@ -84,7 +84,7 @@ class Chips(StudyResult, OfClasses):
         return ChipErrors
 
     def title(self) -> str:
-        chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset})"
+        chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset or 'no preset'})"
         return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
 
     def headline(self) -> list[Fact]:
