@@ -16,6 +16,7 @@ from ..engines.threads import default_jobs
 from ..paper.experiment import (
     CIRCUITS,
     CURVES,
+    FUNCTIONS,
     NAMES,
     NOISE,
     WITHOUT,
@@ -61,6 +62,8 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     fig8           accuracy against relative error of the coefficients, for networks of several
                    sizes, in software, in the twin and in ngspice
     fig9           activations of one MLP
+    functions      functions and sensors' curves that need no data: TD-KANs of at most 300
+                   parameters beside MLPs and B-spline KANs, in circuit and on chips
     circuits       the table's networks of devices (seed 0) in ngspice, on a subset of the images
     figa5, a6, a7  learning rate, batch, hidden sizes on the three data sets
 
@@ -90,6 +93,8 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
         title = f"{name}-quick" if quick else name
         if name in NOISE:
             _print_losses(title, found["losses"])
+        elif name in FUNCTIONS:
+            _print_functions(title, found["rows"])
         elif name in CIRCUITS:
             _print_circuits(title, found["rows"])
         elif name not in CURVES:
@@ -152,6 +157,15 @@ def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
     common.out.print(lost)
     common.out.print(less)
     common.out.print(drawn(losses))
+
+
+def _print_functions(title: str, rows: list[dict[str, Any]]) -> None:
+    from ..paper.functions import HEAD, cells
+
+    shown = common.table(f"{title}: RMSE, per cent of span", *HEAD)
+    for entry in rows:
+        shown.add_row(*cells(entry))
+    common.out.print(shown)
 
 
 def _print_circuits(title: str, rows: list[dict[str, Any]]) -> None:

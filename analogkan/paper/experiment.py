@@ -12,7 +12,10 @@ from .. import resources
 CURVES = ("fig1", "fig3", "fig4")
 NOISE = ("fig8",)
 CIRCUITS = ("circuits",)
-NAMES = sorted({*CURVES, *(path.stem for path in resources.path("paper").glob("*.toml"))})
+FUNCTIONS = ("functions",)
+NAMES = sorted(
+    {*CURVES, *FUNCTIONS, *(path.stem for path in resources.path("paper").glob("*.toml"))}
+)
 WITHOUT = {"seeds": CURVES, "only": CURVES + NOISE, "quick": CURVES}
 """Where an option has no meaning."""
 WHY = {
@@ -65,6 +68,11 @@ def run_experiment(
         from .noise import NoiseRequest, run_noise
 
         return run_noise(NoiseRequest(name=name, jobs=jobs, **given), on_progress)
+    if name in FUNCTIONS:
+        from .functions import FunctionsRequest, run_functions
+
+        request = FunctionsRequest(only=only, jobs=jobs, **given)
+        return run_functions(request, on_progress)
     from .rows import load_table
     from .run import PaperRequest, run_table
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..paper.experiment import CIRCUITS, CURVES, NOISE
+from ..paper.experiment import CIRCUITS, CURVES, FUNCTIONS, NOISE
 from ..text import many
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
@@ -54,6 +54,28 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     handles, labels = rows[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     tidy(rows)
+    return fig
+
+
+def functions_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """RMSE as a share of span of each function, by network, in circuit and on chips."""
+    fig = Figure(figsize=(8.4, 1.2 + 0.5 * len(rows)), layout="constrained")
+    ax = fig.subplots()
+    y = np.arange(len(rows))
+    told = (
+        ("TD-KAN", "tdkan", SOFTWARE, "o"), ("MLP", "mlp", CYCLE[5], "s"),
+        ("B-spline KAN", "spline", CYCLE[2], "^"), ("chips", "chips", CIRCUIT, "D"),
+        ("circuit - software", "circuit_nominal", CYCLE[4], "x"),
+        ("a line", "line", "#999999", "|"),
+    )  # fmt: skip
+    for label, key, color, marker in told:
+        ax.plot([100 * r[key] for r in rows], y, marker, color=color, label=label)
+    ax.set_xscale("log")
+    ax.set_yticks(y, [r["function"] for r in rows])
+    ax.invert_yaxis()
+    ax.set_xlabel("RMSE (% of span)")
+    fig.legend(loc="outside lower center", ncols=6, frameon=False)
+    tidy([ax])
     return fig
 
 
@@ -156,5 +178,7 @@ def experiment_figure(name: str, found: dict[str, Any]) -> Figure:
         return fits_figure(found["rows"], *axis) if axis else activations_figure(found["rows"])
     if name in NOISE:
         return noise_figure(found["losses"])
+    if name in FUNCTIONS:
+        return functions_figure(found["rows"])
     draw = circuits_figure if name in CIRCUITS else table_figure
     return draw(found["everything"])

@@ -175,24 +175,33 @@ def _first(recipe: Recipe, shape: tuple[int, ...], goal: Goal, seed: int) -> TDK
 
 def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: np.ndarray) -> None:
     """Go on with L-BFGS on all of ``volts`` (n, I), with the norms as they are."""
-    model.double()
     inputs, wanted = torch.from_numpy(volts), goal.wanted
+
+    def loss() -> torch.Tensor:
+        given, hidden = model.forward_with_hidden(inputs)
+        return _penalised(goal.loss(given, wanted), model, recipe, hidden)
+
+    least(model, loss, recipe.finish)
+    model.float()
+
+
+def least(model: torch.nn.Module, loss: Callable[[], torch.Tensor], iterations: int) -> None:
+    """Make ``loss`` small by L-BFGS, ``model`` in float64."""
+    model.double()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.LBFGS(
-        trained, max_iter=recipe.finish, history_size=HISTORY, line_search_fn="strong_wolfe",
+        trained, max_iter=iterations, history_size=HISTORY, line_search_fn="strong_wolfe",
         tolerance_grad=0.0, tolerance_change=0.0,
     )  # fmt: skip
 
-    def loss() -> float:
+    def once() -> float:
         optimiser.zero_grad()
-        given, hidden = model.forward_with_hidden(inputs)
-        found = _penalised(goal.loss(given, wanted), model, recipe, hidden)
+        found = loss()
         found.backward()
         return float(found.detach())
 
     with threads_for(model):
-        optimiser.step(loss)
-    model.float()
+        optimiser.step(once)
 
 
 def adam(model: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
