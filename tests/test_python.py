@@ -605,6 +605,8 @@ def test_a_flag_is_true_or_false(here, images, name, flag):
         (lambda i: ak.Hardware(levels=2.5), "levels = 2.5 is of type float: give a whole number"),
         (lambda i: ak.Hardware(opamp=5), "opamp = 5 is of type int: give a text"),
         (lambda i: ak.Conditions(temp_c=True), "temp_c = True is of type bool: give a number"),
+        (lambda i: ak.imperfections.register(5), "imperfection = 5 is of type int: give an Imp"),
+        (lambda i: ak.cells.register(5), "kind = 5 is of type int: give a CellKind"),
         (lambda i: ak.by_class(5, 5), "images = 5 is of type int: give an ImageSet"),
         (lambda i: ak.by_class(i, "5"), "n = '5' is of type str: give a whole number"),
         (lambda i: ak.by_class(i, 5, seed=-1), "seed = -1 is out of range: 0 or more"),

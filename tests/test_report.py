@@ -355,7 +355,7 @@ def test_an_analysis_of_an_image_has_no_page(tmp_path):
     for folder in (tmp_path / "out", kept):
         _, text = refused("report", folder, "-o", tmp_path / "r.html")
         assert text.endswith(
-            "what an analysis of one image keeps is no RUN: simulate without --analysis"
+            "an analysis of one image goes with the RUN it lies in: simulate with its --out"
         )
 
 

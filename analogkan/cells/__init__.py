@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import outside
+from ..objects import require_type
 from .amplifiers import AMPLIFIERS
 from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
 from .layernorm import LAYERNORM
@@ -44,8 +45,9 @@ def register(kind: CellKind) -> None:
     CompileError
         If its name is taken, or its file has other pins or parameters than declared.
     SettingsError
-        If its file is not in the folder of the one that registers it.
+        If it is no cell, or its file is not in the folder of the one that registers it.
     """
+    require_type(kind, CellKind, "kind", "a CellKind, such as a SquashKind")
     kind.check()
     _registry.require_new(kind)
     outside.note((outside.CELL, kind.name), kind.lib)

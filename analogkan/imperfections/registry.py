@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from .. import outside
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
+from ..objects import require_type
 from ..streams import FIRST_DERIVED
 from .aging import RETENTION
 from .amplifiers import FEEDBACK, OP_AMPS
@@ -43,8 +44,9 @@ def register(imperfection: Imperfection) -> Imperfection:
     Raises
     ------
     SettingsError
-        If a part is missing, or a name or stream is taken.
+        If it is none, a part is missing, or a name or stream is taken.
     """
+    require_type(imperfection, Imperfection, "imperfection", "an Imperfection")
     if any(number < FIRST_DERIVED for number in imperfection.numbers.values()):
         raise SettingsError(
             f"imperfection {imperfection.name!r} numbers its streams below {FIRST_DERIVED}, which "

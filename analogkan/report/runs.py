@@ -161,7 +161,7 @@ def _next_step(folder: Path) -> str:
     if any(
         next(folder.glob(kept), None) for n in ANALYSES for kept in (f"{n}.json", f"*/{n}.json")
     ):
-        return "what an analysis of one image keeps is no RUN: simulate without --analysis"
+        return "an analysis of one image goes with the RUN it lies in: simulate with its --out"
     return "it is no RUN, or not finished: the command that made it goes on with what is left"
 
 
