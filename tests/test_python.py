@@ -557,7 +557,7 @@ FLAGS = {
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
     "compile": ("verify", "progress"),
-    "convert": ("beyond_measured",),
+    "convert": ("beyond_measured", "distil"),
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),
     "load_dataset": ("download",),

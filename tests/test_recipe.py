@@ -149,7 +149,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     sentence = (
         "unknown recipe 'mnist-d4', did you mean mnist-d3? "
         "Known: cifar-conv, cifar-d3, fashion-d2, fashion-d3, finetune, function-d2, "
-        "function-d3, mnist-conv, mnist-d2, "
+        "function-d3, function-finetune, mnist-conv, mnist-d2, "
         "mnist-d2-short, mnist-d3, mnist-finetune, paper-cifar-d2, paper-cifar-d3, "
         "paper-cifar-d3-unbiased, "
         "paper-cifar-d4-unbiased, paper-fashion-d2, paper-fashion-d3, paper-mnist-d2, "

@@ -251,7 +251,7 @@ def convert(
     >>> found["sizes"]
     (196, 10)
     """
-    check_flags(beyond_measured=beyond_measured)
+    check_flags(beyond_measured=beyond_measured, distil=distil)
     given.check_whole(seed=seed)
     if distil:
         told = {"basis_fit": basis_fit, "squash": squash, "norm": norm, "smoothing": smoothing}
