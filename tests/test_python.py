@@ -563,7 +563,7 @@ FLAGS = {
     "load_dataset": ("download",),
     "verify": ("progress",),
     "trace": ("allow_edited",),
-    "devices.measure": ("negate", "force"),
+    "devices.measure": ("negate", "force", "static"),
 }
 
 

@@ -12,7 +12,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 OLD = {
     "options": "its entries are keywords, such as jobs=2",
-    "command": "nothing is in its place",
     "on_progress": "progress=False turns the bar off",
 }
 """Keywords that every study had."""

@@ -18,8 +18,10 @@ from .given import AnyBuild, AnyPath
 from .old import OLD, with_old_keywords
 from .progress import shown_progress
 
+_OLD_SIMULATE = {"run": "out= is in its place", "command": "nothing is in its place"}
 
-@with_old_keywords(of_images.simulate, OLD | {"run": "out= is in its place"})
+
+@with_old_keywords(of_images.simulate, OLD | _OLD_SIMULATE)
 def simulate(
     build: AnyBuild,
     images: ImageSet,

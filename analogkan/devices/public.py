@@ -102,7 +102,7 @@ def measure(
     >>> found.curve.name, found.spread
     ('d1', None)
     """
-    check_flags(negate=negate, force=force)
+    check_flags(negate=negate, force=force, static=static)
     listed: Any = [files] if isinstance(files, PATHS) else files
     require_type(listed, (list, tuple), "files", "CSV files, ['d1.csv', 'd2.csv']")
     paths = [as_path(one, "files", "CSV files") for one in listed]

@@ -183,8 +183,8 @@ def run_points(
 
 
 def _check_points(bench: Bench, plan: Plan) -> None:
-    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and the
-    twin has a closed form of all of it."""
+    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and
+    SimulationError unless what makes a chip has a closed form that it needs, as the twin has."""
     temps: dict[Hardware, set[float]] = {}
     for point in plan.points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
@@ -192,6 +192,12 @@ def _check_points(bench: Bench, plan: Plan) -> None:
         check_temps(bench.chain(hardware), sorted(at))
         if bench.engine.name == "twin":
             require_closed_form(bench.chain(hardware))
+        elif hardware.amplifier.gain is None:  # trim and read noise need it, before a RUN is begun
+            chip = next(
+                (p for p in plan.points if p.hardware == hardware and p.sample is not None), None
+            )
+            if chip is not None:
+                bench.chip(chip)
 
 
 def _verdict(
