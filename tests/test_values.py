@@ -114,6 +114,12 @@ def test_a_simulation_is_told_in_the_targets_unit(build, simulated):
         figure.draw()
 
 
+def test_a_deck_says_how_what_it_prints_becomes_the_quantity(build):
+    made, _, _ = build
+    top = (made.folder / "network.cir").read_text(encoding="utf-8")
+    assert "* y0 = 0 + 50 logit_0 degC\n" in top
+
+
 def test_chips_have_errors_and_a_yield(chips):
     s, rmse = chips.summary, chips.table()["rmse"]
     assert s["rmse_mean"] == pytest.approx(float(rmse.mean()))
@@ -242,3 +248,10 @@ def test_a_gain_and_an_offset_are_found_in_the_unit():
     assert row["offset_mean"] == pytest.approx(2.0)  # 0.04 of a half span of 50 degC
     told = distance(CELSIUS, y, CELSIUS.values(1.02 * z + 0.04))
     assert (row["rmse"], row["max_abs"]) == (told.rmse, told.max_abs)
+
+
+def test_a_trace_of_a_point_says_what_is_wanted(ngspice, build, tmp_path):
+    made, points, _ = build
+    found = ak.trace(made, points[3], out=tmp_path)
+    assert f"wanted {points.y[3, 0]:.6g}" in found.title()
+    assert "class" not in found.title()

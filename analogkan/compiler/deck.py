@@ -155,7 +155,7 @@ def _write_texts(
     """Write the files of a deck."""
     write_text(folder / "cells.cir", spice_cells.write_cells(design, say))
     write_text(folder / "stimulus.cir", spice.write_stimulus(design, volts, say))
-    top = spice.write_network(design, _title(spec), expected, say)
+    top = spice.write_network(design, _title(spec), expected, say, spec.targets)
     write_text(folder / "network.cir", top)
     for k in range(len(design.stages)):
         layer = spice.write_layer(design, k, spice_cells.TEMPERATURE_C, say)

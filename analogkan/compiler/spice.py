@@ -5,13 +5,14 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
 from ..network.squash import Norm
+from ..network.targets import Targets
 from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
@@ -153,9 +154,16 @@ def write_stimulus(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) ->
 
 
 def write_network(
-    design: Design, title: str, expected: Iterable[float], say: Dialect = NGSPICE
+    design: Design,
+    title: str,
+    expected: Iterable[float],
+    say: Dialect = NGSPICE,
+    targets: Targets | None = None,
 ) -> str:
-    """``network.cir``: the top of the deck, which the simulator runs as it is."""
+    """``network.cir``: the top of the deck, which the simulator runs as it is.
+
+    Of a regression it says how each printed value becomes the quantity of ``targets``.
+    """
     nets = logits(design)
     told = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
     by_hand = f"Run it:  {say.by_hand}     It prints the logits of image 0."
@@ -165,6 +173,7 @@ def write_network(
         format_comment(f"analogkan: {title}"),
         format_comment(by_hand),
         format_comment(f"The software's: {told}"),
+        *map(format_comment, _quantities(nets, targets)),
         "",
         *format_includes(design, say),
         say.include("stimulus.cir"),
@@ -177,6 +186,16 @@ def write_network(
         *say.ending(nets),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _quantities(nets: Iterable[str], targets: Targets | None) -> Iterator[str]:
+    """``temperature = 50 + 50 logit_0 degC`` of each output of a regression."""
+    if targets is None:
+        return
+    for net, name, unit, low, half in zip(
+        nets, targets.names, targets.units, targets.low, targets.span / 2, strict=True
+    ):
+        yield f"{name} = {low + half:.9g} + {half:.9g} {net} {unit}".rstrip()
 
 
 def format_includes(design: Design, say: Dialect = NGSPICE) -> list[str]:

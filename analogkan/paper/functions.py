@@ -7,17 +7,13 @@ of other sizes, so that no figure of theirs stands beside ours. Axes: n points, 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from ..compiler.hardware import load_hardware
 from ..compiler.verify import write_verified
@@ -26,7 +22,7 @@ from ..data.functions import FUNCTIONS
 from ..engines.batch import BatchOptions
 from ..errors import SettingsError
 from ..files import write_text
-from ..network.baselines import SplineKAN, parameter_count, parameters_of
+from ..network.baselines import parameter_count
 from ..network.measures import distance
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
@@ -34,17 +30,16 @@ from ..studies.conduct import StudyOptions
 from ..studies.montecarlo import montecarlo
 from ..studies.simulate import simulate
 from ..text import markdown_table, nearest
-from ..training.fit import adam, generator_of, least, threads_for, train
+from ..training.fit import train
 from ..training.goals import targets_of
 from ..training.recipe import Recipe, load_recipe
+from ..training.rivals import GRID, ORDER, fit_rival, rivals
 from .entries import write_rows
 from .kept import read_kept, write_kept
 from .request import Request
 
 RECIPE = "function-d2"
 TASKS = tuple(name for name in FUNCTIONS if name not in ("ring", "spirals"))
-GRID, ORDER = 5, 3
-"""Of the B-spline KANs, pykan's own."""
 CHIPS, SAMPLES = "rram", 50
 QUICK_EPOCHS, QUICK_FINISH, QUICK_SAMPLES = 2, 20, 4
 HEAD = (
@@ -132,13 +127,9 @@ def _run(
         specs.append(spec)
         found["tdkan"].append(_share(targets, test, spec.logits(test.x)))
         parameters["tdkan"] = parameter_count(done.model)
-        for kind, make in _rivals(known.x.shape[1], len(targets), parameters["tdkan"]).items():
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                model = make()
-            given = _fitted(model, known, test, targets, recipe, seed)
+        for kind, make in rivals(known.x.shape[1], len(targets), parameters["tdkan"]).items():
+            given, parameters[kind] = fit_rival(make, known, test, targets, recipe, seed)
             found[kind].append(_share(targets, test, given))
-            parameters[kind] = parameter_count(model)
     row: dict[str, Any] = {"function": name, "what": FUNCTIONS[name].what, "n": len(test)}
     row |= {"parameters": parameters["tdkan"]}
     row |= {f"parameters_{kind}": parameters[kind] for kind in ("mlp", "spline")}
@@ -161,52 +152,6 @@ def _line(targets: Targets, known: ImageSet, test: ImageSet) -> float:
 
     solved = np.linalg.lstsq(inputs(known), targets.outputs(known.y))[0]
     return _share(targets, test, inputs(test) @ solved)
-
-
-def _rivals(inputs: int, outputs: int, most: int) -> dict[str, Callable[[], nn.Module]]:
-    """An MLP with tanh and a B-spline KAN, of one hidden layer and at most so many parameters."""
-
-    def mlp(width: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs))
-
-    def spline(width: int) -> nn.Module:
-        return SplineKAN((inputs, width, outputs), grid=GRID, order=ORDER)
-
-    def widest(make: Callable[[int], nn.Module]) -> Callable[[], nn.Module]:
-        fitting = (w for w in itertools.count(2) if parameters_of(partial(make, w)) > most)
-        return partial(make, next(fitting) - 1)
-
-    return {"mlp": widest(mlp), "spline": widest(spline)}
-
-
-def _fitted(
-    model: nn.Module,
-    known: ImageSet,
-    test: ImageSet,
-    targets: Targets,
-    recipe: Recipe,
-    seed: int,
-) -> np.ndarray:
-    """Outputs (n, K) for the test points of a rival, trained as the TD-KAN is."""
-    low, high = known.x.min(axis=0), known.x.max(axis=0)
-    x, at = (torch.from_numpy(2 * (i.x - low) / (high - low) - 1) for i in (known, test))
-    wanted = torch.from_numpy(targets.outputs(known.y))
-    model.double()
-    optimiser = adam(model, recipe.learning_rate)
-    steps = -(-len(x) // recipe.batch) * recipe.epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    with threads_for(model):
-        for epoch in range(recipe.epochs):
-            order = torch.randperm(len(x), generator=generator_of(seed, epoch + 1))
-            for index in order.split(recipe.batch):
-                loss = (model(x[index]) - wanted[index]).square().mean()
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-    least(model, lambda: (model(x) - wanted).square().mean(), recipe.finish)
-    with torch.no_grad():
-        return model(at).numpy()
 
 
 def _in_circuit(

@@ -58,7 +58,7 @@ def analyse_image(
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None
     found, arrays = analysis.summarise(ask(build, volts, analysis, run / FAILED))
-    found = found | {"image": number, "label": int(image.y[0]), "images": of.facts()}
+    found = found | {"image": number, "label": image.y[0].tolist(), "images": of.facts()}
     if kept is not None:
         write_npz(kept / f"{name}.npz", dict(arrays))
         found = write_result(kept / f"{name}.json", found, f"{name}.npz")

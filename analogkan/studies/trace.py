@@ -185,13 +185,15 @@ class Tracing(Result):
     largest_divergence: dict[str, Any]
     images: dict[str, Any]
     image: int
-    label: int | None = None
+    label: int | list[float] | None = None
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     def title(self) -> str:
         """The image."""
-        of_class = "" if self.label is None else f", class {self.label}"
-        return f"image {self.image} of {self.images['said']}{of_class}: volts"
+        said = "" if self.label is None else f", class {self.label}"
+        if isinstance(self.label, list):
+            said = f", wanted {', '.join(f'{value:.6g}' for value in self.label)}"
+        return f"image {self.image} of {self.images['said']}{said}: volts"
 
     def headline(self) -> list[Fact]:
         """Where most error arises."""
