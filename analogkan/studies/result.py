@@ -159,7 +159,17 @@ class StudyResult(Found):
 
     def _described(self) -> tuple[str, Facts]:
         title, told = super()._described()
-        return title, [*told[:-1], ("judge", self.judged()), *told[-1:]]
+        return title, [*told[:-1], ("judge", self._judge_in_brief()), *told[-1:]]
+
+    def _judge_in_brief(self) -> str:
+        """Who judged what, without digits that differ from machine to machine."""
+        judge = self.judge
+        if judge is None:
+            return "none: no chip was simulated in ngspice"
+        if self.engine == "ngspice":
+            return "every chip by its closed form" if judge["passed"] else str(judge["why_not"])
+        chips, images = many(judge["chips"], "chip"), many(judge["images"], "image")
+        return f"ngspice {judge['versions']['ngspice']}, {chips} x {images}: passed"
 
     def simulated_by(self) -> str:
         if self.engine == "ngspice":
