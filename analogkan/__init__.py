@@ -32,7 +32,7 @@ _HOME = {
     "TDKANLayer": "network.model",
     "TDKANConfig": "network.model",
     "Targets": "network.targets",
-    "TwinEngine": "engines.chips",
+    "TwinEngine": "engines.chip_engines",
     "Variation": "imperfections",
     "analyse": "api.simulating",
     "by_class": "data.subset",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import analogkan as ak
 from analogkan import load_bundled, resources
-from analogkan.engines.chips import TwinEngine
+from analogkan.engines.chip_engines import TwinEngine
 from analogkan.imperfections import load_settings
-from analogkan.studies.chips import Bench
+from analogkan.studies.bench import Bench
 from analogkan.studies.cluster import BATCH
 from analogkan.studies.points import montecarlo_points
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from analogkan import load_bundled, resources
 from analogkan.compiler.design import build_design
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.imperfections import load_settings
 from analogkan.imperfections.make import perturb

@@ -19,7 +19,7 @@ from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.wires import kept
 from analogkan.data import by_class
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
 
 TILES = ((1024, 128), (64, 64), (32, 32))

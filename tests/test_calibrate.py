@@ -12,7 +12,7 @@ import analogkan as ak
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.engines.calibrate import calibrate
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SettingsError

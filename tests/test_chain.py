@@ -18,16 +18,16 @@ from analogkan.compiler.circuit import Circuit, Link
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.sections import whole
-from analogkan.engines import chips as engines
+from analogkan.engines import chip_engines as engines
 from analogkan.engines.calibrate import calibrate, calibrate_chain
-from analogkan.engines.chips import NgspiceEngine, TwinEngine, chain_logits
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine, chain_logits
 from analogkan.engines.twin_inputs import Inputs, prepared
 from analogkan.errors import NetlistError, StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb, perturb_chain
 from analogkan.network.spec import NetworkSpec
-from analogkan.studies import chips as bench_module
-from analogkan.studies.chips import Bench
+from analogkan.studies import bench as bench_module
+from analogkan.studies.bench import Bench
 from analogkan.studies.points import montecarlo_points
 
 from .chips import EVERYTHING, OLD, errors_of

@@ -18,11 +18,11 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError, StudyError
 from analogkan.plugins import load_plugin
 from analogkan.studies import cluster
-from analogkan.studies.chips import Bench
+from analogkan.studies.bench import Bench
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
 

@@ -176,7 +176,7 @@ def test_a_folder_that_is_there_is_not_written_into(deck, tmp_path):
 def test_neospice_gives_what_the_closed_form_gives(name, tmp_path, capfd):
     neospice = pytest.importorskip("neospice", reason="neospice is not installed")
     from analogkan.compiler.deck import image0_volts
-    from analogkan.engines.chips import TwinEngine
+    from analogkan.engines.chip_engines import TwinEngine
 
     build = write_build(golden_spec(name), NETS[name][2], tmp_path / "net.build")
     written(build.one_deck(), tmp_path / "deck", NEOSPICE)

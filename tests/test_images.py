@@ -18,10 +18,10 @@ from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet, by_class, choose, load_bundled, load_npz
 from analogkan.data.images import check_labels, count_classes
-from analogkan.engines.chips import TwinEngine
+from analogkan.engines.chip_engines import TwinEngine
 from analogkan.errors import CheckpointError, DataError
 from analogkan.network.record import Reached, read_reached
-from analogkan.studies.chips import Bench
+from analogkan.studies.bench import Bench
 from analogkan.studies.compare import compare
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo, yield_limit

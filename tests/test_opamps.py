@@ -18,7 +18,7 @@ from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.spice_cells import write_cells
 from analogkan.compiler.verify import verify_build
-from analogkan.engines.chips import NgspiceEngine
+from analogkan.engines.chip_engines import NgspiceEngine
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import prepared
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError

@@ -13,7 +13,7 @@ from analogkan.compiler.design import build_design, element_counts
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer
 from analogkan.compiler.verify import verify_build
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb
 from analogkan.network.spec import NetworkSpec

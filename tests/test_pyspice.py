@@ -90,7 +90,7 @@ def test_it_answers_as_the_deck_does(session, build, volts):
 @pytest.mark.parametrize("how", ["reduced", "explicit"])
 def test_it_drifts_as_the_deck_does(session, volts, how, tmp_path):
     """With chips' errors, wires and models of resistors: at 85 degC the twin's answer."""
-    from analogkan.engines.chips import TwinEngine
+    from analogkan.engines.chip_engines import TwinEngine
 
     from .chips import EVERYTHING, OLD, chip
 

@@ -15,7 +15,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.devices import IVCurve, get
 from analogkan.devices.formulas import BOLTZMANN_OVER_CHARGE
 from analogkan.devices.thermal import law_range, smear_share, smeared, table_at, with_law
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import DeviceError
 

@@ -18,7 +18,7 @@ from analogkan.compiler.design import map_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet, load_npz
 from analogkan.devices import IVCurve
-from analogkan.engines.chips import TwinEngine
+from analogkan.engines.chip_engines import TwinEngine
 from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb
@@ -29,12 +29,12 @@ from analogkan.network.spec import NetworkSpec
 from analogkan.network.squash import Squash
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo, yield_limit
-from analogkan.training.chips import HOLD, ThroughChips
 from analogkan.training.fit import train
 from analogkan.training.noise import Noise
 from analogkan.training.own_chips import chips_of, format_chips, on_chips
 from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
+from analogkan.training.through_chips import HOLD, ThroughChips
 
 from .chips import EVERYTHING, OLD
 from .networks import Stopped, random_curve, random_images, random_spec, stopping_after

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from analogkan.devices import IVCurve
 from analogkan.dialects import NGSPICE
-from analogkan.engines.chips import NgspiceEngine, TwinEngine, chip_tag
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine, chip_tag
 from analogkan.engines.ideal import stage_volts
 from analogkan.engines.ngspice import Runner
 from analogkan.engines.threads import one_blas_thread

@@ -17,7 +17,7 @@ from analogkan import load_bundled, resources
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import parse_subset
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.network.spec import NetworkSpec

@@ -15,7 +15,7 @@ from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer
-from analogkan.engines.chips import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError
 from analogkan.imperfections import Variation
 

@@ -195,8 +195,8 @@ def _ask(
     study: Study, circuit: Any, images: Any, settings: list[str], given: dict[str, Any]
 ) -> None:
     """Forecast a very large study from one of its points, and ask whether to run it."""
-    from ..engines.chips import TwinEngine
-    from ..studies.chips import Bench
+    from ..engines.chip_engines import TwinEngine
+    from ..studies.bench import Bench
     from ..studies.points import MAX_POINTS
 
     point, count = study.sized(circuit, images, settings=settings, **given)

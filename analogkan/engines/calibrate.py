@@ -15,7 +15,7 @@ from ..compiler.design import CrossbarStage, Design
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
-from .chips import TWIN_BLOCK
+from .chip_engines import TWIN_BLOCK
 from .twin import Twin
 from .twin_inputs import prepared
 

@@ -13,12 +13,12 @@ from typing import Any
 from .. import outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
-from ..engines.chips import NgspiceEngine
+from ..engines.chip_engines import NgspiceEngine
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..settings import require
-from .chips import ENGINES, Bench, open_engine
+from .bench import ENGINES, Bench, open_engine
 from .executor import Executor, LocalExecutor
 from .judge import Share, judge, judged_by_twin, parse_share
 from .notes import image_notes

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.chips import NgspiceEngine, chain_logits, keep_decks
+from ..engines.chip_engines import NgspiceEngine, chain_logits, keep_decks
 from ..engines.verdict import TOLERANCE, allowed
 from ..errors import SettingsError, StudyError
-from .chips import JUDGED, Bench
+from .bench import JUDGED, Bench
 from .points import Point
 from .result import Row
 from .store import StudyStore

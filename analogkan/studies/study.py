@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..compiler.hardware import Hardware
     from ..data import ImageSet
     from ..imperfections import Conditions, Variation
-    from .chips import Bench
+    from .bench import Bench
     from .conduct import StudyOptions
     from .points import Point
 

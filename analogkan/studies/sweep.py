@@ -21,7 +21,7 @@ from .value_results import SweepErrors
 
 if TYPE_CHECKING:
     from ..compiler.build import Build
-    from .chips import Bench
+    from .bench import Bench
     from .grid import Cell
     from .points import Point
 

@@ -34,7 +34,7 @@ from .summary import PERCENTILES, mean, percentiles
 if TYPE_CHECKING:
     from ..data import ImageSet
     from ..network.spec import NetworkSpec
-    from .chips import Bench
+    from .bench import Bench
 
 YIELD_LOSS = 0.01
 """A chip counts as good if its RMSE is no more than this share of span above software's, unless

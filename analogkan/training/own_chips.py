@@ -15,8 +15,8 @@ from ..network.measures import format_value, unit_of
 from ..network.record import read_reached
 from ..network.spec import NetworkSpec
 from ..text import interval, percent
-from .chips import ThroughChips
 from .noise import Disturbance, Noise
+from .through_chips import ThroughChips
 
 SAMPLES, SEED = 10, 0
 """The chips a model is measured on, those that ``montecarlo`` calls so; it has more."""

@@ -35,7 +35,6 @@ from ..ours import require_ours
 from ..resources import find_model
 from ..settings import parse_assignments
 from .card import evaluate, is_card, write_card
-from .chips import ThroughChips
 from .fit import Epoch
 from .goals import check_task
 from .noise import Disturbance, Noise
@@ -43,6 +42,7 @@ from .outline import input_encoding
 from .own_chips import card_rows, chips_of, on_chips
 from .prune import TRIALS, parse_allowed, saved_said, train_or_prune
 from .recipe import Recipe, load_recipe
+from .through_chips import ThroughChips
 
 
 @dataclass(frozen=True, kw_only=True)

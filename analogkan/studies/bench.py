@@ -23,7 +23,7 @@ from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.base import ChipEngine
-from ..engines.chips import NgspiceEngine, TwinEngine, chain_logits
+from ..engines.chip_engines import NgspiceEngine, TwinEngine, chain_logits
 from ..engines.ngspice import Ngspice, find_ngspice
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest

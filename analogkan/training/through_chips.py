@@ -22,7 +22,7 @@ from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
-from ..engines.chips import TwinEngine
+from ..engines.chip_engines import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
