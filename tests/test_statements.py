@@ -26,6 +26,7 @@ from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.report.page import MOST_BYTES
+from analogkan.studies import bench
 
 from .pages import blocks
 from .stored import made_result
