@@ -13,7 +13,8 @@ from ..numerals import read_number
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
-from .result import OfClasses, StudyResult, whole_scale, within
+from .of_chips import OfChips
+from .result import OfClasses, whole_scale, within
 from .study import Job, Option, Plan, Study, Threshold
 from .value_results import ChipErrors
 
@@ -27,15 +28,11 @@ OVER_CHIPS = "intervals are over chips, the images are fixed"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Chips(StudyResult, OfClasses):
+class Chips(OfChips, OfClasses):
     """What chips reach. Accuracies and yields are shares of 1.
 
     Attributes
     ----------
-    samples, failed
-        Chips, and how many of them could not be simulated.
-    temp_c
-        Degrees Celsius.
     accuracy_mean, accuracy_std, accuracy_percentiles
         Over chips; percentiles by their names, ``5``, ``50`` and ``95``.
     accuracy_mean_ci95, accuracy_std_ci95, accuracy_percentiles_ci95
@@ -44,22 +41,12 @@ class Chips(StudyResult, OfClasses):
         Of the chips as they were made, if they were calibrated.
     no_interval
         Why there is none, by what of.
-    yield_at, yield_, yield_ci95, yield_rule
-        The accuracy of a good chip, the share of good ones, and how that accuracy was come by.
     agreement_mean
         Share of the images that chip and software put into one class.
     max_abs_logit_error, logit_full_scale
         The largest of all chips, and the largest logit in software.
-    worst_chip
-        Its ``sample``, ``accuracy`` and ``agreement``.
-    nothing_drawn
-        Whether every chip is the design.
     """
 
-    heading = "Virtual chips"
-    samples: int
-    failed: int
-    temp_c: float
     accuracy_mean: float
     accuracy_mean_ci95: Pair | None
     accuracy_std: float | None
@@ -69,23 +56,13 @@ class Chips(StudyResult, OfClasses):
     accuracy_uncalibrated_mean: float | None = None
     accuracy_uncalibrated_mean_ci95: Pair | None = None
     no_interval: Mapping[str, str]
-    yield_at: float
-    yield_: float
-    yield_ci95: Pair
-    yield_rule: str
     agreement_mean: float
     max_abs_logit_error: float
     logit_full_scale: float
-    worst_chip: Mapping[str, Any]
-    nothing_drawn: bool
 
     @classmethod
     def of_values(cls) -> type[ChipErrors]:
         return ChipErrors
-
-    def title(self) -> str:
-        chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset or 'no preset'})"
-        return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
 
     def headline(self) -> list[Fact]:
         chips = [interval(self.accuracy_mean_ci95), many(self.samples, "chip"), self.drawn()]
@@ -126,9 +103,6 @@ class Chips(StudyResult, OfClasses):
         worst = f"worst chip: {self.worst_chip['sample']}, {percent(self.worst_chip['accuracy'])}"
         return [f"{worst}; {OVER_CHIPS}", f"yield counts chips of {self.yield_rule}"]
 
-    def notes(self) -> list[str]:
-        return super().notes() + counted_notes(self)
-
     def figures(self) -> list[Figure]:
         from ..report import figures
 
@@ -152,18 +126,6 @@ class Chips(StudyResult, OfClasses):
                 partial(figures.yield_figure, rows, s),
             ),
         ]
-
-
-def counted_notes(result: Chips | ChipErrors) -> list[str]:
-    """What chips have in the mean that is worth a note."""
-    from ..imperfections.registry import counts
-
-    notes = ["nothing is drawn, so every chip is the design"] if result.nothing_drawn else []
-    counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
-    for count, what in counted.items():
-        if result.summary.get(f"{count}_mean"):
-            notes.append(f"a chip has {result.summary[f'{count}_mean']:.3g} {what} in the mean")
-    return notes
 
 
 def plan(

@@ -6,29 +6,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..compiler.spice import TOP
-from ..errors import StudyError
 from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import interval, many, percent
-from .result import OfClasses, told_of_judge, whole_scale
-from .store import ARRAYS
+from .of_circuit import MOST_TOLD, OfCircuit
+from .result import OfClasses, whole_scale
 from .value_simulation import ValueSimulation
 
 ARRAYS_OF = ("labels", "index", "software", "circuit")
-LARGE_MEGABYTES = 500
-"""From here on ngspice's memory is worth a line."""
-MOST_TOLD = 10
-"""Images that a sentence lists."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Simulation(OfClasses):
+class Simulation(OfCircuit, OfClasses):
     """A finished simulation: what a circuit answers to images, beside its software.
 
     Attributes
@@ -49,9 +42,7 @@ class Simulation(OfClasses):
         Images that the circuit puts into another class than software.
     """
 
-    kept = ARRAYS
     heading = "Circuit against software"
-    arrays: Mapping[str, Column]
     software_ci95: Pair
     circuit_accuracy: float | None
     circuit_ci95: Pair | None
@@ -72,11 +63,6 @@ class Simulation(OfClasses):
         return self.arrays["labels"]
 
     @property
-    def index(self) -> Column:
-        """Positions in the data set (n,)."""
-        return self.arrays["index"]
-
-    @property
     def software(self) -> Column:
         """Logits (n, O) of the network in software."""
         return self.arrays["software"]
@@ -91,16 +77,6 @@ class Simulation(OfClasses):
         """Errors of the circuit's hidden nodes, layer by layer."""
         return self.summary["layers"]
 
-    @property
-    def run(self) -> Path:
-        """The RUN folder; StudyError if software alone was evaluated, which keeps none."""
-        if self.circuit is None:
-            raise StudyError(f"{NO_CIRCUIT} keeps no RUN: simulate with engine ngspice")
-        return Path(self.summary["run"])
-
-    def title(self) -> str:
-        return f"{self.model} on {self.images['said']}"
-
     def headline(self) -> list[Fact]:
         if self.circuit_accuracy is None or self.agreement is None:
             return []
@@ -111,7 +87,6 @@ class Simulation(OfClasses):
         ]
 
     def facts(self) -> Listing:
-        s = self.summary
         software = percent(self.software_accuracy)
         found = [Fact("software", software, interval(self.software_ci95))]
         if self.circuit_accuracy is None:
@@ -130,12 +105,7 @@ class Simulation(OfClasses):
             Fact("same class", percent(self.agreement)),
             Fact("largest logit error", f"{error:.2g}", whole_scale(error, self.logit_full_scale)),
         ]
-        if s["images_per_second"] is not None:
-            jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
-            found.append(Fact("images/s", f"{s['images_per_second']:.1f}", jobs))
-        if (s["megabytes"] or 0) > LARGE_MEGABYTES:
-            memory = f"{s['megabytes']:,.0f} MB"
-            found.append(Fact("ngspice's memory", memory, "the largest process"))
+        found += self.costs("images")
         return Listing.of(found, "95 %")
 
     def sentences(self) -> list[str]:
@@ -150,54 +120,6 @@ class Simulation(OfClasses):
             more = len(self.flipped) - MOST_TOLD
             told.append(f"  and {more} more in {self.summary['run']}/result.json")
         return told
-
-    def notes(self) -> list[str]:
-        s, notes = self.summary, super().notes()
-        if self.circuit_accuracy is None:
-            return notes
-        if s["retried_chunks"]:
-            notes.append(f"{s['retried_chunks']} chunks succeeded only when run again, cold")
-        if s["damaged_chunks"]:
-            notes.append(
-                f"{s['damaged_chunks']} kept chunks were not what was kept, and were simulated "
-                "again"
-            )
-        over = s.get("saturated_images")
-        if over:
-            listed = ", ".join(map(str, over[:MOST_TOLD]))
-            listed += ", ..." if len(over) > MOST_TOLD else ""
-            images = many(len(over), "image")
-            notes.append(f"on {images} an amplifier would leave its supplies: {listed}")
-        if s["edited_files"]:
-            notes.append(f"edited by hand: {', '.join(s['edited_files'])}")
-            if not set(TOP).isdisjoint(s["edited_files"]):
-                notes.append(
-                    "sweeps over images have a top and inputs of their own, at 26.85 degC: edits "
-                    "of network.cir and stimulus.cir have no effect here"
-                )
-        return notes
-
-    def closing(self) -> list[str]:
-        if self.circuit_accuracy is None:
-            return []
-        told: list[str] = []
-        held = self.summary.get("held")
-        if held:
-            circuits = sum(section["circuits"] for section in held)
-            points = sum(section["circuits"] * section["points"] for section in held)
-            told.append(
-                f"held: {circuits} circuits one after the other, {points:,} sweep points in all; "
-                "values between them were held and gathered, not computed"
-            )
-        return [*told, self.judged()]
-
-    def simulated_by(self) -> str:
-        s = self.summary
-        lib, klu = ("lib" if s["session"] else ""), (", KLU" if s["klu"] else "")
-        return f"{lib}ngspice {s['ngspice_version']}{klu}"
-
-    def judged(self) -> str:
-        return told_of_judge(self.summary["judge"], "image")
 
     def figures(self) -> list[Figure]:
         if self.circuit is None:
@@ -236,11 +158,6 @@ class Simulation(OfClasses):
         draw = partial(figures.confusion_figure, labels, software, circuit)
         return [*found, Figure("confusion", caption, draw)]
 
-    def plot(self) -> Any:
-        if self.circuit is None:
-            raise StudyError(f"{NO_CIRCUIT} has no circuit to plot: simulate with engine ngspice")
-        return super().plot()
-
     def table(self) -> Table:
         """A row an image: ``image``, ``label``, both answers, and the largest logit error."""
         found = {"image": self.index, "label": self.labels, "software": self.software.argmax(1)}
@@ -248,6 +165,3 @@ class Simulation(OfClasses):
             error = np.abs(self.circuit - self.software).max(axis=1)
             found |= {"circuit": self.circuit.argmax(1), "max_abs_logit_error": error}
         return Table(found)
-
-
-NO_CIRCUIT = "a simulation with engine = software"

@@ -42,12 +42,7 @@ def summarise_chips(
     worst = min(good, key=lambda row: row["accuracy"], default=None)
     found: dict[str, Any] = {
         "samples": len(rows),
-        "accuracy_mean": mean(accuracy),
-        "accuracy_mean_ci95": mean_interval(accuracy, faults),
-        "accuracy_std": float(np.std(accuracy, ddof=1)) if len(good) > 1 else None,
-        "accuracy_std_ci95": None if faults else spread(accuracy),
-        "accuracy_percentiles": percentiles(accuracy),
-        "accuracy_percentiles_ci95": {f"{q}": quantile(accuracy, q / 100) for q in PERCENTILES},
+        **statistics("accuracy", accuracy, mean_interval(accuracy, faults), faults),
         "no_interval": _reasons(accuracy, faults),
         "yield_at": yield_at,
         "yield": passing / len(rows),
@@ -59,16 +54,44 @@ def summarise_chips(
         if worst is None
         else {key: worst[key] for key in ("sample", "accuracy", "agreement")},
         "failed": len(failed),
-        "failures": [{key: row[key] for key in ("sample", "temp_c", "reason")} for row in failed],
+        "failures": failures(failed),
         "intervals": "over chips; the images are fixed",
     }
     made = np.array([r["accuracy_uncalibrated"] for r in good if "accuracy_uncalibrated" in r])
     if len(made):
         found["accuracy_uncalibrated_mean"] = mean(made)
         found["accuracy_uncalibrated_mean_ci95"] = mean_interval(made, faults)
-    for count in (*counts(), "uncalibrated_columns"):
-        found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
-    return found
+    return found | counted(good)
+
+
+def statistics(
+    name: str,
+    values: np.ndarray,
+    interval: tuple[float, float] | None,
+    faults: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Mean, spread and percentiles of the figure ``name`` over chips that can have ``faults``, each
+    with its interval, the mean's being ``interval``."""
+    return {
+        f"{name}_mean": mean(values),
+        f"{name}_mean_ci95": interval,
+        f"{name}_std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        f"{name}_std_ci95": None if faults else spread(values),
+        f"{name}_percentiles": percentiles(values),
+        f"{name}_percentiles_ci95": {f"{q}": quantile(values, q / 100) for q in PERCENTILES},
+    }
+
+
+def failures(rows: Sequence[Row]) -> list[Row]:
+    """What could not be simulated of ``rows``, and why."""
+    keys = ("sample", "temp_c", "reason")
+    return [{key: row[key] for key in keys} for row in rows if row["status"] != "ok"]
+
+
+def counted(good: Sequence[Row]) -> dict[str, float | None]:
+    """The mean of each count over chips that could be simulated."""
+    every = (*counts(), "uncalibrated_columns")
+    return {f"{c}_mean": mean([row[c] for row in good if c in row]) for c in every}
 
 
 def mean_interval(
@@ -133,11 +156,7 @@ def summarise_temperatures(
             entry["chips"] = {
                 "samples": len(chips),
                 "failed": len(chips) - len(good),
-                "failures": [
-                    {key: row[key] for key in ("sample", "temp_c", "reason")}
-                    for row in chips
-                    if row["status"] != "ok"
-                ],
+                "failures": failures(chips),
             } | _band(good, faults)
         found.append(entry)
     return found

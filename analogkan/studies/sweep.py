@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingsError
 from ..files import atomic_file
 from ..results import Fact, Figure, Listing
-from ..text import many, percent
-from .result import OfClasses, Row, StudyResult, flat, within
+from ..text import percent
+from .of_chips import OverGrid, chips_of, snr
+from .result import OfClasses, Row, flat, within
 from .study import Job, Option, Plan, Study
 from .value_results import SweepErrors
 
@@ -31,69 +32,35 @@ PRESETS = {"axes": "nominal", "budget": "rram", "faults": "nominal"}
 """What a grid starts from, unless told otherwise."""
 
 
-TITLES = {"axes": "Sweep", "budget": "Error budget", "faults": "Faults"}
-
-
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Sweep(StudyResult, OfClasses):
-    """What chips reach over a grid.
-
-    Attributes
-    ----------
-    grid
-        ``axes``, ``budget`` or ``faults``.
-    samples
-        Chips a cell.
-    cells
-        For each, ``labels``, its values of the axes, and its figures, see ``summarise_cell``.
-    """
-
-    no_picture = "a sweep of more than two axes has no picture"
-    grid: str
-    samples: int
-    cells: Sequence[Mapping[str, Any]]
+class Sweep(OverGrid, OfClasses):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """What chips reach over a grid: ``cells`` as ``summarise_cell`` has them."""
 
     @classmethod
     def of_values(cls) -> type[SweepErrors]:
         return SweepErrors
-
-    @property
-    def heading(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What the grid is."""
-        return TITLES[self.grid]
-
-    def title(self) -> str:
-        chips = many(self.samples, "chip")
-        return (
-            f"{self.model}: {self.grid} of {self.preset}, {chips} a point, on {self.images['said']}"
-        )
 
     def headline(self) -> list[Fact]:
         means = [c["accuracy_mean"] for c in self.cells if c["accuracy_mean"] is not None]
         if not means:
             return []
         spread = f"{percent(min(means))} to {percent(max(means))}"
-        what = f"means of {many(len(self.cells), 'setting')}, {many(self.samples, 'chip')} each"
-        return [Fact(TITLES[self.grid].lower(), spread, what)]
+        return [Fact(self.heading.lower(), spread, self.means_of())]
 
     def facts(self) -> Listing:
         return self._budget() if self.grid == "budget" else self._cells()
 
     def _budget(self) -> Listing:
         """A row an imperfection: what it loses alone, and what would be won back without it."""
-        found: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for cell in self.cells:
-            found.setdefault(cell["labels"]["imperfection"], {})[cell["labels"]["cell"]] = cell
-        found["all together"] = {"alone": found.pop("all")["all"]}
         rows: list[Sequence[str]] = []
         grey: set[int] = set()
-        for name, cells in found.items():
+        for name, cells in self.budget().items():
             alone, without = cells["alone"], cells.get("all but")
             back = ("", "") if without is None else _points(without, "won_back", "+.2f")
             if in_noise(alone, "lost") and in_noise(without, "won_back"):
                 grey.add(len(rows))
             what = "nothing" if name == "none" else name
-            rows.append((what, *_points(alone, "lost", ".2f"), _snr(alone), *back))
+            rows.append((what, *_points(alone, "lost", ".2f"), snr(alone), *back))
         columns = ("", "lost", "95 %", "SNR", "won back", "95 %")
         return Listing(columns, rows, frozenset(grey))
 
@@ -105,12 +72,12 @@ class Sweep(StudyResult, OfClasses):
             lost = None if mean is None else 100 * (self.software_accuracy - mean)
             rows.append((
                 *map(str, c["labels"].values()),
-                str(c["chips"]) + (f" ({c['failed']} failed)" if c["failed"] else ""),
+                chips_of(c),
                 "–" if mean is None else percent(mean),
                 within(c["accuracy_mean_ci95"]).replace(" to ", "–"),
                 "–" if lost is None else f"{round(lost, 2) + 0.0:.2f}",
                 "–" if agreement is None else percent(agreement),
-                _snr(c),
+                snr(c),
             ))  # fmt: skip
         columns = (*self.cells[0]["labels"], "chips", "mean", "95 %", "lost", "same", "SNR")
         return Listing(columns, rows)
@@ -135,7 +102,7 @@ class Sweep(StudyResult, OfClasses):
 
         if not has_picture(self.summary):
             return []
-        caption = f"{TITLES[self.grid]}: accuracy, 95 % over chips."
+        caption = f"{self.heading}: accuracy, 95 % over chips."
         if self.grid == "budget":
             caption = "Points of accuracy lost to each imperfection, and its SNR."
         return [Figure(self.grid, caption, partial(sweep_figure, self.summary))]
@@ -155,11 +122,6 @@ def _points(cell: Mapping[str, Any], figure: str, form: str) -> tuple[str, str]:
     pair = cell[f"{figure}_ci95"] and [round(100 * end, 2) + 0.0 for end in cell[f"{figure}_ci95"]]
     between = "–" if pair is None else f"{pair[0]:.2f} to {pair[1]:.2f}"
     return f"{round(100 * cell[figure], 2) + 0.0:{form}}{mark}", between
-
-
-def _snr(cell: Mapping[str, Any]) -> str:
-    """The logits' signal-to-noise ratio of a cell, decibels."""
-    return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"
 
 
 def sweep_cells(

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ..errors import SettingsError
 from ..numerals import read_number, why_not
 from ..results import Fact, Figure, Listing
 from ..settings import require
 from ..text import percent
-from .result import OfClasses, StudyResult
+from .of_chips import OverTemperature
+from .result import OfClasses
 from .study import Job, Option, Plan, Study
 from .value_results import TemperatureErrors
 
@@ -22,39 +22,15 @@ PRESET = "rram"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Temperatures(StudyResult, OfClasses):
-    """What a circuit, and chips of it, reach over temperature.
-
-    Attributes
-    ----------
-    samples
-        Chips at each temperature.
-    compensate
-        None, ``each`` or degrees Celsius: where gain and offset of each column were measured that
-        were taken out.
-    temperatures
-        For each, rising: ``temp_c``, degrees Celsius; ``nominal``, figures of the circuit; and
-        ``chips``, means and percentiles over chips. Accuracies and agreements are shares of 1.
-    """
-
-    heading = "Temperature"
-    samples: int
-    compensate: str | float | None
-    temperatures: Sequence[Mapping[str, Any]]
+class Temperatures(OverTemperature, OfClasses):
+    """What a circuit, and chips of it, reach over temperature: shares of 1."""
 
     @classmethod
     def of_values(cls) -> type[TemperatureErrors]:
         return TemperatureErrors
 
-    def title(self) -> str:
-        chips = f", {self.samples} chips" if self.samples else ""
-        return (
-            f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
-        )
-
     def headline(self) -> list[Fact]:
-        told = [e for e in self.temperatures if e.get("nominal")]
-        good = [e for e in told if e["nominal"]["accuracy"] is not None]
+        good = self.told("accuracy")
         if not good:
             return []
         worst = min(good, key=lambda e: e["nominal"]["accuracy"])

@@ -6,42 +6,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ..results import Fact, Figure, Listing, Pair
 from ..text import interval, many, percent
+from .of_chips import OfChips, OverGrid, OverTemperature, chips_of, snr
 from .of_values import OfValues
-from .result import StudyResult
 
 OVER_CHIPS = "intervals are over chips, the points are fixed"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class ChipErrors(StudyResult, OfValues):
+class ChipErrors(OfChips, OfValues):
     """What chips of a regression reach; errors in ``unit``.
 
     Attributes
     ----------
-    samples, failed
-        Chips, and how many of them could not be simulated.
-    temp_c
-        Degrees Celsius.
     rmse_mean, rmse_std, rmse_percentiles
         Over chips; percentiles by their names, ``5``, ``50`` and ``95``.
-    yield_at, yield_, yield_ci95, yield_rule
-        The RMSE of a good chip, the share of good ones, and how that limit was come by.
     max_abs
         The largest error of all chips.
-    worst_chip
-        Its ``sample``, ``rmse`` and ``max_abs``.
-    nothing_drawn
-        Whether every chip is the design.
     """
 
-    heading = "Virtual chips"
-    samples: int
-    failed: int
-    temp_c: float
     rmse_mean: float
     rmse_mean_ci95: Pair | None
     rmse_std: float | None
@@ -51,17 +36,7 @@ class ChipErrors(StudyResult, OfValues):
     rmse_uncalibrated_mean: float | None = None
     rmse_uncalibrated_mean_ci95: Pair | None = None
     rmse_between_mean: float
-    yield_at: float
-    yield_: float
-    yield_ci95: Pair
-    yield_rule: str
     max_abs: float
-    worst_chip: Mapping[str, Any]
-    nothing_drawn: bool
-
-    def title(self) -> str:
-        chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset})"
-        return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
 
     def headline(self) -> list[Fact]:
         mean = [self.of_span(self.rmse_mean), many(self.samples, "chip"), self.drawn()]
@@ -102,11 +77,6 @@ class ChipErrors(StudyResult, OfValues):
     def sentences(self) -> list[str]:
         return [OVER_CHIPS, f"yield counts chips of {self.yield_rule}"]
 
-    def notes(self) -> list[str]:
-        from .montecarlo import counted_notes
-
-        return super().notes() + counted_notes(self)
-
     def figures(self) -> list[Figure]:
         from ..report import functions
 
@@ -121,35 +91,11 @@ class ChipErrors(StudyResult, OfValues):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class TemperatureErrors(StudyResult, OfValues):
-    """What a regression's circuit, and chips of it, reach over temperature; errors in ``unit``.
-
-    Attributes
-    ----------
-    samples
-        Chips at each temperature.
-    compensate
-        None, ``each`` or degrees Celsius: where gain and offset of each output were measured that
-        were taken out.
-    temperatures
-        For each, rising: ``temp_c``, degrees Celsius; ``nominal``, figures of the circuit; and
-        ``chips``, means and percentiles over chips.
-    """
-
-    heading = "Temperature"
-    samples: int
-    compensate: str | float | None
-    temperatures: Sequence[Mapping[str, Any]]
-
-    def title(self) -> str:
-        chips = f", {self.samples} chips" if self.samples else ""
-        return (
-            f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
-        )
+class TemperatureErrors(OverTemperature, OfValues):
+    """What a circuit, and chips of it, reach over temperature: errors in ``unit``."""
 
     def headline(self) -> list[Fact]:
-        told = [e for e in self.temperatures if e.get("nominal")]
-        good = [e for e in told if e["nominal"]["rmse"] is not None]
+        good = self.told("rmse")
         if not good:
             return []
         worst = max(good, key=lambda e: e["nominal"]["rmse"])
@@ -207,61 +153,30 @@ class TemperatureErrors(StudyResult, OfValues):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class SweepErrors(StudyResult, OfValues):
-    """What chips of a regression reach over a grid; errors in ``unit``.
-
-    Attributes
-    ----------
-    grid
-        ``axes``, ``budget`` or ``faults``.
-    samples
-        Chips a cell.
-    cells
-        For each, ``labels``, its values of the axes, and its figures, see ``summarise_error_cell``.
-    """
-
-    grid: str
-    samples: int
-    cells: Sequence[Mapping[str, Any]]
-    no_picture = "a sweep of more than two axes has no picture"
-
-    @property
-    def heading(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What the grid is."""
-        return {"axes": "Sweep", "budget": "Error budget", "faults": "Faults"}[self.grid]
-
-    def title(self) -> str:
-        chips = many(self.samples, "chip")
-        return (
-            f"{self.model}: {self.grid} of {self.preset}, {chips} a point, on {self.images['said']}"
-        )
+class SweepErrors(OverGrid, OfValues):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """What chips reach over a grid: ``cells`` as ``summarise_error_cell`` has them."""
 
     def headline(self) -> list[Fact]:
         means = [c["rmse_mean"] for c in self.cells if c["rmse_mean"] is not None]
         if not means:
             return []
         spread = f"RMSE {min(means):.3g} to {self.said(max(means))}"
-        what = f"means of {many(len(self.cells), 'setting')}, {many(self.samples, 'chip')} each"
-        return [Fact(self.heading.lower(), spread, what)]
+        return [Fact(self.heading.lower(), spread, self.means_of())]
 
     def facts(self) -> Listing:
         return self._budget() if self.grid == "budget" else self._grid()
 
     def _budget(self) -> Listing:
         """A row an imperfection: what it adds alone, and what would be won back without it."""
-        found: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for c in self.cells:
-            found.setdefault(c["labels"]["imperfection"], {})[c["labels"]["cell"]] = c
-        found["all together"] = {"alone": found.pop("all")["all"]}
         rows: list[Sequence[str]] = []
-        for name, both in found.items():
+        for name, both in self.budget().items():
             alone, without = both["alone"], both.get("all but") or {}
             rows.append((
                 "nothing" if name == "none" else name,
                 self.cell(alone["rmse_mean"]),
                 self.ends(alone["rmse_mean_ci95"]),
                 self.cell(alone["added"]),
-                _snr(alone),
+                snr(alone),
                 self.cell(without["won_back"]) if without else "",
                 self.ends(without["won_back_ci95"]) if without else "",
             ))  # fmt: skip
@@ -273,12 +188,12 @@ class SweepErrors(StudyResult, OfValues):
         rows = [
             (
                 *map(str, c["labels"].values()),
-                str(c["chips"]) + (f" ({c['failed']} failed)" if c["failed"] else ""),
+                chips_of(c),
                 self.cell(c["rmse_mean"]),
                 self.ends(c["rmse_mean_ci95"]),
                 self.cell(c["added"]),
                 self.cell(c["max_abs"]),
-                _snr(c),
+                snr(c),
             )
             for c in self.cells
         ]
@@ -298,8 +213,3 @@ class SweepErrors(StudyResult, OfValues):
 
         draw = partial(functions.sweep_figure, self.summary)
         return [Figure(self.grid, f"{self.heading}: RMSE, 95 % over chips.", draw)]
-
-
-def _snr(cell: Mapping[str, Any]) -> str:
-    """The signal-to-noise ratio of a cell, decibels."""
-    return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"

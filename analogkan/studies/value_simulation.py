@@ -6,21 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from ..errors import StudyError
 from ..results import Fact, Figure, Listing, Pair
 from ..tables import Column, Table
 from ..text import percent
+from .of_circuit import OfCircuit
 from .of_values import OfValues
 from .result import told_of_judge, whole_scale
-from .store import ARRAYS
 from .values import targets_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class ValueSimulation(OfValues):
+class ValueSimulation(OfCircuit, OfValues):
     """A finished simulation of a regression: what a circuit gives, beside software and targets.
 
     Attributes
@@ -37,9 +35,7 @@ class ValueSimulation(OfValues):
         The points of the largest errors.
     """
 
-    kept = ARRAYS
     heading = "Circuit against software and truth"
-    arrays: Mapping[str, Column]
     max_abs_software: float
     rmse_circuit: float | None = None
     rmse_circuit_ci95: Pair | None = None
@@ -57,11 +53,6 @@ class ValueSimulation(OfValues):
         return self.arrays["labels"]
 
     @property
-    def index(self) -> Column:
-        """Positions in the data set (n,)."""
-        return self.arrays["index"]
-
-    @property
     def software(self) -> Column:
         """What software gives (n, K), in the targets' units."""
         return targets_of(self.summary).values(self.arrays["software"])
@@ -71,16 +62,6 @@ class ValueSimulation(OfValues):
         """What the circuit gives (n, K), in the targets' units; None if it was not simulated."""
         z = self.arrays.get("circuit")
         return None if z is None else targets_of(self.summary).values(z)
-
-    @property
-    def run(self) -> Path:
-        """The RUN folder; StudyError if software alone was evaluated, which keeps none."""
-        if self.circuit is None:
-            raise StudyError("a simulation with engine = software keeps no RUN")
-        return Path(self.summary["run"])
-
-    def title(self) -> str:
-        return f"{self.model} on {self.images['said']}"
 
     def headline(self) -> list[Fact]:
         if self.rmse_circuit is None or self.rmse_between is None:
@@ -122,9 +103,7 @@ class ValueSimulation(OfValues):
             Fact("largest difference", self.said(self.max_abs_between),
                  whole_scale(self.max_abs_logit_error, self.logit_full_scale)),
         ]  # fmt: skip
-        if s["images_per_second"] is not None:
-            jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
-            found.append(Fact("points/s", f"{s['images_per_second']:.1f}", jobs))
+        found += self.costs("points")
         return Listing.of(found, "95 %")
 
     def sentences(self) -> list[str]:
@@ -136,14 +115,6 @@ class ValueSimulation(OfValues):
             f"{_listed(one['circuit'])}, software {_listed(one['software'])}, wanted "
             f"{_listed(one['wanted'])}"
         ]
-
-    def closing(self) -> list[str]:
-        return [] if self.rmse_circuit is None else [self.judged()]
-
-    def simulated_by(self) -> str:
-        s = self.summary
-        lib, klu = ("lib" if s["session"] else ""), (", KLU" if s["klu"] else "")
-        return f"{lib}ngspice {s['ngspice_version']}{klu}"
 
     def judged(self) -> str:
         return told_of_judge(self.summary["judge"], "point")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SettingsError
-from ..imperfections.registry import counts, decisive_faults
-from ..intervals import exact, quantile, regress, spread, student
+from ..imperfections.registry import decisive_faults
+from ..intervals import exact, regress, student
 from ..network.measures import (
     SPAN,
     Distance,
@@ -29,7 +29,7 @@ from ..numerals import read_number
 from ..schema import Maybe, Number, Rule, Several
 from .entries import REGRESSION
 from .result import Row
-from .summary import PERCENTILES, mean, percentiles
+from .summary import PERCENTILES, counted, failures, mean, percentiles, statistics
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -257,12 +257,7 @@ def summarise_errors(
     worst = max(good, key=lambda row: row["rmse"], default=None)
     found: dict[str, Any] = {
         "samples": len(rows),
-        "rmse_mean": mean(rmse),
-        "rmse_mean_ci95": mean_error(rmse, faults),
-        "rmse_std": float(np.std(rmse, ddof=1)) if len(good) > 1 else None,
-        "rmse_std_ci95": None if faults else spread(rmse),
-        "rmse_percentiles": percentiles(rmse),
-        "rmse_percentiles_ci95": {f"{q}": quantile(rmse, q / 100) for q in PERCENTILES},
+        **statistics("rmse", rmse, mean_error(rmse, faults), faults),
         "yield_at": yield_at,
         "yield": passing / len(rows),
         "yield_ci95": exact(passing, len(rows)),
@@ -272,21 +267,14 @@ def summarise_errors(
         "rms_logit_error_mean": mean([row["rms_logit_error"] for row in good]),
         "worst_chip": worst and {key: worst[key] for key in ("sample", "rmse", "max_abs")},
         "failed": len(rows) - len(good),
-        "failures": _failures(rows),
+        "failures": failures(rows),
         "intervals": "over chips; the points are fixed",
     }
     made = np.array([row["rmse_uncalibrated"] for row in good if "rmse_uncalibrated" in row])
     if len(made):
         found["rmse_uncalibrated_mean"] = mean(made)
         found["rmse_uncalibrated_mean_ci95"] = mean_error(made, faults)
-    for count in (*counts(), "uncalibrated_columns"):
-        found[f"{count}_mean"] = mean([row[count] for row in good if count in row])
-    return found
-
-
-def _failures(rows: Sequence[Row]) -> list[Row]:
-    keys = ("sample", "temp_c", "reason")
-    return [{key: row[key] for key in keys} for row in rows if row["status"] != "ok"]
+    return found | counted(good)
 
 
 NOMINAL = (
@@ -311,7 +299,7 @@ def summarise_errors_over_temperature(
         if chips:
             good = [row for row in chips if row["status"] == "ok"]
             entry["chips"] = {"samples": len(chips), "failed": len(chips) - len(good)}
-            entry["chips"] |= {"failures": _failures(chips)} | _band(good, faults)
+            entry["chips"] |= {"failures": failures(chips)} | _band(good, faults)
         found.append(entry)
     return found
 
