@@ -40,6 +40,7 @@ LAYERS = (
     {"compiler"},
     {"imperfections"},
     {"engines"},
+    {"datasheet"},
     {"drawing"},
     {"training", "studies", "plugins"},
     {"paper"},

@@ -1,0 +1,84 @@
+# pyright: strict
+"""What a datasheet assumes of parts whose values a DC circuit does not need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..settings import check_fields, setting, within
+
+
+def _amount(default: float, unit: str, most: float) -> float:
+    return setting(default, unit, f"0 to {most:g} {unit}", within(0, most))
+
+
+def _positive(default: float, unit: str, most: float) -> float:
+    return setting(default, unit, f"above 0, to {most:g} {unit}", lambda x: 0 < x <= most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """Capacitances, noise and supply currents. Every figure of a datasheet names its own.
+
+    Attributes
+    ----------
+    c_in
+        Farads at every input of an op-amp; assumed.
+    c_cell
+        Farads that a cell and its piece of wire add to the summing node of their line; assumed.
+    c_diode
+        Farads across a diode, at its row amplifier's summing node; 0 where not known. eps A / d
+        holds below the peak; near it about five times that was measured (Jo, APL 64, 2276, 1994).
+    zeta
+        Least damping of each amplifier's loop: its feedback capacitor is what reaches that, if it
+        is larger than the design's. 0.7 is the least without a peak in frequency.
+    slew
+        Volts a second that an op-amp's output can change by; 0 does not limit it.
+    e_n, i_n
+        White noise of an op-amp's inputs, V/sqrt(Hz) and A/sqrt(Hz); assumed.
+    f_corner
+        Hz below which the voltage noise grows as 1/f; 0: there is none.
+    f_low
+        Hz from where on noise counts: 1 / (time since the last trim).
+    fano_rising, fano_falling
+        Shot noise of a diode as a share of 2 q I coth(q V / 2 k T) (Tiemann 1960,
+        doi:10.1109/JRPROC.1960.287568), by the sign of its slope; 0.35 to 1.5 were published for
+        falling slopes (Brown 1992, doi:10.1109/16.168748; Song et al., cond-mat/0209097).
+    gm_id
+        Transconductance over current of an amplifier's input pair, 1/V; assumed.
+    branches
+        Branches of such a current in an amplifier; assumed.
+    c_load
+        Farads that an amplifier drives; assumed.
+    class_ab
+        Peak current of an output stage over its quiescent current; 1 is class A; assumed.
+    i_quiescent
+        Amperes of each amplifier; 0 derives them from the five settings above.
+    dac_energy, adc_energy
+        Joules of a conversion, one an input and one an output; 0 leaves them out.
+    bits
+        To within half a step of so many bits of full scale an output is settled.
+    """
+
+    c_in: float = _amount(1e-12, "F", 1e-6)
+    c_cell: float = _amount(5e-15, "F", 1e-9)
+    c_diode: float = _amount(0.0, "F", 1e-6)
+    zeta: float = setting(0.7, "", "0 to 2", within(0, 2))
+    slew: float = _amount(0.0, "V/s", 1e15)
+    e_n: float = _amount(10e-9, "V/sqrt(Hz)", 1e-3)
+    i_n: float = _amount(0.0, "A/sqrt(Hz)", 1e-3)
+    f_corner: float = _amount(0.0, "Hz", 1e12)
+    f_low: float = _positive(1.0, "Hz", 1e12)
+    fano_rising: float = setting(1.0, "share", "0 to 10", within(0, 10))
+    fano_falling: float = setting(1.0, "share", "0 to 10", within(0, 10))
+    gm_id: float = _positive(15.0, "1/V", 40.0)
+    branches: float = _positive(4.0, "", 100.0)
+    c_load: float = _amount(1e-12, "F", 1e-3)
+    class_ab: float = setting(10.0, "", "1 to 1e6", within(1, 1e6))
+    i_quiescent: float = _amount(0.0, "A", 10.0)
+    dac_energy: float = _amount(0.0, "J", 1.0)
+    adc_energy: float = _amount(0.0, "J", 1.0)
+    bits: int = setting(8, "", "1 to 24", within(1, 24))
+
+    def __post_init__(self) -> None:
+        check_fields(self)
