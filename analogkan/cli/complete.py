@@ -62,6 +62,7 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
     from ..compiler.hardware import Hardware
     from ..imperfections import Conditions, Variation
+    from ..studies import registry
 
     told = {field.name: field.metadata for field in fields(Hardware)}
     words = {name: tuple(of["words"]()) for name, of in told.items() if "words" in of}
@@ -70,6 +71,9 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     if equals:
         return _items([f"{key}={word}" for word in words.get(key, ())], incomplete, otherwise="")
     kinds = (Hardware,) if ctx.info_name == "compile" else (Hardware, Variation, Conditions)
+    if ctx.info_name in registry.names():
+        own = registry.study(ctx.info_name).own
+        kinds += () if own is None else (own,)
     keys = [f"{field.name}=" for kind in kinds for field in fields(kind)]
     return _items(keys, incomplete, otherwise="")
 

@@ -25,8 +25,8 @@ from ..settings import (
 )
 
 FOLDER = "presets"
-TABLES = ("hardware", "variation", "conditions")
-"""What a preset may hold: what is chosen, what is chance, temperature and age."""
+TABLES = ("hardware", "variation", "conditions", "assumptions")
+"""What a preset may hold: what is chosen, what is chance, temperature and age, what is assumed."""
 WIRES = ("reduced", "explicit")
 LEAST_OHMS = 1e-9
 """Of a wire or a driver that is there at all."""
