@@ -556,7 +556,7 @@ FLAGS = {
     "sweep": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
-    "compile": ("verify", "progress"),
+    "compile": ("odd", "verify", "progress"),
     "convert": ("beyond_measured", "distil"),
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),

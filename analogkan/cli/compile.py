@@ -50,10 +50,15 @@ MUCH_MEMORY = 8000
     help="Circuits of at most N crossbar resistors, held between; convolutions always are, with "
     "N = 1500000.",
 )
+@click.option(
+    "--odd",
+    is_flag=True,
+    help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
-def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json) -> None:
+def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as_json) -> None:
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -97,6 +102,7 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
             calibrate=calibrate,
             verify=not no_verify,
             held=held,
+            odd=odd,
             command=common.command_line(),
             on_circuit=on_circuit,
         )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from ..compiler.hardware import Hardware
     from ..data import ImageSet
-    from ..imperfections import Conditions, Variation
     from ..engines.chip_engines import NgspiceEngine
+    from ..imperfections import Conditions, Variation
     from .bench import Bench
     from .conduct import StudyOptions
     from .judge import Share
