@@ -18,7 +18,7 @@ from ..compiler.design import Design
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..data import ImageSet
-from .stage_power import DELIVERED, DISSIPATED, DeckPower, StagePower
+from .stage_power import CROSSBAR, DELIVERED, DISSIPATED, DeckPower, StagePower
 
 Values = npt.NDArray[Any]
 BLOCK = 256
@@ -150,9 +150,8 @@ def compared(one: BlockPower, judge: BlockPower) -> dict[str, float]:
     for what in ("dissipated", "delivered"):
         own, other = getattr(one, what), getattr(judge, what)
         if "crossbar" in other:
-            together = own["cells"] + own["wires"] + own["drivers"]
-            rest = {k: v for k, v in own.items() if k not in ("cells", "wires", "drivers")}
-            own = rest | {"crossbar": together}
+            together = sum(own[block] for block in CROSSBAR)
+            own = {k: v for k, v in own.items() if k not in CROSSBAR} | {"crossbar": together}
         for block in own.keys() | other.keys():
             near, far = own[block], other[block]
             scale = np.maximum(np.abs(far), floor)
@@ -172,7 +171,8 @@ def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, ma
         for design in designs:
             deck = DeckPower(design, temp_c)
             blocks = [deck.at(points[k : k + BLOCK]) for k in range(0, len(points), BLOCK)]
-            outputs.append(np.concatenate([out for _, out in blocks]))
+            given = np.concatenate([out for _, out in blocks])
+            outputs.append(given / design.v_per_logit)  # what is held is volts a unit
             for k in range(len(design.stages)):
                 found.add(section.first + k, section.positions, [own[k] for own, _ in blocks], maps)
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)

@@ -46,6 +46,8 @@ DISSIPATED = (
     "squash",
 )
 """Blocks that dissipate."""
+CROSSBAR = ("cells", "wires", "drivers")
+"""Those of them that are one network of resistors where wires are reduced."""
 DELIVERED = ("dacs", "bias_rows", "rows", "lines", "differences", "layernorm", "squash")
 """Blocks whose sources deliver; of rows, lines and differences their amplifiers."""
 

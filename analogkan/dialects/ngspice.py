@@ -45,7 +45,8 @@ def _table(name: str, x: str, points: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _analysis(kind: str, arguments: Sequence[str], vectors: Sequence[str]) -> list[str]:
-    first, *more = vectors
+    # i(@b.x1.b1[i]) is what it calls the current that it is asked for as @b.x1.b1[i]
+    first, *more = [v[2:-1] if v.startswith("i(@") else v for v in vectors]
     return [format_wrapped(f".save {first}", more), " ".join([f".{kind}", *arguments]), ".end"]
 
 
