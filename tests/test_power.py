@@ -9,7 +9,9 @@ import pytest
 
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.datasheet.power import power_of
+from analogkan.compiler.circuit import Circuit, Link
+from analogkan.datasheet.judge import ask_power
+from analogkan.datasheet.power import compared, power_of
 from tests.chips import chip
 from tests.networks import random_inputs, random_spec
 
@@ -22,6 +24,11 @@ KINDS = {
     "rails": ({}, {"opamp": "rails", "v_rail": 0.6, "headroom": 1.0}),
     "reduced": ({}, {"r_wire": 20.0, "tile_rows": 6, "tile_cols": 4}),
     "driven": ({}, {"r_wire": 20.0, "r_driver": 100.0, "tile_rows": 6, "tile_cols": 4}),
+    "explicit": ({}, {"r_wire": 20.0, "tile_rows": 6, "tile_cols": 4, "wires": "explicit"}),
+    "audited": (
+        {},
+        {"r_wire": 20.0, "r_driver": 100.0, "tile_rows": 6, "tile_cols": 4, "wires": "explicit"},
+    ),
     "drivers": ({}, {"r_driver": 100.0, "tile_rows": 6}),
 }
 """Networks and hardware, of every block that there is."""
@@ -53,3 +60,31 @@ def test_what_sources_deliver_is_what_elements_dissipate(build_of, kind, temp_c)
     build = build_of(kind)
     found = power_of(build, volts(build), temp_c=temp_c)
     assert found.tellegen.max() < 1e-12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ngspice_says_the_same_of_every_block(build_of, tmp_path, kind):
+    """And Tellegen's sum holds in its own numbers, image by image."""
+    build = build_of(kind)
+    judge = ask_power(build, volts(build), keep=tmp_path)
+    assert judge.tellegen.max() < 1e-9
+    found = compared(power_of(build, volts(build)), judge)
+    assert max(found.values()) < 1e-6, found
+
+
+def chip_of(build: Build, **hardware) -> Circuit:
+    """A chip with everything that can be drawn, as a circuit."""
+    spec = build.spec
+    design = chip(spec, **hardware)
+    return Circuit((Link(section=build.sections[0], share=0, spec=spec, design=design),))
+
+
+@pytest.mark.parametrize("kind", ["plain", "sigmoid", "rails", "driven"])
+def test_a_chip_in_the_heat_too(build_of, tmp_path, kind):
+    build = build_of(kind)
+    own = chip_of(build, **KINDS[kind][1])
+    judge = ask_power(build, volts(build), keep=tmp_path, temp_c=85.0, chip=own)
+    assert judge.tellegen.max() < 1e-9
+    found = power_of(build, volts(build), temp_c=85.0, chips=[own])
+    assert found.tellegen.max() < 1e-12
+    assert max(compared(found, judge).values()) < 1e-6

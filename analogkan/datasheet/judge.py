@@ -6,6 +6,7 @@ Delivered and dissipated come from different vectors: neither is the other's res
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..compiler.spice_tiles import format_between_rows
 from ..data import ImageSet
 from ..dialects import NGSPICE, Dialect
+from ..dialects.ngspice import SOLVER_OPTIONS, TIGHT_OPTIONS
 from ..engines.analysis import Analysis, Asked, at_least_two
 from ..engines.batch import (
     BatchEngine,
@@ -51,14 +53,18 @@ def _between_rows(design: Design, temp_c: float, say: Dialect = NGSPICE) -> Iter
 
 
 def _write(asked: Asked) -> str:
+    say = asked.dialect
+    tight = replace(
+        say, solver=lambda exact: say.solver(exact).replace(SOLVER_OPTIONS, TIGHT_OPTIONS)
+    )
     return spice.write_batch(
         asked.design,
         at_least_two(asked.volts),
         asked.probes,
         descending=asked.descending,
         temp_c=asked.temp_c,
-        more=list(_between_rows(asked.design, asked.temp_c, asked.dialect)),
-        say=asked.dialect,
+        more=list(_between_rows(asked.design, asked.temp_c, say)),
+        say=tight,
     )
 
 
