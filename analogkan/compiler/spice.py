@@ -286,8 +286,9 @@ def write_run(
 
 
 def vector(probe: str) -> str:
-    """The vector of a net, its voltage; what is a vector already, such as ``i(v_x)``, as it is."""
-    return probe if probe.endswith((")", "]")) else f"v({probe})"
+    """The vector of a net, its voltage; what is a vector already, such as ``i(v_x)``, as it is, and
+    ``all``, every voltage and every source's current."""
+    return probe if probe == "all" or probe.endswith((")", "]")) else f"v({probe})"
 
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:

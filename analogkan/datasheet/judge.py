@@ -53,6 +53,7 @@ def _between_rows(design: Design, temp_c: float, say: Dialect = NGSPICE) -> Iter
 
 
 def _write(asked: Asked) -> str:
+    """The sweep, keeping all that is kept unasked: by name, a wired deck's would take minutes."""
     say = asked.dialect
     tight = replace(
         say, solver=lambda exact: say.solver(exact).replace(SOLVER_OPTIONS, TIGHT_OPTIONS)
@@ -60,7 +61,7 @@ def _write(asked: Asked) -> str:
     return spice.write_batch(
         asked.design,
         at_least_two(asked.volts),
-        asked.probes,
+        ["all", *(probe for probe in asked.probes if "@" in probe)],
         descending=asked.descending,
         temp_c=asked.temp_c,
         more=list(_between_rows(asked.design, asked.temp_c, say)),
