@@ -5,7 +5,19 @@ from __future__ import annotations
 from .. import outside
 from ..objects import require_type
 from .amplifiers import AMPLIFIERS
-from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
+from .base import (
+    EXACT,
+    INPUT,
+    NUMPY,
+    OUTPUT,
+    CellKind,
+    CellPower,
+    Param,
+    Pin,
+    Registry,
+    SquashKind,
+    same,
+)
 from .layernorm import LAYERNORM
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
 from .squash import CLAMP, SIGMOID, TANH
@@ -22,6 +34,7 @@ __all__ = [
     "SUPPLIES",
     "SUPPLY",
     "CellKind",
+    "CellPower",
     "OpAmpKind",
     "Param",
     "Pin",

@@ -158,6 +158,17 @@ class CellKind:
             depth += {".subckt": 1, ".ends": -1}.get(words[0], 0)
 
 
+@dataclass(frozen=True)
+class CellPower:
+    """Of cells: watts that their elements dissipate and their sources deliver, amperes out of each
+    of their amplifiers, and amperes that they take from supply to supply beside these."""
+
+    dissipated: Any
+    delivered: Any
+    outs: tuple[Any, ...]
+    through: Any
+
+
 @dataclass(frozen=True, kw_only=True)
 class SquashKind(CellKind):
     """A kind of squash: software's curve, and the cell that is its circuit.
@@ -177,6 +188,9 @@ class SquashKind(CellKind):
     closed_form
         ``(v, params, hardware, temp_c, xp)``: the circuit's volts for ``v`` volts at its input;
         None: the twin refuses.
+    power
+        ``(v, load, params, hardware, temp_c)``: its ``CellPower`` for numpy arrays of ``v`` volts
+        at its input and ``load`` amperes out of its output; None: no power is told.
     transfer
         ``(params, squash, unit, hardware)``: what is wrong with a cell of these parameters, in
         words that follow "the cell", ``unit`` being volts at its input per unit of x. It knows
@@ -199,6 +213,7 @@ class SquashKind(CellKind):
     curve: Callable[[Any, Any, Any], Any]
     settings: Callable[[Any, Any, float, Any], dict[str, Any]]
     closed_form: Callable[[Any, Mapping[str, Any], Any, float, Any], Any] | None = None
+    power: Callable[[Any, Any, Mapping[str, Any], Any, float], CellPower] | None = None
     transfer: Callable[[Mapping[str, float], Any, float, Any], Iterable[str]] | None = None
     default: tuple[float, float] | None = None
     sloped: bool = True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..devices.curve import NOMINAL_TEMP_C
 from ..devices.formulas import BOLTZMANN_OVER_CHARGE
-from .base import INPUT, OUTPUT, Param, Pin, SquashKind, same
+from .base import INPUT, NUMPY, OUTPUT, CellPower, Param, Pin, SquashKind, same
 
 THERMAL_VOLTS = 300.0 * BOLTZMANN_OVER_CHARGE
 """k T / q at 300 K: the constant in the attenuators before the transistor pairs."""
@@ -37,6 +38,9 @@ CLAMP = SquashKind(
     curve=lambda u, squash, xp: xp.clip(u, squash.v_lo, squash.v_hi),
     settings=lambda squash, scale, load, hardware: {"lo": squash.v_lo, "hi": squash.v_hi},
     closed_form=lambda v, params, hardware, temp_c, xp: xp.clip(v, params["lo"], params["hi"]),
+    power=lambda v, load, params, hardware, temp_c: CellPower(
+        0 * v, v.clip(params["lo"], params["hi"]) * load, (load,), 0 * v
+    ),
     transfer=_limits,
     sloped=False,
     flat=True,
@@ -50,34 +54,77 @@ def saturation_current(temp_c: float) -> float:
     return NPN_IS * ratio**3 * math.exp((ratio - 1) * 1.11 / v_t)
 
 
-def pair_volts(v: Any, params: Mapping[str, Any], hardware: Any, temp_c: float, xp: Any) -> Any:
-    """Output of the sigmoid cell, or with ``mid`` of the tanh cell, for ``v`` volts at its input.
+@dataclass(frozen=True)
+class Pair:
+    """A pair's inside: volts of its output and between its bases; of the two transistors, the
+    collectors' volts and amperes and the bases' amperes; volts of the emitters; of a tanh cell,
+    volts of the second op-amp's output."""
+
+    out: Any
+    drive: Any
+    collectors: tuple[Any, Any]
+    currents: tuple[Any, Any]
+    bases: tuple[Any, Any]
+    tail: Any
+    far: Any
+
+
+def pair(v: Any, params: Mapping[str, Any], hardware: Any, temp_c: float, xp: Any) -> Pair:
+    """The inside of the sigmoid cell, or with ``mid`` of the tanh cell, for ``v`` volts at its
+    input.
 
     Both transistors, Gummel and Poon's with a current gain and an Early voltage, see one emitter:
     their transport currents are in the ratio exp(V_d / V_T), and collector and base currents
-    together are the tail's. Junction leakage (1e-16 A of 1e-5) is left out.
+    together are the tail's. Junction leakage (1e-16 A of 1e-5) is left out of the collectors'.
     """
     v_t = (temp_c + 273.15) * NGSPICE_VOLTS
     drive = xp.clip(params["k"] * v, -LIMIT_VOLTS, LIMIT_VOLTS)
     leak, a = saturation_current(temp_c), hardware.opamp_gain_used
     ratio = xp.exp(drive / v_t)
+    base = 1 / hardware.npn_bf
+    tail = params["itail"] + 2 * leak * base
     first, second = xp.zeros_like(drive), xp.zeros_like(drive)  # collectors, volts
-    out = xp.zeros_like(drive)
+    out = far = transport = i_1 = i_2 = xp.zeros_like(drive)
     for _ in range(ROUNDS):
         early_1 = 1 - (BASE_VOLTS + drive - first) / hardware.npn_vaf
         early_2 = 1 - (BASE_VOLTS - second) / hardware.npn_vaf
-        base = 1 / hardware.npn_bf
-        tail = params["itail"] + 2 * leak * base
         transport = tail / (ratio * (early_1 + base) + early_2 + base)
-        out = params["rl"] * (transport * ratio * early_1 + leak)
+        i_1, i_2 = transport * ratio * early_1 + leak, transport * early_2 + leak
+        out = params["rl"] * i_1
         if "mid" in params:
-            other = params["rl"] * (transport * early_2 + leak) / (1 + 1 / a)
-            out = (out + params["mid"] - other) / (1 + 2 / a)
-            second = -other / a
+            far = params["rl"] * i_2 / (1 + 1 / a)
+            out = (out + params["mid"] - far) / (1 + 2 / a)
+            second = -far / a
         else:
             out = (out + params["lo"]) / (1 + 1 / a)
         first = -out / a
-    return out
+    bases = tuple((t - leak) * base - leak for t in (transport * ratio, transport))
+    emitters = BASE_VOLTS - v_t * xp.log(transport / leak)
+    return Pair(out, drive, (first, second), (i_1, i_2), (bases[0], bases[1]), emitters, far)
+
+
+def pair_volts(v: Any, params: Mapping[str, Any], hardware: Any, temp_c: float, xp: Any) -> Any:
+    """Output of the sigmoid cell, or with ``mid`` of the tanh cell; arguments as for ``pair``."""
+    return pair(v, params, hardware, temp_c, xp).out
+
+
+def pair_power(
+    v: Any, load: Any, params: Mapping[str, Any], hardware: Any, temp_c: float
+) -> CellPower:
+    """Of the sigmoid cell, or with ``mid`` of the tanh cell."""
+    p, rl = pair(v, params, hardware, temp_c, NUMPY), params["rl"]
+    (c_1, c_2), (i_1, i_2), (b_1, b_2) = p.collectors, p.currents, p.bases
+    burnt = c_1 * i_1 + (BASE_VOLTS + p.drive) * b_1 - p.tail * (i_1 + b_1)
+    burnt = burnt + c_2 * i_2 + BASE_VOLTS * b_2 - p.tail * (i_2 + b_2) + (c_1 - p.out) ** 2 / rl
+    given = BASE_VOLTS * (b_1 + b_2) + p.drive * b_1 - p.tail * params["itail"]
+    given = given - c_1 * params["mid" if "mid" in params else "lo"] / rl
+    outs = [(p.out - c_1) / rl + load]
+    given = given + p.out * outs[0]
+    if "mid" in params:
+        outs.append((2 * p.far - c_2 - c_1) / rl)
+        burnt = burnt + ((c_2 - p.far) ** 2 + (p.far - c_1) ** 2) / rl
+        given = given + p.far * outs[1]
+    return CellPower(burnt, given, tuple(outs), 0 * p.out + params["itail"])
 
 
 def _load(collectors: int) -> Callable[[Any, Any], float]:
@@ -127,6 +174,7 @@ SIGMOID = SquashKind(
         "k": scale, "lo": squash.v_lo, "rl": load, "itail": hardware.i_tail,
     },
     closed_form=pair_volts,
+    power=pair_power,
     transfer=_transfer("lo", 1, lambda squash: squash.v_lo),
     default=(0.0, 1.0),
     drive_volts=THERMAL_VOLTS,
@@ -147,6 +195,7 @@ TANH = SquashKind(
         "k": scale, "mid": 0.5 * (squash.v_lo + squash.v_hi), "rl": load, "itail": hardware.i_tail,
     },
     closed_form=pair_volts,
+    power=pair_power,
     transfer=_transfer("mid", 2, lambda squash: 0.5 * (squash.v_lo + squash.v_hi)),
     default=(-1.0, 1.0),
     steepness=2.0,

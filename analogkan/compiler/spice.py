@@ -236,18 +236,19 @@ def write_batch(
     descending: bool = False,
     temp_c: float = TEMPERATURE_C,
     noise: Sequence[np.ndarray] = (),
+    more: Sequence[str] = (),
     say: Dialect = NGSPICE,
 ) -> str:
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
     The index goes from 0 to n - 1, or down; each input is a table of its n voltages over it.
     ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for each stage, the currents
-    (n, 2 O) in amperes that flow into the lines' summing nodes.
+    (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
     """
     n = len(volts)
     if n < 2:
         raise ValueError("a sweep needs two points: a pwl source of one point does not converge")
-    drive = [say.fixed("v_index", "index", "0", "0")]
+    drive = [*more, say.fixed("v_index", "index", "0", "0")]
     for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
         if (column == column[0]).all():
             drive.append(say.fixed(f"v_{net}", net, "0", format_number(column[0])))
@@ -285,8 +286,9 @@ def write_run(
 
 
 def vector(probe: str) -> str:
-    """The vector of a net, its voltage; what is a vector already, such as ``i(v_x)``, as it is."""
-    return probe if probe.endswith((")", "]")) else f"v({probe})"
+    """The vector of a net, its voltage; what is a vector already, such as ``i(v_x)``, as it is, and
+    ``all``, every voltage and every source's current."""
+    return probe if probe == "all" or probe.endswith((")", "]")) else f"v({probe})"
 
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:

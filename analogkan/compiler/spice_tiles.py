@@ -96,13 +96,12 @@ def _reduced(
     stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float, say: Dialect
 ) -> Crossbar:
     """Between ports: a resistor per row and line, and those between the lines' feet."""
-    everywhere = hardware.wires_scale_with_cells
-    at = TEMPERATURE_C if everywhere else temp_c
-    wired, model = wire_layer(stage.g, hardware, at), "cell" if everywhere else ""
+    at, model = _drift(hardware, temp_c)
+    wired = wire_layer(stage.g, hardware, at)
 
     made = _tiles(wired.g, names, hardware, names.rows(), partial(_cells, model=model), say)
     holds = "cells and wires drift alike, so this holds at every temperature."
-    if not everywhere:
+    if not hardware.wires_scale_with_cells:
         holds = f"THIS FILE HOLDS AT {format_number(at)} DEGREES CELSIUS ONLY: `temp` must be that."
     made.subcircuits.insert(
         0,
@@ -124,6 +123,34 @@ def _between_feet(feet: np.ndarray, names: StageNames, model: str, say: Dialect)
         ohms = format_number(float(-1.0 / feet[a, b]))
         name = f"r_{names.prefix}feet_{lines[a]}_{lines[b]}"
         yield say.resistor(name, sums[a], sums[b], ohms, model)
+
+
+def format_between_rows(
+    stage: CrossbarStage,
+    names: StageNames,
+    hardware: Hardware,
+    temp_c: float,
+    say: Dialect = NGSPICE,
+) -> Iterable[str]:
+    """What reduced wires are between rows. Rows are held, so no voltage depends on it, and decks do
+    without; it does carry power."""
+    if not hardware.wired or hardware.segments:
+        return
+    at, model = _drift(hardware, temp_c)
+    rows, ports, start = names.rows(), names.row_ports(), 0
+    for block in wire_layer(stage.g, hardware, at, entries=True).entries:
+        for a, b in np.argwhere(np.triu(block < 0, 1)) + start:
+            ohms = format_number(float(-1.0 / block[a - start, b - start]))
+            name = f"r_{names.prefix}rows_{ports[a]}_{ports[b]}"
+            yield say.resistor(name, rows[a], rows[b], ohms, model)
+        start += len(block)
+
+
+def _drift(hardware: Hardware, temp_c: float) -> tuple[float, str]:
+    """The temperature at which wires are reduced, and the model of what they become."""
+    if hardware.wires_scale_with_cells:
+        return TEMPERATURE_C, "cell"
+    return temp_c, ""
 
 
 def _explicit(

@@ -128,10 +128,14 @@ class WiredLayer:
         (R, 2 O) siemens between rows and summing nodes.
     feet
         (2 O, 2 O) admittance matrix of the summing nodes with every row at 0 V.
+    entries
+        That of the rows with every summing node at 0 V, a block (r, r) for the rows of a tile: rows
+        of others do not see each other. Empty if it was not asked for.
     """
 
     g: np.ndarray
     feet: np.ndarray
+    entries: tuple[np.ndarray, ...] = ()
 
 
 _KNOWN: OrderedDict[bytes, Ports] = OrderedDict()
@@ -171,42 +175,54 @@ def stack_layers(above: WiredLayer, below: WiredLayer) -> WiredLayer:
     return WiredLayer(np.concatenate([above.g, below.g]), above.feet + below.feet)
 
 
-def wire_layer(g: np.ndarray, hardware: Hardware, temp_c: float = NOMINAL_TEMP_C) -> WiredLayer:
+def wire_layer(
+    g: np.ndarray,
+    hardware: Hardware,
+    temp_c: float = NOMINAL_TEMP_C,
+    *,
+    entries: bool = False,
+) -> WiredLayer:
     """Reduce a layer of cells ``g`` (R, 2 O), siemens at 26.85 degC, at ``temp_c``.
 
-    Tiles share row entries (behind one driver resistance a row) and summing nodes.
+    Tiles share row entries (behind one driver resistance a row) and summing nodes. Power needs
+    ``entries``, voltages do not.
     """
     dt = temp_c - NOMINAL_TEMP_C
     g = g / drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
     if not hardware.r_wire:  # a row is then one node behind its driver
         seen = hardware.r_driver * g.sum(axis=1, keepdims=True)
         made = g / (1.0 + seen)
-        return WiredLayer(made, np.diag(g.sum(axis=0)) - hardware.r_driver * (g.T @ made))
+        alone = np.split(made.sum(axis=1), range(hardware.tile_rows, len(g), hardware.tile_rows))
+        own = tuple(np.diag(part) for part in alone) if entries else ()
+        return WiredLayer(made, np.diag(g.sum(axis=0)) - hardware.r_driver * (g.T @ made), own)
     g_wire = 1.0 / (hardware.r_wire * drifted(hardware.wire_tc1, 0.0, dt))
     rows, cols = hardware.tile_rows, hardware.tile_cols
     down, across = range(0, len(g), rows), range(0, g.shape[1], cols)
     made, feet = np.empty(g.shape), np.zeros((g.shape[1], g.shape[1]))
     drivers = hardware.r_driver > 0
-    entries: list[np.ndarray] = [np.zeros(())] * len(down)
+    seen_by: list[np.ndarray] = [np.zeros(())] * len(down)
     for c in across:
         at = slice(c, c + cols)
         tiles = [g[r : r + rows, at] for r in down]
-        reduced = _remembered(tiles, g_wire, drivers)
+        reduced = _remembered(tiles, g_wire, drivers or entries)
         for k, (r, ports) in enumerate(zip(down, reduced, strict=True)):
             made[r : r + rows, at] = ports.g
             feet[at, at] += ports.feet
             if ports.entries is not None:
-                entries[k] = entries[k] + ports.entries
+                seen_by[k] = seen_by[k] + ports.entries
     if not drivers:
-        return WiredLayer(made, feet)
+        return WiredLayer(made, feet, tuple(seen_by) if entries else ())
     # A row's entries to its tiles are one node; only then is what drives it eliminated.
     g_driver = 1.0 / hardware.r_driver
-    for r, block in zip(down, entries, strict=True):
-        here = made[r : r + rows]
-        solved = np.linalg.solve(block + g_driver * np.eye(len(block)), here)
+    for k, (r, block) in enumerate(zip(down, seen_by, strict=True)):
+        here, eye = made[r : r + rows], np.eye(len(block))
+        matrix = block + g_driver * eye
+        solved = np.linalg.solve(matrix, here)
         feet -= here.T @ solved
         made[r : r + rows] = g_driver * solved
-    return WiredLayer(made, feet)
+        if entries:  # g - g (block + g)^-1 g, without the difference
+            seen_by[k] = g_driver * np.linalg.solve(matrix, block)
+    return WiredLayer(made, feet, tuple(seen_by) if entries else ())
 
 
 def kept(g: np.ndarray, hardware: Hardware) -> float:

@@ -13,6 +13,8 @@ from .words import format_wrapped
 SOLVER_OPTIONS = "reltol=1e-6 vntol=1e-9 abstol=1e-15"
 """Newton must not stop across a kink of a PWL curve: at the default tolerances it does, to 4e-6 of
 full scale; at these the worst is 3e-8, for no more iterations."""
+TIGHT_OPTIONS = "reltol=1e-9 vntol=1e-12 abstol=1e-18"
+"""Where currents of devices are asked for: they are those of the step before the last."""
 TRANSISTOR_OPTION = "gmin=1e-18"
 """Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6. An
 op-amp of transistors, which errs by more, has no solution without it."""
@@ -45,7 +47,8 @@ def _table(name: str, x: str, points: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _analysis(kind: str, arguments: Sequence[str], vectors: Sequence[str]) -> list[str]:
-    first, *more = vectors
+    # i(@b.x1.b1[i]) is what it calls the current that it is asked for as @b.x1.b1[i]
+    first, *more = [v[2:-1] if v.startswith("i(@") else v for v in vectors]
     return [format_wrapped(f".save {first}", more), " ".join([f".{kind}", *arguments]), ".end"]
 
 

@@ -95,22 +95,22 @@ class Answered:
 def _write_sweep(asked: Asked) -> str:
     return spice.write_batch(
         asked.design,
-        _at_least_two(asked.volts),
+        at_least_two(asked.volts),
         asked.probes,
         descending=asked.descending,
         temp_c=asked.temp_c,
-        noise=[_at_least_two(part) for part in asked.noise],
+        noise=[at_least_two(part) for part in asked.noise],
         say=asked.dialect,
     )
 
 
-def _at_least_two(points: Values) -> Values:
+def at_least_two(points: Values) -> Values:
     """``points`` (n, ...) of a sweep, a single one twice: a table needs two."""
     return points if len(points) > 1 else np.repeat(points, 2, axis=0)
 
 
 def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
-    order = np.arange(len(_at_least_two(asked.volts)))
+    order = np.arange(len(at_least_two(asked.volts)))
     step = -1 if asked.descending else 1
     if not np.array_equal(vectors[INDEX], order[::step]):
         raise SimulationError("ngspice swept other points than it was asked for")
@@ -149,7 +149,7 @@ class Analysis:
     about: str = ""
     probes: Callable[[Design], Sequence[str]] | None = None
     write: Callable[[Asked], str] = _write_sweep
-    points: Callable[[Asked], int | None] = lambda asked: len(_at_least_two(asked.volts))
+    points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
     axis: str = INDEX
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (

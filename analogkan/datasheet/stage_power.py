@@ -1,0 +1,283 @@
+"""Watts of every block of a deck, from the closed form's voltages; supply currents beside them.
+
+Axes: B points (images, or their positions), I inputs, D diodes, O outputs; R rows, L lines (2 O).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cells import NUMPY
+from ..compiler.chip import OpAmpErrors
+from ..compiler.closed_form import (
+    difference_volts,
+    drifted,
+    line_volts,
+    require_closed_form,
+    shifted,
+    summing_volts,
+    wired_line_volts,
+)
+from ..compiler.design import CrossbarStage, Design
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..devices.thermal import table_at
+from ..engines.ideal import rail
+from ..engines.twin import Twin, TwinStage
+from ..errors import SimulationError
+from .capacitors import R_DIFF
+from .crossbar import crossbar_power
+
+Values = npt.NDArray[Any]
+R_MEAN = 10e3
+"""Ohms of the averaging resistors of a LayerNorm, as its cell has them."""
+DISSIPATED = (
+    "diodes",
+    "row_feedback",
+    "cells",
+    "wires",
+    "drivers",
+    "line_feedback",
+    "differences",
+    "layernorm",
+    "squash",
+)
+"""Blocks that dissipate."""
+CROSSBAR = ("cells", "wires", "drivers")
+"""Those of them that are one network of resistors where wires are reduced."""
+DELIVERED = ("dacs", "bias_rows", "rows", "lines", "differences", "layernorm", "squash")
+"""Blocks whose sources deliver; of rows, lines and differences their amplifiers."""
+
+
+@dataclass
+class StagePower:
+    """Of one stage.
+
+    Attributes
+    ----------
+    dissipated, delivered
+        Watts (B,) by block; one that a stage has not is left out.
+    currents
+        Amperes (B, k) out of each amplifier, or source, of the blocks of ``DELIVERED``.
+    through
+        Amperes (B,) that its transistor pairs take from supply to supply.
+    rows, lines
+        (B, R) watts of each row's diode, feedback and cells; (B, L) of each line's cells and
+        feedback. With wires a cell is as ``CrossbarPower.maps`` says.
+    """
+
+    through: Values
+    rows: Values
+    lines: Values
+    dissipated: dict[str, Values] = field(default_factory=dict[str, Values])
+    delivered: dict[str, Values] = field(default_factory=dict[str, Values])
+    currents: dict[str, Values] = field(default_factory=dict[str, Values])
+
+    def source(self, block: str, volts: Values, amperes: Values) -> None:
+        """Add sources that are at ``volts`` (B, k) and give ``amperes``, all they give."""
+        self.delivered[block] = (volts * amperes).sum(axis=1)
+        self.currents[block] = np.abs(amperes)
+
+
+class DeckPower:
+    """A deck, at one temperature, ready to be asked; read noise is left out.
+
+    Raises
+    ------
+    SimulationError
+        If a cell has no closed form, or tells no power.
+    """
+
+    def __init__(self, design: Design, temp_c: float) -> None:
+        require_closed_form(design)
+        _require_power(design)
+        self.design, self.temp_c = design, temp_c
+        twin = Twin([design], temp_c)
+        self._stages = [
+            _Stage(design, stage, known, temp_c)
+            for stage, known in zip(design.stages, twin.stages, strict=True)
+        ]
+
+    def at(self, points: Values) -> tuple[list[StagePower], Values]:
+        """Every stage's watts for ``points`` (B, I) volts, and the outputs (B, O) of the last."""
+        found: list[StagePower] = []
+        outputs, before = points, None
+        for stage in self._stages:
+            power, nodes, drawn = stage.solve(outputs)
+            if before is None:
+                power.source("dacs", outputs, drawn)
+            else:
+                _deliver_outputs(found[-1], *before, drawn)
+            before, outputs = nodes, nodes[-1]
+            found.append(power)
+        assert before is not None
+        _deliver_outputs(found[-1], *before, 0 * outputs)
+        return found, outputs
+
+
+def _require_power(design: Design) -> None:
+    for stage in design.stages:
+        squash = stage.front.squash
+        if squash.kind != "none" and squash.cell.power is None:
+            raise SimulationError(
+                f"the cell {squash.kind} tells no power: let ngspice count it, or declare `power`"
+            )
+
+
+def _deliver_outputs(
+    power: StagePower, own: Values, feedback: Values, outputs: Values, drawn: Values
+) -> None:
+    """What difference amplifiers deliver: ``feedback`` amperes at their op-amps' ``own`` volts, and
+    what is ``drawn`` from ``outputs``; all (B, O)."""
+    power.delivered["differences"] = (own * feedback + outputs * drawn).sum(axis=1)
+    power.currents["differences"] = np.abs(feedback + drawn)
+
+
+class _Stage:
+    """A stage and what is the same for all images."""
+
+    def __init__(
+        self, design: Design, stage: CrossbarStage, twin: TwinStage, temp_c: float
+    ) -> None:
+        hw = self.hardware = design.hardware
+        self.stage, self.temp_c, self.rail = stage, temp_c, rail(design)
+        self.crossbar = crossbar_power(stage.g, hw, temp_c)
+        self.x, self.r = twin.x[0].numpy(), twin.r[0].numpy()
+        self.feet = None if twin.feet is None else twin.feet[0].numpy()
+        self.r_c, self.ratio = twin.r_c[0].numpy(), twin.ratio[0].numpy()
+        self.line = twin.line_gain[0].numpy(), twin.line_offset[0].numpy()
+        self.diff = twin.diff_gain[0].numpy(), twin.diff_offset[0].numpy()
+        dt = temp_c - TEMPERATURE_C
+        self.r_f = stage.r_f * drifted(hw.feedback_tc1, hw.feedback_tc2, dt)
+        self.row = _opamp(hw.opamp_gain_used, stage.errors and stage.errors.rows, dt)
+        law = {}
+        if hw.diode_law == "linear":
+            law = {"tc_current": hw.diode_tc_current, "tc_voltage": hw.diode_tc_voltage}
+        self.tables = [table_at(curve, temp_c, **law) for curve in stage.curves]
+
+    def solve(self, x: Values) -> tuple[StagePower, tuple[Values, Values, Values], Values]:
+        """For ``x`` (B, I) volts at the front: watts without what its difference amplifiers
+        deliver; these amplifiers' own volts, feedback amperes and outputs (B, O); and amperes
+        (B, I) that are drawn from ``x``."""
+        nothing = np.zeros(len(x))
+        power = StagePower(nothing, nothing, nothing)
+        front = self.stage.front
+        v = normed = front.normed(x)
+        if front.squash.kind != "none":
+            v = self._squashed(normed)
+        rows, loads = self._rows(power, v)
+        self._front(power, x, normed, v, loads)
+        lines = self._lines(power, rows)
+        nodes = self._differences(power, lines)
+        drawn = loads
+        if front.norm is not None:
+            drawn = (x - x.mean(axis=1, keepdims=True)) / R_MEAN
+        elif front.squash.kind != "none":
+            drawn = 0 * x
+        return power, nodes, drawn
+
+    def _squashed(self, x: Values) -> Values:
+        front = self.stage.front
+        form = front.squash.cell.closed_form
+        assert form is not None  # as DeckPower has seen to
+        return form(x, self._params(), self.hardware, self.temp_c, NUMPY)
+
+    def _params(self) -> dict[str, Any]:
+        front = self.stage.front
+        sloped = front.squash.cell.sloped
+        return front.params(front.attenuation if sloped else 1.0, self.hardware)
+
+    def _front(self, power: StagePower, x: Values, normed: Values, v: Values, loads: Values):
+        """The cells before the diodes, which draw ``loads`` (B, I) amperes at ``v``."""
+        front = self.stage.front
+        squash = front.squash.kind != "none"
+        if front.norm is not None:
+            deviation = (x - x.mean(axis=1, keepdims=True)) ** 2
+            beyond = deviation - deviation.mean(axis=1, keepdims=True)
+            power.dissipated["layernorm"] = (deviation + beyond**2).sum(axis=1) / R_MEAN
+            outs = 0 * loads if squash else loads
+            amperes = np.concatenate([beyond / R_MEAN, outs], axis=1)
+            power.source("layernorm", np.concatenate([deviation, normed], axis=1), amperes)
+        if squash:
+            tell = front.squash.cell.power
+            assert tell is not None  # as DeckPower has seen to
+            told = tell(normed, loads, self._params(), self.hardware, self.temp_c)
+            power.dissipated["squash"] = told.dissipated.sum(axis=1)
+            power.delivered["squash"] = told.delivered.sum(axis=1)
+            power.currents["squash"] = np.abs(np.concatenate(told.outs, axis=1))
+            power.through = told.through.sum(axis=1)
+
+    def _rows(self, power: StagePower, v: Values) -> tuple[Values, Values]:
+        """All rows (B, R) for diode volts ``v`` (B, I), and what the diodes draw (B, I)."""
+        out = np.empty((*v.shape, len(self.tables)))
+        for i, d in np.ndindex(out.shape[1:]):
+            out[:, i, d] = np.interp(v[:, i], self.x[i, d], self.r[i, d])
+        s = summing_volts(out, *self.row)
+        across = v[:, :, None] - s
+        amperes = np.stack([self._diode(d, across[..., d]) for d in range(out.shape[2])], axis=2)
+        own = amperes * across + (s - out) ** 2 / self.r_f
+        power.dissipated["diodes"] = (amperes * across).sum(axis=(1, 2))
+        power.dissipated["row_feedback"] = ((s - out) ** 2 / self.r_f).sum(axis=(1, 2))
+        bias = np.full((len(v), self.stage.n_bias), -self.hardware.v_fs)
+        limited = out.clip(-self.rail, self.rail).reshape(len(v), -1)
+        power.currents["rows"] = ((out - s) / self.r_f).reshape(len(v), -1)
+        power.delivered["rows"] = (out * (out - s) / self.r_f).sum(axis=(1, 2))
+        power.rows = np.concatenate([own.reshape(len(v), -1), 0 * bias], axis=1)
+        return np.concatenate([limited, bias], axis=1), amperes.sum(axis=2)
+
+    def _diode(self, d: int, across: Values) -> Values:
+        """Amperes (B, I) of the diodes ``d`` at ``across`` volts: by their curve."""
+        (u, i), e = self.tables[d], self.stage.errors
+        if e is None:
+            return np.interp(across, u, i)
+        return e.k_i[:, d] * np.interp(shifted(across, e.k_v[:, d], e.d_v[:, d]), u, i)
+
+    def _lines(self, power: StagePower, rows: Values) -> Values:
+        """Lines (B, L) for ``rows`` (B, R)."""
+        crossbar, (gain, offset) = self.crossbar, self.line
+        arriving = crossbar.ports.arriving(rows, np.zeros((1, self.r_c.size)))
+        if self.feet is None:
+            out = line_volts(arriving, crossbar.ports.sums, self.r_c, gain, offset)
+        else:
+            amplifiers = (self.r_c, gain, offset, np.linalg, np.diag)
+            out = wired_line_volts(arriving.T, self.feet, *amplifiers).T
+        sums = summing_volts(out, gain, offset)
+        power.dissipated |= crossbar.watts(rows, sums)
+        feedback = (out - sums) / self.r_c
+        power.dissipated["line_feedback"] = (feedback**2 * self.r_c).sum(axis=1)
+        drawn = crossbar.ports.drawn(rows, sums)
+        n = drawn.shape[1] - self.stage.n_bias
+        power.source("bias_rows", rows[:, n:], drawn[:, n:])
+        power.delivered["rows"] = power.delivered["rows"] + (rows * drawn)[:, :n].sum(axis=1)
+        power.currents["rows"] = np.abs(power.currents["rows"] + drawn[:, :n])
+        by_row, by_line = crossbar.maps(rows, sums)
+        power.rows, power.lines = power.rows + by_row, by_line + feedback**2 * self.r_c
+        power.delivered["lines"] = (out * feedback).sum(axis=1)
+        power.currents["lines"] = feedback
+        return out.clip(-self.rail, self.rail)
+
+    def _differences(self, power: StagePower, lines: Values) -> tuple[Values, Values, Values]:
+        """Difference amplifiers' own volts, feedback amperes and outputs, (B, O), for ``lines``."""
+        p, n = lines[:, 0::2], lines[:, 1::2]
+        gain, offset = self.diff
+        own = difference_volts(p, n, self.ratio, gain, offset)
+        inp = p * self.ratio / (1 + self.ratio)
+        inn = inp + summing_volts(own, gain, offset)
+        back = R_DIFF * self.ratio
+        burnt = ((p - inp) ** 2 + (n - inn) ** 2) / R_DIFF + (inp**2 + (inn - own) ** 2) / back
+        power.dissipated["differences"] = burnt.sum(axis=1)
+        drawn = np.empty(lines.shape)
+        drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / R_DIFF, (n - inn) / R_DIFF
+        power.delivered["lines"] = power.delivered["lines"] + (lines * drawn).sum(axis=1)
+        power.currents["lines"] = np.abs(power.currents["lines"] + drawn)
+        return own, (own - inn) / back, own.clip(-self.rail, self.rail)
+
+
+def _opamp(gain: float, errors: OpAmpErrors | None, dt: float) -> tuple[Any, Any]:
+    """Open-loop gain and offset of a group of op-amps."""
+    if errors is None:
+        return gain, 0.0
+    return gain * errors.gain, errors.offset_at(dt)

@@ -1,0 +1,155 @@
+"""What a circuit takes from its supplies: a model on top of the currents that it is solved for.
+
+Axes: M chips, K layers, n images.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler.build import Build
+from ..compiler.hardware import Hardware
+from .assumptions import Assumptions
+from .power import PowerResult
+
+Values = npt.NDArray[Any]
+AMPLIFIERS = ("rows", "lines", "differences", "squash")
+"""Blocks that op-amps drive."""
+SOURCES = ("bias_rows", "dacs", "layernorm")
+"""Blocks that something else drives, whose own quiescent power is not counted."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SupplyPower:
+    """Watts from the supplies.
+
+    Attributes
+    ----------
+    class_b
+        Watts (M, K, n) by block of what its outputs give: V_rail |i| each, from the supply that the
+        current comes from or goes to. ``bias_rows`` and ``dacs`` are references, apart from
+        amplifiers; ``layernorm`` is what its behavioural sources give, not what such a circuit
+        would need.
+    quiescent
+        Watts (M, K) by block of op-amps: 2 V_rail I_q each.
+    pairs
+        Watts (M, K, n) of the transistor pairs' tails, 2 V_rail each ampere.
+    amplifiers
+        How many op-amps there are, of a convolution at every position.
+    i_quiescent
+        Amperes: the least I_q of any op-amp, and the largest.
+    beyond_class_ab
+        Op-amps (M,) of which an output gives more than ``class_ab`` times their I_q; 0 where that
+        is derived.
+    """
+
+    class_b: dict[str, Values]
+    quiescent: dict[str, Values]
+    pairs: Values
+    amplifiers: int
+    i_quiescent: tuple[float, float]
+    beyond_class_ab: Values
+
+    @property
+    def total(self) -> Values:
+        """Watts (M, n)."""
+        still = sum(self.quiescent.values(), np.zeros(()))[..., None]
+        moving = sum(self.class_b.values(), np.zeros(()))
+        return (still + moving + self.pairs).sum(axis=1)
+
+
+def least_quiescent(gbw: float, assumed: Assumptions) -> float:
+    """Amperes that an op-amp needs for its bandwidth: branches 2 pi GBW C / (gm / I_d)."""
+    return assumed.branches * 2 * math.pi * gbw * assumed.c_load / assumed.gm_id
+
+
+def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> SupplyPower:
+    """The supply model of ``power``.
+
+    An op-amp's I_q is ``i_quiescent``, or what its bandwidth needs, or its largest current over all
+    images / ``class_ab`` if that is more.
+    """
+    least = assumed.i_quiescent or least_quiescent(hardware.gbw, assumed)
+    quiescent: dict[str, Values] = {}
+    chips = power.total.shape[0]
+    beyond, count = np.zeros(chips, int), 0
+    spread = [math.inf, 0.0]
+    for block in AMPLIFIERS:
+        layers = []
+        for peaks, times in zip(power.peaks[block], power.positions, strict=True):
+            asked = peaks / assumed.class_ab
+            if assumed.i_quiescent:
+                beyond += times * (asked > least).sum(axis=1)
+                asked = 0 * asked
+            own = np.maximum(asked, least)
+            layers.append(2 * hardware.v_rail * times * own.sum(axis=1))
+            count += times * own.shape[1]
+            if own.size:
+                spread = [min(spread[0], own.min()), max(spread[1], own.max())]
+        quiescent[block] = np.stack(layers, axis=1)
+    return SupplyPower(
+        class_b={b: hardware.v_rail * power.currents[b] for b in (*AMPLIFIERS, *SOURCES)},
+        quiescent=quiescent,
+        pairs=2 * hardware.v_rail * power.through,
+        amplifiers=count,
+        i_quiescent=(float(spread[0]), float(spread[1])),
+        beyond_class_ab=beyond,
+    )
+
+
+# ---- energy
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Energy:
+    """Joules of an inference: of the circuit (M, n), of its DACs and ADCs, and shares of the
+    circuit's for a multiply-accumulate and for an edge function."""
+
+    circuit: Values
+    dacs: float
+    adcs: float
+    per_mac: Values
+    per_edge: Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What an inference computes: coefficients times basis functions, and edges; and how many
+    values come in and go out."""
+
+    macs: int
+    edges: int
+    inputs: int
+    outputs: int
+
+
+def work_of(build: Build) -> Work:
+    """What an inference of ``build`` computes; a convolution's at every position."""
+    macs = edges = 0
+    layers = build.spec.folded().layers
+    for layer in layers:
+        times = 1 if layer.patches is None else layer.patches.count
+        inputs, outputs, _ = layer.theta.shape
+        macs, edges = macs + times * layer.theta.size, edges + times * inputs * outputs
+    last = layers[-1].patches
+    outputs = layers[-1].theta.shape[1] * (1 if last is None else last.count)
+    return Work(macs=macs, edges=edges, inputs=build.spec.encoding.inputs, outputs=outputs)
+
+
+def energy_of(
+    supply: SupplyPower, settling_s: float | Values, work: Work, assumed: Assumptions
+) -> Energy:
+    """Energy of an inference that takes ``settling_s`` seconds, a number or (M, n)."""
+    circuit = supply.total * settling_s
+    return Energy(
+        circuit=circuit,
+        dacs=work.inputs * assumed.dac_energy,
+        adcs=work.outputs * assumed.adc_energy,
+        per_mac=circuit / work.macs,
+        per_edge=circuit / work.edges,
+    )
