@@ -7,11 +7,12 @@ from ..objects import require_type
 from .amplifiers import AMPLIFIERS
 from .base import EXACT, INPUT, NUMPY, OUTPUT, CellKind, Param, Pin, Registry, SquashKind, same
 from .layernorm import LAYERNORM
+from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
 from .squash import CLAMP, SIGMOID, TANH
 
 _registry = Registry()
-for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
+for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
