@@ -87,6 +87,8 @@ def format_opamp(
         given["gain"] = f"{{{gain}*a}}" if chip else gain
     elif chip:
         _require_equal_gains(design)
+    if kind.takes("gbw"):
+        given["gbw"] = format_number(hw.gbw)
     if chip and kind.takes("vos", "drift"):
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
