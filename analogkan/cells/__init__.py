@@ -19,11 +19,12 @@ from .base import (
     same,
 )
 from .layernorm import LAYERNORM
+from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
 from .squash import CLAMP, SIGMOID, TANH
 
 _registry = Registry()
-for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, CLAMP, SIGMOID, TANH):
+for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [

@@ -22,9 +22,10 @@ NETS = {"inp": INPUT, "inn": INPUT, "out": OUTPUT, "vdd": SUPPLY, "vss": SUPPLY}
 class OpAmpKind(CellKind):
     """A kind of op-amp, chosen by the value of ``opamp`` of the hardware.
 
-    A parameter ``gain`` is given the open-loop gain, on chips also ``vos`` and ``drift`` their
-    offset and its drift; others stay as the file has them. Pins are called what they are connected
-    to: ``inp``, ``inn``, ``out``, and ``vdd`` and ``vss`` where it has supplies.
+    A parameter ``gain`` is given the open-loop gain, ``gbw``, of one with one pole, its
+    gain-bandwidth product, on chips also ``vos`` and ``drift`` their offset and its drift; others
+    stay as the file has them. Pins are called what they are connected to: ``inp``, ``inn``,
+    ``out``, and ``vdd`` and ``vss`` where it has supplies.
 
     Attributes
     ----------
@@ -41,6 +42,9 @@ class OpAmpKind(CellKind):
     stand_in
         The op-amp that chips have in its place; None for itself, behind a source of offset and
         drift where it has no parameters for them.
+    in_time
+        The op-amp with one pole that stands for it where time counts; None: it takes ``gbw``
+        itself, or its bandwidth is not known.
     """
 
     block: str = "op-amp"
@@ -49,6 +53,7 @@ class OpAmpKind(CellKind):
     gain: Callable[[Any], float] | None = None
     flat: bool = False
     stand_in: OpAmpKind | None = None
+    in_time: OpAmpKind | None = None
 
     @property
     def value(self) -> str:
@@ -64,6 +69,11 @@ class OpAmpKind(CellKind):
     def supplies(self) -> tuple[str, ...]:
         """The supplies that it needs."""
         return tuple(net for net in SUPPLIES if any(pin.name == net for pin in self.pins))
+
+    @property
+    def boxed(self) -> bool:
+        """Whether it is from outside, and its gain and bandwidth are what its declaration says."""
+        return not self.flat and self.lib is not None
 
     def takes(self, *names: str) -> bool:
         """Whether it has all these parameters."""
@@ -104,6 +114,15 @@ WITH_ERRORS = OpAmpKind(
     gain=lambda hardware: hardware.opamp_gain,
     flat=True,
 )
+POLE = OpAmpKind(
+    name="opamp_pole",
+    word="pole",
+    railed="pole_rails",
+    pins=PINS,
+    params=(GAIN, Param("gbw", "Hz", "10meg")),
+    gain=lambda hardware: hardware.opamp_gain,
+)
+"""As ``linear``, with one pole, which direct current does not see."""
 LINEAR = OpAmpKind(
     name="opamp_gain",
     word="linear",
@@ -113,6 +132,7 @@ LINEAR = OpAmpKind(
     gain=lambda hardware: hardware.opamp_gain,
     flat=True,
     stand_in=WITH_ERRORS,
+    in_time=POLE,
 )
 IDEAL = OpAmpKind(
     name="opamp_ideal",
@@ -122,4 +142,4 @@ IDEAL = OpAmpKind(
     flat=True,
     stand_in=WITH_ERRORS,
 )
-OPAMPS = (LINEAR, IDEAL, WITH_ERRORS)
+OPAMPS = (LINEAR, IDEAL, WITH_ERRORS, POLE)

@@ -152,7 +152,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
             "held stages (--held, or held=... in Python)"
         )
     notes = []
-    if not hardware.amplifier.flat:
+    if hardware.amplifier.boxed:
         notes.append(
             f"op-amp {hardware.opamp} is a black box: rows' capacitors are sized for gbw = "
             f"{hardware.gbw:g} Hz as it is set"

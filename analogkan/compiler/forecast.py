@@ -41,7 +41,7 @@ def expected_cost(design: Design) -> dict[str, float]:
             seconds += rows * lines * np.exp(_along(np.log(cells), np.log(EXPLICIT_TILES), costs))
     if spice_cells.has_transistors(design):
         seconds *= PAIRS_FACTOR
-    if not hw.amplifier.flat:
+    if hw.amplifier.boxed:
         seconds += counts["op_amps"] * BOX_SECONDS
     return {
         "memory_megabytes": round(20 + resistors * each / 1e6),

@@ -69,9 +69,11 @@ class Hardware:
         Rows and physical columns of a tile; two columns an output.
     opamp
         ``linear`` (finite gain), ``ideal`` (gain 1e9), or ``rails``: linear, and no row, line or
-        output leaves the supplies; or the name of one from outside, see ``cells.OpAmpKind``.
+        output leaves the supplies; ``pole`` and ``pole_rails`` are these two with the bandwidth
+        ``gbw``, which direct current does not see; or the name of one from outside, see
+        ``cells.OpAmpKind``.
     opamp_gain
-        Open-loop gain of ``linear`` and ``rails``; assumed.
+        Open-loop gain of all but ``ideal``; assumed.
     gbw
         Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' capacitors are
         sized for; assumed.

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
+from ..errors import CompileError
 from ..network.squash import Norm
 from ..network.targets import Targets
 from .chip import OpAmpErrors
@@ -215,11 +216,11 @@ def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:
 
 
 def format_options(
-    design: Design, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE
+    design: Design, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE, direct: bool = True
 ) -> list[str]:
-    """Temperature and solver."""
+    """Temperature and solver; the faster one with ``direct``."""
     temps = format_number(temp_c), format_number(TEMPERATURE_C)
-    return say.options(*temps, get_solver(design, say))
+    return say.options(*temps, get_solver(design, say)) + (list(say.direct) if direct else [])
 
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
@@ -272,14 +273,30 @@ def write_run(
     *,
     temp_c: float = TEMPERATURE_C,
     say: Dialect = NGSPICE,
+    circuit: Sequence[str] = (),
+    direct: bool = True,
 ) -> str:
-    """A deck for one analysis: the circuit, what drives it, ``run`` (its kind and arguments)."""
+    """A deck for one analysis: the circuit, what drives it, ``run`` (its kind and arguments).
+
+    ``circuit`` are the lines that it is made of, if not of the design's own files; ``direct`` asks
+    for the faster solver.
+
+    Raises
+    ------
+    CompileError
+        If ``run`` is a noise analysis and the solver one that refuses it.
+    """
+    if run[0] == "noise" and direct and say.direct:
+        raise CompileError(
+            f"analysis noise: {say.name} refuses it with {' '.join(say.direct)} in the deck: write "
+            "it with direct=False, which leaves the other solver"
+        )
     lines = [
         format_comment(f"{design.name}: {title}"),
-        *format_includes(design, say),
+        *(circuit or format_includes(design, say)),
         *format_read_out(design, say),
         *drive,
-        *format_options(design, temp_c, say),
+        *format_options(design, temp_c, say, direct),
         *say.analysis(run[0], run[1:], [vector(probe) for probe in probes]),
     ]
     return "\n".join(lines) + "\n"

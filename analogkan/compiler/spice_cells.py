@@ -22,19 +22,24 @@ from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
+from .spice_noise import BESIDE, Companions
 
 TEMPERATURE_C = 26.85
 """300 K. Simulators' own default is 27 degrees, so every deck says this."""
 
 
-def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
-    """``cells.cir``: the amplifier chosen, the cells used, the diodes."""
+def write_cells(
+    design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
+) -> str:
+    """``cells.cir``: the amplifier chosen, the cells used, the diodes; noisy with ``companions``."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
-    used = [kind for kind in cells.known() if kind.name in get_cells(design)]
+    names = get_cells(design) + (companions.cells if companions else [])
+    used = [kind for kind in cells.known() if kind.name in names]
     texts = [(kind.path.read_text(encoding="utf-8"), kind.name) for kind in used]
     parts += [format_cell(text, name, say) for text, name in texts]
-    parts.append(format_opamp(design, say))
+    parts += companions.format_models(say) if companions else []
+    parts.append(format_opamp(design, say, companions))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
         + _drifting("cell", hw.cell_tc1, hw.cell_tc2, say)
@@ -48,7 +53,7 @@ def write_cells(design: Design, say: Dialect = NGSPICE) -> str:
         parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
     chip = is_chip(design)
-    parts += [format_diode(curve, hw, chip, say) for _, curve in sorted(curves.items())]
+    parts += [format_diode(curve, hw, chip, say, companions) for _, curve in sorted(curves.items())]
     return "\n".join(parts)
 
 
@@ -64,7 +69,9 @@ def get_opamp(design: Design) -> OpAmpKind:
     return (is_chip(design) and kind.stand_in) or kind
 
 
-def format_opamp(design: Design, say: Dialect = NGSPICE) -> str:
+def format_opamp(
+    design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
+) -> str:
     """``opamp``, which every cell instances, and the supplies that it needs.
 
     Raises
@@ -73,20 +80,22 @@ def format_opamp(design: Design, say: Dialect = NGSPICE) -> str:
         If a chip's op-amps have errors that the one that was chosen cannot have.
     """
     hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
-    lines: list[str] = []
-    inp, given = "inp", {}
+    given: dict[str, str] = {}
+    lines, inp = companions.format_before_opamp(say) if companions else ([], "inp")
     if kind.takes("gain"):
         gain = format_number(hw.opamp_gain_used)
         given["gain"] = f"{{{gain}*a}}" if chip else gain
     elif chip:
         _require_equal_gains(design)
+    if kind.takes("gbw"):
+        given["gbw"] = format_number(hw.gbw)
     if chip and kind.takes("vos", "drift"):
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
-        inp = "pos"
         offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
         offset = say.expression("b1 in the cell opamp", offset)
-        lines.append(" ".join(say.source("b1", "pos", "inp", "v", [offset])))
+        lines.append(" ".join(say.source("b1", "pos", inp, "v", [offset])))
+        inp = "pos"
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
     supplies = [
         say.fixed(f"v_{net}", net, "0", format_number(volts))
@@ -148,18 +157,41 @@ def diode_name(curve: IVCurve) -> str:
 
 
 def format_diode(
-    curve: IVCurve, hardware: Hardware, chip: bool = False, say: Dialect = NGSPICE
+    curve: IVCurve,
+    hardware: Hardware,
+    chip: bool = False,
+    say: Dialect = NGSPICE,
+    companions: Companions | None = None,
 ) -> str:
     """A two-terminal device: a source whose current is the table, piecewise linear.
 
-    A table may go on with its last slope, so one more point at each end, 1 V out and of the same
-    current, makes the ends flat. On a ``chip`` each instance has its own factors ki, kv and dv.
+    On a ``chip`` each instance has its own factors ki, kv and dv.
     """
     name = diode_name(curve)
-    volts, ki = "v(a,c)", ""
+    lines = [say.source("b1", "a", "c", "i", _current(curve, hardware, chip, "v(a,c)", say))]
+    if companions:
+        above = f"(v(a,c)+{format_number(BESIDE)})"
+        both = [_current(curve, hardware, chip, at, say) for at in ("v(a,c)", above)]
+        lines += companions.format_beside_diode(*both, say)
+    factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
+    first, last = say.subcircuit(name, ["a", "c"], factors)
+    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
+    body = "\n".join(format_wrapped(head, words) for head, *words in lines)
+    return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
+
+
+def _current(
+    curve: IVCurve, hardware: Hardware, chip: bool, volts: str, say: Dialect
+) -> list[str]:
+    """Words for a device's current where ``volts`` is what stands across it.
+
+    A table may go on with its last slope, so one more point at each end, 1 V out and of the same
+    current, makes the ends flat.
+    """
+    name, ki = diode_name(curve), ""
     if chip:
-        ramp = f"min(max(v(a,c)/{format_number(RAMP_VOLTS)},0),1)"
-        volts, ki = f"({{kv}}*v(a,c)+{{dv}}*{ramp})", "{ki}*"
+        ramp = f"min(max({volts}/{format_number(RAMP_VOLTS)},0),1)"
+        volts, ki = f"({{kv}}*{volts}+{{dv}}*{ramp})", "{ki}*"
     if hardware.diode_law == "linear":
         weights = [format_drift(hardware.diode_tc_current)]
         volts += "/" + format_drift(hardware.diode_tc_voltage)
@@ -171,11 +203,7 @@ def format_diode(
     for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
         first, *more = say.table(name, x, _points(curve.v, table))
         words += [f"{'+' if k else ''}{say.expression(name, ki + weight)}*{first}", *more]
-    head, *words = say.source("b1", "a", "c", "i", words)
-    factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
-    first, last = say.subcircuit(name, ["a", "c"], factors)
-    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
-    return f"{told}\n{' '.join(first)}\n{format_wrapped(head, words)}\n{last}\n"
+    return words
 
 
 def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:

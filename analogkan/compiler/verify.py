@@ -161,7 +161,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_read_out(build, blocks))
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
-    if not build.hardware.amplifier.flat:
+    if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
     found.facts |= {
         "nets": len(netlist.nets),
@@ -253,7 +253,7 @@ def _read_out(build: Deck, blocks: Blocks) -> list[str]:
         if have != (number.get(source, -1), gain):
             said.append(f"read-out {net} is not {gain!r} times {source}")
     hw = build.design.hardware
-    wanted = hw.opamp_gain_used if hw.amplifier.flat else None
+    wanted = None if hw.amplifier.boxed else hw.opamp_gain_used
     offsets = {v.nets[0]: v.value for v in blocks.netlist.volts}
     opamps = [*blocks.amplifiers.values(), *blocks.differences.values()]
     for amp in opamps:

@@ -34,7 +34,7 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
-    """Whether the one line is the op-amp, connected by its pins' names and given its gain alone.
+    """Whether the one line is the op-amp, connected by its pins' names and given what it takes.
 
     The gain of one that is found by its elements is asked there.
     """
@@ -42,6 +42,8 @@ def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
     wanted = " ".join(["x1", *(pin.name for pin in kind.pins), kind.name])
     if kind.takes("gain"):
         wanted += f" gain={hardware.opamp_gain_used!r}"
+    if kind.takes("gbw"):
+        wanted += f" gbw={hardware.gbw!r}"
     if kind.flat:
         lines, wanted = [line.partition("=")[0] for line in lines], wanted.partition("=")[0]
     return lines == [wanted]

@@ -108,6 +108,8 @@ class Dialect:
         ``(exact)``: tolerances; ``exact`` where transistors are to be closer than they mostly are.
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
+    direct
+        Lines that ask for a faster solver, which an analysis may have to do without.
     analysis
         ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
         vectors, and end the deck.
@@ -144,6 +146,7 @@ class Dialect:
     include: Callable[[str], str] = missing
     solver: Callable[[bool], str] = missing
     options: Callable[[str, str, str], list[str]] = missing
+    direct: tuple[str, ...] = ()
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""

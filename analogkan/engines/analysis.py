@@ -137,6 +137,10 @@ class Analysis:
         How many points the result file must have; None: as many as there are.
     axis
         The vector over which it is run, such as ``time``; empty: there is none.
+    vectors
+        Those that the result file must have beside the axis: by default those of its probes.
+    apart
+        Whether a deck answers one probe only, so that each has a deck of its own.
     read
         ``(asked, vectors)``: the answer, a point a line, a probe a column; real or complex.
     summarise
@@ -151,6 +155,8 @@ class Analysis:
     write: Callable[[Asked], str] = _write_sweep
     points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
     axis: str = INDEX
+    vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
+    apart: bool = False
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (
         Callable[[Sequence[Answered]], tuple[dict[str, Any], Mapping[str, Values]]] | None

@@ -236,7 +236,7 @@ class BatchEngine:
         raw = deck.with_suffix(".raw")
         self.runner.run(deck, raw, timeout=timeout or self._time_limit(len(volts)))
         vectors = asked.dialect.read(raw, points=self.analysis.points(asked))
-        wanted = [*filter(None, [self.analysis.axis]), *asked.vectors]
+        wanted = [*filter(None, [self.analysis.axis]), *self.analysis.vectors(asked)]
         missing = [name for name in wanted if name not in vectors]
         if missing:
             raise SimulationError(f"ngspice delivered no {missing[0]}", deck=deck)

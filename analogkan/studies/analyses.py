@@ -110,18 +110,22 @@ def _ask(
     wanted = list(analysis.probes(deck.design))
     if analysis.sweeps:
         wanted = list(dict.fromkeys([*names.logits(deck.design), *wanted]))
+    chunks = [Chunk(0, 0, len(points))]
+    parts: list[np.ndarray] = []
     with BatchEngine(deck, Runner(find_ngspice()), keep, analysis=analysis) as engine:
-        (result,) = engine.run(points, [Chunk(0, 0, len(points))], wanted, BatchOptions())
-    if result.error is not None:
-        raise result.error
-    assert result.values is not None
+        for probes in [[probe] for probe in wanted] if analysis.apart else [wanted]:
+            (result,) = engine.run(points, chunks, probes, BatchOptions())
+            if result.error is not None:
+                raise result.error
+            assert result.values is not None
+            parts.append(result.values)
     return Answered(
         deck=deck,
         section=section,
         points=points,
         aims=aims,
         probes=wanted,
-        values=result.values,
+        values=np.concatenate(parts, axis=1),
         of=of,
     )
 

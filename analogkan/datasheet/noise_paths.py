@@ -1,0 +1,151 @@
+# pyright: strict
+"""From every source of noise to every output, at one frequency: stage by stage, from behind.
+
+What is passed on is X, the transfer from a stage's outputs to those that are looked at.
+
+Axes: B images (or 1, where all are alike), N outputs that are looked at, I inputs, D diodes,
+O outputs of a stage, R signal rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler.hardware import Hardware
+from .capacitors import R_DIFF
+from .noise_front import norm_noise, squash_noise, squash_response, through_norm
+from .noise_loops import StageLoops
+from .noise_point import Point
+from .noise_sources import Node, thermal_energy
+
+Values = npt.NDArray[Any]
+BLOCKS = (
+    "diodes",
+    "row feedback",
+    "row op-amps",
+    "cells",
+    "line feedback",
+    "line op-amps",
+    "difference resistors",
+    "difference op-amps",
+    "squash",
+    "layernorm",
+)
+"""What is noisy; ``cells`` are all resistors between rows and summing nodes, wires among them."""
+Take = Callable[[int, Values, Mapping[str, Values]], None]
+"""Called with a layer, X (B, N, S) of S places where noise enters, and each block's densities there
+(B, S)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Linear:
+    """A stage's linear circuit at B operating points, and what its diodes give, A^2/Hz
+    (B, I, D)."""
+
+    point: Point
+    loops: StageLoops
+    shot: Values
+
+
+def trace_back(
+    stages: Sequence[Linear], node: Node, hardware: Hardware, temp_c: float, take: Take
+) -> Values:
+    """Give ``take`` every source of ``stages``, the last of which is looked at.
+
+    Returns
+    -------
+    array
+        X (B, N, I) at the first stage's inputs.
+    """
+    x = np.eye(stages[-1].point.diff_gain.size, dtype=complex)[None]
+    for stage in reversed(stages):
+        x = _columns(x, stage, node, temp_c, take)
+        x = _rows(x, stage, node, temp_c, take)
+        x = _front(x, stage, node, hardware, temp_c, take)
+    return x
+
+
+def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:
+    """X at the rows, of X at the outputs."""
+    kt4, layer = 4 * thermal_energy(temp_c), stage.point.layer
+    diff, line, s = stage.loops.diffs, stage.loops.lines, node.s
+    x = _limited(x, stage.point.diff_on) / diff.siemens(s)
+    amplified = np.abs(diff.load(s)) ** 2 * node.e_n + 2 * node.i_n
+    resistors = 2 * kt4 * (1 / R_DIFF + 1 / diff.r)
+    powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
+    take(layer, x, powers)
+    lines = np.empty((*x.shape[:2], 2 * x.shape[2]), dtype=complex)
+    lines[..., 0::2], lines[..., 1::2] = x / R_DIFF, -x / R_DIFF
+    lines = _limited(lines, stage.point.line_on)
+    powers = {"line feedback": kt4 / line.r[None]}
+    if stage.point.feet is None:
+        x = lines / line.siemens(s)
+        powers["cells"] = kt4 * line.g[None]
+        powers["line op-amps"] = (np.abs(line.load(s)) ** 2 * node.e_n + node.i_n)[None]
+        take(layer, x, powers)
+    else:
+        one = np.ones((1, line.r.size))
+        load = stage.point.feet + np.diag(s * line.c + line.feedback(s))
+        x = lines @ np.linalg.inv(load * line.inverse(s) + np.diag(line.feedback(s)))
+        take(layer, x, powers | {"line op-amps": node.i_n * one})
+        take(layer, x @ _root(stage.point.feet), {"cells": kt4 * one})
+        take(layer, x @ load, {"line op-amps": node.e_n * one})
+    signal = stage.point.g[: stage.point.r_f.size]
+    return -_times_real(x, signal.T)
+
+
+def _rows(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:
+    """X at the diodes, of X at the rows."""
+    point, row, layer = stage.point, stage.loops.rows, stage.point.layer
+    flat = (len(point.slopes), -1)
+    through = (point.row_on / row.siemens(node.s)).reshape(flat)
+    power = np.abs(through) ** 2
+    amplified = np.abs(row.load(node.s).reshape(flat)) ** 2 * node.e_n + node.i_n
+    powers = {
+        "diodes": power * stage.shot.reshape(flat),
+        "row feedback": power * (4 * thermal_energy(temp_c) / row.r).ravel(),
+        "row op-amps": power * amplified,
+    }
+    take(layer, x, powers)
+    x = x * (-through * point.slopes.reshape(flat))[:, None, :]
+    diodes = point.r_f.shape[1]
+    return sum((x[..., d::diodes] for d in range(1, diodes)), x[..., ::diodes])
+
+
+def _front(
+    x: Values, stage: Linear, node: Node, hardware: Hardware, temp_c: float, take: Take
+) -> Values:
+    """X at the outputs of the stage before, or at the inputs, of X at the diodes."""
+    point = stage.point
+    if point.front.squash.kind != "none":
+        pair, amplifiers = squash_noise(point, hardware, node, temp_c)
+        take(point.layer, x, {"squash": pair + amplifiers})
+        x = x * (point.squash_slopes * squash_response(point, hardware, node.s))[:, None, :]
+    if point.front.norm is not None:
+        take(point.layer, norm_noise(x, point, temp_c), {"layernorm": np.ones((1, 2))})
+        x = through_norm(x, point)
+    return x
+
+
+def _limited(x: Values, on: Values) -> Values:
+    """X (B, N, S) where no output that stands at a rail passes anything on."""
+    return x if on.all() else x * on[:, None, :]
+
+
+def _times_real(x: Values, matrix: Values) -> Values:
+    """X (B, N, S) times a real matrix (S, T), as one product of real numbers."""
+    parts = np.concatenate([x.real, x.imag]).reshape(-1, x.shape[2]) @ matrix
+    product = np.empty((*x.shape[:2], matrix.shape[1]), dtype=complex)
+    product.real, product.imag = parts.reshape(2, *product.shape)
+    return product
+
+
+def _root(matrix: Values) -> Values:
+    """A root of a symmetric matrix without negative eigenvalues: root @ root.T is ``matrix``."""
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, 0.0))

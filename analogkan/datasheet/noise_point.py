@@ -1,0 +1,189 @@
+# pyright: strict
+"""Operating points: what a stage's linear circuit is at each image, from the twin.
+
+Axes: B images, I inputs, D diodes, O outputs, K points of a row's table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cells import NUMPY
+from ..compiler.closed_form import difference_volts, drifted, line_volts, wired_line_volts
+from ..compiler.design import CrossbarStage, Design
+from ..compiler.front import Front
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..engines.twin import Twin, TwinStage
+
+Values = npt.NDArray[Any]
+STEP = 1e-7
+"""Volts over which a squash cell's slope is taken, upwards: at a kink it is the one above."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Point:
+    """A stage at B operating points.
+
+    Attributes
+    ----------
+    layer
+        Its number.
+    front
+        The cells before its diodes.
+    before
+        (B, I) volts that drive the front.
+    driven, squash_slopes
+        (B, I) volts at the diodes; slopes of the squash cells, V/V.
+    volts, currents
+        (B, I, D) of the diodes, volts and amperes.
+    slopes, others
+        (B, I, D) siemens of the diodes: of the segment they are on, the one above at a kink; and of
+        the one on the other side of the nearest kink.
+    kinks
+        (B, I, D) volts to that kink.
+    row_on, line_on, diff_on
+        (B, I, D), (B, 2 O), (B, O): whether an output is off its rails.
+    g
+        (R, 2 O) siemens between rows and summing nodes.
+    feet
+        (2 O, 2 O) admittance matrix of the summing nodes, siemens; None without wires.
+    r_f, r_c
+        (I, D) and (2 O,) ohms.
+    row_gain, line_gain, diff_gain
+        (I, D), (2 O,), (O,) open-loop gains.
+    outputs
+        (B, O) volts.
+    """
+
+    layer: int
+    front: Front
+    before: Values
+    driven: Values
+    squash_slopes: Values
+    volts: Values
+    currents: Values
+    slopes: Values
+    others: Values
+    kinks: Values
+    row_on: Values
+    line_on: Values
+    diff_on: Values
+    g: Values
+    feet: Values | None
+    r_f: Values
+    r_c: Values
+    row_gain: Values
+    line_gain: Values
+    diff_gain: Values
+    outputs: Values
+
+
+def points_of(design: Design, volts: Values, temp_c: float = TEMPERATURE_C) -> list[Point]:
+    """Every stage of ``design`` for ``volts`` (B, I) at its inputs.
+
+    Raises
+    ------
+    SimulationError
+        As ``Twin``.
+    """
+    twin = Twin([design], temp_c)
+    found: list[Point] = []
+    for k, stage in enumerate(design.stages):
+        before = found[-1].outputs if k else volts
+        found.append(_point(design, k, stage, twin.stages[k], before, temp_c))
+    return found
+
+
+def _point(
+    design: Design, k: int, stage: CrossbarStage, own: TwinStage, before: Values, temp_c: float
+) -> Point:
+    hardware = design.hardware
+    dt = temp_c - TEMPERATURE_C
+    normed = stage.front.normed(before)
+    v = _squashed(design, stage.front, normed, temp_c)
+    r_f = stage.r_f * drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
+    gain, offset = np.full(r_f.shape, hardware.opamp_gain_used), np.zeros(r_f.shape)
+    if stage.errors is not None:
+        gain, offset = gain * stage.errors.rows.gain, stage.errors.rows.offset_at(dt)
+    x, r = own.x[0].numpy(), own.r[0].numpy()
+    # What a row's table was made of: the diode's own volts and amperes.
+    tables = (x - offset[..., None] + r / gain[..., None],
+              (offset[..., None] - r * (1 + 1 / gain[..., None])) / r_f[..., None])  # fmt: skip
+    diodes = _on_tables(x, *tables, v)
+    rows = (offset - r_f * diodes["currents"]) * gain / (1 + gain)
+    limit = hardware.v_rail if hardware.rails else np.inf
+    lines, outputs = _columns(own, rows.clip(-limit, limit), hardware.v_fs, limit)
+    return Point(
+        layer=k,
+        front=stage.front,
+        before=before,
+        driven=v,
+        squash_slopes=(_squashed(design, stage.front, normed + STEP, temp_c) - v) / STEP,
+        **diodes,
+        row_on=np.abs(rows) < limit,
+        line_on=np.abs(lines) < limit,
+        diff_on=np.abs(outputs) < limit,
+        g=own.g[0].numpy(),
+        feet=None if own.feet is None else own.feet[0].numpy(),
+        r_f=r_f,
+        r_c=own.r_c[0].numpy(),
+        row_gain=gain,
+        line_gain=own.line_gain[0].numpy(),
+        diff_gain=own.diff_gain[0].numpy(),
+        outputs=outputs.clip(-limit, limit),
+    )
+
+
+def _squashed(design: Design, front: Front, normed: Values, temp_c: float) -> Values:
+    """Diode volts (B, I) for ``normed`` (B, I), by the cells' closed form."""
+    if front.squash.kind == "none":
+        return normed
+    kind = front.squash.cell
+    assert kind.closed_form is not None  # as Twin has seen to
+    params = front.params(front.attenuation if kind.sloped else 1.0, design.hardware)
+    return kind.closed_form(normed, params, design.hardware, temp_c, NUMPY)
+
+
+def _columns(own: TwinStage, rows: Values, v_fs: float, limit: float) -> tuple[Values, Values]:
+    """Lines (B, 2 O) and outputs (B, O), volts, for ``rows`` (B, I, D); outputs not yet limited."""
+    g, r_c, gain, offset = (
+        part[0].numpy() for part in (own.g, own.r_c, own.line_gain, own.line_offset)
+    )
+    rows = rows.reshape(len(rows), -1)
+    current = rows @ g[: rows.shape[1]] - v_fs * g[rows.shape[1] :].sum(axis=0)
+    if own.feet is None:
+        lines = line_volts(current, g.sum(axis=0), r_c, gain, offset)
+    else:
+        feet = own.feet[0].numpy()
+        lines = wired_line_volts(current.T, feet, r_c, gain, offset, np.linalg, np.diag).T
+    ratio, gain, offset = (part[0].numpy() for part in (own.ratio, own.diff_gain, own.diff_offset))
+    p, n = lines[:, 0::2].clip(-limit, limit), lines[:, 1::2].clip(-limit, limit)
+    return lines, difference_volts(p, n, ratio, gain, offset)
+
+
+def _on_tables(x: Values, u: Values, i: Values, v: Values) -> dict[str, Values]:
+    """Where ``v`` (B, I) lies on rows' tables over ``x`` (I, D, K), ``u`` volts, ``i`` amperes."""
+    n_in, n_dev, _ = x.shape
+    shape = (len(v), n_in, n_dev)
+    names = ("volts", "currents", "slopes", "others", "kinks")
+    found = {name: np.empty(shape) for name in names}
+    for a in range(n_in):
+        for d in range(n_dev):
+            fine = np.concatenate([[True], np.diff(x[a, d]) > 0])
+            at, du, di = x[a, d][fine], u[a, d][fine], i[a, d][fine]
+            slope = np.concatenate([[0.0], np.diff(di) / np.diff(du), [0.0]])
+            k = np.searchsorted(at, v[:, a], side="right")  # the segment above a kink
+            near = np.clip(k, 1, at.size - 1)
+            near = np.where(v[:, a] - at[near - 1] <= at[near] - v[:, a], near - 1, near)
+            found["volts"][:, a, d] = np.interp(v[:, a], at, du) + (
+                v[:, a] - v[:, a].clip(at[0], at[-1])
+            )
+            found["currents"][:, a, d] = np.interp(v[:, a], at, di)
+            found["slopes"][:, a, d] = slope[k]
+            found["others"][:, a, d] = np.where(k > near, slope[near], slope[near + 1])
+            found["kinks"][:, a, d] = np.abs(v[:, a] - at[near])
+    return found
