@@ -4,8 +4,12 @@ that somebody may have meant."""
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+PREFIXES = {-6: "a", -5: "f", -4: "p", -3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
+"""By powers of 1,000."""
 
 
 def many(n: int, what: str) -> str:
@@ -23,6 +27,17 @@ def brief(value: object, limit: int = 80) -> str:
 def percent(share: float, digits: int = 2) -> str:
     """``0.9871`` as ``98.71 %``."""
     return f"{100 * share:.{digits}f} %"
+
+
+def engineering(value: float, unit: str, digits: int = 3) -> str:
+    """``0.00143`` of seconds as ``1.43 ms``."""
+    if not unit or not math.isfinite(value) or value == 0:
+        return f"{value:.{digits}g} {unit}".strip()
+    power = min(max(math.floor(math.log10(abs(value)) / 3 + 1e-12), -6), 3)
+    scaled = value / 1000.0**power
+    if float(f"{abs(scaled):.{digits}g}") >= 1000 and power < 3:
+        power, scaled = power + 1, scaled / 1000
+    return f"{scaled:.{digits}g} {PREFIXES[power]}{unit}"
 
 
 def interval(pair: Sequence[float] | None) -> str:

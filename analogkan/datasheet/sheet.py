@@ -1,0 +1,163 @@
+# pyright: strict
+"""What a datasheet says of one circuit: power, settling and noise, image by image.
+
+Axes: n images, O outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler.build import Build
+from ..compiler.circuit import Circuit
+from .assumptions import Assumptions
+from .noise_flips import flips_of, snr_db
+from .noise_held import noise_of
+from .power import power_of
+from .settling import settle
+from .supply import Work, energy_of, supply_of, work_of
+
+Values = npt.NDArray[Any]
+PARTS = ("power", "settling", "noise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A figure of which a datasheet has the least, the typical and the largest.
+
+    Attributes
+    ----------
+    name
+        Entry of result.json, its unit in it.
+    part
+        What it belongs to; of two, what both must have been asked for.
+    label, unit
+        As a table has them.
+    """
+
+    name: str
+    part: tuple[str, ...]
+    label: str
+    unit: str
+
+
+QUANTITIES = (
+    Quantity(name="power_w", part=("power",), label="power from the supplies", unit="W"),
+    Quantity(name="dissipated_w", part=("power",), label="dissipated in the circuit", unit="W"),
+    Quantity(name="settling_s", part=("settling",), label="settled", unit="s"),
+    Quantity(name="settling_class_s", part=("settling",), label="class final", unit="s"),
+    Quantity(name="energy_j", part=("power", "settling"), label="energy an inference", unit="J"),
+    Quantity(name="noise_v_rms", part=("noise",), label="output noise, rms", unit="V"),
+    Quantity(name="flip_probability", part=("noise",), label="class flips by noise", unit=""),
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """What a sheet is made of.
+
+    Attributes
+    ----------
+    build
+        What is measured, or of which ``chip`` is one.
+    volts, before
+        (n, W) at the first inputs; and what settles to it begins with, each its own.
+    few
+        Positions of the images that settle and whose noise is worked out.
+    temp_c
+        Degrees Celsius.
+    """
+
+    build: Build
+    chip: Circuit
+    volts: Values
+    before: Values
+    few: Values
+    assumed: Assumptions
+    temp_c: float
+
+    @property
+    def classes(self) -> bool:
+        """Whether its outputs are logits of classes."""
+        return self.build.spec.targets is None
+
+
+def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
+    """The figures of ``parts``, as a study's row has them.
+
+    Raises
+    ------
+    SimulationError
+        If a part cannot be worked out: its op-amps are ideal, or it does not settle.
+    """
+    found: dict[str, float | None] = {}
+    power = settled = None
+    if "power" in parts:
+        power, told = _power(asked)
+        found |= told
+    if "settling" in parts:
+        settled = settle(
+            asked.build, asked.before[asked.few], asked.volts[asked.few], asked.assumed,
+            temp_c=asked.temp_c, chip=asked.chip,
+        )  # fmt: skip
+        found |= spread("settling_s", settled.settling_s)
+        if asked.classes:
+            found |= spread("settling_class_s", settled.class_s)
+    if power is not None and settled is not None:
+        found |= spread("energy_j", power[asked.few] * settled.settling_s)
+    if "noise" in parts:
+        found |= _noise(asked)
+    return found
+
+
+def spread(name: str, values: Values) -> dict[str, float | None]:
+    """Least, typical (the median) and largest of a quantity over the images."""
+    return {
+        f"{name}_min": float(values.min()),
+        f"{name}_typical": float(np.median(values)),
+        f"{name}_max": float(values.max()),
+    }
+
+
+def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
+    """Watts (n,) from the supplies, and what a row says of them."""
+    power = power_of(asked.build, asked.volts, temp_c=asked.temp_c, chips=[asked.chip])
+    supply = supply_of(power, asked.chip.hardware, asked.assumed)
+    found = spread("power_w", supply.total[0]) | spread("dissipated_w", power.total[0])
+    found["tellegen"] = float(power.tellegen.max())
+    for block, watts in power.dissipated.items():
+        found[f"dissipated_{block}_w"] = float(watts[0].sum(axis=0).mean())
+    for block, watts in supply.class_b.items():
+        found[f"class_b_{block}_w"] = float(watts[0].sum(axis=0).mean())
+    found["quiescent_w"] = float(sum(part[0].sum() for part in supply.quiescent.values()))
+    found["pairs_w"] = float(supply.pairs[0].sum(axis=0).mean())
+    found["amplifiers"] = float(supply.amplifiers)
+    found["beyond_class_ab"] = float(supply.beyond_class_ab[0])
+    return supply.total[0], found
+
+
+def _noise(asked: Asked) -> dict[str, float | None]:
+    noise = noise_of(
+        asked.build, asked.volts[asked.few], asked.assumed, temp_c=asked.temp_c, chip=asked.chip
+    )
+    found = spread("noise_v_rms", noise.rms.max(axis=1))
+    found["snr_db"] = snr_db(noise.volts, noise.rms) if len(asked.few) > 1 else None
+    for block, share in zip(noise.blocks, _shares(noise.shares), strict=True):
+        found[f"noise_share_{block}"] = float(share)
+    if asked.classes:
+        flips = flips_of(noise.volts, noise.covariance)
+        found |= spread("flip_probability", flips.probability)
+    return found
+
+
+def _shares(variances: Values) -> Values:
+    """Of each block in the mean noise power, all layers together: (K,)."""
+    by_block = variances.sum(axis=(0, 2, 3))
+    return by_block / by_block.sum()
+
+
+__all__ = ["PARTS", "QUANTITIES", "Asked", "Quantity", "Work", "energy_of", "measure", "work_of"]

@@ -1,0 +1,383 @@
+# pyright: strict
+"""``datasheet``: what a circuit draws, how fast it settles and how noisy it is, with conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..datasheet import Assumptions
+from ..datasheet.quantities import NAMES, PARTS, QUANTITIES, Quantity
+from ..errors import SettingsError
+from ..results import Fact, Figure, Listing
+from ..schema import Maybe, Number
+from ..text import engineering, many, percent
+from .entries import REGRESSION
+from .result import Row, StudyResult
+from .study import Job, Option, Plan, Study
+from .thermal import read_temps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..compiler.hardware import Hardware
+    from ..engines.chip_engines import NgspiceEngine
+    from .bench import Bench
+    from .judge import Share
+    from .points import Point
+
+FEW = 100
+"""Images that settle, and whose noise is worked out, at most."""
+PRESET = "rram"
+"""What chips differ in if nothing else is said."""
+Spread = Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Datasheet(StudyResult):
+    """Figures of a circuit with their conditions; each of ``min``, ``typical`` and ``max``.
+
+    The typical is the nominal circuit's median over images, at the temperature nearest to 26.85
+    degC; the extremes are over images, temperatures and chips.
+
+    Attributes
+    ----------
+    power_w, dissipated_w
+        Watts from the supplies, by a model; and what the circuit's elements turn into heat.
+    settling_s, settling_class_s
+        Seconds to within half a step of ``bits``; and to the final class.
+    energy_j
+        Joules: power times settling time.
+    noise_v_rms
+        Volts, of the noisiest output.
+    flip_probability
+        That noise makes another class the largest.
+    tellegen_relative
+        The largest share by which what sources deliver and elements dissipate differ.
+    assumptions
+        Of what a DC circuit does not say, by name.
+    parts
+        What was asked for, of ``power``, ``settling`` and ``noise``.
+    """
+
+    heading = "Datasheet"
+    parts: Sequence[str]
+    samples: int
+    temps_c: Sequence[float]
+    few: int
+    assumptions: Mapping[str, float]
+    figures_of: Mapping[str, Spread]
+    typical: Mapping[str, float | None]
+    area: Mapping[str, int]
+    work: Mapping[str, int]
+    tellegen_relative: float | None = None
+
+    def title(self) -> str:
+        return f"{self.model}: {self._conditions()}"
+
+    def _conditions(self) -> str:
+        chips = f", {many(self.samples, 'chip')} ({self.preset})" if self.samples else ""
+        lo, hi = self.temps_c[0], self.temps_c[-1]
+        heat = f"{lo:g} degC" if lo == hi else f"{lo:g} to {hi:g} degC"
+        return f"{heat}{chips}, on {self.images['said']}"
+
+    def software_fact(self) -> Fact:
+        s = self.summary
+        if s.get("task") == REGRESSION:
+            return Fact("software", f"RMSE {s['rmse_software']:.3g} {s['unit']}".rstrip())
+        return Fact("software", percent(s["software_accuracy"]))
+
+    def headline(self) -> list[Fact]:
+        found: list[Fact] = []
+        for name in ("power_w", "settling_s", "energy_j", "noise_v_rms"):
+            if name in self.figures_of:
+                one, spread = _quantity(name), self.figures_of[name]
+                lo, hi = (engineering(spread[end], one.unit) for end in ("min", "max"))
+                said = engineering(spread["typical"], one.unit)
+                found.append(Fact(one.label, said, f"{lo} to {hi}"))
+        return found
+
+    def facts(self) -> Listing:
+        rows = [
+            (one.label, *(self._cell(one, end) for end in ("min", "typical", "max")), one.about)
+            for one in QUANTITIES
+            if one.name in self.figures_of
+        ]
+        rows += [(label, "", said, "", note) for label, said, note in self._more()]
+        return Listing(("", "min", "typical", "max", ""), rows)
+
+    def _cell(self, one: Quantity, end: str) -> str:
+        value = self.figures_of[one.name][end]
+        return f"{value:.2g}" if not one.unit else engineering(value, one.unit)
+
+    def _more(self) -> list[tuple[str, str, str]]:
+        """Rows that have a typical figure alone."""
+        t, s, found = self.typical, self.summary, list[tuple[str, str, str]]()
+        supply = [(k, t[k]) for k in t if k.startswith("class_b_") and t[k]]
+        for key, watts in [("quiescent_w", t.get("quiescent_w")), *supply]:
+            if watts:
+                found.append((f"  {_worded(key)}", engineering(watts, "W"), "of the supply power"))
+        for key, watts in t.items():
+            if key.startswith("dissipated_") and "_w_" not in key and watts:
+                found.append((f"  {_worded(key)}", engineering(watts, "W"), "dissipated"))
+        if "energy_j" in self.figures_of:
+            joules, work = self.figures_of["energy_j"]["typical"], self.work
+            found += [
+                ("energy a MAC", engineering(joules / work["macs"], "J"),
+                 f"{work['macs']:,} products of a coefficient and a basis function"),
+                ("energy an edge function", engineering(joules / work["edges"], "J"),
+                 f"{work['edges']:,} edges"),
+            ]  # fmt: skip
+            a = self.assumptions
+            converters = work["inputs"] * a["dac_energy"] + work["outputs"] * a["adc_energy"]
+            said = engineering(converters, "J") if converters else "left out"
+            found.append(("energy of DACs and ADCs", said, "dac_energy, adc_energy"))
+        if "settling_s" in self.figures_of:
+            slowest = self.figures_of["settling_s"]["max"]
+            found.append(
+                ("throughput", f"{1 / slowest:,.0f} /s", "one after the other, at the slowest")
+            )
+        if t.get("snr_db") is not None:
+            found.append(("SNR", f"{t['snr_db']:.1f} dB", "of all outputs, over the images"))
+        for entry, label in (("accuracy", "accuracy"), ("rmse", "RMSE")):
+            if entry in s["reached"]:
+                reached = s["reached"][entry]
+                said = [_reached(entry, reached[end], s) for end in ("min", "typical", "max")]
+                found.append((label, said[1], f"{said[0]} to {said[2]}, on all images"))
+        area = self.area
+        found.append(
+            ("area", f"{area['crossbar_resistors']:,} cells",
+             f"{area['op_amps']:,} op-amps, {area['diodes']:,} diodes, {area['tiles']:,} tiles")
+        )  # fmt: skip
+        return found
+
+    def sentences(self) -> list[str]:
+        told = [
+            "typical: the nominal circuit, median over images, at the temperature nearest to 26.85 "
+            "degC; min and max: over images, temperatures and chips"
+        ]
+        if "power" in self.parts:
+            told.append(
+                "supply power is a model on top of the circuit's currents: class-B output stages, "
+                "and quiescent currents from gbw, c_load, gm_id, branches and class_ab"
+            )
+        if "settling" in self.parts or "noise" in self.parts:
+            of = " and ".join(part for part in ("settling", "noise") if part in self.parts)
+            told.append(f"{of}: of {many(self.few, 'image')}, half of them those hardest to tell"
+                        if self.summary.get("task") != REGRESSION
+                        else f"{of}: of {many(self.few, 'point')}")  # fmt: skip
+        if "settling" in self.parts:
+            slew = self.assumptions["slew"]
+            told.append(
+                "settling: from the image before, one-pole op-amps with capacitors; slew "
+                + (f"limited to {slew:g} V/s" if slew else "not limited")
+            )
+        given = ", ".join(f"{name} = {value:g}" for name, value in self.assumptions.items())
+        return [*told, f"assumed: {given}"]
+
+    def closing(self) -> list[str]:
+        told = super().closing()
+        parts: Mapping[str, Any] = (self.judge or {}).get("parts", {})
+        for name, found in parts.items():
+            told.append(f"{name}, judged by ngspice on {found['said']}")
+        return told
+
+    def figures(self) -> list[Figure]:
+        from ..report.datasheets import power_figure
+
+        if "power" not in self.parts:
+            return []
+        caption = "Where the power goes: what blocks dissipate, what the supplies give them."
+        return [Figure("datasheet", caption, partial(power_figure, self.typical))]
+
+    @property
+    def no_picture(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Why there is none."""
+        return "settling and noise alone have no picture here: simulate --analysis draws them"
+
+
+def _quantity(name: str) -> Quantity:
+    return next(one for one in QUANTITIES if one.name == name)
+
+
+def _worded(key: str) -> str:
+    """``class_b_bias_rows_w`` as ``bias rows``."""
+    words = key.removesuffix("_w").removeprefix("class_b_").removeprefix("dissipated_")
+    return words.replace("_", " ")
+
+
+def _reached(entry: str, value: float, summary: Mapping[str, Any]) -> str:
+    if entry == "accuracy":
+        return percent(value)
+    return f"{value:.3g} {summary['unit']}".rstrip()
+
+
+def _judge(
+    parts: tuple[str, ...],
+    assumed: Assumptions,
+    bench: Bench,
+    points: Sequence[Point],
+    share: Share,
+    engine: NgspiceEngine,
+    keep: Path,
+) -> dict[str, Any]:
+    """What ngspice says of the parts, by part."""
+    from ..datasheet.judge import judge_parts
+
+    return {"parts": {}}
+
+
+def read_parts(text: str) -> tuple[str, ...]:
+    """Parts of a sheet from ``power,noise``; SettingsError if one is unknown."""
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    wrong = [word for word in wanted if word not in PARTS]
+    if wrong or not wanted:
+        raise SettingsError(f"only {text!r} is not of {', '.join(PARTS)}, with commas between")
+    return tuple(part for part in PARTS if part in wanted)
+
+
+def measure_point(
+    parts: tuple[str, ...], assumed: Assumptions, bench: Bench, point: Point
+) -> Row:
+    """What a row has beside accuracy or error."""
+    from ..datasheet.sheet import Asked, measure
+
+    chip, _ = bench.chip(point)
+    few = few_of(bench)
+    asked = Asked(
+        build=bench.build, chip=chip, volts=bench.volts, few=few, assumed=assumed,
+        temp_c=point.conditions.temp_c,
+    )  # fmt: skip
+    found = measure(asked, parts)
+    return {name: found.get(name) for name in NAMES}
+
+
+def few_of(bench: Bench) -> Any:
+    """Positions of the images that settle and whose noise is worked out."""
+    import numpy as np
+
+    from .judge import choose_images
+
+    if bench.spec.targets is None and bench.software.shape[1] > 1:
+        return choose_images(bench.software, FEW, bench.seed, None)
+    n = len(bench.volts)
+    return np.unique(np.linspace(0, n - 1, min(n, FEW)).round().astype(int))
+
+
+def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: int) -> Plan:
+    """Supply power, settling time and noise of the circuit, each with its least, typical and largest.
+
+    Over images, over --temps and over --samples chips. What a DC circuit does not say is assumed,
+    and set with --set or a preset's [assumptions]: capacitances, noise, currents of amplifiers.
+    ngspice judges a share: power block by block, settling by .tran, noise by .noise.
+
+    \b
+    Examples:
+      analogkan datasheet mnist.build --subset 200
+      analogkan datasheet mnist.build --only power --temps -40,26.85,125 --samples 20
+      analogkan datasheet mnist.build --set c_in=2p --set e_n=5n
+    """
+    from .points import thermal_points
+
+    hardware, variation, conditions, changed = job.read_settings()
+    if samples and variation.off:
+        raise SettingsError(
+            f"samples = {samples} draws chips, but preset {job.preset} has no variation: give "
+            "--preset rram, or --set sigma_g=0.05 and the like"
+        )
+    temps_c = sorted(dict.fromkeys(float(temp_c) for temp_c in temps_c))
+    points = thermal_points(hardware, variation, conditions, temps_c, samples)
+    assumed: Assumptions = job.own
+    return Plan(
+        points=points,
+        summarise=partial(_summarise, hardware),
+        facts={
+            "preset": job.preset,
+            "samples": samples,
+            "parts": list(only),
+            "temps_c": list(temps_c),
+            "assumptions": asdict(assumed),
+            "recompiled": changed,
+        },
+        identity={
+            **points[0].document(), "parts": list(only), "assumptions": asdict(assumed),
+        },
+        more=partial(measure_point, only, assumed),
+        judge=partial(_judge, only, assumed),
+    )  # fmt: skip
+
+
+def _summarise(hardware: Hardware, rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
+    from ..datasheet.supply import work_of
+
+    good = [row for row in rows if row["status"] == "ok"]
+    nominal = [row for row in good if row["sample"] is None] or good
+    typical = min(nominal, key=lambda row: abs(row["temp_c"] - 26.85))
+    found: dict[str, Spread] = {}
+    for one in QUANTITIES:
+        if typical.get(f"{one.name}_typical") is not None:
+            found[one.name] = {
+                "min": min(row[f"{one.name}_min"] for row in good),
+                "typical": typical[f"{one.name}_typical"],
+                "max": max(row[f"{one.name}_max"] for row in good),
+            }
+    reached = {
+        entry: {
+            "min": min(row[entry] for row in good),
+            "typical": typical[entry],
+            "max": max(row[entry] for row in good),
+        }
+        for entry in ("accuracy", "rmse")
+        if entry in typical
+    }
+    tellegen = [row["tellegen"] for row in good if row.get("tellegen") is not None]
+    return {
+        **found,
+        "figures_of": found,
+        "typical": {name: typical[name] for name in NAMES},
+        "reached": reached,
+        "few": len(few_of(bench)),
+        "tellegen_relative": max(tellegen, default=None),
+        "area": _area(bench, hardware),
+        "work": asdict(work_of(bench.build)),
+    }
+
+
+def _area(bench: Bench, hardware: Hardware) -> dict[str, int]:
+    """Elements of all circuits."""
+    from ..compiler.design import element_counts
+
+    counts = [element_counts(link.design) for link in bench.chain(hardware).links]
+    return {kind: sum(count[kind] for count in counts) for kind in counts[0]}
+
+
+_ROW = {name: Maybe(Number()) for name in NAMES}
+datasheet = Study(
+    name="datasheet",
+    short="Power, settling and noise of the circuit, with conditions.",
+    options=(
+        Option(
+            name="only", kind="text", default=",".join(PARTS), metavar="PART,PART",
+            about="Of power, settling and noise.", read=read_parts,
+        ),
+        Option(
+            name="temps_c", given="temps", kind="text", default="26.85",
+            metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
+        ),
+        Option(
+            name="samples", kind="whole", default=0, least=0, most=1_000_000,
+            about="Chips at each temperature, beside the nominal circuit.",
+        ),
+        Option(
+            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
+            about="By default the BUILD's own hardware; with --samples, rram.",
+        ),
+    ),
+    plan=plan,
+    result=Datasheet,
+    more=_ROW,
+    own=Assumptions,
+    start=lambda values: PRESET if values["samples"] else None,
+)  # fmt: skip
