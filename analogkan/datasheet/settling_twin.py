@@ -38,8 +38,10 @@ LEAST_C = 1e-18
 
 @dataclass(eq=False)
 class State:
-    """Of one stage: of each diode's rows (2, I, B), lines (n, m, B), difference amplifiers."""
+    """Of one stage: squash cells (I, m, B), m 0 where they follow at once; each diode's rows
+    (2, I, B); lines (n, m, B); difference amplifiers (O, 3, B)."""
 
+    cells: Values
     rows: list[Values]
     lines: Values
     diffs: Values
@@ -52,6 +54,8 @@ class StageInTime:
     ----------
     rows
         Of each diode, in the order of D.
+    cells
+        Squash cells; None where there are none that move.
     lines, diffs
         Line and difference amplifiers.
     """
@@ -64,8 +68,8 @@ class StageInTime:
         arrays = stage_arrays(stage, hardware, temp_c)
         c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
-        self.names = stage.shape
         w = 2 * math.pi * hardware.gbw
+        self.cells = squash_blocks(stage.front, w)
         law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
         nominal = np.full(stage.r_f.shape, hardware.opamp_gain_used)
         gain = nominal if e is None else nominal * e.rows.gain
@@ -96,24 +100,29 @@ class StageInTime:
         c_diffs = np.maximum(c.diffs_in, LEAST_C)
         self.diffs = difference_blocks(c_diffs, c.diffs, R_DIFF, arrays["ratio"], *amps, w)
 
-    def volts(self, before: Values) -> Values:
-        """Diode voltages (I, B) for outputs (I, B) of the stage before."""
-        return front_volts(self.front, before, self.hardware, self.temp_c)
-
-    def rest(self, v: Values) -> State:
-        """At rest for diode voltages ``v`` (I, B)."""
-        rows = [bank.rest(v) for bank in self.rows]
+    def rest(self, before: Values) -> State:
+        """At rest for outputs ``before`` (I, B) of the stage before."""
+        x = front_volts(self.front, before, self.hardware, self.temp_c)
+        cells = np.empty((len(x), 0, x.shape[1]))
+        if self.cells is not None:
+            cells = self.cells.rest(x[:, None])
+        rows = [bank.rest(x) for bank in self.rows]
         lines = self.lines.rest(self._amperes(rows))
-        return State(rows, lines, self.diffs.rest(self._pairs(lines)))
+        return State(cells, rows, lines, self.diffs.rest(self._pairs(lines)))
 
-    def step(self, state: State, v0: Values, v1: Values, h: float) -> State:
-        """The state ``h`` seconds later, its diodes' voltage going from v0 to v1."""
+    def step(self, state: State, before: tuple[Values, Values], h: float) -> State:
+        """The state ``h`` seconds later, the stage before going straight from one to the other."""
+        v0, v1 = (front_volts(self.front, y, self.hardware, self.temp_c) for y in before)
+        cells = state.cells
+        if self.cells is not None:
+            cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
+            v0, v1 = state.cells[:, -1], cells[:, -1]
         rows = [
             bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)
         ]
         lines = self.lines.step(state.lines, self._amperes(state.rows), self._amperes(rows), h)
         pairs = self._pairs(state.lines), self._pairs(lines)
-        return State(rows, lines, self.diffs.step(state.diffs, *pairs, h))
+        return State(cells, rows, lines, self.diffs.step(state.diffs, *pairs, h))
 
     def outputs(self, state: State) -> Values:
         """(O, B) volts."""
@@ -144,8 +153,16 @@ class StageInTime:
         return volts.clip(-rail, rail) if self.hardware.rails else volts
 
 
+def squash_blocks(front: Front, w: float) -> Linear | None:
+    """How squash cells follow what their input asks for; None: at once."""
+    if front.squash.kind == "none" or not front.squash.cell.in_time:
+        return None
+    a, b = map(np.array, front.squash.cell.in_time)
+    return Linear(a=w * a[None], b=w * b[None, :, None], e=np.zeros((1, len(b))))
+
+
 def front_volts(front: Front, y: Values, hardware: Hardware, temp_c: float) -> Values:
-    """Diode voltages (I, B) behind the norm and squash cells, which follow ``y`` at once."""
+    """Diode voltages (I, B) that norm and squash cells go to for outputs ``y`` (I, B)."""
     normed = front.normed(y.T).T
     if front.squash.kind == "none":
         return normed
@@ -177,7 +194,8 @@ class InTime:
         for stage in self.stages:
             poles = [bank.poles() for bank in stage.rows]
             self.fastest = max(self.fastest, *(float(np.abs(p).max()) for p in poles))
-            rates = [-p.real for p in (*poles, stage.lines.poles(), stage.diffs.poles())]
+            blocks = filter(None, (stage.cells, stage.lines, stage.diffs))
+            rates = [-p.real for p in (*poles, *(block.poles() for block in blocks))]
             slowest += [1 / float(rate[rate > 0].min()) for rate in rates]
         self.slowest = max(slowest)
         self.least_seconds = DECAYS * self.slowest + 3 * (sum(slowest) - self.slowest)
@@ -186,7 +204,7 @@ class InTime:
         """Every stage at rest for ``volts`` (I, B) at the inputs."""
         states: list[State] = []
         for stage in self.stages:
-            states.append(stage.rest(stage.volts(volts)))
+            states.append(stage.rest(volts))
             volts = stage.outputs(states[-1])
         return states
 
@@ -217,19 +235,13 @@ class InTime:
         states = self.rest(before)
         yield 0.0, states
         given = before
-        v = self._driven(given, states)
         for t, h in self.steps(finer):
             share = min((t + h) / RISE, 1.0)
-            given = after if t + h >= RISE * (1 - 1e-9) else before + share * (after - before)
-            moved, volts = [], given
-            for k, stage in enumerate(self.stages):
-                v1 = stage.volts(volts)
-                moved.append(stage.step(states[k], v[k], v1, h))
-                v[k], volts = v1, stage.outputs(moved[k])
-            states = moved
+            end = after if t + h >= RISE * (1 - 1e-9) else before + share * (after - before)
+            moved: list[State] = []
+            drive = given, end
+            for stage, state in zip(self.stages, states, strict=True):
+                moved.append(stage.step(state, drive, h))
+                drive = stage.outputs(state), stage.outputs(moved[-1])
+            states, given = moved, end
             yield t + h, states
-
-    def _driven(self, volts: Values, states: Sequence[State]) -> list[Values]:
-        """Diode voltages of every stage."""
-        given = [volts, *(s.outputs(at) for s, at in zip(self.stages, states, strict=True))]
-        return [stage.volts(y) for stage, y in zip(self.stages, given, strict=False)]
