@@ -9,9 +9,9 @@ import pytest
 
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
-from analogkan.datasheet import Assumptions
-from analogkan.datasheet.noise import noise_of_design
-from analogkan.datasheet.noise_deck import integrated, noise_analysis, outputs_of
+from analogkan.physics import Assumptions
+from analogkan.physics.noise import noise_of_design
+from analogkan.physics.noise_deck import integrated, noise_analysis, outputs_of
 from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
 from analogkan.engines.ngspice import Runner
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analogkan.datasheet import Assumptions
-from analogkan.datasheet.capacitors import damping_c_f
+from analogkan.physics import Assumptions
+from analogkan.physics.capacitors import damping_c_f
 from analogkan.errors import SettingsError
 
 GBW = 10e6

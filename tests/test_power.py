@@ -10,8 +10,8 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.circuit import Circuit, Link
-from analogkan.datasheet.judge import ask_power
-from analogkan.datasheet.power import compared, power_of
+from analogkan.physics.judge import ask_power
+from analogkan.physics.power import compared, power_of
 from tests.chips import chip
 from tests.networks import random_inputs, random_spec
 

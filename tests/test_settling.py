@@ -10,9 +10,9 @@ import pytest
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.names import StageNames, logits
-from analogkan.datasheet import Assumptions
-from analogkan.datasheet.capacitors import capacitors_of
-from analogkan.datasheet.deck import dynamic_design, format_capacitors
+from analogkan.physics import Assumptions
+from analogkan.physics.capacitors import capacitors_of
+from analogkan.physics.deck import dynamic_design, format_capacitors
 from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import SimulationError

@@ -40,7 +40,7 @@ LAYERS = (
     {"compiler"},
     {"imperfections"},
     {"engines"},
-    {"datasheet"},
+    {"physics"},
     {"drawing"},
     {"training", "studies", "plugins"},
     {"paper"},
@@ -48,7 +48,7 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("figures", "functions", "grids", "interactive")
+DRAWING = ("datasheets", "figures", "functions", "grids", "interactive")
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

@@ -53,7 +53,7 @@ def doctor(settings, as_json) -> None:
 
 def print_settings(as_json: bool) -> None:
     """Every setting with its unit, default and range, a table for each group."""
-    from ..datasheet import Assumptions
+    from ..physics import Assumptions
     from ..imperfections.catalogue import settings
 
     found = settings({"assumptions": Assumptions})

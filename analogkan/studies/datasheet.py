@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..datasheet import Assumptions
-from ..datasheet.quantities import NAMES, PARTS, QUANTITIES, Quantity
+from ..physics import Assumptions
+from ..physics.quantities import BURNT, NAMES, PARTS, QUANTITIES, SUPPLY, Quantity
 from ..errors import SettingsError
 from ..results import Fact, Figure, Listing
 from ..schema import Maybe, Number
@@ -115,13 +115,12 @@ class Datasheet(StudyResult):
     def _more(self) -> list[tuple[str, str, str]]:
         """Rows that have a typical figure alone."""
         t, s, found = self.typical, self.summary, list[tuple[str, str, str]]()
-        supply = [(k, t[k]) for k in t if k.startswith("class_b_") and t[k]]
-        for key, watts in [("quiescent_w", t.get("quiescent_w")), *supply]:
-            if watts:
-                found.append((f"  {_worded(key)}", engineering(watts, "W"), "of the supply power"))
-        for key, watts in t.items():
-            if key.startswith("dissipated_") and "_w_" not in key and watts:
-                found.append((f"  {_worded(key)}", engineering(watts, "W"), "dissipated"))
+        for names, note in ((SUPPLY, "of the supply power"), (BURNT, "of what is dissipated")):
+            found += [
+                (f"  {_worded(name)}", engineering(watts, "W"), note)
+                for name in names
+                if (watts := t.get(name))
+            ]
         if "energy_j" in self.figures_of:
             joules, work = self.figures_of["energy_j"]["typical"], self.work
             found += [
@@ -190,7 +189,11 @@ class Datasheet(StudyResult):
         if "power" not in self.parts:
             return []
         caption = "Where the power goes: what blocks dissipate, what the supplies give them."
-        return [Figure("datasheet", caption, partial(power_figure, self.typical))]
+        burnt, supply = (
+            {_worded(name): self.typical[name] or 0.0 for name in names}
+            for names in (BURNT, SUPPLY)
+        )
+        return [Figure("datasheet", caption, partial(power_figure, burnt, supply))]
 
     @property
     def no_picture(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -224,7 +227,7 @@ def _judge(
     keep: Path,
 ) -> dict[str, Any]:
     """What ngspice says of the parts, by part."""
-    from ..datasheet.judge import judge_parts
+    from ..physics.judge import judge_parts
 
     return {"parts": {}}
 
@@ -242,7 +245,7 @@ def measure_point(
     parts: tuple[str, ...], assumed: Assumptions, bench: Bench, point: Point
 ) -> Row:
     """What a row has beside accuracy or error."""
-    from ..datasheet.sheet import Asked, measure
+    from ..physics.sheet import Asked, measure
 
     chip, _ = bench.chip(point)
     few = few_of(bench)
@@ -310,7 +313,7 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
 
 
 def _summarise(hardware: Hardware, rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
-    from ..datasheet.supply import work_of
+    from ..physics.supply import work_of
 
     good = [row for row in rows if row["status"] == "ok"]
     nominal = [row for row in good if row["sample"] is None] or good
