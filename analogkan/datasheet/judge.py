@@ -5,7 +5,7 @@ Delivered and dissipated come from different vectors: neither is the other's res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ class _Asked:
                 stop = min(start + size, len(points))
                 dacs = self._dacs(points[start:stop])
                 probes = [*logits(self.design), *self.elements.nets[1:], *self._told()]
-                probes = list(dict.fromkeys([*probes, *(b.amperes for b in dacs)]))
+                probes = list(dict.fromkeys([*probes, *_vectors(dacs)]))
                 (result,) = engine.run(points, [Chunk(number, start, stop)], probes)
                 if result.error is not None:
                     raise result.error
@@ -195,8 +195,7 @@ class _Asked:
     def _told(self) -> list[str]:
         """The vectors of currents, the DACs' left out."""
         groups = [*self.elements.burning.values(), *self.elements.giving.values()]
-        told = [b.amperes for group in groups for b in group]
-        return [name for name in told if isinstance(name, str)]
+        return [name for group in groups for name in _vectors(group)]
 
     def _dacs(self, points: Values) -> list[Branch]:
         """The sources at the inputs: a table where they differ, as the sweep is written."""
@@ -231,6 +230,11 @@ class _Asked:
             found["dissipated", where] = before + power(branches)
         giving = {**self.elements.giving, Place(0, "dacs"): dacs}
         return found | {("delivered", at): -power(branches) for at, branches in giving.items()}
+
+
+def _vectors(branches: Sequence[Branch]) -> list[str]:
+    """In which their currents are told."""
+    return [b.amperes for b in branches if isinstance(b.amperes, str)]
 
 
 def _resistor_watts(volts: Values, resistors: Resistors) -> Values:

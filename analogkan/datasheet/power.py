@@ -167,14 +167,17 @@ def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, ma
     found = _Sums(sum(s.last - s.first + 1 for s in build.sections), len(volts))
     held = volts
     for section, designs in designs_of(build, chip):
-        points, outputs = section.points(held), []
+        p = section.positions
+        images, outputs = max(1, BLOCK // p), []
         for design in designs:
-            deck = DeckPower(design, temp_c)
-            blocks = [deck.at(points[k : k + BLOCK]) for k in range(0, len(points), BLOCK)]
-            given = np.concatenate([out for _, out in blocks])
-            outputs.append(given / design.v_per_logit)  # what is held is volts a unit
-            for k in range(len(design.stages)):
-                found.add(section.first + k, section.positions, [own[k] for own, _ in blocks], maps)
+            deck, parts, given = DeckPower(design, temp_c), [], []
+            for k in range(0, len(volts), images):
+                stages, out = deck.at(section.points(held[k : k + images]))
+                parts.append([_by_image(stage, p, maps) for stage in stages])
+                given.append(out / design.v_per_logit)  # what is held is volts a unit
+            for k, of_stage in enumerate(zip(*parts, strict=True)):
+                found.add(section.first + k, p, of_stage)
+            outputs.append(np.concatenate(given))
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     return found
 
@@ -190,8 +193,40 @@ def designs_of(build: Build, chip: Circuit | None) -> Iterator[tuple[Section, It
         yield section, (link.design for link in links)
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A block of images of a stage: arrays (b,), the peaks (k,), the maps (b, R) and (b, 2 O)."""
+
+    dissipated: dict[str, Values]
+    delivered: dict[str, Values]
+    currents: dict[str, Values]
+    peaks: dict[str, Values]
+    through: Values
+    rows: Values
+    lines: Values
+
+
+def _by_image(stage: StagePower, positions: int, maps: bool) -> _Part:
+    def added(values: Values) -> Values:
+        return values.reshape(-1, positions, *values.shape[1:]).sum(axis=1)
+
+    def each(blocks: dict[str, Values]) -> dict[str, Values]:
+        return {block: added(watts) for block, watts in blocks.items()}
+
+    nothing = np.zeros((0, 0))
+    return _Part(
+        dissipated=each(stage.dissipated),
+        delivered=each(stage.delivered),
+        currents={block: added(i.sum(axis=1)) for block, i in stage.currents.items()},
+        peaks={block: i.max(axis=0) for block, i in stage.currents.items()},
+        through=added(stage.through),
+        rows=added(stage.rows) if maps else nothing,
+        lines=added(stage.lines) if maps else nothing,
+    )
+
+
 class _Sums:
-    """What is added up over the decks and blocks of one circuit, arrays (K, n)."""
+    """What is added up over the decks of one circuit, arrays (K, n)."""
 
     def __init__(self, layers: int, n: int) -> None:
         def empty(blocks: Iterable[str]) -> dict[str, Values]:
@@ -200,39 +235,22 @@ class _Sums:
         self.dissipated, self.delivered = empty(DISSIPATED), empty(DELIVERED)
         self.currents = empty(DELIVERED)
         self.through = np.zeros((layers, n))
-        self.peaks: dict[str, list[Values]] = {block: [np.zeros(0)] * layers for block in DELIVERED}
+        self.peaks = {block: [np.zeros(0)] * layers for block in DELIVERED}
         self.positions = [1] * layers
-        self._rows: list[list[Values]] = [[] for _ in range(layers)]
-        self._lines: list[list[Values]] = [[] for _ in range(layers)]
+        self.rows, self.lines = [np.zeros((n, 0))] * layers, [np.zeros((n, 0))] * layers
 
-    @property
-    def rows(self) -> list[Values]:
-        """A layer each (n, R)."""
-        return [np.concatenate(parts, axis=1) for parts in self._rows]
-
-    @property
-    def lines(self) -> list[Values]:
-        """A layer each (n, 2 O)."""
-        return [np.concatenate(parts, axis=1) for parts in self._lines]
-
-    def add(self, layer: int, positions: int, parts: list[StagePower], maps: bool) -> None:
-        """Add a stage's blocks of points, so many ``positions`` an image."""
+    def add(self, layer: int, positions: int, parts: Sequence[_Part]) -> None:
+        """Add a stage of a deck, whose images are in ``parts``."""
         self.positions[layer] = positions
-
-        def by_image(values: Iterable[Values]) -> Values:
-            joined = np.concatenate(list(values))
-            return joined.reshape(-1, positions, *joined.shape[1:]).sum(axis=1)
-
-        for block in parts[0].dissipated:
-            self.dissipated[block][layer] += by_image(part.dissipated[block] for part in parts)
-        for block in parts[0].delivered:
-            self.delivered[block][layer] += by_image(part.delivered[block] for part in parts)
-        for block in parts[0].currents:
-            amperes = [part.currents[block] for part in parts]
-            self.currents[block][layer] += by_image(a.sum(axis=1) for a in amperes)
-            largest = np.max([a.max(axis=0) for a in amperes], axis=0)
+        for name in ("dissipated", "delivered", "currents"):
+            for block in getattr(parts[0], name):
+                together = np.concatenate([getattr(part, name)[block] for part in parts])
+                getattr(self, name)[block][layer] += together
+        for block in parts[0].peaks:
+            largest = np.max([part.peaks[block] for part in parts], axis=0)
             self.peaks[block][layer] = np.concatenate([self.peaks[block][layer], largest])
-        self.through[layer] += by_image(part.through for part in parts)
-        if maps:
-            self._rows[layer].append(by_image(part.rows for part in parts))
-            self._lines[layer].append(by_image(part.lines for part in parts))
+        self.through[layer] += np.concatenate([part.through for part in parts])
+        for maps, name in ((self.rows, "rows"), (self.lines, "lines")):
+            joined = np.concatenate([getattr(part, name) for part in parts])
+            if joined.size:
+                maps[layer] = np.concatenate([maps[layer], joined], axis=1)
