@@ -6,7 +6,7 @@ Axes: B images, R rows, L lines (2 O).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,10 +120,14 @@ def crossbar_power(g: Values, hardware: Hardware, temp_c: float) -> CrossbarPowe
 
 def _ports(parts: Sequence[tuple[float, WiredLayer]]) -> Ports:
     """The sum of layers, each times a factor."""
+
+    def added(arrays: Iterable[Values]) -> Values:
+        scaled = [factor * y for (factor, _), y in zip(parts, arrays, strict=True)]
+        return np.sum(scaled, axis=0)
+
     blocks = zip(*(layer.entries for _, layer in parts), strict=True)
-    factors = [factor for factor, _ in parts]
     return Ports(
-        sum(factor * layer.g for factor, layer in parts),
-        [sum(f * y for f, y in zip(factors, block, strict=True)) for block in blocks],
-        sum(factor * layer.feet for factor, layer in parts),
+        added(layer.g for _, layer in parts),
+        [added(block) for block in blocks],
+        added(layer.feet for _, layer in parts),
     )

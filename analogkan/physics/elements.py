@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..compiler.expressions import value
@@ -52,11 +51,13 @@ class Place:
 class Branch:
     """Something through which a current flows, from its first net to its second.
 
-    ``amperes`` is the vector in which the simulator tells it, or the number that it is.
+    ``amperes`` is the vector in which the simulator tells it, or the number that it is;
+    ``amplifier`` names the cell, or the source, whose output it is, empty where it is none's.
     """
 
     nets: tuple[int, int]
     amperes: str | float
+    amplifier: str = ""
 
 
 @dataclass
@@ -81,6 +82,8 @@ class Elements:
         Other branches that dissipate, by place: diodes, transistors.
     giving
         Sources, by place.
+    emitters
+        Nets of transistors' emitters.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class Elements:
         self.resistors: dict[Place, Resistors] = {}
         self.burning: dict[Place, list[Branch]] = {}
         self.giving: dict[Place, list[Branch]] = {}
+        self.emitters: set[int] = set()
         self._deck: Deck = read_lines(top)
         self._dt = temp_c - TEMPERATURE_C
         self._expand(self._deck.top, {}, "", {})
@@ -152,11 +156,17 @@ class Elements:
             branch = Branch((net(1), net(2)), f"i(@{own}[i])")
             self.burning.setdefault(burning, []).append(branch)
         elif kind in "veb":
-            self.giving.setdefault(giving, []).append(Branch((net(1), net(2)), f"i({own})"))
+            amplifier = ""
+            if net(2) == 0 and (kind != "v" or not path):  # the others stand inside a cell
+                # A squash cell may have two op-amps; rails are part of their amplifier.
+                amplifier = ".".join(full.split(".")[: 2 if giving.block == "squash" else 1])
+            branch = Branch((net(1), net(2)), f"i({own})", amplifier)
+            self.giving.setdefault(giving, []).append(branch)
         elif kind == "i":
-            amperes = value(words[4], params)
-            self.giving.setdefault(giving, []).append(Branch((net(1), net(2)), amperes))
+            branch = Branch((net(1), net(2)), value(words[4], params))
+            self.giving.setdefault(giving, []).append(branch)
         elif kind == "q":
+            self.emitters.add(net(3))
             for end, told in ((1, "ic"), (2, "ib")):  # what enters there leaves at the emitter
                 branch = Branch((net(end), net(3)), f"i(@{own}[{told}])")
                 self.burning.setdefault(burning, []).append(branch)

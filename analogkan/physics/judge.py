@@ -5,7 +5,7 @@ Delivered and dissipated come from different vectors: neither is the other's res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
 from ..files import write_text
 from .elements import Branch, Elements, Place, Resistors
-from .power import BlockPower, volts_of
-from .stage_power import CROSSBAR, DELIVERED, DISSIPATED
+from .power import PowerResult, Sums, by_image, joined, volts_of
+from .stage_power import CROSSBAR, StagePower
 
 Values = npt.NDArray[Any]
 MOST = 10_000_000
@@ -80,7 +80,7 @@ def ask_power(
     keep: Path,
     temp_c: float = TEMPERATURE_C,
     chip: Circuit | None = None,
-) -> BlockPower:
+) -> PowerResult:
     """Power of a build's circuit, or of a ``chip`` of it, by ngspice; M is 1.
 
     Where wires are reduced ``dissipated`` has ``crossbar`` in place of cells, wires and drivers.
@@ -100,22 +100,21 @@ def ask_power(
         If a deck has an element that is in no block, or whose power is not counted.
     """
     volts = volts_of(build, images)
-    layers = sum(section.last - section.first + 1 for section in build.sections)
-    reduced = build.hardware.wired and not build.hardware.segments
-    found = _Blocks(layers, len(volts), reduced)
-    held = volts
+    found, held = Sums(build, len(volts)), volts
     for section, circuits in _circuits(build, chip, temp_c):
         points, outputs = section.points(held), []
         first, of = distinct(points)
         for circuit in circuits:
-            asked = _Asked(circuit, temp_c, keep)
-            given, power = asked.run(points[first])
+            given, blocks = _Asked(circuit, temp_c, keep).run(points[first])
             outputs.append(given[of])
-            for (what, place), watts in power.items():
-                by_image = watts[of].reshape(len(volts), -1).sum(axis=1)
-                found.add(what, section.first + place.layer, place.block, by_image)
+            stages = [_at(of, stage) for stage in zip(*blocks, strict=True)]
+            found.add(section, [[by_image(stage, section.positions) for stage in stages]])
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
-    return found.power()
+    power = joined([found])
+    if build.hardware.wired and not build.hardware.segments:
+        parts = [power.dissipated.pop(block) for block in CROSSBAR]
+        power.dissipated["crossbar"] = np.sum(parts, axis=0)
+    return power
 
 
 def _circuits(build: Build, chip: Circuit | None, temp_c: float) -> Iterator[tuple[Any, Iterable]]:
@@ -127,31 +126,6 @@ def _circuits(build: Build, chip: Circuit | None, temp_c: float) -> Iterator[tup
     for section in build.sections:
         decks = build.decks(section)
         yield section, decks if temp_c == TEMPERATURE_C else (deck.design for deck in decks)
-
-
-class _Blocks:
-    """Watts (K, n) by block, as they come; of a reduced crossbar together."""
-
-    def __init__(self, layers: int, n: int, reduced: bool) -> None:
-        self._shape = layers, n
-        burning = [b for b in DISSIPATED if not (reduced and b in CROSSBAR)]
-        self._reduced = reduced
-        self._found = {
-            "dissipated": self._empty([*burning, "crossbar"] if reduced else burning),
-            "delivered": self._empty(DELIVERED),
-        }
-
-    def _empty(self, blocks: Iterable[str]) -> dict[str, Values]:
-        return {block: np.zeros((1, *self._shape)) for block in blocks}
-
-    def add(self, what: str, layer: int, block: str, watts: Values) -> None:
-        """Add watts (n,)."""
-        block = "crossbar" if self._reduced and block in CROSSBAR else block
-        self._found[what][block][0, layer] += watts
-
-    def power(self) -> BlockPower:
-        """What it comes to, M being 1."""
-        return BlockPower(**self._found)
 
 
 class _Asked:
@@ -170,8 +144,9 @@ class _Asked:
             write_text(top, "\n".join([*lines, *_between_rows(self.design, temp_c)]) + "\n")
             self.elements = Elements(top, temp_c)
 
-    def run(self, points: Values) -> tuple[Values, dict[tuple[str, Place], Values]]:
-        """What is held of its outputs (B, O) for ``points`` (B, I), and watts (B,) by place."""
+    def run(self, points: Values) -> tuple[Values, list[list[StagePower]]]:
+        """What is held of its outputs (B, O) for ``points`` (B, I), and blocks of points, each with
+        every stage's power."""
         runner, parts, outputs = Runner(find_ngspice()), [], []
         vectors = len(self.elements.nets) + len(self._told())
         size = max(1, min(CHUNK, MOST // vectors))
@@ -181,56 +156,93 @@ class _Asked:
                 stop = min(start + size, len(points))
                 dacs = self._dacs(points[start:stop])
                 probes = [*logits(self.design), *self.elements.nets[1:], *self._told()]
-                probes = list(dict.fromkeys([*probes, *(b.amperes for b in dacs)]))
+                probes = list(dict.fromkeys([*probes, *_vectors(dacs)]))
                 (result,) = engine.run(points, [Chunk(number, start, stop)], probes)
                 if result.error is not None:
                     raise result.error
                 assert result.values is not None
                 outputs.append(result.values[:, : self.design.stages[-1].shape[1]])
-                place = {probe: k for k, probe in enumerate(probes)}
-                parts.append(self._watts(result.values, place, dacs))
-        power = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        return np.concatenate(outputs), power
+                parts.append(self._stages(result.values, probes, dacs))
+        return np.concatenate(outputs), parts
 
     def _told(self) -> list[str]:
         """The vectors of currents, the DACs' left out."""
         groups = [*self.elements.burning.values(), *self.elements.giving.values()]
-        told = [b.amperes for group in groups for b in group]
-        return [name for name in told if isinstance(name, str)]
+        return [name for group in groups for name in _vectors(group)]
 
     def _dacs(self, points: Values) -> list[Branch]:
         """The sources at the inputs: a table where they differ, as the sweep is written."""
         found = []
         for net, column in zip(StageNames(self.design, 0).sources(), points.T, strict=True):
             letter = "v" if (column == column[0]).all() else "b"
-            found.append(Branch((self.elements.net(net), 0), f"i({letter}_{net})"))
+            found.append(Branch((self.elements.net(net), 0), f"i({letter}_{net})", net))
         return found
 
-    def _watts(
-        self, values: Values, place: dict[str, int], dacs: list[Branch]
-    ) -> dict[tuple[str, Place], Values]:
-        """Watts (B,) by place, of vectors (B, v) that stand in ``values`` at their ``place``."""
+    def _stages(self, values: Values, probes: list[str], dacs: list[Branch]) -> list[StagePower]:
+        """Every stage's power, of the vectors of ``probes`` that are in ``values`` (B, v)."""
         nets, n = self.elements.nets, len(values)
+        place = {probe: k for k, probe in enumerate(probes)}
         volts = np.zeros((n, len(nets)))
         volts[:, 1:] = values[:, [place[net] for net in nets[1:]]]
 
-        def power(branches: list[Branch]) -> Values:
-            watts = np.zeros(n)
-            for branch in branches:
-                told = branch.amperes
-                amperes = values[:, place[told]] if isinstance(told, str) else told
-                watts += (volts[:, branch.nets[0]] - volts[:, branch.nets[1]]) * amperes
-            return watts
+        def flow(branches: list[Branch]) -> tuple[Values, Values]:
+            """Volts across and amperes, (B, k)."""
+            a, b = np.array([branch.nets for branch in branches]).T
+            told = [branch.amperes for branch in branches]
+            amperes = [values[:, place[i]] if isinstance(i, str) else np.full(n, i) for i in told]
+            return volts[:, a] - volts[:, b], np.stack(amperes, axis=1)
 
-        found = {
-            ("dissipated", where): _resistor_watts(volts, resistors)
-            for where, resistors in self.elements.resistors.items()
-        }
+        nothing = np.zeros((n, 0))
+        stages = [StagePower(np.zeros(n), nothing, nothing) for _ in self.design.stages]
+        for where, resistors in self.elements.resistors.items():
+            stages[where.layer].dissipated[where.block] = _resistor_watts(volts, resistors)
         for where, branches in self.elements.burning.items():
-            before = found.get(("dissipated", where), np.zeros(n))
-            found["dissipated", where] = before + power(branches)
-        giving = {**self.elements.giving, Place(0, "dacs"): dacs}
-        return found | {("delivered", at): -power(branches) for at, branches in giving.items()}
+            across, amperes = flow(branches)
+            of_stage = stages[where.layer].dissipated
+            before = of_stage.get(where.block, np.zeros(n))
+            of_stage[where.block] = before + (across * amperes).sum(axis=1)
+        for where, branches in {**self.elements.giving, Place(0, "dacs"): dacs}.items():
+            across, amperes = flow(branches)
+            stage = stages[where.layer]
+            stage.delivered[where.block] = -(across * amperes).sum(axis=1)
+            stage.currents[where.block] = _by_amplifier(branches, amperes)
+            tails = [b.nets[0] in self.elements.emitters and not b.amplifier for b in branches]
+            stage.through = stage.through + amperes[:, tails].sum(axis=1)
+        return stages
+
+
+def _by_amplifier(branches: list[Branch], amperes: Values) -> Values:
+    """|current| (B, k) out of each amplifier, for ``amperes`` (B, b) of all sources."""
+    names = [branch.amplifier for branch in branches]
+    order = {name: k for k, name in enumerate(dict.fromkeys(filter(None, names)))}
+    found = np.zeros((len(amperes), len(order)))
+    for k, name in enumerate(names):
+        if name:
+            found[:, order[name]] += amperes[:, k]
+    return np.abs(found)
+
+
+def _at(of: Values, blocks: Sequence[StagePower]) -> StagePower:
+    """``blocks`` of one stage, one after the other, at the points that theirs are ``of``."""
+
+    def each(name: str) -> dict[str, Values]:
+        parts = [getattr(block, name) for block in blocks]
+        return {key: np.concatenate([part[key] for part in parts])[of] for key in parts[0]}
+
+    nothing = np.zeros((len(of), 0))
+    return StagePower(
+        through=np.concatenate([block.through for block in blocks])[of],
+        rows=nothing,
+        lines=nothing,
+        dissipated=each("dissipated"),
+        delivered=each("delivered"),
+        currents=each("currents"),
+    )
+
+
+def _vectors(branches: Sequence[Branch]) -> list[str]:
+    """In which their currents are told."""
+    return [b.amperes for b in branches if isinstance(b.amperes, str)]
 
 
 def _resistor_watts(volts: Values, resistors: Resistors) -> Values:

@@ -28,8 +28,8 @@ FLOOR = 1e-6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BlockPower:
-    """Where power goes, and where it comes from.
+class PowerResult:
+    """Where power goes, where it comes from, and what a model of the supplies needs.
 
     A convolution's is the sum over its positions: of so many copies side by side, or of one that
     takes so many times as long.
@@ -37,36 +37,15 @@ class BlockPower:
     Attributes
     ----------
     dissipated
-        Watts (M, K, n) by block; ``stage_power.DISSIPATED``.
+        Watts (M, K, n) by block, see ``stage_power.DISSIPATED``. ngspice tells those of a reduced
+        crossbar together, as ``crossbar``.
     delivered
-        Watts (M, K, n) by block whose sources give them; ``stage_power.DELIVERED``.
-    """
-
-    dissipated: dict[str, Values]
-    delivered: dict[str, Values]
-
-    @property
-    def total(self) -> Values:
-        """Watts (M, n) that are dissipated."""
-        return sum(self.dissipated.values(), np.zeros(())).sum(axis=1)
-
-    @property
-    def tellegen(self) -> Values:
-        """|delivered - dissipated| / delivered, (M, n)."""
-        delivered = sum(self.delivered.values(), np.zeros(())).sum(axis=1)
-        return np.abs(delivered - self.total) / np.abs(delivered)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PowerResult(BlockPower):
-    """The same in closed form, with what a model of the supplies needs, and maps.
-
-    Attributes
-    ----------
+        Watts (M, K, n) by block whose sources give them, see ``stage_power.DELIVERED``.
     currents
-        Amperes (M, K, n) by block of ``delivered``: the sum of |current| out of its sources.
+        Amperes (M, K, n) by block of ``delivered``: the sum of |current| out of each amplifier, or
+        source.
     peaks
-        Amperes (M, k) by block, a layer each: the largest of every source over all images.
+        Amperes (M, k) by block, a layer each: the largest of every one of them over all images.
     through
         Amperes (M, K, n) that transistor pairs take from supply to supply.
     positions
@@ -77,12 +56,30 @@ class PowerResult(BlockPower):
         layer's outputs out follow each other.
     """
 
+    dissipated: dict[str, Values]
+    delivered: dict[str, Values]
     currents: dict[str, Values]
     peaks: dict[str, tuple[Values, ...]]
     through: Values
     positions: tuple[int, ...]
     rows: tuple[Values, ...] = ()
     lines: tuple[Values, ...] = ()
+
+    @property
+    def total(self) -> Values:
+        """Watts (M, n) that are dissipated."""
+        return _all(self.dissipated)
+
+    @property
+    def tellegen(self) -> Values:
+        """|delivered - dissipated| / delivered, (M, n)."""
+        delivered = _all(self.delivered)
+        return np.abs(delivered - self.total) / np.abs(delivered)
+
+
+def _all(blocks: dict[str, Values]) -> Values:
+    """(M, n) of (M, K, n) by block."""
+    return np.sum(list(blocks.values()), axis=(0, 2))
 
 
 def power_of(
@@ -114,22 +111,7 @@ def power_of(
         If a cell has no closed form, or tells no power.
     """
     volts = volts_of(build, images)
-    found = [_of_one(build, chip, volts, temp_c, maps) for chip in chips or (None,)]
-    first = found[0]
-    layers = range(len(first.positions))
-    return PowerResult(
-        dissipated=_stacked([one.dissipated for one in found]),
-        delivered=_stacked([one.delivered for one in found]),
-        currents=_stacked([one.currents for one in found]),
-        peaks={
-            block: tuple(np.stack([one.peaks[block][k] for one in found]) for k in layers)
-            for block in DELIVERED
-        },
-        through=np.stack([one.through for one in found]),
-        positions=tuple(first.positions),
-        rows=tuple(np.stack([one.rows[k] for one in found]) for k in layers) if maps else (),
-        lines=tuple(np.stack([one.lines[k] for one in found]) for k in layers) if maps else (),
-    )
+    return joined([_of_one(build, chip, volts, temp_c, maps) for chip in chips or (None,)])
 
 
 def volts_of(build: Build, images: ImageSet | Values) -> Values:
@@ -139,42 +121,38 @@ def volts_of(build: Build, images: ImageSet | Values) -> Values:
     return build.spec.dac_volts(images.flat(build.spec.encoding.shape))
 
 
-def compared(one: BlockPower, judge: BlockPower) -> dict[str, float]:
-    """The largest relative difference of every block's watts, over layers and images.
+def compared(one: PowerResult, judge: PowerResult) -> dict[str, float]:
+    """The largest relative difference of every block's watts and currents, over layers and images.
 
-    The judge may tell what a crossbar dissipates together, as ``crossbar``. What is below ``FLOOR``
-    of its image's power is compared with that.
+    What is below ``FLOOR`` of its image's sum is compared with that.
     """
-    floor = FLOOR * judge.total[:, None]
-    found = {}
-    for what in ("dissipated", "delivered"):
+    found: dict[str, float] = {}
+    for what in ("dissipated", "delivered", "currents"):
         own, other = getattr(one, what), getattr(judge, what)
         if "crossbar" in other:
-            together = sum(own[block] for block in CROSSBAR)
+            together = np.sum([own[block] for block in CROSSBAR], axis=0)
             own = {k: v for k, v in own.items() if k not in CROSSBAR} | {"crossbar": together}
+        floor = FLOOR * _all(other)[:, None]
         for block in own.keys() | other.keys():
-            near, far = own[block], other[block]
-            scale = np.maximum(np.abs(far), floor)
-            found[f"{block} {what}"] = float((np.abs(near - far) / scale).max())
+            scale = np.maximum(np.abs(other[block]), floor)
+            far = np.abs(own[block] - other[block]) / scale
+            found[f"{what} {block}"] = float(far.max())
     return found
 
 
-def _stacked(parts: Sequence[dict[str, Values]]) -> dict[str, Values]:
-    return {block: np.stack([part[block] for part in parts]) for block in parts[0]}
-
-
-def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, maps: bool) -> _Sums:
-    found = _Sums(sum(s.last - s.first + 1 for s in build.sections), len(volts))
-    held = volts
+def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, maps: bool) -> Sums:
+    found, held = Sums(build, len(volts)), volts
     for section, designs in designs_of(build, chip):
-        points, outputs = section.points(held), []
+        p = section.positions
+        images, outputs = max(1, BLOCK // p), []
         for design in designs:
-            deck = DeckPower(design, temp_c)
-            blocks = [deck.at(points[k : k + BLOCK]) for k in range(0, len(points), BLOCK)]
-            given = np.concatenate([out for _, out in blocks])
-            outputs.append(given / design.v_per_logit)  # what is held is volts a unit
-            for k in range(len(design.stages)):
-                found.add(section.first + k, section.positions, [own[k] for own, _ in blocks], maps)
+            deck, parts, given = DeckPower(design, temp_c), [], []
+            for k in range(0, len(volts), images):
+                stages, out = deck.at(section.points(held[k : k + images]))
+                parts.append([by_image(stage, p, maps=maps) for stage in stages])
+                given.append(out / design.v_per_logit)  # what is held is volts a unit
+            found.add(section, parts)
+            outputs.append(np.concatenate(given))
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     return found
 
@@ -190,49 +168,99 @@ def designs_of(build: Build, chip: Circuit | None) -> Iterator[tuple[Section, It
         yield section, (link.design for link in links)
 
 
-class _Sums:
-    """What is added up over the decks and blocks of one circuit, arrays (K, n)."""
+# ---- points to images, decks to circuits, circuits to chips
 
-    def __init__(self, layers: int, n: int) -> None:
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A block of images of a stage: arrays (b,), the peaks (k,), the maps (b, R) and (b, 2 O)."""
+
+    dissipated: dict[str, Values]
+    delivered: dict[str, Values]
+    currents: dict[str, Values]
+    peaks: dict[str, Values]
+    through: Values
+    rows: Values
+    lines: Values
+
+
+def by_image(stage: StagePower, positions: int, *, maps: bool = False) -> Part:
+    """What ``stage`` has at points, added up over the ``positions`` of each image."""
+
+    def added(values: Values) -> Values:
+        return values.reshape(-1, positions, *values.shape[1:]).sum(axis=1)
+
+    def each(blocks: dict[str, Values]) -> dict[str, Values]:
+        return {block: added(watts) for block, watts in blocks.items()}
+
+    through = added(stage.through)
+    nothing = np.zeros((len(through), 0))
+    return Part(
+        dissipated=each(stage.dissipated),
+        delivered=each(stage.delivered),
+        currents={block: added(i.sum(axis=1)) for block, i in stage.currents.items()},
+        peaks={block: i.max(axis=0) for block, i in stage.currents.items()},
+        through=through,
+        rows=added(stage.rows) if maps else nothing,
+        lines=added(stage.lines) if maps else nothing,
+    )
+
+
+class Sums:
+    """What is added up over the decks of one circuit, for ``n`` images: arrays (K, n)."""
+
+    def __init__(self, build: Build, n: int) -> None:
+        layers = sum(section.last - section.first + 1 for section in build.sections)
+
         def empty(blocks: Iterable[str]) -> dict[str, Values]:
             return {block: np.zeros((layers, n)) for block in blocks}
 
         self.dissipated, self.delivered = empty(DISSIPATED), empty(DELIVERED)
         self.currents = empty(DELIVERED)
         self.through = np.zeros((layers, n))
-        self.peaks: dict[str, list[Values]] = {block: [np.zeros(0)] * layers for block in DELIVERED}
+        self.peaks = {block: [np.zeros(0)] * layers for block in DELIVERED}
         self.positions = [1] * layers
-        self._rows: list[list[Values]] = [[] for _ in range(layers)]
-        self._lines: list[list[Values]] = [[] for _ in range(layers)]
+        self.rows, self.lines = [np.zeros((n, 0))] * layers, [np.zeros((n, 0))] * layers
 
-    @property
-    def rows(self) -> list[Values]:
-        """A layer each (n, R)."""
-        return [np.concatenate(parts, axis=1) for parts in self._rows]
+    def add(self, section: Section, parts: Sequence[Sequence[Part]]) -> None:
+        """Add a deck of ``section``: blocks of images, each with its stages."""
+        for k, of_stage in enumerate(zip(*parts, strict=True)):
+            self.positions[section.first + k] = section.positions
+            self._add(section.first + k, of_stage)
 
-    @property
-    def lines(self) -> list[Values]:
-        """A layer each (n, 2 O)."""
-        return [np.concatenate(parts, axis=1) for parts in self._lines]
-
-    def add(self, layer: int, positions: int, parts: list[StagePower], maps: bool) -> None:
-        """Add a stage's blocks of points, so many ``positions`` an image."""
-        self.positions[layer] = positions
-
-        def by_image(values: Iterable[Values]) -> Values:
-            joined = np.concatenate(list(values))
-            return joined.reshape(-1, positions, *joined.shape[1:]).sum(axis=1)
-
-        for block in parts[0].dissipated:
-            self.dissipated[block][layer] += by_image(part.dissipated[block] for part in parts)
-        for block in parts[0].delivered:
-            self.delivered[block][layer] += by_image(part.delivered[block] for part in parts)
-        for block in parts[0].currents:
-            amperes = [part.currents[block] for part in parts]
-            self.currents[block][layer] += by_image(a.sum(axis=1) for a in amperes)
-            largest = np.max([a.max(axis=0) for a in amperes], axis=0)
+    def _add(self, layer: int, parts: Sequence[Part]) -> None:
+        for name in ("dissipated", "delivered", "currents"):
+            for block in getattr(parts[0], name):
+                together = np.concatenate([getattr(part, name)[block] for part in parts])
+                getattr(self, name)[block][layer] += together
+        for block in parts[0].peaks:
+            largest = np.max([part.peaks[block] for part in parts], axis=0)
             self.peaks[block][layer] = np.concatenate([self.peaks[block][layer], largest])
-        self.through[layer] += by_image(part.through for part in parts)
-        if maps:
-            self._rows[layer].append(by_image(part.rows for part in parts))
-            self._lines[layer].append(by_image(part.lines for part in parts))
+        self.through[layer] += np.concatenate([part.through for part in parts])
+        for maps, name in ((self.rows, "rows"), (self.lines, "lines")):
+            together = np.concatenate([getattr(part, name) for part in parts])
+            maps[layer] = np.concatenate([maps[layer], together], axis=1)
+
+
+def joined(chips: Sequence[Sums]) -> PowerResult:
+    """The chips of a study, stacked."""
+
+    def stacked(name: str) -> dict[str, Values]:
+        return {
+            block: np.stack([getattr(chip, name)[block] for chip in chips])
+            for block in getattr(chips[0], name)
+        }
+
+    def by_layer(lists: Sequence[Sequence[Values]]) -> tuple[Values, ...]:
+        return tuple(np.stack(of_layer) for of_layer in zip(*lists, strict=True))
+
+    return PowerResult(
+        dissipated=stacked("dissipated"),
+        delivered=stacked("delivered"),
+        currents=stacked("currents"),
+        peaks={block: by_layer([chip.peaks[block] for chip in chips]) for block in DELIVERED},
+        through=np.stack([chip.through for chip in chips]),
+        positions=tuple(chips[0].positions),
+        rows=by_layer([chip.rows for chip in chips]),
+        lines=by_layer([chip.lines for chip in chips]),
+    )

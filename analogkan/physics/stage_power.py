@@ -212,12 +212,13 @@ class _Stage:
 
     def _rows(self, power: StagePower, v: Values) -> tuple[Values, Values]:
         """All rows (B, R) for diode volts ``v`` (B, I), and what the diodes draw (B, I)."""
-        out = np.empty((*v.shape, len(self.tables)))
-        for i, d in np.ndindex(out.shape[1:]):
+        kinds = range(len(self.tables))
+        out = np.empty((*v.shape, len(kinds)))
+        for i, d in np.ndindex(v.shape[1], len(kinds)):
             out[:, i, d] = np.interp(v[:, i], self.x[i, d], self.r[i, d])
         s = summing_volts(out, *self.row)
         across = v[:, :, None] - s
-        amperes = np.stack([self._diode(d, across[..., d]) for d in range(out.shape[2])], axis=2)
+        amperes = np.stack([self._diode(d, across[..., d]) for d in kinds], axis=2)
         own = amperes * across + (s - out) ** 2 / self.r_f
         power.dissipated["diodes"] = (amperes * across).sum(axis=(1, 2))
         power.dissipated["row_feedback"] = ((s - out) ** 2 / self.r_f).sum(axis=(1, 2))
