@@ -16,46 +16,10 @@ from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from .assumptions import Assumptions
 from .noise_flips import flips_of, snr_db
-from .noise_held import noise_of
 from .power import power_of
-from .settling import settle
-from .supply import Work, energy_of, supply_of, work_of
+from .supply import supply_of
 
 Values = npt.NDArray[Any]
-PARTS = ("power", "settling", "noise")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """A figure of which a datasheet has the least, the typical and the largest.
-
-    Attributes
-    ----------
-    name
-        Entry of result.json, its unit in it.
-    part
-        What it belongs to; of two, what both must have been asked for.
-    label, unit
-        As a table has them.
-    """
-
-    name: str
-    part: tuple[str, ...]
-    label: str
-    unit: str
-
-
-QUANTITIES = (
-    Quantity(name="power_w", part=("power",), label="power from the supplies", unit="W"),
-    Quantity(name="dissipated_w", part=("power",), label="dissipated in the circuit", unit="W"),
-    Quantity(name="settling_s", part=("settling",), label="settled", unit="s"),
-    Quantity(name="settling_class_s", part=("settling",), label="class final", unit="s"),
-    Quantity(name="energy_j", part=("power", "settling"), label="energy an inference", unit="J"),
-    Quantity(name="noise_v_rms", part=("noise",), label="output noise, rms", unit="V"),
-    Quantity(name="flip_probability", part=("noise",), label="class flips by noise", unit=""),
-)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Asked:
     """What a sheet is made of.
@@ -64,8 +28,8 @@ class Asked:
     ----------
     build
         What is measured, or of which ``chip`` is one.
-    volts, before
-        (n, W) at the first inputs; and what settles to it begins with, each its own.
+    volts
+        (n, W) at the first inputs.
     few
         Positions of the images that settle and whose noise is worked out.
     temp_c
@@ -75,7 +39,6 @@ class Asked:
     build: Build
     chip: Circuit
     volts: Values
-    before: Values
     few: Values
     assumed: Assumptions
     temp_c: float
@@ -100,8 +63,11 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
         power, told = _power(asked)
         found |= told
     if "settling" in parts:
+        from .settling import settle
+
+        few = asked.volts[asked.few]
         settled = settle(
-            asked.build, asked.before[asked.few], asked.volts[asked.few], asked.assumed,
+            asked.build, np.roll(few, 1, axis=0), few, asked.assumed,
             temp_c=asked.temp_c, chip=asked.chip,
         )  # fmt: skip
         found |= spread("settling_s", settled.settling_s)
@@ -141,13 +107,15 @@ def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
 
 
 def _noise(asked: Asked) -> dict[str, float | None]:
+    from .noise_held import noise_of
+
     noise = noise_of(
         asked.build, asked.volts[asked.few], asked.assumed, temp_c=asked.temp_c, chip=asked.chip
     )
     found = spread("noise_v_rms", noise.rms.max(axis=1))
     found["snr_db"] = snr_db(noise.volts, noise.rms) if len(asked.few) > 1 else None
     for block, share in zip(noise.blocks, _shares(noise.shares), strict=True):
-        found[f"noise_share_{block}"] = float(share)
+        found[f"noise_share_{block.replace(' ', '_').replace('-', '')}"] = float(share)
     if asked.classes:
         flips = flips_of(noise.volts, noise.covariance)
         found |= spread("flip_probability", flips.probability)
@@ -160,4 +128,3 @@ def _shares(variances: Values) -> Values:
     return by_block / by_block.sum()
 
 
-__all__ = ["PARTS", "QUANTITIES", "Asked", "Quantity", "Work", "energy_of", "measure", "work_of"]

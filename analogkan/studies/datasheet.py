@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..physics import Assumptions
-from ..physics.quantities import BURNT, NAMES, PARTS, QUANTITIES, SUPPLY, Quantity
+from ..physics.quantities import BURNT, ENDS, NAMES, PARTS, QUANTITIES, SUPPLY, Quantity
 from ..errors import SettingsError
 from ..results import Fact, Figure, Listing
 from ..schema import Maybe, Number
@@ -32,6 +32,8 @@ FEW = 100
 """Images that settle, and whose noise is worked out, at most."""
 PRESET = "rram"
 """What chips differ in if nothing else is said."""
+REACHED = {"accuracy": "accuracy", "rmse": "RMSE"}
+"""What a row has of a circuit's answers, one or the other."""
 Spread = Mapping[str, float]
 
 
@@ -69,6 +71,7 @@ class Datasheet(StudyResult):
     few: int
     assumptions: Mapping[str, float]
     figures_of: Mapping[str, Spread]
+    reached: Mapping[str, Spread]
     typical: Mapping[str, float | None]
     area: Mapping[str, int]
     work: Mapping[str, int]
@@ -101,10 +104,13 @@ class Datasheet(StudyResult):
 
     def facts(self) -> Listing:
         rows = [
-            (one.label, *(self._cell(one, end) for end in ("min", "typical", "max")), one.about)
+            (one.label, *(self._cell(one, end) for end in ENDS), one.about)
             for one in QUANTITIES
             if one.name in self.figures_of
         ]
+        for entry, spread in self.reached.items():
+            said = (_reached(entry, spread[end], self.summary) for end in ENDS)
+            rows.append((REACHED[entry], *said, "on all images"))
         rows += [(label, "", said, "", note) for label, said, note in self._more()]
         return Listing(("", "min", "typical", "max", ""), rows)
 
@@ -114,7 +120,7 @@ class Datasheet(StudyResult):
 
     def _more(self) -> list[tuple[str, str, str]]:
         """Rows that have a typical figure alone."""
-        t, s, found = self.typical, self.summary, list[tuple[str, str, str]]()
+        t, found = self.typical, list[tuple[str, str, str]]()
         for names, note in ((SUPPLY, "of the supply power"), (BURNT, "of what is dissipated")):
             found += [
                 (f"  {_worded(name)}", engineering(watts, "W"), note)
@@ -140,11 +146,6 @@ class Datasheet(StudyResult):
             )
         if t.get("snr_db") is not None:
             found.append(("SNR", f"{t['snr_db']:.1f} dB", "of all outputs, over the images"))
-        for entry, label in (("accuracy", "accuracy"), ("rmse", "RMSE")):
-            if entry in s["reached"]:
-                reached = s["reached"][entry]
-                said = [_reached(entry, reached[end], s) for end in ("min", "typical", "max")]
-                found.append((label, said[1], f"{said[0]} to {said[2]}, on all images"))
         area = self.area
         found.append(
             ("area", f"{area['crossbar_resistors']:,} cells",
@@ -227,8 +228,6 @@ def _judge(
     keep: Path,
 ) -> dict[str, Any]:
     """What ngspice says of the parts, by part."""
-    from ..physics.judge import judge_parts
-
     return {"parts": {}}
 
 
@@ -332,7 +331,7 @@ def _summarise(hardware: Hardware, rows: Sequence[Row], bench: Bench) -> dict[st
             "typical": typical[entry],
             "max": max(row[entry] for row in good),
         }
-        for entry in ("accuracy", "rmse")
+        for entry in REACHED
         if entry in typical
     }
     tellegen = [row["tellegen"] for row in good if row.get("tellegen") is not None]
