@@ -20,6 +20,8 @@ from .power import power_of
 from .supply import supply_of
 
 Values = npt.NDArray[Any]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Asked:
     """What a sheet is made of.
@@ -126,5 +128,3 @@ def _shares(variances: Values) -> Values:
     """Of each block in the mean noise power, all layers together: (K,)."""
     by_block = variances.sum(axis=(0, 2, 3))
     return by_block / by_block.sum()
-
-

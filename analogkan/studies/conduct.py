@@ -235,9 +235,10 @@ def _verdict(
     try:
         told = partial(on_progress, "judge")
         found = judge(plan.points, rows, bench, judging, share, store, told)
-        if plan.judge is not None:
+        if plan.judge is not None and "parts" not in found:
             chosen = choose_points(plan.points, rows, share.chips, bench.seed)
-            found |= plan.judge(bench, chosen, share, judging, store.path / FAILED)
+            found |= {"parts": plan.judge(bench, chosen, share, store.path / FAILED)}
+            store.put("judge", found)
         return found, None
     except StudyError as error:
         return store.get("judge"), error

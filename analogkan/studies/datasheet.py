@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DisagreementError, SettingsError, StudyError
 from ..physics import Assumptions
 from ..physics.quantities import BURNT, ENDS, NAMES, PARTS, QUANTITIES, SUPPLY, Quantity
-from ..errors import SettingsError
 from ..results import Fact, Figure, Listing
 from ..schema import Maybe, Number
 from ..text import engineering, many, percent
@@ -22,8 +22,9 @@ from .thermal import read_temps
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..compiler.circuit import Circuit
     from ..compiler.hardware import Hardware
-    from ..engines.chip_engines import NgspiceEngine
+    from ..physics.sheet import Asked
     from .bench import Bench
     from .judge import Share
     from .points import Point
@@ -178,11 +179,11 @@ class Datasheet(StudyResult):
         return [*told, f"assumed: {given}"]
 
     def closing(self) -> list[str]:
-        told = super().closing()
+        from ..physics.judged import SAID
+
         parts: Mapping[str, Any] = (self.judge or {}).get("parts", {})
-        for name, found in parts.items():
-            told.append(f"{name}, judged by ngspice on {found['said']}")
-        return told
+        said = [f"{name}: judged on {SAID[name](found)}" for name, found in parts.items()]
+        return super().closing() + said
 
     def figures(self) -> list[Figure]:
         from ..report.datasheets import power_figure
@@ -224,11 +225,20 @@ def _judge(
     bench: Bench,
     points: Sequence[Point],
     share: Share,
-    engine: NgspiceEngine,
     keep: Path,
 ) -> dict[str, Any]:
-    """What ngspice says of the parts, by part."""
-    return {"parts": {}}
+    """What ngspice says of the parts, by part, of each point's hardest images."""
+    from ..physics.judged import judge_parts
+
+    found: dict[str, Any] = {}
+    for point in points:
+        chip, _ = bench.chip(point)
+        asked = _asked(bench, chip, point, assumed)
+        try:
+            judge_parts(asked, parts, share.images, keep, found)
+        except DisagreementError as error:
+            raise StudyError(f"{point.label}: {error}") from error
+    return found
 
 
 def read_parts(text: str) -> tuple[str, ...]:
@@ -240,20 +250,23 @@ def read_parts(text: str) -> tuple[str, ...]:
     return tuple(part for part in PARTS if part in wanted)
 
 
-def measure_point(
-    parts: tuple[str, ...], assumed: Assumptions, bench: Bench, point: Point
-) -> Row:
+def measure_point(parts: tuple[str, ...], assumed: Assumptions, bench: Bench, point: Point) -> Row:
     """What a row has beside accuracy or error."""
-    from ..physics.sheet import Asked, measure
+    from ..physics.sheet import measure
 
     chip, _ = bench.chip(point)
-    few = few_of(bench)
-    asked = Asked(
-        build=bench.build, chip=chip, volts=bench.volts, few=few, assumed=assumed,
+    found = measure(_asked(bench, chip, point, assumed), parts)
+    return {name: found.get(name) for name in NAMES}
+
+
+def _asked(bench: Bench, chip: Circuit, point: Point, assumed: Assumptions) -> Asked:
+    """What is asked of the chip of ``point``."""
+    from ..physics.sheet import Asked
+
+    return Asked(
+        build=bench.build, chip=chip, volts=bench.volts, few=few_of(bench), assumed=assumed,
         temp_c=point.conditions.temp_c,
     )  # fmt: skip
-    found = measure(asked, parts)
-    return {name: found.get(name) for name in NAMES}
 
 
 def few_of(bench: Bench) -> Any:
@@ -269,7 +282,7 @@ def few_of(bench: Bench) -> Any:
 
 
 def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: int) -> Plan:
-    """Supply power, settling time and noise of the circuit, each with its least, typical and largest.
+    """Supply power, settling time and noise of the circuit: least, typical and largest.
 
     Over images, over --temps and over --samples chips. What a DC circuit does not say is assumed,
     and set with --set or a preset's [assumptions]: capacitances, noise, currents of amplifiers.

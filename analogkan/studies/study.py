@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from ..compiler.hardware import Hardware
     from ..data import ImageSet
-    from ..engines.chip_engines import NgspiceEngine
     from ..imperfections import Conditions, Variation
     from .bench import Bench
     from .conduct import StudyOptions
@@ -137,8 +136,8 @@ class Plan:
     more
         ``(bench, point)``: what a row of that default has beside it, a function of a module.
     judge
-        ``(bench, points, share, engine, keep)``: what else ngspice is asked of the points that it
-        judges, and what came of it; StudyError where it says otherwise. Decks that fail are kept
+        ``(bench, points, share, keep)``: what else ngspice is asked of the points that it judges,
+        and what came of it by part; StudyError where it says otherwise. Decks that fail are kept
         in ``keep``.
     temps_c
         Temperatures at which something is simulated, beside the points'.
@@ -154,9 +153,7 @@ class Plan:
     identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
     evaluate: Callable[[Bench, Point], Row] | None = None
     more: Callable[[Bench, Point], Row] | None = None
-    judge: Callable[[Bench, Sequence[Point], Share, NgspiceEngine, Path], dict[str, Any]] | None = (
-        None
-    )
+    judge: Callable[[Bench, Sequence[Point], Share, Path], dict[str, Any]] | None = None
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
     calibrate: bool = False
