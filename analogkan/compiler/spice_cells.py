@@ -31,7 +31,7 @@ TEMPERATURE_C = 26.85
 def write_cells(
     design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
 ) -> str:
-    """``cells.cir``: the amplifier chosen, the cells used, the diodes; noisy with ``companions``."""
+    """``cells.cir``: the amplifier chosen, the cells used, the diodes; ``companions`` beside."""
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     names = get_cells(design) + (companions.cells if companions else [])
@@ -180,9 +180,7 @@ def format_diode(
     return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
 
 
-def _current(
-    curve: IVCurve, hardware: Hardware, chip: bool, volts: str, say: Dialect
-) -> list[str]:
+def _current(curve: IVCurve, hardware: Hardware, chip: bool, volts: str, say: Dialect) -> list[str]:
     """Words for a device's current where ``volts`` is what stands across it.
 
     A table may go on with its last slope, so one more point at each end, 1 V out and of the same

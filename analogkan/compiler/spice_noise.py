@@ -64,7 +64,9 @@ class Companions:
             ("opamp_flicker", {}),
         ):
             if name in self.cells:
-                lines.append(" ".join(say.instance(f"x_{name}", [net, f"{name}_in"], name, settings)))
+                lines.append(
+                    " ".join(say.instance(f"x_{name}", [net, f"{name}_in"], name, settings))
+                )
                 net = f"{name}_in"
         if "opamp_current_noise" in self.cells:
             name, settings = "opamp_current_noise", {"in": format_number(self.i_n)}

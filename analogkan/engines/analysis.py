@@ -139,6 +139,8 @@ class Analysis:
         The vector over which it is run, such as ``time``; empty: there is none.
     vectors
         Those that the result file must have beside the axis: by default those of its probes.
+    patience
+        How often the time limit of a sweep over as many images it may take.
     apart
         Whether a deck answers one probe only, so that each has a deck of its own.
     read
@@ -156,6 +158,7 @@ class Analysis:
     points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
     axis: str = INDEX
     vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
+    patience: float = 1.0
     apart: bool = False
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (

@@ -19,6 +19,7 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..errors import ConvergenceError
 from .assumptions import Assumptions
 from .capacitors import capacitors_of
+from .deck import dynamic_design
 from .noise_front import driven_slopes
 from .noise_loops import loops_of
 from .noise_paths import BLOCKS, Linear, trace_back
@@ -33,13 +34,16 @@ FEWER = 4
 """Times fewer for what only says how close a kink is, and what would be on its other side."""
 MOVES = 0.005
 """Share of an output's rms by which twice as many frequencies may move it."""
-TOGETHER = 25
-"""Images whose matrices are held at once."""
+ENTRIES = 100_000
+"""Of the matrices of the images that are worked out at once."""
 BEYOND = 30.0
 """Times the gain-bandwidth product: from there on an op-amp's gain is far below 1, and what it
 gives falls as 1/f^2."""
 BELOW = 30.0
 """Times below the lowest pole: from there down nothing changes but 1/f."""
+
+
+DC = Node(f=0.0, width=0.0, coarse=0.0, e_n=0.0, i_n=0.0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +58,8 @@ class Noise:
         (B, O, O) V^2.
     shares
         (B, K, L, O) V^2 of each block of each layer: they add up to the variances.
+    transfer
+        (B, O, I) volts at the outputs per volt at the inputs, slowly.
     blocks
         Names of the K blocks.
     hidden
@@ -71,6 +77,7 @@ class Noise:
     volts: Values
     covariance: Values
     shares: Values
+    transfer: Values
     blocks: tuple[str, ...] = BLOCKS
     hidden: tuple[Values, ...]
     at_kinks: Values
@@ -98,13 +105,17 @@ def noise_of_design(
     ConvergenceError
         If no number of frequencies suffices.
     """
+    dynamic_design(design)  # which has no ideal op-amps
     per_decade = PER_DECADE
+    together = max(
+        1, ENTRIES // (design.stages[-1].gain.size * max(s.r_f.size for s in design.stages))
+    )
     while True:
         parts = [
-            _noise(design, volts[k : k + TOGETHER], assumed, temp_c, per_decade)
-            for k in range(0, len(volts), TOGETHER)
+            _noise(design, volts[k : k + together], assumed, temp_c, per_decade)
+            for k in range(0, len(volts), together)
         ]
-        found = _joined(parts)
+        found = joined(parts)
         if found.moved < MOVES:
             return found
         per_decade *= 2
@@ -116,9 +127,9 @@ def noise_of_design(
             )
 
 
-def _joined(parts: Sequence[Noise]) -> Noise:
+def joined(parts: Sequence[Noise]) -> Noise:
     """Images one after the other."""
-    names = ("volts", "covariance", "shares", "at_kinks", "other")
+    names = ("volts", "covariance", "shares", "transfer", "at_kinks", "other")
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     hidden = zip(*(part.hidden for part in parts), strict=True)
     return replace(
@@ -162,12 +173,17 @@ def _noise(
         volts=points[-1].outputs,
         covariance=found.covariance,
         shares=found.shares,
+        transfer=trace_back(stages, DC, hardware, temp_c, _ignore).real,
         hidden=tuple(hidden),
         at_kinks=np.sum([here.sum(axis=(1, 2)) for here in near], axis=0),
         other=np.sqrt(other.variance),
         moved=found.moved(),
         per_decade=per_decade,
     )
+
+
+def _ignore(layer: int, x: Values, powers: Mapping[str, Values]) -> None:
+    """No source is looked at."""
 
 
 def _linear(

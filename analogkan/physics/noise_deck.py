@@ -6,24 +6,36 @@ Axes: F frequencies.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..compiler import spice, spice_cells
+from ..compiler.build import Build
 from ..compiler.design import Design
 from ..compiler.names import StageNames
+from ..compiler.spice_cells import TEMPERATURE_C
 from ..compiler.spice_noise import Companions
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
+from ..engines.batch import BatchEngine, Chunk, Exposure
+from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SimulationError
 from .assumptions import Assumptions
 from .deck import dynamic_design, format_capacitors
-from .noise import BEYOND, PER_DECADE
+from .noise import BEYOND, PER_DECADE, Noise
+from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
+FLAT = 1e-4
+"""Share of the gain-bandwidth product below which no amplifier's noise changes but by 1/f: its
+noise gain would have to be a thousand."""
 SPECTRUM, TOTAL = "onoise_spectrum", "onoise_total"
 
 
@@ -46,6 +58,7 @@ def noise_analysis(assumed: Assumptions, **declared: Any) -> Analysis:
         points=lambda asked: None,
         axis="frequency",
         vectors=lambda asked: [SPECTRUM],
+        patience=20.0,  # a matrix of complex numbers is solved at each frequency
         apart=True,
         read=_read,
         **declared,
@@ -55,11 +68,10 @@ def noise_analysis(assumed: Assumptions, **declared: Any) -> Analysis:
 def require_noise(design: Design) -> None:
     """Raise SimulationError if ``.noise`` cannot take the deck of ``design``."""
     hardware = design.hardware
-    if hardware.segments or hardware.r_driver:
-        what = "wires = explicit" if hardware.segments else f"r_driver = {hardware.r_driver:g} ohm"
+    if hardware.segments:
         raise SimulationError(
-            f"noise in ngspice: a deck with {what} takes its other solver, all that .noise can be "
-            "run with, too long: the twin takes it; or compile with wires=reduced and r_driver=0"
+            "noise in ngspice: a deck of wires = explicit takes hours without KLU, which .noise "
+            "refuses: let the twin say it, or compile with wires=reduced, which is as noisy"
         )
 
 
@@ -80,7 +92,9 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
     ]
     first, *more = spice.format_inputs(design, asked.volts[0], say)
     (probe,) = asked.vectors
-    span = [format_number(x) for x in (assumed.f_low, BEYOND * design.hardware.gbw)]
+    gbw = design.hardware.gbw
+    start = assumed.f_low if assumed.f_corner else max(assumed.f_low, FLAT * gbw)
+    span = [format_number(x) for x in (start, BEYOND * gbw)]
     source = first.split()[0]
     run = ["noise", probe, source, "dec", str(PER_DECADE), *span]
     title = f"noise of {probe}"
@@ -97,7 +111,96 @@ def _read(asked: Asked, vectors: Vectors) -> Values:
     return np.stack([vectors["frequency"].real, vectors[SPECTRUM].real], axis=1)
 
 
-def integrated(spectrum: Values) -> float:
-    """Volts rms of ``spectrum`` (F, 2), by the trapezoidal rule in the logarithm of frequency."""
-    f, density = spectrum.T
-    return float(np.sqrt(np.trapezoid(f * density**2, np.log(f))))
+def integrated(spectrum: Values, assumed: Assumptions) -> float:
+    """Volts rms of ``spectrum`` (F, 2), by the trapezoidal rule in the logarithm of frequency.
+
+    Below it, down to ``f_low``, it is flat, and above it falls as 1/f^2.
+    """
+    f, density = spectrum[:, 0], spectrum[:, 1] ** 2
+    below, above = (f[0] - assumed.f_low) * density[0], f[-1] * density[-1]
+    return math.sqrt(np.trapezoid(f * density, np.log(f)) + below + above)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The noise of an output, or of the margin of two, by both: volts rms."""
+
+    probe: str
+    twin: float
+    ngspice: float
+
+    @property
+    def differs(self) -> float:
+        """By what share of the twin's."""
+        return abs(self.ngspice / self.twin - 1)
+
+
+def ask_noise(
+    build: Build,
+    volts: Values,
+    probes: Sequence[str],
+    assumed: Assumptions,
+    *,
+    temp_c: float = TEMPERATURE_C,
+    keep: Path,
+) -> list[Values]:
+    """The spectra (F, 2), hertz and V/sqrt(Hz), of ``probes`` at ``volts`` (I,), by ngspice.
+
+    A probe is a net, or the margin of two, ``v(a,b)``. ``keep`` is where a deck is kept if ngspice
+    fails.
+
+    Raises
+    ------
+    NetlistError
+        If the BUILD is several decks.
+    SimulationError
+        If ``.noise`` cannot take the deck, or fails.
+    """
+    deck = build.one_deck()
+    require_noise(deck.design)
+    circuit = deck if temp_c == TEMPERATURE_C else deck.design  # its wires are of one temperature
+    found: list[Values] = []
+    engine = BatchEngine(
+        circuit, Runner(find_ngspice()), keep, Exposure(temp_c=temp_c), noise_analysis(assumed)
+    )
+    with engine:
+        for probe in probes:
+            (one,) = engine.run(volts[None], [Chunk(0, 0, 1)], [probe])
+            if one.error is not None:
+                raise one.error
+            assert one.values is not None
+            found.append(one.values)
+    return found
+
+
+def judge_noise(
+    build: Build,
+    volts: Values,
+    noise: Noise,
+    image: int,
+    assumed: Assumptions,
+    *,
+    temp_c: float = TEMPERATURE_C,
+    keep: Path,
+) -> list[Judged]:
+    """The noise of ``image`` of ``volts`` (B, I), which the twin found to be ``noise``, by ngspice.
+
+    Of the winner, its most likely rival, and their margin; of a single output, of that.
+
+    Raises
+    ------
+    NetlistError, SimulationError
+        As ``ask_noise``.
+    """
+    nets, c = outputs_of(build.design), noise.covariance[image]
+    wanted = {nets[0]: c[0, 0]}
+    if len(nets) > 1:
+        flips = flips_of(noise.volts[image : image + 1], c[None])
+        a, b = int(flips.winner[0]), int(flips.rival[0])
+        margin = float(flips.margin_noise[0]) ** 2
+        wanted = {nets[a]: c[a, a], nets[b]: c[b, b], f"v({nets[a]},{nets[b]})": margin}
+    spectra = ask_noise(build, volts[image], list(wanted), assumed, temp_c=temp_c, keep=keep)
+    return [
+        Judged(probe=probe, twin=math.sqrt(square), ngspice=integrated(spectrum, assumed))
+        for (probe, square), spectrum in zip(wanted.items(), spectra, strict=True)
+    ]

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
-from scipy.stats import multivariate_normal
 
 Values = npt.NDArray[Any]
 TIGHT = 0.01
@@ -50,6 +48,8 @@ class Flips:
 
 def flips_of(volts: Values, covariance: Values) -> Flips:
     """The flips of outputs ``volts`` (B, K) with noise of ``covariance`` (B, K, K)."""
+    from scipy.special import ndtr  # an analysis is declared without it
+
     n, classes = volts.shape
     winner = volts.argmax(axis=1)
     at = np.arange(n)
@@ -84,12 +84,12 @@ def _joint(
         return bound, "exact"
     if bound - least <= TIGHT * bound or bound < SMALLEST or classes - 1 > MOST_RIVALS:
         return min(bound, 1.0), "bound"
+    from scipy.stats import multivariate_normal
+
     rivals = np.arange(classes) != winner
     differ = np.where(np.arange(classes) == winner, 1.0, 0.0) - np.eye(classes)[rivals]
     together = differ @ covariance @ differ.T
-    stays = multivariate_normal.cdf(
-        margins[rivals], cov=together, allow_singular=True, rng=0
-    )
+    stays = multivariate_normal.cdf(margins[rivals], cov=together, allow_singular=True, rng=0)
     return float(np.clip(1 - stays, least, bound)), "exact"
 
 

@@ -35,8 +35,10 @@ BLOCKS = (
     "difference op-amps",
     "squash",
     "layernorm",
+    "held",
 )
-"""What is noisy; ``cells`` are all resistors between rows and summing nodes, wires among them."""
+"""What is noisy; ``cells`` are all resistors between rows and summing nodes, wires among them, and
+``held`` is all noise of an earlier circuit, as it was held."""
 Take = Callable[[int, Values, Mapping[str, Values]], None]
 """Called with a layer, X (B, N, S) of S places where noise enters, and each block's densities there
 (B, S)."""

@@ -7,7 +7,7 @@ Axes: B images, I inputs, D diodes, O outputs, K points of a row's table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ from ..compiler.closed_form import difference_volts, drifted, line_volts, wired_
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
-from ..engines.twin import Twin, TwinStage
+
+if TYPE_CHECKING:
+    from ..engines.twin import TwinStage
 
 Values = npt.NDArray[Any]
 STEP = 1e-7
@@ -90,6 +92,8 @@ def points_of(design: Design, volts: Values, temp_c: float = TEMPERATURE_C) -> l
     SimulationError
         As ``Twin``.
     """
+    from ..engines.twin import Twin  # torch: an analysis is declared without it
+
     twin = Twin([design], temp_c)
     found: list[Point] = []
     for k, stage in enumerate(design.stages):

@@ -20,10 +20,11 @@ from ..errors import NetlistError, StudyError
 from ..files import read_json, read_npz, write_npz
 from ..ours import require_ours
 from ..results import Result
+from .noise import NOISE
 from .store import FAILED, require_as_written, write_result
 from .trace import TRACE
 
-ANALYSES = Declared[Analysis]("an analysis", (TRACE,))
+ANALYSES = Declared[Analysis]("an analysis", (TRACE, NOISE))
 """Those that can be asked for, by name."""
 
 

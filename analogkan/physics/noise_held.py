@@ -1,0 +1,122 @@
+# pyright: strict
+"""Noise of a whole BUILD: of one deck, or of several between which values are held.
+
+A hold keeps the noise of its moment, so that an earlier circuit's is an error that does not change
+while the next one settles: it goes through that one's slope. Holds add none of their own.
+
+Axes: B images, O outputs, P positions, C outputs of a section, I inputs, W held values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import block_diag
+
+from ..compiler.build import Build
+from ..compiler.circuit import Circuit
+from ..compiler.sections import Section
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..engines.batch import distinct
+from .assumptions import Assumptions
+from .noise import Noise, joined, noise_of_design
+from .noise_paths import BLOCKS
+from .power import designs_of
+
+Values = npt.NDArray[Any]
+TOGETHER = 25
+"""Images whose positions are worked out at once."""
+
+
+def noise_of(
+    build: Build,
+    volts: Values,
+    assumed: Assumptions,
+    *,
+    temp_c: float = TEMPERATURE_C,
+    chip: Circuit | None = None,
+) -> Noise:
+    """The noise of a BUILD's outputs, or of a ``chip``'s, for ``volts`` (B, I) at its inputs.
+
+    Of several decks ``hidden``, ``at_kinks``, ``other`` and ``transfer`` are the last ones'.
+
+    Raises
+    ------
+    SimulationError, ConvergenceError
+        As ``noise_of_design``.
+    """
+    if build.deck is not None:
+        design = build.design if chip is None else chip.links[0].design
+        return noise_of_design(design, volts, assumed, temp_c=temp_c)
+    groups = [volts[k : k + TOGETHER] for k in range(0, len(volts), TOGETHER)]
+    return joined([_of_several(build, chip, group, assumed, temp_c) for group in groups])
+
+
+def _of_several(
+    build: Build, chip: Circuit | None, volts: Values, assumed: Assumptions, temp_c: float
+) -> Noise:
+    found: list[Noise] = []
+    held = volts
+    for section, designs in designs_of(build, chip):
+        points = section.points(held)
+        first, of = distinct(points)
+        shares = [
+            noise_of_design(design, points[first], assumed, temp_c=temp_c) for design in designs
+        ]
+        found.append(_beside(shares, of))
+        held = found[-1].volts.reshape(len(volts), -1)
+    return _through(build.sections, found, volts.shape)
+
+
+def _beside(shares: Sequence[Noise], of: Values) -> Noise:
+    """The noise of circuits that share a section's outputs, at the points ``of``."""
+    covariance = np.stack(
+        [block_diag(*blocks) for blocks in zip(*(one.covariance for one in shares), strict=True)]
+    )
+    together = {
+        name: np.concatenate([getattr(one, name) for one in shares], axis=axis)[of]
+        for name, axis in (("volts", 1), ("shares", 3), ("transfer", 1), ("other", 1))
+    }
+    hidden = zip(*(one.hidden for one in shares), strict=True)
+    return replace(
+        shares[0],
+        covariance=covariance[of],
+        **together,
+        hidden=tuple(np.concatenate(parts, axis=1)[of] for parts in hidden),
+        at_kinks=np.sum([one.at_kinks for one in shares], axis=0)[of],
+        moved=max(one.moved for one in shares),
+    )
+
+
+def _through(sections: Sequence[Section], found: Sequence[Noise], shape: tuple[int, int]) -> Noise:
+    """The last section's noise with that of those before it, through the slopes between."""
+    images, last = shape[0], found[-1]
+    outputs = last.volts.shape[1]
+    shares = np.zeros((images, len(BLOCKS), sections[-1].last + 1, outputs))
+    shares[:, :, sections[-1].first :] = last.shares
+    covariance = np.zeros((images, outputs, outputs))
+    x = np.broadcast_to(np.eye(outputs), (images, outputs, outputs))
+    for section, one in zip(reversed(sections), reversed(found), strict=True):
+        count, width = section.positions, one.volts.shape[1]
+        x = x.reshape(images, outputs, count, width)
+        own = one.covariance.reshape(images, count, width, width)
+        part = np.einsum("bopc,bpcd,bqpd->boq", x, own, x, optimize=True)
+        covariance += part
+        if one is not last:
+            shares[:, BLOCKS.index("held"), section.first] = np.einsum("boo->bo", part)
+        slopes = one.transfer.reshape(images, count, width, -1)
+        x = _gathered(np.einsum("bopc,bpci->bopi", x, slopes, optimize=True), section)
+    return replace(last, covariance=covariance, shares=shares)
+
+
+def _gathered(x: Values, section: Section) -> Values:
+    """X (B, O, W) of held values, of X (B, O, P, I) of what positions see of them."""
+    if section.patches is None:
+        return x[:, :, 0]
+    found = np.zeros((*x.shape[:2], section.patches.values + 1))  # the last one is ground
+    np.add.at(found, (slice(None), slice(None), section.patches.index()), x)
+    return found[:, :, :-1]
