@@ -34,6 +34,7 @@ NOISY = (
     "difference op-amps",
     "squash",
     "layernorm",
+    "held",
 )
 """Blocks that are noisy; ``cells`` are all resistors between rows and summing nodes, wires among
 them."""

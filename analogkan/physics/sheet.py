@@ -108,6 +108,22 @@ def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
     return supply.total[0], found
 
 
+def power_map(asked: Asked) -> list[dict[str, list[list[float]]]]:
+    """Of each layer watts by row and by line: least, mean and largest over the few images."""
+    power = power_of(
+        asked.build, asked.volts[asked.few], temp_c=asked.temp_c, chips=[asked.chip], maps=True
+    )
+
+    def told(watts: Values) -> list[list[float]]:
+        ends = (watts[0].min(axis=0), watts[0].mean(axis=0), watts[0].max(axis=0))
+        return [[float(f"{w:.4g}") for w in end] for end in ends]
+
+    return [
+        {"rows": told(rows), "lines": told(lines)}
+        for rows, lines in zip(power.rows, power.lines, strict=True)
+    ]
+
+
 def _noise(asked: Asked) -> dict[str, float | None]:
     from .noise_held import noise_of
 

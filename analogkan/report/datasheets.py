@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from .figures import CYCLE
@@ -29,4 +30,28 @@ def power_figure(dissipated: Mapping[str, float], supply: Mapping[str, float]) -
         ax.set_xlabel("mW")
         ax.margins(x=0.15)
         ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def map_figure(layers: Sequence[Mapping[str, Sequence[Sequence[float]]]]) -> Figure:
+    """Watts along the rows and the lines of each layer: the mean, and the range over images.
+
+    Parameters
+    ----------
+    layers
+        Of each ``rows`` and ``lines``: least, mean and largest watts.
+    """
+    fig = Figure(figsize=(9, 0.6 + 2.1 * len(layers)), layout="constrained")
+    grid = fig.subplots(len(layers), 2, squeeze=False)
+    for k, (axes, layer) in enumerate(zip(grid, layers, strict=True)):
+        for ax, what in zip(axes, ("rows", "lines"), strict=True):
+            low, mean, high = (1e6 * np.array(watts) for watts in layer[what])
+            at = np.arange(mean.size + 1)
+            ax.stairs(high, at, baseline=low, fill=True, color=CYCLE[0], alpha=0.25)
+            ax.stairs(mean, at, color=CYCLE[0], linewidth=1)
+            ax.set_xlim(0, mean.size)
+            ax.set_ylim(bottom=0)
+            ax.set_title(f"layer {k}: {mean.size} {what}", fontsize=10)
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0].set_ylabel("µW")
     return fig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DisagreementError, SettingsError, StudyError
 from ..physics import Assumptions
-from ..physics.quantities import BURNT, ENDS, NAMES, PARTS, QUANTITIES, SUPPLY, Quantity
+from ..physics.quantities import BURNT, ENDS, NAMES, PARTS, QUANTITIES, SHARES, SUPPLY, Quantity
 from ..results import Fact, Figure, Listing
 from ..schema import Maybe, Number
 from ..text import engineering, many, percent
@@ -33,6 +33,8 @@ FEW = 100
 """Images that settle, and whose noise is worked out, at most."""
 PRESET = "rram"
 """What chips differ in if nothing else is said."""
+NEVER = 1e-12
+"""Probabilities below are not told apart."""
 REACHED = {"accuracy": "accuracy", "rmse": "RMSE"}
 """What a row has of a circuit's answers, one or the other."""
 Spread = Mapping[str, float]
@@ -57,6 +59,8 @@ class Datasheet(StudyResult):
         Volts, of the noisiest output.
     flip_probability
         That noise makes another class the largest.
+    map
+        Of each layer watts by ``rows`` and by ``lines``: least, mean, largest over images.
     tellegen_relative
         The largest share by which what sources deliver and elements dissipate differ.
     assumptions
@@ -76,6 +80,7 @@ class Datasheet(StudyResult):
     typical: Mapping[str, float | None]
     area: Mapping[str, int]
     work: Mapping[str, int]
+    map: Sequence[Mapping[str, Sequence[Sequence[float]]]] = ()
     tellegen_relative: float | None = None
 
     def title(self) -> str:
@@ -117,7 +122,9 @@ class Datasheet(StudyResult):
 
     def _cell(self, one: Quantity, end: str) -> str:
         value = self.figures_of[one.name][end]
-        return f"{value:.2g}" if not one.unit else engineering(value, one.unit)
+        if not one.unit:
+            return f"{value:.2g}" if value >= NEVER else f"below {NEVER:g}"
+        return engineering(value, one.unit)
 
     def _more(self) -> list[tuple[str, str, str]]:
         """Rows that have a typical figure alone."""
@@ -128,6 +135,11 @@ class Datasheet(StudyResult):
                 for name in names
                 if (watts := t.get(name))
             ]
+        noisy = sorted(((share, name) for name in SHARES if (share := t.get(name))), reverse=True)
+        found += [
+            (f"  {_worded(name)}", percent(share, 1), "of the noise power at the outputs")
+            for share, name in noisy
+        ]
         if "energy_j" in self.figures_of:
             joules, work = self.figures_of["energy_j"]["typical"], self.work
             found += [
@@ -186,7 +198,7 @@ class Datasheet(StudyResult):
         return super().closing() + said
 
     def figures(self) -> list[Figure]:
-        from ..report.datasheets import power_figure
+        from ..report.datasheets import map_figure, power_figure
 
         if "power" not in self.parts:
             return []
@@ -195,7 +207,14 @@ class Datasheet(StudyResult):
             {_worded(name): self.typical[name] or 0.0 for name in names}
             for names in (BURNT, SUPPLY)
         )
-        return [Figure("datasheet", caption, partial(power_figure, burnt, supply))]
+        where = (
+            "Watts of each row (its diode, feedback and cells) and of each line (its cells and "
+            "feedback): the mean over images, and their range."
+        )
+        return [
+            Figure("datasheet", caption, partial(power_figure, burnt, supply)),
+            Figure("power-map", where, partial(map_figure, self.map)),
+        ]
 
     @property
     def no_picture(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -209,8 +228,10 @@ def _quantity(name: str) -> Quantity:
 
 def _worded(key: str) -> str:
     """``class_b_bias_rows_w`` as ``bias rows``."""
-    words = key.removesuffix("_w").removeprefix("class_b_").removeprefix("dissipated_")
-    return words.replace("_", " ")
+    words = key.removesuffix("_w")
+    for start in ("class_b_", "dissipated_", "noise_share_"):
+        words = words.removeprefix(start)
+    return words.replace("_", " ").replace("opamps", "op-amps")
 
 
 def _reached(entry: str, value: float, summary: Mapping[str, Any]) -> str:
@@ -307,7 +328,7 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
     assumed: Assumptions = job.own
     return Plan(
         points=points,
-        summarise=partial(_summarise, hardware),
+        summarise=partial(_summarise, only, points[0], assumed),
         facts={
             "preset": job.preset,
             "samples": samples,
@@ -324,12 +345,15 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
     )  # fmt: skip
 
 
-def _summarise(hardware: Hardware, rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
+def _summarise(
+    parts: tuple[str, ...], nominal: Point, assumed: Assumptions, rows: Sequence[Row], bench: Bench
+) -> dict[str, Any]:
+    from ..physics.sheet import power_map
     from ..physics.supply import work_of
 
     good = [row for row in rows if row["status"] == "ok"]
-    nominal = [row for row in good if row["sample"] is None] or good
-    typical = min(nominal, key=lambda row: abs(row["temp_c"] - 26.85))
+    unspoilt = [row for row in good if row["sample"] is None] or good
+    typical = min(unspoilt, key=lambda row: abs(row["temp_c"] - 26.85))
     found: dict[str, Spread] = {}
     for one in QUANTITIES:
         if typical.get(f"{one.name}_typical") is not None:
@@ -355,7 +379,10 @@ def _summarise(hardware: Hardware, rows: Sequence[Row], bench: Bench) -> dict[st
         "reached": reached,
         "few": len(few_of(bench)),
         "tellegen_relative": max(tellegen, default=None),
-        "area": _area(bench, hardware),
+        "area": _area(bench, nominal.hardware),
+        "map": power_map(_asked(bench, bench.chain(nominal.hardware), nominal, assumed))
+        if "power" in parts
+        else [],
         "work": asdict(work_of(bench.build)),
     }
 
