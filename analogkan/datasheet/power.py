@@ -108,7 +108,7 @@ def power_of(
     Raises
     ------
     SimulationError
-        If a cell has no closed form, or tells no power.
+        If a cell has no closed form or tells no power, or op-amps are a black box.
     """
     volts = volts_of(build, images)
     return joined([_of_one(build, chip, volts, temp_c, maps) for chip in chips or (None,)])
