@@ -10,7 +10,7 @@ import pytest
 
 import analogkan as ak
 from analogkan import cells
-from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.circuit import Circuit, Link
 from analogkan.compiler.hardware import Hardware
 from analogkan.datasheet import Assumptions, judge, power
@@ -27,6 +27,7 @@ from tests.networks import random_inputs, random_spec
 
 from .outside.algebraic import KIND as ALGEBRAIC
 from .outside.miller import KIND as MILLER
+from .pages import ROOT, blocks, run_python
 
 TILES = {"tile_rows": 6, "tile_cols": 4}
 WIRES = {"r_wire": 20.0, **TILES}
@@ -236,33 +237,11 @@ def test_half_the_volts_at_a_resistor_are_a_quarter_of_its_power(build_of):
 # ---- supplies and energy
 
 
-@pytest.fixture(scope="module")
-def mnist(tmp_path_factory) -> Build:
-    folder = tmp_path_factory.mktemp("mnist") / "mnist-d2.build"
-    return ak.compile("mnist-d2", out=folder, verify=False)
-
-
-def test_where_the_power_of_a_trained_network_goes(mnist):
-    """mnist-d2, 300 bundled images, defaults; milliwatts."""
-    found = power_of(mnist, ak.load_bundled()[:300])
-    said = {
-        "diodes": 0.10,
-        "row_feedback": 0.08,
-        "cells": 8.66,
-        "line_feedback": 28.90,
-        "differences": 9.29,
-    }
-    means = {k: 1e3 * v.sum(axis=1).mean() for k, v in found.dissipated.items()}
-    assert means == pytest.approx(dict.fromkeys(DISSIPATED, 0.0) | said, abs=0.006)
-    assert 1e3 * found.total.mean() == pytest.approx(47.03, abs=0.006)
-    supply = supply_of(found, mnist.hardware, Assumptions())
-    said = {"rows": 41.84, "lines": 74.13, "differences": 4.64, "bias_rows": 16.69, "dacs": 0.30}
-    means = {k: 1e3 * v.sum(axis=1).mean() for k, v in supply.class_b.items()}
-    assert means == pytest.approx({"squash": 0.0, "layernorm": 0.0} | said, abs=0.006)
-    assert supply.amplifiers == 742
-    assert 742 * 5 * least_quiescent(10e6, Assumptions()) == pytest.approx(62.2e-3, rel=1e-3)
-    assert sum(watts.sum() for watts in supply.quiescent.values()) == pytest.approx(79.6e-3, 1e-3)
-    assert 1e3 * supply.total.mean() == pytest.approx(217.2, abs=0.06)
+def test_where_the_power_of_a_trained_network_goes(tmp_path, monkeypatch):
+    """The program of the page prints what the page says."""
+    monkeypatch.chdir(tmp_path)
+    (_, program), (_, said) = blocks(ROOT / "docs" / "power.md", "python", "text")
+    assert run_python(program, tmp_path) == said
 
 
 def test_quiescent_current_is_derived_or_given_and_what_exceeds_it_is_counted(build_of):
@@ -365,8 +344,8 @@ def test_an_element_whose_power_has_no_place_is_refused(tmp_path, line, said):
 def test_trained_networks_by_both(tmp_path, model, n, settings):
     small = {"tile_rows": 16, "tile_cols": 16} if "wires" in settings else {}
     folder: Path = tmp_path / "build"
-    ak.compile(model, out=folder, **settings, **small)
-    build, images = load_build(folder), ak.load_bundled()[:n]
+    build = ak.compile(model, out=folder, hardware=Hardware(**settings, **small))
+    images = ak.load_bundled()[:n]
     told = ask_power(build, images, keep=tmp_path)
     assert told.tellegen.max() < 1e-9
     assert max(compared(power_of(build, images), told).values()) < 1e-6
