@@ -37,6 +37,7 @@ _BLOCKS = tuple((re.compile(pattern), *blocks) for pattern, *blocks in BLOCKS)
 _DRIFT = re.compile(r"\b(tc[12])=([^ )]+)")
 SKIPPED = "c"
 """Carries nothing at DC."""
+COUNTED = "r, v, e, b, i and q"
 
 
 @dataclass(frozen=True)
@@ -171,14 +172,15 @@ class Elements:
                 branch = Branch((net(end), net(3)), f"i(@{own}[{told}])")
                 self.burning.setdefault(burning, []).append(branch)
         else:
-            raise ValueError(f"the power of a {kind} is not counted")
+            raise ValueError(f"the power of {full} is not counted: only that of {COUNTED} is")
 
     def _places(self, full: str) -> tuple[Place, Place]:
         for pattern, burning, giving in _BLOCKS:
             match = pattern.match(full)
             if match:
-                return Place(int(match[1]), burning), Place(int(match[1]), giving)
-        raise ValueError(f"{full} is in no block of a circuit")
+                layer = int(match[1])
+                return Place(layer, burning), Place(layer, giving)
+        raise ValueError(f"{full} is in no block of a circuit, so that its power has no place")
 
     def _drift(self, model: str) -> float:
         if not model or not self._dt:

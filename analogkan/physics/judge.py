@@ -38,7 +38,7 @@ from ..engines.scratch import room_in, scratch
 from ..files import write_text
 from .elements import Branch, Elements, Place, Resistors
 from .power import PowerResult, Sums, by_image, joined, volts_of
-from .stage_power import CROSSBAR, StagePower
+from .stage_power import CROSSBAR, StagePower, require_counted
 
 Values = npt.NDArray[Any]
 MOST = 10_000_000
@@ -95,10 +95,11 @@ def ask_power(
     Raises
     ------
     SimulationError
-        If it does.
+        If it does, or op-amps are a black box.
     NetlistError
         If a deck has an element that is in no block, or whose power is not counted.
     """
+    require_counted(build.hardware)
     volts = volts_of(build, images)
     found, held = Sums(build, len(volts)), volts
     for section, circuits in _circuits(build, chip, temp_c):

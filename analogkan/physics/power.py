@@ -42,8 +42,8 @@ class PowerResult:
     delivered
         Watts (M, K, n) by block whose sources give them, see ``stage_power.DELIVERED``.
     currents
-        Amperes (M, K, n) by block of ``delivered``: the sum of |current| out of each amplifier, or
-        source.
+        Amperes (M, K, n) by block of ``delivered``: the absolute currents out of each amplifier,
+        or source, added up.
     peaks
         Amperes (M, k) by block, a layer each: the largest of every one of them over all images.
     through
@@ -72,7 +72,7 @@ class PowerResult:
 
     @property
     def tellegen(self) -> Values:
-        """|delivered - dissipated| / delivered, (M, n)."""
+        """What is delivered without being dissipated, or the other way, as a share; (M, n)."""
         delivered = _all(self.delivered)
         return np.abs(delivered - self.total) / np.abs(delivered)
 
@@ -108,7 +108,7 @@ def power_of(
     Raises
     ------
     SimulationError
-        If a cell has no closed form, or tells no power.
+        If a cell has no closed form or tells no power, or op-amps are a black box.
     """
     volts = volts_of(build, images)
     return joined([_of_one(build, chip, volts, temp_c, maps) for chip in chips or (None,)])

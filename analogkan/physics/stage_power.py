@@ -23,6 +23,7 @@ from ..compiler.closed_form import (
     wired_line_volts,
 )
 from ..compiler.design import CrossbarStage, Design
+from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..devices.thermal import table_at
 from ..engines.ideal import rail
@@ -88,10 +89,11 @@ class DeckPower:
     Raises
     ------
     SimulationError
-        If a cell has no closed form, or tells no power.
+        If a cell has no closed form or tells no power, or op-amps are a black box.
     """
 
     def __init__(self, design: Design, temp_c: float) -> None:
+        require_counted(design.hardware)
         require_closed_form(design)
         _require_power(design)
         self.design, self.temp_c = design, temp_c
@@ -118,12 +120,22 @@ class DeckPower:
         return found, outputs
 
 
+def require_counted(hardware: Hardware) -> None:
+    """Raise SimulationError if op-amps are a black box, of which nobody knows what is an output."""
+    if not hardware.amplifier.flat:
+        raise SimulationError(
+            f"the op-amp {hardware.opamp} is a black box, whose inside is not counted: compile "
+            "with opamp = linear, and set i_quiescent to what yours draws"
+        )
+
+
 def _require_power(design: Design) -> None:
     for stage in design.stages:
         squash = stage.front.squash
         if squash.kind != "none" and squash.cell.power is None:
             raise SimulationError(
-                f"the cell {squash.kind} tells no power: let ngspice count it, or declare `power`"
+                f"the cell {squash.kind} tells no power: let ngspice count it, or declare its "
+                "`power`"
             )
 
 

@@ -31,8 +31,8 @@ class SupplyPower:
     Attributes
     ----------
     class_b
-        Watts (M, K, n) by block of what its outputs give: V_rail |i| each, from the supply that the
-        current comes from or goes to. ``bias_rows`` and ``dacs`` are references, apart from
+        Watts (M, K, n) by block of what its outputs give: V_rail times each one's current, from the
+        supply that it comes from or goes to. ``bias_rows`` and ``dacs`` are references, apart from
         amplifiers; ``layernorm`` is what its behavioural sources give, not what such a circuit
         would need.
     quiescent
