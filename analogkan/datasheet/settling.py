@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.build import Build
 from ..compiler.circuit import Link
 from ..compiler.design import Design
-from ..compiler.names import StageNames, logits
+from ..compiler.names import StageNames, logits, padded
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.threads import one_blas_thread
@@ -27,6 +27,8 @@ AT_REST = 1e-6
 """Of full scale: as near as a run must come to the values at rest."""
 LONGER = (1, 2, 4)
 """A run that is not at rest goes on to so many times what it should take."""
+TARGET_RANGE = 2.0
+"""Logits: a regression's are -1 and 1 at the ends of its targets."""
 BLOCK = 50
 """Images that are stepped together."""
 
@@ -127,14 +129,25 @@ def settle(
                 for part in zip(*((run.first, run.last) for run in runs), strict=True)
             )
         runs = _section(links, sections[-1], before, after, assumed, temp_c, keep)
-    return _settled(
-        build, runs, np.array(held).reshape(-1, len(after)), assumed, full_scale, waveforms
+    regression = build.spec.targets is not None
+    found = settled(
+        runs, assumed, regression=regression, full_scale=full_scale, waveforms=waveforms
+    )
+    if not held:
+        return found
+    first = np.sum(held, axis=0)
+    return replace(
+        found,
+        settling_class_s=found.settling_class_s + first,
+        settling_margin_s=found.settling_margin_s + first,
+        settling_s=found.settling_s + first,
+        held_s=np.array(held),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
-    """One circuit's n points: its logits over time, at rest before and after."""
+class Run:
+    """One circuit's n points: its logits over time, and (n, O) at rest before and after."""
 
     waves: Waveforms
     first: Values
@@ -162,7 +175,7 @@ def _section(
     assumed: Assumptions,
     temp_c: float,
     keep: Path,
-) -> list[_Run]:
+) -> list[Run]:
     """The runs of a section's circuits, side by side; a position follows the one before it."""
     points, last = section.points(after), section.points(before)
     if section.positions > 1:
@@ -170,15 +183,15 @@ def _section(
         ends = last.reshape(begin.shape)[:, -1:]
         last = np.concatenate([ends, begin[:, :-1]], axis=1).reshape(points.shape)
     return [
-        _run(link.design, last, points, assumed, temp_c, keep)
+        run_design(link.design, last, points, assumed, temp_c, keep)
         for link in links
         if link.section == section
     ]
 
 
-def _run(
+def run_design(
     design: Design, before: Values, after: Values, assumed: Assumptions, temp_c: float, keep: Path
-) -> _Run:
+) -> Run:
     moving = InTime(design, assumed, temp_c)
     first, last = (
         np.concatenate([_logits(moving, part) for part in _blocks(volts)])
@@ -198,7 +211,7 @@ def _run(
     ]
     nets = logits(design)
     waves = Waveforms(time=longest, nets=nets, values=np.concatenate(values, axis=1))
-    return _Run(waves, first, last)
+    return Run(waves, first, last)
 
 
 def _blocks(values: Values) -> list[Values]:
@@ -278,44 +291,43 @@ def _said(layer: int, what: str, net: str, wave: Waveforms, path: Path) -> str:
     )
 
 
-def _settled(
-    build: Build,
-    runs: Sequence[_Run],
-    held: Values,
+def settled(
+    runs: Sequence[Run],
     assumed: Assumptions,
-    full_scale: float,
-    waveforms: bool,
+    *,
+    regression: bool,
+    full_scale: float = 0.0,
+    waveforms: bool = False,
 ) -> Settled:
-    """What the last section's runs say together."""
+    """What the runs of circuits that share a section's outputs say together."""
     time = max((run.waves.time for run in runs), key=len)
     waves = Waveforms(
         time=time,
-        nets=[f"logit_{o}" for o in range(sum(run.last.shape[1] for run in runs))],
+        nets=[f"logit_{o}" for o in padded(sum(run.last.shape[1] for run in runs))],
         values=np.concatenate([run.waves.at(time) for run in runs], axis=2),
     )
-    whole = _Run(
-        waves,
-        *(np.concatenate(p, axis=1) for p in zip(*((r.first, r.last) for r in runs), strict=True)),
+    first, last = (
+        np.concatenate(parts, axis=1)
+        for parts in zip(*((run.first, run.last) for run in runs), strict=True)
     )
-    regression = build.spec.targets is not None
-    scale = full_scale or (2.0 if regression else whole.scale)
-    before = held.sum(axis=0) if len(held) else 0.0
-    nothing = np.full(len(whole.last), math.nan)
+    whole = Run(waves, first, last)
+    scale = full_scale or (TARGET_RANGE if regression else whole.scale)
+    nothing = np.full(len(last), math.nan)
     final, margin = (nothing, nothing) if regression else _of_classes(whole)
     return Settled(
-        settling_class_s=final + before,
-        settling_margin_s=margin + before,
-        settling_s=whole.within(assumed.bits, scale) + before,
-        held_s=held,
+        settling_class_s=final,
+        settling_margin_s=margin,
+        settling_s=whole.within(assumed.bits, scale),
+        held_s=np.zeros((0, len(last))),
         bits=assumed.bits,
         full_scale=scale,
-        logits=whole.last,
+        logits=last,
         run_s=float(time[-1]),
         waveforms=waves if waveforms else None,
     )
 
 
-def _of_classes(run: _Run) -> tuple[Values, Values]:
+def _of_classes(run: Run) -> tuple[Values, Values]:
     """Seconds (n,) until the class is final, and until all are within half the margin."""
     at = np.arange(len(run.last))
     final = run.last.argmax(axis=1)

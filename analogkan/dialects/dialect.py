@@ -24,6 +24,7 @@ OPTIONAL = {
     "resistor": "a resistor",
     "capacitor": "a capacitor",
     "fixed": "an independent source",
+    "wave": "a source that changes in time",
     "gain": "a voltage-controlled source",
     "source": "a source of an expression",
     "transistor": "a transistor",
@@ -80,6 +81,8 @@ class Dialect:
         ``(name, a, b, farads)``.
     fixed
         ``(name, p, n, value)``: volts or amperes, by the name's first letter.
+    wave
+        ``(name, p, n, points)``: straight through ``points``, seconds and values, held at the ends.
     gain
         ``(name, p, n, plus, minus, factor)``: a source of ``factor`` times a voltage.
     source
@@ -108,6 +111,8 @@ class Dialect:
         ``(exact)``: tolerances; ``exact`` where transistors are to be closer than they mostly are.
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
+    over_time
+        A line after those of ``options`` for a run over time; empty: none.
     analysis
         ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
         vectors, and end the deck.
@@ -130,6 +135,7 @@ class Dialect:
     resistor: Callable[[str, str, str, str, str], str] = missing
     capacitor: Callable[[str, str, str, str], str] = missing
     fixed: Callable[[str, str, str, str], str] = missing
+    wave: Callable[[str, str, str, Sequence[tuple[str, str]]], str] = missing
     gain: Callable[[str, str, str, str, str, str], str] = missing
     source: Callable[[str, str, str, str, Sequence[str]], list[str]] = missing
     transistor: Callable[[str, str, str, str, str], str] = missing
@@ -144,6 +150,7 @@ class Dialect:
     include: Callable[[str], str] = missing
     solver: Callable[[bool], str] = missing
     options: Callable[[str, str, str], list[str]] = missing
+    over_time: str = ""
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""

@@ -137,6 +137,13 @@ class Analysis:
         How many points the result file must have; None: as many as there are.
     axis
         The vector over which it is run, such as ``time``; empty: there is none.
+    circuit
+        What is asked in place of a deck's design; None: the deck's own files, as they are.
+    series
+        ``(volts, before)``: inputs (n, I) that are asked about one image (I,), ``before`` being the
+        image before it in its set, or None; None: the image alone.
+    effort
+        How long it takes, in times of a sweep over as many images: what it may take goes with it.
     read
         ``(asked, vectors)``: the answer, a point a line, a probe a column; real or complex.
     summarise
@@ -151,6 +158,9 @@ class Analysis:
     write: Callable[[Asked], str] = _write_sweep
     points: Callable[[Asked], int | None] = lambda asked: len(_at_least_two(asked.volts))
     axis: str = INDEX
+    circuit: Callable[[Design], Design] | None = None
+    series: Callable[[Values, Values | None], Values] | None = None
+    effort: float = 1.0
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (
         Callable[[Sequence[Answered]], tuple[dict[str, Any], Mapping[str, Values]]] | None
