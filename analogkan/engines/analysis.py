@@ -139,10 +139,15 @@ class Analysis:
         The vector over which it is run, such as ``time``; empty: there is none.
     vectors
         Those that the result file must have beside the axis: by default those of its probes.
-    patience
-        How often the time limit of a sweep over as many images it may take.
     apart
         Whether a deck answers one probe only, so that each has a deck of its own.
+    circuit
+        What is asked in place of a deck's design; None: the deck's own files, as they are.
+    series
+        ``(volts, before)``: inputs (n, I) that are asked about one image (I,), ``before`` being the
+        image before it in its set, or None; None: the image alone.
+    effort
+        How long it takes, in times of a sweep over as many images: what it may take goes with it.
     read
         ``(asked, vectors)``: the answer, a point a line, a probe a column; real or complex.
     summarise
@@ -158,8 +163,10 @@ class Analysis:
     points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
     axis: str = INDEX
     vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
-    patience: float = 1.0
     apart: bool = False
+    circuit: Callable[[Design], Design] | None = None
+    series: Callable[[Values, Values | None], Values] | None = None
+    effort: float = 1.0
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (
         Callable[[Sequence[Answered]], tuple[dict[str, Any], Mapping[str, Values]]] | None

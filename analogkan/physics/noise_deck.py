@@ -58,7 +58,7 @@ def noise_analysis(assumed: Assumptions, **declared: Any) -> Analysis:
         points=lambda asked: None,
         axis="frequency",
         vectors=lambda asked: [SPECTRUM],
-        patience=20.0,  # a matrix of complex numbers is solved at each frequency
+        effort=20.0,  # a matrix of complex numbers is solved at each frequency
         apart=True,
         read=_read,
         **declared,

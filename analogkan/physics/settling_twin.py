@@ -39,10 +39,11 @@ LEAST_C = 1e-18
 @dataclass(eq=False)
 class State:
     """Of one stage: squash cells (I, m, B), m 0 where they follow at once; each diode's rows
-    (2, I, B); lines (n, m, B); difference amplifiers (O, 3, B)."""
+    (2, I, B), and the amperes that they make; lines (n, m, B); difference amplifiers (O, 3, B)."""
 
     cells: Values
     rows: list[Values]
+    amperes: Values
     lines: Values
     diffs: Values
 
@@ -68,6 +69,7 @@ class StageInTime:
         arrays = stage_arrays(stage, hardware, temp_c)
         c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
+        self.rail = hardware.v_rail if hardware.rails else None
         w = 2 * math.pi * hardware.gbw
         self.cells = squash_blocks(stage.front, w)
         law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
@@ -107,8 +109,9 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.rest(x[:, None])
         rows = [bank.rest(x) for bank in self.rows]
-        lines = self.lines.rest(self._amperes(rows))
-        return State(cells, rows, lines, self.diffs.rest(self._pairs(lines)))
+        amperes = self._amperes(rows)
+        lines = self.lines.rest(amperes)
+        return State(cells, rows, amperes, lines, self.diffs.rest(self._pairs(lines)))
 
     def step(self, state: State, before: tuple[Values, Values], h: float) -> State:
         """The state ``h`` seconds later, the stage before going straight from one to the other."""
@@ -117,12 +120,11 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
             v0, v1 = state.cells[:, -1], cells[:, -1]
-        rows = [
-            bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)
-        ]
-        lines = self.lines.step(state.lines, self._amperes(state.rows), self._amperes(rows), h)
+        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        amperes = self._amperes(rows)
+        lines = self.lines.step(state.lines, state.amperes, amperes, h)
         pairs = self._pairs(state.lines), self._pairs(lines)
-        return State(cells, rows, lines, self.diffs.step(state.diffs, *pairs, h))
+        return State(cells, rows, amperes, lines, self.diffs.step(state.diffs, *pairs, h))
 
     def outputs(self, state: State) -> Values:
         """(O, B) volts."""
@@ -149,8 +151,7 @@ class StageInTime:
         return volts.reshape(-1, 2, volts.shape[-1])
 
     def _limited(self, volts: Values) -> Values:
-        rail = self.hardware.v_rail
-        return volts.clip(-rail, rail) if self.hardware.rails else volts
+        return volts if self.rail is None else volts.clip(-self.rail, self.rail)
 
 
 def squash_blocks(front: Front, w: float) -> Linear | None:
