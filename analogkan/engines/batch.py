@@ -246,7 +246,7 @@ class BatchEngine:
 
     def _time_limit(self, n: float) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need."""
-        return (60 + 30 * n * self._expected)
+        return 60 + 30 * n * self._expected
 
     def _keep(self, chunk: Chunk) -> Path:
         """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""

@@ -30,13 +30,13 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity(name="power_w", label="supply power", unit="W", about="a model, its parts below"),
-    Quantity(name="dissipated_w", label="dissipated", unit="W", about="in the circuit's elements"),
-    Quantity(name="settling_s", label="settled", unit="s", about="all outputs, to bits"),
+    Quantity(name="power_w", label="supply power", unit="W", about="a model"),
+    Quantity(name="dissipated_w", label="dissipated", unit="W", about=""),
+    Quantity(name="settling_s", label="settled", unit="s", about="to bits"),
     Quantity(name="settling_class_s", label="class final", unit="s"),
-    Quantity(name="energy_j", label="energy an inference", unit="J", about="power x settled"),
-    Quantity(name="noise_v_rms", label="output noise", unit="V", about="rms, the noisiest output"),
-    Quantity(name="flip_probability", label="class flips by noise", unit=""),
+    Quantity(name="energy_j", label="energy", unit="J", about="an inference"),
+    Quantity(name="noise_v_rms", label="output noise", unit="V", about="rms, noisiest"),
+    Quantity(name="flip_probability", label="class flips", unit="", about="by noise"),
 )
 SUPPLY = (*(f"class_b_{block}_w" for block in (*AMPLIFIERS, *SOURCES)), "quiescent_w", "pairs_w")
 """Parts of the supply power, watts, means over images."""

@@ -16,7 +16,9 @@ from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from .assumptions import Assumptions
 from .noise_flips import flips_of, snr_db
+from .noise_held import noise_of
 from .power import power_of
+from .settling import settle
 from .supply import supply_of
 
 Values = npt.NDArray[Any]
@@ -65,16 +67,14 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
         power, told = _power(asked)
         found |= told
     if "settling" in parts:
-        from .settling import settle
-
         few = asked.volts[asked.few]
         settled = settle(
             asked.build, np.roll(few, 1, axis=0), few, asked.assumed,
-            temp_c=asked.temp_c, chip=asked.chip,
+            temp_c=asked.temp_c, chip=asked.chip.links,
         )  # fmt: skip
         found |= spread("settling_s", settled.settling_s)
         if asked.classes:
-            found |= spread("settling_class_s", settled.class_s)
+            found |= spread("settling_class_s", settled.settling_class_s)
     if power is not None and settled is not None:
         found |= spread("energy_j", power[asked.few] * settled.settling_s)
     if "noise" in parts:
@@ -125,8 +125,6 @@ def power_map(asked: Asked) -> list[dict[str, list[list[float]]]]:
 
 
 def _noise(asked: Asked) -> dict[str, float | None]:
-    from .noise_held import noise_of
-
     noise = noise_of(
         asked.build, asked.volts[asked.few], asked.assumed, temp_c=asked.temp_c, chip=asked.chip
     )

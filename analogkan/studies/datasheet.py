@@ -116,7 +116,7 @@ class Datasheet(StudyResult):
         ]
         for entry, spread in self.reached.items():
             said = (_reached(entry, spread[end], self.summary) for end in ENDS)
-            rows.append((REACHED[entry], *said, "on all images"))
+            rows.append((REACHED[entry], *said, "all images"))
         rows += [(label, "", said, "", note) for label, said, note in self._more()]
         return Listing(("", "min", "typical", "max", ""), rows)
 
@@ -129,7 +129,7 @@ class Datasheet(StudyResult):
     def _more(self) -> list[tuple[str, str, str]]:
         """Rows that have a typical figure alone."""
         t, found = self.typical, list[tuple[str, str, str]]()
-        for names, note in ((SUPPLY, "of the supply power"), (BURNT, "of what is dissipated")):
+        for names, note in ((SUPPLY, "of supply"), (BURNT, "dissipated")):
             found += [
                 (f"  {_worded(name)}", engineering(watts, "W"), note)
                 for name in names
@@ -137,33 +137,31 @@ class Datasheet(StudyResult):
             ]
         noisy = sorted(((share, name) for name in SHARES if (share := t.get(name))), reverse=True)
         found += [
-            (f"  {_worded(name)}", percent(share, 1), "of the noise power at the outputs")
-            for share, name in noisy
+            (f"  {_worded(name)}", percent(share, 1), "of noise power") for share, name in noisy
         ]
         if "energy_j" in self.figures_of:
             joules, work = self.figures_of["energy_j"]["typical"], self.work
             found += [
                 ("energy a MAC", engineering(joules / work["macs"], "J"),
-                 f"{work['macs']:,} products of a coefficient and a basis function"),
-                ("energy an edge function", engineering(joules / work["edges"], "J"),
+                 f"{work['macs']:,} MACs"),
+                ("energy an edge", engineering(joules / work["edges"], "J"),
                  f"{work['edges']:,} edges"),
             ]  # fmt: skip
             a = self.assumptions
             converters = work["inputs"] * a["dac_energy"] + work["outputs"] * a["adc_energy"]
             said = engineering(converters, "J") if converters else "left out"
-            found.append(("energy of DACs and ADCs", said, "dac_energy, adc_energy"))
+            found.append(("DACs and ADCs", said, "energy an inference"))
         if "settling_s" in self.figures_of:
             slowest = self.figures_of["settling_s"]["max"]
-            found.append(
-                ("throughput", f"{1 / slowest:,.0f} /s", "one after the other, at the slowest")
-            )
+            found.append(("throughput", f"{1 / slowest:,.0f} /s", "at the slowest"))
         if t.get("snr_db") is not None:
-            found.append(("SNR", f"{t['snr_db']:.1f} dB", "of all outputs, over the images"))
+            found.append(("SNR", f"{t['snr_db']:.1f} dB", "of all outputs"))
         area = self.area
         found.append(
-            ("area", f"{area['crossbar_resistors']:,} cells",
-             f"{area['op_amps']:,} op-amps, {area['diodes']:,} diodes, {area['tiles']:,} tiles")
+            ("area", f"{area['crossbar_resistors']:,}", f"cells in {area['tiles']:,} tiles")
         )  # fmt: skip
+        found.append(("", f"{area['op_amps']:,}", "op-amps"))
+        found.append(("", f"{area['diodes']:,}", "diodes"))
         return found
 
     def sentences(self) -> list[str]:
