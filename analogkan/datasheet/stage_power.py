@@ -50,7 +50,8 @@ DISSIPATED = (
 CROSSBAR = ("cells", "wires", "drivers")
 """Those of them that are one network of resistors where wires are reduced."""
 DELIVERED = ("dacs", "bias_rows", "rows", "lines", "differences", "layernorm", "squash")
-"""Blocks whose sources deliver; of rows, lines and differences their amplifiers."""
+"""Blocks whose sources deliver; of rows, lines and differences their amplifiers. Behind a hold
+``dacs`` are what holds."""
 
 
 @dataclass
