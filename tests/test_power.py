@@ -276,7 +276,7 @@ def test_energy_is_power_times_time_and_converters_are_terms_of_their_own(build_
     supply = supply_of(power_of(build, volts(build)), build.hardware, Assumptions())
     work = work_of(build)
     macs = 2 * (9 * 18 * 4 + 4 * 16 * 3 + 12 * 4 + 4 * 3)
-    assert (work.macs, work.edges, work.inputs, work.outputs) == (macs, macs // 2, 60, 3)
+    assert (work.macs, work.edges, work.dacs, work.outputs) == (macs, macs // 2, 60, 3)
     found = energy_of(supply, 1e-6, work, Assumptions(dac_energy=1e-12, adc_energy=2e-12))
     np.testing.assert_allclose(found.circuit, supply.total * 1e-6)
     np.testing.assert_allclose(found.per_mac * macs, found.circuit)

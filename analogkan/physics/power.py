@@ -146,10 +146,10 @@ def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, ma
         p = section.positions
         images, outputs = max(1, BLOCK // p), []
         for design in designs:
-            deck, parts, given = DeckPower(design, temp_c), [], []
+            deck, parts, given = DeckPower(design, temp_c, maps=maps), [], []
             for k in range(0, len(volts), images):
                 stages, out = deck.at(section.points(held[k : k + images]))
-                parts.append([by_image(stage, p, maps=maps) for stage in stages])
+                parts.append([by_image(stage, p) for stage in stages])
                 given.append(out / design.v_per_logit)  # what is held is volts a unit
             found.add(section, parts)
             outputs.append(np.concatenate(given))
@@ -184,25 +184,24 @@ class Part:
     lines: Values
 
 
-def by_image(stage: StagePower, positions: int, *, maps: bool = False) -> Part:
+def by_image(stage: StagePower, positions: int) -> Part:
     """What ``stage`` has at points, added up over the ``positions`` of each image."""
 
     def added(values: Values) -> Values:
-        return values.reshape(-1, positions, *values.shape[1:]).sum(axis=1)
+        shape = len(values) // positions, positions, *values.shape[1:]
+        return values.reshape(shape).sum(axis=1)
 
     def each(blocks: dict[str, Values]) -> dict[str, Values]:
         return {block: added(watts) for block, watts in blocks.items()}
 
-    through = added(stage.through)
-    nothing = np.zeros((len(through), 0))
     return Part(
         dissipated=each(stage.dissipated),
         delivered=each(stage.delivered),
         currents={block: added(i.sum(axis=1)) for block, i in stage.currents.items()},
         peaks={block: i.max(axis=0) for block, i in stage.currents.items()},
-        through=through,
-        rows=added(stage.rows) if maps else nothing,
-        lines=added(stage.lines) if maps else nothing,
+        through=added(stage.through),
+        rows=added(stage.rows),
+        lines=added(stage.lines),
     )
 
 

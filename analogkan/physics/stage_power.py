@@ -50,7 +50,8 @@ DISSIPATED = (
 CROSSBAR = ("cells", "wires", "drivers")
 """Those of them that are one network of resistors where wires are reduced."""
 DELIVERED = ("dacs", "bias_rows", "rows", "lines", "differences", "layernorm", "squash")
-"""Blocks whose sources deliver; of rows, lines and differences their amplifiers."""
+"""Blocks whose sources deliver; of rows, lines and differences their amplifiers. Behind a hold
+``dacs`` are what holds."""
 
 
 @dataclass
@@ -67,7 +68,7 @@ class StagePower:
         Amperes (B,) that its transistor pairs take from supply to supply.
     rows, lines
         (B, R) watts of each row's diode, feedback and cells; (B, L) of each line's cells and
-        feedback. With wires a cell is as ``CrossbarPower.maps`` says.
+        feedback. With wires a cell is as ``CrossbarPower.maps`` says. (B, 0) where not wanted.
     """
 
     through: Values
@@ -84,7 +85,7 @@ class StagePower:
 
 
 class DeckPower:
-    """A deck, at one temperature, ready to be asked; read noise is left out.
+    """A deck, at one temperature, ready to be asked, for ``maps`` too; read noise is left out.
 
     Raises
     ------
@@ -92,14 +93,14 @@ class DeckPower:
         If a cell has no closed form or tells no power, or op-amps are a black box.
     """
 
-    def __init__(self, design: Design, temp_c: float) -> None:
+    def __init__(self, design: Design, temp_c: float, *, maps: bool = False) -> None:
         require_counted(design.hardware)
         require_closed_form(design)
         _require_power(design)
         self.design, self.temp_c = design, temp_c
         twin = Twin([design], temp_c)
         self._stages = [
-            _Stage(design, stage, known, temp_c)
+            _Stage(design, stage, known, temp_c, maps)
             for stage, known in zip(design.stages, twin.stages, strict=True)
         ]
 
@@ -152,9 +153,10 @@ class _Stage:
     """A stage and what is the same for all images."""
 
     def __init__(
-        self, design: Design, stage: CrossbarStage, twin: TwinStage, temp_c: float
+        self, design: Design, stage: CrossbarStage, twin: TwinStage, temp_c: float, maps: bool
     ) -> None:
         hw = self.hardware = design.hardware
+        self.maps = maps
         self.stage, self.temp_c, self.rail = stage, temp_c, rail(design)
         self.crossbar = crossbar_power(stage.g, hw, temp_c)
         self.x, self.r = twin.x[0].numpy(), twin.r[0].numpy()
@@ -174,8 +176,8 @@ class _Stage:
         """For ``x`` (B, I) volts at the front: watts without what its difference amplifiers
         deliver; these amplifiers' own volts, feedback amperes and outputs (B, O); and amperes
         (B, I) that are drawn from ``x``."""
-        nothing = np.zeros(len(x))
-        power = StagePower(nothing, nothing, nothing)
+        nothing = np.zeros((len(x), 0))
+        power = StagePower(np.zeros(len(x)), nothing, nothing)
         front = self.stage.front
         v = normed = front.normed(x)
         if front.squash.kind != "none":
@@ -202,7 +204,9 @@ class _Stage:
         sloped = front.squash.cell.sloped
         return front.params(front.attenuation if sloped else 1.0, self.hardware)
 
-    def _front(self, power: StagePower, x: Values, normed: Values, v: Values, loads: Values):
+    def _front(
+        self, power: StagePower, x: Values, normed: Values, v: Values, loads: Values
+    ) -> None:
         """The cells before the diodes, which draw ``loads`` (B, I) amperes at ``v``."""
         front = self.stage.front
         squash = front.squash.kind != "none"
@@ -238,7 +242,8 @@ class _Stage:
         limited = out.clip(-self.rail, self.rail).reshape(len(v), -1)
         power.currents["rows"] = ((out - s) / self.r_f).reshape(len(v), -1)
         power.delivered["rows"] = (out * (out - s) / self.r_f).sum(axis=(1, 2))
-        power.rows = np.concatenate([own.reshape(len(v), -1), 0 * bias], axis=1)
+        if self.maps:
+            power.rows = np.concatenate([own.reshape(len(v), -1), 0 * bias], axis=1)
         return np.concatenate([limited, bias], axis=1), amperes.sum(axis=2)
 
     def _diode(self, d: int, across: Values) -> Values:
@@ -266,8 +271,9 @@ class _Stage:
         power.source("bias_rows", rows[:, n:], drawn[:, n:])
         power.delivered["rows"] = power.delivered["rows"] + (rows * drawn)[:, :n].sum(axis=1)
         power.currents["rows"] = np.abs(power.currents["rows"] + drawn[:, :n])
-        by_row, by_line = crossbar.maps(rows, sums)
-        power.rows, power.lines = power.rows + by_row, by_line + feedback**2 * self.r_c
+        if self.maps:
+            by_row, by_line = crossbar.maps(rows, sums)
+            power.rows, power.lines = power.rows + by_row, by_line + feedback**2 * self.r_c
         power.delivered["lines"] = (out * feedback).sum(axis=1)
         power.currents["lines"] = feedback
         return out.clip(-self.rail, self.rail)

@@ -120,11 +120,11 @@ class Energy:
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """What an inference computes: coefficients times basis functions, and edges; and how many
-    values come in and go out."""
+    DACs drive it, and values go out."""
 
     macs: int
     edges: int
-    inputs: int
+    dacs: int
     outputs: int
 
 
@@ -138,7 +138,7 @@ def work_of(build: Build) -> Work:
         macs, edges = macs + times * layer.theta.size, edges + times * inputs * outputs
     last = layers[-1].patches
     outputs = layers[-1].theta.shape[1] * (1 if last is None else last.count)
-    return Work(macs=macs, edges=edges, inputs=build.spec.encoding.inputs, outputs=outputs)
+    return Work(macs=macs, edges=edges, dacs=build.spec.encoding.width, outputs=outputs)
 
 
 def energy_of(
@@ -148,7 +148,7 @@ def energy_of(
     circuit = supply.total * settling_s
     return Energy(
         circuit=circuit,
-        dacs=work.inputs * assumed.dac_energy,
+        dacs=work.dacs * assumed.dac_energy,
         adcs=work.outputs * assumed.adc_energy,
         per_mac=circuit / work.macs,
         per_edge=circuit / work.edges,
