@@ -13,14 +13,14 @@ from analogkan import cells
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.circuit import Circuit, Link
 from analogkan.compiler.hardware import Hardware
-from analogkan.physics import Assumptions, judge, power
-from analogkan.physics.crossbar import crossbar_power
-from analogkan.physics.elements import Elements
-from analogkan.physics.judge import ask_power
-from analogkan.physics.power import PowerResult, compared, power_of
-from analogkan.physics.stage_power import CROSSBAR, DELIVERED, DISSIPATED
-from analogkan.physics.supply import AMPLIFIERS, energy_of, least_quiescent, supply_of, work_of
 from analogkan.errors import NetlistError, SimulationError
+from analogkan.physics import Assumptions, power, power_judge
+from analogkan.physics.blocks import AMPLIFIERS, CROSSBAR, DELIVERED, DISSIPATED
+from analogkan.physics.crossbar import crossbar_power
+from analogkan.physics.power import PowerResult, compared, power_of
+from analogkan.physics.power_elements import Elements
+from analogkan.physics.power_judge import ask_power
+from analogkan.physics.supply import energy_of, least_quiescent, supply_of, work_of
 from tests.chips import chip
 from tests.convolutions import convolutional_spec
 from tests.networks import random_inputs, random_spec
@@ -178,7 +178,7 @@ def test_the_sum_is_blind_to_what_both_sides_leave_out(build_of):
 def test_what_flows_between_rows_is_power(build_of, tmp_path, monkeypatch):
     """No voltage depends on it; a deck without it delivers less than the circuit does."""
     build = build_of("driven")
-    monkeypatch.setattr(judge, "_between_rows", lambda design, temp_c, say=None: iter(()))
+    monkeypatch.setattr(power_judge, "_between_rows", lambda design, temp_c, say=None: iter(()))
     told = ask_power(build, volts(build), keep=tmp_path)
     assert told.tellegen.max() < 1e-9
     found = compared(power_of(build, volts(build)), told)

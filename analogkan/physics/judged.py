@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DisagreementError
-from .judge import ask_power
 from .power import compared, power_of
+from .power_judge import ask_power
 from .sheet import Asked
 
 BLOCKS_WITHIN, TELLEGEN_WITHIN = 1e-6, 1e-9

@@ -18,7 +18,8 @@ from ..compiler.design import Design
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..data import ImageSet
-from .stage_power import CROSSBAR, DELIVERED, DISSIPATED, DeckPower, StagePower
+from .blocks import CROSSBAR, DELIVERED, DISSIPATED
+from .power_stage import DeckPower, StagePower
 
 Values = npt.NDArray[Any]
 BLOCK = 256
@@ -37,10 +38,10 @@ class PowerResult:
     Attributes
     ----------
     dissipated
-        Watts (M, K, n) by block, see ``stage_power.DISSIPATED``. ngspice tells those of a reduced
+        Watts (M, K, n) by block, see ``blocks.DISSIPATED``. ngspice tells those of a reduced
         crossbar together, as ``crossbar``.
     delivered
-        Watts (M, K, n) by block whose sources give them, see ``stage_power.DELIVERED``.
+        Watts (M, K, n) by block whose sources give them, see ``blocks.DELIVERED``.
     currents
         Amperes (M, K, n) by block of ``delivered``: the absolute currents out of each amplifier,
         or source, added up.

@@ -15,13 +15,10 @@ import numpy.typing as npt
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from .assumptions import Assumptions
+from .blocks import AMPLIFIERS, SOURCES
 from .power import PowerResult
 
 Values = npt.NDArray[Any]
-AMPLIFIERS = ("rows", "lines", "differences", "squash")
-"""Blocks that op-amps drive."""
-SOURCES = ("bias_rows", "dacs", "layernorm")
-"""Blocks that something else drives, whose own quiescent power is not counted."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -35,23 +35,6 @@ from .crossbar import crossbar_power
 Values = npt.NDArray[Any]
 R_MEAN = 10e3
 """Ohms of the averaging resistors of a LayerNorm, as its cell has them."""
-DISSIPATED = (
-    "diodes",
-    "row_feedback",
-    "cells",
-    "wires",
-    "drivers",
-    "line_feedback",
-    "differences",
-    "layernorm",
-    "squash",
-)
-"""Blocks that dissipate."""
-CROSSBAR = ("cells", "wires", "drivers")
-"""Those of them that are one network of resistors where wires are reduced."""
-DELIVERED = ("dacs", "bias_rows", "rows", "lines", "differences", "layernorm", "squash")
-"""Blocks whose sources deliver; of rows, lines and differences their amplifiers. Behind a hold
-``dacs`` are what holds."""
 
 
 @dataclass

@@ -36,9 +36,10 @@ from ..engines.batch import (
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
 from ..files import write_text
-from .elements import Branch, Elements, Place, Resistors
+from .blocks import CROSSBAR
 from .power import PowerResult, Sums, by_image, joined, volts_of
-from .stage_power import CROSSBAR, StagePower, require_counted
+from .power_elements import Branch, Elements, Place, Resistors
+from .power_stage import StagePower, require_counted
 
 Values = npt.NDArray[Any]
 MOST = 10_000_000
