@@ -1,0 +1,72 @@
+"""Makes the table of docs/datasheet.md anew.
+
+    .venv/bin/python scripts/make_datasheets.py [--out DIR] [--only NAME]
+
+Compiles the networks, asks for their datasheets, judged by ngspice, and writes the table between
+its marks. RUNs are kept in DIR, so that an interrupted one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from make_results import replaced
+
+import analogkan as ak
+from analogkan.data import choose
+from analogkan.text import engineering, markdown_table, percent
+
+ROOT = Path(__file__).parents[1]
+NETWORKS = ("mnist-d2", "paper-mnist-d2", "mnist-conv", "thermistor")
+COLUMNS = (
+    *("network", "supply power", "dissipated", "settled (8 bits)", "class final", "energy"),
+    *("noise", "class flips", "reached", "judged by ngspice"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "datasheets.run")
+    parser.add_argument("--only", action="append", choices=NETWORKS)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    rows = [row_of(name, given.out) for name in given.only or NETWORKS]
+    page = ROOT / "docs" / "datasheet.md"
+    text = replaced(page.read_text(encoding="utf-8"), "datasheets", markdown_table(COLUMNS, rows))
+    page.write_text(text, encoding="utf-8", newline="\n")
+
+
+def row_of(name: str, folder: Path) -> list[str]:
+    """The row of one network."""
+    model: Path | str = name
+    if name == "thermistor":
+        model = folder / "thermistor.pt"
+        images = ak.load_dataset("thermistor", "test")
+        if not model.exists():
+            ak.train("thermistor", model, recipe="function-d2")
+    else:
+        images = choose(ak.load_bundled(), "100" if name != "mnist-conv" else "20")
+    build = ak.compile(model, folder / f"{name}.build")
+    started = time.perf_counter()
+    sheet = ak.datasheet(build, images, judge="1x10", out=folder / name)
+    print(f"{name}: {time.perf_counter() - started:.0f} s")
+    units = {"power_w": "W", "dissipated_w": "W", "settling_s": "s", "settling_class_s": "s",
+             "energy_j": "J", "noise_v_rms": "V"}  # fmt: skip
+    cells = [
+        engineering(sheet.figures_of[entry]["typical"], unit) if entry in sheet.figures_of else "–"
+        for entry, unit in units.items()
+    ]
+    flips = sheet.figures_of.get("flip_probability")
+    cells.append("–" if flips is None else f"at most {max(flips['max'], 1e-12):.0e}")
+    ((what, reached),) = sheet.reached.items()
+    unit = sheet.summary.get("unit", "")
+    said = f"{reached['typical']:.3g} {unit}"
+    cells.append(percent(reached["typical"]) if what == "accuracy" else said)
+    cells.append(", ".join(sheet.summary["judge"]["parts"]))
+    return [name, *cells]
+
+
+if __name__ == "__main__":
+    main()
