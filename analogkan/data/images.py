@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError
 from ..limits import code_of
 from ..objects import Described, Facts
-from ..text import brief
+from ..text import brief, with_unit
 
 if TYPE_CHECKING:
     from ..network.spec import NetworkSpec
@@ -96,7 +96,7 @@ class ImageSet(Described):
         shape = "x".join(map(str, self.x.shape[1:]))
         answers = f"{len(np.unique(self.y))} classes"
         if self.task == REGRESSION:
-            answers = ", ".join(f"{name} ({unit})" if unit else name for name, unit in self.targets)
+            answers = ", ".join(with_unit(name, unit) for name, unit in self.targets)
         return f"{self.said}: {len(self):,} of {shape} {self.x.dtype}, {answers}", []
 
     @property

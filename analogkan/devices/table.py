@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import DeviceError
-from ..text import brief
+from ..text import brief, with_unit
 from .columns import I_UNITS, MAX_NAME, STRANGE_UNIT, V_UNITS, parts, plain_unit, telling
 from .reading import ENCODINGS, decoded, read_text
 
@@ -226,7 +226,7 @@ def _named(name: str, place: int, encoding: str) -> str:
     own, unit = parts(name)
     if decoded(own, encoding) and len(name) <= MAX_NAME:
         return name
-    return f"column {place + 1}" + (f" ({unit})" if unit else "")
+    return with_unit(f"column {place + 1}", unit)
 
 
 def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
@@ -239,7 +239,7 @@ def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
         raise DeviceError(
             f"{path}: column {name!r} is in {said}, but {where} says {unit}: correct one of them"
         )
-    return f"{own} ({unit})"
+    return with_unit(own, unit)
 
 
 def _with_unit_columns(
