@@ -79,6 +79,10 @@ class Targets:
         """Outputs (..., K) that a network should give for quantities ``y`` (..., K)."""
         return (y - np.array(self.low)) * (2 / self.span) - 1
 
+    def part(self, start: int, stop: int) -> Targets:
+        """Targets ``start`` to ``stop`` alone."""
+        return Targets(**{key: tuple(value[start:stop]) for key, value in asdict(self).items()})
+
     def document(self) -> dict[str, list[Any]]:
         """As a file has them."""
         return {key: list(value) for key, value in asdict(self).items()}

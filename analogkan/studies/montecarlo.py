@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
-from ..numerals import read_number
+from ..numerals import read_quantity
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
@@ -191,11 +191,14 @@ def _share(given: str | float | None) -> float | None:
     if given is None:
         return None
     try:
-        share = read_number(given, share=True) if isinstance(given, str) else float(given)
+        value, said = read_quantity(given) if isinstance(given, str) else (float(given), "")
+        if said not in ("", "%"):
+            raise ValueError
     except ValueError:
         raise SettingsError(
             f"yield_at = {given} is no accuracy: give a share of the images, such as 0.97 or 97%"
         ) from None
+    share = value / 100 if said else value
     require(0 <= share <= 1, "yield_at", given, "0 to 1")
     return share
 
