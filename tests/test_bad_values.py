@@ -207,6 +207,15 @@ def test_few_points_may_lie_a_little_beside_the_range_they_were_trained_on():
         encoding.volts(np.array([[0.5, 21.1]]))
 
 
+def test_a_read_out_of_classes_is_not_corrected(alone):
+    words = ("--dataset", alone / "two.npz", "--two-point")
+    assert refused("montecarlo", alone / "net.build", *words) == (
+        "SettingsError",
+        "two_point corrects outputs that are quantities, and a classifier compares its own: give "
+        "calibrate",
+    )
+
+
 @pytest.mark.parametrize("given", ["5degC", "5m", "5K"])
 def test_an_error_limit_is_no_share_of_images(alone, given):
     words = ("--dataset", alone / "two.npz", "--yield-at", given)

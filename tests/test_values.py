@@ -173,6 +173,22 @@ def test_calibrated_chips_are_nearer(build, tmp_path):
     assert s["rmse_mean"] < s["rmse_uncalibrated_mean"]
 
 
+def test_two_points_set_the_read_out_of_a_chip(build, tmp_path):
+    made, points, _ = build
+    how = {"samples": 4, "judge": "1x4", "progress": False}
+    found = ak.montecarlo(made, points, two_point=True, out=tmp_path / "two", **how)
+    s = found.summary
+    assert s["rmse_mean"] < s["rmse_uncalibrated_mean"]
+    assert s["judge"]["passed"]  # of the circuit, which is as it was
+    as_made = ak.montecarlo(made, points, out=tmp_path / "made", **how).table()
+    np.testing.assert_allclose(found.table()["rmse_uncalibrated"], as_made["rmse"])
+    assert set(found.table()["calibration"]) == {"two-point"}
+    assert found.drawn().endswith("read-out set at two points")
+    sentence = "calibrate and two_point are two ways to set a chip: give one of them"
+    with pytest.raises(SettingsError, match=sentence):
+        ak.montecarlo(made, points, samples=2, calibrate=True, two_point=True, progress=False)
+
+
 def test_a_report_shows_all_of_it(build, simulated, chips, tmp_path):
     page = tmp_path / "r.html"
     ak.write_report([simulated, chips], page, build=build[0].folder)

@@ -13,6 +13,7 @@ from ..numerals import read_quantity
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
+from .entries import COLUMNS, TWO_POINT
 from .of_chips import OfChips
 from .result import OfClasses, whole_scale, within
 from .study import Job, Option, Plan, Study, Threshold
@@ -136,6 +137,7 @@ def plan(
     temp_c: float | None,
     yield_at: str | float | None,
     calibrate: bool,
+    two_point: bool,
 ) -> Plan:
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
@@ -156,6 +158,13 @@ def plan(
     from .summary import summarise_chips
     from .values import band, summarise_errors
 
+    if calibrate and two_point:
+        raise SettingsError("calibrate and two_point are two ways to set a chip: give one of them")
+    if two_point and job.build.spec.targets is None:
+        raise SettingsError(
+            "two_point corrects outputs that are quantities, and a classifier compares its own: "
+            "give calibrate"
+        )
     hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
@@ -167,6 +176,7 @@ def plan(
     else:
         limit, rule = yield_error(job.build, job.images, yield_at)
         summarise = summarise_errors
+    set_by = TWO_POINT if two_point else COLUMNS if calibrate else None
     points = montecarlo_points(hardware, variation, conditions, samples, first)
     return Plan(
         points=points,
@@ -180,9 +190,10 @@ def plan(
             "recompiled": changed,
             "nothing_drawn": variation.off,
             "yield_rule": rule,
+            "calibration": set_by,
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
-        calibrate=calibrate,
+        calibrate=set_by,
     )
 
 
@@ -266,6 +277,10 @@ montecarlo = Study(
         Option(
             name="calibrate", kind="truth", default=False,
             about="Set each chip's columns, layer by layer, from measured vectors.",
+        ),
+        Option(
+            name="two_point", kind="truth", default=False,
+            about="Of a regression: correct each output in the read-out, from two measured points.",
         ),
     ),
     plan=plan,

@@ -144,7 +144,7 @@ class Plan:
     evaluate: Callable[[Bench, Point], Row] | None = None
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
-    calibrate: bool = False
+    calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
 
 
