@@ -29,7 +29,15 @@ from ..schema import Maybe, Number, Rule, Several
 from ..text import percent
 from .entries import REGRESSION
 from .result import Row
-from .summary import PERCENTILES, counted, failures, mean, percentiles, statistics
+from .summary import (
+    PERCENTILES,
+    counted,
+    failures,
+    mean,
+    over_temperature,
+    percentiles,
+    statistics,
+)
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -285,21 +293,7 @@ def summarise_errors_over_temperature(
     rows: Sequence[Row], faults: frozenset[str] = frozenset()
 ) -> list[dict[str, Any]]:
     """For each temperature the nominal circuit's figures, and the mean and 5 to 95 % of chips."""
-    found: list[dict[str, Any]] = []
-    for temp_c in sorted({row["temp_c"] for row in rows}):
-        here = [row for row in rows if row["temp_c"] == temp_c]
-        nominal = next((row for row in here if row["sample"] is None), None)
-        chips = [row for row in here if row["sample"] is not None]
-        entry: dict[str, Any] = {"temp_c": temp_c}
-        if nominal is not None:
-            told = {key: nominal.get(key) for key in NOMINAL}
-            entry["nominal"] = {key: nominal[key] for key in ("status", "reason")} | told
-        if chips:
-            good = [row for row in chips if row["status"] == "ok"]
-            entry["chips"] = {"samples": len(chips), "failed": len(chips) - len(good)}
-            entry["chips"] |= {"failures": failures(chips)} | _band(good, faults)
-        found.append(entry)
-    return found
+    return over_temperature(rows, NOMINAL, lambda good: _band(good, faults))
 
 
 def _band(good: Sequence[Row], faults: frozenset[str]) -> dict[str, Any]:
