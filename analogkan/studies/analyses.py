@@ -12,6 +12,7 @@ from ..compiler.build import Build
 from ..compiler.deck import Deck
 from ..compiler.sections import Section
 from ..data import ImageSet
+from ..data.images import REGRESSION, check_answers
 from ..declared import Declared
 from ..engines.analysis import Analysis, Answered
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
@@ -43,6 +44,8 @@ def analyse_image(
         one.
     StudyError
         If what is in the way in ``out`` is no such analysis.
+    DataError
+        If its targets are not what the network gives.
     SimulationError
         If ngspice fails.
     """
@@ -54,6 +57,8 @@ def analyse_image(
     edited = build.edited_files()
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
+    if REGRESSION in (image.task, build.spec.task):  # of a class nothing is compared
+        check_answers(image, build.spec)
     volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))[0]
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None

@@ -159,7 +159,7 @@ class Plan:
     )
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
-    calibrate: bool = False
+    calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
 
 
