@@ -551,7 +551,7 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
 
 
 FLAGS = {
-    "montecarlo": ("calibrate", "resume", "progress"),
+    "montecarlo": ("calibrate", "two_point", "resume", "progress"),
     "thermal": ("resume", "progress"),
     "sweep": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),

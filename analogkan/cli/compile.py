@@ -117,11 +117,16 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
     print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
-    alone = build.spec.sizes[-1] == 1  # there is no accuracy of one output
-    common.print_next(
-        f"analogkan simulate {shlex.quote(str(build.folder))}"
-        + (" --dataset FILE.npz --trace 0" if alone else "")
-    )
+    common.print_next(f"analogkan simulate {shlex.quote(str(build.folder))}{_shown(build.spec)}")
+
+
+def _shown(spec) -> str:
+    """The options that say what to show ``spec``, if the bundled images are nothing for it."""
+    from ..data.functions import FUNCTIONS
+
+    if spec.targets is None:  # there is no accuracy of one output
+        return " --dataset FILE.npz --trace 0" if spec.sizes[-1] == 1 else ""
+    return f" --dataset {spec.dataset if spec.dataset in FUNCTIONS else 'FILE'}"
 
 
 def print_held(build) -> None:

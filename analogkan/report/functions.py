@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..network.targets import Targets
 from ..numerals import read_number
+from ..text import with_unit
 from .figures import CIRCUIT, CYCLE, DARK, SOFTWARE, plain, tidy, told_images
 
 TRUTH = CYCLE[5]
@@ -21,8 +22,7 @@ MOST_TARGETS = 4
 
 
 def _label(targets: Targets, k: int) -> str:
-    name, unit = targets.names[k], targets.units[k]
-    return plain(f"{name} ({unit})" if unit else name)
+    return plain(with_unit(targets.names[k], targets.units[k]))
 
 
 def _rows(targets: Targets, across: int, width: float, height: float) -> tuple[Figure, Any, int]:
@@ -113,7 +113,7 @@ def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
     )
     for name, value, color, style in lines:
         ax.axvline(value, color=color, ls=style, label=f"{name} {value:.3g} {unit}".strip())
-    ax.set_xlabel(f"RMSE ({unit})" if unit else "RMSE")
+    ax.set_xlabel(with_unit("RMSE", unit))
     ax.set_ylabel("chips")
     ax.set_title(
         f"{plain(summary['model'])}: {len(rmse)} chips\n{told_images(summary)}", fontsize=11
@@ -138,7 +138,7 @@ def band_figure(summary: Mapping[str, Any]) -> Figure:
     left.plot(band["x"], band["wanted"], color=TRUTH, lw=2.5, alpha=0.5, label="truth")
     right.axhline(0, color="#999999", lw=1)
     what = summary["targets"][0]
-    label = plain(f"{what['name']} ({what['unit']})" if what["unit"] else what["name"])
+    label = plain(with_unit(what["name"], what["unit"]))
     left.set_ylabel(label)
     right.set_ylabel(f"error, {label}")
     left.legend(frameon=False)
@@ -152,7 +152,6 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
     fig = Figure(figsize=(7.2, 5.6), layout="constrained")
     upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1.6])
     unit = summary["unit"]
-    ends = f" ({unit})" if unit else ""
 
     def line(ax: Any, key: str, **how: Any) -> None:
         told = [(e["temp_c"], e["nominal"][key]) for e in entries if e.get("nominal")]
@@ -172,14 +171,14 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
         )
         upper.plot(temps, [c["rmse_mean"] for _, c in chips], color=CYCLE[3], label="mean of chips")
     upper.axhline(summary["rmse_software"], color=SOFTWARE, label="software")
-    upper.set_ylabel(f"RMSE{ends}")
+    upper.set_ylabel(with_unit("RMSE", unit))
     upper.set_title(f"{plain(summary['model'])}\n{told_images(summary)}", fontsize=11)
     upper.legend(frameon=False, ncols=2)
     line(lower, "gain_mean", color=CYCLE[4])
     lower.set_ylabel("gain")
     other = lower.twinx()
     line(other, "offset_mean", color=CYCLE[5])
-    other.set_ylabel(f"offset{ends}")
+    other.set_ylabel(with_unit("offset", unit))
     lower.set_xlabel("temperature (°C)")
     tidy([upper, lower])
     return fig
@@ -187,8 +186,7 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
 
 def sweep_figure(summary: Mapping[str, Any]) -> Figure:
     """RMSE over a grid: a budget's bars, or a line for each value of the second axis."""
-    unit = summary["unit"]
-    what = f"RMSE ({unit})" if unit else "RMSE"
+    what = with_unit("RMSE", summary["unit"])
     fig = Figure(figsize=(7.2, 4.6), layout="constrained")
     ax = fig.subplots()
     cells = [c for c in summary["cells"] if c["rmse_mean"] is not None]

@@ -19,6 +19,7 @@ from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..settings import require
 from .bench import ENGINES, Bench, open_engine
+from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes
@@ -292,5 +293,6 @@ def _settings(study: str, bench: Bench) -> dict[str, Any]:
         "versions": bench.engine.versions(),
         "seed": bench.seed,
         "compensate": bench.compensate,
-        "calibrate": bench.calibrate,
+        # As it was before there were two ways, so that RUNs of then go on.
+        "calibrate": {None: False, COLUMNS: True}.get(bench.calibrate, bench.calibrate),
     }

@@ -156,7 +156,7 @@ class Plan:
     judge: Callable[[Bench, Sequence[Point], Share, Path], dict[str, Any]] | None = None
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
-    calibrate: bool = False
+    calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
 
 
