@@ -191,15 +191,20 @@ class InTime:
             StageInTime(stage, self.design.hardware, assumed, temp_c)
             for stage in self.design.stages
         ]
-        self.fastest, slowest = 0.0, []
+        poles = [bank.poles() for stage in self.stages for bank in stage.rows]
+        self.fastest = max(float(np.abs(p).max()) for p in poles)
+
+    def least_seconds(self, volts: Values) -> float:
+        """How long a run to ``volts`` (I, B) lasts at least, by the segments where diodes rest."""
+        slowest: list[float] = []
         for stage in self.stages:
-            poles = [bank.poles() for bank in stage.rows]
-            self.fastest = max(self.fastest, *(float(np.abs(p).max()) for p in poles))
+            v = front_volts(stage.front, volts, stage.hardware, stage.temp_c)
+            volts = stage.outputs(stage.rest(volts))
+            poles = [bank.poles()[:, bank.segments(v)] for bank in stage.rows]
             blocks = filter(None, (stage.cells, stage.lines, stage.diffs))
             rates = [-p.real for p in (*poles, *(block.poles() for block in blocks))]
-            slowest += [1 / float(rate[rate > 0].min()) for rate in rates]
-        self.slowest = max(slowest)
-        self.least_seconds = DECAYS * self.slowest + 3 * (sum(slowest) - self.slowest)
+            slowest += [1 / float(rate[rate > 0].min(initial=np.inf)) for rate in rates]
+        return DECAYS * max(slowest) + 3 * (sum(slowest) - max(slowest))
 
     def rest(self, volts: Values) -> list[State]:
         """Every stage at rest for ``volts`` (I, B) at the inputs."""
