@@ -3,18 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ..compiler.circuit import Link
+from ..engines.chip_engines import TwinEngine
 from ..errors import DisagreementError
 from .power import compared, power_of
 from .power_judge import ask_power
+from .settling_ngspice import ask_design
 from .sheet import Asked
 
+Values = npt.NDArray[Any]
+
+WAVES_WITHIN, END_WITHIN = 2e-3, 1e-6
+"""Of full scale: waveforms, and where they end."""
+CHANGES = 2
+"""From one image to the next, of which ngspice takes seconds each."""
 BLOCKS_WITHIN, TELLEGEN_WITHIN = 1e-6, 1e-9
 """Relative: what a block's power may differ by, and what is delivered from what is dissipated."""
 
@@ -61,13 +71,69 @@ def power_said(found: dict[str, Any]) -> str:
     )
 
 
+def driven(asked: Asked, images: int) -> Iterator[tuple[Link, Values]]:
+    """Of each section its first circuit, and volts (``images``, I) at its inputs, one after the
+    other; of a convolution its first positions."""
+    held = asked.volts[asked.few[:images]]
+    for section, links in asked.chip.sections():
+        points = section.points(held)
+        numbers = np.arange(len(points))
+        yield links[0], points[:images]
+        given = [TwinEngine().logits(o.design, points, numbers, asked.temp_c) for o in links]
+        held = np.concatenate(given, axis=1).reshape(len(held), -1)
+
+
+def judge_settling(asked: Asked, keep: Path) -> dict[str, Any]:
+    """Waveforms of each section's first circuit by ``.tran``, from one image to the next.
+
+    Raises
+    ------
+    DisagreementError
+        If one differs from the twin's by more than ``WAVES_WITHIN``, or does not end at rest.
+    SimulationError
+        If ngspice does not deliver.
+    """
+    worst: dict[str, Any] = {"waveforms": 0.0, "ends": 0.0, "seconds": 0.0, "changes": 0}
+    last = asked.chip.links[-1].section
+    for link, points in driven(asked, CHANGES + 1):
+        regression = not asked.classes and link.section == last
+        one = ask_design(
+            link.design, points, asked.assumed, asked.temp_c, keep, regression=regression
+        )
+        off, end = float(one.waveform_error.max()), float(one.end_error.max())
+        if not (off <= WAVES_WITHIN and end <= END_WITHIN):
+            raise DisagreementError(
+                f"settling: twin and .tran differ by {off:.1e} of full scale, {end:.1e} at the "
+                f"end, where {WAVES_WITHIN:g} and {END_WITHIN:g} are allowed. Please report it: "
+                "one of the two is wrong"
+            )
+        times = one.ngspice.settling_s, one.twin.settling_s
+        apart = float(np.abs(times[0] - times[1]).max() / times[1].max())
+        worst = {
+            "waveforms": max(worst["waveforms"], off),
+            "ends": max(worst["ends"], end),
+            "seconds": max(worst["seconds"], apart),
+            "changes": worst["changes"] + len(points) - 1,
+        }
+    return worst
+
+
+def settling_said(found: dict[str, Any]) -> str:
+    """What a sentence says of it."""
+    return (
+        f"{found['changes']} changes of the inputs by .tran: waveforms within "
+        f"{100 * found['waveforms']:.2g} % of full scale, settling times within "
+        f"{100 * found['seconds']:.2g} %, the ends within {found['ends']:.0e}"
+    )
+
+
 def judge_parts(
     asked: Asked, parts: Sequence[str], images: int, keep: Path, found: dict[str, Any]
 ) -> None:
     """Judge ``parts`` of one circuit on at most so many of its few images, into ``found``.
 
     Settling and noise, of which ngspice takes seconds an image, are judged of the first circuit
-    alone, on ``MOST`` images.
+    alone.
 
     Raises
     ------
@@ -78,6 +144,8 @@ def judge_parts(
     if "power" in parts:
         one = judge_power(replace(asked, volts=asked.volts[few]), keep)
         found["power"] = _worse(found.get("power"), one)
+    if "settling" in parts and "settling" not in found:
+        found["settling"] = judge_settling(asked, keep)
 
 
 def _worse(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
@@ -91,5 +159,5 @@ def _worse(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]
     }
 
 
-SAID = {"power": power_said}
+SAID = {"power": power_said, "settling": settling_said}
 """How what was found of a part is told."""

@@ -141,10 +141,19 @@ def ask_settling(
     NetlistError
         If the build is several decks.
     """
-    deck, analysis = build.one_deck(), over_time(assumed)
-    design = dynamic_design(deck.design)
-    exposure = Exposure(temp_c=temp_c)
     keep = keep or build.folder.resolve().with_suffix(".run") / "failed"
+    regression = build.spec.targets is not None
+    design = build.one_deck().design
+    return ask_design(design, volts, assumed, temp_c, keep, regression=regression)
+
+
+def ask_design(
+    design: Design, volts: Values, assumed: Assumptions, temp_c: float, keep: Path, *,
+    regression: bool,
+) -> Judged:  # fmt: skip
+    """``ask_settling`` of one circuit, or of one chip of it."""
+    analysis, design = over_time(assumed), dynamic_design(design)
+    exposure = Exposure(temp_c=temp_c)
     if analysis.require is not None:
         analysis.require(design, volts, keep)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
@@ -153,7 +162,6 @@ def ask_settling(
     if found.error is not None:
         raise found.error
     assert found.values is not None
-    regression = build.spec.targets is not None
     return judge(design, volts, found.values, assumed, temp_c, regression=regression)
 
 

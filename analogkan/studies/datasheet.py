@@ -148,7 +148,7 @@ class Datasheet(StudyResult):
                  f"{work['edges']:,} edges"),
             ]  # fmt: skip
             a = self.assumptions
-            converters = work["inputs"] * a["dac_energy"] + work["outputs"] * a["adc_energy"]
+            converters = work["dacs"] * a["dac_energy"] + work["outputs"] * a["adc_energy"]
             said = engineering(converters, "J") if converters else "left out"
             found.append(("DACs and ADCs", said, "energy an inference"))
         if "settling_s" in self.figures_of:
