@@ -31,7 +31,7 @@ class Verification(Described):
     """
 
     findings: list[str] = field(default_factory=list)
-    facts: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     plugins: dict[str, Any] = field(default_factory=dict)
 
