@@ -43,7 +43,7 @@ LAYERS = (
     {"datasheet"},
     {"drawing"},
     {"training", "studies", "plugins"},
-    {"paper"},
+    {"paper", "board"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
