@@ -30,7 +30,7 @@ MOST_RESISTORS = 500
 """Of a board that somebody would solder; assumed."""
 GROUND, PLUS, MINUS, REFERENCE = "GND", "V+", "V-", "v_bias"
 TOLERANCES = {"e96": "1 %", "e24": "5 %"}
-C_TOLERANCE = "5 %, C0G"
+C_TOLERANCE, BYPASS_TOLERANCE = "5 %, C0G", "10 %, X7R"
 ZETA = 0.7
 """Least damping of line and difference amplifiers."""
 BYPASS = 100e-9
@@ -199,7 +199,10 @@ class _Parts:
     def opamp(self, inp: str, inn: str, out: str, about: str) -> None:
         self.add("op-amp", self.which.name, (inp, inn, out, PLUS, MINUS), about)
         for supply in (PLUS, MINUS):
-            self.capacitor(BYPASS, supply, GROUND, f"supply of {about}")
+            self.add(
+                "capacitor", format_part(BYPASS), (supply, GROUND), f"supply of {about}",
+                BYPASS_TOLERANCE,
+            )  # fmt: skip
 
     def resistor(self, ohms: float, a: str, b: str, about: str) -> None:
         self.add("resistor", format_part(ohms), (a, b), about, self.tolerance)
