@@ -72,13 +72,13 @@ def judge_c_f(node: Node, d: int) -> Choice:
 
 def choose_c_f(node: Node, d: int) -> Choice:
     """Of the E12 values from the one-pole rule's smallest C_f to 30 times as much, that with the
-    largest slope margin; of equals the smallest."""
+    largest slope margin; of equals the best damped, of these the smallest."""
     row = node.rows[d]
     least = smallest_c_f(slope_range(row.curve)[0], row.r_f, node.opamp.gbw)
     least = max(least, SERIES[0])
     tried = [c for c in SERIES if least <= c <= WIDEST * least] or SERIES[-1:]
     found = [judge_c_f(with_c_f(node, d, c), d) for c in tried]
-    return max(found, key=lambda choice: (choice.slope_margin, -choice.c_f))
+    return max(found, key=lambda one: (one.slope_margin, round(one.damping, 2), -one.c_f))
 
 
 def with_c_f(node: Node, d: int, c_f: float) -> Node:

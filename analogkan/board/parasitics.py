@@ -26,7 +26,7 @@ class Parasitics:
     c_j
         Across a diode's junction, farads: of milliampere tunnel diodes datasheets give 5 to 30 pF.
     r_s
-        In series with it, ohms.
+        In series with it, ohms; the drop across it is in the table that was measured.
     lead
         Inductance between driver and diode, package included, henries: 10 nH is 1 cm of wire.
     c_stray

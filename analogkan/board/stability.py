@@ -178,11 +178,7 @@ def node_slopes(curves: Sequence[IVCurve]) -> tuple[Values, Values]:
     """
     v = np.unique(np.concatenate([curve.v for curve in curves]))
     middles = (v[1:] + v[:-1]) / 2
-    each = [
-        np.interp(v[1:], c.v, c.i, c.i[0], c.i[-1]) - np.interp(v[:-1], c.v, c.i, c.i[0], c.i[-1])
-        for c in curves
-    ]
-    slopes = np.stack(each, axis=1) / np.diff(v)[:, None]
+    slopes = np.stack([np.diff(curve.current(v)) / np.diff(v) for curve in curves], axis=1)
     at = np.linspace(0, len(middles) - 1, BETWEEN * (len(middles) - 1) + 1)
     places = np.arange(len(middles))
     return np.interp(at, places, middles), np.stack(
@@ -298,8 +294,8 @@ def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
         middles = (curve.v[1:] + curve.v[:-1]) / 2
         slopes = np.diff(curve.i) / np.diff(curve.v)
         steepest, falling = int(slopes.argmin()), np.flatnonzero(slopes < 0)
-        places = {*falling[[0, -1]].tolist(), steepest} if falling.size else set()
-        points = {(float(middles[k]), 1.0) for k in (*places, int(slopes.argmax()))}
+        places = [int(slopes.argmax()), steepest, *falling[:1], *falling[-1:]]
+        points = {(float(middles[k]), 1.0) for k in places}
         points |= {(float(middles[steepest]) / scale, scale) for scale in _scales(g_d_sigma)}
         for volts, scale in sorted(points):
             found += kick(node, volts, scale)
