@@ -174,6 +174,11 @@ def write_kick(node: Node, volts: float, seconds: float) -> str:
             f"x1 wanted fed drive {opamp}",
             f"c1 drive 0 {say(p.c_stray + of.c_in)}",
         ]
+        if p.snubber_c:
+            lines += [
+                f"r1 drive snubber {say(p.snubber_r)}",
+                f"c2 snubber 0 {say(p.snubber_c)}",
+            ]
     nets: list[str] = []
     for d, row in enumerate(node.rows):
         lines += _row_lines(d, source, opamp, node)
@@ -190,7 +195,7 @@ def write_kick(node: Node, volts: float, seconds: float) -> str:
 
 
 def _row_lines(d: int, source: str, opamp: str, node: Node) -> list[str]:
-    """Lead, snubber, shunt, junction and row amplifier of diode ``d``."""
+    """Lead, shunt, junction and row amplifier of diode ``d``."""
     say, p, row = format_number, node.parasitics, node.rows[d]
     lines = [
         f"l{d} {source} anode{d} {say(p.lead)}",
@@ -203,9 +208,6 @@ def _row_lines(d: int, source: str, opamp: str, node: Node) -> list[str]:
         f"c_o{d} out{d} 0 {say(p.c_stray)}",
         f"x_r{d} 0 sum{d} out{d} {opamp}",
     ]
-    if p.snubber_c:
-        lines.append(f"r_n{d} anode{d} snubber{d} {say(p.snubber_r)}")
-        lines.append(f"c_n{d} snubber{d} 0 {say(p.snubber_c)}")
     if p.shunt:
         lines.append(f"r_p{d} anode{d} sum{d} {say(p.shunt)}")
     return lines

@@ -46,7 +46,7 @@ class Node:
     opamp
         Of the driver and of the rows.
     parasitics
-        Of every diode, each on a lead and a snubber of its own.
+        Of every diode, each on a lead of its own; an ideal driver needs no snubber.
     rows
         One a diode.
     noise_gain
@@ -117,15 +117,15 @@ class _Equations:
             source = "drive"
             self._amplifier("driver", source, source, 1 / node.noise_gain)
             self._capacitor(source, GROUND, p.c_stray + node.opamp.c_in)
+            if p.snubber_c:
+                self._resistor(source, "snubber", p.snubber_r)
+                self._capacitor("snubber", GROUND, p.snubber_c)
         for d, row in enumerate(node.rows):
             anode, junction, total, out = (
                 f"{net}{d}" for net in ("anode", "junction", "sum", "out")
             )
             self._inductor(f"lead{d}", source, anode, p.lead)
             self._capacitor(anode, GROUND, p.c_stray)
-            if p.snubber_c:
-                self._resistor(anode, f"snubber{d}", p.snubber_r)
-                self._capacitor(f"snubber{d}", GROUND, p.snubber_c)
             if p.shunt:
                 self._resistor(anode, total, p.shunt)
             self._resistor(anode, junction, p.r_s)
