@@ -48,7 +48,7 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("figures", "functions", "grids", "interactive")
+DRAWING = ("figures", "functions", "grids", "interactive", "loops")
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

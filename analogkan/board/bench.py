@@ -60,8 +60,8 @@ class Swing:
     seconds
         How long it was watched.
     diode, output
-        Swing in the last quarter of that, peak to peak, volts: of the diode's own voltage, and of
-        the output of its row amplifier.
+        Swing in the last quarter of that, peak to peak, volts: of the junction's own voltage, and
+        of the output of its row amplifier.
     mean
         Of that output there, volts.
     wanted
@@ -97,6 +97,11 @@ class Swing:
 def steeper(curve: IVCurve, scale: float) -> IVCurve:
     """``curve`` with every slope ``scale`` times as steep: its voltages are so many times less."""
     return IVCurve(curve.name, curve.v / scale, curve.i)
+
+
+def junction(curve: IVCurve, r_s: float) -> IVCurve:
+    """What is behind ``r_s`` ohms in a diode whose table ``curve`` was measured with them."""
+    return IVCurve(curve.name, curve.v - r_s * curve.i, curve.i)
 
 
 def kick(node: Node, volts: float, scale: float = 1.0) -> tuple[Swing, ...]:
@@ -148,8 +153,8 @@ def _swing(node: Node, d: int, volts: float, scale: float, vectors: dict[str, Va
 def write_kick(node: Node, volts: float, seconds: float) -> str:
     """The deck: ``node`` at rest at ``volts``, kicked, watched for ``seconds``."""
     cell = (resources.path("netlists/cells") / f"{CELL}.lib").read_text(encoding="utf-8")
-    curves = {row.curve.name.lower(): row.curve for row in node.rows}
     say, p, of = format_number, node.parasitics, node.opamp
+    curves = {row.curve.name: junction(row.curve, p.r_s) for row in node.rows}
     opamp = f"{CELL} gain={say(of.gain)} gbw={say(of.gbw)} p2={say(of.p2)} ro={say(of.r_o)}"
     rest, kicked = say(volts), say(volts + KICK)
     lines = [
@@ -169,6 +174,11 @@ def write_kick(node: Node, volts: float, seconds: float) -> str:
             f"x1 wanted fed drive {opamp}",
             f"c1 drive 0 {say(p.c_stray + of.c_in)}",
         ]
+        if p.snubber_c:
+            lines += [
+                f"r1 drive snubber {say(p.snubber_r)}",
+                f"c2 snubber 0 {say(p.snubber_c)}",
+            ]
     nets: list[str] = []
     for d, row in enumerate(node.rows):
         lines += _row_lines(d, source, opamp, node)
@@ -185,7 +195,7 @@ def write_kick(node: Node, volts: float, seconds: float) -> str:
 
 
 def _row_lines(d: int, source: str, opamp: str, node: Node) -> list[str]:
-    """Lead, snubber, shunt, junction and row amplifier of diode ``d``."""
+    """Lead, shunt, junction and row amplifier of diode ``d``."""
     say, p, row = format_number, node.parasitics, node.rows[d]
     lines = [
         f"l{d} {source} anode{d} {say(p.lead)}",
@@ -198,9 +208,6 @@ def _row_lines(d: int, source: str, opamp: str, node: Node) -> list[str]:
         f"c_o{d} out{d} 0 {say(p.c_stray)}",
         f"x_r{d} 0 sum{d} out{d} {opamp}",
     ]
-    if p.snubber_c:
-        lines.append(f"r_n{d} anode{d} snubber{d} {say(p.snubber_r)}")
-        lines.append(f"c_n{d} snubber{d} 0 {say(p.snubber_c)}")
     if p.shunt:
         lines.append(f"r_p{d} anode{d} sum{d} {say(p.shunt)}")
     return lines

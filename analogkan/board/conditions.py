@@ -9,12 +9,12 @@ from .loop import Node
 
 def open_loop_ohms(node: Node) -> float:
     """What a diode is in series with above the op-amps' bandwidth, where no loop helps: the output
-    resistances of driver (beside a snubber) and row amplifier, and its own ``r_s``."""
+    resistances of driver, beside a snubber, and row amplifier."""
     p, ohms = node.parasitics, node.opamp.r_o
     driver = 0.0 if p.ideal_driver else ohms
     if driver and p.snubber_r:
         driver = driver * p.snubber_r / (driver + p.snubber_r)
-    return driver + ohms + p.r_s
+    return driver + ohms
 
 
 def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
@@ -52,12 +52,12 @@ def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
 
 
 def _largest_r_o(node: Node, steep: float) -> float:
-    """Ohms of r_o at which the loop's resistance times ``steep`` siemens is 1; at least 0."""
-    p, budget = node.parasitics, 1 / steep - node.parasitics.r_s
+    """Ohms of r_o at which the loop's resistance times ``steep`` siemens is 1."""
+    p, budget = node.parasitics, 1 / steep
     if p.ideal_driver:
-        return max(0.0, budget)
+        return budget
     if not p.snubber_r:
-        return max(0.0, budget / 2)
+        return budget / 2
     # r + r s / (r + s) = budget, for r
     half = (2 * p.snubber_r - budget) / 2
-    return max(0.0, -half + (half**2 + budget * p.snubber_r) ** 0.5)
+    return -half + (half**2 + budget * p.snubber_r) ** 0.5

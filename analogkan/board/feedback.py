@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,15 +71,28 @@ def judge_c_f(node: Node, d: int) -> Choice:
     )
 
 
-def choose_c_f(node: Node, d: int) -> Choice:
-    """Of the E12 values from the one-pole rule's smallest C_f to 30 times as much, that with the
-    largest slope margin; of equals the smallest."""
-    row = node.rows[d]
-    least = smallest_c_f(slope_range(row.curve)[0], row.r_f, node.opamp.gbw)
+def choose_c_f(nodes: Sequence[Node], d: int) -> Choice:
+    """What is left of the worst of ``nodes``, which differ in what is around row ``d``, with the
+    best C_f there.
+
+    Of the E12 values from the one-pole rule's smallest to 30 times as much it is the one with the
+    largest slope margin; of equals the best damped, to a tenth, of these the smallest.
+    """
+    row = nodes[0].rows[d]
+    least = smallest_c_f(slope_range(row.curve)[0], row.r_f, nodes[0].opamp.gbw)
     least = max(least, SERIES[0])
     tried = [c for c in SERIES if least <= c <= WIDEST * least] or SERIES[-1:]
-    found = [judge_c_f(with_c_f(node, d, c), d) for c in tried]
-    return max(found, key=lambda choice: (choice.slope_margin, -choice.c_f))
+    found: list[Choice] = []
+    for c_f in tried:
+        each = [judge_c_f(with_c_f(node, d, c_f), d) for node in nodes]
+        found.append(
+            Choice(
+                c_f=c_f,
+                slope_margin=min(one.slope_margin for one in each),
+                damping=min(one.damping for one in each),
+            )
+        )
+    return max(found, key=lambda one: (one.slope_margin, round(one.damping, 1), -one.c_f))
 
 
 def with_c_f(node: Node, d: int, c_f: float) -> Node:

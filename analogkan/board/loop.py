@@ -6,7 +6,7 @@ Axes: S slopes, D diodes of the node, n states, F frequencies.
 Every net has a capacitance, so the linear circuit is E x' = (A + sum of g_d B_d) x with an E that
 has an inverse, and its poles are the eigenvalues: the circuit stays put just if none lies in the
 right half-plane. Seen from diode d the same is Nyquist's criterion: Z(jw), what the rest of the
-circuit and C_j are to the diode, must not go round -1/g_d.
+circuit and C_j are to its junction, must not go round -1/g_d.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..devices import IVCurve
+from ..errors import CompileError
 from .amplifiers import BoardOpAmp
 from .parasitics import Parasitics
 
 Values = npt.NDArray[Any]
+Complex = npt.NDArray[np.complex128]
 GROUND = "0"
 
 
@@ -44,7 +46,7 @@ class Node:
     opamp
         Of the driver and of the rows.
     parasitics
-        Of every diode, each on a lead and a snubber of its own.
+        Of every diode, each on a lead of its own; an ideal driver needs no snubber.
     rows
         One a diode.
     noise_gain
@@ -56,26 +58,50 @@ class Node:
     rows: tuple[Row, ...]
     noise_gain: float = 1.0
 
-    def poles(self, slopes: Values) -> Values:
-        """(S, n) rad/s, of diodes whose slopes dI/dV are ``slopes`` (S, D), siemens."""
+    def poles(self, slopes: Values) -> Complex:
+        """(S, n) rad/s, of diodes whose tables' slopes dI/dV are ``slopes`` (S, D), siemens.
+
+        Raises
+        ------
+        CompileError
+            As ``junction_slopes``.
+        """
         e, a, b = _Equations(self).matrices()
         inverse = np.linalg.inv(e)
         fixed, moved = inverse @ a, inverse @ b
-        return np.linalg.eigvals(fixed + np.einsum("sd,dij->sij", np.asarray(slopes), moved))
+        moved = np.einsum("sd,dij->sij", self.junction_slopes(slopes), moved)
+        return np.asarray(np.linalg.eigvals(fixed + moved), dtype=np.complex128)
 
-    def impedance(self, d: int, frequencies: Values, slopes: Values) -> Values:
+    def junction_slopes(self, slopes: Values) -> Values:
+        """Slopes of junctions, any shape, siemens: of tables that were measured with ``r_s``.
+
+        Raises
+        ------
+        CompileError
+            If a table rises more steeply than ``r_s`` alone would let it.
+        """
+        r_s, steepest = self.parasitics.r_s, float(np.max(slopes))
+        if steepest * r_s >= 1:
+            raise CompileError(
+                f"r_s = {r_s:g} ohm is not below the {1 / steepest:.3g} ohm that a diode of a "
+                f"slope of {1e3 * steepest:.3g} mS has in all: its table is measured with r_s in "
+                "it, so lower r_s"
+            )
+        return slopes / (1 - r_s * slopes)
+
+    def impedance(self, d: int, frequencies: Values, slopes: Values) -> Complex:
         """(F,) ohms between the ends of junction ``d``, C_j included, at ``frequencies`` (F,) Hz.
 
-        ``slopes`` (D,) are the diodes'; that of ``d`` itself is left out.
+        ``slopes`` (D,) are those of the diodes' tables; that of ``d`` itself is left out.
         """
         e, a, b = _Equations(self).matrices()
-        others = np.where(np.arange(len(self.rows)) == d, 0.0, slopes)
+        others = np.where(np.arange(len(self.rows)) == d, 0.0, self.junction_slopes(slopes))
         a = a + np.einsum("d,dij->ij", others, b)
         # B_d is -u u' of the junction's two nets: u is its column, but for the sign.
         k = int(np.flatnonzero(np.diag(b[d]))[0])
         across = -b[d][:, k]
         s = 2j * math.pi * np.asarray(frequencies)[:, None, None]
-        return np.linalg.solve(s * e - a, across[:, None])[..., 0] @ across
+        return np.asarray(np.linalg.solve(s * e - a, across[:, None])[..., 0] @ across)
 
 
 class _Equations:
@@ -91,15 +117,15 @@ class _Equations:
             source = "drive"
             self._amplifier("driver", source, source, 1 / node.noise_gain)
             self._capacitor(source, GROUND, p.c_stray + node.opamp.c_in)
+            if p.snubber_c:
+                self._resistor(source, "snubber", p.snubber_r)
+                self._capacitor("snubber", GROUND, p.snubber_c)
         for d, row in enumerate(node.rows):
             anode, junction, total, out = (
                 f"{net}{d}" for net in ("anode", "junction", "sum", "out")
             )
             self._inductor(f"lead{d}", source, anode, p.lead)
             self._capacitor(anode, GROUND, p.c_stray)
-            if p.snubber_c:
-                self._resistor(anode, f"snubber{d}", p.snubber_r)
-                self._capacitor(f"snubber{d}", GROUND, p.snubber_c)
             if p.shunt:
                 self._resistor(anode, total, p.shunt)
             self._resistor(anode, junction, p.r_s)

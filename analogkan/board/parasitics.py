@@ -26,16 +26,18 @@ class Parasitics:
     c_j
         Across a diode's junction, farads: of milliampere tunnel diodes datasheets give 5 to 30 pF.
     r_s
-        In series with it, ohms.
+        In series with it, ohms; the drop across it is in the table that was measured.
     lead
-        Inductance between driver and diode, package included, henries: 10 nH is 1 cm of wire.
+        Inductance between diode node and junction, the package's included, henries: 10 nH is 1 cm
+        of wire.
     c_stray
         Of every net to ground, farads: pads and tracks.
     snubber_r, snubber_c
-        Ohms and farads in series from each diode's anode to ground; 0 and 0: none.
+        Ohms and farads in series from each diode node, where the leads begin, to ground; 0 and 0:
+        none.
     shunt
-        Ohms across each diode, from its anode to its summing node; 0: none. The current through it
-        is the row's too: the basis is that of diode and shunt together.
+        Ohms across each diode, behind its lead; 0: none. The current through it is the row's too:
+        the basis is that of diode and shunt together.
     ideal_driver
         The anode's lead begins at an ideal source, instead of an op-amp of the same class.
     """
@@ -51,5 +53,5 @@ class Parasitics:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        both = f"0, as snubber_r ({self.snubber_r:g} ohm) is" if not self.snubber_r else "above 0"
+        both = f"{'above 0' if self.snubber_r else '0'}, as snubber_r ({self.snubber_r:g} ohm) is"
         require((self.snubber_r > 0) == (self.snubber_c > 0), "snubber_c", self.snubber_c, both)

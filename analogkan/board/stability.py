@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,17 @@ from ..compiler.stability import RATIO, smallest_c_f
 from ..devices import IVCurve
 from ..devices.falling import SIGMA
 from ..errors import CompileError
-from ..results import Listing
+from ..results import Figure, Listing
 from .amplifiers import BoardOpAmp
 from .bench import KICK, SETTLED, Swing, kick
 from .conditions import broken_condition
-from .feedback import Choice, choose_c_f, judge_c_f, slope_range
+from .feedback import Choice, choose_c_f, slope_range
 from .loop import Node, Row
 from .parasitics import Parasitics
 
 Values = npt.NDArray[Any]
+FREQUENCIES = np.geomspace(1e3, 1e10, 2001)
+"""Hertz, of Nyquist's curve."""
 BETWEEN = 4
 """Steps from the slope of one segment of a table to that of the next: no curve has kinks."""
 
@@ -51,8 +54,10 @@ class RowStability:
         Up to this factor on the falling slopes the node stays put; 4 stands for 4 or more.
     damping
         Least damping of a pole over the whole curve, 1 being none that rings.
+    node, d
+        Its node as it was judged, and which of the node's diodes it is.
     swings
-        What ``.tran`` saw at the node; none if it was not asked.
+        What ``.tran`` saw of that diode; none if it was not asked.
     """
 
     layer: int
@@ -63,6 +68,8 @@ class RowStability:
     fall: float
     slope_margin: float
     damping: float
+    node: Node
+    d: int
     swings: tuple[Swing, ...]
 
     @property
@@ -72,7 +79,8 @@ class RowStability:
 
     def to_document(self) -> dict[str, Any]:
         """All but the waveforms."""
-        told = {key: value for key, value in vars(self).items() if key != "swings"}
+        left_out = ("node", "d", "swings")
+        told = {key: value for key, value in vars(self).items() if key not in left_out}
         return told | {"swings": [swing.to_document() for swing in self.swings]}
 
 
@@ -113,6 +121,25 @@ class BoardStability:
                 "the design's devices must be diode and shunt together, as they are measured."
             )
         return told
+
+    def figures(self) -> list[Figure]:
+        """For each device type of a stage that falls Nyquist's curve, and its largest swing."""
+        from ..report import loops
+
+        found: list[Figure] = []
+        for row in self.rows:
+            at, name = f"layer {row.layer}, {row.device}", f"l{row.layer}-{row.device.lower()}"
+            if row.fall:
+                falls = [scale * row.fall for scale in _scales(self.g_d_sigma)]
+                z = row.node.impedance(row.d, FREQUENCIES, np.zeros(len(row.node.rows)))
+                draw = partial(loops.nyquist_figure, z, falls)
+                found.append(Figure(f"nyquist-{name}", f"{at}: impedance at its junction.", draw))
+            if row.swings:
+                swing = max(row.swings, key=lambda one: one.diode)
+                waves = swing.time, swing.diode_volts, swing.output_volts
+                caption = f"{at}: after a kick of {1e3 * KICK:g} mV at {swing.volts:.3g} V."
+                found.append(Figure(f"kick-{name}", caption, partial(loops.kick_figure, *waves)))
+        return found
 
     def to_document(self) -> dict[str, Any]:
         """All but the waveforms, as JSON has it."""
@@ -178,11 +205,7 @@ def node_slopes(curves: Sequence[IVCurve]) -> tuple[Values, Values]:
     """
     v = np.unique(np.concatenate([curve.v for curve in curves]))
     middles = (v[1:] + v[:-1]) / 2
-    each = [
-        np.interp(v[1:], c.v, c.i, c.i[0], c.i[-1]) - np.interp(v[:-1], c.v, c.i, c.i[0], c.i[-1])
-        for c in curves
-    ]
-    slopes = np.stack(each, axis=1) / np.diff(v)[:, None]
+    slopes = np.stack([np.diff(curve.current(v)) / np.diff(v) for curve in curves], axis=1)
     at = np.linspace(0, len(middles) - 1, BETWEEN * (len(middles) - 1) + 1)
     places = np.arange(len(middles))
     return np.interp(at, places, middles), np.stack(
@@ -254,12 +277,11 @@ def _one_pole(curve: IVCurve, r_f: float, opamp: BoardOpAmp) -> float:
 
 
 def _choose(layer: int, nodes: Sequence[Node], g_d_sigma: float) -> list[Choice]:
-    """The best C_f of each diode of the first of a stage's nodes; CompileError if none holds."""
-    first = nodes[0]
-    choices = [choose_c_f(first, d) for d in range(len(first.rows))]
+    """The best C_f of each diode of a stage's nodes; CompileError if none holds."""
+    choices = [choose_c_f(nodes, d) for d in range(len(nodes[0].rows))]
     for d, choice in enumerate(choices):
         if choice.slope_margin < 1 + g_d_sigma:
-            raise CompileError(f"layer {layer}: {broken_condition(first, d, choice, g_d_sigma)}")
+            raise CompileError(f"layer {layer}: {broken_condition(nodes[0], d, choice, g_d_sigma)}")
     return choices
 
 
@@ -284,23 +306,21 @@ def _require_still(layer: int, node: Node, g_d_sigma: float) -> None:
             raise CompileError(
                 f"layer {layer}: op-amp {node.opamp.name} cannot hold a node of {names} at "
                 f"{volts[worst]:.3g} V with {scale:g} times the tables' slopes: a pole grows at "
-                f"{abs(fastest.imag) / 2e6 / np.pi:.3g} MHz, though each diode alone stays put: "
-                "drive fewer diodes, or take an op-amp of less r_o"
+                f"{abs(fastest.imag) / 2e6 / np.pi:.3g} MHz: drive fewer diodes, or take an op-amp "
+                "of less r_o"
             )
 
 
 def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
     """``.tran`` at the steepest fall of each device at every scale, and at the first and last fall
-    and the steepest rise of its table; CompileError if a diode moves."""
+    of its table; CompileError if a diode moves."""
     found: list[Swing] = []
     for row in node.rows:
-        curve = row.curve
-        middles = (curve.v[1:] + curve.v[:-1]) / 2
-        slopes = np.diff(curve.i) / np.diff(curve.v)
-        steepest, falling = int(slopes.argmin()), np.flatnonzero(slopes < 0)
-        places = {*falling[[0, -1]].tolist(), steepest} if falling.size else set()
-        points = {(float(middles[k]), 1.0) for k in (*places, int(slopes.argmax()))}
-        points |= {(float(middles[steepest]) / scale, scale) for scale in _scales(g_d_sigma)}
+        middles = (row.curve.v[1:] + row.curve.v[:-1]) / 2
+        slopes = np.diff(row.curve.i) / np.diff(row.curve.v)
+        steepest, falling = float(middles[slopes.argmin()]), middles[slopes < 0]
+        points = {(float(volts), 1.0) for volts in (*falling[:1], *falling[-1:])}
+        points |= {(steepest / scale, scale) for scale in _scales(g_d_sigma)}
         for volts, scale in sorted(points):
             found += kick(node, volts, scale)
     moving = max(found, key=lambda swing: swing.diode)
@@ -317,7 +337,6 @@ def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
 
 def _row(layer: int, node: Node, d: int, choice: Choice, swings: Sequence[Swing]) -> RowStability:
     row = node.rows[d]
-    left = judge_c_f(node, d)
     return RowStability(
         layer=layer,
         device=row.curve.name,
@@ -325,7 +344,9 @@ def _row(layer: int, node: Node, d: int, choice: Choice, swings: Sequence[Swing]
         c_f=choice.c_f,
         one_pole_c_f=_one_pole(row.curve, row.r_f, node.opamp),
         fall=slope_range(row.curve)[0],
-        slope_margin=left.slope_margin,
-        damping=left.damping,
+        slope_margin=choice.slope_margin,
+        damping=choice.damping,
+        node=node,
+        d=d,
         swings=tuple(swing for swing in swings if swing.device == row.curve.name),
     )
