@@ -129,8 +129,8 @@ def test_a_range_without_standard_values_is_refused(values, sentence):
 def test_an_amplifier_resistor_that_nobody_sells_is_refused():
     curve = IVCurve("tiny", np.array([0.0, 0.2, 0.4]), np.array([0.0, 2e-8, 1e-8]))
     sentence = (
-        "layer 0: a row's feedback would have 2.5e+07 ohm, and resistors of E96 are from 1 to 1e+07 "
-        "ohm: change v_fs, which it is v_fs / I_peak by"
+        "layer 0: a row's feedback would have 2.5e+07 ohm, and resistors of E96 are from 1 to "
+        "1e+07 ohm: change v_fs, which it is v_fs / I_peak by"
     )
     with pytest.raises(CompileError, match=f"^{re.escape(sentence)}$"):
         build_design(random_spec(4, (3, 2), curves=(curve,)), E96)

@@ -6,7 +6,7 @@ Axes: n points, I inputs, K targets, T temperatures, M boards; in the targets' u
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..compiler.build import Build
 from ..compiler.design import Design
 from ..compiler.names import StageNames
 from ..data import ImageSet
+from ..devices.curve import NOMINAL_TEMP_C
 from ..engines.chip_engines import NgspiceEngine, TwinEngine
 from ..engines.ngspice import find_ngspice
 from ..engines.verdict import allowed
@@ -98,20 +99,14 @@ def boards_of_run(build: Build, run: Path) -> Boards:
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{run} is no RUN of montecarlo ({brief(error)})") from error
-    now = build.summary["files"]["network.npz"]
-    other = [
-        name for name, value in _hardware(build).items() if settings["hardware"][name] != value
-    ]
-    if found["network"] != now or other:
-        what = f"{other[0]} = {settings['hardware'][other[0]]}" if other else "another network"
+    there = settings["hardware"]
+    other = [name for name, value in asdict(build.hardware).items() if there.get(name) != value]
+    if found["network"] != build.spec.fingerprint() or other:
+        what = f"{other[0]} = {there.get(other[0])}" if other else "another network"
         raise StudyError(
             f"{run} is of {what}, not of {build.folder} as it is: run `analogkan montecarlo` again"
         )
     return boards
-
-
-def _hardware(build: Build) -> dict[str, Any]:
-    return dict(vars(build.hardware))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,6 +145,11 @@ class Prediction:
     each: Values
     assumed: tuple[tuple[str, ...], ...]
     judge: float
+
+    @property
+    def nominal(self) -> int:
+        """Place of the temperature that is nearest to that of the design."""
+        return int(np.abs(np.array(self.temps_c) - NOMINAL_TEMP_C).argmin())
 
     @property
     def band(self) -> Values:

@@ -160,17 +160,16 @@ def expected_rows(
     head = ["input"] if inputs == 1 else [f"input {k + 1}" for k in range(inputs)]
     head += [f"in_{net} (V)" for net in StageNames(design, 0).inputs()]
     low, _, high = prediction.band
+    at, celsius = prediction.nominal, prediction.temps_c[prediction.nominal]
     columns: list[Any] = []
     for k in range(len(targets)):
         name, unit = label_of(targets, k), targets.units[k]
-        head += [f"software {name}", f"{outputs[k]} (V)"]
-        volts = targets.outputs(prediction.circuit)[0, :, k] * design.stages[-1].unit[k]
+        head += [f"software {name}", f"{outputs[k]} at {celsius:g} degC (V)"]
+        volts = targets.outputs(prediction.circuit)[at, :, k] * design.stages[-1].unit[k]
         columns += [prediction.software[:, k], volts]
         for t, temp_c in enumerate(prediction.temps_c):
-            at = f"{targets.names[k]} at {temp_c:g} degC"
-            head += [
-                f"{what} {at}{f' ({unit})' if unit else ''}" for what in ("circuit", "low", "high")
-            ]
+            said = f"{targets.names[k]} at {temp_c:g} degC{f' ({unit})' if unit else ''}"
+            head += [f"{what} {said}" for what in ("circuit", "low", "high")]
             columns += [prediction.circuit[t, :, k], low[t, :, k], high[t, :, k]]
     rows = [
         [

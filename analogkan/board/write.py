@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
-from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import CompileError
 from ..files import atomic_folder, read_json, write_text
 from ..network.measures import distance, format_value, unit_of
@@ -30,6 +29,7 @@ from .parts import Part, bill, board_parts, require_board
 from .stability import BoardStability
 
 SUMMARY, FORMAT = "board.json", "analogkan-board-1"
+BOM = ("references", "kind", "value", "tolerance", "count", "about")
 FILES = (SUMMARY, "bom.csv", "board.net", "expected.csv", "expected.png", "bench.md")
 NOT_OPENED = "board.net was not opened in KiCad: a parser of such files reads it back"
 
@@ -97,7 +97,8 @@ class Board(Result):
         from ..report.functions import board_figure
 
         p, targets = self.prediction, self.build.spec.targets
-        at = int(np.abs(np.array(p.temps_c) - NOMINAL_TEMP_C).argmin())
+        assert targets is not None
+        at = p.nominal
         shaded = np.array([bool(rows) for rows in p.assumed])
         draw = partial(board_figure, p.x, p.circuit[at], p.band[:, at], targets, assumed=shaded)
         caption = f"What {SHARE} % of {p.boards.samples} boards give at {p.temps_c[at]:g} degC."
@@ -150,7 +151,6 @@ def make_board(
     board = Board(
         summary=summary, parts=parts, stability=stability, prediction=prediction, build=build
     )
-    bom = [list(line.values()) for line in summary["bom"]]
     head, rows = expected_rows(prediction, parts, build)
     told = [
         f"{MARK}: {build.spec.name}, {prediction.boards.samples} boards ({prediction.boards.said}, "
@@ -161,7 +161,10 @@ def make_board(
     from ..report.figures import save
 
     with atomic_folder(folder) as partial_folder:
-        write_text(partial_folder / "bom.csv", _csv(list(summary["bom"][0]), bom))
+        write_text(
+            partial_folder / "bom.csv",
+            _csv(BOM, [[line[key] for key in BOM] for line in bill(parts)]),
+        )
         title = f"{build.spec.name}, {MARK}; not opened in KiCad"
         write_text(partial_folder / "board.net", format_netlist(parts, title))
         text = "".join(f"# {line}\n" for line in told) + _csv(head, rows)

@@ -66,5 +66,6 @@ class Verification(Described):
         self.findings += [f"{name}: {said}" for said in one.findings]
         self.notes = list(dict.fromkeys([*self.notes, *one.notes]))
         for key, value in one.facts.items():
-            together = max if key in ("max_coefficient_error", "levels") else operator.add
-            self.facts[key] = together(self.facts.get(key, 0), value)
+            together = max if key == "max_coefficient_error" else operator.add
+            own = key == "levels"  # the same of every deck
+            self.facts[key] = value if own else together(self.facts.get(key, 0), value)
