@@ -20,7 +20,7 @@ from analogkan.devices import library
 from analogkan.studies import store
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
-PRESETS = ["ai301a", "ideal", "nominal", "rram", "rram-absolute"]
+PRESETS = ["ai301a", "board", "ideal", "nominal", "rram", "rram-absolute"]
 
 
 @pytest.fixture

@@ -111,6 +111,8 @@ VERBS = {
     "thermal": ak.thermal,
     "sweep": ak.sweep,
     "train": ak.train,
+    "board": ak.write_board,
+    "compare": ak.compare,
     "report": ak.write_report,
     "paper": ak.reproduce,
 }
@@ -119,6 +121,8 @@ IMAGES = {"dataset", "data", "download", "subset"}
 ELSEWHERE = {
     "json": "what is returned",
     "fail_under": "an exit code",
+    "fail_outside": "an exit code",
+    "plot": "plot()",
     "set": "hardware, variation, conditions and axes",
     "yes": "nobody is asked",
     "no_verify": "verify",

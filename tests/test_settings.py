@@ -71,7 +71,7 @@ def test_a_bad_assignment_is_refused(assignment, sentence):
 def test_an_unknown_preset_is_refused_with_the_nearest_name():
     sentence = (
         "unknown preset 'nominl', did you mean nominal? "
-        "Known: ai301a, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
+        "Known: ai301a, board, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")

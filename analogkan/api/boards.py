@@ -37,7 +37,6 @@ def write_board(
     band: AnyPath | None = None,
     temps: str | Sequence[float] = TEMPS,
     progress: bool = True,
-    command: str = "",
 ) -> Board:
     """Write a BUILD as a board: bill of materials, KiCad netlist, expected curve, instructions.
 
@@ -63,8 +62,6 @@ def write_board(
         Degrees Celsius, or ``LO:HI:STEP``.
     progress
         Show a bar in a notebook or on a terminal.
-    command
-        What ``board.json`` says made it.
 
     Raises
     ------
@@ -76,10 +73,31 @@ def write_board(
 
     Examples
     --------
-    >>> import analogkan.board.amplifiers as amplifiers
-    >>> amplifiers.opamp_classes()[-1]
-    'tl07x'
+    >>> board = ak.write_board("sensor.build", samples=200)  # doctest: +SKIP
+    >>> board.summary["parts"]["op-amp"]  # doctest: +SKIP
+    28
     """
+    given.check_whole(samples=samples, seed=seed)
+    return run_board(
+        build, out, opamp=opamp, preset=preset, samples=samples, seed=seed, band=band, temps=temps,
+        progress=progress,
+    )  # fmt: skip
+
+
+def run_board(
+    build: AnyBuild,
+    out: AnyPath | None = None,
+    *,
+    opamp: AnyPath | BoardOpAmp,
+    preset: AnyPath | None,
+    samples: int | None,
+    seed: int | None,
+    band: AnyPath | None,
+    temps: str | Sequence[float],
+    progress: bool,
+    command: str = "",
+) -> Board:
+    """``write_board``; ``command`` is what ``board.json`` says made it."""
     circuit = given.circuit(build)
     design = require_board(circuit)
     name = circuit.folder.name.removesuffix(".build")
@@ -133,11 +151,12 @@ def compare(
 
     Examples
     --------
-    >>> import analogkan.board.comparison as comparison
-    >>> comparison.SHARE
-    95
+    >>> found = ak.compare("sensor.build", "measured.csv")  # doctest: +SKIP
+    >>> found.summary["outside"], found.summary["n"]  # doctest: +SKIP
+    (0, 14)
     """
     circuit = given.circuit(build)
+    given.check_whole(samples=samples, seed=seed)
     given.check_numbers(temp=temp)
     only_design(circuit)
     if circuit.spec.targets is None:
@@ -160,7 +179,6 @@ def _boards(
     seed: int | None,
     band: AnyPath | None,
 ) -> Boards:
-    given.check_whole(samples=samples, seed=seed)
     if band is None:
         name = str(as_path(PRESET if preset is None else preset, "preset"))
         return boards_of_preset(name, opamp, SAMPLES if samples is None else samples, seed or 0)

@@ -69,9 +69,9 @@ def board(build, out, opamp, preset, samples, seed, band, temps, as_json) -> Non
       analogkan board sensor.build
       analogkan board sensor.build --opamp 200mhz-10ohm --band sensor.run/0521d81f
     """
-    from ..api.boards import write_board
+    from ..api.boards import run_board
 
-    made = write_board(
+    made = run_board(
         build, out, opamp=opamp, preset=preset, samples=samples, seed=seed, band=band,
         temps=temps, progress=not as_json, command=common.command_line(),
     )  # fmt: skip
