@@ -15,7 +15,7 @@ from analogkan.board.bench import KICK, kick, steeper
 from analogkan.board.feedback import SERIES, choose_c_f, judge_c_f, with_c_f
 from analogkan.board.loop import Node, Row
 from analogkan.board.parasitics import Parasitics
-from analogkan.board.stability import check_rows, node_slopes
+from analogkan.board.stability import check_rows
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.stability import RATIO, smallest_c_f, steepest_fall
@@ -54,6 +54,7 @@ def growth(of: Node, slope: float = -FALL) -> float:
 
 @pytest.fixture(scope="module")
 def design() -> Design:
+    """Of two layers, each with one device type."""
     return build_design(random_spec(3, (1, 2, 1), curves=resolve("AI301A")), BOARD)
 
 
@@ -66,7 +67,6 @@ def test_the_one_pole_rule_at_milliamperes():
     ("opamp", "parasitics", "still"),
     [
         ("tl07x", BEHIND_A_SOURCE, False),
-        ("tl07x", replace(SNUBBED, snubber_r=22, snubber_c=1e-9), False),
         ("tl07x", replace(SNUBBED, shunt=47), True),
         ("10mhz-100ohm", BEHIND_A_SOURCE, False),
         ("10mhz-30ohm", BEHIND_A_SOURCE, True),
@@ -99,7 +99,7 @@ def test_the_output_hides_what_the_diode_does():
 
 def random_node(rng: np.random.Generator) -> Node:
     """Something between what holds and what does not, of one or two diodes."""
-    gbw = float(10 ** rng.uniform(6.5, 8.3))
+    gbw = float(10 ** rng.uniform(6.8, 8.3))
     opamp = replace(
         load_opamp("50mhz-30ohm"),
         gbw=gbw,
@@ -132,12 +132,9 @@ def disagreements(seed: int, count: int) -> tuple[list[str], int]:
     for k in range(count):
         of = random_node(rng)
         volts = float(rng.choice((CURVE.v[1:] + CURVE.v[:-1])[1:-1] / 2))
-        slopes = [
-            np.interp(volts, *node_slopes([row.curve])[:1], node_slopes([row.curve])[1][:, 0])
-            for row in of.rows
-        ]
         swings = kick(of, volts)
-        largest = float(of.poles(np.array([slopes])).real.max())
+        slopes = np.array([[swing.slope for swing in swings]])
+        largest = float(of.poles(slopes).real.max())
         if abs(largest) * swings[0].seconds < 5:
             slow += 1
         elif (largest < 0) != all(swing.settled for swing in swings):
@@ -146,7 +143,7 @@ def disagreements(seed: int, count: int) -> tuple[list[str], int]:
 
 
 def test_poles_and_tran_agree_on_random_nodes():
-    found, slow = disagreements(0, 10)
+    found, slow = disagreements(0, 6)
     assert (found, slow <= 2) == ([], True)
 
 
@@ -166,7 +163,7 @@ def test_nyquists_criterion_counts_the_poles_that_grow():
     """1 - |g| Z has as many zeros on the right as Z(jw) goes round 1 / |g|."""
     rng, seen = np.random.default_rng(4), set()
     frequencies = np.geomspace(1e2, 1e11, 4001)
-    for _ in range(40):
+    for _ in range(20):
         of = random_node(rng)
         flat = np.zeros((1, len(of.rows)))
         if of.poles(flat).real.max() > 0:
@@ -193,26 +190,23 @@ def test_the_chosen_capacitor_is_the_one_that_stands_the_steepest_slopes():
 
 
 def test_a_design_holds_with_a_class_that_is_fast_and_stiff_enough(design):
-    found = check_rows(design, load_opamp("200mhz-10ohm"))
-    assert [(row.layer, row.device) for row in found.rows] == [(0, "AI301A"), (1, "AI301A")]
-    for row in found.rows:
-        assert row.r_f == pytest.approx(1 / MEASURED.i_peak)
-        assert row.slope_margin >= 1.3
-        assert row.damping > 0.1
-        assert row.swing < 0.2 * KICK
-        scales = {swing.scale for swing in row.swings}
-        assert scales == {0.7, 1.0, 1.3}
-        assert len(row.swings) == 5
-        assert all(swing.slope < 0 for swing in row.swings)
+    found = check_rows(replace(design, stages=design.stages[:1]), load_opamp("200mhz-10ohm"))
+    (row,) = found.rows
+    assert (row.layer, row.device, row.fall) == (0, "AI301A", pytest.approx(14.775e-3, rel=1e-4))
+    assert row.r_f == pytest.approx(1 / MEASURED.i_peak)
+    assert row.slope_margin >= 1.3
+    assert row.damping > 0.1
+    assert row.swing < 0.2 * KICK
+    assert {swing.scale for swing in row.swings} == {0.7, 1.0, 1.3}
+    assert len(row.swings) == 5
+    assert all(swing.slope < 0 for swing in row.swings)
     document = found.to_document()
     assert document["opamp"] == asdict(found.opamp)
     assert document["rows"][0]["swings"][0]["device"] == "AI301A"
-    assert len(found.facts().rows) == 2
+    assert len(found.facts().rows) == 1
     assert found.sentences()[0].startswith("Op-amps 200mhz-10ohm: assumed, of the class of")
     pictures = {figure.name: figure.draw() for figure in found.figures()}
-    assert list(pictures) == [
-        *("nyquist-l0-ai301a", "kick-l0-ai301a", "nyquist-l1-ai301a", "kick-l1-ai301a")
-    ]
+    assert list(pictures) == ["nyquist-l0-ai301a", "kick-l0-ai301a"]
 
 
 def test_a_shunt_is_said_to_be_part_of_the_basis(design):
@@ -253,7 +247,10 @@ def test_a_shunt_is_said_to_be_part_of_the_basis(design):
         (
             "50mhz-30ohm",
             Parasitics(snubber_r=30, snubber_c=100e-12),
-            "x",
+            "layer 0: op-amp 50mhz-30ohm cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 "
+            "ohm): no c_f of the E12 series holds it to 1.3 |g_d|, of values up to 30 times the "
+            "one-pole rule's; the best, 180 pF, holds it to 1.1: take an op-amp of more bandwidth "
+            "or less r_o, or another snubber",
         ),
         (
             "200mhz-10ohm",
@@ -292,17 +289,26 @@ def test_a_difference_amplifier_drives_the_nodes_of_the_next_layer(design):
         ),
         (
             {"i_out": 1e-3},
-            "x",
-        ),
-        (
-            {"i_out": 1.77e-3},
-            "x",
+            "layer 0: a row amplifier carries up to 3.79 mA, and op-amp 200mhz-10ohm delivers 1 "
+            "mA: lower v_fs or g_max, or take one that delivers more",
         ),
     ],
 )
 def test_an_opamp_that_is_not_for_the_board_is_refused(design, change, sentence):
     with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
         check_rows(design, replace(load_opamp("200mhz-10ohm"), **change), judge=False)
+
+
+def test_a_driver_must_carry_all_diodes_of_its_node():
+    curves = (MEASURED, IVCurve("TWIN", MEASURED.v, MEASURED.i))
+    board = replace(BOARD, g_min=1e-6, g_max=1e-5, r_out=10.0)
+    of = build_design(random_spec(3, (1, 1), curves=curves), board)
+    sentence = (
+        "layer 0: the driver of a diode node carries up to 3.53 mA, and op-amp 200mhz-10ohm "
+        "delivers 3 mA: lower v_fs or g_max, or take one that delivers more"
+    )
+    with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
+        check_rows(of, replace(load_opamp("200mhz-10ohm"), i_out=3e-3), judge=False)
 
 
 @pytest.mark.parametrize("name", opamp_classes())
@@ -327,7 +333,7 @@ def test_an_opamp_of_ones_own_file(tmp_path):
     [
         ("r_o = 150.0", "", "op-amp class mine lacks r_o"),
         ("r_o = 150.0", "r_o = 0", "r_o = 0.0 is out of range: 0.1 to 100000 ohm"),
-        ("r_o = 150.0", "ro = 15", "op-amp class mine: unknown setting 'ro', did you mean 'r_o'?"),
+        ("r_o = 150.0", "ro = 15", "op-amp class mine: unknown setting 'ro', did you mean r_o?"),
         (
             "supply_max = 36.0",
             "supply_max = 5.0",
@@ -345,7 +351,7 @@ def test_a_file_that_is_no_opamp_is_refused(old, new, sentence, tmp_path):
 
 
 def test_an_unknown_class_is_refused():
-    sentence = "unknown op-amp class 'tl07', did you mean 'tl07x'? Known: 10mhz-100ohm, "
+    sentence = "unknown op-amp class 'tl07', did you mean tl07x? Known: 10mhz-100ohm, "
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}"):
         load_opamp("tl07")
 
