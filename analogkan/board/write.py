@@ -102,7 +102,7 @@ class Board(Result):
         shaded = np.array([bool(rows) for rows in p.assumed])
         draw = partial(board_figure, p.x, p.circuit[at], p.band[:, at], targets, assumed=shaded)
         caption = f"What {SHARE} % of {p.boards.samples} boards give at {p.temps_c[at]:g} degC."
-        return [Figure("expected", caption, draw)]
+        return [Figure("expected", caption, draw), *self.stability.figures()]
 
     def table(self) -> Table:
         """A row a part."""
