@@ -115,7 +115,7 @@ def random_node(rng: np.random.Generator) -> Node:
         snubber_c=float(10 ** rng.uniform(-9.5, -8.5)) if snubbed else 0.0,
         ideal_driver=bool(rng.integers(2)),
     )
-    c_f = one_pole(opamp) * float(10 ** rng.uniform(-0.5, 0.5))
+    c_f = one_pole(opamp) * float(10 ** rng.uniform(-0.5, 0.3))
     curves = [CURVE, IVCurve("LESS", CURVE.v, 0.4 * CURVE.i)][: int(rng.integers(1, 3))]
     rows = [Row(curve=c, r_f=R_F * CURVE.i_peak / c.i_peak, c_f=c_f) for c in curves]
     return Node(
@@ -126,31 +126,39 @@ def random_node(rng: np.random.Generator) -> Node:
     )
 
 
-def disagreements(seed: int, count: int) -> tuple[list[str], int]:
-    """Random nodes of which .tran and poles say different things, and how many are too slow."""
-    rng, found, slow = np.random.default_rng(seed), [], 0
-    for k in range(count):
-        of = random_node(rng)
-        volts = float(rng.choice((CURVE.v[1:] + CURVE.v[:-1])[1:-1] / 2))
-        swings = kick(of, volts)
+STEEP = np.flatnonzero(np.diff(CURVE.i) / np.diff(CURVE.v) < -4e-3)
+"""Segments on which nodes like these may go either way."""
+
+
+def verdicts(seed: int, count: int) -> np.ndarray:
+    """Of random nodes on a steep fall the growth of their fastest pole over the time watched, and
+    whether ``.tran`` says that they settle: (count, 2)."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        of, k, scale = random_node(rng), int(rng.choice(STEEP)), float(10 ** rng.uniform(-0.2, 0.4))
+        swings = kick(of, float(CURVE.v[k : k + 2].mean()) / scale, scale)
         slopes = np.array([[swing.slope for swing in swings]])
-        largest = float(of.poles(slopes).real.max())
-        if abs(largest) * swings[0].seconds < 5:
-            slow += 1
-        elif (largest < 0) != all(swing.settled for swing in swings):
-            found.append(f"{k}: {largest:.3g}/s, {[swing.diode for swing in swings]}")
-    return found, slow
+        growth = float(of.poles(slopes).real.max()) * swings[0].seconds
+        found.append((growth, all(swing.settled for swing in swings)))
+    return np.array(found)
+
+
+def check_verdicts(found: np.ndarray) -> None:
+    """Verdicts agree but where a pole hardly moves in the time watched, which are few."""
+    growth, settled = found[:, 0], found[:, 1] == 1
+    sure = np.abs(growth) > 5
+    np.testing.assert_array_equal(settled[sure], growth[sure] < 0)
+    assert sure.mean() > 0.9
+    assert 0.2 < settled.mean() < 0.8
 
 
 def test_poles_and_tran_agree_on_random_nodes():
-    found, slow = disagreements(0, 6)
-    assert (found, slow <= 2) == ([], True)
+    check_verdicts(verdicts(0, 4))
 
 
 @pytest.mark.campaign
-def test_poles_and_tran_agree_on_300_random_nodes():
-    found, slow = disagreements(1, 300)
-    assert (found, slow <= 15) == ([], True)
+def test_poles_and_tran_agree_on_150_random_nodes():
+    check_verdicts(verdicts(1, 150))
 
 
 def encirclements(z: np.ndarray, point: float) -> int:
@@ -187,6 +195,17 @@ def test_the_chosen_capacitor_is_the_one_that_stands_the_steepest_slopes():
     held = with_c_f(of, 0, chosen.c_f)
     assert growth(held, -FALL * chosen.slope_margin) < 0
     assert chosen.slope_margin == 4 or growth(held, -FALL * (chosen.slope_margin + 0.05)) > 0
+
+
+def test_the_slope_margin_is_sharp():
+    """A tenth below it ``.tran`` settles, a tenth above it swings."""
+    of = node("50mhz-30ohm", SNUBBED)
+    chosen = choose_c_f([of], 0)
+    of = with_c_f(of, 0, chosen.c_f)
+    for part, still in ((0.9, True), (1.1, False)):
+        scale = part * chosen.slope_margin
+        (swing,) = kick(of, MIDDLE / scale, scale)
+        assert swing.settled == still
 
 
 def test_a_design_holds_with_a_class_that_is_fast_and_stiff_enough(design):

@@ -101,7 +101,8 @@ class Node:
         k = int(np.flatnonzero(np.diag(b[d]))[0])
         across = -b[d][:, k]
         s = 2j * math.pi * np.asarray(frequencies)[:, None, None]
-        return np.asarray(np.linalg.solve(s * e - a, across[:, None])[..., 0] @ across)
+        at = np.asarray(np.linalg.solve(s * e - a, across[:, None]), dtype=np.complex128)
+        return at[..., 0] @ across
 
 
 class _Equations:

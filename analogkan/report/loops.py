@@ -17,8 +17,9 @@ def nyquist_figure(impedance: np.ndarray, falls: Sequence[float]) -> Figure:
     """Z(jw) (F,), ohms, and the points 1 / |g_d| of ``falls``, siemens, it must not go round."""
     fig = Figure(figsize=(6.4, 4.4), layout="constrained")
     ax = fig.subplots()
-    ax.plot(impedance.real, impedance.imag, color=SOFTWARE, lw=1.4, label="Z(jω)")
-    ax.plot(impedance.real, -impedance.imag, "--", color=SOFTWARE, lw=1, label="Z(−jω)")
+    real, imaginary = np.real(impedance), np.imag(impedance)
+    ax.plot(real, imaginary, color=SOFTWARE, lw=1.4, label="Z(jω)")
+    ax.plot(real, -imaginary, "--", color=SOFTWARE, lw=1, label="Z(−jω)")
     points = 1 / np.array(falls)
     told = "1/|g_d| of " + ", ".join(f"{1e3 * fall:.3g}" for fall in falls) + " mS"
     ax.plot(points, np.zeros_like(points), "x", color=CIRCUIT, ms=8, mew=2, label=told)
