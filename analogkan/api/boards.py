@@ -16,7 +16,7 @@ from ..board.write import Board, make_board, require_replaceable
 from ..compiler.build import Build
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import SettingsError
-from ..objects import as_path, require_type
+from ..objects import as_path, check_flags, require_type
 from ..studies.points import parse_temps
 from . import given
 from .given import AnyBuild, AnyPath
@@ -98,6 +98,7 @@ def run_board(
     command: str = "",
 ) -> Board:
     """``write_board``; ``command`` is what ``board.json`` says made it."""
+    check_flags(progress=progress)
     circuit = given.circuit(build)
     design = require_board(circuit)
     name = circuit.folder.name.removesuffix(".build")
@@ -155,6 +156,7 @@ def compare(
     >>> found.summary["outside"], found.summary["n"]  # doctest: +SKIP
     (0, 14)
     """
+    check_flags(progress=progress)
     circuit = given.circuit(build)
     given.check_whole(samples=samples, seed=seed)
     given.check_numbers(temp=temp)
