@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from analogkan import resources
+from analogkan.board import bench
 from analogkan.board.amplifiers import BoardOpAmp, load_opamp, opamp_classes
 from analogkan.board.bench import KICK, kick, steeper
 from analogkan.board.feedback import SERIES, choose_c_f, judge_c_f, with_c_f
@@ -290,6 +291,37 @@ def test_a_node_of_two_devices_is_judged_with_both(design):
     assert [row.device for row in found.rows] == ["AI301A", "A21"]
     assert [row.d for row in found.rows] == [0, 1]
     assert {len(row.node.rows) for row in found.rows} == {2}
+
+
+def test_an_uncertainty_out_of_range_is_refused(design):
+    sentence = "g_d_sigma = 1.0 is out of range: 0 to 0.5"
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        check_rows(design, load_opamp("200mhz-10ohm"), g_d_sigma=1.0)
+
+
+def test_diodes_that_hold_alone_may_not_hold_together():
+    curves = (MEASURED, IVCurve("TWIN", MEASURED.v, MEASURED.i))
+    of = build_design(random_spec(3, (1, 1), curves=curves), replace(BOARD, r_out=10.0))
+    sentence = (
+        "layer 0: op-amp 50mhz-30ohm cannot hold a node of AI301A, TWIN at 0.181 V with 1.3 times "
+        "the tables' slopes: a pole grows at 35.4 MHz: drive fewer diodes, or take an op-amp of "
+        "less r_o"
+    )
+    with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
+        check_rows(of, load_opamp("50mhz-30ohm"), replace(SNUBBED, snubber_r=20), judge=False)
+
+
+def test_ngspice_has_the_last_word(design, monkeypatch):
+    """Where it saw more than it may, poles do not count."""
+    monkeypatch.setattr(bench, "ALLOWED", 0.0)
+    first = replace(design, stages=design.stages[:1])
+    sentence = (
+        r"layer 0: op-amp 10mhz-30ohm cannot hold AI301A: in \.tran it swings \S+ mV peak to peak "
+        r"at \S+ V, 1 times its table's slopes, where 0 mV after a kick of 1 mV are allowed, "
+        "although its poles decay: take an op-amp of more bandwidth or less r_o, or another snubber"
+    )
+    with pytest.raises(CompileError, match=f"^{sentence}$"):
+        check_rows(first, load_opamp("10mhz-30ohm"), g_d_sigma=0.0)
 
 
 def test_a_difference_amplifier_drives_the_nodes_of_the_next_layer(design):

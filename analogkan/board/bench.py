@@ -35,8 +35,8 @@ LEAST, CONSTANTS = 4e-6, 8.0
 """Seconds that are simulated at least, and time constants R_f C_f beside them."""
 JUDGED = 0.25
 """Share of the time, at its end, over which swings are taken."""
-SETTLED = 0.2
-"""Largest swing there, as a share of the kick, of what has settled."""
+ALLOWED = 0.2e-3
+"""Volts peak to peak there, at most, of what has settled."""
 TIMEOUT = 300.0
 """Seconds for a run that takes one or two."""
 OPTIONS = ".option reltol=1e-4 vntol=1e-7 abstol=1e-12 chgtol=1e-17"
@@ -86,7 +86,7 @@ class Swing:
     @property
     def settled(self) -> bool:
         """Whether the diode stays put."""
-        return self.diode <= SETTLED * KICK
+        return self.diode <= ALLOWED
 
     def to_document(self) -> dict[str, Any]:
         """All but the waveforms."""

@@ -17,11 +17,13 @@ import numpy.typing as npt
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.stability import RATIO, smallest_c_f
 from ..devices import IVCurve
-from ..devices.falling import SIGMA
+from ..devices.falling import MAX_SIGMA, SIGMA
 from ..errors import CompileError
 from ..results import Figure, Listing
+from ..settings import require
+from . import bench
 from .amplifiers import BoardOpAmp
-from .bench import KICK, SETTLED, Swing, kick
+from .bench import KICK, Swing, kick
 from .conditions import broken_condition
 from .feedback import Choice, choose_c_f, slope_range
 from .loop import Node, Row
@@ -174,11 +176,15 @@ def check_rows(
 
     Raises
     ------
+    SettingsError
+        If ``g_d_sigma`` is out of range.
     CompileError
         If the op-amp cannot hold a diode, does not carry a current, or is not for the supplies.
     SimulationError
         If ngspice is to judge, and is missing or does not deliver.
     """
+    limit = f"0 to {MAX_SIGMA:g}"
+    require(0 <= g_d_sigma <= MAX_SIGMA, "g_d_sigma", g_d_sigma, limit)
     _require_supplies(design, opamp)
     rows: list[RowStability] = []
     for layer, stage in enumerate(design.stages):
@@ -328,7 +334,7 @@ def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
         raise CompileError(
             f"layer {layer}: op-amp {node.opamp.name} cannot hold {moving.device}: in .tran it "
             f"swings {1e3 * moving.diode:.3g} mV peak to peak at {moving.volts:.3g} V, "
-            f"{moving.scale:g} times its table's slopes, where {1e3 * SETTLED * KICK:g} mV after a "
+            f"{moving.scale:g} times its table's slopes, where {1e3 * bench.ALLOWED:g} mV after a "
             f"kick of {1e3 * KICK:g} mV are allowed, although its poles decay: take an op-amp of "
             "more bandwidth or less r_o, or another snubber"
         )
