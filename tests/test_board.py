@@ -17,14 +17,16 @@ from click.testing import CliRunner
 import analogkan as ak
 from analogkan.board.amplifiers import load_opamp
 from analogkan.board.band import boards_of_preset, grid_of, predict
+from analogkan.board.kicad import format_netlist
 from analogkan.board.parasitics import Parasitics
-from analogkan.board.parts import format_part
+from analogkan.board.parts import board_parts, format_part
 from analogkan.board.stability import check_rows
 from analogkan.board.write import make_board
 from analogkan.cli import main
 from analogkan.compiler.extract import read_deck
 from analogkan.compiler.series import nearest_of, standard_values
 from analogkan.compiler.verify import write_verified
+from analogkan.devices import IVCurve
 from analogkan.devices.library import get
 from analogkan.errors import CompileError, DataError, SettingsError, StudyError
 from analogkan.network.targets import Targets
@@ -36,9 +38,9 @@ FEW = {"samples": 6, "temps": [25.0, 50.0], "progress": False}
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12}
 
 
-def function_spec(sizes=(2, 3, 1), **given):
+def function_spec(sizes=(2, 3, 1), curves=(get("AI301A"),), **given):
     """A function of AI301A diodes, driven up to 0.2 V."""
-    spec = random_spec(3, sizes, curves=(get("AI301A"),), **given)
+    spec = random_spec(3, sizes, curves=curves, **given)
     encoding = replace(spec.encoding, v_lo=0.0, v_hi=0.2)
     first, *rest = spec.layers  # hidden voltages from 0.05 to 0.15 V or so
     first = replace(first, theta=0.05 * first.theta, bias=np.full(first.bias.shape, 0.1))
@@ -88,8 +90,12 @@ def entries(node, name):
 
 
 def read_board(path: Path):
+    return read_text(path.read_text(encoding="utf-8"))
+
+
+def read_text(text: str):
     """Value of each part, and the net at each of its pins, of a KiCad netlist."""
-    top = parse(path.read_text(encoding="utf-8"))
+    top = parse(text)
     values = {
         entries(comp, "ref")[0][1]: entries(comp, "value")[0][1]
         for comp in entries(entries(top, "components")[0], "comp")
@@ -115,12 +121,20 @@ def two(a: str, b: str) -> tuple[str, ...]:
     return tuple(sorted((a, b)))
 
 
-def test_the_netlist_of_the_board_is_the_deck(home):
+SECOND = IVCurve("second", get("AI301A").v, 0.5 * get("AI301A").i)
+
+
+@pytest.mark.parametrize("curves", [(get("AI301A"),), (get("AI301A"), SECOND)], ids=len)
+def test_the_netlist_of_the_board_is_the_deck(tmp_path, curves):
     """Every resistor with its value, diode and op-amp of the flattened deck joins the same nets on
     the board; beside them a board has drivers, snubbers and capacitors alone."""
-    deck = read_deck(home / "f.build" / "network.cir")
+    hardware, opamp = ak.load_preset("board").hardware, load_opamp("200mhz-10ohm")
+    build = write_verified(function_spec(curves=curves), hardware, tmp_path / "f.build")
+    stability = check_rows(build.deck.design, opamp, judge=False)
+    parts = board_parts(build, opamp, stability, Parasitics())
+    deck = read_deck(build.folder / "network.cir")
     net = [on_board(name) for name in deck.nets]
-    values, pins = read_board(home / "f.board" / "board.net")
+    values, pins = read_text(format_netlist(parts, "f"))
     of = lambda kind: [ref for ref in values if re.fullmatch(rf"{kind}\d+", ref)]  # noqa: E731
 
     cells = zip(deck.r_a, deck.r_b, deck.r_ohms, strict=True)
@@ -130,6 +144,7 @@ def test_the_netlist_of_the_board_is_the_deck(home):
     )
     extra = have - wanted
     assert not wanted - have
+    assert sum(extra.values()) == 5  # a snubber a node
     assert all(any(name.endswith("_snub") for name in key[:2]) for key in extra)
 
     diodes = Counter((net[t.nets[0]], net[t.nets[1]]) for t in deck.tables)
@@ -379,6 +394,12 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["format"], told["samples"], told["temps_c"]) == ("analogkan-board-1", 6, [25, 50])
+    assert set(told) == {
+        *("format", "build", "folder", "files", "count", "parts", "bom", "stability", "unit"),
+        *("samples", "seed", "boards", "variation", "temps_c", "rmse_boards", "points", "assumed"),
+        *("judge", "command"),
+    }
+    assert told["judge"] < 1e-6
     assert set(told["files"]) == set(before)
     for name in ("bom.csv", "board.net", "expected.csv", "bench.md"):
         assert (home / "f.board" / name).read_bytes() == before[name]

@@ -45,7 +45,7 @@ ground: drivers and rows are within {offset:g} mV of 0 V, the largest offset of 
 Solder the diodes. Turn each input from end to end, with an oscilloscope **at the diode's
 anode**, not at an output, which can hide an oscillation: nothing may exceed {still:g} mV peak
 to peak. If it does: shorter leads, and the snubber ({snubber_r:g} ohm, {snubber_c:g} nF) at the
-anode itself. Each row is at minus r_f times its diode's current:
+node itself. Each row is at minus r_f times its diode's current:
 
 | row | diode | r_f | c_f | at the peak |
 |---|---|---|---|---|

@@ -230,13 +230,13 @@ class _Stage:
         made, extra = self.made, self.made.parasitics
         rows = iter(self.names.rows())
         for i, net in enumerate(self.names.inputs()):
+            if extra.snubber_r:
+                made.resistor(extra.snubber_r, net, f"{net}_snub", f"snubber of node {net}")
+                made.capacitor(extra.snubber_c, f"{net}_snub", GROUND, f"snubber of node {net}")
             for d, curve in enumerate(self.stage.curves):
                 row = next(rows)
                 total = f"{row}_sum"
                 made.add("diode", curve.name, (net, total), f"diode of row {row}", "as measured")
-                if extra.snubber_r:
-                    made.resistor(extra.snubber_r, net, f"{row}_snub", f"snubber of row {row}")
-                    made.capacitor(extra.snubber_c, f"{row}_snub", GROUND, f"snubber of row {row}")
                 if extra.shunt:
                     made.resistor(extra.shunt, net, total, f"shunt of row {row}")
                 made.resistor(float(self.stage.r_f[i, d]), total, row, f"feedback of row {row}")
