@@ -43,12 +43,12 @@ LAYERS = (
     {"physics"},
     {"drawing"},
     {"training", "studies", "plugins"},
-    {"paper"},
+    {"paper", "board"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("datasheets", "figures", "functions", "grids", "interactive", "spectra")
+DRAWING = (*("datasheets", "figures", "functions", "grids", "interactive", "loops", "spectra"),)
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

@@ -70,7 +70,8 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
     Settings for --set, with their defaults; `analogkan doctor --settings` has their ranges. Numbers
     may have SPICE's suffixes (25u, 10meg), shares may be in per cent (80%):
       v_fs=0.5 v_rail=2.5 headroom=0.8     row full scale, supplies (V), share of them in use
-      g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
+      g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous; e24, e96:
+                                           every resistor is a standard value)
       tile_rows=64 tile_cols=64            crossbar tiles
       max_bias_rows=32                     constant rows a layer may have
       opamp=linear opamp_gain=1e5          or opamp=ideal, opamp=rails (outputs stop at v_rail)

@@ -31,6 +31,11 @@ def preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
     return _items([*_shipped("presets"), *_paths(incomplete, "*.toml")], incomplete)
 
 
+def opamp(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped classes of op-amps, and TOML files."""
+    return _items([*_shipped("board/opamps"), *_paths(incomplete, "*.toml")], incomplete)
+
+
 def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped recipes, and TOML files."""
     return _items([*_shipped("training/recipes"), *_paths(incomplete, "*.toml")], incomplete)

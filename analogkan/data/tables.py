@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..devices.sweep import check_thousands, read_cell
 from ..devices.table import Table, read_table
@@ -41,20 +43,8 @@ def load_table(
     DataError
         If the file cannot be read, or is no table of numbers.
     """
-    try:
-        table = read_table(path, what="table")
-        width = len(table.header or table.rows[0][1])
-        for k in range(width):
-            check_thousands(path, [(line, cells[k]) for line, cells in table.rows])
-        values = np.array(
-            [
-                [read_cell(path, line, cell, k) for k, cell in enumerate(cells[:width])]
-                for line, cells in table.rows
-            ]
-        )
-    except DeviceError as error:
-        raise DataError(str(error)) from error
-    names = _names(table, width)
+    values, names = read_columns(path)
+    width = len(names)
     chosen = _chosen(path, names, targets)
     rest = [k for k in range(width) if k not in chosen]
     if not rest:
@@ -70,6 +60,30 @@ def load_table(
         targets=tuple(names[k] for k in chosen),
     )
     return replace(halved(found, split, path), name=path.stem)
+
+
+def read_columns(path: Path) -> tuple[npt.NDArray[Any], Names]:
+    """The numbers (n, W) of a table, and the name and unit of each of its columns.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or is no table of numbers.
+    """
+    try:
+        table = read_table(path, what="table")
+        width = len(table.header or table.rows[0][1])
+        for k in range(width):
+            check_thousands(path, [(line, cells[k]) for line, cells in table.rows])
+        values = np.array(
+            [
+                [read_cell(path, line, cell, k) for k, cell in enumerate(cells[:width])]
+                for line, cells in table.rows
+            ]
+        )
+    except DeviceError as error:
+        raise DataError(str(error)) from error
+    return values, _names(table, width)
 
 
 def _names(table: Table, width: int) -> Names:

@@ -99,6 +99,45 @@ def parity_figure(
     return fig
 
 
+def board_figure(
+    x: np.ndarray,
+    circuit: np.ndarray,
+    band: np.ndarray,
+    targets: Targets,
+    measured: np.ndarray | None = None,
+    assumed: np.ndarray | None = None,
+) -> Figure:
+    """Boards: a ``band`` (3, n, K) about the ``circuit`` (n, K), and what one of them ``measured``
+    (n, K): over one input ``x`` (n, 1), else over the circuit's values, as errors against it.
+
+    Where ``assumed`` (n,), a diode is driven beyond what was measured of it: shaded.
+    """
+    fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
+    for k in range(shown):
+        ax, one = axes[k, 0], x.shape[1] == 1
+        at = x[:, 0] if one else circuit[:, k]
+        order, base = np.argsort(at, kind="stable"), np.zeros(len(at)) if one else circuit[:, k]
+        low, _, high = (line[order, k] - base[order] for line in band)
+        ax.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
+        ax.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
+        if assumed is not None and assumed.any() and one:
+            ends = ax.get_xaxis_transform()
+            shade = assumed[order].astype(bool)
+            ax.fill_between(
+                at[order], 0, 1, where=shade, transform=ends, color="#999999", alpha=0.2, lw=0,
+                label="assumed: a diode in its reconstructed part",
+            )  # fmt: skip
+        if measured is not None:
+            seen = measured[:, k] - base
+            ax.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
+        what = _label(targets, k)
+        ax.set_xlabel("input" if one else f"circuit, {what}")
+        ax.set_ylabel(what if one else f"less the circuit, {what}")
+        ax.legend(frameon=False, fontsize=8)
+    tidy(axes.ravel())
+    return fig
+
+
 def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
     """Chips by RMSE, beside software, their mean, and the limit of a good one."""
     rmse = np.array([row["rmse"] for row in rows if row["status"] == "ok"])
