@@ -18,7 +18,7 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.gains import R_DIFF
 from ..compiler.names import StageNames
 from ..compiler.series import nearest_of, standard_values
-from ..datasheet.capacitors import damping_c_f
+from ..physics.capacitors import damping_c_f
 from ..errors import CompileError
 from .amplifiers import BoardOpAmp
 from .feedback import SERIES as CAPACITORS
