@@ -201,7 +201,12 @@ def _linear(
 def _nodes(
     stages: Sequence[Linear], hardware: Hardware, assumed: Assumptions, per_decade: int
 ) -> list[Node]:
-    loops = [loop for s in stages for loop in (s.loops.rows, s.loops.lines, s.loops.diffs)]
+    # Of rows without their diodes: which images are worked out together makes no difference.
+    loops = [
+        loop
+        for s in stages
+        for loop in (replace(s.loops.rows, g=np.zeros(())), s.loops.lines, s.loops.diffs)
+    ]
     lowest = min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
     return nodes_of(lowest / BELOW, BEYOND * hardware.gbw, per_decade, assumed)
 
