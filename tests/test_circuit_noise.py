@@ -127,11 +127,11 @@ def test_a_diodes_companion_is_as_noisy_as_the_formula(ngspice, tmp_path, name):
         found = spectrum(ngspice, tmp_path, bench)[0] ** 2
         k = int(np.clip(np.searchsorted(curve.v, v, side="right") - 1, 0, len(slopes) - 1))
         slope = slopes[k] if curve.v[0] <= v < curve.v[-1] else 0.0
-        amperes = float(np.interp(v, curve.v, curve.i))
-        if v == 0:
-            wanted = 4 * K_B * KELVIN * slope
-        else:
-            wanted = 2 * Q * abs(amperes) / math.tanh(Q * abs(v) / (2 * K_B * KELVIN))
+        rest, amperes = np.interp([0.0, v], curve.v, curve.i)
+        wanted = 4 * K_B * KELVIN * slope
+        if v != 0:
+            wanted = 2 * Q * abs(amperes - rest) / math.tanh(Q * abs(v) / (2 * K_B * KELVIN))
+        wanted += 2 * Q * abs(rest)
         fano = NONE.fano_falling if slope < 0 else NONE.fano_rising
         assert found == pytest.approx(fano * wanted, rel=1e-3, abs=1e-40), v
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import INPUT, OUTPUT, CellKind, Param, Pin
 
-READS = (Pin("now", INPUT), Pin("next", INPUT))
+READS = (Pin("now", INPUT), Pin("next", INPUT), Pin("rest", INPUT))
 BEFORE = (Pin("inp", INPUT), Pin("pos", OUTPUT))
 NOISE = (
     CellKind(

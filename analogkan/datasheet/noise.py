@@ -193,7 +193,7 @@ def _linear(
     for stage, point in zip(design.stages, points, strict=True):
         capacitors = capacitors_of(stage, design.hardware, assumed)
         loops = loops_of(stage, point, capacitors, design.hardware)
-        shot = diode_noise(point.volts, point.currents, point.slopes, assumed, temp_c)
+        shot = diode_noise(point.volts, point.currents, point.slopes, point.rests, assumed, temp_c)
         found.append(Linear(point=point, loops=loops, shot=shot))
     return found
 
