@@ -63,6 +63,7 @@ def asked(ngspice, tmp_path, design: Design, volts, assumed, probes, temp_c=26.8
             (one,) = engine.run(volts, [Chunk(0, 0, 1)], [probe], BatchOptions())
             if one.error is not None:
                 raise one.error
+            assert one.values is not None
             found.append(integrated(one.values, assumed))
     return found
 
@@ -105,7 +106,7 @@ def spectrum(ngspice, folder: Path, lines: list[str], temp: float = 26.85) -> np
     ends += [".noise v(out) v_in dec 1 1 1k", ".end"]
     (folder / "bench.cir").write_text("\n".join(["* bench", *lines, *ends]) + "\n")
     Runner(ngspice).run(folder / "bench.cir", folder / "bench.raw", timeout=20)
-    return read_raw(folder / "bench.raw", points=None)["onoise_spectrum"].real
+    return np.real(read_raw(folder / "bench.raw", points=None)["onoise_spectrum"])
 
 
 def cell(name: str) -> str:
@@ -202,8 +203,8 @@ def test_a_hidden_layers_noise_is_that_of_the_network_that_ends_there():
 def test_thermal_noise_follows_temperature_alone():
     """Diodes at 0 V, no noise of op-amps, all resistances as they were: power goes as k T."""
     spec = random_spec(3)
-    still = {"cell_tc1": 0.0, "feedback_tc1": 0.0, "diode_tc_current": 0.0, "diode_tc_voltage": 0.0}
-    design = build_design(spec, Hardware(**still))
+    still = Hardware(cell_tc1=0.0, feedback_tc1=0.0, diode_tc_current=0.0, diode_tc_voltage=0.0)
+    design = build_design(spec, still)
     design = replace(design, stages=design.stages[:1])
     quiet = replace(FEW, e_n=0.0)
     cold, hot = (
@@ -380,8 +381,8 @@ def test_a_deck_of_every_wire_segment_is_refused_by_ngspice_alone(ngspice, tmp_p
     spec = random_spec(3)
     wired = {name: Hardware(r_wire=20.0, wires=name) for name in ("reduced", "explicit")}
     volts = volts_of(spec, 1)
-    both = [noise_of_design(build_design(spec, hw), volts, FEW).rms for hw in wired.values()]
-    np.testing.assert_array_equal(*both)
+    one, other = (noise_of_design(build_design(spec, hw), volts, FEW).rms for hw in wired.values())
+    np.testing.assert_array_equal(one, other)
     build = write_build(spec, wired["explicit"], tmp_path / "wired.build")
     sentence = "noise in ngspice: a deck of wires = explicit takes hours without KLU, which .noise "
     with pytest.raises(SimulationError, match=f"^{re.escape(sentence)}"):
@@ -392,3 +393,20 @@ def test_several_decks_are_not_one(ngspice, tmp_path):
     held = write_build(random_spec(4, (5, 4, 3)), Hardware(), tmp_path / "net.build", most=60)
     with pytest.raises(NetlistError, match="and one deck is needed here"):
         ask_noise(held, volts_of(held.spec, 1)[0], ["l1_y0"], FEW, keep=tmp_path)
+
+
+@pytest.mark.campaign
+def test_mnist_d2_is_as_noisy_as_500_draws_and_as_ngspice(ngspice, tmp_path):
+    """The shipped network, 1,558 states: Lyapunov's equation, draws, ``.noise`` of two images."""
+    build = ak.compile("mnist-d2", tmp_path / "d2.build")
+    images = ak.load_bundled()[:2]
+    volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
+    assumed = Assumptions()
+    noise = noise_of(build, volts, assumed)
+    for image in range(2):
+        for one in judge_noise(build, volts, noise, image, assumed, keep=tmp_path):
+            assert one.differs < 0.004, one
+    exact = StateSpace(build.design, points_of(build.design, volts[:1]), assumed)
+    scale = np.sqrt(np.outer(noise.rms[0], noise.rms[0]))
+    np.testing.assert_allclose(exact.covariance() / scale, noise.covariance[0] / scale, atol=1e-3)
+    np.testing.assert_allclose(exact.draws(500, 0).std(axis=0), noise.rms[0], rtol=0.1)

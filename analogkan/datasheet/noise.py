@@ -173,7 +173,7 @@ def _noise(
         volts=points[-1].outputs,
         covariance=found.covariance,
         shares=found.shares,
-        transfer=trace_back(stages, DC, hardware, temp_c, _ignore).real,
+        transfer=np.real(trace_back(stages, DC, hardware, temp_c, _ignore)),
         hidden=tuple(hidden),
         at_kinks=np.sum([here.sum(axis=(1, 2)) for here in near], axis=0),
         other=np.sqrt(other.variance),
@@ -249,7 +249,7 @@ class Sum:
         """What a frequency stands for."""
 
         def take(layer: int, x: Values, powers: Mapping[str, Values]) -> None:
-            squares = x.real**2 + x.imag**2
+            squares = np.real(x) ** 2 + np.imag(x) ** 2
             for block, power in powers.items():
                 density = node.width * (squares @ power[..., None])[..., 0]
                 self.variance += density

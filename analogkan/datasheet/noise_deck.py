@@ -108,7 +108,7 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
 def _read(asked: Asked, vectors: Vectors) -> Values:
     if not vectors[SPECTRUM].size:
         raise SimulationError(f"ngspice delivered no noise of {asked.probes[0]}")
-    return np.stack([vectors["frequency"].real, vectors[SPECTRUM].real], axis=1)
+    return np.stack([np.real(vectors["frequency"]), np.real(vectors[SPECTRUM])], axis=1)
 
 
 def integrated(spectrum: Values, assumed: Assumptions) -> float:

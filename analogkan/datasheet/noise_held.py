@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import block_diag
 
 from ..compiler.build import Build
 from ..compiler.sections import Section
@@ -65,9 +64,10 @@ def _of_several(build: Build, volts: Values, assumed: Assumptions, temp_c: float
 
 def _beside(shares: Sequence[Noise], of: Values) -> Noise:
     """The noise of circuits that share a section's outputs, at the points ``of``."""
-    covariance = np.stack(
-        [block_diag(*blocks) for blocks in zip(*(one.covariance for one in shares), strict=True)]
-    )
+    ends = np.cumsum([0, *(one.volts.shape[1] for one in shares)])
+    covariance = np.zeros((len(shares[0].volts), ends[-1], ends[-1]))
+    for one, start, stop in zip(shares, ends[:-1], ends[1:], strict=True):
+        covariance[:, start:stop, start:stop] = one.covariance
     together = {
         name: np.concatenate([getattr(one, name) for one in shares], axis=axis)[of]
         for name, axis in (("volts", 1), ("shares", 3), ("transfer", 1), ("other", 1))
@@ -108,6 +108,7 @@ def _gathered(x: Values, section: Section) -> Values:
     """X (B, O, W) of held values, of X (B, O, P, I) of what positions see of them."""
     if section.patches is None:
         return x[:, :, 0]
-    found = np.zeros((*x.shape[:2], section.patches.values + 1))  # the last one is ground
-    np.add.at(found, (slice(None), slice(None), section.patches.index()), x)
-    return found[:, :, :-1]
+    images, outputs = x.shape[:2]
+    found = np.zeros((section.patches.values + 1, images * outputs))  # the last one is ground
+    np.add.at(found, section.patches.index(), x.transpose(2, 3, 0, 1).reshape(*x.shape[2:], -1))
+    return found[:-1].T.reshape(images, outputs, -1)
