@@ -191,7 +191,12 @@ def test_an_analysis_that_is_not_there_is_refused(home, build):
     line = ("simulate", "model.build", "--dataset", "data.npz")
     together = "--analysis NAME and --image K go together"
     for options, sentence in {
-        ("--analysis", "power", "--image", "1"): "'power' is not one of 'trace', 'noise', 'currents'",
+        (
+            "--analysis",
+            "power",
+            "--image",
+            "1",
+        ): "'power' is not one of 'trace', 'noise', 'currents'",
         ("--analysis", "trace"): together,
         ("--image", "3"): together,
         ("--trace", "1", "--image", "1"): "--trace K is --analysis trace --image K: give one of",
