@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class AnalogKanError(Exception):
@@ -70,6 +71,20 @@ class SimulationError(AnalogKanError):
 
 class ConvergenceError(SimulationError):
     """ngspice's Newton iteration found no solution for an image."""
+
+
+class OscillationError(SimulationError):
+    """A circuit does not come to rest in time.
+
+    Attributes
+    ----------
+    waveform : Waveforms
+        Of what does not.
+    """
+
+    def __init__(self, message: str, *, waveform: Any) -> None:
+        super().__init__(message)
+        self.waveform = waveform
 
 
 class DisagreementError(SimulationError):

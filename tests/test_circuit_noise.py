@@ -19,6 +19,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.spice_noise import Companions
 from analogkan.datasheet import Assumptions
 from analogkan.datasheet import noise as noise_module
+from analogkan.datasheet.deck import dynamic_design
 from analogkan.datasheet.noise import noise_of_design
 from analogkan.datasheet.noise_deck import (
     ask_noise,
@@ -55,9 +56,8 @@ def volts_of(spec, seed: int) -> np.ndarray:
 def asked(ngspice, tmp_path, design: Design, volts, assumed, probes, temp_c=26.85) -> list[float]:
     """Volts rms of ``probes`` by ngspice."""
     found = []
-    engine = BatchEngine(
-        design, Runner(ngspice), tmp_path, Exposure(temp_c=temp_c), noise_analysis(assumed)
-    )
+    exposure, analysis = Exposure(temp_c=temp_c), noise_analysis(assumed)
+    engine = BatchEngine(dynamic_design(design), Runner(ngspice), tmp_path, exposure, analysis)
     with engine:
         for probe in probes:
             (one,) = engine.run(volts, [Chunk(0, 0, 1)], [probe], BatchOptions())

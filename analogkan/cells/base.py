@@ -5,7 +5,7 @@ the order of blocks, counts, verification and the twin read the declaration.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,10 @@ class SquashKind(CellKind):
         ``(squash, hardware)``: ohms of its load; None where it has none.
     flat
         Whether a deck's cells are found by their elements (a limiter).
+    in_time
+        How its output follows ``closed_form`` x where op-amps have one pole, w = 2 pi GBW: rows a
+        and column b of its states' y' = w (a y + b x), the last of them the output. Empty: it has
+        no op-amp, and follows at once.
     """
 
     block: str = "squash"
@@ -206,6 +210,7 @@ class SquashKind(CellKind):
     drive_volts: float = 1.0
     load: Callable[[Any, Any], float] | None = None
     flat: bool = False
+    in_time: tuple[Sequence[Sequence[float]], Sequence[float]] | tuple[()] = ()
 
     @property
     def label(self) -> str:

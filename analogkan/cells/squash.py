@@ -131,6 +131,7 @@ SIGMOID = SquashKind(
     default=(0.0, 1.0),
     drive_volts=THERMAL_VOLTS,
     load=_load(1),
+    in_time=(((-1.0,),), (1.0,)),
 )  # fmt: skip
 TANH = SquashKind(
     name="tanh",
@@ -152,4 +153,6 @@ TANH = SquashKind(
     steepness=2.0,
     drive_volts=THERMAL_VOLTS,
     load=_load(2),
+    # The second collector's half goes through an op-amp of its own; both meet at two resistors.
+    in_time=(((-1.0, 0.0), (0.5, -0.5)), (0.5, 0.25)),
 )  # fmt: skip

@@ -216,11 +216,18 @@ def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:
 
 
 def format_options(
-    design: Design, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE, direct: bool = True
+    design: Design,
+    temp_c: float = TEMPERATURE_C,
+    say: Dialect = NGSPICE,
+    *,
+    over_time: bool = False,
+    direct: bool = True,
 ) -> list[str]:
-    """Temperature and solver; the faster one with ``direct``."""
+    """Temperature and solver, the faster one with ``direct``; what a run ``over_time`` asks for
+    beside."""
     temps = format_number(temp_c), format_number(TEMPERATURE_C)
-    return say.options(*temps, get_solver(design, say)) + (list(say.direct) if direct else [])
+    lines = say.options(*temps, get_solver(design, say)) + list(say.direct if direct else ())
+    return [*lines, *filter(None, [say.over_time if over_time else ""])]
 
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
@@ -248,12 +255,7 @@ def write_batch(
     n = len(volts)
     if n < 2:
         raise ValueError("a sweep needs two points: a pwl source of one point does not converge")
-    drive = [say.fixed("v_index", "index", "0", "0")]
-    for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
-        if (column == column[0]).all():
-            drive.append(say.fixed(f"v_{net}", net, "0", format_number(column[0])))
-        else:
-            drive.append(_swept(say, f"b_{net}", net, "0", "v", column))
+    drive = [say.fixed("v_index", "index", "0", "0"), *format_swept(design, volts, say)]
     for k, currents in enumerate(noise):
         for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
             drive.append(_swept(say, f"b_{net}_noise", "0", net, "i", column))
@@ -295,7 +297,7 @@ def write_run(
         *(circuit or format_includes(design, say)),
         *format_read_out(design, say),
         *drive,
-        *format_options(design, temp_c, say, direct),
+        *format_options(design, temp_c, say, over_time=run[0] == "tran", direct=direct),
         *say.analysis(run[0], run[1:], [vector(probe) for probe in probes]),
     ]
     return "\n".join(lines) + "\n"
@@ -313,6 +315,15 @@ def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> 
         say.fixed(f"v_{net}", net, "0", format_number(v))
         for net, v in zip(nets, volts, strict=True)
     ]
+
+
+def format_swept(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> Iterator[str]:
+    """The input DACs as tables of ``volts`` (n, I) over the voltage of the net ``index``."""
+    for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
+        if (column == column[0]).all():
+            yield say.fixed(f"v_{net}", net, "0", format_number(column[0]))
+        else:
+            yield _swept(say, f"b_{net}", net, "0", "v", column)
 
 
 def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarray) -> str:

@@ -24,6 +24,7 @@ OPTIONAL = {
     "resistor": "a resistor",
     "capacitor": "a capacitor",
     "fixed": "an independent source",
+    "wave": "a source that changes in time",
     "gain": "a voltage-controlled source",
     "source": "a source of an expression",
     "transistor": "a transistor",
@@ -80,6 +81,8 @@ class Dialect:
         ``(name, a, b, farads)``.
     fixed
         ``(name, p, n, value)``: volts or amperes, by the name's first letter.
+    wave
+        ``(name, p, n, points)``: straight through ``points``, seconds and values, held at the ends.
     gain
         ``(name, p, n, plus, minus, factor)``: a source of ``factor`` times a voltage.
     source
@@ -110,6 +113,8 @@ class Dialect:
         ``(degrees, nominal degrees, tolerances)``: lines.
     direct
         Lines that ask for a faster solver, which an analysis may have to do without.
+    over_time
+        A line after those of ``options`` for a run over time; empty: none.
     analysis
         ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
         vectors, and end the deck.
@@ -132,6 +137,7 @@ class Dialect:
     resistor: Callable[[str, str, str, str, str], str] = missing
     capacitor: Callable[[str, str, str, str], str] = missing
     fixed: Callable[[str, str, str, str], str] = missing
+    wave: Callable[[str, str, str, Sequence[tuple[str, str]]], str] = missing
     gain: Callable[[str, str, str, str, str, str], str] = missing
     source: Callable[[str, str, str, str, Sequence[str]], list[str]] = missing
     transistor: Callable[[str, str, str, str, str], str] = missing
@@ -147,6 +153,7 @@ class Dialect:
     solver: Callable[[bool], str] = missing
     options: Callable[[str, str, str], list[str]] = missing
     direct: tuple[str, ...] = ()
+    over_time: str = ""
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""

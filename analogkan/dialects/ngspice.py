@@ -16,6 +16,10 @@ full scale; at these the worst is 3e-8, for no more iterations."""
 TRANSISTOR_OPTION = "gmin=1e-18"
 """Where there are transistors: ngspice's own gmin across their junctions moves logits by 4e-6. An
 op-amp of transistors, which errs by more, has no solution without it."""
+OVER_TIME = ".option method=gear trtol=2 abstol=1e-12"
+"""The trapezoidal rule rings on nets that hold no charge, and its steps become femtoseconds. With
+`reltol` above and this `trtol` waveforms are within 1e-4 of full scale; currents to 1e-15 A are
+asked too much of transistors, whose cells would then stop."""
 FUNCTIONS = ("min", "max", "sqrt", "exp", "ln", "log10", "tanh", "abs", "pwr")
 """Of an expression: each is called what it is called in cells."""
 
@@ -28,6 +32,10 @@ def _resistor(name: str, a: str, b: str, ohms: str, model: str) -> str:
     if model and ohms.startswith("{"):
         return f"{name} {a} {b} {model} r={ohms}"
     return f"{name} {a} {b} {ohms}" + (f" {model}" if model else "")
+
+
+def _wave(name: str, p: str, n: str, points: Sequence[tuple[str, str]]) -> str:
+    return format_wrapped(f"{name} {p} {n} pwl(", [f"{t} {x}" for t, x in points], ")")
 
 
 def _source(name: str, p: str, n: str, kind: str, words: Sequence[str]) -> list[str]:
@@ -62,6 +70,7 @@ NGSPICE = Dialect(
     resistor=_resistor,
     capacitor=lambda name, a, b, farads: f"{name} {a} {b} {farads}",
     fixed=lambda name, p, n, value: f"{name} {p} {n} dc {value}",
+    wave=_wave,
     gain=lambda name, p, n, plus, minus, factor: f"{name} {p} {n} {plus} {minus} {factor}",
     source=_source,
     transistor=lambda name, c, b, e, model: f"{name} {c} {b} {e} {model}",
@@ -79,6 +88,7 @@ NGSPICE = Dialect(
         f".option temp={temp} tnom={nominal}", f".option {solver}"
     ],
     direct=(".option klu",),  # is ignored by an ngspice that does not have it
+    over_time=OVER_TIME,
     analysis=_analysis,
     ending=_ending,
     by_hand="ngspice -b network.cir",

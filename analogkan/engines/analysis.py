@@ -137,10 +137,15 @@ class Analysis:
         How many points the result file must have; None: as many as there are.
     axis
         The vector over which it is run, such as ``time``; empty: there is none.
+    circuit
+        What is asked in place of a deck's design; None: the deck's own files, as they are.
+    series
+        ``(volts, before)``: inputs (n, I) that are asked about one image (I,), ``before`` being the
+        image before it in its set, or None; None: the image alone.
+    effort
+        How long it takes, in times of a sweep over as many images: what it may take goes with it.
     vectors
         Those that the result file must have beside the axis: by default those of its probes.
-    patience
-        How often the time limit of a sweep over as many images it may take.
     apart
         Whether a deck answers one probe only, so that each has a deck of its own.
     read
@@ -157,8 +162,10 @@ class Analysis:
     write: Callable[[Asked], str] = _write_sweep
     points: Callable[[Asked], int | None] = lambda asked: len(_at_least_two(asked.volts))
     axis: str = INDEX
+    circuit: Callable[[Design], Design] | None = None
+    series: Callable[[Values, Values | None], Values] | None = None
+    effort: float = 1.0
     vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
-    patience: float = 1.0
     apart: bool = False
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (

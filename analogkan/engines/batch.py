@@ -234,7 +234,9 @@ class BatchEngine:
         )
         deck.write_text(self.analysis.write(asked), encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
-        self.runner.run(deck, raw, timeout=timeout or self._time_limit(len(volts)))
+        self.runner.run(
+            deck, raw, timeout=timeout or self._time_limit(len(volts) * self.analysis.effort)
+        )
         vectors = asked.dialect.read(raw, points=self.analysis.points(asked))
         wanted = [*filter(None, [self.analysis.axis]), *self.analysis.vectors(asked)]
         missing = [name for name in wanted if name not in vectors]
@@ -242,9 +244,9 @@ class BatchEngine:
             raise SimulationError(f"ngspice delivered no {missing[0]}", deck=deck)
         return self.analysis.read(asked, vectors)
 
-    def _time_limit(self, n: int) -> float:
+    def _time_limit(self, n: float) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need."""
-        return self.analysis.patience * (60 + 30 * n * self._expected)
+        return 60 + 30 * n * self._expected
 
     def _keep(self, chunk: Chunk) -> Path:
         """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""

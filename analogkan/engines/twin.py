@@ -148,7 +148,7 @@ class Twin:
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
         self.noise = [[s.errors and s.errors.noise for s in chip.stages] for chip in chips]
-        per_chip = [[_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
+        per_chip = [[stage_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
         self.stages = [
             TwinStage(
                 front=chips[0].stages[k].front,
@@ -303,7 +303,7 @@ def _blocks(
 # ---- a stage's arrays
 
 
-def _arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str, np.ndarray]:
+def stage_arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str, np.ndarray]:
     """The fields of a TwinStage for one chip."""
     dt = temp_c - TEMPERATURE_C
     cells = drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
@@ -343,7 +343,7 @@ def _row_tables(
     dt = temp_c - TEMPERATURE_C
     found = []
     for d, curve in enumerate(stage.curves):
-        v, i = _current_table(curve, hardware, temp_c, e, d)
+        v, i = current_table(curve, hardware, temp_c, e, d)
         gain, offset = a, 0.0
         if e is not None:
             gain = a * e.rows.gain[:, d, None]
@@ -364,7 +364,7 @@ def _row_tables(
     return np.stack([x for x, _ in padded], axis=1), np.stack([r for _, r in padded], axis=1)
 
 
-def _current_table(
+def current_table(
     curve: IVCurve, hardware: Hardware, temp_c: float, errors: StageErrors | None, d: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Voltages across the diodes and currents, (I or 1, K), at the kinks of I = kI f(kV V + dV)."""

@@ -55,7 +55,12 @@ def analyse_image(
     edited = build.edited_files()
     if edited and not allow_edited:
         raise NetlistError(f"{edited[0]} was edited by hand: --allow-edited traces it as it is")
-    volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))[0]
+    if edited and analysis.circuit is not None:
+        raise NetlistError(
+            f"{edited[0]} was edited by hand, and {name} is asked of a deck of its own, written "
+            "from the design: compile the model again"
+        )
+    volts = _series(build, image, of, analysis)
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None
     found, arrays = analysis.summarise(ask(build, volts, analysis, run / FAILED))
@@ -66,8 +71,21 @@ def analyse_image(
     return analysis.result.from_document(found, arrays=arrays)
 
 
+def _series(build: Build, image: ImageSet, of: ImageSet, analysis: Analysis) -> np.ndarray:
+    """Input voltages (n, I) of what is asked about ``image``."""
+    volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))
+    if analysis.series is None:
+        return volts
+    at = int(np.flatnonzero(of.index == image.index[0])[0])
+    before = of.take(np.array([at - 1])) if at else None
+    shape = build.spec.encoding.shape
+    return analysis.series(
+        volts[0], None if before is None else build.spec.dac_volts(before.flat(shape))[0]
+    )
+
+
 def ask(build: Build, volts: np.ndarray, analysis: Analysis, keep: Path) -> list[Answered]:
-    """What every deck answers to one image of input voltages (I,).
+    """What every deck answers to ``volts`` (n, I), of a sweep those of one image.
 
     What a deck gives is held, and drives the next. ``keep`` is where a deck is kept if ngspice
     fails.
@@ -82,7 +100,7 @@ def ask(build: Build, volts: np.ndarray, analysis: Analysis, keep: Path) -> list
     if not analysis.sweeps:
         build.one_deck()
     answers: list[Answered] = []
-    held = aim = volts[None]  # what drives a section in ngspice, and by the software
+    held = aim = volts  # what drives a section in ngspice, and by the software
     for section in build.sections:
         points, aims = section.points(held), section.points(aim)
         given, wanted = [], []
@@ -111,9 +129,10 @@ def _ask(
     wanted = list(analysis.probes(deck.design))
     if analysis.sweeps:
         wanted = list(dict.fromkeys([*names.logits(deck.design), *wanted]))
+    circuit = deck if analysis.circuit is None else analysis.circuit(deck.design)
     chunks = [Chunk(0, 0, len(points))]
     parts: list[np.ndarray] = []
-    with BatchEngine(deck, Runner(find_ngspice()), keep, analysis=analysis) as engine:
+    with BatchEngine(circuit, Runner(find_ngspice()), keep, analysis=analysis) as engine:
         for probes in [[probe] for probe in wanted] if analysis.apart else [wanted]:
             (result,) = engine.run(points, chunks, probes, BatchOptions())
             if result.error is not None:

@@ -1,0 +1,171 @@
+# pyright: strict
+"""Settling in ngspice, which judges the twin: a run over time of the whole network.
+
+The inputs go from one point to the next, each held until the circuit must have come to rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..compiler import spice
+from ..compiler.build import Build
+from ..compiler.design import Design
+from ..compiler.names import logits
+from ..dialects.dialect import Vectors
+from ..dialects.words import format_number
+from ..engines.analysis import Analysis, Asked
+from ..engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
+from ..engines.ngspice import Runner, find_ngspice
+from .assumptions import Assumptions
+from .deck import dynamic_design, format_capacitors
+from .settling import Run, Settled, run_design, settled
+from .settling_blocks import Values
+from .settling_twin import RISE, InTime
+from .waveforms import Waveforms
+
+STEPS = 50
+"""A held point is at least so many steps; what their length is says the tolerance."""
+EFFORT = 2000.0
+"""Times of a sweep: a run over time has some thousand points for each of its images."""
+
+
+def hold_seconds(design: Design, assumed: Assumptions, temp_c: float) -> float:
+    """How long each point is held: a run's least, with its first decimals."""
+    return float(f"{1.001 * InTime(design, assumed, temp_c).least_seconds:.2e}")
+
+
+def over_time(assumed: Assumptions) -> Analysis:
+    """What is asked: the logits over time, ``volts`` (n, I) held one after the other.
+
+    Its answer has a line a time, the first of its columns.
+    """
+
+    def write(asked: Asked) -> str:
+        hold = hold_seconds(asked.design, assumed, asked.temp_c)
+        ends = [(k * hold, k * hold + RISE) for k in range(len(asked.volts) - 1)]
+        points = [(t, k + up) for k, pair in enumerate(ends) for up, t in enumerate(pair)]
+        told = [(format_number(t), format_number(x)) for t, x in points]
+        say = asked.dialect
+        drive = [
+            say.wave("v_index", "index", "0", told),
+            *spice.format_swept(asked.design, asked.volts, say),
+            *format_capacitors(asked.design, assumed, say),
+        ]
+        step = format_number(hold / STEPS)
+        run = ["tran", step, format_number(hold * len(ends)), "0", step]
+        title = f"{len(asked.volts)} points, each held for {format_number(hold)} s"
+        temp_c = asked.temp_c
+        return spice.write_run(
+            asked.design, title, drive, run, asked.probes, temp_c=temp_c, say=say
+        )
+
+    return Analysis(
+        probes=logits,
+        write=write,
+        points=lambda asked: None,
+        axis="time",
+        circuit=dynamic_design,
+        effort=EFFORT,
+        read=_read,
+    )
+
+
+def _read(asked: Asked, vectors: Vectors) -> Values:
+    return np.stack([vectors[name] for name in ["time", *asked.vectors]], axis=1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judged:
+    """n changes of the inputs in ngspice, and the same in the twin.
+
+    Attributes
+    ----------
+    ngspice, twin
+        Their settling times and waveforms.
+    waveform_error
+        (n,) largest difference of their logits at any time, as a share of full scale.
+    end_error
+        (n,) difference of ngspice's last logits from those at rest, likewise.
+    """
+
+    ngspice: Settled
+    twin: Settled
+    waveform_error: Values
+    end_error: Values
+
+
+def ask_settling(
+    build: Build, volts: Values, assumed: Assumptions, *, temp_c: float, keep: Path
+) -> Judged:
+    """What ngspice finds as the inputs go through ``volts`` (n + 1, I), beside the twin.
+
+    Parameters
+    ----------
+    keep
+        Folder for a deck that fails, or a waveform that does not settle.
+
+    Raises
+    ------
+    SimulationError
+        As ``settle``, or if ngspice fails.
+    NetlistError
+        If the build is several decks.
+    """
+    deck, analysis = build.one_deck(), over_time(assumed)
+    design = dynamic_design(deck.design)
+    exposure = Exposure(temp_c=temp_c)
+    with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
+        chunk = [Chunk(0, 0, len(volts))]
+        (found,) = engine.run(volts, chunk, logits(design), BatchOptions())
+    if found.error is not None:
+        raise found.error
+    assert found.values is not None
+    regression = build.spec.targets is not None
+    return judge(design, volts, found.values, assumed, temp_c, keep, regression=regression)
+
+
+def judge(
+    design: Design,
+    volts: Values,
+    answer: Values,
+    assumed: Assumptions,
+    temp_c: float,
+    keep: Path,
+    *,
+    regression: bool,
+) -> Judged:
+    """Compare ngspice's ``answer`` over time with the twin."""
+    twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c, keep)
+    hold = hold_seconds(design, assumed, temp_c)
+    times, parts = _cut(answer, hold, len(volts) - 1)
+    waves = Waveforms(time=times, nets=logits(design), values=parts)
+    mine = Run(waves, twin.first, twin.last)
+    by_twin, by_ngspice = (
+        settled([run], assumed, regression=regression, waveforms=True) for run in (twin, mine)
+    )
+    scale = by_twin.full_scale
+    off = np.abs(twin.waves.at(times) - parts).max(axis=(0, 2))
+    return Judged(
+        ngspice=by_ngspice,
+        twin=by_twin,
+        waveform_error=off / scale,
+        end_error=np.abs(parts[-1] - twin.last).max(axis=1) / scale,
+    )
+
+
+def _cut(answer: Values, hold: float, n: int) -> tuple[Values, Values]:
+    """Times (T,) after a change of the inputs, and logits (T, n, O) of every change."""
+    time, values = answer[:, 0], answer[:, 1:]
+    own = [(time >= k * hold - 1e-15) & (time <= (k + 1) * hold + 1e-15) for k in range(n)]
+    times = np.unique(
+        np.concatenate([time[at] - k * hold for k, at in enumerate(own)]).clip(0, hold)
+    )
+    parts = [
+        np.stack([np.interp(times, time[at] - k * hold, column) for column in values[at].T], axis=1)
+        for k, at in enumerate(own)
+    ]
+    return times, np.stack(parts, axis=1)

@@ -1,0 +1,248 @@
+# pyright: strict
+"""The twin in time: a circuit's stages, stepped together from one image to the next.
+
+Lines and difference amplifiers are linear: their steps are exact while their inputs go straight.
+Rows are stepped by Runge-Kutta's method, their diodes' segments changing as they move. Cells of
+norms and squashes follow at once. Axes: I inputs, D diodes, O outputs, B images, T times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import NUMPY
+from ..compiler.closed_form import drifted
+from ..compiler.design import CrossbarStage, Design
+from ..compiler.front import Front
+from ..compiler.hardware import Hardware
+from ..compiler.spice_cells import TEMPERATURE_C
+from .assumptions import Assumptions
+from .capacitors import R_DIFF, capacitors_of
+from .deck import dynamic_design
+from .settling_blocks import Linear, Rows, Values, difference_blocks, line_blocks
+
+RISE = 1e-9
+"""Seconds in which a DAC goes straight from one value to the next; assumed."""
+DECAYS = 14.0
+"""Times of the slowest decay that a run lasts at least: exp(-14) is 8e-7."""
+FIRST, LATER, EARLY = 0.12, 1.0, 400
+"""Steps in times of the rows' fastest pole, at first and at most; and how many of them make a time
+after which a step may be so much longer."""
+LEAST_C = 1e-18
+"""Farads where there are none: a node without charge follows at once, as this one does."""
+
+
+@dataclass(eq=False)
+class State:
+    """Of one stage: squash cells (I, m, B), m 0 where they follow at once; each diode's rows
+    (2, I, B), and the amperes that they make; lines (n, m, B); difference amplifiers (O, 3, B)."""
+
+    cells: Values
+    rows: list[Values]
+    amperes: Values
+    lines: Values
+    diffs: Values
+
+
+class StageInTime:
+    """One stage of a circuit whose op-amps have one pole.
+
+    Attributes
+    ----------
+    rows
+        Of each diode, in the order of D.
+    cells
+        Squash cells; None where there are none that move.
+    lines, diffs
+        Line and difference amplifiers.
+    """
+
+    def __init__(
+        self, stage: CrossbarStage, hardware: Hardware, assumed: Assumptions, temp_c: float
+    ) -> None:
+        from ..engines.twin import current_table, stage_arrays
+
+        arrays = stage_arrays(stage, hardware, temp_c)
+        c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
+        self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
+        self.rail = hardware.v_rail if hardware.rails else None
+        w = 2 * math.pi * hardware.gbw
+        self.cells = squash_blocks(stage.front, w)
+        law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
+        nominal = np.full(stage.r_f.shape, hardware.opamp_gain_used)
+        gain = nominal if e is None else nominal * e.rows.gain
+        offset = 0 * nominal if e is None else e.rows.offset_at(dt)
+        self.rows: list[Rows] = []
+        for d, curve in enumerate(stage.curves):
+            u, i = current_table(curve, hardware, temp_c, None, d)
+            each = [arrays["x"][:, d], arrays["r"][:, d], stage.r_f[:, d] * law]
+            each += [c.rows_in[:, d], c.rows[:, d], gain[:, d], offset[:, d]]
+            if e is None and all((part == part[:1]).all() for part in each):
+                each = [part[:1] for part in each]
+            x, r, r_f, c_in, c_f, a, vos = each
+            errors = None if e is None else (e.k_i[:, d], e.k_v[:, d], e.d_v[:, d])
+            self.rows.append(
+                Rows(
+                    u=u[0], i=i[0], errors=errors, x=x, r=r, r_f=r_f, c_in=c_in, c_f=c_f,
+                    gain=a, offset=vos, w=w,
+                )
+            )  # fmt: skip
+        n = stage.r_f.size
+        self.g = np.ascontiguousarray(arrays["g"][:n].T)
+        self.bias = -hardware.v_fs * arrays["g"][n:].sum(axis=0)[:, None]
+        feet = arrays.get("feet", arrays["g"].sum(axis=0))
+        amps = arrays["line_gain"], arrays["line_offset"]
+        c_lines = np.maximum(c.lines_in, LEAST_C)
+        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w)
+        amps = arrays["diff_gain"], arrays["diff_offset"]
+        c_diffs = np.maximum(c.diffs_in, LEAST_C)
+        self.diffs = difference_blocks(c_diffs, c.diffs, R_DIFF, arrays["ratio"], *amps, w)
+
+    def rest(self, before: Values) -> State:
+        """At rest for outputs ``before`` (I, B) of the stage before."""
+        x = front_volts(self.front, before, self.hardware, self.temp_c)
+        cells = np.empty((len(x), 0, x.shape[1]))
+        if self.cells is not None:
+            cells = self.cells.rest(x[:, None])
+        rows = [bank.rest(x) for bank in self.rows]
+        amperes = self._amperes(rows)
+        lines = self.lines.rest(amperes)
+        return State(cells, rows, amperes, lines, self.diffs.rest(self._pairs(lines)))
+
+    def step(self, state: State, before: tuple[Values, Values], h: float) -> State:
+        """The state ``h`` seconds later, the stage before going straight from one to the other."""
+        v0, v1 = (front_volts(self.front, y, self.hardware, self.temp_c) for y in before)
+        cells = state.cells
+        if self.cells is not None:
+            cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
+            v0, v1 = state.cells[:, -1], cells[:, -1]
+        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        amperes = self._amperes(rows)
+        lines = self.lines.step(state.lines, state.amperes, amperes, h)
+        pairs = self._pairs(state.lines), self._pairs(lines)
+        return State(cells, rows, amperes, lines, self.diffs.step(state.diffs, *pairs, h))
+
+    def outputs(self, state: State) -> Values:
+        """(O, B) volts."""
+        return self._limited(state.diffs[:, 2])
+
+    def row_outputs(self, rows: Sequence[Values]) -> Values:
+        """(I D, B) volts, d fastest."""
+        out = np.stack([own[1] for own in rows], axis=1)
+        return self._limited(out).reshape(-1, out.shape[-1])
+
+    def _amperes(self, rows: Sequence[Values]) -> Values:
+        """Into the summing nodes, as inputs of ``lines``."""
+        amperes = self.g @ self.row_outputs(rows) + self.bias
+        return amperes.reshape(*self.lines.b.shape[::2], -1)
+
+    def line_outputs(self, lines: Values) -> Values:
+        """(2 O, B) volts."""
+        n, m, images = lines.shape
+        return self._limited(lines.reshape(n, 2, m // 2, images)[:, 1].reshape(-1, images))
+
+    def _pairs(self, lines: Values) -> Values:
+        """Inputs (O, 2, B) of the difference amplifiers."""
+        volts = self.line_outputs(lines)
+        return volts.reshape(-1, 2, volts.shape[-1])
+
+    def _limited(self, volts: Values) -> Values:
+        return volts if self.rail is None else volts.clip(-self.rail, self.rail)
+
+
+def squash_blocks(front: Front, w: float) -> Linear | None:
+    """How squash cells follow what their input asks for; None: at once."""
+    if front.squash.kind == "none" or not front.squash.cell.in_time:
+        return None
+    a, b = map(np.array, front.squash.cell.in_time)
+    return Linear(a=w * a[None], b=w * b[None, :, None], e=np.zeros((1, len(b))))
+
+
+def front_volts(front: Front, y: Values, hardware: Hardware, temp_c: float) -> Values:
+    """Diode voltages (I, B) that norm and squash cells go to for outputs ``y`` (I, B)."""
+    normed = front.normed(y.T).T
+    if front.squash.kind == "none":
+        return normed
+    cell = front.squash.cell
+    assert cell.closed_form is not None  # as InTime has seen to
+    scale = front.attenuation[:, None] if cell.sloped else 1.0
+    return cell.closed_form(normed, front.params(scale, hardware), hardware, temp_c, NUMPY)
+
+
+class InTime:
+    """One circuit, nominal or a chip, in time.
+
+    Raises
+    ------
+    SimulationError
+        If an op-amp's bandwidth is not known, or a cell has no closed form.
+    """
+
+    def __init__(self, design: Design, assumed: Assumptions, temp_c: float) -> None:
+        from ..compiler.closed_form import require_closed_form
+
+        self.design = dynamic_design(design)
+        require_closed_form(self.design)
+        self.stages = [
+            StageInTime(stage, self.design.hardware, assumed, temp_c)
+            for stage in self.design.stages
+        ]
+        self.fastest, slowest = 0.0, []
+        for stage in self.stages:
+            poles = [bank.poles() for bank in stage.rows]
+            self.fastest = max(self.fastest, *(float(np.abs(p).max()) for p in poles))
+            blocks = filter(None, (stage.cells, stage.lines, stage.diffs))
+            rates = [-p.real for p in (*poles, *(block.poles() for block in blocks))]
+            slowest += [1 / float(rate[rate > 0].min()) for rate in rates]
+        self.slowest = max(slowest)
+        self.least_seconds = DECAYS * self.slowest + 3 * (sum(slowest) - self.slowest)
+
+    def rest(self, volts: Values) -> list[State]:
+        """Every stage at rest for ``volts`` (I, B) at the inputs."""
+        states: list[State] = []
+        for stage in self.stages:
+            states.append(stage.rest(volts))
+            volts = stage.outputs(states[-1])
+        return states
+
+    def steps(self, finer: float = 1.0) -> Iterator[tuple[float, float]]:
+        """When a step begins and how long it is, without end; ``finer`` divides all of them.
+
+        They are of few lengths, each twice another: what steps linear blocks is made once each.
+        """
+        first = FIRST / self.fastest / finer
+        t, n = 0.0, max(2, math.ceil(RISE / first))
+        for k in range(n):
+            yield k * RISE / n, RISE / n
+        t = RISE
+        longest = LATER / self.fastest / finer
+        while True:
+            wanted = min(max(first, (t - RISE) / EARLY / finer), longest)
+            h = first * 2 ** math.floor(math.log2(wanted / first))
+            yield t, h
+            t += h
+
+    def march(
+        self, before: Values, after: Values, finer: float = 1.0
+    ) -> Iterator[tuple[float, list[State]]]:
+        """Time and states, from rest at ``before`` (I, B) on, the inputs going to ``after``.
+
+        Without end.
+        """
+        states = self.rest(before)
+        yield 0.0, states
+        given = before
+        for t, h in self.steps(finer):
+            share = min((t + h) / RISE, 1.0)
+            end = after if t + h >= RISE * (1 - 1e-9) else before + share * (after - before)
+            moved: list[State] = []
+            drive = given, end
+            for stage, state in zip(self.stages, states, strict=True):
+                moved.append(stage.step(state, drive, h))
+                drive = stage.outputs(state), stage.outputs(moved[-1])
+            states, given = moved, end
+            yield t + h, states
