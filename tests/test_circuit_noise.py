@@ -72,7 +72,7 @@ CIRCUITS = {
     "plain": ({}, {}, FEW, 26.85),
     "clamp, rails": ({"squash": "clamp"}, {"opamp": "rails"}, FEW, 26.85),
     "hot, loud": ({"sizes": (5, 4, 4, 3)}, {}, LOUD, 85.0),
-    "wires": ({}, {"r_wire": 20.0}, FEW, 60.0),
+    "wires": ({}, {"r_wire": 20.0, "r_driver": 50.0}, FEW, 60.0),
     "sigmoid, norm": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85),
     "tanh": ({"squash": "tanh"}, {}, LOUD, 26.85),
 }

@@ -19,7 +19,13 @@ NOISE = (
         params=(Param("en", "V/sqrt(Hz)", "10n"),),
         block="noise",
     ),
-    CellKind(name="opamp_flicker", pins=BEFORE, block="noise", models=("flicker",)),
+    CellKind(
+        name="opamp_flicker",
+        pins=BEFORE,
+        params=(Param("r", "ohm", "1"),),
+        block="noise",
+        models=("flicker",),
+    ),
     CellKind(
         name="opamp_current_noise",
         pins=(Pin("inp", INPUT), Pin("inn", INPUT)),

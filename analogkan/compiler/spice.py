@@ -226,7 +226,8 @@ def format_options(
     """Temperature and solver, the faster one with ``direct``; what a run ``over_time`` asks for
     beside."""
     temps = format_number(temp_c), format_number(TEMPERATURE_C)
-    lines = say.options(*temps, get_solver(design, say)) + list(say.direct if direct else ())
+    lines = say.options(*temps, get_solver(design, say))
+    lines = [line for line in lines if direct or line not in say.direct]
     return [*lines, *filter(None, [say.over_time if over_time else ""])]
 
 

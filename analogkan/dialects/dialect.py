@@ -112,7 +112,7 @@ class Dialect:
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
     direct
-        Lines that ask for a faster solver, which an analysis may have to do without.
+        Those of ``options`` that ask for a faster solver, which an analysis may have to do without.
     over_time
         A line after those of ``options`` for a run over time; empty: none.
     analysis

@@ -84,10 +84,11 @@ NGSPICE = Dialect(
     model=lambda name, kind, params: f".model {name} {kind}({' '.join(_settings(params))})",
     include=lambda file: f".include {file}",
     solver=lambda exact: SOLVER_OPTIONS + (f" {TRANSISTOR_OPTION}" if exact else ""),
+    # klu is ignored by an ngspice that does not have it
     options=lambda temp, nominal, solver: [
-        f".option temp={temp} tnom={nominal}", f".option {solver}"
+        f".option temp={temp} tnom={nominal}", f".option {solver}", ".option klu"
     ],
-    direct=(".option klu",),  # is ignored by an ngspice that does not have it
+    direct=(".option klu",),
     over_time=OVER_TIME,
     analysis=_analysis,
     ending=_ending,
