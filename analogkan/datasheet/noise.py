@@ -36,10 +36,10 @@ MOVES = 0.005
 """Share of an output's rms by which twice as many frequencies may move it."""
 ENTRIES = 100_000
 """Of the matrices of the images that are worked out at once."""
-BEYOND = 30.0
+BEYOND = 10.0
 """Times the gain-bandwidth product: from there on an op-amp's gain is far below 1, and what it
 gives falls as 1/f^2."""
-BELOW = 30.0
+BELOW = 10.0
 """Times below the lowest pole: from there down nothing changes but 1/f."""
 
 

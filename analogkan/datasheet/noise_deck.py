@@ -33,9 +33,9 @@ from .noise import BEYOND, PER_DECADE, Noise
 from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
-FLAT = 1e-4
+FLAT = 1e-3
 """Share of the gain-bandwidth product below which no amplifier's noise changes but by 1/f: its
-noise gain would have to be a thousand."""
+noise gain would have to be a hundred."""
 EFFORT = 5000.0
 """A matrix of complex numbers at each of 200 frequencies, by the slower solver, and wires: about
 this many times what a sweep's image takes."""
