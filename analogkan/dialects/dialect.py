@@ -112,7 +112,7 @@ class Dialect:
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
     over_time
-        A line after those of ``options`` for a run over time; empty: none.
+        ``(transistors)``: lines after those of ``options`` for a run over time.
     analysis
         ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
         vectors, and end the deck.
@@ -150,7 +150,7 @@ class Dialect:
     include: Callable[[str], str] = missing
     solver: Callable[[bool], str] = missing
     options: Callable[[str, str, str], list[str]] = missing
-    over_time: str = ""
+    over_time: Callable[[bool], list[str]] = lambda transistors: []
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""
