@@ -228,7 +228,7 @@ def format_options(
     temps = format_number(temp_c), format_number(TEMPERATURE_C)
     lines = say.options(*temps, get_solver(design, say))
     lines = [line for line in lines if direct or line not in say.direct]
-    return [*lines, *filter(None, [say.over_time if over_time else ""])]
+    return lines + say.over_time(has_transistors(design)) if over_time else lines
 
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:

@@ -62,6 +62,7 @@ def noise_analysis(assumed: Assumptions, **declared: Any) -> Analysis:
         axis="frequency",
         vectors=lambda asked: [SPECTRUM],
         circuit=dynamic_design,
+        require=lambda design, volts, keep: require_noise(design),
         effort=EFFORT,
         apart=True,
         read=_read,
@@ -80,7 +81,6 @@ def require_noise(design: Design) -> None:
 
 
 def _write(asked: Asked, assumed: Assumptions) -> str:
-    require_noise(asked.design)
     design, say = asked.design, asked.dialect
     companions = Companions(
         e_n=assumed.e_n,

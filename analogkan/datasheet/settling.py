@@ -1,4 +1,3 @@
-# pyright: strict
 """Settling: how long a circuit takes from one image to the next, by the twin in time."""
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ AT_REST = 1e-6
 """Of full scale: as near as a run must come to the values at rest."""
 LONGER = (1, 2, 4)
 """A run that is not at rest goes on to so many times what it should take."""
+MOST_STEPS = 10_000
+"""Of a run, of about a radian of the fastest pole each: what rings on longer does not settle."""
 TARGET_RANGE = 2.0
 """Logits: a regression's are -1 and 1 at the ends of its targets."""
 BLOCK = 50
@@ -190,8 +191,20 @@ def _section(
 
 
 def run_design(
-    design: Design, before: Values, after: Values, assumed: Assumptions, temp_c: float, keep: Path
+    design: Design,
+    before: Values,
+    after: Values,
+    assumed: Assumptions,
+    temp_c: float,
+    keep: Path | None = None,
 ) -> Run:
+    """The twin in time of one circuit, from ``before`` (n, I) volts to ``after``.
+
+    Raises
+    ------
+    OscillationError
+        If something does not settle; its waveform is kept in the folder ``keep``, if there is one.
+    """
     moving = InTime(design, assumed, temp_c)
     first, last = (
         np.concatenate([_logits(moving, part) for part in _blocks(volts)])
@@ -228,12 +241,14 @@ def _outputs(moving: InTime, states: Sequence[State]) -> Values:
 
 
 def _march(
-    moving: InTime, before: Values, after: Values, goal: Values, scale: float, keep: Path
+    moving: InTime, before: Values, after: Values, goal: Values, scale: float, keep: Path | None
 ) -> tuple[Values, Values]:
     """Times (T,) and logits (T, n, O) until all are at rest."""
     time: list[float] = []
     values: list[Values] = []
-    ends = [moving.least_seconds * times for times in LONGER]
+    least = moving.least_seconds(after.T)
+    most = MOST_STEPS / moving.fastest
+    ends = sorted({min(least * times, most) for times in LONGER})
     for t, states in moving.march(before.T, after.T):
         time.append(t)
         values.append(_outputs(moving, states))
@@ -242,12 +257,17 @@ def _march(
                 break
             ends.pop(0)
             if not ends:
-                raise _oscillation(moving, before, after, states, keep)
+                raise _oscillation(moving, before, after, states, t, keep)
     return np.array(time), np.stack(values)
 
 
 def _oscillation(
-    moving: InTime, before: Values, after: Values, states: Sequence[State], keep: Path
+    moving: InTime,
+    before: Values,
+    after: Values,
+    states: Sequence[State],
+    end: float,
+    keep: Path | None,
 ) -> OscillationError:
     """What first is not at rest, with its waveform."""
     design, rest = moving.design, moving.rest(after.T)
@@ -268,17 +288,20 @@ def _oscillation(
             for t, at in moving.march(before[some].T, after[some].T):
                 time.append(t)
                 volts.append(get(at[layer])[int(k), 0])
-                if t >= LONGER[-1] * moving.least_seconds:
+                if t >= end:
                     break
             net = nets[int(k)]
             wave = Waveforms(time=np.array(time), nets=[net], values=np.array(volts)[:, None, None])
-            path = keep / f"settling-{net}.csv"
-            wave.write(path)
-            return OscillationError(_said(layer, what, net, wave, path), waveform=wave)
+            said = _said(layer, what, net, wave)
+            if keep is not None:
+                path = keep / f"settling-{net}.csv"
+                wave.write(path)
+                said += f". Its waveform is in {path}"
+            return OscillationError(said, waveform=wave)
     raise AssertionError("something was not at rest")
 
 
-def _said(layer: int, what: str, net: str, wave: Waveforms, path: Path) -> str:
+def _said(layer: int, what: str, net: str, wave: Waveforms) -> str:
     late = wave.time >= wave.time[-1] / 2
     v, span = wave.values[late, 0, 0], wave.time[-1] / 2
     swing = float(v.max() - v.min())
@@ -287,7 +310,7 @@ def _said(layer: int, what: str, net: str, wave: Waveforms, path: Path) -> str:
     return (
         f"layer {layer}: {what} {net} does not settle: after {wave.time[-1]:.3g} s it still "
         f"moves by {swing:.3g} V at about {hertz:.3g} Hz; raise its feedback capacitor (c_f of "
-        f"the hardware, or zeta of the assumptions). Its waveform is in {path}"
+        f"the hardware, or zeta of the assumptions)"
     )
 
 

@@ -1,4 +1,3 @@
-# pyright: strict
 """What moves in time: rows, which are nonlinear and do not see each other, and linear blocks.
 
 Every op-amp has one pole, out' = w (inp - inn) - (w / A) out with w = 2 pi GBW, behind its offset;
@@ -88,9 +87,17 @@ class Rows:
         d = self.slopes(state + h * c, v1)
         return state + h / 6 * (a + 2 * (b + c) + d)
 
+    def segments(self, v: Values) -> Values:
+        """Numbers of the segments on which any row rests for ``v`` (I, B) volts."""
+        volts = v - self.rest(v)[0]
+        if self.errors is not None:
+            volts = shifted(volts, *map(_column, self.errors[1:]))
+        return np.unique(np.searchsorted(self.u, volts, side="right"))
+
     def poles(self) -> Values:
-        """(I or 1, K - 1, 2) radians a second, of each row on each segment of its diode's table."""
-        g = np.diff(self.i) / np.diff(self.u)
+        """(I or 1, K + 1, 2) radians a second, of each row on each segment of its diode's table,
+        the flat ones at its ends among them."""
+        g = np.concatenate([[0.0], np.diff(self.i) / np.diff(self.u), [0.0]])
         if self.errors is not None:
             g = g * _column(self.errors[0] * self.errors[1])
         r_f, c_in, c_f, gain = map(_column, (self.r_f, self.c_in, self.c_f, self.gain))

@@ -1,4 +1,3 @@
-# pyright: strict
 """Settling in ngspice, which judges the twin: a run over time of the whole network.
 
 The inputs go from one point to the next, each held until the circuit must have come to rest.
@@ -15,11 +14,13 @@ from ..compiler import spice
 from ..compiler.build import Build
 from ..compiler.design import Design
 from ..compiler.names import logits
+from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
+from ..engines.batch import BatchEngine, BatchOptions, Chunk, Exposure, write_deck
 from ..engines.ngspice import Runner, find_ngspice
+from ..files import write_text
 from .assumptions import Assumptions
 from .deck import dynamic_design, format_capacitors
 from .settling import Run, Settled, run_design, settled
@@ -33,19 +34,21 @@ EFFORT = 2000.0
 """Times of a sweep: a run over time has some thousand points for each of its images."""
 
 
-def hold_seconds(design: Design, assumed: Assumptions, temp_c: float) -> float:
-    """How long each point is held: a run's least, with its first decimals."""
-    return float(f"{1.001 * InTime(design, assumed, temp_c).least_seconds:.2e}")
+def hold_seconds(design: Design, volts: Values, assumed: Assumptions, temp_c: float) -> float:
+    """How long each of ``volts`` (n, I) is held: a run's least, with its first decimals."""
+    least = InTime(design, assumed, temp_c).least_seconds(volts.T)
+    return float(f"{1.001 * least:.2e}")
 
 
 def over_time(assumed: Assumptions) -> Analysis:
     """What is asked: the logits over time, ``volts`` (n, I) held one after the other.
 
-    Its answer has a line a time, the first of its columns.
+    Its answer has a line a time, the first of its columns. A circuit that does not settle by the
+    twin is refused before ngspice is started.
     """
 
     def write(asked: Asked) -> str:
-        hold = hold_seconds(asked.design, assumed, asked.temp_c)
+        hold = hold_seconds(asked.design, asked.volts, assumed, asked.temp_c)
         ends = [(k * hold, k * hold + RISE) for k in range(len(asked.volts) - 1)]
         points = [(t, k + up) for k, pair in enumerate(ends) for up, t in enumerate(pair)]
         told = [(format_number(t), format_number(x)) for t, x in points]
@@ -63,9 +66,13 @@ def over_time(assumed: Assumptions) -> Analysis:
             asked.design, title, drive, run, asked.probes, temp_c=temp_c, say=say
         )
 
+    def require(design: Design, volts: Values, keep: Path) -> None:
+        run_design(design, volts[:-1], volts[1:], assumed, TEMPERATURE_C, keep)
+
     return Analysis(
         probes=logits,
         write=write,
+        require=require,
         points=lambda asked: None,
         axis="time",
         circuit=dynamic_design,
@@ -76,6 +83,19 @@ def over_time(assumed: Assumptions) -> Analysis:
 
 def _read(asked: Asked, vectors: Vectors) -> Values:
     return np.stack([vectors[name] for name in ["time", *asked.vectors]], axis=1)
+
+
+def write_alone(
+    design: Design, volts: Values, assumed: Assumptions, folder: Path, temp_c: float = TEMPERATURE_C
+) -> None:
+    """Write the whole deck of ``over_time`` for ``ngspice -b -r settling.raw settling.cir``.
+
+    ``design`` is a ``dynamic_design``.
+    """
+    asked = Asked(design=design, volts=volts, probes=logits(design), temp_c=temp_c)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_deck(design, folder, temp_c)
+    write_text(folder / "settling.cir", over_time(assumed).write(asked))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,14 +119,19 @@ class Judged:
 
 
 def ask_settling(
-    build: Build, volts: Values, assumed: Assumptions, *, temp_c: float, keep: Path
+    build: Build,
+    volts: Values,
+    assumed: Assumptions,
+    *,
+    temp_c: float = TEMPERATURE_C,
+    keep: Path | None = None,
 ) -> Judged:
     """What ngspice finds as the inputs go through ``volts`` (n + 1, I), beside the twin.
 
     Parameters
     ----------
     keep
-        Folder for a deck that fails, or a waveform that does not settle.
+        Folder for a deck that fails; None is ``<build>.run/failed``.
 
     Raises
     ------
@@ -118,6 +143,9 @@ def ask_settling(
     deck, analysis = build.one_deck(), over_time(assumed)
     design = dynamic_design(deck.design)
     exposure = Exposure(temp_c=temp_c)
+    keep = keep or build.folder.resolve().with_suffix(".run") / "failed"
+    if analysis.require is not None:
+        analysis.require(design, volts, keep)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
         chunk = [Chunk(0, 0, len(volts))]
         (found,) = engine.run(volts, chunk, logits(design), BatchOptions())
@@ -125,7 +153,7 @@ def ask_settling(
         raise found.error
     assert found.values is not None
     regression = build.spec.targets is not None
-    return judge(design, volts, found.values, assumed, temp_c, keep, regression=regression)
+    return judge(design, volts, found.values, assumed, temp_c, regression=regression)
 
 
 def judge(
@@ -134,13 +162,12 @@ def judge(
     answer: Values,
     assumed: Assumptions,
     temp_c: float,
-    keep: Path,
     *,
     regression: bool,
 ) -> Judged:
     """Compare ngspice's ``answer`` over time with the twin."""
-    twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c, keep)
-    hold = hold_seconds(design, assumed, temp_c)
+    twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c)
+    hold = hold_seconds(design, volts, assumed, temp_c)
     times, parts = _cut(answer, hold, len(volts) - 1)
     waves = Waveforms(time=times, nets=logits(design), values=parts)
     mine = Run(waves, twin.first, twin.last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,11 @@ class Analysis:
     series
         ``(volts, before)``: inputs (n, I) that are asked about one image (I,), ``before`` being the
         image before it in its set, or None; None: the image alone.
+    require
+        ``(design, volts, keep)``: raises what keeps it from being asked, and may leave in ``keep``
+        what shows it; None: nothing does.
+    leave
+        ``(answers, folder)``: writes what is kept beside document and arrays; None: nothing.
     effort
         How long it takes, in times of a sweep over as many images: what it may take goes with it.
     vectors
@@ -164,6 +170,8 @@ class Analysis:
     axis: str = INDEX
     circuit: Callable[[Design], Design] | None = None
     series: Callable[[Values, Values | None], Values] | None = None
+    require: Callable[[Design, Values, Path], None] | None = None
+    leave: Callable[[Sequence[Answered], Path], None] | None = None
     effort: float = 1.0
     vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
     apart: bool = False

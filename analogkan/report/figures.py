@@ -340,6 +340,35 @@ def thermal_figure(summary: dict[str, Any]) -> Figure:
     return fig
 
 
+def waveforms_figure(
+    waves: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]],
+) -> Figure:
+    """Outputs over time: lines as ngspice has them, dots as the twin has them.
+
+    Parameters
+    ----------
+    waves
+        For each change of the inputs: what to call it; (T,) seconds and (T, O) logits in ngspice,
+        then the same in the twin; the seconds after which it is settled, a line.
+    """
+    fig = Figure(figsize=(7, 2.6 * len(waves) + 0.4), layout="constrained")
+    axes = fig.subplots(len(waves), 1, squeeze=False, sharex=True)[:, 0]
+    for ax, (title, time, logits, twin_time, twin, end) in zip(axes, waves, strict=True):
+        some = np.searchsorted(twin_time, np.linspace(0, 2.5 * end, 40))
+        some = some[some < len(twin_time)]
+        for o in range(logits.shape[1]):
+            color = CYCLE[o % 6]
+            ax.plot(1e6 * time, logits[:, o], "-", color=color, linewidth=1)
+            ax.plot(1e6 * twin_time[some], twin[some, o], ".", color=color, markersize=3)
+        ax.axvline(1e6 * end, color=DARK, linewidth=0.8, linestyle=":")
+        ax.set_title(title, fontsize="medium")
+        ax.set_ylabel("logit")
+    axes[-1].set_xlim(0, 2.5e6 * max(w[-1] for w in waves))
+    axes[-1].set_xlabel("time (µs)")
+    tidy(axes)
+    return fig
+
+
 def tidy(axes) -> None:
     """No frame at the top and right, and a light grid."""
     for ax in axes:

@@ -21,10 +21,11 @@ from ..files import read_json, read_npz, write_npz
 from ..ours import require_ours
 from ..results import Result
 from .noise import NOISE
+from .settling import SETTLING
 from .store import FAILED, require_as_written, write_result
 from .trace import TRACE
 
-ANALYSES = Declared[Analysis]("an analysis", (TRACE, NOISE))
+ANALYSES = Declared[Analysis]("an analysis", (TRACE, SETTLING, NOISE))
 """Those that can be asked for, by name."""
 
 
@@ -63,10 +64,13 @@ def analyse_image(
     volts = _series(build, image, of, analysis)
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None
-    found, arrays = analysis.summarise(ask(build, volts, analysis, run / FAILED))
+    answers = ask(build, volts, analysis, run / FAILED)
+    found, arrays = analysis.summarise(answers)
     found = found | {"image": number, "label": image.y[0].tolist(), "images": of.facts()}
     if kept is not None:
         write_npz(kept / f"{name}.npz", dict(arrays))
+        if analysis.leave is not None:
+            analysis.leave(answers, kept)
         found = write_result(kept / f"{name}.json", found, f"{name}.npz")
     return analysis.result.from_document(found, arrays=arrays)
 
@@ -129,6 +133,8 @@ def _ask(
     wanted = list(analysis.probes(deck.design))
     if analysis.sweeps:
         wanted = list(dict.fromkeys([*names.logits(deck.design), *wanted]))
+    if analysis.require is not None:
+        analysis.require(deck.design, points, keep)
     circuit = deck if analysis.circuit is None else analysis.circuit(deck.design)
     chunks = [Chunk(0, 0, len(points))]
     parts: list[np.ndarray] = []
