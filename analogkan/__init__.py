@@ -36,6 +36,7 @@ _HOME = {
     "Variation": "imperfections",
     "analyse": "api.simulating",
     "by_class": "data.subset",
+    "compare": "api.boards",
     "compile": "api.circuits",
     "convert": "api.circuits",
     "explain": "api.explaining",
@@ -55,6 +56,7 @@ _HOME = {
     "trace": "api.simulating",
     "train": "api.training",
     "verify": "api.circuits",
+    "write_board": "api.boards",
     "write_report": "api.pages",
 }
 _PACKAGES = ("cells", "devices", "imperfections")

@@ -39,7 +39,7 @@ GOES = {
 """What is done with a thing of each kind."""
 DATA = ("data", "sweep")
 """What a data set may be read from."""
-TABLES = {"hardware", "variation", "conditions"}
+TABLES = {"hardware", "variation", "conditions", "assumptions"}
 """Of a preset."""
 
 

@@ -20,6 +20,7 @@ WITH_UNIT = re.compile(
     r"(?:S|V|A|F|W|Hz|ohms?|Ω|°?C|degC|s|sec|seconds)",
     re.ASCII,
 )
+QUANTITY = re.compile(rf"({DIGITS}(?:[eE][+-]?\d+)?)\s*((?:[^\d\s.,].*)?)", re.ASCII)
 POINTLESS = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?[a-zA-Z%]*", re.ASCII)
 
 
@@ -41,6 +42,20 @@ def read_number(text: str, *, share: bool = False) -> float:
         raise ValueError(text)
     digits, exponent = found[1], int(found[2] or 0)
     return float(f"{digits}e{exponent + POWERS[(found[3] or found[4]).lower()]}")
+
+
+def read_quantity(text: str) -> tuple[float, str]:
+    """The number of ``text`` and the unit behind it, whatever that is; empty if there is none.
+
+    Raises
+    ------
+    ValueError
+        If it does not begin with a number.
+    """
+    found = QUANTITY.fullmatch(text.strip())
+    if not found:
+        raise ValueError(text)
+    return float(found[1]), found[2]
 
 
 def why_not(text: str) -> str:

@@ -140,6 +140,16 @@ class Maybe:
 
 
 @dataclass(frozen=True)
+class Either:
+    """What one of the rules ``of`` says: for a text the last, else the first."""
+
+    of: tuple[Rule, Rule]
+
+    def check(self, value: Any, where: str) -> None:
+        self.of[isinstance(value, str)].check(value, where)
+
+
+@dataclass(frozen=True)
 class Record:
     """A dictionary of named entries: all that are ``required``, any that are ``optional``.
 

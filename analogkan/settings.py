@@ -24,6 +24,7 @@ KINDS = {
     "float": "a number",
     "int": "a whole number",
     "str": "a text",
+    "int | str": "a whole number or a word",
     "bool": "true or false",
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
@@ -31,7 +32,9 @@ KINDS = {
     "tuple[tuple[int, ...], ...]": "a list of lists of whole numbers",
 }
 """How a field's type is called in an error."""
-_PLAIN: dict[str, type] = {"float": numbers.Real, "int": numbers.Integral, "str": str}
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "float": numbers.Real, "int": numbers.Integral, "str": str, "int | str": (numbers.Integral, str)
+}  # fmt: skip
 SURE = 0.7
 """How alike a word is at least to the one of few that is suggested: real is not ideal."""
 MOST_SHOWN = 100
@@ -97,12 +100,19 @@ def unknown_setting(word: str, known: Iterable[str]) -> str:
     )
 
 
-def setting(default: Any, unit: str, limit: str, fits: Callable[[Any], bool]) -> Any:
+def setting(
+    default: Any,
+    unit: str,
+    limit: str,
+    fits: Callable[[Any], bool],
+    words: tuple[str, ...] = (),
+) -> Any:
     """A field of a settings dataclass that says its unit (``share`` of 1, or none) and its range.
 
     ``limit`` is the range in words, ``fits`` the check of it; ``check_fields`` holds it to that.
+    ``words`` are those that it may be, beside numbers.
     """
-    told = {"unit": unit, "limit": limit, "fits": fits}
+    told = {"unit": unit, "limit": limit, "fits": fits, "words": lambda: words}
     return dataclasses.field(default=default, metadata=told)
 
 
@@ -115,7 +125,7 @@ def choice(default: str, words: Callable[[], Iterable[str]]) -> Any:
 def limit(field: dataclasses.Field[Any]) -> str:
     """The range of a field, in words."""
     told = field.metadata
-    return " or ".join(told["words"]()) if "words" in told else told["limit"]
+    return told.get("limit") or " or ".join(told["words"]())
 
 
 def within(low: float, high: float) -> Callable[[Any], bool]:
@@ -209,6 +219,9 @@ def _as(wanted: str, value: Any, share: bool) -> Any:
         return whole
     if wanted == "str" and isinstance(value, str):
         return value
+    if wanted == "int | str":
+        word = isinstance(value, str) and value[:1].isalpha()
+        return value if word else _as("int", value, share)
     if wanted == "bool":
         return {"true": True, "false": False}[str(value).lower()]
     if wanted.startswith("tuple[") and isinstance(value, list):

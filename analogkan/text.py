@@ -20,6 +20,11 @@ def brief(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
 
 
+def with_unit(name: str, unit: str) -> str:
+    """``temperature (degC)``; the name alone where there is no unit."""
+    return f"{name} ({unit})" if unit else name
+
+
 def percent(share: float, digits: int = 2) -> str:
     """``0.9871`` as ``98.71 %``."""
     return f"{100 * share:.{digits}f} %"

@@ -11,7 +11,7 @@ import pytest
 import analogkan as ak
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.engines.calibrate import calibrate
+from analogkan.engines.calibrate import calibrate, read_out, two_points
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
@@ -61,6 +61,24 @@ def test_a_perfect_chip_is_left_as_it_is():
     for a, b in zip(found.stages, made.stages, strict=True):
         np.testing.assert_allclose(a.gain, b.gain, rtol=1e-6)
         np.testing.assert_allclose(errors_of(a).diffs.offset, 0.0, atol=1e-6)
+
+
+def test_two_points_take_a_gain_and_an_offset_out_and_leave_a_broken_output():
+    software = np.random.default_rng(0).uniform(-1, 1, (41, 3))
+    software[:, 2] = 0.5  # the same everywhere: nothing to set it by
+    at = two_points(software)
+    for k in (0, 1):
+        below = [int((software[:, k] < software[p, k]).sum()) for p in at[:, k]]
+        assert below == [4, 36]  # a tenth and nine tenths of 40
+    given = 0.6 * software + [0.3, -0.1, 0.0]
+    found, wanted = (np.take_along_axis(one, at, axis=0) for one in (given, software))
+    corrected, left = read_out(given, found, wanted)
+    np.testing.assert_allclose(corrected[:, :2], software[:, :2], atol=1e-14)
+    np.testing.assert_array_equal(corrected[:, 2], given[:, 2])
+    assert left == 1
+    given = 0.1 * software
+    found = np.take_along_axis(given, at, axis=0)
+    np.testing.assert_array_equal(read_out(given, found, wanted)[0], given)  # answers too little
 
 
 @pytest.mark.parametrize("temp_c", [-40.0, 85.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -176,6 +177,25 @@ def test_the_opamp_with_a_pole_has_its_gain_and_its_bandwidth(session):
     step.V("1", "in", 0, "dc 0 pwl(0 0 1p 0.5)")
     time, out = transient(session, step, 2e-9, 1e-6, "out")
     np.testing.assert_allclose(out, -0.5 * np.expm1(-2e6 * np.pi * time), rtol=0, atol=1e-3)
+
+
+def test_the_opamp_with_two_poles_has_its_gain_and_its_output_resistance(session):
+    """Its output behind ro gives way by the share that the loop leaves, at DC and after a step."""
+    loaded = bench()
+    loaded.X("1", "opamp_two_pole", "in", "out", "out", gain=1e3, gbw=1e6, p2=3e6, ro=50)
+    loaded.R("1", "out", 0, 50)
+    loaded.V("1", "in", 0, 0.5)
+    (out,) = solve(session, loaded, "out")
+    assert out == pytest.approx(0.5 * 500 / (1 + 500), rel=1e-9)
+    step = bench()
+    step.X("1", "opamp_two_pole", "in", "out", "out", gain=1e5, gbw=1e6, p2=1e6, ro=50)
+    step.V("1", "in", 0, "dc 0 pwl(0 0 1p 0.5)")
+    time, out = transient(session, step, 2e-9, 2e-6, "out")
+    # s^2 / (w p) + s / w + 1 with w = p: damping 1/2
+    w = 2e6 * np.pi
+    ring = math.sqrt(3) / 2 * w * time
+    wanted = 0.5 * (1 - np.exp(-w * time / 2) * (np.cos(ring) + np.sin(ring) / math.sqrt(3)))
+    np.testing.assert_allclose(out, wanted, rtol=0, atol=1e-3)
 
 
 def test_every_cell_explains_itself_and_is_named_after_its_file():

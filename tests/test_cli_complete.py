@@ -20,7 +20,7 @@ from analogkan.devices import library
 from analogkan.studies import store
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
-PRESETS = ["ai301a", "ideal", "nominal", "rram", "rram-absolute"]
+PRESETS = ["ai301a", "board", "ideal", "nominal", "rram", "rram-absolute"]
 
 
 @pytest.fixture
@@ -105,6 +105,7 @@ def test_settings(here, command):
 def test_compile_has_settings_of_hardware_alone(here):
     assert offered("analogkan compile --set ") == [f"{f.name}=" for f in fields(Hardware)]
     assert offered("analogkan compile --set opamp=ra") == ["opamp=rails"]
+    assert offered("analogkan compile --set levels=") == ["levels=e24", "levels=e96"]
 
 
 @pytest.mark.parametrize("before", ["compile", "train --from"])

@@ -215,7 +215,7 @@ def test_an_npz_without_marks_gives_a_fifth_of_each_class_to_the_test_set(tmp_pa
             {"y": Y + 0.5 + 1e31 * (Y[0] == Y)},
             ": the target of point 0 holds 1e+31: targets are at most 1e+30 in size",
         ),
-        ({"y": np.full(20, np.inf)}, ": labels of type float64 are no classes: use 0, 1, 2, ..."),
+        ({"y": np.full(20, np.inf)}, ": the label of image 0 holds NaN or infinity"),
         ({"y": Y.astype(str)}, ": labels of type <U21 are no classes: use 0, 1, 2, ..."),
         (
             {"split": np.full(20, "val")},

@@ -108,7 +108,7 @@ AGAIN = ": train, convert or compile it again"
         ("meta.stages.1.squash", to(3), "stages[1].squash is 3; it must be a dictionary"),
         ("meta.hardware", to([]), "hardware is a list; it must be a dictionary"),
         ("meta.hardware.g_max", to(-1), "g_max = -1.0 is out of range: above g_min"),
-        ("meta.hardware.levels", to("x"), "hardware.levels is 'x'; it must be a whole number from"),
+        ("meta.hardware.levels", to("x"), "levels = 'x' is out of range: 0 (continuous), 2 to 655"),
         ("meta.hardware.v_fs", to(True), "hardware.v_fs is True; it must be a finite number"),
         ("meta.hardware.colour", to(1), "hardware has the unknown entry 'colour': it may have v_"),
         ("meta.notes", to("note"), "notes is 'note'; it must be a list"),

@@ -66,7 +66,7 @@ def test_settings_take_them_from_the_command_line_and_from_a_preset(tmp_path):
     path.write_text('[hardware]\ng_max = "50u"\n[variation]\nsigma_g = "5%"\n')
     hardware, variation, _ = load_settings(str(path), ["offset_sigma=1m"])
     assert (hardware.g_max, variation.sigma_g, variation.offset_sigma) == (50e-6, 0.05, 1e-3)
-    with pytest.raises(SettingsError, match=r"levels = '1k' is not a whole number$"):
+    with pytest.raises(SettingsError, match=r"levels = '1k' is not a whole number or a word$"):
         load_hardware("nominal", ["levels=1k"])
     with pytest.raises(SettingsError, match=r"temp_c = '5%' is not a number: per cent are of shar"):
         load_settings(None, ["temp_c=5%"])

@@ -21,6 +21,7 @@ SHIPPED = (
     *("netlists/cells/tia.lib", "netlists/golden/plain/network.cir", "models/mnist-d2.pt"),
     *("models/mnist-d2.md", "presets/nominal.toml", "training/recipes/mnist-d2.toml"),
     *("devices/library/a21.toml", "data/bundled/mnist14-test-1000.npz", "data/bundled/NOTICE.md"),
+    "board/opamps/tl07x.toml",
 )
 """One of each kind that the package looks for with ``resources.path``."""
 

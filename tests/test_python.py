@@ -111,6 +111,8 @@ VERBS = {
     "thermal": ak.thermal,
     "sweep": ak.sweep,
     "train": ak.train,
+    "board": ak.write_board,
+    "compare": ak.compare,
     "report": ak.write_report,
     "paper": ak.reproduce,
 }
@@ -119,6 +121,8 @@ IMAGES = {"dataset", "data", "download", "subset"}
 ELSEWHERE = {
     "json": "what is returned",
     "fail_under": "an exit code",
+    "fail_outside": "an exit code",
+    "plot": "plot()",
     "set": "hardware, variation, conditions and axes",
     "yes": "nobody is asked",
     "no_verify": "verify",
@@ -551,12 +555,12 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
 
 
 FLAGS = {
-    "montecarlo": ("calibrate", "resume", "progress"),
+    "montecarlo": ("calibrate", "two_point", "resume", "progress"),
     "thermal": ("resume", "progress"),
     "sweep": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
-    "compile": ("verify", "progress"),
+    "compile": ("odd", "verify", "progress"),
     "convert": ("beyond_measured", "distil"),
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),
@@ -564,6 +568,8 @@ FLAGS = {
     "verify": ("progress",),
     "trace": ("allow_edited",),
     "devices.measure": ("negate", "force", "static"),
+    "write_board": ("progress",),
+    "compare": ("progress",),
 }
 
 
@@ -584,6 +590,8 @@ def test_a_flag_is_true_or_false(here, images, name, flag):
         "analyse": {"build": "mnist-d2.build", "image": images[0], "name": "trace"},
         "trace": {"build": "mnist-d2.build", "image": images[0]},
         "verify": {"build": "mnist-d2.build"},
+        "write_board": {"build": "mnist-d2.build"},
+        "compare": {"build": "mnist-d2.build", "measured": "m.csv"},
         "devices.measure": {"files": "d1.csv"},
         "compile": {"model": "mnist-d2", "out": "flags.build"},
         "convert": {

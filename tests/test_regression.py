@@ -79,7 +79,12 @@ def test_a_subset_of_points_is_said_by_quantile(tmp_path):
         ({"y_name": ["a", "b"]}, "2 names of targets, of which there are 1"),
         ({"x_name": ["a", "b"], "x_unit": ["V"]}, "2 texts in x_name, 1 in x_unit"),
         ({"y_unit": 3}, "y_unit has type int64 and shape (); it must be text"),
-        ({"task": "classification"}, "labels of type float64 are no classes"),
+        (
+            {"task": "classification"},
+            f"label {Y[0]:g} of image 0 is no class: use 0, 1, 2, ..., or say that these are "
+            "targets with --task regression",
+        ),
+        ({"y": np.where(Y[3] == Y, np.nan, Y)}, "the target of point 3 holds NaN or infinity"),
         ({"y": np.zeros((400, 0)), "task": "regression"}, "want (n, ...) and (n, K)"),
     ],
 )

@@ -54,8 +54,8 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
         ("g_max=", "setting 'g_max=' is not key=value, such as g_max=2.5e-5"),
         ("=1", "setting '=1' is not key=value, such as g_max=2.5e-5"),
         ("g_max=wide", "preset nominal with --set: g_max = 'wide' is not a number"),
-        ("levels=2.5", "preset nominal with --set: levels = '2.5' is not a whole number"),
-        ("levels=1", "levels = 1 is out of range: 0 (continuous), or 2 to 65536"),
+        ("levels=2.5", "preset nominal with --set: levels = '2.5' is not a whole number or a word"),
+        ("levels=1", "levels = 1 is out of range: 0 (continuous), 2 to 65536, e24 or e96"),
         ("g_max=1e-7", "g_max = 1e-07 is out of range: above g_min (2.5e-07), at most 1 S"),
         ("g_max=nan", "g_max = nan is out of range: above g_min (2.5e-07), at most 1 S"),
         ("v_rail=inf", "v_rail = inf is out of range: above 0, at most 100 V"),
@@ -71,7 +71,7 @@ def test_a_bad_assignment_is_refused(assignment, sentence):
 def test_an_unknown_preset_is_refused_with_the_nearest_name():
     sentence = (
         "unknown preset 'nominl', did you mean nominal? "
-        "Known: ai301a, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
+        "Known: ai301a, board, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")
@@ -83,10 +83,10 @@ HUGE = 10**400
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (f"levels = {HUGE}", f"levels = {str(HUGE)[:100]}... is not a whole number"),
+        (f"levels = {HUGE}", f"levels = {str(HUGE)[:100]}... is not a whole number or a word"),
         (f"g_max = {HUGE}", f"g_max = {str(HUGE)[:100]}... is not a number"),
-        ("levels = 9007199254740993", "levels = 9007199254740993 is not a whole number"),
-        ("levels = [2]", "levels = [2] is not a whole number"),
+        ("levels = 9007199254740993", "levels = 9007199254740993 is not a whole number or a word"),
+        ("levels = [2]", "levels = [2] is not a whole number or a word"),
         ("g_max = 1979-05-27", "g_max = datetime.date(1979, 5, 27) is not a number"),
         ("wires = {x = 1}", "wires = {'x': 1} is not a text"),
     ],

@@ -43,12 +43,12 @@ LAYERS = (
     {"datasheet"},
     {"drawing"},
     {"training", "studies", "plugins"},
-    {"paper"},
+    {"paper", "board"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("figures", "functions", "grids", "interactive", "spectra")
+DRAWING = ("figures", "functions", "grids", "interactive", "loops", "spectra")
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

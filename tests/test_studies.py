@@ -270,7 +270,7 @@ def test_thermal_at_the_nominal_temperature_is_simulate(ngspice, build, images):
 
 def test_chips_and_compensation_over_temperature(build, images):
     found = thermal(
-        build, images, temps_c=[125, -40, 125], samples=4, compensate="each", options=UNJUDGED
+        build, images, temps_c=[125, -40], samples=4, compensate="each", options=UNJUDGED
     )
     s = found.summary
     assert (s["preset"], s["samples"], s["recompiled"]) == ("rram", 4, {"levels": 32})
@@ -317,7 +317,7 @@ def test_more_temperatures_go_into_the_same_run(build, images):
         ("-40:125:50", [-40.0, 10.0, 60.0, 110.0]),
         ("0:0.3:0.1", [0.0, 0.1, 0.2, 0.3]),
         ("85", [85.0]),
-        ("125,-40,26.85,125", [-40.0, 26.85, 125.0]),
+        ("125,-40,26.85", [-40.0, 26.85, 125.0]),
     ],
 )
 def test_temperatures_are_read(text, temps):

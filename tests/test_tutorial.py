@@ -1,4 +1,4 @@
-"""The tutorial, run as a reader runs it: each block in order, in an empty folder."""
+"""The tutorials, run as a reader runs them: each block in order, in an empty folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from .pages import ROOT, blocks, commands, numbers, percentages, run, skeleton
+import analogkan as ak
 
-PAGE = ROOT / "docs" / "tutorial.md"
+from .pages import ROOT, blocks, commands, numbers, percentages, run, run_python, skeleton
+
+PAGE, SENSOR = ROOT / "docs" / "tutorial.md", ROOT / "docs" / "sensor-curve.md"
 TRAINED = 4.0
 """Percentage points that a figure may be off from training on, whose last digits are the CPU's."""
+SPAN = 15.0
+"""The same of a sensor's chips: yields at a limit in the middle of them, largest errors of all."""
 
 
-def follow(folder: Path, *, stop_before: str = "") -> int:
+def follow(
+    folder: Path, *, stop_before: str = "", page: Path = PAGE, within: float = TRAINED
+) -> int:
     """Run the blocks in order and compare what they print; how many were compared."""
     printed, trained, compared = "", False, 0
-    for language, text in blocks(PAGE, "sh", "text"):
+    for language, text in blocks(page, "python", "sh", "text"):
+        if language == "python":
+            run_python(text, folder)
+            continue
         if language == "sh":
             if stop_before and stop_before in text:
                 break
@@ -33,7 +42,7 @@ def follow(folder: Path, *, stop_before: str = "") -> int:
         # A note on what the trim could not reach stands there only if there was such an output.
         said, found = (re.sub(r"note: .*\n", "", t) for t in (text, printed))
         assert skeleton(found) == skeleton(said)
-        assert percentages(found) == pytest.approx(percentages(said), abs=TRAINED)
+        assert percentages(found) == pytest.approx(percentages(said), abs=within)
         if "crossbar resistors" in text:
             assert numbers(found)[:4] == numbers(said)[:4]
     return compared
@@ -48,6 +57,26 @@ def test_the_tutorial_as_far_as_its_circuit(ngspice, one_thread, tmp_path, monke
 def test_the_whole_tutorial(ngspice, one_thread, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert follow(tmp_path) == 9
+
+
+def test_a_sensors_table_is_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(tmp_path, page=SENSOR, stop_before="analogkan train") == 1
+    train, test = (ak.load_dataset("sensor.csv", split) for split in ("train", "test"))
+    assert (len(train), len(test), test.task) == (401, 100, "regression")
+    assert (train.inputs, train.targets) == ((("ratio", "V/V"),), (("temperature", "degC"),))
+
+
+@pytest.mark.slow
+def test_a_sensors_curve_as_far_as_its_temperature(ngspice, one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(tmp_path, page=SENSOR, stop_before="analogkan montecarlo", within=SPAN) == 4
+
+
+@pytest.mark.campaign
+def test_the_whole_of_a_sensors_curve(ngspice, one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(tmp_path, page=SENSOR, within=SPAN) == 7
 
 
 def test_the_sweeps_are_what_their_script_writes(tmp_path):

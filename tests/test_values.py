@@ -173,6 +173,22 @@ def test_calibrated_chips_are_nearer(build, tmp_path):
     assert s["rmse_mean"] < s["rmse_uncalibrated_mean"]
 
 
+def test_two_points_set_the_read_out_of_a_chip(build, tmp_path):
+    made, points, _ = build
+    how = {"samples": 4, "judge": "1x4", "progress": False}
+    found = ak.montecarlo(made, points, two_point=True, out=tmp_path / "two", **how)
+    s = found.summary
+    assert s["rmse_mean"] < s["rmse_uncalibrated_mean"]
+    assert s["judge"]["passed"]  # of the circuit, which is as it was
+    as_made = ak.montecarlo(made, points, out=tmp_path / "made", **how).table()
+    np.testing.assert_allclose(found.table()["rmse_uncalibrated"], as_made["rmse"])
+    assert set(found.table()["calibration"]) == {"two-point"}
+    assert found.drawn().endswith("read-out set at two points")
+    sentence = "calibrate and two_point are two ways to set a chip: give one of them"
+    with pytest.raises(SettingsError, match=sentence):
+        ak.montecarlo(made, points, samples=2, calibrate=True, two_point=True, progress=False)
+
+
 def test_a_report_shows_all_of_it(build, simulated, chips, tmp_path):
     page = tmp_path / "r.html"
     ak.write_report([simulated, chips], page, build=build[0].folder)
@@ -205,6 +221,7 @@ def test_commands_print_the_unit_and_refuse_a_share_of_images(build):
         (0.02, 2.0, "as was asked for"),
         ("0.5degC", 0.5, "as was asked for"),
         ("0.5 degC", 0.5, "as was asked for"),
+        (".5degC", 0.5, "as was asked for"),
     ],
 )
 def test_an_error_limit_is_a_share_of_span_or_in_the_unit(given, limit, rule):
@@ -217,7 +234,14 @@ def test_an_error_limit_is_a_share_of_span_or_in_the_unit(given, limit, rule):
     ("given", "sentence"),
     [
         ("0.5bar", "yield_at = 0.5bar is in bar, and the target is in degC: give a share of"),
-        ("2", "yield_at = 2 is out of range: a share of span, 0 to 1"),
+        ("5K", "yield_at = 5K is in K, and the target is in degC: give a share of span, such as"),
+        ("5m", "yield_at = 5m is in m, and the target is in degC: give a share of span, such as"),
+        (
+            "0.97",
+            "yield_at = 0.97 is 97 % of span: a circuit that gives mid-scale whatever it is shown "
+            "is within 50 %; give less, such as 1%",
+        ),
+        ("500degC", "yield_at = 500degC is 500 % of span: a circuit that gives mid-scale"),
         ("0", "yield_at = 0 is out of range: above 0"),
         ("much", "yield_at = much is no RMSE: give a share of span, such as 1%"),
     ],
@@ -225,6 +249,14 @@ def test_an_error_limit_is_a_share_of_span_or_in_the_unit(given, limit, rule):
 def test_an_error_limit_that_is_none_is_refused(given, sentence):
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         error_limit(CELSIUS, 2.0, given)
+
+
+def test_several_targets_and_those_without_a_unit_have_shares_alone():
+    pair = Targets(low=(0.0, 0.0), high=(1.0, 2.0), names=("a", "b"), units=("V", "K"))
+    with pytest.raises(SettingsError, match="is in V, and several targets have shares of span"):
+        error_limit(pair, 0.1, "0.5V")
+    with pytest.raises(SettingsError, match="is in V, and the target has no unit: give a share"):
+        error_limit(replace(CELSIUS, units=("",)), 0.1, "0.5V")
 
 
 def test_classes_and_values_are_not_taken_for_each_other(build, tmp_path):

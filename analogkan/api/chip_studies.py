@@ -43,8 +43,9 @@ def montecarlo(
     variation: AnyPath | Variation | Values | None = None,
     conditions: AnyPath | Conditions | Values | None = None,
     temp: float | None = None,
-    yield_at: float | None = None,
+    yield_at: float | str | None = None,
     calibrate: bool = False,
+    two_point: bool = False,
     engine: str = "twin",
     jobs: int | None = None,
     seed: int = 0,
@@ -76,9 +77,13 @@ def montecarlo(
         Degrees Celsius, in place of the preset's.
     yield_at
         Accuracy from which on a chip is a good one; by default 1 point below software's, or below
-        that of the model it was trained from.
+        that of the model it was trained from. Of a regression, the RMSE up to which it is, a share
+        of span or a text with the unit, ``"0.5degC"``; by default 1 % of span above software's.
     calibrate
         Measure and set each chip's columns, layer by layer, with the BUILD's calibration images.
+    two_point
+        Of a regression: measure each output of a chip at two of them, and correct its gain and
+        offset in the read-out.
     engine
         ``twin``, the same circuit in closed form, or ``ngspice``.
     jobs

@@ -31,6 +31,7 @@ def compile(
     targets: Targets | None = None,
     calibrate: Any = None,
     held: int | None = None,
+    odd: bool = False,
     verify: bool = True,
     progress: bool = True,
 ) -> Build:
@@ -57,6 +58,9 @@ def compile(
     held
         Compile circuits of at most so many crossbar resistors each, whose values are held between
         them; a network with convolutions is always held, with at most 1,500,000.
+    odd
+        Diodes conduct below 0 V what they conduct above, reversed, in circuit and software; by
+        default a table's end value holds there.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -78,7 +82,7 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
-    check_flags(verify=verify)
+    check_flags(verify=verify, odd=odd)
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -90,13 +94,13 @@ def compile(
             target = target or Path(f"{_named(model, None)}.build")
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
-                spec, chosen, target, held=held, verify=verify, on_circuit=on_circuit
+                spec, chosen, target, held=held, odd=odd, verify=verify, on_circuit=on_circuit
             )
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
-                file, target, chosen, calibrate=inputs, held=held, verify=verify,
+                file, target, chosen, calibrate=inputs, held=held, odd=odd, verify=verify,
                 on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:

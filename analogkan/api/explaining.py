@@ -19,7 +19,7 @@ from ..results import Fact, Figure, Listing, Result
 from ..studies.explain import Explained
 from ..studies.explain import explain as explain_spec
 from ..tables import Table, table_of
-from ..text import percent
+from ..text import percent, with_unit
 from . import given
 from .given import AnyPath
 
@@ -63,7 +63,7 @@ class Explanation(Result):
         if unit == SPAN:
             unit, factor = "% of span", 100
         told = s.get("ablation", {})
-        head = ["edge", f"importance ({unit})" if unit else "importance", "rms", *s["diodes"]]
+        head = ["edge", with_unit("importance", unit), "rms", *s["diodes"]]
         head += ["output changes"] if told else []
         head += [f"loss ({told['loss_unit']})"] if "loss_unit" in told else []
         rows: list[list[str]] = []

@@ -37,6 +37,7 @@ def compile_model(
     calibrate: Path | np.ndarray | None = None,
     verify: bool = True,
     held: int | None = None,
+    odd: bool = False,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
@@ -61,6 +62,8 @@ def compile_model(
         Compile circuits of at most so many crossbar resistors each, whose values are held between
         them. By default one deck; a network with convolutions is always held, with at most
         1,500,000.
+    odd
+        Diodes conduct below 0 V what they conduct above, reversed, in software too.
     command
         What a report says made the BUILD.
     on_circuit
@@ -78,7 +81,7 @@ def compile_model(
     _check_of_design(settings)
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
-        held=held, command=command, on_circuit=on_circuit,
+        held=held, odd=odd, command=command, on_circuit=on_circuit,
     )  # fmt: skip
 
 
@@ -113,9 +116,11 @@ def compile_spec(
     held: int | None,
     verify: bool,
     on_circuit: Progress,
+    odd: bool = False,
     **told: Any,
 ) -> Build:
     """``compile_model`` of a network in memory; ``told`` as ``model`` and ``command`` there."""
+    spec = spec.odd() if odd else spec
     if held is None and spec.convolutional:
         held = MOST_RESISTORS
     if held is not None and held < 1:

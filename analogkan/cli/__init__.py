@@ -22,6 +22,7 @@ STAGES = {
     "Network": ("devices", "train", "explain", "convert"),
     "Circuit": ("compile", "verify", "simulate"),
     "Real hardware": registry.BUILT_IN,
+    "Board": ("board", "compare"),
     "Results": ("report", "paper"),
 }
 """Commands as help groups them; but for studies, each is in the module that has its name."""

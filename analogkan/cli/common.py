@@ -6,7 +6,6 @@ import contextlib
 import functools
 import json
 import math
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from ..api.progress import rich_bar
 from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
 from ..kinds import CALLED, mistaken
-from ..numerals import read_number, why_not
+from ..numerals import read_number, read_quantity, why_not
 from ..results import Result
 from ..studies import registry
 from ..text import nearest
@@ -108,12 +107,10 @@ class Limit(Share):
     """A share of 1, or a number with its unit, which is left as it is."""
 
     def convert(self, value, param, ctx):
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            if isinstance(value, str) and re.fullmatch(r"[-+]?\d[\d.eE+-]*\s*[^\d\s.%]+", value):
+        with contextlib.suppress(TypeError, ValueError, AttributeError):
+            if read_quantity(value)[1] not in ("", "%"):
                 return value
-            raise
+        return super().convert(value, param, ctx)
 
 
 class AnyNumber(click.ParamType):

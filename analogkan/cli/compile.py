@@ -50,10 +50,15 @@ MUCH_MEMORY = 8000
     help="Circuits of at most N crossbar resistors, held between; convolutions always are, with "
     "N = 1500000.",
 )
+@click.option(
+    "--odd",
+    is_flag=True,
+    help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
-def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json) -> None:
+def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as_json) -> None:
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -65,7 +70,8 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     Settings for --set, with their defaults; `analogkan doctor --settings` has their ranges. Numbers
     may have SPICE's suffixes (25u, 10meg), shares may be in per cent (80%):
       v_fs=0.5 v_rail=2.5 headroom=0.8     row full scale, supplies (V), share of them in use
-      g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous)
+      g_min=0.25e-6 g_max=25e-6 levels=0   a cell's range (S), its states (0: continuous; e24, e96:
+                                           every resistor is a standard value)
       tile_rows=64 tile_cols=64            crossbar tiles
       max_bias_rows=32                     constant rows a layer may have
       opamp=linear opamp_gain=1e5          or opamp=ideal, opamp=rails (outputs stop at v_rail)
@@ -97,6 +103,7 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
             calibrate=calibrate,
             verify=not no_verify,
             held=held,
+            odd=odd,
             command=common.command_line(),
             on_circuit=on_circuit,
         )
@@ -111,11 +118,16 @@ def compile(model, out, preset, assignments, calibrate, held, no_verify, as_json
     print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
-    alone = build.spec.sizes[-1] == 1  # there is no accuracy of one output
-    common.print_next(
-        f"analogkan simulate {shlex.quote(str(build.folder))}"
-        + (" --dataset FILE.npz --trace 0" if alone else "")
-    )
+    common.print_next(f"analogkan simulate {shlex.quote(str(build.folder))}{_shown(build.spec)}")
+
+
+def _shown(spec) -> str:
+    """The options that say what to show ``spec``, if the bundled images are nothing for it."""
+    from ..data.functions import FUNCTIONS
+
+    if spec.targets is None:  # there is no accuracy of one output
+        return " --dataset FILE.npz --trace 0" if spec.sizes[-1] == 1 else ""
+    return f" --dataset {spec.dataset if spec.dataset in FUNCTIONS else 'FILE'}"
 
 
 def print_held(build) -> None:

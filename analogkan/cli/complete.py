@@ -31,6 +31,11 @@ def preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
     return _items([*_shipped("presets"), *_paths(incomplete, "*.toml")], incomplete)
 
 
+def opamp(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped classes of op-amps, and TOML files."""
+    return _items([*_shipped("board/opamps"), *_paths(incomplete, "*.toml")], incomplete)
+
+
 def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped recipes, and TOML files."""
     return _items([*_shipped("training/recipes"), *_paths(incomplete, "*.toml")], incomplete)
@@ -62,6 +67,7 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
     from ..compiler.hardware import Hardware
     from ..imperfections import Conditions, Variation
+    from ..studies import registry
 
     told = {field.name: field.metadata for field in fields(Hardware)}
     words = {name: tuple(of["words"]()) for name, of in told.items() if "words" in of}
@@ -70,6 +76,9 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     if equals:
         return _items([f"{key}={word}" for word in words.get(key, ())], incomplete, otherwise="")
     kinds = (Hardware,) if ctx.info_name == "compile" else (Hardware, Variation, Conditions)
+    if ctx.info_name in registry.names():
+        own = registry.study(ctx.info_name).own
+        kinds += () if own is None else (own,)
     keys = [f"{field.name}=" for kind in kinds for field in fields(kind)]
     return _items(keys, incomplete, otherwise="")
 

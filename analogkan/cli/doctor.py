@@ -53,9 +53,10 @@ def doctor(settings, as_json) -> None:
 
 def print_settings(as_json: bool) -> None:
     """Every setting with its unit, default and range, a table for each group."""
+    from ..datasheet import Assumptions
     from ..imperfections.catalogue import settings
 
-    found = settings()
+    found = settings({"assumptions": Assumptions})
     if as_json:
         common.print_json({"settings": [asdict(entry) for entry in found]})
         return

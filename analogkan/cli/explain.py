@@ -59,11 +59,12 @@ def explain(
     """
     from ..api.explaining import explain as run
     from ..api.explaining import spec_of
-    from ..data import choose, load_dataset
+    from ..data import choose, load_for
 
     spec, images = spec_of(model), None
     if dataset is not None:
-        images = load_dataset(dataset, "test", data, download=download, task=spec.task)
+        task = "" if spec.targets is None else spec.task
+        images = load_for(spec, dataset, data, download=download, task=task)
         images = choose(images, subset)
     elif subset:
         raise click.UsageError("--subset chooses from --dataset, which is missing")

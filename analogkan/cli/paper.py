@@ -160,12 +160,13 @@ def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
 
 
 def _print_functions(title: str, rows: list[dict[str, Any]]) -> None:
-    from ..paper.functions import HEAD, cells
+    from ..paper.functions import tables
 
-    shown = common.table(f"{title}: RMSE, per cent of span", *HEAD)
-    for entry in rows:
-        shown.add_row(*cells(entry))
-    common.out.print(shown)
+    for what, head, cells in tables(rows):
+        shown = common.table(f"{title}: {what}", *head)
+        for row in cells:
+            shown.add_row(*row)
+        common.out.print(shown)
 
 
 def _print_circuits(title: str, rows: list[dict[str, Any]]) -> None:

@@ -112,10 +112,12 @@ def simulate(
       analogkan simulate mnist.build --trace 7
     """
     from ..compiler.build import load_build
-    from ..data import choose, load_bundled, load_dataset
+    from ..data import choose, load_bundled, load_for
 
     circuit = load_build(build)
-    images = load_dataset(dataset, "test", data, download=download) if dataset else load_bundled()
+    images = load_bundled()
+    if dataset:
+        images = load_for(circuit.spec, dataset, data, download=download)
     if trace_image is not None:
         if analysis or image is not None:
             raise click.UsageError("--trace K is --analysis trace --image K: give one of them")

@@ -148,13 +148,13 @@ def _option(option: Option) -> click.Option:
 def load(build: Path, chosen: dict[str, Any]) -> tuple[Any, Any]:
     """The BUILD and the images that the options choose."""
     from ..compiler.build import load_build
-    from ..data import choose, load_bundled, load_dataset
+    from ..data import choose, load_bundled, load_for
 
     circuit = load_build(build)
     name = chosen["dataset"]
     images = load_bundled()
     if name:
-        images = load_dataset(name, "test", chosen["data"], download=chosen["download"])
+        images = load_for(circuit.spec, name, chosen["data"], download=chosen["download"])
     return circuit, choose(images, chosen["subset"])
 
 

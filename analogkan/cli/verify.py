@@ -53,6 +53,8 @@ def print_verification(found) -> None:
     )
     if found.ok:
         within = f" within half a level: each cell has {f['levels']} states" if f["levels"] else ""
+        if isinstance(f["levels"], str):
+            within = f" within half a step of {f['levels'].upper()}: each resistor is a value of it"
         common.out.print("verified", style="green", end="")
         common.out.print(
             f": the netlist is the network{within} ({looked}; largest "

@@ -17,12 +17,13 @@ from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import brief, read_npz, write_npz
-from ..network.spec import LayerSpec, NetworkSpec
+from ..network.spec import NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
 from .chip import StageErrors
 from .design_entries import check_design
 from .front import Front, build_front, dac_front
+from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
 from .mapping import map_layer
 from .stability import driven_range, stabilise
@@ -45,7 +46,8 @@ class CrossbarStage:
     g
         (R, 2 O) siemens; 0 where there is no cell.
     r_f
-        (I, D) ohms, feedback of the row amplifiers: a row is at -r_f I_d(v) = -V_fs phi.
+        (I, D) ohms, feedback of the row amplifiers: a row is at -r_f I_d(v), which is -V_fs phi, or
+        near it where resistors are of standard values.
     c_f
         (D,) farads beside them.
     r_c
@@ -55,7 +57,7 @@ class CrossbarStage:
     unit
         (O,) volts at the outputs per unit of y.
     alpha
-        (O,) volts per siemens of the mapping.
+        (O,) volts per siemens of the mapping: at a row of -V_fs phi, theta = alpha (G+ - G-).
     n_bias
         Bias rows, the last ones.
     stability
@@ -166,21 +168,25 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     stages: list[CrossbarStage] = []
     for k, layer in enumerate(layers):
         after = layers[k + 1] if k + 1 < len(layers) else None
-        mapped = map_layer(layer.theta, layer.bias, hardware)
-        raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(layer.theta)).sum())
+        r_f, shares = row_feedback(layer.curves, hardware, k)
+        theta = layer.theta / shares
+        mapped = map_layer(theta, layer.bias, hardware)
+        raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(theta)).sum())
         if raised:
             notes.append(
                 f"layer {k}: the bias of {raised} of {layer.bias.size} outputs would need more "
                 f"than {hardware.max_bias_rows} bias rows, so their coefficients use less of the "
                 "range"
             )
-        drive = _line_drive(layer, volts, mapped.g, mapped.n_bias, hardware.v_fs)
+        drive = line_drive(layer, volts, mapped.g, shares * hardware.v_fs, hardware.v_fs)
         y = None if volts is None else layer.respond(volts)
-        reach = _reach(layer) if y is None else float(np.abs(y).max())
+        reach = reach_of(layer) if y is None else float(np.abs(y).max())
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
-        r_c, gain, unit = _gains(drive, mapped.alpha, reach, after, hardware)
+        made = size_gains(drive, mapped.alpha, reach, after, hardware, k)
+        if hardware.series:
+            mapped = map_layer(theta, layer.bias, hardware, made.alpha)
         front = dac_front()
         if stages or spec.held:
             unit_in = stages[-1].unit if stages else np.ones(layer.n_in)
@@ -191,7 +197,6 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         dac = None if stages or spec.held else spec.dac_range()
         reachable = driven_range(layer.squash, dac)
         stable = stabilise(layer.curves, reachable, hardware, k)
-        r_f = [hardware.v_fs / curve.i_peak for curve in layer.curves]
         stages.append(
             CrossbarStage(
                 curves=tuple(
@@ -201,37 +206,15 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 g=mapped.g,
                 r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
                 c_f=stable.c_f,
-                r_c=np.repeat(r_c, 2),
-                gain=gain,
-                unit=unit,
+                r_c=np.repeat(made.r_c, 2),
+                gain=made.gain,
+                unit=made.unit,
                 alpha=mapped.alpha,
                 n_bias=mapped.n_bias,
                 stability=stable.summary(),
             )
         )
     return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
-
-
-def _gains(
-    drive: np.ndarray, alpha: np.ndarray, reach: float, after: LayerSpec | None, hardware: Hardware
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """R_c (O,) ohms, gain (O,) of the difference amplifiers, and volts per unit of y (O,).
-
-    ``drive`` (2 O,) is the lines' largest current, ``reach`` the largest |y|.
-    """
-    limit = hardware.headroom * hardware.v_rail
-    # An output that nothing drives gets the gain of one row at g_min.
-    idle = hardware.v_fs * hardware.g_min
-    r_c = limit / np.maximum(drive.reshape(-1, 2).max(axis=1), idle)
-    if after is None or after.norm is not None:
-        # One scale for all: logits keep their order, and a LayerNorm compares its inputs.
-        common = (r_c / alpha).min()
-        return common * alpha, np.ones_like(alpha), np.full_like(alpha, common * hardware.v_fs)
-    gamma = r_c * hardware.v_fs / alpha
-    unit = np.ones_like(gamma)
-    if after.squash.bends and reach > limit:  # its attenuator takes any scale
-        unit *= limit / reach
-    return r_c, unit / gamma, unit
 
 
 def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) -> list[str]:
@@ -244,37 +227,15 @@ def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) 
     ]
 
 
-def _reach(layer: LayerSpec) -> float:
-    """Largest |y| that any voltages could produce."""
-    extreme = np.array([_extreme_phi(curve) for curve in layer.curves])
-    return float(((np.abs(layer.theta) * extreme).sum(axis=(0, 2)) + np.abs(layer.bias)).max())
-
-
-def _extreme_phi(curve: IVCurve) -> float:
-    return max(abs(curve.i.min()), curve.i_peak) / curve.i_peak
-
-
 def _span(hardware: Hardware) -> float:
-    return hardware.g_max - hardware.g_min
+    least, most = hardware.cell_range
+    return most - least
 
 
 def _largest(theta: np.ndarray) -> np.ndarray:
     """Largest |theta| of each output, (O,); infinite for an output without coefficients."""
     largest = np.abs(theta).max(axis=(0, 2))
     return np.where(largest > 0, largest, np.inf)
-
-
-def _line_drive(
-    layer: LayerSpec, volts: np.ndarray | None, g: np.ndarray, n_bias: int, v_fs: float
-) -> np.ndarray:
-    """Largest current of each line, amperes, (2 O,): for diode ``volts`` (N, I), or at worst."""
-    if volts is None:
-        extreme = [_extreme_phi(curve) for curve in layer.curves]
-        phi = np.tile(extreme, layer.theta.shape[0])[None]
-    else:
-        phi = layer.phi(volts).reshape(len(volts), -1)
-    rows = np.concatenate([phi, np.ones((len(phi), n_bias))], axis=1)
-    return v_fs * np.abs(rows @ g).max(axis=0)
 
 
 def element_counts(design: Design) -> dict[str, int]:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from .. import cells
 from ..devices.thermal import LAWS as DIODE_LAWS
 from ..errors import SettingsError, SimulationError
-from ..schema import Number, Record, Text, Whole
+from ..schema import Either, Number, Record, Text, Whole
 from ..settings import (
     build,
     check_fields,
@@ -23,10 +25,11 @@ from ..settings import (
     unknown_setting,
     within,
 )
+from .series import R_LEAST, R_MOST, SERIES, TOUCH, standard_values
 
 FOLDER = "presets"
-TABLES = ("hardware", "variation", "conditions")
-"""What a preset may hold: what is chosen, what is chance, temperature and age."""
+TABLES = ("hardware", "variation", "conditions", "assumptions")
+"""What a preset may hold: what is chosen, what is chance, temperature and age, what is assumed."""
 WIRES = ("reduced", "explicit")
 LEAST_OHMS = 1e-9
 """Of a wire or a driver that is there at all."""
@@ -61,7 +64,9 @@ class Hardware:
     g_min, g_max
         Conductance range of a cell, siemens; assumed (RRAM: 40 kilohm to 4 megohm).
     levels
-        States per cell, g_min and g_max among them; 0 is continuous. A pair has 2 levels - 1.
+        States per cell, g_min and g_max among them; 0 is continuous. A pair has 2 levels - 1. Or a
+        series of standard values, ``e24`` or ``e96``: every resistor is the nearest of it, those of
+        the amplifiers too.
     max_bias_rows
         Most constant rows a layer may have; an output whose bias would need more uses less of its
         cells' range instead.
@@ -123,8 +128,12 @@ class Hardware:
     headroom: float = setting(0.8, "share", "above 0, at most 1", lambda s: 0 < s <= 1)
     g_min: float = setting(0.25e-6, "S", "at least 1e-12 S", lambda g: g >= 1e-12)
     g_max: float = setting(25e-6, "S", "above g_min, at most 1 S", lambda _: True)
-    levels: int = setting(
-        0, "", "0 (continuous), or 2 to 65536", lambda n: n == 0 or 2 <= n <= 65536
+    levels: int | str = setting(
+        0,
+        "",
+        f"0 (continuous), 2 to 65536, {' or '.join(SERIES)}",
+        lambda n: n in SERIES if isinstance(n, str) else n == 0 or 2 <= n <= 65536,
+        words=tuple(SERIES),
     )
     max_bias_rows: int = setting(32, "", "1 to 4096", within(1, 4096))
     tile_rows: int = setting(64, "", "2 to 65536", within(2, 65536))
@@ -172,6 +181,31 @@ class Hardware:
         return self.amplifier.gain(self)
 
     @property
+    def series(self) -> str:
+        """The standard values that its resistors are of; empty: any value can be had."""
+        return self.levels if isinstance(self.levels, str) else ""
+
+    @property
+    def states(self) -> str:
+        """What a cell can be, in a sentence."""
+        if self.series:
+            return f"resistors of {self.series.upper()}"
+        return f"{self.levels} levels" if self.levels else "continuous"
+
+    @property
+    def cell_values(self) -> np.ndarray:
+        """Standard values (N,) of a cell, ohms, rising: those that g_max and g_min allow."""
+        return standard_values(self.series, 1 / self.g_max, 1 / self.g_min)
+
+    @property
+    def cell_range(self) -> tuple[float, float]:
+        """Least and greatest conductance that a cell is set to, siemens."""
+        if not self.series:
+            return self.g_min, self.g_max
+        ohms = self.cell_values
+        return float(1 / ohms[-1]), float(1 / ohms[0])
+
+    @property
     def wired(self) -> bool:
         """Whether anything stands between rows, cells and summing nodes."""
         return self.r_wire > 0 or self.r_driver > 0
@@ -190,16 +224,37 @@ class Hardware:
         check_fields(self)
         above = f"above g_min ({self.g_min:g}), at most 1 S"
         require(self.g_min < self.g_max <= 1, "g_max", self.g_max, above)
+        if self.series:
+            _check_series(self)
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
 
 
+def _check_series(hardware: Hardware) -> None:
+    """SettingsError unless a cell can be at least two standard values."""
+    low, high, name = 1 / hardware.g_max, 1 / hardware.g_min, hardware.series
+    for key, ohms in (("g_max", low), ("g_min", high)):
+        require(
+            R_LEAST * (1 - TOUCH) <= ohms <= R_MOST * (1 + TOUCH),
+            key,
+            getattr(hardware, key),
+            f"{1 / R_MOST:g} to {1 / R_LEAST:g} S with levels = {name}, whose resistors are from "
+            f"{R_LEAST:g} to {R_MOST:g} ohm",
+        )
+    require(
+        len(hardware.cell_values) > 1,
+        "levels",
+        name,
+        f"no two values of {name.upper()} lie between {low:.6g} and {high:.6g} ohm, 1/g_max and "
+        "1/g_min: lower g_min or raise g_max",
+    )
+
+
+_WHOLE = Whole(-(2**53), 2**53)
+_RULES = {
+    "float": Number(), "int": _WHOLE, "str": Text(), "int | str": Either((_WHOLE, Text()))
+}  # fmt: skip
 HARDWARE_ENTRY = Record(
-    optional={
-        field.name: {"float": Number(), "int": Whole(-(2**53), 2**53), "str": Text()}[
-            str(field.type)
-        ]
-        for field in fields(Hardware)
-    }
+    optional={field.name: _RULES[str(field.type)] for field in fields(Hardware)}
 )
 """Hardware in a file of a BUILD; one that was written before there was a choice lacks it."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .hardware import Hardware
+from .series import nearest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,22 +33,26 @@ class Mapping:
     n_bias: int
 
 
-def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mapping:
+def map_layer(
+    theta: np.ndarray, bias: np.ndarray, hardware: Hardware, alpha: np.ndarray | None = None
+) -> Mapping:
     """Map ``theta`` (I, O, D) and ``bias`` (O,) to pairs; one of each pair stays at g_min.
 
     ``alpha`` comes from theta alone, so that the much larger bias does not coarsen it: the bias
     fills as many constant rows as it needs, one after another. Only where that would take more
-    than ``max_bias_rows`` is alpha raised.
+    than ``max_bias_rows`` is alpha raised. One that is given (O,) is at least as large.
 
     A coefficient of exactly zero, as pruning leaves it, has no pair: both cells are 0. Where wires
     have a resistance, and in a layer without any coefficient, it has both at g_min.
     """
-    span = hardware.g_max - hardware.g_min
-    largest = np.abs(theta).max(axis=(0, 2))
-    needed = np.abs(bias) / hardware.max_bias_rows
-    # An output without coefficients or bias still needs some scale; 1 V of full range is one.
-    alpha = np.maximum(largest, needed) / span
-    alpha[alpha == 0] = 1.0 / span
+    least, most = hardware.cell_range
+    span = most - least
+    if alpha is None:
+        largest = np.abs(theta).max(axis=(0, 2))
+        needed = np.abs(bias) / hardware.max_bias_rows
+        # An output without coefficients or bias still needs some scale; 1 V of full range is one.
+        alpha = np.maximum(largest, needed) / span
+        alpha[alpha == 0] = 1.0 / span
     n_bias = bias_rows(bias, alpha, span)
 
     n_in, n_out, n_dev = theta.shape
@@ -57,10 +62,14 @@ def map_layer(theta: np.ndarray, bias: np.ndarray, hardware: Hardware) -> Mappin
     signed[n_in * n_dev :] = np.sign(bias) * np.clip(np.abs(bias) / alpha - steps, 0.0, span)
 
     # alpha makes span the largest; what exceeds it is rounding.
-    magnitude = quantised(np.minimum(np.abs(signed), span), span, hardware.levels)
-    g = np.full((len(signed), n_out, 2), hardware.g_min)
+    magnitude = np.minimum(np.abs(signed), span)
+    if isinstance(hardware.levels, int):
+        magnitude = quantised(magnitude, span, hardware.levels)
+    g = np.full((len(signed), n_out, 2), least)
     g[..., 0] += np.where(signed > 0, magnitude, 0.0)
     g[..., 1] += np.where(signed < 0, magnitude, 0.0)
+    if hardware.series:
+        g = 1 / nearest_of(hardware.cell_values, 1 / g)
     if theta.any() and not hardware.wired:
         g[: n_in * n_dev][signed[: n_in * n_dev] == 0] = 0.0
     return Mapping(g.reshape(len(signed), -1), alpha, n_bias)

@@ -18,6 +18,7 @@ import numpy as np
 from ..network.encoding import Encoding
 from ..network.patches import Patches
 from ..network.spec import LayerSpec, NetworkSpec
+from ..network.targets import Targets
 
 MOST_RESISTORS = 1_500_000
 """Crossbar resistors in one circuit, unless told otherwise; ngspice takes 1.8 kB each."""
@@ -120,7 +121,14 @@ def circuits(spec: NetworkSpec, sections: tuple[Section, ...]) -> Iterator[tuple
             layers = [replace(layer, patches=None) for layer in spec.layers[section.first :]]
             layers = layers[: section.last - section.first + 1]
             layers[-1] = _outputs(layers[-1], start, stop)
-            yield name, _circuit(spec, section, tuple(layers), points, f"{spec.name} {name}")
+            part = _circuit(spec, section, tuple(layers), points, f"{spec.name} {name}")
+            yield name, replace(part, targets=targets_of(spec, section, start, stop))
+
+
+def targets_of(spec: NetworkSpec, section: Section, start: int, stop: int) -> Targets | None:
+    """What outputs ``start`` to ``stop`` of a section stand for: nothing inside the network."""
+    inside = section.last + 1 < len(spec.layers)
+    return None if spec.targets is None or inside else spec.targets.part(start, stop)
 
 
 def _outputs(layer: LayerSpec, start: int, stop: int) -> LayerSpec:
@@ -136,7 +144,7 @@ def _circuit(
     name: str,
 ) -> NetworkSpec:
     if section.first == 0 and section.patches is None:
-        return replace(spec, name=name, layers=layers)
+        return replace(spec, name=name, layers=layers, targets=None)
     if section.first == 0:
         lo, hi = min(spec.encoding.v_lo, 0.0), max(spec.encoding.v_hi, 0.0)  # and ground
     else:

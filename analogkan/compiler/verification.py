@@ -31,7 +31,7 @@ class Verification(Described):
     """
 
     findings: list[str] = field(default_factory=list)
-    facts: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     plugins: dict[str, Any] = field(default_factory=dict)
 
@@ -66,5 +66,6 @@ class Verification(Described):
         self.findings += [f"{name}: {said}" for said in one.findings]
         self.notes = list(dict.fromkeys([*self.notes, *one.notes]))
         for key, value in one.facts.items():
-            together = max if key in ("max_coefficient_error", "levels") else operator.add
-            self.facts[key] = together(self.facts.get(key, 0), value)
+            together = max if key == "max_coefficient_error" else operator.add
+            own = key == "levels"  # the same of every deck
+            self.facts[key] = value if own else together(self.facts.get(key, 0), value)

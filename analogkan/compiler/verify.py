@@ -14,6 +14,7 @@ import numpy as np
 from .. import cells
 from ..errors import NetlistError
 from ..network.spec import LayerSpec, NetworkSpec
+from ..network.targets import Targets
 from . import names
 from .blocks import Blocks
 from .build import (
@@ -29,7 +30,7 @@ from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware
 from .netlist import GROUND, Netlist
 from .parts import design_hash, part_of, told_of
-from .sections import Section
+from .sections import Section, targets_of
 from .verification import Verification
 from .verify_cells import definition_differences, model_differences
 from .verify_devices import device_differences
@@ -97,7 +98,8 @@ def verify_build(
             mine = [replace(k, patches=None) for k in layers[section.first : section.last + 1]]
             theta, bias = mine[-1].theta[:, start:stop], mine[-1].bias[start:stop]
             mine[-1] = replace(mine[-1], theta=theta, bias=bias)
-            if not _is_part(part.spec, tuple(mine), held=section.first > 0):
+            targets = targets_of(folded, section, start, stop)
+            if not _is_part(part.spec, tuple(mine), section.first > 0, targets):
                 found.add([f"{name} is not its part of the network"])
             if part.design.hardware != hardware:
                 found.add([f"{name} is of other hardware than {HELD_SUMMARY} says"])
@@ -118,9 +120,11 @@ def verify_build(
     return found
 
 
-def _is_part(spec: NetworkSpec, layers: tuple[LayerSpec, ...], *, held: bool) -> bool:
-    """Whether a circuit's network has these ``layers``, and its inputs are ``held``."""
-    if spec.sizes[0] != layers[0].n_in:
+def _is_part(
+    spec: NetworkSpec, layers: tuple[LayerSpec, ...], held: bool, targets: Targets | None
+) -> bool:
+    """Whether a circuit's network has these ``layers`` and ``targets``, and its inputs are held."""
+    if (spec.sizes[0], spec.targets) != (layers[0].n_in, targets):
         return False
     return spec.fingerprint() == replace(spec, layers=layers, held=held).fingerprint()
 

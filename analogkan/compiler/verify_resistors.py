@@ -7,6 +7,7 @@ import numpy as np
 from ..cells import EXACT
 from .hardware import Hardware
 from .netlist import TILE, TOP, Netlist
+from .series import nearest_of, standard_values
 
 
 def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -29,6 +30,14 @@ def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
         for k in np.flatnonzero(ours & (model != wanted))
     ]
     off = ours & ~np.isnan(value) & ~np.isclose(ohms, value, rtol=EXACT, atol=0)
+    if hardware.series and (hardware.segments or not hardware.wired):
+        nearest = nearest_of(standard_values(hardware.series), ohms)
+        cells = (place == TILE) & (wanted == "cell")
+        said += [
+            f"resistor {netlist.r_name[k]} is {float(ohms[k])!r} ohm, which is no value of "
+            f"{hardware.series.upper()}"
+            for k in np.flatnonzero(cells & ~np.isclose(ohms, nearest, rtol=EXACT, atol=0))
+        ]
     said += [
         f"resistor {netlist.r_name[k]} is {float(ohms[k])!r} ohm; a "
         f"{'segment' if place[k] == TILE else 'driver'} has {float(value[k])!r}"

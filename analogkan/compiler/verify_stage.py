@@ -11,6 +11,7 @@ from .blocks import Blocks
 from .deck import Deck
 from .design import CrossbarStage
 from .elimination import wired
+from .series import coarseness
 from .verification import Verification
 from .verify_front import front_differences
 
@@ -273,6 +274,15 @@ class StageCheck:
                 said.append(self._say(f"{what} {labels[k]} and {labels[twin[0]]} are exchanged"))
         return said
 
+    def _rounding(self, made: np.ndarray) -> np.ndarray:
+        """The most (R, O) that cells, each of which makes so much of a coefficient (R, O), can be
+        off because they have few states."""
+        hw = self.build.design.hardware
+        if isinstance(hw.levels, str):
+            return coarseness(hw.levels) * made
+        half = 0.5 / (hw.levels - 1) if hw.levels else 0.0
+        return np.broadcast_to(half * self.stage.alpha * (hw.g_max - hw.g_min), made.shape)
+
     def _compare_coefficients(self, g: np.ndarray, r_f: np.ndarray, gains: np.ndarray) -> float:
         """The deck's electrical transfer against the model's theta and bias."""
         layer = self.model
@@ -288,18 +298,17 @@ class StageCheck:
         bias = signed[n_in * n_dev :].sum(axis=0)
         scale = np.maximum(np.abs(layer.theta).max(axis=(0, 2)), np.abs(layer.bias))
         scale[scale == 0] = 1.0
-        hw = self.build.design.hardware
-        half = 0.5 / (hw.levels - 1) if hw.levels else 0.0
-        full = self.stage.alpha * (hw.g_max - hw.g_min)
-        limit = SAME * scale + (1 + SAME) * half * full
         # Cells are rounded one by one; of a bias only the one that is partly filled is.
+        rounded = (1 + SAME) * self._rounding(np.abs(transfer).max(axis=2) / unit)
+        cells = rounded[: n_in * n_dev].reshape(n_in, n_dev, n_out).transpose(0, 2, 1)
+        limit = SAME * scale + rounded[n_in * n_dev :].max(axis=0, initial=0.0)
         error = np.abs(theta - layer.theta)
         said = [
             self._say(
                 f"theta[{i}, {o}, {d}] is {layer.theta[i, o, d]:.9g} in the model, "
                 f"{theta[i, o, d]:.9g} in the deck"
             )
-            for i, o, d in np.argwhere(~(error <= limit[None, :, None]))
+            for i, o, d in np.argwhere(~(error <= SAME * scale[None, :, None] + cells))
         ]
         bias_error = np.abs(bias - layer.bias)
         said += [

@@ -1,7 +1,7 @@
 """Data sets: reading them, and choosing subsets."""
 
 from .images import ImageSet
-from .sources import load_bundled, load_dataset, load_npz
+from .sources import load_bundled, load_dataset, load_for, load_npz
 from .subset import by_class, choose, parse_subset, stratified
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "choose",
     "load_bundled",
     "load_dataset",
+    "load_for",
     "load_npz",
     "parse_subset",
     "stratified",

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError
 from ..limits import code_of
 from ..objects import Described, Facts
-from ..text import brief
+from ..text import brief, with_unit
 
 if TYPE_CHECKING:
     from ..network.spec import NetworkSpec
@@ -96,7 +96,7 @@ class ImageSet(Described):
         shape = "x".join(map(str, self.x.shape[1:]))
         answers = f"{len(np.unique(self.y))} classes"
         if self.task == REGRESSION:
-            answers = ", ".join(f"{name} ({unit})" if unit else name for name, unit in self.targets)
+            answers = ", ".join(with_unit(name, unit) for name, unit in self.targets)
         return f"{self.said}: {len(self):,} of {shape} {self.x.dtype}, {answers}", []
 
     @property
@@ -233,16 +233,18 @@ def checked(
 
 def _task(y: np.ndarray, where: str) -> str:
     """What labels ``y`` without a word of their task are."""
-    if y.dtype.kind not in "uif" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+    if y.dtype.kind not in "uif":
         return CLASSIFICATION
-    whole = y.dtype.kind != "f" or bool((y == np.floor(y)).all())
+    known = y[np.isfinite(y)]
+    whole = bool((known == np.floor(known)).all())
     if y.ndim == 2 or not whole:
         return REGRESSION
     different = len(np.unique(y))
     if different > MANY:
         raise DataError(
             f"{where}: y holds {different:,} different whole numbers, which may be classes or "
-            "targets: say which with --task classification or --task regression"
+            "targets: say which with --task classification or --task regression, or by a text task "
+            "in the file"
         )
     return CLASSIFICATION
 
@@ -268,9 +270,16 @@ def check_numbers(values: np.ndarray, where: str, one: str, what: str) -> None:
 
 def _classes(y: np.ndarray, where: str) -> np.ndarray:
     """Labels (n,) as int64; DataError if they are no classes."""
-    whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.floor(y)).all()
-    if y.dtype.kind not in "ui" and not whole:
+    if y.dtype.kind not in "uif":
         raise DataError(f"{where}: labels of type {y.dtype} are no classes: use 0, 1, 2, ...")
+    check_numbers(y, where, "the label of image", "labels")
+    fractions = y != np.floor(y)
+    if fractions.any():
+        bad = int(np.argmax(fractions))
+        raise DataError(
+            f"{where}: label {y[bad]:g} of image {bad} is no class: use 0, 1, 2, ..., or say that "
+            "these are targets with --task regression"
+        )
     least, most = y.min().item(), y.max().item()
     if not 0 <= least <= most < MAX_CLASSES:
         bad = least if least < 0 else most
@@ -315,7 +324,7 @@ def check_answers(images: ImageSet, spec: NetworkSpec) -> None:
     if images.task == CLASSIFICATION:
         raise DataError(
             f"{images.name} has classes, and {spec.name} gives {spec.targets.said}: give data "
-            "whose y are targets (--task regression, if they are whole numbers)"
+            "whose y are targets (of whole numbers an npz file says so by task = regression)"
         )
     if images.y.shape[1] != len(spec.targets):
         raise DataError(

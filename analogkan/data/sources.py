@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +25,15 @@ from .functions import FUNCTIONS, load_function
 from .images import TASKS, ImageSet, Names, checked
 from .subset import typical
 
+if TYPE_CHECKING:
+    from ..network.spec import NetworkSpec
+
 BUNDLED = "data/bundled/mnist14-test-1000.npz"
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 DATASETS = (*IDX, "cifar10", *FUNCTIONS)
 SPLITS = {"train": "train", "test": "t10k"}
 AGAIN = "remove it, and fetch it again with --download"
+TABLES = (".csv", ".txt", ".tsv")
 NAMED = ("x_name", "x_unit", "y_name", "y_unit")
 MAX_AXES = 32
 """Of an idx file: as many as every numpy has."""
@@ -95,13 +100,18 @@ def load_dataset(
     root = as_path(root, "root")
     check_flags(download=download)
     require(split in tuple(SPLITS), "split", split, " or ".join(SPLITS))
+    table = name not in DATASETS and name.lower().endswith(TABLES)
+    if targets and not table:
+        raise SettingsError(
+            f"--targets {targets}: {name} is no table of columns, whose targets it could choose"
+        )
     if name not in DATASETS:
         wrong = mistaken(Path(name), "data set")
         if wrong:
             raise SettingsError(wrong)
         if name.endswith(".npz"):
             return load_npz(Path(name), split, task)
-        if name.lower().endswith((".csv", ".txt", ".tsv")):
+        if table:
             from .tables import load_table
 
             return load_table(Path(name), split, task, targets)
@@ -122,6 +132,24 @@ def load_dataset(
         _fetch(name, root, download, str(files[0]))
     x, y = (read_idx(f) for f in files)
     return replace(checked(name, x, y, str(folder)), source=f"{name} {split}")
+
+
+def load_for(
+    spec: NetworkSpec,
+    name: str | PathLike[str],
+    root: str | PathLike[str],
+    *,
+    download: bool,
+    task: str = "",
+) -> ImageSet:
+    """The test part of a data set as ``load_dataset`` has it, for a network that is there: of a
+    table the columns that it gives are targets or, if they are called otherwise, as many of the
+    last."""
+    if spec.targets is None or not str(name).lower().endswith(TABLES):
+        return load_dataset(name, "test", root, download=download, task=task)
+    from .tables import load_table
+
+    return load_table(Path(name), "test", targets=spec.targets.names)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -204,6 +232,8 @@ def load_npz(path: Path, split: str, task: str = "") -> ImageSet:
 
 def halved(whole: ImageSet, split: str, path: Path) -> ImageSet:
     """The training or the test part of a set that says nothing of them; a fifth is for test."""
+    if len(whole) < 2:
+        raise DataError(f"{path} holds one point: it needs two, one to train on and one for test")
     test = typical(whole.y, max(1, len(whole) // 5), seed=0)
     rest = np.setdiff1d(np.arange(len(whole)), test)
     return _part(whole, test if split == "test" else rest, split, path)

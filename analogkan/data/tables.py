@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..devices.sweep import check_thousands, read_cell
 from ..devices.table import Table, read_table
@@ -19,7 +21,9 @@ UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\[\]()]*?)\s*[\])]\s*")
 """A column's name with its unit in brackets."""
 
 
-def load_table(path: Path, split: str, task: str = "", targets: str = "") -> ImageSet:
+def load_table(
+    path: Path, split: str, task: str = "", targets: str | tuple[str, ...] = ""
+) -> ImageSet:
     """The training or test part of a table; its first line may name columns and units.
 
     Parameters
@@ -31,27 +35,16 @@ def load_table(path: Path, split: str, task: str = "", targets: str = "") -> Ima
     task
         One of ``TASKS``; by default a regression.
     targets
-        How many columns, from the last one, are targets, or their names; by default the last.
+        How many columns, from the last one, are targets, or their names; by default the last. Names
+        as a tuple are those of a network: if not all of them are there, as many of the last.
 
     Raises
     ------
     DataError
         If the file cannot be read, or is no table of numbers.
     """
-    try:
-        table = read_table(path)
-        width = len(table.header or table.rows[0][1])
-        for k in range(width):
-            check_thousands(path, [(line, cells[k]) for line, cells in table.rows])
-        values = np.array(
-            [
-                [read_cell(path, line, cell, k) for k, cell in enumerate(cells[:width])]
-                for line, cells in table.rows
-            ]
-        )
-    except DeviceError as error:
-        raise DataError(str(error)) from error
-    names = _names(table, width)
+    values, names = read_columns(path)
+    width = len(names)
     chosen = _chosen(path, names, targets)
     rest = [k for k in range(width) if k not in chosen]
     if not rest:
@@ -69,6 +62,30 @@ def load_table(path: Path, split: str, task: str = "", targets: str = "") -> Ima
     return replace(halved(found, split, path), name=path.stem)
 
 
+def read_columns(path: Path) -> tuple[npt.NDArray[Any], Names]:
+    """The numbers (n, W) of a table, and the name and unit of each of its columns.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or is no table of numbers.
+    """
+    try:
+        table = read_table(path, what="table")
+        width = len(table.header or table.rows[0][1])
+        for k in range(width):
+            check_thousands(path, [(line, cells[k]) for line, cells in table.rows])
+        values = np.array(
+            [
+                [read_cell(path, line, cell, k) for k, cell in enumerate(cells[:width])]
+                for line, cells in table.rows
+            ]
+        )
+    except DeviceError as error:
+        raise DataError(str(error)) from error
+    return values, _names(table, width)
+
+
 def _names(table: Table, width: int) -> Names:
     """Name and unit of every column."""
     if not table.header:
@@ -77,12 +94,16 @@ def _names(table: Table, width: int) -> Names:
     return tuple((match[1], match[2]) if match else (cell, "") for match, cell in found)
 
 
-def _chosen(path: Path, names: Names, targets: str) -> list[int]:
+def _chosen(path: Path, names: Names, targets: str | tuple[str, ...]) -> list[int]:
     """Places of the columns that are targets."""
     width = len(names)
+    known = {name: k for k, (name, _) in enumerate(names)}
+    if isinstance(targets, tuple):
+        if set(targets) <= set(known):
+            return [known[name] for name in targets]
+        targets = str(len(targets))
     if not targets or (targets.isdecimal() and 1 <= int(targets) < width):
         return list(range(width - int(targets or 1), width))
-    known = {name: k for k, (name, _) in enumerate(names)}
     wanted = [word.strip() for word in targets.split(",")]
     missing = [word for word in wanted if word not in known]
     if missing:

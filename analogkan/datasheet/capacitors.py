@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.design import CrossbarStage
+from ..compiler.gains import R_DIFF
 from ..compiler.hardware import Hardware
 from ..compiler.stability import steepest_fall
 from .assumptions import Assumptions
 
 Values = npt.NDArray[Any]
-R_DIFF = 10e3
-"""Ohms of the input resistors of a difference amplifier, as its cell has them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

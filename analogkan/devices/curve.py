@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -199,6 +199,26 @@ class IVCurve(Described):
     def phi(self, v: np.ndarray) -> np.ndarray:
         """The basis function: current as a share of the peak's, at voltages ``v`` (any shape)."""
         return np.interp(v, self.v, self.i / self.i_peak)
+
+    def odd(self) -> IVCurve:
+        """The same, and below 0 V the same reversed, as a passive diode of two like ends conducts.
+
+        Raises
+        ------
+        DeviceError
+            If its table does not begin at 0 V with no current.
+        """
+        if self.v[0] != 0 or self.i_at[:, 0].any() or self.i[0]:
+            raise DeviceError(
+                f"device {self.name} begins at {self.v[0]:g} V with {self.i[0]:g} A: only a table "
+                "that begins at 0 V with 0 A can be continued below"
+            )
+
+        def continued(y: np.ndarray) -> np.ndarray:
+            return np.concatenate([-y[:0:-1], y])
+
+        temperatures = tuple((t, continued(i)) for t, i in self.temperatures)
+        return replace(self, v=continued(self.v), i=continued(self.i), temperatures=temperatures)
 
     def negative_slopes(self) -> np.ndarray:
         """Differential conductance of each falling segment, siemens; shape (segments,)."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import DeviceError
-from ..text import brief
+from ..text import brief, with_unit
 from .columns import I_UNITS, MAX_NAME, STRANGE_UNIT, V_UNITS, parts, plain_unit, telling
 from .reading import ENCODINGS, decoded, read_text
 
@@ -25,6 +25,11 @@ NUMBER = re.compile(
 EMPTY = re.compile(r'[\s,;"]*')
 COMMENT = "#!%"
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "blanks"}
+NEEDS = {
+    "sweep": "a column of volts and one of amperes",
+    "table": "columns of inputs and targets, a line a point",
+}
+"""By what the table is read for."""
 SAMPLE = 1_000
 """Lines by which the separator is chosen."""
 MAX_LINES = 200_000
@@ -45,15 +50,15 @@ class Table:
     found: tuple[str, ...]
 
 
-def read_table(path: Path, skip: int = 0) -> Table:
-    """The table of a text file, but for its first ``skip`` lines.
+def read_table(path: Path, skip: int = 0, what: str = "sweep") -> Table:
+    """The table of a text file, but for its first ``skip`` lines; ``what`` messages call it.
 
     Raises
     ------
     DeviceError
         If the file cannot be read, has no table, or has a line that does not fit into it.
     """
-    text, encoding = read_text(path, "sweep")
+    text, encoding = read_text(path, what)
     lines, comments = _lines(text, skip)
     if len(lines) > MAX_LINES:
         raise DeviceError(
@@ -61,7 +66,7 @@ def read_table(path: Path, skip: int = 0) -> Table:
         )
     separator = _separator([line for _, line in lines[:: len(lines) // SAMPLE + 1]])
     cells = [(number, _split(path, number, line, separator)) for number, line in lines]
-    first = _first_row(path, cells)
+    first = _first_row(path, cells, what)
     above, rows = cells[:first], cells[first:]
     heads = _heads(above)
     if not heads:
@@ -152,7 +157,7 @@ def _numbers(row: Sequence[str]) -> int:
     return sum(map(is_number, row))
 
 
-def _first_row(path: Path, cells: list[Row]) -> int:
+def _first_row(path: Path, cells: list[Row], what: str) -> int:
     """Place of the table's first row: the table is the longest run of lines with numbers.
 
     What is above it and its header is a preamble, if its lines begin with another word.
@@ -164,8 +169,8 @@ def _first_row(path: Path, cells: list[Row]) -> int:
             best, first = run, k
     if not best:
         raise DeviceError(
-            f"{path} has no line with two numbers: a sweep needs a column of volts and one of "
-            "amperes, separated by commas, semicolons, tabs or blanks"
+            f"{path} has no line with two numbers: a {what} needs {NEEDS[what]}, separated by "
+            "commas, semicolons, tabs or blanks"
         )
     while first and _numbers(cells[first - 1][1]):
         first -= 1
@@ -226,7 +231,7 @@ def _named(name: str, place: int, encoding: str) -> str:
     own, unit = parts(name)
     if decoded(own, encoding) and len(name) <= MAX_NAME:
         return name
-    return f"column {place + 1}" + (f" ({unit})" if unit else "")
+    return with_unit(f"column {place + 1}", unit)
 
 
 def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
@@ -239,7 +244,7 @@ def _with_unit(path: Path, name: str, unit: str, where: str) -> str:
         raise DeviceError(
             f"{path}: column {name!r} is in {said}, but {where} says {unit}: correct one of them"
         )
-    return f"{own} ({unit})"
+    return with_unit(own, unit)
 
 
 def _with_unit_columns(

@@ -1,7 +1,8 @@
 """Calibration of a chip: each column's gain and offset, layer by layer, from measured vectors.
 
 Unlike a correction of the logits it reaches hidden nodes. What it sets is analog: the gain of a
-column's difference amplifier and a voltage at its input.
+column's difference amplifier and a voltage at its input. ``read_out`` is such a correction, from
+two points.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .twin_inputs import prepared
 
 LEAST_GAIN = 0.2
 """Of what it should be: a column that answers less is broken, and is left as it is."""
+
+TWO_POINTS = (0.1, 0.9)
+"""Quantiles of an output at which it is measured: at its ends a function may be flat. Assumed."""
 
 
 def calibrate_chain(
@@ -114,3 +118,24 @@ def _set(
     volts = errors.diffs.offset_at(dt) * (1 + stage.gain) * scale + shift
     diffs = replace(errors.diffs, offset=volts / (1 + ratio) - errors.diffs.drift * dt)
     return replace(stage, gain=ratio, errors=replace(errors, diffs=diffs)), int(broken.sum())
+
+
+def two_points(software: np.ndarray) -> np.ndarray:
+    """Places (2, O) of the vectors at which each output is measured, of those for which it is
+    ``software`` (N, O)."""
+    ends = np.round(np.array(TWO_POINTS) * (len(software) - 1)).astype(int)
+    return np.argsort(software, axis=0, kind="stable")[ends]
+
+
+def read_out(logits: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, int]:
+    """``logits`` (B, O) with the gain and the offset that take ``found`` (2, O) to ``wanted``.
+
+    Returns
+    -------
+    ndarray, int
+        And how many outputs were left as they are.
+    """
+    (low, high), (from_, to) = found, wanted
+    broken = ~((to > from_) & (high - low >= LEAST_GAIN * (to - from_)))
+    gain = (to - from_) / np.where(broken, 1.0, high - low)
+    return np.where(broken, logits, from_ + gain * (logits - low)), int(broken.sum())

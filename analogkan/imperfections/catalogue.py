@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -34,8 +35,8 @@ class Described:
     about: str
 
 
-def settings() -> list[Described]:
-    """All there are, group by group, in the order of their declaration."""
+def settings(own: Mapping[str, type[Any]] | None = None) -> list[Described]:
+    """All there are, group by group, in the order of their declaration; last a study's ``own``."""
     return [
         Described(
             name=field.name,
@@ -45,7 +46,7 @@ def settings() -> list[Described]:
             range=limit(field),
             about=about.get(field.name, ""),
         )
-        for group, kind in TABLES.items()
+        for group, kind in {**TABLES, **(own or {})}.items()
         for about in [_documented(kind)]
         for field in fields(kind)
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from ..compiler.hardware import Hardware, preset_table
 from ..errors import SettingsError
@@ -18,6 +18,7 @@ from .conditions import Conditions
 from .variation import Variation
 
 Settings = tuple[Hardware, Variation, Conditions]
+T = TypeVar("T")
 TABLES: dict[str, type[Any]] = {
     "hardware": Hardware,
     "variation": Variation,
@@ -72,3 +73,32 @@ def settings_loader(
         return hardware, variation, conditions
 
     return load
+
+
+def load_own(
+    kind: type[T], table: str, preset: str | None, assignments: Iterable[str]
+) -> tuple[T, list[str]]:
+    """Settings that one study has beside those of every study, and the texts that are not its own.
+
+    Parameters
+    ----------
+    kind
+        A frozen dataclass of settings.
+    table
+        Where a preset has them.
+
+    Raises
+    ------
+    SettingsError
+        If a name is of neither (the nearest is suggested), or a value out of its range.
+    """
+    values, what = preset_table(preset, table) if preset else ({}, "")
+    own = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
+    others = [field.name for one in TABLES.values() for field in fields(one)]
+    texts = parse_assignments(assignments)
+    for key in texts:
+        if key not in own + others:
+            raise SettingsError(f"--set: {unknown_setting(key, own + others)}")
+    mine = {key: text for key, text in texts.items() if key in own}
+    made = build(kind, values | mine, " with ".join(filter(None, (what, "--set" if mine else ""))))
+    return made, [f"{key}={text}" for key, text in texts.items() if key not in own]

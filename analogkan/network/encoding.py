@@ -15,6 +15,8 @@ MIN_SPAN = 0.01
 """Share of the input range that data with fractions must use not to be taken for another unit."""
 MAX_SATURATED = 0.01
 """Share of input values that may saturate the DAC before the data is taken to be in other units."""
+BESIDE = 0.1
+"""Of an input's range: values no farther outside it saturate, but are of the same unit. Assumed."""
 ALIKE = 4
 """Inputs below which all values may lie close together: a sensor read a few times. Assumed."""
 MOST_WIDTH = 100_000_000
@@ -138,6 +140,15 @@ class Encoding:
         lo, hi = self.ends
         return int(((x < lo) | (x > hi)).sum())
 
+    def _far_outside(self, x: np.ndarray) -> int:
+        """``saturated``; of quantities with their own ranges, which few points need not reach the
+        ends of, those that are far outside."""
+        if not self.ranges:
+            return self.saturated(x)
+        lo, hi = self.ends
+        beside = BESIDE * (hi - lo)
+        return int(((x < lo - beside) | (x > hi + beside)).sum())
+
     def document(self) -> dict[str, Any]:
         """As a checkpoint has it: what is not there is left out."""
         found: dict[str, Any] = {key: getattr(self, key) for key in ("x_lo", "x_hi")}
@@ -155,7 +166,8 @@ class Encoding:
         ------
         DataError
             If the width is not I, a value is not finite, or the data has another unit: more
-            than 1 % of the values lie outside the range, or fractions use less than 1 % of it.
+            than 1 % of the values lie outside the range, where inputs have their own by more than
+            a tenth of it, or fractions use less than 1 % of it.
         """
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise DataError(
@@ -168,7 +180,7 @@ class Encoding:
             bad = int(np.argmax(~np.isfinite(x).all(axis=1)))
             raise DataError(f"image {bad} holds NaN or infinity")
         tiny = fractions and x.size and 0 < np.ptp(x) < MIN_SPAN * (self.x_hi - self.x_lo)
-        if tiny or self.saturated(x) > MAX_SATURATED * x.size:
+        if tiny or self._far_outside(x) > MAX_SATURATED * x.size:
             raise DataError(self._another_unit(x))
         return self.applied(np.clip(x, *self.ends))
 

@@ -184,6 +184,14 @@ class NetworkSpec(Described):
                 layers[k] = replace(layer, norm=None)
         return replace(self, layers=tuple(_without_constants(layer) for layer in layers))
 
+    def odd(self) -> NetworkSpec:
+        """The network of the same diodes that also conduct below 0 V, see ``IVCurve.odd``."""
+        layers = (
+            replace(layer, curves=tuple(curve.odd() for curve in layer.curves))
+            for layer in self.layers
+        )
+        return replace(self, layers=tuple(layers))
+
     def save(self, path: Path) -> None:
         """Write everything to one npz file (arrays and a JSON entry), without timestamps."""
         arrays, meta = _pack(self)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import CheckpointError
 from ..schema import Number, Record, Several, Text
+from ..text import with_unit
 
 MOST = 1000
 """Targets of a network."""
@@ -68,8 +69,7 @@ class Targets:
     @property
     def said(self) -> str:
         """Names with their units, such as ``temperature (degC)``."""
-        pairs = zip(self.names, self.units, strict=True)
-        return ", ".join(f"{name} ({unit})" if unit else name for name, unit in pairs)
+        return ", ".join(map(with_unit, self.names, self.units))
 
     def values(self, z: Any) -> Any:
         """The quantities (..., K), in their units, of outputs ``z`` (..., K)."""
@@ -78,6 +78,10 @@ class Targets:
     def outputs(self, y: Any) -> Any:
         """Outputs (..., K) that a network should give for quantities ``y`` (..., K)."""
         return (y - np.array(self.low)) * (2 / self.span) - 1
+
+    def part(self, start: int, stop: int) -> Targets:
+        """Targets ``start`` to ``stop`` alone."""
+        return Targets(**{key: tuple(value[start:stop]) for key, value in asdict(self).items()})
 
     def document(self) -> dict[str, list[Any]]:
         """As a file has them."""

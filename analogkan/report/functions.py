@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..network.targets import Targets
 from ..numerals import read_number
+from ..text import with_unit
 from .figures import CIRCUIT, CYCLE, DARK, SOFTWARE, plain, tidy, told_images
 
 TRUTH = CYCLE[5]
@@ -21,8 +22,7 @@ MOST_TARGETS = 4
 
 
 def _label(targets: Targets, k: int) -> str:
-    name, unit = targets.names[k], targets.units[k]
-    return plain(f"{name} ({unit})" if unit else name)
+    return plain(with_unit(targets.names[k], targets.units[k]))
 
 
 def _rows(targets: Targets, across: int, width: float, height: float) -> tuple[Figure, Any, int]:
@@ -99,6 +99,45 @@ def parity_figure(
     return fig
 
 
+def board_figure(
+    x: np.ndarray,
+    circuit: np.ndarray,
+    band: np.ndarray,
+    targets: Targets,
+    measured: np.ndarray | None = None,
+    assumed: np.ndarray | None = None,
+) -> Figure:
+    """Boards: a ``band`` (3, n, K) about the ``circuit`` (n, K), and what one of them ``measured``
+    (n, K): over one input ``x`` (n, 1), else over the circuit's values, as errors against it.
+
+    Where ``assumed`` (n,), a diode is driven beyond what was measured of it: shaded.
+    """
+    fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
+    for k in range(shown):
+        ax, one = axes[k, 0], x.shape[1] == 1
+        at = x[:, 0] if one else circuit[:, k]
+        order, base = np.argsort(at, kind="stable"), np.zeros(len(at)) if one else circuit[:, k]
+        low, _, high = (line[order, k] - base[order] for line in band)
+        ax.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
+        ax.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
+        if assumed is not None and assumed.any() and one:
+            ends = ax.get_xaxis_transform()
+            shade = assumed[order].astype(bool)
+            ax.fill_between(
+                at[order], 0, 1, where=shade, transform=ends, color="#999999", alpha=0.2, lw=0,
+                label="assumed: a diode in its reconstructed part",
+            )  # fmt: skip
+        if measured is not None:
+            seen = measured[:, k] - base
+            ax.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
+        what = _label(targets, k)
+        ax.set_xlabel("input" if one else f"circuit, {what}")
+        ax.set_ylabel(what if one else f"less the circuit, {what}")
+        ax.legend(frameon=False, fontsize=8)
+    tidy(axes.ravel())
+    return fig
+
+
 def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
     """Chips by RMSE, beside software, their mean, and the limit of a good one."""
     rmse = np.array([row["rmse"] for row in rows if row["status"] == "ok"])
@@ -113,7 +152,7 @@ def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
     )
     for name, value, color, style in lines:
         ax.axvline(value, color=color, ls=style, label=f"{name} {value:.3g} {unit}".strip())
-    ax.set_xlabel(f"RMSE ({unit})" if unit else "RMSE")
+    ax.set_xlabel(with_unit("RMSE", unit))
     ax.set_ylabel("chips")
     ax.set_title(
         f"{plain(summary['model'])}: {len(rmse)} chips\n{told_images(summary)}", fontsize=11
@@ -138,7 +177,7 @@ def band_figure(summary: Mapping[str, Any]) -> Figure:
     left.plot(band["x"], band["wanted"], color=TRUTH, lw=2.5, alpha=0.5, label="truth")
     right.axhline(0, color="#999999", lw=1)
     what = summary["targets"][0]
-    label = plain(f"{what['name']} ({what['unit']})" if what["unit"] else what["name"])
+    label = plain(with_unit(what["name"], what["unit"]))
     left.set_ylabel(label)
     right.set_ylabel(f"error, {label}")
     left.legend(frameon=False)
@@ -152,7 +191,6 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
     fig = Figure(figsize=(7.2, 5.6), layout="constrained")
     upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1.6])
     unit = summary["unit"]
-    ends = f" ({unit})" if unit else ""
 
     def line(ax: Any, key: str, **how: Any) -> None:
         told = [(e["temp_c"], e["nominal"][key]) for e in entries if e.get("nominal")]
@@ -172,14 +210,14 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
         )
         upper.plot(temps, [c["rmse_mean"] for _, c in chips], color=CYCLE[3], label="mean of chips")
     upper.axhline(summary["rmse_software"], color=SOFTWARE, label="software")
-    upper.set_ylabel(f"RMSE{ends}")
+    upper.set_ylabel(with_unit("RMSE", unit))
     upper.set_title(f"{plain(summary['model'])}\n{told_images(summary)}", fontsize=11)
     upper.legend(frameon=False, ncols=2)
     line(lower, "gain_mean", color=CYCLE[4])
     lower.set_ylabel("gain")
     other = lower.twinx()
     line(other, "offset_mean", color=CYCLE[5])
-    other.set_ylabel(f"offset{ends}")
+    other.set_ylabel(with_unit("offset", unit))
     lower.set_xlabel("temperature (°C)")
     tidy([upper, lower])
     return fig
@@ -187,8 +225,7 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
 
 def sweep_figure(summary: Mapping[str, Any]) -> Figure:
     """RMSE over a grid: a budget's bars, or a line for each value of the second axis."""
-    unit = summary["unit"]
-    what = f"RMSE ({unit})" if unit else "RMSE"
+    what = with_unit("RMSE", summary["unit"])
     fig = Figure(figsize=(7.2, 4.6), layout="constrained")
     ax = fig.subplots()
     cells = [c for c in summary["cells"] if c["rmse_mean"] is not None]

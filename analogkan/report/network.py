@@ -23,7 +23,6 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
     spec = build.spec
     devices = ", ".join(curve.name for curve in spec.layers[0].curves)
     counts, hw = build.summary["elements"], build.hardware
-    states = f"{hw.levels} levels" if hw.levels else "continuous"
     circuits, notes = [], []
     if build.deck is None:
         positions = ", ".join(f"{section.positions:,}" for section in build.sections)
@@ -40,7 +39,7 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
             table=Listing.of([
                 Fact("network", f"TD-KAN {spec.widths}, diodes {devices}"),
                 Fact("cells", f"{counts['crossbar_resistors']:,}",
-                 f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {states}"),
+                 f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {hw.states}"),
                 Fact("tiles", str(counts["tiles"]),
                  f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
                 Fact("op-amps", hw.opamp,

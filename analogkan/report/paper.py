@@ -58,9 +58,25 @@ def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
 
 
 def functions_figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    """RMSE as a share of span of each function, by network, in circuit and on chips."""
+    """RMSE as a share of span of each function, by network, in circuit and on chips; of classes
+    what is wrong."""
     fig = Figure(figsize=(8.4, 1.2 + 0.5 * len(rows)), layout="constrained")
-    ax = fig.subplots()
+    kinds = {"regression": "RMSE (% of span)", "classification": "wrong (%)"}
+    split = {task: [r for r in rows if r["task"] == task] for task in kinds}
+    split = {task: mine for task, mine in split.items() if mine}
+    heights = [len(mine) for mine in split.values()]
+    axes = fig.subplots(len(split), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for ax, (task, mine) in zip(axes, split.items(), strict=True):
+        _dots(ax, mine, wrong=task == "classification")
+        ax.set_xlabel(kinds[task])
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6,
+               frameon=False)  # fmt: skip
+    tidy(axes)
+    return fig
+
+
+def _dots(ax: Any, rows: Sequence[dict[str, Any]], *, wrong: bool) -> None:
+    """A row a function, a mark a network."""
     y = np.arange(len(rows))
     told = (
         ("TD-KAN", "tdkan", SOFTWARE, "o"), ("MLP", "mlp", CYCLE[5], "s"),
@@ -69,14 +85,11 @@ def functions_figure(rows: Sequence[dict[str, Any]]) -> Figure:
         ("a line", "line", "#999999", "|"),
     )  # fmt: skip
     for label, key, color, marker in told:
-        ax.plot([100 * r[key] for r in rows], y, marker, color=color, label=label)
-    ax.set_xscale("log")
+        shares = [1 - r[key] if wrong else r[key] for r in rows]
+        ax.plot([100 * share for share in shares], y, marker, color=color, label=label)
+    ax.set_xscale("linear" if wrong else "log")
     ax.set_yticks(y, [r["function"] for r in rows])
     ax.invert_yaxis()
-    ax.set_xlabel("RMSE (% of span)")
-    fig.legend(loc="outside lower center", ncols=6, frameon=False)
-    tidy([ax])
-    return fig
 
 
 def activations_figure(rows: Sequence[dict[str, Any]]) -> Figure:

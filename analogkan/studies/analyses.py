@@ -12,6 +12,7 @@ from ..compiler.build import Build
 from ..compiler.deck import Deck
 from ..compiler.sections import Section
 from ..data import ImageSet
+from ..data.images import REGRESSION, check_answers
 from ..declared import Declared
 from ..engines.analysis import Analysis, Answered
 from ..engines.batch import BatchEngine, BatchOptions, Chunk
@@ -45,6 +46,8 @@ def analyse_image(
         one.
     StudyError
         If what is in the way in ``out`` is no such analysis.
+    DataError
+        If its targets are not what the network gives.
     SimulationError
         If ngspice fails.
     """
@@ -61,6 +64,8 @@ def analyse_image(
             f"{edited[0]} was edited by hand, and {name} is asked of a deck of its own, written "
             "from the design: compile the model again"
         )
+    if REGRESSION in (image.task, build.spec.task):  # of a class nothing is compared
+        check_answers(image, build.spec)
     volts = _series(build, image, of, analysis)
     run = out or build.folder.resolve().with_suffix(".run")
     assert analysis.summarise is not None and analysis.result is not None

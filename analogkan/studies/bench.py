@@ -30,6 +30,7 @@ from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SettingsError, SimulationError
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
+from .entries import COLUMNS, TWO_POINT
 from .points import Point
 from .result import Row
 from .summary import mean
@@ -83,7 +84,9 @@ class Bench:
     seed
         Of everything that is drawn.
     calibrate
-        Each chip's columns are measured and set, layer by layer, at its age and temperature.
+        One of ``CALIBRATIONS``, at a chip's age and temperature; None: nothing is set. By
+        ``columns``, layer by layer, in the circuit; by ``two-point``, behind it: gain and offset
+        of each output that take two measured points to where software has them.
     compensate
         Gain and offset of each column, measured with calibration images on the same chip, are
         taken out: ``each`` at the point's own temperature, a number at that one, None not at all.
@@ -99,7 +102,7 @@ class Bench:
         *,
         seed: int = 0,
         compensate: str | float | None = None,
-        calibrate: bool = False,
+        calibrate: str | None = None,
         chain: Circuit | None = None,
     ) -> None:
         self.build, self.images, self.engine = build, images, engine
@@ -117,7 +120,7 @@ class Bench:
         self._own = build.circuit() if chain is None else chain
         self._chains: dict[Hardware, Circuit] = {}
         self._lock = threading.Lock()
-        if compensate is not None or calibrate:
+        if compensate is not None or calibrate is not None:
             self._take_calibration_images()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -144,7 +147,8 @@ class Bench:
     def _take_calibration_images(self) -> None:
         x = self.spec.calibration
         if x is None or len(x) < FEWEST_CALIBRATION_IMAGES:
-            what = "calibrate" if self.calibrate else f"compensate = {self.compensate!r}"
+            ways = {COLUMNS: "calibrate", TWO_POINT: "two_point"}
+            what = ways.get(str(self.calibrate), f"compensate = {self.compensate!r}")
             has = "only one" if x is not None and len(x) else "none"
             raise SettingsError(
                 f"{what} measures gains with calibration images, and {self.build.folder} has "
@@ -190,7 +194,7 @@ class Bench:
 
     def _chip(self, point: Point) -> tuple[Circuit, dict[str, int]]:
         chip, counts = self.drawn(point)
-        if not self.calibrate or point.sample is None:
+        if self.calibrate != COLUMNS or point.sample is None:
             return chip, counts
         from ..engines.calibrate import calibrate_chain
 
@@ -253,10 +257,13 @@ class Bench:
         seen: list[Difference | None] = []
         try:
             chip, counts = self.chip(point)
-            logits = self._run(chip, self.volts, self.index, point.conditions.temp_c, seen)
+            logits = made = self._run(chip, self.volts, self.index, point.conditions.temp_c, seen)
+            if self.calibrate == TWO_POINT and point.sample is not None:
+                logits, left = self._read_out(chip, made, point.conditions.temp_c, seen)
+                counts = counts | {"uncalibrated_columns": left}
             row |= self._figures(logits) | counts
-            if self.calibrate and point.sample is not None:
-                row |= self._uncalibrated(point, seen)
+            if self.calibrate is not None and point.sample is not None:
+                row |= self._uncalibrated(point, made, seen)
             if self.compensate is not None:
                 row |= self._compensated(chip, logits, point.conditions.temp_c, seen)
             if seen:
@@ -295,13 +302,31 @@ class Bench:
             "offset": [o if k else None for o, k in zip(offset.tolist(), known, strict=True)],
         }
 
-    def _uncalibrated(self, point: Point, seen: list[Difference | None]) -> Row:
-        """What the chip does as it was made."""
-        made, _ = self.drawn(point)
-        logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
+    def _uncalibrated(self, point: Point, logits: np.ndarray, seen: list[Difference | None]) -> Row:
+        """What the chip does as it was made; that gives ``logits`` if its read-out is corrected."""
+        if self.calibrate == COLUMNS:
+            made, _ = self.drawn(point)
+            logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
         found = self._figures(logits)
         wanted = ("accuracy", "agreement") if self.spec.targets is None else ("rmse", "max_abs")
-        return {f"{key}_uncalibrated": found[key] for key in wanted}
+        told = {f"{key}_uncalibrated": found[key] for key in wanted}
+        return told | ({"calibration": TWO_POINT} if self.calibrate == TWO_POINT else {})
+
+    def _read_out(
+        self, chip: Circuit, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
+    ) -> tuple[np.ndarray, int]:
+        """``logits`` (B, O) with a read-out set at two points, and how many outputs were left as
+        they are."""
+        from ..engines.calibrate import read_out, two_points
+
+        at = two_points(self._calibration_software)
+        volts, index = self._calibration_volts[at], self._calibration_index[at]
+        answers = self._run(chip, volts.reshape(at.size, -1), index.ravel(), temp_c, seen).reshape(
+            *at.shape, -1
+        )
+        outputs = np.arange(at.shape[1])
+        wanted = self._calibration_software[at, outputs]
+        return read_out(logits, answers[:, outputs, outputs], wanted)
 
     def _compensated(
         self, chip: Circuit, logits: np.ndarray, temp_c: float, seen: list[Difference | None]

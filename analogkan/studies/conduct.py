@@ -19,8 +19,9 @@ from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..settings import require
 from .bench import ENGINES, Bench, open_engine
+from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
-from .judge import Share, judge, judged_by_twin, parse_share
+from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes
 from .points import Point, check_temps
 from .result import CHIPS, Row, StudyResult
@@ -118,6 +119,8 @@ def conduct(
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
     evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
+    if plan.more is not None:
+        evaluate = partial(_with_more, bench, plan.more)
     with (
         one_blas_thread,
         _executor(options, engine.stop, from_files) as executor,
@@ -154,6 +157,20 @@ def conduct(
         raise refusal
     assert study.result is not None
     return study.result.from_document(summary, rows=plan.arrange(run, rows), run=run)
+
+
+def _with_more(bench: Bench, more: Callable[[Bench, Point], Row], point: Point) -> Row:
+    """A bench's row of ``point``, and ``more`` where that could be evaluated."""
+    row = bench.evaluate(point)
+    if row["status"] != "ok":
+        return row
+    started = time.perf_counter()
+    try:
+        found = more(bench, point)
+    except SimulationError as error:
+        kept = {key: row[key] for key in ("key", "sample", "temp_c", "n", "seconds")}
+        return kept | {"status": "failed", "reason": str(error)}
+    return row | found | {"seconds": row["seconds"] + time.perf_counter() - started}
 
 
 def run_points(
@@ -218,7 +235,11 @@ def _verdict(
     judging = NgspiceEngine(program, store.path / FAILED)
     try:
         told = partial(on_progress, "judge")
-        return judge(plan.points, rows, bench, judging, share, store, told), None
+        found = judge(plan.points, rows, bench, judging, share, store, told)
+        if plan.judge is not None:
+            chosen = choose_points(plan.points, rows, share.chips, bench.seed)
+            found |= plan.judge(bench, chosen, share, judging, store.path / FAILED)
+        return found, None
     except StudyError as error:
         return store.get("judge"), error
     finally:
@@ -271,5 +292,6 @@ def _settings(study: str, bench: Bench) -> dict[str, Any]:
         "versions": bench.engine.versions(),
         "seed": bench.seed,
         "compensate": bench.compensate,
-        "calibrate": bench.calibrate,
+        # As it was before there were two ways, so that RUNs of then go on.
+        "calibrate": {None: False, COLUMNS: True}.get(bench.calibrate, bench.calibrate),
     }

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..schema import Maybe, Number, Plain, Record, Rule, Several, Text, Truth, Whole
 
+COLUMNS, TWO_POINT = CALIBRATIONS = ("columns", "two-point")
+"""What is set of a chip: its columns in the circuit, or gain and offset of its read-out."""
 REGRESSION = "regression"
 """The task whose results have errors where classifiers' have accuracies."""
 AS_WRITTEN = "a study writes it"
@@ -40,6 +42,7 @@ _ASKED: dict[str, Rule] = {
     **dict.fromkeys(("accuracy_compensated", "agreement_compensated"), SHARE),
     **dict.fromkeys(("rmse_uncalibrated", "max_abs_uncalibrated"), DISTANCE),
     "curve": Several(Number(), most=1000),
+    "calibration": Text((TWO_POINT,)),
     **dict.fromkeys(("rmse_compensated", "max_abs_compensated"), DISTANCE),
     **dict.fromkeys(("judge_difference", "judge_share"), Maybe(DISTANCE)),
 }

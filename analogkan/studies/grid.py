@@ -95,6 +95,15 @@ def grid_cells(
         labels = dict(zip(axes, values, strict=True))
         texts = [*fixed, *(f"{key}={value}" for key, value in labels.items())]
         found.append(_cell(labels, *load(texts)))
+    settings = {(cell.hardware, cell.variation, cell.conditions): cell for cell in found}
+    if len(settings) < len(found):
+        both = next(c for c in found if settings[c.hardware, c.variation, c.conditions] is not c)
+        other = settings[both.hardware, both.variation, both.conditions]
+        key = next(key for key, text in both.labels.items() if other.labels[key] != text)
+        raise SettingsError(
+            f"--set {key} has {both.labels[key]} and {other.labels[key]}, which are one value: "
+            "give each once"
+        )
     return found
 
 

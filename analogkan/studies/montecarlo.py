@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
-from ..numerals import read_number
+from ..numerals import read_quantity
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
+from .entries import COLUMNS, TWO_POINT
 from .of_chips import OfChips
 from .result import OfClasses, whole_scale, within
 from .study import Job, Option, Plan, Study, Threshold
@@ -136,6 +137,7 @@ def plan(
     temp_c: float | None,
     yield_at: str | float | None,
     calibrate: bool,
+    two_point: bool,
 ) -> Plan:
     """Draw virtual chips of a BUILD, run the images through each, and say how they differ.
 
@@ -156,6 +158,13 @@ def plan(
     from .summary import summarise_chips
     from .values import band, summarise_errors
 
+    if calibrate and two_point:
+        raise SettingsError("calibrate and two_point are two ways to set a chip: give one of them")
+    if two_point and job.build.spec.targets is None:
+        raise SettingsError(
+            "two_point corrects outputs that are quantities, and a classifier compares its own: "
+            "give calibrate"
+        )
     hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
@@ -167,6 +176,7 @@ def plan(
     else:
         limit, rule = yield_error(job.build, job.images, yield_at)
         summarise = summarise_errors
+    set_by = TWO_POINT if two_point else COLUMNS if calibrate else None
     points = montecarlo_points(hardware, variation, conditions, samples, first)
     return Plan(
         points=points,
@@ -180,9 +190,10 @@ def plan(
             "recompiled": changed,
             "nothing_drawn": variation.off,
             "yield_rule": rule,
+            "calibration": set_by,
         },
         identity=points[0].document() | {"conditions": asdict(conditions)},
-        calibrate=calibrate,
+        calibrate=set_by,
     )
 
 
@@ -191,11 +202,14 @@ def _share(given: str | float | None) -> float | None:
     if given is None:
         return None
     try:
-        share = read_number(given, share=True) if isinstance(given, str) else float(given)
+        value, said = read_quantity(given) if isinstance(given, str) else (float(given), "")
+        if said not in ("", "%"):
+            raise ValueError
     except ValueError:
         raise SettingsError(
             f"yield_at = {given} is no accuracy: give a share of the images, such as 0.97 or 97%"
         ) from None
+    share = value / 100 if said else value
     require(0 <= share <= 1, "yield_at", given, "0 to 1")
     return share
 
@@ -263,6 +277,10 @@ montecarlo = Study(
         Option(
             name="calibrate", kind="truth", default=False,
             about="Set each chip's columns, layer by layer, from measured vectors.",
+        ),
+        Option(
+            name="two_point", kind="truth", default=False,
+            about="Of a regression: correct each output in the read-out, from two measured points.",
         ),
     ),
     plan=plan,

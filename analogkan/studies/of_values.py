@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..network.measures import SPAN, format_value
 from ..results import Fact, Pair
-from ..text import percent
+from ..text import percent, with_unit
 from .result import Found
 
 
@@ -34,14 +34,14 @@ class OfValues(Found):
         return "–" if value is None else format_value(value, self.unit)
 
     def cell(self, value: float | None) -> str:
-        """An error in a table whose head has ``in_unit``."""
+        """An error in a table under ``head``."""
         scale = 100 if self.unit == SPAN else 1
         return "–" if value is None else f"{scale * value:.3g}"
 
     @property
-    def in_unit(self) -> str:
-        """The unit, as a table's head has it."""
-        return f" ({'% of span' if self.unit == SPAN else self.unit})" if self.unit else ""
+    def head(self) -> str:
+        """Of a table's column of them."""
+        return with_unit("RMSE", "% of span" if self.unit == SPAN else self.unit)
 
     def ends(self, pair: Pair | None) -> str:
         """An interval in such a table."""

@@ -122,7 +122,7 @@ def parse_temps(text: str) -> list[float]:
         if not all(map(math.isfinite, words)):
             raise ValueError(text)
         if ":" not in text:
-            return sorted(set(words))
+            return sorted(words)
         lo, hi, step = words
         if step <= 0 or lo > hi:
             raise ValueError(text)

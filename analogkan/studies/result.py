@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..objects import Facts
 from ..results import Fact, Pair, Result
 from ..text import interval, many, percent
-from .entries import REGRESSION
+from .entries import REGRESSION, TWO_POINT
 
 if TYPE_CHECKING:
     from ..tables import Table
@@ -152,7 +152,8 @@ class StudyResult(Found):
         words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
         if any("_uncalibrated" in key for key in s):
-            words.append("calibrated")
+            two = s.get("calibration") == TWO_POINT
+            words.append("read-out set at two points" if two else "calibrated")
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
         return ", ".join(words)

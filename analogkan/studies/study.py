@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from ..compiler.hardware import Hardware
     from ..data import ImageSet
+    from ..engines.chip_engines import NgspiceEngine
     from ..imperfections import Conditions, Variation
     from .bench import Bench
     from .conduct import StudyOptions
+    from .judge import Share
     from .points import Point
 
 KINDS = ("whole", "number", "share", "limit", "text", "truth")
@@ -94,12 +96,15 @@ class Job:
         The circuit, and what it is shown.
     preset, settings
         A preset's name, and ``key=value`` texts on top of it.
+    own
+        Settings that are the study's own, an object of ``Study.own``; None where it has none.
     """
 
     build: Build
     images: ImageSet
     preset: str | None
     settings: list[str]
+    own: Any = None
 
     def read_settings(self) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
         """All settings, and those of the hardware that are not the BUILD's."""
@@ -129,6 +134,12 @@ class Plan:
     evaluate
         The row of a point on the bench, a function of a module. By default the point is a chip,
         its row has the accuracy on all images, and ngspice judges some of the chips.
+    more
+        ``(bench, point)``: what a row of that default has beside it, a function of a module.
+    judge
+        ``(bench, points, share, engine, keep)``: what else ngspice is asked of the points that it
+        judges, and what came of it; StudyError where it says otherwise. Decks that fail are kept
+        in ``keep``.
     temps_c
         Temperatures at which something is simulated, beside the points'.
     compensate, calibrate
@@ -142,9 +153,13 @@ class Plan:
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
     evaluate: Callable[[Bench, Point], Row] | None = None
+    more: Callable[[Bench, Point], Row] | None = None
+    judge: Callable[[Bench, Sequence[Point], Share, NgspiceEngine, Path], dict[str, Any]] | None = (
+        None
+    )
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
-    calibrate: bool = False
+    calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
 
 
@@ -185,6 +200,11 @@ class Study:
         A subclass of ``StudyResult``.
     columns
         What a row of a point that could be evaluated has, beside what all have.
+    more
+        Columns beside those.
+    own
+        A frozen dataclass of settings that no other study has: ``--set`` takes them too, and a
+        preset has them in a table ``[assumptions]``.
     picture
         File that keeps the first of the result's figures; by default of the study's name.
     threshold
@@ -203,6 +223,8 @@ class Study:
     plan: Callable[..., Plan] | None = None
     result: type[StudyResult] | None = None
     columns: Mapping[str, Rule] = field(default_factory=lambda: FIGURES)
+    more: Mapping[str, Rule] = field(default_factory=dict[str, Rule])
+    own: type[Any] | None = None
     picture: str = ""
     threshold: Threshold | None = None
     size: Callable[..., tuple[Point, int]] | None = None
@@ -256,7 +278,8 @@ class Study:
         """``columns``, or where they are a classifier's those of another ``task``."""
         from .values import FIGURES as OF_VALUES
 
-        return OF_VALUES if task == REGRESSION and self.columns is FIGURES else self.columns
+        own = task == REGRESSION and self.columns is FIGURES
+        return {**(OF_VALUES if own else self.columns), **self.more}
 
     def preset(self, values: Mapping[str, Any]) -> str | None:
         """What is started from where no preset is given."""
@@ -327,4 +350,9 @@ class Study:
         preset = chosen.pop("preset")
         if "preset" not in values:
             preset = self.preset(chosen)
-        return Job(build, images, preset, list(settings)), chosen
+        texts, own = list(settings), None
+        if self.own is not None:
+            from ..imperfections.presets import load_own
+
+            own, texts = load_own(self.own, "assumptions", preset, texts)
+        return Job(build, images, preset, texts, own), chosen

@@ -5,7 +5,7 @@ The images are fixed: an interval is about other chips of the same kind on the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,38 +126,38 @@ def _reasons(accuracy: np.ndarray, faults: frozenset[str]) -> dict[str, str]:
     return found
 
 
+NOMINAL = (
+    "accuracy", "agreement", "max_abs_logit_error", "rms_logit_error", "gain_mean", "offset_mean",
+    "accuracy_compensated", "agreement_compensated",
+)  # fmt: skip
+
+
 def summarise_temperatures(
     rows: Sequence[Row], faults: frozenset[str] = frozenset()
 ) -> list[dict[str, Any]]:
     """For each temperature the nominal circuit's figures, and the mean and 5 to 95 % of the chips,
     which can have ``faults``."""
-    found = []
+    return over_temperature(rows, NOMINAL, lambda good: _band(good, faults))
+
+
+def over_temperature(
+    rows: Sequence[Row], nominal: Sequence[str], band: Callable[[list[Row]], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """For each temperature these figures of the ``nominal`` circuit, and the ``band`` of the chips
+    that could be simulated."""
+    found: list[dict[str, Any]] = []
     for temp_c in sorted({row["temp_c"] for row in rows}):
         here = [row for row in rows if row["temp_c"] == temp_c]
-        nominal = next((row for row in here if row["sample"] is None), None)
+        alone = next((row for row in here if row["sample"] is None), None)
         chips = [row for row in here if row["sample"] is not None]
         entry: dict[str, Any] = {"temp_c": temp_c}
-        if nominal is not None:
-            entry["nominal"] = {"status": nominal["status"], "reason": nominal["reason"]} | {
-                key: nominal.get(key)
-                for key in (
-                    "accuracy",
-                    "agreement",
-                    "max_abs_logit_error",
-                    "rms_logit_error",
-                    "gain_mean",
-                    "offset_mean",
-                    "accuracy_compensated",
-                    "agreement_compensated",
-                )
-            }
+        if alone is not None:
+            entry["nominal"] = {key: alone[key] for key in ("status", "reason")}
+            entry["nominal"] |= {key: alone.get(key) for key in nominal}
         if chips:
             good = [row for row in chips if row["status"] == "ok"]
-            entry["chips"] = {
-                "samples": len(chips),
-                "failed": len(chips) - len(good),
-                "failures": failures(chips),
-            } | _band(good, faults)
+            entry["chips"] = {"samples": len(chips), "failed": len(chips) - len(good)}
+            entry["chips"] |= {"failures": failures(chips)} | band(good)
         found.append(entry)
     return found
 

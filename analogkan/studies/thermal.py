@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from ..errors import SettingsError
 from ..numerals import read_number, why_not
@@ -115,7 +116,10 @@ def plan(
     if any(text.partition("=")[0].strip() == "temp_c" for text in job.settings):
         raise SettingsError("temp_c is what thermal varies: give its values with --temps")
     require(len(temps_c) > 0, "temps_c", list(temps_c), "at least one temperature")
-    temps_c = sorted(dict.fromkeys(float(temp_c) for temp_c in temps_c))
+    temps_c = sorted(map(float, temps_c))
+    twice = [a for a, b in pairwise(temps_c) if a == b]
+    if twice:
+        raise SettingsError(f"temps_c has {twice[0]:g} twice: give each temperature once")
     hardware, variation, conditions, changed = job.read_settings()
     if samples and variation.off:
         raise SettingsError(

@@ -104,7 +104,7 @@ class TemperatureErrors(OverTemperature, OfValues):
 
     def facts(self) -> Listing:
         chips, compensated = self.samples > 0, self.compensate is not None
-        columns = ["degC", f"RMSE{self.in_unit}", "largest", "to software", "gain", "offset"]
+        columns = ["degC", self.head, "largest", "to software", "gain", "offset"]
         columns += ["comp."] if compensated else []
         columns += ["chips", "5–95 %"] if chips else []
         columns += ["comp."] if chips and compensated else []
@@ -180,7 +180,7 @@ class SweepErrors(OverGrid, OfValues):  # pyright: ignore[reportIncompatibleVari
                 self.cell(without["won_back"]) if without else "",
                 self.ends(without["won_back_ci95"]) if without else "",
             ))  # fmt: skip
-        head = ("", f"RMSE{self.in_unit}", "95 %", "added", "SNR", "won back", "95 %")
+        head = ("", self.head, "95 %", "added", "SNR", "won back", "95 %")
         return Listing(head, rows)
 
     def _grid(self) -> Listing:
@@ -198,7 +198,7 @@ class SweepErrors(OverGrid, OfValues):  # pyright: ignore[reportIncompatibleVari
             for c in self.cells
         ]
         labels = self.cells[0]["labels"]
-        head = (*labels, "chips", f"RMSE{self.in_unit}", "95 %", "added", "largest", "SNR")
+        head = (*labels, "chips", self.head, "95 %", "added", "largest", "SNR")
         return Listing(head, rows)
 
     def sentences(self) -> list[str]:

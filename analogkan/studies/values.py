@@ -6,7 +6,6 @@ Axes: n points, K targets. Outputs z are -1 to 1 over the targets' range, see ``
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,20 @@ from ..network.measures import (
     unit_of,
 )
 from ..network.targets import Targets
-from ..numerals import read_number
+from ..numerals import read_quantity
 from ..schema import Maybe, Number, Rule, Several
+from ..text import percent
 from .entries import REGRESSION
 from .result import Row
-from .summary import PERCENTILES, counted, failures, mean, percentiles, statistics
+from .summary import (
+    PERCENTILES,
+    counted,
+    failures,
+    mean,
+    over_temperature,
+    percentiles,
+    statistics,
+)
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -39,6 +47,8 @@ if TYPE_CHECKING:
 YIELD_LOSS = 0.01
 """A chip counts as good if its RMSE is no more than this share of span above software's, unless
 told otherwise."""
+MOST_ERROR = 0.5
+"""Of span: what a circuit that always gives mid-scale does not exceed."""
 CURVE = 65
 """Points of a curve at which chips are drawn."""
 WORST = 10
@@ -192,7 +202,7 @@ def error_limit(targets: Targets, software: float, given: str | float | None) ->
     Raises
     ------
     SettingsError
-        If it is neither.
+        If it is neither, or so much that every circuit would be a good one.
     """
     span, unit = span_of(targets), unit_of(targets)
     if given is None:
@@ -202,36 +212,32 @@ def error_limit(targets: Targets, software: float, given: str | float | None) ->
             f"{100 * YIELD_LOSS:g} % of span above software's {format_value(software, unit)}",
         )
     text = str(given).strip()
-    if unit not in ("", SPAN) and text.endswith(unit):
-        return _in_unit(text, unit), "as was asked for"
     try:
-        share = read_number(text, share=True)
+        value, said = read_quantity(text)
     except ValueError:
-        return _in_unit(text, unit), "as was asked for"
-    if share > 1:
-        raise SettingsError(f"yield_at = {share:g} is out of range: a share of span, 0 to 1")
-    return _above_0(share, text) * span, "as was asked for"
-
-
-def _in_unit(text: str, unit: str) -> float:
-    """The number before the unit of ``text``."""
-    found = re.fullmatch(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*([^\d\s%.].*)", text)
-    if not found:
-        raise SettingsError(f"yield_at = {text} is no RMSE: give a share of span, such as 1%")
-    if found[2] != unit or unit == SPAN:
-        known = unit not in ("", SPAN)
         raise SettingsError(
-            f"yield_at = {text} is in {found[2]}, and the target "
-            f"{f'is in {unit}' if known else 'has no unit'}: give a share of span, such as 1%"
+            f"yield_at = {text} is no RMSE: give a share of span, such as 1%"
+        ) from None
+    known = unit not in ("", SPAN)
+    if said in ("", "%"):
+        value = span * (value / 100 if said else value)
+    elif said != unit or not known:
+        target = f"the target is in {unit}" if known else "the target has no unit"
+        if unit == SPAN:
+            target = "several targets have shares of span"
+        raise SettingsError(
+            f"yield_at = {text} is in {said}, and {target}: give a share of span, such as 1%"
             f"{f', or a number of {unit}' if known else ''}"
         )
-    return _above_0(read_number(found[1]), text)
-
-
-def _above_0(value: float, text: str) -> float:
     if not value > 0:
         raise SettingsError(f"yield_at = {text} is out of range: above 0")
-    return value
+    if value >= MOST_ERROR * span:
+        raise SettingsError(
+            f"yield_at = {text} is {percent(value / span, 0)} of span: a circuit that gives "
+            f"mid-scale whatever it is shown is within {percent(MOST_ERROR, 0)}; give less, such "
+            "as 1%"
+        )
+    return value, "as was asked for"
 
 
 def mean_error(
@@ -287,21 +293,7 @@ def summarise_errors_over_temperature(
     rows: Sequence[Row], faults: frozenset[str] = frozenset()
 ) -> list[dict[str, Any]]:
     """For each temperature the nominal circuit's figures, and the mean and 5 to 95 % of chips."""
-    found: list[dict[str, Any]] = []
-    for temp_c in sorted({row["temp_c"] for row in rows}):
-        here = [row for row in rows if row["temp_c"] == temp_c]
-        nominal = next((row for row in here if row["sample"] is None), None)
-        chips = [row for row in here if row["sample"] is not None]
-        entry: dict[str, Any] = {"temp_c": temp_c}
-        if nominal is not None:
-            told = {key: nominal.get(key) for key in NOMINAL}
-            entry["nominal"] = {key: nominal[key] for key in ("status", "reason")} | told
-        if chips:
-            good = [row for row in chips if row["status"] == "ok"]
-            entry["chips"] = {"samples": len(chips), "failed": len(chips) - len(good)}
-            entry["chips"] |= {"failures": failures(chips)} | _band(good, faults)
-        found.append(entry)
-    return found
+    return over_temperature(rows, NOMINAL, lambda good: _band(good, faults))
 
 
 def _band(good: Sequence[Row], faults: frozenset[str]) -> dict[str, Any]:

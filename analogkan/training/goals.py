@@ -124,13 +124,21 @@ def targets_of(images: ImageSet) -> Targets:
     )
 
 
-def check_task(images: ImageSet, task: str, recipe: str) -> None:
-    """Raise SettingsError if a recipe for ``task`` trains on data of another."""
+def check_task(images: ImageSet, task: str, recipe: str, asked: str = "") -> None:
+    """Raise SettingsError if a recipe for ``task`` trains on data of another, or another was
+    ``asked`` for than the data can be of."""
+    have = "targets" if images.task == REGRESSION else "classes"
+    if asked and images.task != asked:
+        raise SettingsError(
+            f"--task {asked}: {images.name} has {have}; only whole numbers in a file of your own "
+            "may be either"
+        )
     if task in (ANY, images.task):
         return
-    have = "targets" if images.task == REGRESSION else "classes"
     other = "function-d2" if images.task == REGRESSION else "plain-d2"
+    either = task == REGRESSION and not asked
     raise SettingsError(
         f"recipe {recipe} is for {task}, and {images.name} has {have}: give a recipe for "
         f"{images.task}, such as --recipe {other}"
+        f"{', or --task regression if they are quantities' if either else ''}"
     )

@@ -12,8 +12,8 @@ from torch import nn
 
 from ..data import ImageSet
 from ..network.baselines import SplineKAN, parameter_count, parameters_of
-from ..network.targets import Targets
 from .fit import adam, generator_of, least, threads_for
+from .goals import Goal
 from .recipe import Recipe
 
 GRID, ORDER = 5, 3
@@ -40,21 +40,21 @@ def fit_rival(
     make: Callable[[], nn.Module],
     known: ImageSet,
     test: ImageSet,
-    targets: Targets,
+    goal: Goal,
     recipe: Recipe,
     seed: int,
 ) -> tuple[np.ndarray, int]:
     """Outputs (n, K) of a rival for the test points, trained as a TD-KAN by ``recipe``: Adam, then
-    L-BFGS, inputs and outputs -1 to 1; and how many parameters it has.
+    L-BFGS if it says so, inputs -1 to 1; and how many parameters it has.
 
-    Axes: n points, K targets.
+    Axes: n points, K outputs.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make()
     low, high = known.x.min(axis=0), known.x.max(axis=0)
     x, at = (torch.from_numpy(2 * (i.x - low) / (high - low) - 1) for i in (known, test))
-    wanted = torch.from_numpy(targets.outputs(known.y))
+    wanted = goal.wanted
     model.double()
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(x) // recipe.batch) * recipe.epochs
@@ -63,11 +63,12 @@ def fit_rival(
         for epoch in range(recipe.epochs):
             order = torch.randperm(len(x), generator=generator_of(seed, epoch + 1))
             for index in order.split(recipe.batch):
-                loss = (model(x[index]) - wanted[index]).square().mean()
+                loss = goal.loss(model(x[index]), wanted[index])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
                 schedule.step()
-    least(model, lambda: (model(x) - wanted).square().mean(), recipe.finish)
+    if recipe.finish:
+        least(model, lambda: goal.loss(model(x), wanted), recipe.finish)
     with torch.no_grad():
         return model(at).numpy(), parameter_count(model)

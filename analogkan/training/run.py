@@ -345,7 +345,7 @@ def _check_data(
     before: NetworkSpec | None,
 ) -> None:
     """Refuse data that do not suit the recipe, the model that is trained on, or each other."""
-    check_task(images, plan.task, Path(request.recipe).stem)
+    check_task(images, plan.task, Path(request.recipe).stem, request.task)
     if before is not None:
         check_answers(images, before)
         check_answers(judged, before)

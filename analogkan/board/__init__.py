@@ -1,0 +1,1 @@
+"""A network on a board: real op-amps, resistors of standard values, leads."""

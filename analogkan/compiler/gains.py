@@ -1,0 +1,154 @@
+"""Gains of a stage: what its row, line and difference amplifiers make of currents.
+
+Axes: I inputs, D diodes, O outputs; physical lines 2 O, interleaved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..devices import IVCurve
+from ..network.spec import LayerSpec
+from .hardware import Hardware
+from .series import standard_of
+
+R_DIFF = 10e3
+"""Ohms of the input resistors of a difference amplifier, as its cell has them."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gains:
+    """Of one stage.
+
+    Attributes
+    ----------
+    r_c
+        (O,) ohms, feedback of both line amplifiers of a pair.
+    gain
+        (O,) of the difference amplifiers.
+    unit
+        (O,) volts at the outputs per unit of y.
+    alpha
+        (O,) volts per siemens that the mapping must have for that.
+    """
+
+    r_c: np.ndarray
+    gain: np.ndarray
+    unit: np.ndarray
+    alpha: np.ndarray
+
+
+def row_feedback(
+    curves: tuple[IVCurve, ...], hardware: Hardware, layer: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """R_f (D,) ohms, and the rows' volts at phi = 1 as shares (D,) of v_fs: of standard values they
+    are not 1.
+
+    Raises
+    ------
+    CompileError
+        If a standard value is asked for and none is near.
+    """
+    peaks = np.array([curve.i_peak for curve in curves])
+    r_f = hardware.v_fs / peaks
+    if not hardware.series:
+        return r_f, np.ones_like(r_f)
+    hint = "change v_fs, which it is v_fs / I_peak by"
+    r_f = standard_of(r_f, hardware.series, f"layer {layer}: a row's feedback", hint)
+    return r_f, r_f * peaks / hardware.v_fs
+
+
+def size_gains(
+    drive: np.ndarray,
+    alpha: np.ndarray,
+    reach: float,
+    after: LayerSpec | None,
+    hardware: Hardware,
+    layer: int,
+) -> Gains:
+    """Gains that keep lines within their headroom.
+
+    Of standard values the resistors come first; ``alpha`` is then what makes ``unit`` exact, at
+    most two steps of the series above the one that was given, so that no error is left but that of
+    the cells.
+
+    Parameters
+    ----------
+    drive
+        (2 O,) the lines' largest current, amperes.
+    alpha
+        (O,) volts per siemens, the least that the layer's coefficients can have.
+    reach
+        The largest ``|y|``.
+    after
+        The next layer.
+    layer
+        For messages.
+
+    Raises
+    ------
+    CompileError
+        If a standard value is asked for and none is near.
+    """
+    limit = hardware.headroom * hardware.v_rail
+    # An output that nothing drives gets the gain of one row at g_min.
+    idle = hardware.v_fs * hardware.g_min
+    r_c = limit / np.maximum(drive.reshape(-1, 2).max(axis=1), idle)
+    ones = np.ones_like(alpha)
+    if after is None or after.norm is not None:
+        # One scale for all: logits keep their order, and a LayerNorm compares its inputs.
+        common = (r_c / alpha).min()
+        r_c = common * alpha
+        if hardware.series:
+            tightest = int(alpha.argmin())
+            common = _lines(r_c[tightest], hardware, layer, side=-1) / alpha[tightest]
+            r_c = _lines(common * alpha, hardware, layer, side=1)
+            alpha = r_c / common
+        return Gains(r_c=r_c, gain=ones, unit=ones * common * hardware.v_fs, alpha=alpha)
+    unit = ones
+    if after.squash.bends and reach > limit:  # its attenuator takes any scale
+        unit = ones * (limit / reach)
+    if not hardware.series:
+        return Gains(r_c=r_c, gain=unit / (r_c * hardware.v_fs / alpha), unit=unit, alpha=alpha)
+    r_c = _lines(r_c, hardware, layer, side=-1)
+    hint = "change v_rail, headroom or v_fs"
+    ohms = R_DIFF * unit * alpha / (r_c * hardware.v_fs)
+    what = f"layer {layer}: a difference amplifier's feedback"
+    gain = standard_of(ohms, hardware.series, what, hint, side=1) / R_DIFF
+    return Gains(r_c=r_c, gain=gain, unit=unit, alpha=gain * r_c * hardware.v_fs / unit)
+
+
+def _lines(r_c: np.ndarray, hardware: Hardware, layer: int, side: int) -> np.ndarray:
+    hint = "change v_rail, headroom or v_fs, or the range g_min to g_max"
+    what = f"layer {layer}: a line's feedback"
+    return standard_of(np.asarray(r_c), hardware.series, what, hint, side)
+
+
+def reach_of(layer: LayerSpec) -> float:
+    """Largest ``|y|`` that any voltages could produce."""
+    extreme = np.array([_extreme_phi(curve) for curve in layer.curves])
+    return float(((np.abs(layer.theta) * extreme).sum(axis=(0, 2)) + np.abs(layer.bias)).max())
+
+
+def _extreme_phi(curve: IVCurve) -> float:
+    return max(abs(curve.i.min()), curve.i_peak) / curve.i_peak
+
+
+def line_drive(
+    layer: LayerSpec, volts: np.ndarray | None, g: np.ndarray, row_volts: np.ndarray, v_fs: float
+) -> np.ndarray:
+    """Largest current of each line, amperes, (2 O,): for diode ``volts`` (N, I), or at worst.
+
+    ``row_volts`` (D,) is what rows have at phi = 1; bias rows, the last ones of ``g``, have
+    ``v_fs``.
+    """
+    if volts is None:
+        extreme = [_extreme_phi(curve) for curve in layer.curves]
+        phi = np.tile(extreme, layer.theta.shape[0])[None]
+    else:
+        phi = layer.phi(volts).reshape(len(volts), -1)
+    phi = phi * np.tile(row_volts / v_fs, layer.theta.shape[0])
+    rows = np.concatenate([phi, np.ones((len(phi), len(g) - phi.shape[1]))], axis=1)
+    return v_fs * np.abs(rows @ g).max(axis=0)

@@ -1,0 +1,411 @@
+"""A function as a board: its parts are the deck's, its files whole, its refusals said."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from re import escape
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import analogkan as ak
+from analogkan.board.amplifiers import load_opamp
+from analogkan.board.band import boards_of_preset, grid_of, predict
+from analogkan.board.kicad import format_netlist
+from analogkan.board.parasitics import Parasitics
+from analogkan.board.parts import board_parts, format_part
+from analogkan.board.stability import check_rows
+from analogkan.board.write import make_board
+from analogkan.cli import main
+from analogkan.compiler.extract import read_deck
+from analogkan.compiler.series import nearest_of, standard_values
+from analogkan.compiler.verify import write_verified
+from analogkan.devices import IVCurve
+from analogkan.devices.library import get
+from analogkan.errors import CompileError, DataError, SettingsError, StudyError
+from analogkan.network.targets import Targets
+
+from .networks import random_spec
+
+CELSIUS = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
+FEW = {"samples": 6, "temps": [25.0, 50.0], "progress": False}
+SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12}
+
+
+def function_spec(sizes=(2, 3, 1), curves=(get("AI301A"),), **given):
+    """A function of AI301A diodes, driven up to 0.2 V."""
+    spec = random_spec(3, sizes, curves=curves, **given)
+    encoding = replace(spec.encoding, v_lo=0.0, v_hi=0.2)
+    first, *rest = spec.layers  # hidden voltages from 0.05 to 0.15 V or so
+    first = replace(first, theta=0.05 * first.theta, bias=np.full(first.bias.shape, 0.1))
+    return replace(spec, layers=(first, *rest), encoding=encoding, targets=CELSIUS)
+
+
+@pytest.fixture(scope="module")
+def home(ngspice, tmp_path_factory) -> Path:
+    """A BUILD, and the board of it."""
+    folder = tmp_path_factory.mktemp("board")
+    spec = function_spec()
+    build = write_verified(spec, ak.load_preset("board").hardware, folder / "f.build")
+    opamp, extra = load_opamp("50mhz-30ohm"), Parasitics()
+    stability = check_rows(build.deck.design, opamp, extra, judge=False)
+    boards = boards_of_preset("board", opamp, FEW["samples"], 0)
+    seen = predict(build, grid_of(spec), boards, FEW["temps"])
+    make_board(build, folder / "f.board", opamp, stability, seen, parasitics=extra)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def build(home):
+    return ak.load_build(home / "f.build")
+
+
+def value_of(text: str) -> float:
+    number, scale = re.fullmatch(r"([\d.]+)([kMmunp]?)", text).groups()
+    return float(number) * SCALES[scale]
+
+
+def parse(text: str):
+    """An s-expression as lists of texts."""
+    stack: list[list] = [[]]
+    for word in re.findall(r'\(|\)|"[^"]*"|[^\s()"]+', text):
+        if word == "(":
+            stack.append([])
+        elif word == ")":
+            done = stack.pop()
+            stack[-1].append(done)
+        else:
+            stack[-1].append(word.strip('"'))
+    return stack[0][0]
+
+
+def entries(node, name):
+    return [one for one in node if isinstance(one, list) and one and one[0] == name]
+
+
+def read_board(path: Path):
+    return read_text(path.read_text(encoding="utf-8"))
+
+
+def read_text(text: str):
+    """Value of each part, and the net at each of its pins, of a KiCad netlist."""
+    top = parse(text)
+    values = {
+        entries(comp, "ref")[0][1]: entries(comp, "value")[0][1]
+        for comp in entries(entries(top, "components")[0], "comp")
+    }
+    pins = {
+        (entries(node, "ref")[0][1], entries(node, "pin")[0][1]): entries(net, "name")[0][1]
+        for net in entries(entries(top, "nets")[0], "net")
+        for node in entries(net, "node")
+    }
+    return values, pins
+
+
+def on_board(net: str) -> str:
+    """What a board calls a net of a deck."""
+    if net == "0":
+        return "GND"
+    if re.fullmatch(r"l\d_b\d+", net):
+        return "v_bias"
+    return re.sub(r"x_(\w+)_diff\.(inp|inn)", r"\1_\2", net)
+
+
+def two(a: str, b: str) -> tuple[str, ...]:
+    return tuple(sorted((a, b)))
+
+
+SECOND = IVCurve("second", get("AI301A").v, 0.5 * get("AI301A").i)
+
+
+@pytest.mark.parametrize("curves", [(get("AI301A"),), (get("AI301A"), SECOND)], ids=len)
+def test_the_netlist_of_the_board_is_the_deck(tmp_path, curves):
+    """Every resistor with its value, diode and op-amp of the flattened deck joins the same nets on
+    the board; beside them a board has drivers, snubbers and capacitors alone."""
+    hardware, opamp = ak.load_preset("board").hardware, load_opamp("200mhz-10ohm")
+    build = write_verified(function_spec(curves=curves), hardware, tmp_path / "f.build")
+    stability = check_rows(build.deck.design, opamp, judge=False)
+    parts = board_parts(build, opamp, stability, Parasitics())
+    deck = read_deck(build.folder / "network.cir")
+    net = [on_board(name) for name in deck.nets]
+    values, pins = read_text(format_netlist(parts, "f"))
+    of = lambda kind: [ref for ref in values if re.fullmatch(rf"{kind}\d+", ref)]  # noqa: E731
+
+    cells = zip(deck.r_a, deck.r_b, deck.r_ohms, strict=True)
+    wanted = Counter((*two(net[a], net[b]), f"{ohms:.6g}") for a, b, ohms in cells)
+    have = Counter(
+        (*two(pins[r, "1"], pins[r, "2"]), f"{value_of(values[r]):.6g}") for r in of("R")
+    )
+    extra = have - wanted
+    assert not wanted - have
+    assert sum(extra.values()) == 5  # a snubber a node
+    assert all(any(name.endswith("_snub") for name in key[:2]) for key in extra)
+
+    diodes = Counter((net[t.nets[0]], net[t.nets[1]]) for t in deck.tables)
+    assert Counter((pins[d, "2"], pins[d, "1"]) for d in of("D")) == diodes
+    amplifiers = Counter(
+        (net[c.control[0]], net[c.control[1]], net[c.out[0]])
+        for c in deck.controlled
+        if not c.name.startswith("e_logit")
+    )
+    made = Counter((pins[u, "3"], pins[u, "2"], pins[u, "6"]) for u in of("U"))
+    drivers = made - amplifiers
+    assert not amplifiers - made
+    sources = {net[s.nets[0]] for s in deck.volts if net[s.nets[0]].startswith(("l0_v", "v_bias"))}
+    assert {(f"in_{name}", name, name) for name in sources} == set(drivers)
+    feedback = Counter(two(net[c.nets[0]], net[c.nets[1]]) for c in deck.capacitors)
+    assert not feedback - Counter(two(pins[c, "1"], pins[c, "2"]) for c in of("C"))
+
+
+@pytest.mark.filterwarnings("ignore")  # of what it is made of
+def test_a_package_that_reads_kicad_reads_the_same_back(home):
+    kinparse = pytest.importorskip("kinparse", reason="kinparse, which reads netlists, is missing")
+    path = home / "f.board" / "board.net"
+    found = kinparse.parse_netlist(path.read_text(encoding="utf-8"))
+    values, pins = read_board(path)
+    assert found.version == "E"
+    assert {part.ref: part.value for part in found.parts} == values
+    assert {(p.ref, p.num): net.name for net in found.nets for p in net.pins} == pins
+
+
+def test_the_bill_counts_every_part_and_resistors_are_standard(home):
+    values, _ = read_board(home / "f.board" / "board.net")
+    text = (home / "f.board" / "bom.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(text.splitlines()))
+    listed = [ref for line in lines for ref in line["references"].split()]
+    assert sorted(listed) == sorted(values)
+    assert all(int(line["count"]) == len(line["references"].split()) for line in lines)
+    ohms = np.array(
+        [value_of(x["value"]) for x in lines if (x["kind"], x["tolerance"]) == ("resistor", "1 %")]
+    )
+    np.testing.assert_allclose(nearest_of(standard_values("e96"), ohms), ohms, rtol=1e-12)
+
+
+def test_the_expected_curve_is_the_circuit_and_its_band(home, build):
+    """What is in the file is what the twin says of these boards, and where it is assumed."""
+    text = (home / "f.board" / "expected.csv").read_text(encoding="utf-8")
+    assert "low and high are the ends of 95 % of them" in text.splitlines()[0]
+    lines = list(csv.DictReader(x for x in text.splitlines() if not x.startswith("#")))
+    x = np.array([[float(line["input 1"]), float(line["input 2"])] for line in lines])
+    assert len(x) == 81
+    software = CELSIUS.values(build.spec.logits(x))[:, 0]
+    given = [float(line["software temperature (degC)"]) for line in lines]
+    np.testing.assert_allclose(given, software, rtol=1e-4, atol=1e-3)
+    for temp in (25, 50):
+        low, circuit, high = (
+            np.array([float(line[f"{what} temperature at {temp} degC (degC)"]) for line in lines])
+            for what in ("low", "circuit", "high")
+        )
+        assert (low < high).all()
+        assert np.median(np.abs(circuit - (low + high) / 2)) < np.median(high - low)
+    volts = build.spec.dac_volts(x)
+    reaches = (volts > get("AI301A").reconstructed[0]).any(axis=1)
+    assert reaches.any()
+    assert all(line["assumed"] for line, one in zip(lines, reaches, strict=True) if one)
+
+
+def test_the_instructions_begin_with_the_diodes(home):
+    text = (home / "f.board" / "bench.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert titles[0] == "1. Each diode, before it is soldered"
+    assert "22 ohm and 1 nF in series across each" in text.replace("\n", " ")
+    assert "analogkan devices import diode-*.csv" in text
+    assert "not opened in KiCad" in text.replace("\n", " ")
+    assert "assumed:" in text
+
+
+def test_nothing_but_an_earlier_board_is_replaced(build, tmp_path):
+    (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
+    sentence = f"{tmp_path} holds mine.txt, which no board command wrote, so it is not replaced"
+    with pytest.raises(CompileError, match=f"^{escape(sentence)}"):
+        ak.write_board(build, tmp_path, **FEW)
+    with pytest.raises(
+        CompileError, match=escape(f"{tmp_path / 'mine.txt'} is a file: give another")
+    ):
+        ak.write_board(build, tmp_path / "mine.txt", **FEW)
+
+
+@pytest.mark.parametrize(
+    ("spec", "hardware", "sentence"),
+    [
+        (
+            {},
+            {"levels": 16},
+            "was compiled with levels = 16, and a board's resistors have standard",
+        ),
+        ({}, {"r_wire": 1.0}, "was compiled with r_wire = 1 and r_driver = 0 ohm, and a board's"),
+        (
+            {"squash": "clamp"},
+            {},
+            "has clamp cells, and a board is of resistors, diodes and op-amps",
+        ),
+        ({"norm": "layer"}, {}, "has layernorm cells, and a board is of resistors, diodes and"),
+        ({"sizes": (12, 24, 1)}, {}, "crossbar resistors, and a board at most 500: train fewer"),
+    ],
+)
+def test_what_cannot_be_a_board_is_refused(tmp_path, spec, hardware, sentence):
+    chosen = replace(ak.load_preset("board").hardware, **hardware)
+    build = write_verified(function_spec(**spec), chosen, tmp_path / "f.build")
+    with pytest.raises(CompileError, match=escape(sentence)):
+        ak.write_board(build, tmp_path / "f.board", **FEW)
+    assert not (tmp_path / "f.board").exists()
+
+
+def test_circuits_with_held_stages_and_classes_are_refused(tmp_path):
+    hardware = ak.load_preset("board").hardware
+    spec = replace(function_spec(), targets=None)
+    held = write_verified(spec, hardware, tmp_path / "h.build", most=8)
+    with pytest.raises(CompileError, match=r"circuits whose values are held between them: a board"):
+        ak.write_board(held, tmp_path / "b", **FEW)
+    classes = write_verified(spec, hardware, tmp_path / "c.build")
+    with pytest.raises(CompileError, match=r"tells classes: boards are of regressions, whose"):
+        ak.write_board(classes, tmp_path / "b", **FEW)
+    with pytest.raises(SettingsError, match=r"tells classes: what is compared are values of a re"):
+        ak.compare(classes, tmp_path / "m.csv")
+
+
+def test_an_opamp_that_cannot_hold_the_diodes_is_refused(build, tmp_path):
+    with pytest.raises(CompileError, match=r"^layer 0: op-amp tl07x cannot hold AI301A"):
+        ak.write_board(build, tmp_path / "b", opamp="tl07x", **FEW)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10.2e3, "10.2k"),
+        (1e6, "1M"),
+        (562.0, "562"),
+        (1.8e-10, "180p"),
+        (2e-9, "2n"),
+        (1e-7, "100n"),
+    ],
+)
+def test_values_are_said_as_shops_say_them(value, text):
+    assert format_part(value) == text
+
+
+# ---- compare
+
+
+def measured(path: Path, build, y, head="a (V/V),b (V/V),temperature (degC)", n=9) -> Path:
+    """A CSV of ``n`` points of which a board gave ``y(x, circuit)``."""
+    x = np.random.default_rng(0).uniform(0, 255, (n, 2)).round()
+    lines = [",".join(f"{v:.9g}" for v in row) for row in np.column_stack([x, y(x)])]
+    path.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+    return path
+
+
+def software_of(build):
+    return lambda x: CELSIUS.values(build.spec.logits(x))[:, 0]
+
+
+GIVEN = {"samples": 8, "progress": False}
+
+
+def test_a_measured_board_is_told_from_its_band(build, tmp_path):
+    """Points of the circuit are within, one that is far off is named with its prediction."""
+
+    def one_off(x):
+        y = software_of(build)(x)
+        y[4] += 500
+        return y
+
+    found = ak.compare(build, measured(tmp_path / "m.csv", build, one_off), **GIVEN)
+    outside = [p["point"] for p in found.summary["points"] if p["outside"]]
+    assert 4 in outside and len(outside) < 5
+    worst = found.summary["points"][4]
+    assert worst["high"] < worst["measured"] and worst["low"] < worst["circuit"]
+    assert found.summary["max_abs_circuit"] == pytest.approx(500, rel=0.1)
+    assert 0 <= found.summary["boards_worse"] <= 1
+    assert list(found.table()["point"]) == list(range(9))
+
+
+def test_gain_and_offset_of_a_board_are_found(build, tmp_path):
+    circuit = ak.compare(
+        build, measured(tmp_path / "c.csv", build, software_of(build)), **GIVEN
+    ).prediction.circuit[0, :, 0]
+    path = measured(tmp_path / "m.csv", build, lambda _: 50 + 1.1 * (circuit - 50) + 2)
+    found = ak.compare(build, path, **GIVEN).summary
+    assert found["gain"] == [pytest.approx(1.1, abs=1e-6)]
+    assert found["offset"] == [pytest.approx(2.0, abs=1e-6)]
+
+
+def test_volts_at_the_output_are_the_targets_quantity(build, tmp_path):
+    unit = build.deck.design.stages[-1].unit[0]
+    volts = lambda x: build.spec.logits(x)[:, 0] * unit * 1e3  # noqa: E731
+    path = measured(tmp_path / "m.csv", build, volts, "a,b,y (mV)")
+    quantity = measured(tmp_path / "q.csv", build, software_of(build))
+    one, two = (ak.compare(build, p, **GIVEN).measured for p in (path, quantity))
+    np.testing.assert_allclose(one, two, rtol=1e-7)
+
+
+def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
+    x = build.spec.calibration[:20]
+    images = ak.ImageSet(
+        name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(20),
+        targets=(("temperature", "degC"),),
+    )  # fmt: skip
+    given = {"preset": "board", "judge": "none", "progress": False, "out": tmp_path / "run"}
+    ak.montecarlo(build, images, samples=5, seed=3, **given)
+    path = measured(tmp_path / "m.csv", build, software_of(build))
+    run = ak.compare(build, path, band=tmp_path / "run", progress=False)
+    same = ak.compare(build, path, preset="board", samples=5, seed=3, progress=False)
+    assert (run.summary["samples"], run.summary["seed"]) == (5, 3)
+    np.testing.assert_array_equal(run.prediction.each, same.prediction.each)
+    with pytest.raises(
+        SettingsError, match=r"^a RUN of boards \(band\) has its preset, samples an"
+    ):
+        ak.compare(build, path, band=tmp_path / "run", seed=1)
+    with pytest.raises(StudyError, match=escape(f"{tmp_path} is no RUN of montecarlo")):
+        ak.compare(build, path, band=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b,temperature (K)\n1,2,3\n", "column 'temperature' is in K, and temperature is in "
+         "degC: write its unit into the first line, (degC) or (V) or (mV); volts are those at"),
+        ("1,2,3\n4,5,6\n", "column 'column 3' has no unit, and temperature is in degC"),
+        ("a,t (degC)\n1,2\n3,4\n", "has 2 columns, and"),
+        ("a,b,t (degC)\n1,300,3\n4,5,6\n", "input 2 of point 1 is 300, and the network was trained "
+         "from 0 to 255, where its DACs end: leave out 1 of 2 points (1)"),
+        ("a,b,t (degC)\n1,2,NaN\n4,5,6\n", "line 2: 'NaN' in column 3 is not finite: remove the"),
+    ],
+)  # fmt: skip
+def test_bad_measurements_are_refused(build, tmp_path, text, sentence):
+    path = tmp_path / "m.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=escape(sentence)):
+        ak.compare(build, path, **GIVEN)
+
+
+def test_the_commands_say_what_python_does(home, build, tmp_path):
+    """With ``.tran`` the files are those that were written without it, over an earlier board's."""
+    words = ["board", str(home / "f.build"), "-o", str(home / "f.board"), "--samples", "6"]
+    before = {p.name: p.read_bytes() for p in (home / "f.board").iterdir()}
+    done = CliRunner().invoke(main, [*words, "--temps", "25,50", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["format"], told["samples"], told["temps_c"]) == ("analogkan-board-1", 6, [25, 50])
+    assert set(told) == {
+        *("format", "build", "folder", "files", "count", "parts", "bom", "stability", "unit"),
+        *("samples", "seed", "boards", "variation", "temps_c", "rmse_boards", "points", "assumed"),
+        *("judge", "command"),
+    }
+    assert told["judge"] < 1e-6
+    assert set(told["files"]) == set(before)
+    for name in ("bom.csv", "board.net", "expected.csv", "bench.md"):
+        assert (home / "f.board" / name).read_bytes() == before[name]
+    path = measured(tmp_path / "m.csv", build, lambda x: software_of(build)(x) + 1000)
+    words = ["compare", str(home / "f.build"), str(path), "--samples", "6"]
+    failed = CliRunner().invoke(main, [*words, "--fail-outside", "2"])
+    assert failed.exit_code == 3
+    assert "9 of 9 values are outside the band of 95 % of 6 boards (preset board)" in failed.output
+    assert "9 values outside the band are more than --fail-outside 2" in failed.output
