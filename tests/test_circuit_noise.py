@@ -29,15 +29,22 @@ from analogkan.datasheet.noise_deck import (
     outputs_of,
 )
 from analogkan.datasheet.noise_flips import flips_of, snr_db
-from analogkan.datasheet.noise_held import noise_of
+from analogkan.datasheet.noise_held import noise_of, rms_in_units
 from analogkan.datasheet.noise_point import points_of
 from analogkan.datasheet.noise_sources import nodes_of
 from analogkan.devices import library
 from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
 from analogkan.engines.ngspice import Runner
-from analogkan.errors import CompileError, ConvergenceError, NetlistError, SimulationError
+from analogkan.errors import (
+    CompileError,
+    ConvergenceError,
+    NetlistError,
+    SimulationError,
+    StudyError,
+)
 from analogkan.imperfections import Variation
+from analogkan.network.targets import Targets
 
 from .chips import chip
 from .networks import random_images, random_spec
@@ -68,8 +75,10 @@ def asked(ngspice, tmp_path, design: Design, volts, assumed, probes, temp_c=26.8
     return found
 
 
+ODD = tuple(curve.odd() for curve in random_spec(3).layers[0].curves)
 CIRCUITS = {
     "plain": ({}, {}, FEW, 26.85, False),
+    "odd": ({"curves": ODD}, {}, FEW, 26.85, False),
     "clamp, rails": ({"squash": "clamp"}, {"opamp": "rails"}, FEW, 26.85, True),
     "hot, loud": ({"sizes": (5, 4, 4, 3)}, {}, LOUD, 85.0, True),
     "wires": ({}, {"r_wire": 20.0, "r_driver": 50.0}, FEW, 60.0, True),
@@ -224,6 +233,8 @@ def test_offsets_of_either_sign_put_a_diode_at_0_volts_on_either_side_of_its_kin
     assert (base.other < base.rms).all()
     first = points_of(plain, volts)[0]
     assert (first.slopes > 0).all() and (first.others == 0).all()
+    odd = points_of(build_design(random_spec(3, curves=ODD), Hardware()), volts)[0]
+    np.testing.assert_allclose(odd.slopes, odd.others, rtol=1e-9)  # nothing to be on a side of
     for sign in (-1, 1):
         made = chip(spec, Variation(trim="none"))
         errors = made.stages[0].errors
@@ -254,12 +265,17 @@ def test_what_was_held_goes_through_the_next_circuits_slope(tmp_path):
     volts = volts_of(build.spec, 1)
     found = noise_of(build, volts, LOUD)
     first, second = (list(build.decks(section)) for section in build.sections)
+    units = [deck.design.v_per_logit for deck in first]
     before = [noise_of_design(deck.design, volts, LOUD) for deck in first]
-    held = np.concatenate([one.volts for one in before], axis=1)
+    held = np.concatenate([n.volts / unit for n, unit in zip(before, units, strict=True)], axis=1)
     rng = np.random.default_rng(0)
-    drawn = [rng.multivariate_normal(np.zeros(one.volts.size), one.covariance[0], 20_000)
-             for one in before]  # fmt: skip
+    drawn = [
+        rng.multivariate_normal(np.zeros(one.volts.size), one.covariance[0], 20_000) / unit
+        for one, unit in zip(before, units, strict=True)
+    ]
     moved = held + np.concatenate(drawn, axis=1)
+    answers = found.volts / second[0].design.v_per_logit
+    np.testing.assert_allclose(answers, build.spec.forward_volts(volts), atol=2e-3)
     for at, deck in zip(build.sections[1].outputs, second, strict=True):
         own = noise_of_design(deck.design, held, LOUD)
         passed = points_of(deck.design, moved)[-1].outputs.var(axis=0)
@@ -295,6 +311,19 @@ def test_two_classes_need_no_integral():
 def test_snr_is_of_signal_about_its_mean():
     volts = np.array([[0.0, 5.0], [2.0, 7.0]])
     assert snr_db(volts, np.full((2, 2), 0.1)) == pytest.approx(20.0)
+
+
+def test_noise_of_a_regression_is_in_its_unit(tmp_path):
+    targets = Targets(low=(0.0,), high=(200.0,), names=("temperature",), units=("degC",))
+    spec = replace(random_spec(4, (5, 4, 1)), targets=targets)
+    build = write_build(spec, Hardware(), tmp_path / "net.build")
+    noise = noise_of(build, volts_of(spec, 1), FEW)
+    found = rms_in_units(build, noise)
+    np.testing.assert_allclose(found, 100 * noise.rms / build.design.v_per_logit)
+    logits = write_build(random_spec(4), Hardware(), tmp_path / "logits.build")
+    sentence = "net4 is no regression: its outputs are logits, without a unit"
+    with pytest.raises(StudyError, match=f"^{sentence}$"):
+        rms_in_units(logits, noise)
 
 
 # ---- ngspice, and what it cannot take

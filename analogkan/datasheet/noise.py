@@ -158,7 +158,8 @@ def _noise(
             before.add(stages[:k], node, hardware, temp_c)
         hidden.append(np.sqrt(before.variance))
     near = [
-        point.kinks < 3 * _at_diodes(stage, few, temp_c, None if k == 0 else hidden[k - 1])
+        (point.kinks < 3 * _at_diodes(stage, few, temp_c, None if k == 0 else hidden[k - 1]))
+        & (point.others != point.slopes)
         for k, (point, stage) in enumerate(zip(points, stages, strict=True))
     ]
     moved = [

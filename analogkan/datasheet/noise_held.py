@@ -20,6 +20,7 @@ from ..compiler.build import Build
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.batch import distinct
+from ..errors import StudyError
 from .assumptions import Assumptions
 from .noise import Noise, joined, noise_of_design
 from .noise_paths import BLOCKS
@@ -53,13 +54,22 @@ def _of_several(build: Build, volts: Values, assumed: Assumptions, temp_c: float
     for section in build.sections:
         points = section.points(held)
         first, of = distinct(points)
-        shares = [
-            noise_of_design(deck.design, points[first], assumed, temp_c=temp_c)
-            for deck in build.decks(section)
-        ]
+        shares: list[Noise] = []
+        for deck in build.decks(section):
+            one = noise_of_design(deck.design, points[first], assumed, temp_c=temp_c)
+            last = section is build.sections[-1]
+            shares.append(one if last else _read_out(one, deck.design.v_per_logit))
         found.append(_beside(shares, of))
         held = found[-1].volts.reshape(len(volts), -1)
     return _through(build.sections, found, volts.shape)
+
+
+def _read_out(noise: Noise, unit: float) -> Noise:
+    """The noise of what is held of outputs: ``unit`` volts of theirs are one."""
+    names = ("volts", "transfer", "other")
+    scaled = {name: getattr(noise, name) / unit for name in names}
+    squares = {name: getattr(noise, name) / unit**2 for name in ("covariance", "shares")}
+    return replace(noise, **scaled, **squares)
 
 
 def _beside(shares: Sequence[Noise], of: Values) -> Noise:
@@ -112,3 +122,18 @@ def _gathered(x: Values, section: Section) -> Values:
     found = np.zeros((section.patches.values + 1, images * outputs))  # the last one is ground
     np.add.at(found, section.patches.index(), x.transpose(2, 3, 0, 1).reshape(*x.shape[2:], -1))
     return found[:-1].T.reshape(images, outputs, -1)
+
+
+def rms_in_units(build: Build, noise: Noise) -> Values:
+    """The noise (B, K) of a regression's K outputs in the units of its targets.
+
+    Raises
+    ------
+    StudyError
+        If it is none.
+    """
+    targets = build.spec.targets
+    if targets is None:
+        raise StudyError(f"{build.name} is no regression: its outputs are logits, without a unit")
+    unit = np.concatenate([deck.design.stages[-1].unit for deck in build.decks(build.sections[-1])])
+    return noise.rms / unit * (targets.span / 2)
