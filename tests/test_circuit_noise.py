@@ -47,7 +47,8 @@ from analogkan.imperfections import Variation
 from analogkan.network.targets import Targets
 
 from .chips import chip
-from .networks import random_images, random_spec
+from .convolutions import convolutional_spec
+from .networks import random_images, random_inputs, random_spec
 from .state_space import StateSpace
 
 FEW = Assumptions(zeta=0.4, c_diode=0.2e-12)
@@ -282,6 +283,36 @@ def test_what_was_held_goes_through_the_next_circuits_slope(tmp_path):
         np.testing.assert_allclose(
             found.rms[0, slice(*at)] ** 2, own.rms[0] ** 2 + passed, rtol=0.05
         )
+    np.testing.assert_allclose(found.shares.sum(axis=(1, 2)), found.rms**2, rtol=1e-9)
+
+
+def test_a_convolutions_noise_reaches_the_outputs_through_every_position(tmp_path):
+    """Each section's own noise, position by position, through slopes found by moving what is held
+    a little: patches overlap, so a held value reaches several positions."""
+    spec = convolutional_spec()
+    build = write_build(spec, Hardware(), tmp_path / "conv.build", most=100_000)
+    volts = spec.dac_volts(random_inputs(5, 1, 60))
+    decks = [[*build.decks(section)] for section in build.sections]
+
+    def held_after(start: int, held: np.ndarray) -> np.ndarray:
+        for section, (deck,) in zip(build.sections[start:], decks[start:], strict=True):
+            out = points_of(deck.design, section.points(held))[-1].outputs
+            unit = 1.0 if section is build.sections[-1] else deck.design.v_per_logit
+            held = out.reshape(len(held), -1) / unit
+        return held
+
+    wanted, held = np.zeros((3, 3)), volts
+    for k, (section, (deck,)) in enumerate(zip(build.sections, decks, strict=True)):
+        own = noise_of_design(deck.design, section.points(held), FEW).covariance
+        unit = 1.0 if section is build.sections[-1] else deck.design.v_per_logit
+        out = points_of(deck.design, section.points(held))[-1].outputs
+        held = out.reshape(1, -1) / unit
+        nudged = held + 1e-7 * np.eye(held.size)
+        slopes = (held_after(k + 1, nudged) - held_after(k + 1, held)) / 1e-7
+        by_position = slopes.reshape(len(own), -1, 3)
+        wanted += np.einsum("pco,pcd,pdq->oq", by_position, own / unit**2, by_position)
+    found = noise_of(build, volts, FEW)
+    np.testing.assert_allclose(found.covariance[0], wanted, rtol=0.01)
     np.testing.assert_allclose(found.shares.sum(axis=(1, 2)), found.rms**2, rtol=1e-9)
 
 
