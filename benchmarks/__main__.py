@@ -22,6 +22,7 @@ NAMES = (
     "gains",
     "coverage",
     "board",
+    "noise",
 )
 
 

@@ -48,7 +48,7 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = (*("datasheets", "figures", "functions", "grids", "interactive", "loops", "spectra"),)
+DRAWING = ("datasheets", "figures", "functions", "grids", "interactive", "loops", "spectra")
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

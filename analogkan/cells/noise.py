@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import INPUT, OUTPUT, CellKind, Param, Pin
 
-READS = (Pin("now", INPUT), Pin("next", INPUT))
+READS = (Pin("now", INPUT), Pin("next", INPUT), Pin("rest", INPUT))
 BEFORE = (Pin("inp", INPUT), Pin("pos", OUTPUT))
 NOISE = (
     CellKind(
@@ -19,7 +19,13 @@ NOISE = (
         params=(Param("en", "V/sqrt(Hz)", "10n"),),
         block="noise",
     ),
-    CellKind(name="opamp_flicker", pins=BEFORE, block="noise", models=("flicker",)),
+    CellKind(
+        name="opamp_flicker",
+        pins=BEFORE,
+        params=(Param("r", "ohm", "1"),),
+        block="noise",
+        models=("flicker",),
+    ),
     CellKind(
         name="opamp_current_noise",
         pins=(Pin("inp", INPUT), Pin("inn", INPUT)),

@@ -220,13 +220,15 @@ def format_options(
     temp_c: float = TEMPERATURE_C,
     say: Dialect = NGSPICE,
     *,
-    direct: bool = True,
     over_time: bool = False,
+    direct: bool = True,
 ) -> list[str]:
-    """Temperature and solver, the faster one with ``direct``; what a run ``over_time`` asks for."""
+    """Temperature and solver, the faster one with ``direct``; what a run ``over_time`` asks for
+    beside."""
     temps = format_number(temp_c), format_number(TEMPERATURE_C)
     lines = say.options(*temps, get_solver(design, say))
-    return [*lines, *(say.direct if direct else ()), *((say.over_time,) if over_time else ())]
+    lines = [line for line in lines if direct or line not in say.direct]
+    return lines + say.over_time(has_transistors(design)) if over_time else lines
 
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
@@ -297,7 +299,7 @@ def write_run(
         *(circuit or format_includes(design, say)),
         *format_read_out(design, say),
         *drive,
-        *format_options(design, temp_c, say, direct=direct, over_time=run[0] == "tran"),
+        *format_options(design, temp_c, say, over_time=run[0] == "tran", direct=direct),
         *say.analysis(run[0], run[1:], [vector(probe) for probe in probes]),
     ]
     return "\n".join(lines) + "\n"

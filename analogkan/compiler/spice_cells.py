@@ -8,6 +8,7 @@ that a simulator executes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
-from .spice_noise import BESIDE, Companions
+from .spice_noise import Companions
 
 TEMPERATURE_C = 26.85
 """300 K. Simulators' own default is 27 degrees, so every deck says this."""
@@ -168,11 +169,9 @@ def format_diode(
     On a ``chip`` each instance has its own factors ki, kv and dv.
     """
     name = diode_name(curve)
-    lines = [say.source("b1", "a", "c", "i", _current(curve, hardware, chip, "v(a,c)", say))]
-    if companions:
-        above = f"(v(a,c)+{format_number(BESIDE)})"
-        both = [_current(curve, hardware, chip, at, say) for at in ("v(a,c)", above)]
-        lines += companions.format_beside_diode(*both, say)
+    current = partial(_current, curve, hardware, chip, say)
+    lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
+    lines += companions.format_beside_diode(current, say) if companions else []
     factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
     first, last = say.subcircuit(name, ["a", "c"], factors)
     told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
@@ -180,7 +179,7 @@ def format_diode(
     return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
 
 
-def _current(curve: IVCurve, hardware: Hardware, chip: bool, volts: str, say: Dialect) -> list[str]:
+def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts: str) -> list[str]:
     """Words for a device's current where ``volts`` is what stands across it.
 
     A table may go on with its last slope, so one more point at each end, 1 V out and of the same

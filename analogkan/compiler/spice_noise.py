@@ -6,7 +6,7 @@ ngspice's sources of an expression are noiseless; its resistors and transistors 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..dialects import Dialect
@@ -74,14 +74,14 @@ class Companions:
         return lines, net
 
     def format_beside_diode(
-        self, now: Sequence[str], after: Sequence[str], say: Dialect
+        self, current: Callable[[str], Sequence[str]], say: Dialect
     ) -> list[list[str]]:
-        """Lines of a diode's cell, as words, of its current at its voltage and just above."""
+        """Lines of a diode's cell, as words; ``current`` gives those of its current at a voltage,
+        which is an expression."""
         fano = {"rising": self.fano_rising, "falling": self.fano_falling}
         told = {key: format_number(value) for key, value in fano.items()}
-        nets = ["a", "c", "now", "next"]
+        at = {"now": "v(a,c)", "next": f"(v(a,c)+{format_number(BESIDE)})", "rest": "0"}
         return [
-            say.source("b2", "now", "0", "v", now),
-            say.source("b3", "next", "0", "v", after),
-            say.instance("x1", nets, "diode_noise", told),
+            *(say.source(f"b_{net}", net, "0", "v", current(volts)) for net, volts in at.items()),
+            say.instance("x1", ["a", "c", *at], "diode_noise", told),
         ]

@@ -112,9 +112,9 @@ class Dialect:
     options
         ``(degrees, nominal degrees, tolerances)``: lines.
     direct
-        Lines that ask for a faster solver, which an analysis may have to do without.
+        Those of ``options`` that ask for a faster solver, which an analysis may have to do without.
     over_time
-        A line after those of ``options`` for a run over time; empty: none.
+        ``(transistors)``: lines after those of ``options`` for a run over time.
     analysis
         ``(kind, arguments, vectors)``: lines that run ``dc``, ``op``, ``tran`` or ``noise``, keep
         vectors, and end the deck.
@@ -153,7 +153,7 @@ class Dialect:
     solver: Callable[[bool], str] = missing
     options: Callable[[str, str, str], list[str]] = missing
     direct: tuple[str, ...] = ()
-    over_time: str = ""
+    over_time: Callable[[bool], list[str]] = lambda transistors: []
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""

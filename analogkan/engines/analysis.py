@@ -138,10 +138,6 @@ class Analysis:
         How many points the result file must have; None: as many as there are.
     axis
         The vector over which it is run, such as ``time``; empty: there is none.
-    vectors
-        Those that the result file must have beside the axis: by default those of its probes.
-    apart
-        Whether a deck answers one probe only, so that each has a deck of its own.
     circuit
         What is asked in place of a deck's design; None: the deck's own files, as they are.
     series
@@ -154,6 +150,10 @@ class Analysis:
         ``(answers, folder)``: writes what is kept beside document and arrays; None: nothing.
     effort
         How long it takes, in times of a sweep over as many images: what it may take goes with it.
+    vectors
+        Those that the result file must have beside the axis: by default those of its probes.
+    apart
+        Whether a deck answers one probe only, so that each has a deck of its own.
     read
         ``(asked, vectors)``: the answer, a point a line, a probe a column; real or complex.
     summarise
@@ -168,13 +168,13 @@ class Analysis:
     write: Callable[[Asked], str] = _write_sweep
     points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
     axis: str = INDEX
-    vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
-    apart: bool = False
     circuit: Callable[[Design], Design] | None = None
     series: Callable[[Values, Values | None], Values] | None = None
     require: Callable[[Design, Values, Path], None] | None = None
     leave: Callable[[Sequence[Answered], Path], None] | None = None
     effort: float = 1.0
+    vectors: Callable[[Asked], Sequence[str]] = lambda asked: asked.vectors
+    apart: bool = False
     read: Callable[[Asked, Vectors], Values] = _read_sweep
     summarise: (
         Callable[[Sequence[Answered]], tuple[dict[str, Any], Mapping[str, Values]]] | None

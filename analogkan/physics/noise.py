@@ -36,10 +36,10 @@ MOVES = 0.005
 """Share of an output's rms by which twice as many frequencies may move it."""
 ENTRIES = 100_000
 """Of the matrices of the images that are worked out at once."""
-BEYOND = 30.0
+BEYOND = 10.0
 """Times the gain-bandwidth product: from there on an op-amp's gain is far below 1, and what it
 gives falls as 1/f^2."""
-BELOW = 30.0
+BELOW = 10.0
 """Times below the lowest pole: from there down nothing changes but 1/f."""
 
 
@@ -158,7 +158,8 @@ def _noise(
             before.add(stages[:k], node, hardware, temp_c)
         hidden.append(np.sqrt(before.variance))
     near = [
-        point.kinks < 3 * _at_diodes(stage, few, temp_c, None if k == 0 else hidden[k - 1])
+        (point.kinks < 3 * _at_diodes(stage, few, temp_c, None if k == 0 else hidden[k - 1]))
+        & (point.others != point.slopes)
         for k, (point, stage) in enumerate(zip(points, stages, strict=True))
     ]
     moved = [
@@ -173,7 +174,7 @@ def _noise(
         volts=points[-1].outputs,
         covariance=found.covariance,
         shares=found.shares,
-        transfer=trace_back(stages, DC, hardware, temp_c, _ignore).real,
+        transfer=np.real(trace_back(stages, DC, hardware, temp_c, _ignore)),
         hidden=tuple(hidden),
         at_kinks=np.sum([here.sum(axis=(1, 2)) for here in near], axis=0),
         other=np.sqrt(other.variance),
@@ -193,7 +194,7 @@ def _linear(
     for stage, point in zip(design.stages, points, strict=True):
         capacitors = capacitors_of(stage, design.hardware, assumed)
         loops = loops_of(stage, point, capacitors, design.hardware)
-        shot = diode_noise(point.volts, point.currents, point.slopes, assumed, temp_c)
+        shot = diode_noise(point.volts, point.currents, point.slopes, point.rests, assumed, temp_c)
         found.append(Linear(point=point, loops=loops, shot=shot))
     return found
 
@@ -201,7 +202,12 @@ def _linear(
 def _nodes(
     stages: Sequence[Linear], hardware: Hardware, assumed: Assumptions, per_decade: int
 ) -> list[Node]:
-    loops = [loop for s in stages for loop in (s.loops.rows, s.loops.lines, s.loops.diffs)]
+    # Of rows without their diodes: which images are worked out together makes no difference.
+    loops = [
+        loop
+        for s in stages
+        for loop in (replace(s.loops.rows, g=np.zeros(())), s.loops.lines, s.loops.diffs)
+    ]
     lowest = min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
     return nodes_of(lowest / BELOW, BEYOND * hardware.gbw, per_decade, assumed)
 
@@ -244,7 +250,7 @@ class Sum:
         """What a frequency stands for."""
 
         def take(layer: int, x: Values, powers: Mapping[str, Values]) -> None:
-            squares = x.real**2 + x.imag**2
+            squares = np.real(x) ** 2 + np.imag(x) ** 2
             for block, power in powers.items():
                 density = node.width * (squares @ power[..., None])[..., 0]
                 self.variance += density

@@ -33,9 +33,12 @@ from .noise import BEYOND, PER_DECADE, Noise
 from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
-FLAT = 1e-4
+FLAT = 1e-3
 """Share of the gain-bandwidth product below which no amplifier's noise changes but by 1/f: its
-noise gain would have to be a thousand."""
+noise gain would have to be a hundred."""
+EFFORT = 5000.0
+"""A matrix of complex numbers at each of 200 frequencies, by the slower solver, and wires: about
+this many times what a sweep's image takes."""
 SPECTRUM, TOTAL = "onoise_spectrum", "onoise_total"
 
 
@@ -58,7 +61,9 @@ def noise_analysis(assumed: Assumptions, **declared: Any) -> Analysis:
         points=lambda asked: None,
         axis="frequency",
         vectors=lambda asked: [SPECTRUM],
-        effort=20.0,  # a matrix of complex numbers is solved at each frequency
+        circuit=dynamic_design,
+        require=lambda design, volts, keep: require_noise(design),
+        effort=EFFORT,
         apart=True,
         read=_read,
         **declared,
@@ -76,8 +81,7 @@ def require_noise(design: Design) -> None:
 
 
 def _write(asked: Asked, assumed: Assumptions) -> str:
-    require_noise(asked.design)
-    design, say = dynamic_design(asked.design), asked.dialect
+    design, say = asked.design, asked.dialect
     companions = Companions(
         e_n=assumed.e_n,
         i_n=assumed.i_n,
@@ -108,7 +112,7 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
 def _read(asked: Asked, vectors: Vectors) -> Values:
     if not vectors[SPECTRUM].size:
         raise SimulationError(f"ngspice delivered no noise of {asked.probes[0]}")
-    return np.stack([vectors["frequency"].real, vectors[SPECTRUM].real], axis=1)
+    return np.stack([np.real(vectors["frequency"]), np.real(vectors[SPECTRUM])], axis=1)
 
 
 def integrated(spectrum: Values, assumed: Assumptions) -> float:
@@ -156,14 +160,11 @@ def ask_noise(
     SimulationError
         If ``.noise`` cannot take the deck, or fails.
     """
-    deck = build.one_deck()
-    require_noise(deck.design)
-    circuit = deck if temp_c == TEMPERATURE_C else deck.design  # its wires are of one temperature
+    require_noise(build.design)
     found: list[Values] = []
-    engine = BatchEngine(
-        circuit, Runner(find_ngspice()), keep, Exposure(temp_c=temp_c), noise_analysis(assumed)
-    )
-    with engine:
+    analysis, exposure = noise_analysis(assumed), Exposure(temp_c=temp_c)
+    design = dynamic_design(build.design)
+    with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
         for probe in probes:
             (one,) = engine.run(volts[None], [Chunk(0, 0, 1)], [probe])
             if one.error is not None:

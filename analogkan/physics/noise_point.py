@@ -42,6 +42,8 @@ class Point:
         (B, I) volts at the diodes; slopes of the squash cells, V/V.
     volts, currents
         (B, I, D) of the diodes, volts and amperes.
+    rests
+        (I, D) amperes of the diodes at 0 V: what a measured curve has there.
     slopes, others
         (B, I, D) siemens of the diodes: of the segment they are on, the one above at a kink; and of
         the one on the other side of the nearest kink.
@@ -68,6 +70,7 @@ class Point:
     squash_slopes: Values
     volts: Values
     currents: Values
+    rests: Values
     slopes: Values
     others: Values
     kinks: Values
@@ -174,7 +177,7 @@ def _on_tables(x: Values, u: Values, i: Values, v: Values) -> dict[str, Values]:
     n_in, n_dev, _ = x.shape
     shape = (len(v), n_in, n_dev)
     names = ("volts", "currents", "slopes", "others", "kinks")
-    found = {name: np.empty(shape) for name in names}
+    found = {name: np.empty(shape) for name in names} | {"rests": np.empty((n_in, n_dev))}
     for a in range(n_in):
         for d in range(n_dev):
             fine = np.concatenate([[True], np.diff(x[a, d]) > 0])
@@ -186,6 +189,7 @@ def _on_tables(x: Values, u: Values, i: Values, v: Values) -> dict[str, Values]:
             found["volts"][:, a, d] = np.interp(v[:, a], at, du) + (
                 v[:, a] - v[:, a].clip(at[0], at[-1])
             )
+            found["rests"][a, d] = np.interp(0.0, du, di)
             found["currents"][:, a, d] = np.interp(v[:, a], at, di)
             found["slopes"][:, a, d] = slope[k]
             found["others"][:, a, d] = np.where(k > near, slope[near], slope[near + 1])

@@ -26,24 +26,31 @@ def thermal_energy(temp_c: float) -> float:
 
 
 def diode_noise(
-    volts: Values, currents: Values, slopes: Values, assumed: Assumptions, temp_c: float
+    volts: Values,
+    currents: Values,
+    slopes: Values,
+    rests: Values,
+    assumed: Assumptions,
+    temp_c: float,
 ) -> Values:
     """Shot noise of tunnel diodes, A^2/Hz: 2 q |I| coth(q |V| / 2 k T) times the Fano factor.
 
     Tiemann 1960, doi:10.1109/JRPROC.1960.287568; checked to 0.1 % in tunnel junctions by Spietz et
-    al., Science 300, 1929, 2003. At 0 V it is 4 k T times the slope there, as of any resistor.
+    al., Science 300, 1929, 2003. At 0 V it is 4 k T times the slope there, as of any resistor. What
+    a measured curve has at 0 V, where nothing can flow, is taken to be a current beside that, with
+    2 q |I| of its own.
 
     Parameters
     ----------
-    volts, currents, slopes
-        Volts, amperes and siemens; of one shape.
+    volts, currents, slopes, rests
+        Volts, amperes, siemens, and amperes at 0 V; shapes that broadcast.
     """
     kt = thermal_energy(temp_c)
-    x = CHARGE * np.abs(volts) / (2 * kt)
-    rest = np.where(volts == 0, 1.0, x)
-    shot = 2 * CHARGE * np.abs(currents) / np.tanh(rest)
+    x = np.where(volts == 0, 1.0, CHARGE * np.abs(volts) / (2 * kt))
+    shot = 2 * CHARGE * np.abs(currents - rests) / np.tanh(x)
     fano = np.where(slopes < 0, assumed.fano_falling, assumed.fano_rising)
-    return fano * np.where(volts == 0, 4 * kt * np.abs(slopes), shot)
+    tunnelled = np.where(volts == 0, 4 * kt * np.abs(slopes), shot)
+    return fano * (tunnelled + 2 * CHARGE * np.abs(rests))
 
 
 @dataclass(frozen=True, kw_only=True)

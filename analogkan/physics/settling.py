@@ -1,4 +1,3 @@
-# pyright: strict
 """Settling: how long a circuit takes from one image to the next, by the twin in time."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# pyright: strict
 """What moves in time: rows, which are nonlinear and do not see each other, and linear blocks.
 
 Every op-amp has one pole, out' = w (inp - inn) - (w / A) out with w = 2 pi GBW, behind its offset;

@@ -1,4 +1,3 @@
-# pyright: strict
 """Settling in ngspice, which judges the twin: a run over time of the whole network.
 
 The inputs go from one point to the next, each held until the circuit must have come to rest.

@@ -1,4 +1,3 @@
-# pyright: strict
 """The twin in time: a circuit's stages, stepped together from one image to the next.
 
 Lines and difference amplifiers are linear: their steps are exact while their inputs go straight.
@@ -94,7 +93,7 @@ class StageInTime:
         n = stage.r_f.size
         self.g = np.ascontiguousarray(arrays["g"][:n].T)
         self.bias = -hardware.v_fs * arrays["g"][n:].sum(axis=0)[:, None]
-        feet = arrays.get("feet", arrays["g"].sum(axis=0))
+        feet = arrays["feet"] if "feet" in arrays else arrays["g"].sum(axis=0)
         amps = arrays["line_gain"], arrays["line_offset"]
         c_lines = np.maximum(c.lines_in, LEAST_C)
         self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w)
@@ -202,7 +201,7 @@ class InTime:
             volts = stage.outputs(stage.rest(volts))
             poles = [bank.poles()[:, bank.segments(v)] for bank in stage.rows]
             blocks = filter(None, (stage.cells, stage.lines, stage.diffs))
-            rates = [-p.real for p in (*poles, *(block.poles() for block in blocks))]
+            rates = [-np.real(p) for p in (*poles, *(block.poles() for block in blocks))]
             slowest += [1 / float(rate[rate > 0].min(initial=np.inf)) for rate in rates]
         return DECAYS * max(slowest) + 3 * (sum(slowest) - max(slowest))
 

@@ -140,9 +140,9 @@ def _ask(
         wanted = list(dict.fromkeys([*names.logits(deck.design), *wanted]))
     if analysis.require is not None:
         analysis.require(deck.design, points, keep)
+    circuit = deck if analysis.circuit is None else analysis.circuit(deck.design)
     chunks = [Chunk(0, 0, len(points))]
     parts: list[np.ndarray] = []
-    circuit = deck if analysis.circuit is None else analysis.circuit(deck.design)
     with BatchEngine(circuit, Runner(find_ngspice()), keep, analysis=analysis) as engine:
         for probes in [[probe] for probe in wanted] if analysis.apart else [wanted]:
             (result,) = engine.run(points, chunks, probes, BatchOptions())
