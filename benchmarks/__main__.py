@@ -21,6 +21,7 @@ NAMES = (
     "hardware_training",
     "gains",
     "coverage",
+    "settling",
 )
 
 

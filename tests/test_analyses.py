@@ -185,7 +185,7 @@ def test_an_analysis_that_is_not_whole_is_refused(change, sentence):
 
 def test_an_analysis_that_is_not_there_is_refused(home, build):
     with pytest.raises(
-        SettingsError, match=r"^there is no analysis 'power': known are trace, currents$"
+        SettingsError, match=r"^there is no analysis 'power': known are trace, settling, currents$"
     ):
         ak.analyse(build, random_images(2, 4, 5)[0], "power")
     line = ("simulate", "model.build", "--dataset", "data.npz")

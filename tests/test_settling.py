@@ -243,7 +243,8 @@ def test_what_oscillates_is_named_and_its_waveform_kept(tmp_path, monkeypatch):
     sentence = (
         r"^layer 0: row l0_i\d_d0 does not settle: after [\d.e+-]+ s it still moves by "
         r"[\d.e+-]+ V at about [\d.e+-]+ Hz; raise its feedback capacitor \(c_f of the "
-        r"hardware, or zeta of the assumptions\). Its waveform is in .*/failed/settling-l0_i\d_d0.csv$"
+        r"hardware, or zeta of the assumptions\). Its waveform is in "
+        r".*/failed/settling-l0_i\d_d0.csv$"
     )
     with pytest.raises(OscillationError, match=sentence) as caught:
         settle(build, volts[:-1], volts[1:], replace(ASSUMED, zeta=0.0), chip=made)
@@ -288,7 +289,7 @@ def test_it_is_asked_for_by_name_and_leaves_a_deck_that_plain_ngspice_runs(
     done(*line)
     done("report", "run", "-o", "page.html")
     assert "Settling, in time" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    first = ak.analyse(build, ak.load_dataset("data.npz")[0], "settling")
+    first = ak.analyse(build, ak.load_dataset("data.npz", "test")[0], "settling")
     assert [row["change"] for row in first.summary["changes"]] == ["from zero"]
     (build.folder / "cells.cir").write_text("* edited\n")
     sentence = "cells.cir was edited by hand, and settling is asked of a deck of its own"
