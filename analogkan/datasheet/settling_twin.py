@@ -19,6 +19,7 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
+from ..errors import SimulationError
 from .assumptions import Assumptions
 from .capacitors import R_DIFF, capacitors_of
 from .deck import dynamic_design
@@ -178,12 +179,17 @@ class InTime:
     Raises
     ------
     SimulationError
-        If an op-amp's bandwidth is not known, or a cell has no closed form.
+        If an op-amp's bandwidth is not known, a cell has no closed form, or ``slew`` is set.
     """
 
     def __init__(self, design: Design, assumed: Assumptions, temp_c: float) -> None:
         from ..compiler.closed_form import require_closed_form
 
+        if assumed.slew:
+            raise SimulationError(
+                f"slew = {assumed.slew:g} V/s: amplifiers are linear in time here; leave it at 0 "
+                "and compare slew rates with the slopes of the waveforms"
+            )
         self.design = dynamic_design(design)
         require_closed_form(self.design)
         self.stages = [
