@@ -30,7 +30,7 @@ MOST_STEPS = 10_000
 """Of a run, of about a radian of the fastest pole each: what rings on longer does not settle."""
 TARGET_RANGE = 2.0
 """Logits: a regression's are -1 and 1 at the ends of its targets."""
-BLOCK = 50
+BLOCK = 100
 """Images that are stepped together."""
 
 
@@ -269,7 +269,7 @@ def _oscillation(
     for layer, (stage, now, wanted) in enumerate(zip(moving.stages, states, rest, strict=True)):
         names = StageNames(design, layer)
         kinds = {
-            "row": (lambda s, on=stage: on.row_outputs(s.rows), names.rows()),
+            "row": (lambda s, on=stage: on.row_outputs(s.rows, s.kinds), names.rows()),
             "line": (lambda s, on=stage: on.line_outputs(s.lines), names.lines()),
             "output": (lambda s, on=stage: on.outputs(s), names.outputs()),
         }
