@@ -52,7 +52,7 @@ _HOME = {
     "simulate": "api.simulating",
     "sweep": "api.chip_studies",
     "thermal": "api.chip_studies",
-    "datasheet": "api.chip_studies",
+    "datasheet": "api.datasheets",
     "to_pyspice": "engines.pyspice",
     "trace": "api.simulating",
     "train": "api.training",

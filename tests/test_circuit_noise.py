@@ -17,6 +17,19 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.spice_noise import Companions
+from analogkan.devices import library
+from analogkan.dialects.rawfile import read_raw
+from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
+from analogkan.engines.ngspice import Runner
+from analogkan.errors import (
+    CompileError,
+    ConvergenceError,
+    NetlistError,
+    SimulationError,
+    StudyError,
+)
+from analogkan.imperfections import Variation
+from analogkan.network.targets import Targets
 from analogkan.physics import Assumptions
 from analogkan.physics import noise as noise_module
 from analogkan.physics.deck import dynamic_design
@@ -32,19 +45,6 @@ from analogkan.physics.noise_flips import flips_of, snr_db
 from analogkan.physics.noise_held import noise_of, rms_in_units
 from analogkan.physics.noise_point import points_of
 from analogkan.physics.noise_sources import nodes_of
-from analogkan.devices import library
-from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
-from analogkan.engines.ngspice import Runner
-from analogkan.errors import (
-    CompileError,
-    ConvergenceError,
-    NetlistError,
-    SimulationError,
-    StudyError,
-)
-from analogkan.imperfections import Variation
-from analogkan.network.targets import Targets
 
 from .chips import chip
 from .convolutions import convolutional_spec

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analogkan.errors import SettingsError
 from analogkan.physics import Assumptions
 from analogkan.physics.capacitors import damping_c_f
-from analogkan.errors import SettingsError
 
 GBW = 10e6
 

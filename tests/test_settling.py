@@ -16,14 +16,6 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.names import StageNames, logits
-from analogkan.physics import Assumptions, settling, settling_ngspice
-from analogkan.physics.capacitors import capacitors_of
-from analogkan.physics.deck import dynamic_design, format_capacitors
-from analogkan.physics.settling import run_design, settle
-from analogkan.physics.settling_blocks import difference_blocks
-from analogkan.physics.settling_ngspice import ask_settling
-from analogkan.physics.settling_twin import InTime
-from analogkan.physics.waveforms import Waveforms, last_crossing
 from analogkan.devices import resolve
 from analogkan.dialects import NGSPICE
 from analogkan.dialects.rawfile import read_raw
@@ -32,6 +24,14 @@ from analogkan.engines.ngspice import Runner
 from analogkan.engines.twin import Twin
 from analogkan.errors import NetlistError, OscillationError, SimulationError
 from analogkan.network.targets import Targets
+from analogkan.physics import Assumptions, settling, settling_ngspice
+from analogkan.physics.capacitors import capacitors_of
+from analogkan.physics.deck import dynamic_design, format_capacitors
+from analogkan.physics.settling import run_design, settle
+from analogkan.physics.settling_blocks import difference_blocks
+from analogkan.physics.settling_ngspice import ask_settling
+from analogkan.physics.settling_twin import InTime
+from analogkan.physics.waveforms import Waveforms, last_crossing
 from analogkan.studies.analyses import kept_analyses
 
 from .chips import EVERYTHING, chip

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ..compiler.hardware import Hardware
@@ -14,11 +13,7 @@ from ..data import ImageSet
 from ..engines.threads import default_jobs
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, check_flags, require_type
-from ..physics import Assumptions
-from ..physics.quantities import PARTS
 from ..studies.conduct import StudyOptions
-from ..studies.datasheet import Datasheet
-from ..studies.datasheet import datasheet as of_sheets
 from ..studies.montecarlo import Chips
 from ..studies.montecarlo import montecarlo as of_chips
 from ..studies.study import Progress, Study
@@ -265,71 +260,6 @@ def sweep(
         return left + varied
 
     return run(of_grids, locals() | asked | {"preset": start}, start=start, texts=texts)
-
-
-def datasheet(
-    build: AnyBuild,
-    images: ImageSet,
-    *,
-    only: str | Sequence[str] = PARTS,
-    temps: str | Sequence[float] = "26.85",
-    samples: int = 0,
-    preset: AnyPreset | None = None,
-    hardware: AnyPath | Hardware | Values | None = None,
-    variation: AnyPath | Variation | Values | None = None,
-    conditions: AnyPath | Conditions | Values | None = None,
-    assumptions: Assumptions | Values | None = None,
-    engine: str = "twin",
-    jobs: int | None = None,
-    seed: int = 0,
-    judge: str = "3x50",
-    executor: str = "local",
-    scheduler: str = "",
-    out: AnyPath | None = None,
-    resume: bool = False,
-    progress: bool = True,
-) -> Datasheet:
-    """Supply power, settling time and noise of the circuit, each with its conditions.
-
-    Parameters
-    ----------
-    build, images, engine, jobs, seed, judge, executor, scheduler, out, resume, progress
-        As for ``montecarlo``.
-    only
-        Of ``power``, ``settling`` and ``noise``.
-    temps, samples
-        Degrees Celsius, or ``LO:HI:STEP``; chips at each temperature, beside the nominal circuit.
-    preset, hardware, variation, conditions
-        As for ``thermal``.
-    assumptions
-        What a DC circuit does not say: entries to change, such as ``{"c_in": 2e-12}``, or an
-        ``Assumptions``.
-
-    Raises
-    ------
-    AnalogKanError
-        As for ``montecarlo``.
-
-    Examples
-    --------
-    >>> sheet = ak.datasheet(
-    ...     "mnist-d2.build", ak.load_bundled()[:20], only="power", judge="none"
-    ... )
-    >>> sorted(sheet.power_w)
-    ['max', 'min', 'typical']
-    """
-    if not isinstance(temps, str):
-        require_type(temps, Iterable, "temps", "degrees Celsius, [-40, 85], or LO:HI:STEP")
-        temps = list(temps)
-        for temp in temps:
-            given.check_numbers(temps=temp)
-    parts = only if isinstance(only, str) else ",".join(only)
-    wanted = "an Assumptions, or its entries, {'c_in': 2e-12}"
-    require_type(assumptions, (Assumptions, Mapping, type(None)), "assumptions", wanted)
-    entries = asdict(assumptions) if isinstance(assumptions, Assumptions) else assumptions or {}
-    own = [f"{name}={value!r}" for name, value in entries.items()]
-    asked = {name: value for name, value in locals().items() if name not in ("parts", "own")}
-    return run(of_sheets, asked | {"only": parts}, texts=lambda found: [*found, *own])
 
 
 _SHARED = (

@@ -18,8 +18,8 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.gains import R_DIFF
 from ..compiler.names import StageNames
 from ..compiler.series import nearest_of, standard_values
-from ..physics.capacitors import damping_c_f
 from ..errors import CompileError
+from ..physics.capacitors import damping_c_f
 from .amplifiers import BoardOpAmp
 from .feedback import SERIES as CAPACITORS
 from .parasitics import Parasitics

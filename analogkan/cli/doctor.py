@@ -53,8 +53,8 @@ def doctor(settings, as_json) -> None:
 
 def print_settings(as_json: bool) -> None:
     """Every setting with its unit, default and range, a table for each group."""
-    from ..physics import Assumptions
     from ..imperfections.catalogue import settings
+    from ..physics import Assumptions
 
     found = settings({"assumptions": Assumptions})
     if as_json:

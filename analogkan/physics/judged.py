@@ -14,6 +14,9 @@ import numpy.typing as npt
 from ..compiler.circuit import Link
 from ..engines.chip_engines import TwinEngine
 from ..errors import DisagreementError
+from .noise import noise_of_design
+from .noise_deck import Judged as NoiseJudged
+from .noise_deck import judge_noise
 from .power import compared, power_of
 from .power_judge import ask_power
 from .settling_ngspice import ask_design
@@ -21,6 +24,8 @@ from .sheet import Asked
 
 Values = npt.NDArray[Any]
 
+NOISE_WITHIN = 0.02
+"""Of an rms."""
 WAVES_WITHIN, END_WITHIN = 2e-3, 1e-6
 """Of full scale: waveforms, and where they end."""
 CHANGES = 2
@@ -127,6 +132,42 @@ def settling_said(found: dict[str, Any]) -> str:
     )
 
 
+def judge_circuit_noise(asked: Asked, keep: Path) -> dict[str, Any]:
+    """Noise of each section's first circuit by ``.noise``, at one image: two outputs, their margin.
+
+    Raises
+    ------
+    DisagreementError
+        If one differs from the twin's by more than ``NOISE_WITHIN``.
+    SimulationError
+        If ngspice does not deliver, or ``.noise`` cannot take the deck.
+    """
+    found: list[NoiseJudged] = []
+    for link, points in driven(asked, 1):
+        volts = points[:1]
+        noise = noise_of_design(link.design, volts, asked.assumed, temp_c=asked.temp_c)
+        found += judge_noise(
+            asked.build, volts, noise, 0, asked.assumed, temp_c=asked.temp_c, chip=link.design,
+            keep=keep,
+        )  # fmt: skip
+    worst = max(found, key=lambda one: one.differs)
+    if not worst.differs <= NOISE_WITHIN:
+        raise DisagreementError(
+            f"noise of {worst.probe}: {worst.twin:.4g} V rms by the twin, {worst.ngspice:.4g} by "
+            f".noise, {100 * worst.differs:.2g} % apart where {100 * NOISE_WITHIN:g} % is allowed. "
+            "Please report it: one of the two is wrong"
+        )
+    return {"probes": len(found), "probe": worst.probe, "differs": worst.differs}
+
+
+def noise_said(found: dict[str, Any]) -> str:
+    """What a sentence says of it."""
+    return (
+        f"{found['probes']} outputs and margins by .noise: within {100 * found['differs']:.2g} % "
+        f"({found['probe']})"
+    )
+
+
 def judge_parts(
     asked: Asked, parts: Sequence[str], images: int, keep: Path, found: dict[str, Any]
 ) -> None:
@@ -146,6 +187,8 @@ def judge_parts(
         found["power"] = _worse(found.get("power"), one)
     if "settling" in parts and "settling" not in found:
         found["settling"] = judge_settling(asked, keep)
+    if "noise" in parts and "noise" not in found:
+        found["noise"] = judge_circuit_noise(asked, keep)
 
 
 def _worse(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
@@ -159,5 +202,5 @@ def _worse(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]
     }
 
 
-SAID = {"power": power_said, "settling": settling_said}
+SAID = {"power": power_said, "settling": settling_said, "noise": noise_said}
 """How what was found of a part is told."""

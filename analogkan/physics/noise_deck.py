@@ -146,12 +146,13 @@ def ask_noise(
     assumed: Assumptions,
     *,
     temp_c: float = TEMPERATURE_C,
+    chip: Design | None = None,
     keep: Path,
 ) -> list[Values]:
     """The spectra (F, 2), hertz and V/sqrt(Hz), of ``probes`` at ``volts`` (I,), by ngspice.
 
-    A probe is a net, or the margin of two, ``v(a,b)``. ``keep`` is where a deck is kept if ngspice
-    fails.
+    A probe is a net, or the margin of two, ``v(a,b)``. ``chip`` is a chip's design instead of the
+    build's. ``keep`` is where a deck is kept if ngspice fails.
 
     Raises
     ------
@@ -160,10 +161,11 @@ def ask_noise(
     SimulationError
         If ``.noise`` cannot take the deck, or fails.
     """
-    require_noise(build.design)
+    design = chip or build.one_deck().design
+    require_noise(design)
     found: list[Values] = []
     analysis, exposure = noise_analysis(assumed), Exposure(temp_c=temp_c)
-    design = dynamic_design(build.design)
+    design = dynamic_design(design)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
         for probe in probes:
             (one,) = engine.run(volts[None], [Chunk(0, 0, 1)], [probe])
@@ -182,6 +184,7 @@ def judge_noise(
     assumed: Assumptions,
     *,
     temp_c: float = TEMPERATURE_C,
+    chip: Design | None = None,
     keep: Path,
 ) -> list[Judged]:
     """The noise of ``image`` of ``volts`` (B, I), which the twin found to be ``noise``, by ngspice.
@@ -193,14 +196,16 @@ def judge_noise(
     NetlistError, SimulationError
         As ``ask_noise``.
     """
-    nets, c = outputs_of(build.design), noise.covariance[image]
+    nets, c = outputs_of(chip or build.one_deck().design), noise.covariance[image]
     wanted = {nets[0]: c[0, 0]}
     if len(nets) > 1:
         flips = flips_of(noise.volts[image : image + 1], c[None])
         a, b = int(flips.winner[0]), int(flips.rival[0])
         margin = float(flips.margin_noise[0]) ** 2
         wanted = {nets[a]: c[a, a], nets[b]: c[b, b], f"v({nets[a]},{nets[b]})": margin}
-    spectra = ask_noise(build, volts[image], list(wanted), assumed, temp_c=temp_c, keep=keep)
+    spectra = ask_noise(
+        build, volts[image], list(wanted), assumed, temp_c=temp_c, chip=chip, keep=keep
+    )
     return [
         Judged(probe=probe, twin=math.sqrt(square), ngspice=integrated(spectrum, assumed))
         for (probe, square), spectrum in zip(wanted.items(), spectra, strict=True)

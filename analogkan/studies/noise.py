@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engines.analysis import Answered
 from ..physics import Assumptions
 from ..physics.noise import noise_of_design
 from ..physics.noise_deck import integrated, noise_analysis, outputs_of
-from ..engines.analysis import Answered
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 

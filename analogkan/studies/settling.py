@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..compiler.spice_cells import TEMPERATURE_C
+from ..engines.analysis import Answered
 from ..physics import Assumptions
 from ..physics.deck import dynamic_design
 from ..physics.settling import run_design
 from ..physics.settling_ngspice import Judged, hold_seconds, judge, over_time, write_alone
 from ..physics.waveforms import Waveforms
-from ..engines.analysis import Answered
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 
