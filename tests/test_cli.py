@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import analogkan
+from analogkan.physics import Assumptions
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
@@ -148,7 +149,7 @@ def test_doctor_lists_every_setting_with_unit_default_and_range():
     listed = json.loads(done("doctor", "--settings", "--json"))["settings"]
     declared = {
         (group, field.name): field.default
-        for group, kind in TABLES.items()
+        for group, kind in {**TABLES, "assumptions": Assumptions}.items()
         for field in fields(kind)
     }
     assert {(e["group"], e["name"]): e["default"] for e in listed} == declared

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
+from analogkan.cells import opamps
 from analogkan import Conditions, Hardware, Variation
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler import build as build_folder
@@ -176,7 +177,7 @@ def test_settings_are_offered_without_torch(here):
     ("line", "answer"),
     [
         ("compile --set opa", ["plain,opamp=", "plain,opamp_gain="]),
-        ("compile --set opamp =", ["plain,linear", "plain,ideal", "plain,rails"]),
+        ("compile --set opamp =", [f"plain,{word}" for word in opamps()]),
         ("compile --set opamp = r", ["plain,rails"]),
         ("compile --preset = rr", ["plain,rram", "plain,rram-absolute"]),
         ("compile --set = opamp = r", ["plain,rails"]),

@@ -33,6 +33,7 @@ SMALL: dict[str, list[str]] = {
     "montecarlo": ["--samples", "3"],
     "thermal": ["--temps", "0,60"],
     "sweep": ["--set", "sigma_g=0,0.1", "--samples", "2"],
+    "datasheet": ["--temps", "0,60"],
 }
 """Options by which a study has few points; others have few as they are."""
 

@@ -71,6 +71,7 @@ def results(home, images) -> dict[str, Any]:
         "trace": ak.trace(build, images[7]),
         "montecarlo": ak.montecarlo(build, few, samples=3, variation={"sigma_g": 0.1}, **given),
         "thermal": ak.thermal(build, few, temps=[-40, 85], **given),
+        "datasheet": ak.datasheet(build, few, **given),
         "sweep": ak.sweep(build, few, axes={"sigma_g": [0, 0.1]}, samples=2, **given),
     }
 
@@ -109,6 +110,7 @@ VERBS = {
     "simulate": ak.simulate,
     "montecarlo": ak.montecarlo,
     "thermal": ak.thermal,
+    "datasheet": ak.datasheet,
     "sweep": ak.sweep,
     "train": ak.train,
     "board": ak.write_board,
@@ -558,6 +560,7 @@ FLAGS = {
     "montecarlo": ("calibrate", "two_point", "resume", "progress"),
     "thermal": ("resume", "progress"),
     "sweep": ("resume", "progress"),
+    "datasheet": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
     "compile": ("odd", "verify", "progress"),

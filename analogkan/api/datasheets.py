@@ -67,7 +67,7 @@ def datasheet(
     >>> sheet = ak.datasheet(
     ...     "mnist-d2.build", ak.load_bundled()[:20], only="power", judge="none"
     ... )
-    >>> sorted(sheet.power_w)
+    >>> sorted(sheet.figures_of["power_w"])
     ['max', 'min', 'typical']
     """
     if not isinstance(temps, str):
