@@ -23,6 +23,7 @@ NAMES = (
     "coverage",
     "board",
     "noise",
+    "settling",
 )
 
 

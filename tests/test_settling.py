@@ -16,21 +16,23 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.names import StageNames, logits
-from analogkan.datasheet import Assumptions, settling
+from analogkan.datasheet import Assumptions, settling, settling_ngspice
 from analogkan.datasheet.capacitors import capacitors_of
 from analogkan.datasheet.deck import dynamic_design, format_capacitors
 from analogkan.datasheet.settling import run_design, settle
 from analogkan.datasheet.settling_blocks import difference_blocks
 from analogkan.datasheet.settling_ngspice import ask_settling
 from analogkan.datasheet.settling_twin import InTime
-from analogkan.datasheet.waveforms import last_crossing
+from analogkan.datasheet.waveforms import Waveforms, last_crossing
 from analogkan.devices import resolve
+from analogkan.dialects import NGSPICE
 from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk
 from analogkan.engines.ngspice import Runner
 from analogkan.engines.twin import Twin
 from analogkan.errors import NetlistError, OscillationError, SimulationError
 from analogkan.network.targets import Targets
+from analogkan.studies.analyses import kept_analyses
 
 from .chips import EVERYTHING, chip
 from .networks import random_images, random_inputs, random_spec
@@ -111,10 +113,10 @@ NETS = {
 
 
 def lively(name: str, folder: Path) -> tuple[Build, np.ndarray]:
-    """A build whose outputs move by more than a step, and 4 points at its inputs, 0 V first."""
+    """A build whose outputs move by more than a step, and 3 points at its inputs, 0 V first."""
     network, hardware = NETS[name]
     spec = random_spec(6, (5, 4, 3), curves=resolve("A21,Z21"), **network)
-    volts = spec.dac_volts(random_inputs(0, 4, 5))
+    volts = spec.dac_volts(random_inputs(0, 3, 5))
     volts[0] = 0.0
     return write_build(spec, Hardware(**hardware), folder / "net.build"), volts
 
@@ -142,6 +144,25 @@ def test_waveforms_are_ngspices(name, ngspice, tmp_path):
     exact = at_rest(build.design, volts)
     np.testing.assert_allclose(ends[0], exact[:-1], rtol=0, atol=1e-9 * scale)
     np.testing.assert_allclose(ends[1], exact[1:], rtol=0, atol=1e-6 * scale)
+
+
+def test_half_the_tolerance_and_step_moves_ngspices_by_less_than_a_two_thousandth(
+    ngspice, tmp_path, monkeypatch
+):
+    build, volts = lively("plain", tmp_path)
+
+    def waves() -> Waveforms:
+        found = ask_settling(build, volts[:2], ASSUMED).ngspice
+        assert found.waveforms is not None
+        return found.waveforms
+
+    coarse = waves()
+    finer = replace(NGSPICE, over_time=lambda _: [".option method=gear trtol=1 abstol=1e-12"])
+    monkeypatch.setattr(Runner, "dialect", finer)
+    monkeypatch.setattr(settling_ngspice, "STEPS", 2 * settling_ngspice.STEPS)
+    fine = waves()
+    moved = np.abs(coarse.at(fine.time) - fine.values).max()
+    assert 0 < moved < 5e-4 * np.abs(fine.values[-1]).max()
 
 
 def test_a_chip_settles_to_its_own_values(tmp_path):
@@ -243,7 +264,8 @@ def test_what_oscillates_is_named_and_its_waveform_kept(tmp_path, monkeypatch):
     sentence = (
         r"^layer 0: row l0_i\d_d0 does not settle: after [\d.e+-]+ s it still moves by "
         r"[\d.e+-]+ V at about [\d.e+-]+ Hz; raise its feedback capacitor \(c_f of the "
-        r"hardware, or zeta of the assumptions\). Its waveform is in .*/failed/settling-l0_i\d_d0.csv$"
+        r"hardware, or zeta of the assumptions\). Its waveform is in "
+        r".*/failed/settling-l0_i\d_d0.csv$"
     )
     with pytest.raises(OscillationError, match=sentence) as caught:
         settle(build, volts[:-1], volts[1:], replace(ASSUMED, zeta=0.0), chip=made)
@@ -256,8 +278,8 @@ def test_what_oscillates_is_named_and_its_waveform_kept(tmp_path, monkeypatch):
 def test_slewing_is_refused(tmp_path):
     build, volts = lively("plain", tmp_path)
     sentence = (
-        "slew = 1e+06 V/s: the twin's amplifiers are linear in time; leave it at 0 and compare "
-        "slew rates with the slopes of the waveforms"
+        "slew = 1e+06 V/s: amplifiers are linear in time here; leave it at 0 and compare slew "
+        "rates with the slopes of the waveforms"
     )
     with pytest.raises(SimulationError, match=f"^{escape(sentence)}$"):
         settle(build, volts[:-1], volts[1:], replace(ASSUMED, slew=1e6))
@@ -285,10 +307,10 @@ def test_it_is_asked_for_by_name_and_leaves_a_deck_that_plain_ngspice_runs(
     waves = np.loadtxt(kept / "settling.csv", delimiter=",", skiprows=1)
     np.testing.assert_array_equal(waves[:, 0], vectors["time"])
     np.testing.assert_array_equal(waves[:, 1], vectors["v(logit_0)"])
-    done(*line)
-    done("report", "run", "-o", "page.html")
-    assert "Settling, in time" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    first = ak.analyse(build, ak.load_dataset("data.npz")[0], "settling")
+    (shown,) = kept_analyses(tmp_path / "run")
+    assert shown.plot().axes[0].get_ylabel() == "logit"
+    assert shown.table().height == 3
+    first = ak.analyse(build, ak.load_dataset("data.npz", "test")[0], "settling")
     assert [row["change"] for row in first.summary["changes"]] == ["from zero"]
     (build.folder / "cells.cir").write_text("* edited\n")
     sentence = "cells.cir was edited by hand, and settling is asked of a deck of its own"

@@ -16,7 +16,7 @@ from ..compiler.names import StageNames, logits, padded
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.threads import one_blas_thread
-from ..errors import OscillationError, SimulationError
+from ..errors import OscillationError
 from .assumptions import Assumptions
 from .settling_blocks import Values
 from .settling_twin import InTime, State
@@ -30,7 +30,7 @@ MOST_STEPS = 10_000
 """Of a run, of about a radian of the fastest pole each: what rings on longer does not settle."""
 TARGET_RANGE = 2.0
 """Logits: a regression's are -1 and 1 at the ends of its targets."""
-BLOCK = 50
+BLOCK = 100
 """Images that are stepped together."""
 
 
@@ -109,27 +109,21 @@ def settle(
     OscillationError
         If something does not settle.
     """
-    if assumed.slew:
-        raise SimulationError(
-            f"slew = {assumed.slew:g} V/s: the twin's amplifiers are linear in time; leave it at 0 "
-            "and compare slew rates with the slopes of the waveforms"
-        )
     links = chip or build.circuit().links
     after = np.atleast_2d(volts_after)
     before = np.broadcast_to(volts_before, after.shape)
     keep = keep or build.folder.resolve().with_suffix(".run") / "failed"
     sections = list(dict.fromkeys(link.section for link in links))
     held: list[Values] = []
-    with one_blas_thread:
-        for section in sections[:-1]:
-            runs = _section(links, section, before, after, assumed, temp_c, keep)
-            took = np.stack([run.within(assumed.bits, run.scale) for run in runs]).max(axis=0)
-            held.append(took.reshape(len(after), -1).sum(axis=1))
-            before, after = (
-                np.concatenate(part, axis=1).reshape(len(after), -1)
-                for part in zip(*((run.first, run.last) for run in runs), strict=True)
-            )
-        runs = _section(links, sections[-1], before, after, assumed, temp_c, keep)
+    for section in sections[:-1]:
+        runs = _section(links, section, before, after, assumed, temp_c, keep)
+        took = np.stack([run.within(assumed.bits, run.scale) for run in runs]).max(axis=0)
+        held.append(took.reshape(len(after), -1).sum(axis=1))
+        before, after = (
+            np.concatenate(part, axis=1).reshape(len(after), -1)
+            for part in zip(*((run.first, run.last) for run in runs), strict=True)
+        )
+    runs = _section(links, sections[-1], before, after, assumed, temp_c, keep)
     regression = build.spec.targets is not None
     found = settled(
         runs, assumed, regression=regression, full_scale=full_scale, waveforms=waveforms
@@ -211,12 +205,13 @@ def run_design(
         for volts in (before, after)
     )
     scale = float(np.abs(last).max())
-    parts = [
-        _march(moving, *block, goal, scale, keep)
-        for block, goal in zip(
-            zip(_blocks(before), _blocks(after), strict=True), _blocks(last), strict=True
-        )
-    ]
+    with one_blas_thread:
+        parts = [
+            _march(moving, *block, goal, scale, keep)
+            for block, goal in zip(
+                zip(_blocks(before), _blocks(after), strict=True), _blocks(last), strict=True
+            )
+        ]
     longest = max(parts, key=lambda part: len(part[0]))[0]
     values = [
         np.concatenate([y, np.broadcast_to(y[-1:], (len(longest) - len(y), *y.shape[1:]))])
@@ -274,7 +269,7 @@ def _oscillation(
     for layer, (stage, now, wanted) in enumerate(zip(moving.stages, states, rest, strict=True)):
         names = StageNames(design, layer)
         kinds = {
-            "row": (lambda s, on=stage: on.row_outputs(s.rows), names.rows()),
+            "row": (lambda s, on=stage: on.row_outputs(s.rows, s.kinds), names.rows()),
             "line": (lambda s, on=stage: on.line_outputs(s.lines), names.lines()),
             "output": (lambda s, on=stage: on.outputs(s), names.outputs()),
         }

@@ -124,14 +124,21 @@ def ask_settling(
     assumed: Assumptions,
     *,
     temp_c: float = TEMPERATURE_C,
+    chip: Design | None = None,
+    full_scale: float = 0.0,
     keep: Path | None = None,
 ) -> Judged:
     """What ngspice finds as the inputs go through ``volts`` (n + 1, I), beside the twin.
 
     Parameters
     ----------
+    chip
+        A chip's design instead of the build's.
+    full_scale
+        Logits; 0 is the largest of these images.
     keep
-        Folder for a deck that fails; None is ``<build>.run/failed``.
+        Folder for a deck that fails, or a waveform that does not settle; None is
+        ``<build>.run/failed``.
 
     Raises
     ------
@@ -141,38 +148,37 @@ def ask_settling(
         If the build is several decks.
     """
     deck, analysis = build.one_deck(), over_time(assumed)
-    design = dynamic_design(deck.design)
+    design = dynamic_design(chip or deck.design)
     exposure = Exposure(temp_c=temp_c)
     keep = keep or build.folder.resolve().with_suffix(".run") / "failed"
-    if analysis.require is not None:
-        analysis.require(design, volts, keep)
+    twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c, keep)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
         chunk = [Chunk(0, 0, len(volts))]
         (found,) = engine.run(volts, chunk, logits(design), BatchOptions())
     if found.error is not None:
         raise found.error
     assert found.values is not None
+    hold = hold_seconds(design, volts, assumed, temp_c)
     regression = build.spec.targets is not None
-    return judge(design, volts, found.values, assumed, temp_c, regression=regression)
+    return judge(twin, found.values, hold, assumed, regression=regression, full_scale=full_scale)
 
 
 def judge(
-    design: Design,
-    volts: Values,
+    twin: Run,
     answer: Values,
+    hold: float,
     assumed: Assumptions,
-    temp_c: float,
     *,
     regression: bool,
+    full_scale: float = 0.0,
 ) -> Judged:
-    """Compare ngspice's ``answer`` over time with the twin."""
-    twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c)
-    hold = hold_seconds(design, volts, assumed, temp_c)
-    times, parts = _cut(answer, hold, len(volts) - 1)
-    waves = Waveforms(time=times, nets=logits(design), values=parts)
-    mine = Run(waves, twin.first, twin.last)
+    """Compare ngspice's ``answer`` over time, each value held for ``hold`` seconds, with a twin's
+    run."""
+    times, parts = _cut(answer, hold, len(twin.last))
+    waves = Waveforms(time=times, nets=twin.waves.nets, values=parts)
     by_twin, by_ngspice = (
-        settled([run], assumed, regression=regression, waveforms=True) for run in (twin, mine)
+        settled([run], assumed, regression=regression, full_scale=full_scale, waveforms=True)
+        for run in (twin, Run(waves, twin.first, twin.last))
     )
     scale = by_twin.full_scale
     off = np.abs(twin.waves.at(times) - parts).max(axis=(0, 2))

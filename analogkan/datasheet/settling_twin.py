@@ -19,6 +19,7 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
+from ..errors import SimulationError
 from .assumptions import Assumptions
 from .capacitors import R_DIFF, capacitors_of
 from .deck import dynamic_design
@@ -35,11 +36,24 @@ LEAST_C = 1e-18
 """Farads where there are none: a node without charge follows at once, as this one does."""
 
 
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """Inputs that change alike, of rows that are alike: one of each kind is stepped.
+
+    ``first`` (U,) are places of one of each in an array (I, B), ``of`` (I, B) the kind of each.
+    """
+
+    first: Values
+    of: Values
+
+
 @dataclass(eq=False)
 class State:
-    """Of one stage: squash cells (I, m, B), m 0 where they follow at once; each diode's rows
-    (2, I, B), and the amperes that they make; lines (n, m, B); difference amplifiers (O, 3, B)."""
+    """Of one stage: which inputs of its rows change alike; squash cells (I, m, B), m 0 where they
+    follow at once; each diode's rows (2, I, B), and the amperes that they make; lines (n, m, B);
+    difference amplifiers (O, 3, B). Of kinds, there are rows (2, 1, U)."""
 
+    kinds: Kinds | None
     cells: Values
     rows: list[Values]
     amperes: Values
@@ -101,16 +115,25 @@ class StageInTime:
         c_diffs = np.maximum(c.diffs_in, LEAST_C)
         self.diffs = difference_blocks(c_diffs, c.diffs, R_DIFF, arrays["ratio"], *amps, w)
 
-    def rest(self, before: Values) -> State:
+    def kinds(self, before: Values, after: Values) -> Kinds | None:
+        """Of inputs (I, B) that go from one value straight to another; None: each on its own."""
+        if self.front.kind != "none" or not all(bank.alike for bank in self.rows):
+            return None
+        pairs = np.stack([before.ravel(), after.ravel()])
+        _, first, of = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
+        return Kinds(first, of.reshape(before.shape))
+
+    def rest(self, before: Values, kinds: Kinds | None = None) -> State:
         """At rest for outputs ``before`` (I, B) of the stage before."""
         x = front_volts(self.front, before, self.hardware, self.temp_c)
         cells = np.empty((len(x), 0, x.shape[1]))
         if self.cells is not None:
             cells = self.cells.rest(x[:, None])
-        rows = [bank.rest(x) for bank in self.rows]
-        amperes = self._amperes(rows)
+        at = _one_of_each(x, kinds)
+        rows = [bank.rest(at) for bank in self.rows]
+        amperes = self._amperes(rows, kinds)
         lines = self.lines.rest(amperes)
-        return State(cells, rows, amperes, lines, self.diffs.rest(self._pairs(lines)))
+        return State(kinds, cells, rows, amperes, lines, self.diffs.rest(self._pairs(lines)))
 
     def step(self, state: State, before: tuple[Values, Values], h: float) -> State:
         """The state ``h`` seconds later, the stage before going straight from one to the other."""
@@ -119,24 +142,27 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
             v0, v1 = state.cells[:, -1], cells[:, -1]
-        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
-        amperes = self._amperes(rows)
+        at = [_one_of_each(v, state.kinds) for v in (v0, v1)]
+        rows = [bank.step(own, *at, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        amperes = self._amperes(rows, state.kinds)
         lines = self.lines.step(state.lines, state.amperes, amperes, h)
         pairs = self._pairs(state.lines), self._pairs(lines)
-        return State(cells, rows, amperes, lines, self.diffs.step(state.diffs, *pairs, h))
+        diffs = self.diffs.step(state.diffs, *pairs, h)
+        return State(state.kinds, cells, rows, amperes, lines, diffs)
 
     def outputs(self, state: State) -> Values:
         """(O, B) volts."""
         return self._limited(state.diffs[:, 2])
 
-    def row_outputs(self, rows: Sequence[Values]) -> Values:
+    def row_outputs(self, rows: Sequence[Values], kinds: Kinds | None) -> Values:
         """(I D, B) volts, d fastest."""
-        out = np.stack([own[1] for own in rows], axis=1)
+        found = [own[1] if kinds is None else own[1, 0][kinds.of] for own in rows]
+        out = np.stack(found, axis=1)
         return self._limited(out).reshape(-1, out.shape[-1])
 
-    def _amperes(self, rows: Sequence[Values]) -> Values:
+    def _amperes(self, rows: Sequence[Values], kinds: Kinds | None) -> Values:
         """Into the summing nodes, as inputs of ``lines``."""
-        amperes = self.g @ self.row_outputs(rows) + self.bias
+        amperes = self.g @ self.row_outputs(rows, kinds) + self.bias
         return amperes.reshape(*self.lines.b.shape[::2], -1)
 
     def line_outputs(self, lines: Values) -> Values:
@@ -151,6 +177,10 @@ class StageInTime:
 
     def _limited(self, volts: Values) -> Values:
         return volts if self.rail is None else volts.clip(-self.rail, self.rail)
+
+
+def _one_of_each(volts: Values, kinds: Kinds | None) -> Values:
+    return volts if kinds is None else volts.ravel()[None, kinds.first]
 
 
 def squash_blocks(front: Front, w: float) -> Linear | None:
@@ -178,12 +208,17 @@ class InTime:
     Raises
     ------
     SimulationError
-        If an op-amp's bandwidth is not known, or a cell has no closed form.
+        If an op-amp's bandwidth is not known, a cell has no closed form, or ``slew`` is set.
     """
 
     def __init__(self, design: Design, assumed: Assumptions, temp_c: float) -> None:
         from ..compiler.closed_form import require_closed_form
 
+        if assumed.slew:
+            raise SimulationError(
+                f"slew = {assumed.slew:g} V/s: amplifiers are linear in time here; leave it at 0 "
+                "and compare slew rates with the slopes of the waveforms"
+            )
         self.design = dynamic_design(design)
         require_closed_form(self.design)
         self.stages = [
@@ -205,11 +240,11 @@ class InTime:
             slowest += [1 / float(rate[rate > 0].min(initial=np.inf)) for rate in rates]
         return DECAYS * max(slowest) + 3 * (sum(slowest) - max(slowest))
 
-    def rest(self, volts: Values) -> list[State]:
-        """Every stage at rest for ``volts`` (I, B) at the inputs."""
+    def rest(self, volts: Values, kinds: Kinds | None = None) -> list[State]:
+        """Every stage at rest for ``volts`` (I, B) at the inputs, of ``kinds``."""
         states: list[State] = []
         for stage in self.stages:
-            states.append(stage.rest(volts))
+            states.append(stage.rest(volts, None if states else kinds))
             volts = stage.outputs(states[-1])
         return states
 
@@ -237,7 +272,7 @@ class InTime:
 
         Without end.
         """
-        states = self.rest(before)
+        states = self.rest(before, self.stages[0].kinds(before, after))
         yield 0.0, states
         given = before
         for t, h in self.steps(finer):

@@ -13,7 +13,8 @@ import numpy as np
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..datasheet import Assumptions
 from ..datasheet.deck import dynamic_design
-from ..datasheet.settling_ngspice import Judged, judge, over_time, write_alone
+from ..datasheet.settling import run_design
+from ..datasheet.settling_ngspice import Judged, hold_seconds, judge, over_time, write_alone
 from ..datasheet.waveforms import Waveforms
 from ..engines.analysis import Answered
 from ..results import Fact, Figure, Listing, Result
@@ -32,14 +33,11 @@ def _series(volts: np.ndarray, before: np.ndarray | None) -> np.ndarray:
 
 def _judged(answers: Sequence[Answered]) -> Judged:
     (answered,) = answers
-    return judge(
-        dynamic_design(answered.deck.design),
-        answered.points,
-        answered.values,
-        ASSUMED,
-        TEMPERATURE_C,
-        regression=answered.deck.spec.targets is not None,
-    )
+    design, volts = dynamic_design(answered.deck.design), answered.points
+    twin = run_design(design, volts[:-1], volts[1:], ASSUMED, TEMPERATURE_C)
+    hold = hold_seconds(design, volts, ASSUMED, TEMPERATURE_C)
+    regression = answered.deck.spec.targets is not None
+    return judge(twin, answered.values, hold, ASSUMED, regression=regression)
 
 
 def _summarise(
