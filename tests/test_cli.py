@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import analogkan
-from analogkan.physics import Assumptions
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
 from analogkan.imperfections.presets import TABLES
+from analogkan.physics import Assumptions
 
 from .networks import random_checkpoint, random_npz
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
-from analogkan.cells import opamps
 from analogkan import Conditions, Hardware, Variation
+from analogkan.cells import opamps
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler import build as build_folder
 from analogkan.data.sources import DATASETS

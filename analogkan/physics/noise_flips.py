@@ -90,7 +90,7 @@ def _joint(
     rivals = np.arange(classes) != winner
     differ = np.where(np.arange(classes) == winner, 1.0, 0.0) - np.eye(classes)[rivals]
     together = differ @ covariance @ differ.T
-    stays = normal.cdf(margins[rivals], cov=together, allow_singular=True, rng=0)
+    stays = normal(cov=together, allow_singular=True, seed=0).cdf(margins[rivals])
     return float(np.clip(1 - stays, least, bound)), "exact"
 
 
