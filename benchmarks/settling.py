@@ -16,7 +16,7 @@ from analogkan.datasheet import Assumptions
 from analogkan.datasheet.settling import Settled, settle
 from analogkan.datasheet.settling_ngspice import ask_settling
 
-IMAGES, JUDGED = 100, 20
+IMAGES, JUDGED = 100, 21
 CASES = {
     "1 pF at op-amp inputs, damped": Assumptions(),
     "1 pF, feedback as compiled": Assumptions(zeta=0.0),
