@@ -175,7 +175,10 @@ def test_settings_are_offered_without_torch(here):
     ("line", "answer"),
     [
         ("compile --set opa", ["plain,opamp=", "plain,opamp_gain="]),
-        ("compile --set opamp =", ["plain,linear", "plain,ideal", "plain,rails"]),
+        (
+            "compile --set opamp =",
+            [f"plain,{word}" for word in ("linear", "ideal", "pole", "rails", "pole_rails")],
+        ),
         ("compile --set opamp = r", ["plain,rails"]),
         ("compile --preset = rr", ["plain,rram", "plain,rram-absolute"]),
         ("compile --set = opamp = r", ["plain,rails"]),
