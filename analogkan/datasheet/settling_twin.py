@@ -145,8 +145,8 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
             v0, v1 = state.cells[:, -1], cells[:, -1]
-        at = [_one_of_each(v, state.kinds) for v in (v0, v1)]
-        rows = [bank.step(own, *at, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        v0, v1 = (_one_of_each(v, state.kinds) for v in (v0, v1))
+        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
         amperes = self._amperes(rows, state.kinds)
         lines = self.lines.step(state.lines, state.amperes, amperes, h)
         pairs = self._pairs(state.lines), self._pairs(lines)
