@@ -16,7 +16,7 @@ from analogkan.physics import Assumptions
 from analogkan.physics.settling import Settled, settle
 from analogkan.physics.settling_ngspice import ask_settling
 
-IMAGES, JUDGED = 100, 20
+IMAGES, JUDGED = 100, 21
 CASES = {
     "1 pF at op-amp inputs, damped": Assumptions(),
     "1 pF, feedback as compiled": Assumptions(zeta=0.0),

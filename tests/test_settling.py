@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import analogkan as ak
+from analogkan import cells
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
@@ -247,7 +248,11 @@ def test_a_regression_is_settled_within_its_range(tmp_path):
     spec = replace(random_spec(6, (5, 4, 3), curves=resolve("A21,Z21")), targets=targets)
     build = write_build(spec, Hardware(), tmp_path / "net.build")
     volts = spec.dac_volts(random_inputs(0, 3, 5))
-    found = settle(build, volts[:-1], volts[1:], ASSUMED)
+    found = settle(build, volts[:-1], volts[1:], ASSUMED, waveforms=True)
+    np.testing.assert_array_equal(found.within(2.0 / 2**9), found.settling_s)
+    assert (found.within(0.1) < found.settling_s).all()
+    with pytest.raises(SimulationError, match=r"^no waveforms were kept: settle\(\.\.\., "):
+        replace(found, waveforms=None).within(0.1)
     assert np.isnan(found.settling_class_s).all() and np.isnan(found.settling_margin_s).all()
     assert found.full_scale == 2.0 and (found.settling_s > 0).all()
 
@@ -283,6 +288,15 @@ def test_slewing_is_refused(tmp_path):
     )
     with pytest.raises(SimulationError, match=f"^{escape(sentence)}$"):
         settle(build, volts[:-1], volts[1:], replace(ASSUMED, slew=1e6))
+
+
+def test_a_cell_with_op_amps_must_say_how_it_follows_them(monkeypatch):
+    bare = replace(cells.squash_kind("sigmoid"), in_time=())
+    monkeypatch.setitem(cells._registry.kinds, "sigmoid", bare)
+    design = build_design(random_spec(3, (5, 4, 3), squash="sigmoid"), Hardware())
+    sentence = "cell sigmoid has op-amps, and declares no in_time to say how it follows them"
+    with pytest.raises(SimulationError, match=f"^{sentence}$"):
+        InTime(design, ASSUMED, 26.85)
 
 
 def test_it_is_asked_for_by_name_and_leaves_a_deck_that_plain_ngspice_runs(

@@ -16,7 +16,7 @@ from ..compiler.names import StageNames, logits, padded
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.threads import one_blas_thread
-from ..errors import OscillationError
+from ..errors import OscillationError, SimulationError
 from .assumptions import Assumptions
 from .settling_blocks import Values
 from .settling_twin import InTime, State
@@ -70,6 +70,16 @@ class Settled:
     logits: Values
     run_s: float
     waveforms: Waveforms | None = None
+
+    def within(self, amount: float | Values) -> Values:
+        """Seconds (n,) from when on every output is within ``amount`` logits of where it rests.
+
+        ``amount`` may be (n,), such as a regression's errors. SimulationError without waveforms.
+        """
+        if self.waveforms is None:
+            raise SimulationError("no waveforms were kept: settle(..., waveforms=True)")
+        away = np.abs(self.waveforms.values - self.logits).max(axis=2)
+        return last_crossing(self.waveforms.time, away - amount) + self.held_s.sum(axis=0)
 
 
 def settle(

@@ -8,6 +8,7 @@ norms and squashes follow at once. Axes: I inputs, D diodes, O outputs, B images
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ DECAYS = 14.0
 FIRST, LATER, EARLY = 0.12, 1.0, 400
 """Steps in times of the rows' fastest pole, at first and at most; and how many of them make a time
 after which a step may be so much longer."""
+OPAMP = re.compile(r"^x.*\bopamp\b", re.MULTILINE)
+"""An instance of an op-amp in a cell's file."""
 LEAST_C = 1e-18
 """Farads where there are none: a node without charge follows at once, as this one does."""
 
@@ -142,8 +145,8 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
             v0, v1 = state.cells[:, -1], cells[:, -1]
-        at = [_one_of_each(v, state.kinds) for v in (v0, v1)]
-        rows = [bank.step(own, *at, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        v0, v1 = (_one_of_each(v, state.kinds) for v in (v0, v1))
+        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
         amperes = self._amperes(rows, state.kinds)
         lines = self.lines.step(state.lines, state.amperes, amperes, h)
         pairs = self._pairs(state.lines), self._pairs(lines)
@@ -185,9 +188,16 @@ def _one_of_each(volts: Values, kinds: Kinds | None) -> Values:
 
 def squash_blocks(front: Front, w: float) -> Linear | None:
     """How squash cells follow what their input asks for; None: at once."""
-    if front.squash.kind == "none" or not front.squash.cell.in_time:
+    if front.squash.kind == "none":
         return None
-    a, b = map(np.array, front.squash.cell.in_time)
+    cell = front.squash.cell
+    if not cell.in_time:
+        if OPAMP.search(cell.path.read_text(encoding="utf-8")):
+            raise SimulationError(
+                f"cell {cell.name} has op-amps, and declares no in_time to say how it follows them"
+            )
+        return None
+    a, b = map(np.array, cell.in_time)
     return Linear(a=w * a[None], b=w * b[None, :, None], e=np.zeros((1, len(b))))
 
 

@@ -94,7 +94,7 @@ def _series(build: Build, image: ImageSet, of: ImageSet, analysis: Analysis) -> 
 
 
 def ask(build: Build, volts: np.ndarray, analysis: Analysis, keep: Path) -> list[Answered]:
-    """What every deck answers to ``volts`` (n, I), of a sweep those of one image.
+    """What every deck answers to ``volts`` (n, I), or of one image (I,), as a sweep takes them.
 
     What a deck gives is held, and drives the next. ``keep`` is where a deck is kept if ngspice
     fails.
@@ -109,7 +109,7 @@ def ask(build: Build, volts: np.ndarray, analysis: Analysis, keep: Path) -> list
     if not analysis.sweeps:
         build.one_deck()
     answers: list[Answered] = []
-    held = aim = volts  # what drives a section in ngspice, and by the software
+    held = aim = np.atleast_2d(volts)  # what drives a section in ngspice, and by the software
     for section in build.sections:
         points, aims = section.points(held), section.points(aim)
         given, wanted = [], []
