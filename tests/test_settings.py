@@ -60,7 +60,10 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
         ("g_max=nan", "g_max = nan is out of range: above g_min (2.5e-07), at most 1 S"),
         ("v_rail=inf", "v_rail = inf is out of range: above 0, at most 100 V"),
         ("tile_cols=7", "tile_cols = 7 is out of range: even: a pair stays together"),
-        ("opamp=real", "opamp = 'real' is out of range: linear or ideal or rails"),
+        (
+            "opamp=real",
+            "opamp = 'real' is out of range: linear or ideal or pole or rails or pole_rails",
+        ),
     ],
 )
 def test_a_bad_assignment_is_refused(assignment, sentence):

@@ -25,6 +25,7 @@ from analogkan.devices import falling, get, knots, library, reading, table
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
+from analogkan.physics import Assumptions
 from analogkan.report.page import MOST_BYTES
 from analogkan.studies import bench
 
@@ -43,7 +44,9 @@ SHIPPED = sorted(path.stem for path in (ROOT / "models").glob("*.pt"))
 RECIPES = sorted(path.stem for path in resources.path("training/recipes").glob("*.toml"))
 PRESETS = sorted(path.stem for path in resources.path("presets").glob("*.toml"))
 KANALOGUES = {"--td_basis_types", "--fit_mode", "--acti", "--norm_layer", "--neg_input"}
-SETTINGS = {field.name for kind in (Hardware, Variation, Conditions) for field in fields(kind)}
+SETTINGS = {
+    field.name for kind in (Hardware, Variation, Conditions, Assumptions) for field in fields(kind)
+}
 
 
 def flowing(page: Path) -> str:
