@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analogkan.errors import SettingsError
-from analogkan.physics import Assumptions
+import analogkan as ak
+from analogkan.cli import main
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.errors import SettingsError, StudyError
+from analogkan.imperfections import Conditions, Variation
+from analogkan.network.targets import Targets
+from analogkan.physics import Assumptions, judged
 from analogkan.physics.capacitors import damping_c_f
+from analogkan.physics.quantities import QUANTITIES
 
+from .networks import random_npz, random_spec
+
+NAMED = [one.name for one in QUANTITIES]
 GBW = 10e6
 
 
@@ -46,3 +59,138 @@ def test_a_row_of_a21_needs_more_than_stability_does():
 def test_what_no_circuit_has_is_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         Assumptions(**wrong)
+
+
+# ---- the study
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sheets")
+    write_build(random_spec(1), Hardware(), folder / "net.build")
+    write_build(random_spec(1), Hardware(), folder / "held.build", most=20)
+    write_build(random_spec(1), Hardware(opamp="ideal"), folder / "ideal.build")
+    random_npz(folder / "data.npz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(home):
+    return ak.load_dataset(home / "data.npz", "test")[:8]
+
+
+def sheet(home, images, build="net", **given):
+    return ak.datasheet(home / f"{build}.build", images, progress=False, **given)
+
+
+def test_a_sheet_has_its_figures_and_ngspice_says_the_same(home, images, tmp_path):
+    found = sheet(home, images, judge="1x4", out=tmp_path / "run")
+    s = found.to_document()
+    for name in NAMED:
+        assert set(s[name]) == {"min", "typical", "max"}
+        assert s[name]["min"] <= s[name]["typical"] <= s[name]["max"], name
+    assert s["dissipated_w"]["max"] < s["power_w"]["min"]
+    assert s["energy_j"]["max"] <= s["power_w"]["max"] * s["settling_s"]["max"]
+    assert s["tellegen_relative"] < 1e-9
+    parts = s["judge"]["parts"]
+    assert parts["power"]["differs"] < 1e-6 and parts["power"]["tellegen"] < 1e-9
+    assert parts["settling"]["waveforms"] < 2e-3 and parts["settling"]["ends"] < 1e-6
+    assert parts["noise"]["differs"] < 0.02
+    again = sheet(home, images, judge="1x4", out=tmp_path / "run")
+    assert again.to_document()["judge"] == s["judge"]  # kept, not asked again
+
+
+def test_a_sheet_of_several_circuits_is_judged_circuit_by_circuit(home, images, tmp_path):
+    one = sheet(home, images, judge="none", out=tmp_path / "one").figures_of
+    held = sheet(home, images[:4], "held", judge="1x2", out=tmp_path / "held")
+    assert set(held.summary["judge"]["parts"]) == {"power", "settling", "noise"}
+    assert held.figures_of["settling_s"]["typical"] > one["settling_s"]["typical"]  # one by one
+
+
+def test_of_a_regression_there_is_no_class(tmp_path):
+    spec = random_spec(2, (2, 4, 1))
+    targets = Targets(names=("t",), units=("degC",), low=np.array([0.0]), high=np.array([9.0]))
+    build = write_build(replace(spec, targets=targets), Hardware(), tmp_path / "value.build")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "t.npz", x=rng.integers(0, 256, (20, 2)), y=rng.uniform(0, 9, 20))
+    points = ak.load_dataset(tmp_path / "t.npz", "test")
+    found = ak.datasheet(build, points, judge="none", out=tmp_path / "run", progress=False)
+    assert "settling_class_s" not in found.figures_of
+    assert "flip_probability" not in found.figures_of
+    assert set(found.reached) == {"rmse"}
+    assert " degC" in found.software_fact().value
+
+
+def test_temperatures_and_chips_widen_a_sheet(home, images, tmp_path):
+    given = {"only": "power", "judge": "none"}
+    one = sheet(home, images, out=tmp_path / "one", **given).figures_of["power_w"]
+    wide = sheet(
+        home, images, temps="-40,26.85,125", samples=3, out=tmp_path / "wide", **given
+    ).figures_of["power_w"]
+    assert wide["min"] < one["min"] and wide["max"] > one["max"]
+
+
+def test_assumptions_are_named_and_change_what_they_are_about(home, images, tmp_path):
+    given = {"only": "noise", "judge": "none"}
+    quiet = sheet(home, images, out=tmp_path / "a", **given)
+    loud = sheet(home, images, assumptions={"e_n": 1e-6}, out=tmp_path / "b", **given)
+    assert loud.assumptions["e_n"] == 1e-6
+    noise = "noise_v_rms"
+    assert loud.figures_of[noise]["min"] > 2 * quiet.figures_of[noise]["max"]
+
+
+def test_a_preset_has_assumptions(home, images, tmp_path):
+    preset = tmp_path / "mine.toml"
+    preset.write_text("[assumptions]\nc_load = 5e-12\n", encoding="utf-8")
+    given = {"only": "power", "judge": "none"}
+    asis = sheet(home, images, out=tmp_path / "a", **given)
+    found = sheet(home, images, preset=str(preset), out=tmp_path / "b", **given)
+    assert found.typical["quiescent_w"] > 3 * asis.typical["quiescent_w"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--only", "area"], r"only 'area' is not of power, settling, noise"),
+        (["--set", "c_in=-1p"], r"c_in = -1e-12 is out of range: 0 to 1e-06 F"),
+        (["--set", "c_inn=1p"], r"unknown setting 'c_inn', did you mean c_in\?"),
+        (["--set", "zeta=5"], r"zeta = 5\.0 is out of range: 0 to 2"),
+        (["--samples", "2", "--preset", "nominal"], r"preset nominal has no variation"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(home, words, why, tmp_path):
+    line = ["datasheet", home / "net.build", "--dataset", home / "data.npz", *words]
+    result = CliRunner().invoke(main, [*map(str, line), "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    assert re.search(why, " ".join(result.output.split()))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("part", ["noise", "settling"])
+def test_ideal_amplifiers_have_neither_noise_nor_settling(home, images, part, tmp_path):
+    why = r"opamp = ideal declares no bandwidth.*--set opamp=linear, and with opamp_gain"
+    with pytest.raises(StudyError, match=why):
+        sheet(home, images, "ideal", only=part, judge="none", out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("BLOCKS_WITHIN", "power of .*: twin and ngspice differ by"),
+        ("TELLEGEN_WITHIN", "what its sources deliver and its elements dissipate differ"),
+        ("WAVES_WITHIN", "settling: twin and .tran differ by"),
+        ("NOISE_WITHIN", "noise of .* V rms by the twin, .* by .noise"),
+    ],
+)
+def test_what_ngspice_does_not_confirm_is_no_datasheet(
+    home, images, monkeypatch, limit, why, tmp_path
+):
+    monkeypatch.setattr(judged, limit, -1.0)
+    with pytest.raises(StudyError, match=why):
+        sheet(home, images[:3], judge="1x2", out=tmp_path / "run")
+
+
+def test_no_setting_has_two_homes():
+    kinds = (Hardware, Variation, Conditions, Assumptions)
+    names = [field.name for kind in kinds for field in fields(kind)]
+    assert len(names) == len(set(names))
