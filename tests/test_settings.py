@@ -62,7 +62,7 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
         ("tile_cols=7", "tile_cols = 7 is out of range: even: a pair stays together"),
         (
             "opamp=real",
-            "opamp = 'real' is out of range: linear or ideal or pole or ",
+            "opamp = 'real' is out of range: linear or ideal or pole or rails or pole_rails",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from .noise_deck import judge_noise
 from .power import compared, power_of
 from .power_judge import ask_power
 from .settling_ngspice import ask_design
+from .settling_twin import RISE
 from .sheet import Asked
 
 Values = npt.NDArray[Any]
@@ -78,14 +79,20 @@ def power_said(found: dict[str, Any]) -> str:
 
 def driven(asked: Asked, images: int) -> Iterator[tuple[Link, Values]]:
     """Of each section its first circuit, and volts (``images``, I) at its inputs, one after the
-    other; of a convolution its first positions."""
+    other; of a convolution positions that differ."""
     held = asked.volts[asked.few[:images]]
     for section, links in asked.chip.sections():
         points = section.points(held)
         numbers = np.arange(len(points))
-        yield links[0], points[:images]
+        yield links[0], points[_apart(points[: max(images, section.positions)])[:images]]
         given = [TwinEngine().logits(o.design, points, numbers, asked.temp_c) for o in links]
         held = np.concatenate(given, axis=1).reshape(len(held), -1)
+
+
+def _apart(points: Values) -> Values:
+    """Places of ``points`` (n, I): the first, then those farthest from it."""
+    away = np.abs(points - points[0]).sum(axis=1)
+    return np.array([0, *np.argsort(-away, kind="stable")[: len(points) - 1]])
 
 
 def judge_settling(asked: Asked, keep: Path) -> dict[str, Any]:
@@ -113,7 +120,7 @@ def judge_settling(asked: Asked, keep: Path) -> dict[str, Any]:
                 "one of the two is wrong"
             )
         times = one.ngspice.settling_s, one.twin.settling_s
-        apart = float(np.abs(times[0] - times[1]).max() / times[1].max())
+        apart = float(np.abs(times[0] - times[1]).max() / max(times[1].max(), RISE))
         worst = {
             "waveforms": max(worst["waveforms"], off),
             "ends": max(worst["ends"], end),
