@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..network.measures import format_value
 from ..physics.quantities import BURNT, ENDS, QUANTITIES, SHARES, SUPPLY, Quantity
 from ..results import Fact, Figure, Listing
-from ..text import engineering, many, percent
+from ..text import engineering, interval, many, percent
 from .entries import REGRESSION
 from .result import StudyResult
 
@@ -74,10 +75,16 @@ class Datasheet(StudyResult):
         return f"{heat}{chips}, on {self.images['said']}"
 
     def software_fact(self) -> Fact:
+        from ..intervals import wilson
+
         s = self.summary
         if s.get("task") == REGRESSION:
-            return Fact("software", f"RMSE {s['rmse_software']:.3g} {s['unit']}".rstrip())
-        return Fact("software", percent(s["software_accuracy"]))
+            return Fact(
+                "software", f"RMSE {format_value(s['rmse_software'], s['unit'])}",
+                self.images["said"],
+            )  # fmt: skip
+        within = interval(wilson(round(s["software_accuracy"] * s["n"]), s["n"]))
+        return Fact("software", percent(s["software_accuracy"]), within)
 
     def headline(self) -> list[Fact]:
         found: list[Fact] = []
@@ -174,7 +181,8 @@ class Datasheet(StudyResult):
 
         parts: Mapping[str, Any] = (self.judge or {}).get("parts", {})
         said = [f"{name}: judged on {SAID[name](found)}" for name, found in parts.items()]
-        return super().closing() + said
+        *told, judged = super().closing()
+        return [*told, *said, judged]
 
     def figures(self) -> list[Figure]:
         from ..report.datasheets import map_figure, power_figure
@@ -216,4 +224,4 @@ def _worded(key: str) -> str:
 def _reached(entry: str, value: float, summary: Mapping[str, Any]) -> str:
     if entry == "accuracy":
         return percent(value)
-    return f"{value:.3g} {summary['unit']}".rstrip()
+    return format_value(value, summary["unit"])
