@@ -45,9 +45,8 @@ def judge_power(asked: Asked, keep: Path) -> dict[str, Any]:
     SimulationError
         If ngspice does not deliver; its deck is kept in ``keep``.
     """
-    given = {"temp_c": asked.temp_c}
-    twin = power_of(asked.build, asked.volts, chips=[asked.chip], **given)
-    spice = ask_power(asked.build, asked.volts, keep=keep, chip=asked.chip, **given)
+    twin = power_of(asked.build, asked.volts, temp_c=asked.temp_c, chips=[asked.chip])
+    spice = ask_power(asked.build, asked.volts, keep=keep, temp_c=asked.temp_c, chip=asked.chip)
     blocks = compared(twin, spice)
     worst = max(blocks, key=lambda block: blocks[block])
     tellegen = float(spice.tellegen.max())
