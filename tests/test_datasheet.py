@@ -21,9 +21,11 @@ from analogkan.imperfections import Conditions, Variation
 from analogkan.network.targets import Targets
 from analogkan.physics import Assumptions, judged
 from analogkan.physics.capacitors import damping_c_f
+from analogkan.physics.power import power_of
 from analogkan.physics.quantities import QUANTITIES
 
-from .networks import random_npz, random_spec
+from .convolutions import convolutional_spec
+from .networks import random_images, random_npz, random_spec
 
 NAMED = [one.name for one in QUANTITIES]
 GBW = 10e6
@@ -194,3 +196,20 @@ def test_no_setting_has_two_homes():
     kinds = (Hardware, Variation, Conditions, Assumptions)
     names = [field.name for kind in kinds for field in fields(kind)]
     assert len(names) == len(set(names))
+
+
+def test_a_convolution_is_one_circuit_used_again_and_again(tmp_path):
+    """Energy of an image: what its positions take one after the other, not all at all times."""
+    spec = convolutional_spec(0)
+    build = write_build(spec, Hardware(), tmp_path / "conv.build", most=10_000)
+    side = spec.encoding.shape
+    images = random_images(0, 4, int(np.prod(side)))
+    images = replace(images, x=images.x.reshape(-1, *side))
+    found = ak.datasheet(build, images, only="power", judge="none", out=tmp_path / "r",
+                         progress=False)  # fmt: skip
+    whole = power_of(build, images)
+    assert max(whole.positions) > 1
+    often = np.array(whole.positions)[:, None]
+    once = sum((watts[0] / often).sum(axis=0) for watts in whole.dissipated.values())
+    assert found.figures_of["dissipated_w"]["max"] == pytest.approx(once.max())
+    assert whole.total.max() > 2 * once.max()

@@ -49,6 +49,6 @@ NAMES = (
     *SUPPLY,
     *BURNT,
     *SHARES,
-    *("tellegen", "amplifiers", "beyond_class_ab", "snr_db"),
+    *("tellegen", "beyond_class_ab", "snr_db"),
 )
 """Columns of a row, beside accuracy or error."""

@@ -92,20 +92,32 @@ def spread(name: str, values: Values) -> dict[str, float | None]:
 
 
 def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
-    """Watts (n,) from the supplies, and what a row says of them."""
+    """Watts (n,) from the supplies, and what a row says of them.
+
+    A convolution is one circuit that positions use one after the other, which its settling time
+    adds up: its power is the mean over them.
+    """
     power = power_of(asked.build, asked.volts, temp_c=asked.temp_c, chips=[asked.chip])
     supply = supply_of(power, asked.chip.hardware, asked.assumed)
-    found = spread("power_w", supply.total[0]) | spread("dissipated_w", power.total[0])
+    often = np.array(power.positions)[:, None]
+
+    def once(watts: Values) -> Values:
+        """Watts (n,) of all layers, of (1, K, n)."""
+        return (watts[0] / often).sum(axis=0)
+
+    burnt = {block: once(watts) for block, watts in power.dissipated.items()}
+    moving = {block: once(watts) for block, watts in supply.class_b.items()}
+    pairs = once(supply.pairs)
+    still = sum(float(once(watts[..., None])[0]) for watts in supply.quiescent.values())
+    total = np.sum([*moving.values(), pairs], axis=0) + still
+    found = spread("power_w", total)
+    found |= spread("dissipated_w", np.sum([*burnt.values()], axis=0))
     found["tellegen"] = float(power.tellegen.max())
-    for block, watts in power.dissipated.items():
-        found[f"dissipated_{block}_w"] = float(watts[0].sum(axis=0).mean())
-    for block, watts in supply.class_b.items():
-        found[f"class_b_{block}_w"] = float(watts[0].sum(axis=0).mean())
-    found["quiescent_w"] = float(sum(part[0].sum() for part in supply.quiescent.values()))
-    found["pairs_w"] = float(supply.pairs[0].sum(axis=0).mean())
-    found["amplifiers"] = float(supply.amplifiers)
+    found |= {f"dissipated_{block}_w": float(watts.mean()) for block, watts in burnt.items()}
+    found |= {f"class_b_{block}_w": float(watts.mean()) for block, watts in moving.items()}
+    found |= {"quiescent_w": still, "pairs_w": float(pairs.mean())}
     found["beyond_class_ab"] = float(supply.beyond_class_ab[0])
-    return supply.total[0], found
+    return total, found
 
 
 def power_map(asked: Asked) -> list[dict[str, list[list[float]]]]:
@@ -114,13 +126,14 @@ def power_map(asked: Asked) -> list[dict[str, list[list[float]]]]:
         asked.build, asked.volts[asked.few], temp_c=asked.temp_c, chips=[asked.chip], maps=True
     )
 
-    def told(watts: Values) -> list[list[float]]:
-        ends = (watts[0].min(axis=0), watts[0].mean(axis=0), watts[0].max(axis=0))
+    def told(watts: Values, often: int) -> list[list[float]]:
+        one = watts[0] / often
+        ends = (one.min(axis=0), one.mean(axis=0), one.max(axis=0))
         return [[float(f"{w:.4g}") for w in end] for end in ends]
 
     return [
-        {"rows": told(rows), "lines": told(lines)}
-        for rows, lines in zip(power.rows, power.lines, strict=True)
+        {"rows": told(rows, often), "lines": told(lines, often)}
+        for rows, lines, often in zip(power.rows, power.lines, power.positions, strict=True)
     ]
 
 

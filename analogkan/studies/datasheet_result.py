@@ -162,6 +162,12 @@ class Datasheet(StudyResult):
                 "supply power is a model on top of the circuit's currents: class-B output stages, "
                 "and quiescent currents from gbw, c_load, gm_id, branches and class_ab"
             )
+        beyond = self.typical.get("beyond_class_ab")
+        if beyond:
+            told.append(
+                f"{many(int(beyond), 'op-amp')} give more than class_ab times i_quiescent on some "
+                "image"
+            )
         if "settling" in self.parts or "noise" in self.parts:
             of = " and ".join(part for part in ("settling", "noise") if part in self.parts)
             told.append(f"{of}: of {many(self.few, 'image')}, half of them those hardest to tell"
