@@ -132,6 +132,16 @@ def test_temperatures_and_chips_widen_a_sheet(home, images, tmp_path):
     assert wide["min"] < one["min"] and wide["max"] > one["max"]
 
 
+def test_chips_have_a_yield_and_without_chips_there_is_none(home, images, tmp_path):
+    given = {"only": "power", "judge": "none"}
+    alone = sheet(home, images, out=tmp_path / "one", **given)
+    chips = sheet(home, images, samples=4, out=tmp_path / "chips", **given)
+    assert alone.yield_ is None and "yield" not in str(alone.facts().rows)
+    rows = [row for row in chips.rows if row["sample"] is not None]
+    good = [row["accuracy"] >= chips.summary["yield_at"] for row in rows]
+    assert chips.yield_ == sum(good) / 4 and len(good) == 4
+
+
 def test_assumptions_are_named_and_change_what_they_are_about(home, images, tmp_path):
     given = {"only": "noise", "judge": "none"}
     quiet = sheet(home, images, out=tmp_path / "a", **given)

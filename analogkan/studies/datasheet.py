@@ -12,6 +12,7 @@ from ..errors import DisagreementError, SettingsError, StudyError
 from ..physics import Assumptions
 from ..physics.quantities import NAMES, PARTS, QUANTITIES
 from ..schema import Maybe, Number
+from ..text import percent
 from .datasheet_result import REACHED, Datasheet, Spread
 from .result import Row
 from .study import Job, Option, Plan, Study
@@ -108,6 +109,7 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
       analogkan datasheet mnist.build --only power --temps -40,26.85,125 --samples 20
       analogkan datasheet mnist.build --set c_in=2p --set e_n=5n
     """
+    from .montecarlo import yield_error, yield_limit
     from .points import thermal_points
 
     hardware, variation, conditions, changed = job.read_settings()
@@ -119,14 +121,22 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
     temps_c = sorted(dict.fromkeys(float(temp_c) for temp_c in temps_c))
     points = thermal_points(hardware, variation, conditions, temps_c, samples)
     assumed: Assumptions = job.own
+    limit, rule = 0.0, ""
+    if samples and job.build.spec.targets is None:
+        limit, how = yield_limit(job.build, job.images)
+        rule = f"at least {percent(limit)}: {how}"
+    elif samples:
+        limit, rule = yield_error(job.build, job.images, None)
     return Plan(
         points=points,
-        summarise=partial(_summarise, only, points[0], assumed),
+        summarise=partial(_summarise, only, points[0], assumed, limit),
         facts={
             "preset": job.preset,
             "samples": samples,
             "parts": list(only),
             "temps_c": list(temps_c),
+            "yield_at": limit,
+            "yield_rule": rule,
             "assumptions": asdict(assumed),
             "recompiled": changed,
         },
@@ -139,7 +149,12 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
 
 
 def _summarise(
-    parts: tuple[str, ...], nominal: Point, assumed: Assumptions, rows: Sequence[Row], bench: Bench
+    parts: tuple[str, ...],
+    nominal: Point,
+    assumed: Assumptions,
+    limit: float,
+    rows: Sequence[Row],
+    bench: Bench,
 ) -> dict[str, Any]:
     from ..physics.sheet import power_map
     from ..physics.supply import work_of
@@ -170,6 +185,7 @@ def _summarise(
         "figures_of": found,
         "typical": {name: typical[name] for name in NAMES},
         "reached": reached,
+        **_yield(rows, limit),
         "few": len(few_of(bench)),
         "tellegen_relative": max(tellegen, default=None),
         "area": _area(bench, nominal.hardware),
@@ -178,6 +194,20 @@ def _summarise(
         else [],
         "work": asdict(work_of(bench.build)),
     }
+
+
+def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
+    """The share of chips, at any temperature, that reach at least ``limit``, or err by no more."""
+    from ..intervals import exact
+
+    chips = [row for row in rows if row["sample"] is not None]
+    if not chips:
+        return {"yield": None, "yield_ci95": None}
+    ok = [row for row in chips if row["status"] == "ok"]
+    good = sum(
+        row["accuracy"] >= limit if "accuracy" in row else row["rmse"] <= limit for row in ok
+    )
+    return {"yield": good / len(chips), "yield_ci95": exact(good, len(chips))}
 
 
 def _area(bench: Bench, hardware: Hardware) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..network.measures import format_value
 from ..physics.quantities import BURNT, ENDS, QUANTITIES, SHARES, SUPPLY, Quantity
-from ..results import Fact, Figure, Listing
+from ..results import Fact, Figure, Listing, Pair
 from ..text import engineering, interval, many, percent
 from .entries import REGRESSION
 from .result import StudyResult
@@ -41,6 +41,8 @@ class Datasheet(StudyResult):
         Volts, of the noisiest output.
     flip_probability
         That noise makes another class the largest.
+    yield_, yield_ci95, yield_rule
+        Share of chips, at any of the temperatures, that are good, and what that is; None: no chips.
     map
         Of each layer watts by ``rows`` and by ``lines``: least, mean, largest over images.
     tellegen_relative
@@ -62,6 +64,9 @@ class Datasheet(StudyResult):
     typical: Mapping[str, float | None]
     area: Mapping[str, int]
     work: Mapping[str, int]
+    yield_: float | None = None
+    yield_ci95: Pair | None = None
+    yield_rule: str = ""
     map: Sequence[Mapping[str, Sequence[Sequence[float]]]] = ()
     tellegen_relative: float | None = None
 
@@ -142,6 +147,8 @@ class Datasheet(StudyResult):
         if "settling_s" in self.figures_of:
             slowest = self.figures_of["settling_s"]["max"]
             found.append(("throughput", f"{1 / slowest:,.0f} /s", "at the slowest"))
+        if self.yield_ is not None:
+            found.append(("yield", percent(self.yield_, 1), interval(self.yield_ci95)))
         if t.get("snr_db") is not None:
             found.append(("SNR", f"{t['snr_db']:.1f} dB", "of all outputs"))
         area = self.area
@@ -157,6 +164,8 @@ class Datasheet(StudyResult):
             "typical: the nominal circuit, median over images, at the temperature nearest to 26.85 "
             "degC; min and max: over images, temperatures and chips"
         ]
+        if self.yield_ is not None:
+            told.append(f"yield counts chips, at every temperature, of {self.yield_rule}")
         if "power" in self.parts:
             told.append(
                 "supply power is a model on top of the circuit's currents: class-B output stages, "
