@@ -18,11 +18,12 @@ from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..errors import ConvergenceError
 from .assumptions import Assumptions
+from .blocks import NOISY
 from .capacitors import capacitors_of
 from .deck import dynamic_design
 from .noise_front import driven_slopes
 from .noise_loops import loops_of
-from .noise_paths import BLOCKS, Linear, trace_back
+from .noise_paths import Linear, trace_back
 from .noise_point import Point, points_of
 from .noise_sources import Node, diode_noise, nodes_of, thermal_energy
 
@@ -78,7 +79,7 @@ class Noise:
     covariance: Values
     shares: Values
     transfer: Values
-    blocks: tuple[str, ...] = BLOCKS
+    blocks: tuple[str, ...] = NOISY
     hidden: tuple[Values, ...]
     at_kinks: Values
     other: Values
@@ -243,7 +244,7 @@ class Sum:
     def __init__(self, images: int, layers: int, outputs: int, *, full: bool) -> None:
         self.covariance = np.zeros((images, outputs, outputs) if full else (images, 0, 0))
         self.variance = np.zeros((images, outputs))
-        self.shares = np.zeros((images, len(BLOCKS), layers, outputs))
+        self.shares = np.zeros((images, len(NOISY), layers, outputs))
         self._coarse = np.zeros((images, outputs))
 
     def add(self, stages: Sequence[Linear], node: Node, hardware: Hardware, temp_c: float) -> None:
@@ -255,7 +256,7 @@ class Sum:
                 density = node.width * (squares @ power[..., None])[..., 0]
                 self.variance += density
                 self._coarse += node.coarse / node.width * density
-                self.shares[:, BLOCKS.index(block), layer] += density
+                self.shares[:, NOISY.index(block), layer] += density
             if self.covariance.size:
                 power = node.width * np.repeat(sum(powers.values()), 2, axis=-1)
                 parts = np.ascontiguousarray(x).view(float)

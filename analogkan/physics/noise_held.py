@@ -23,8 +23,8 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.batch import distinct
 from ..errors import StudyError
 from .assumptions import Assumptions
+from .blocks import NOISY
 from .noise import Noise, joined, noise_of_design
-from .noise_paths import BLOCKS
 from .power import designs_of
 
 Values = npt.NDArray[Any]
@@ -107,7 +107,7 @@ def _through(sections: Sequence[Section], found: Sequence[Noise], shape: tuple[i
     """The last section's noise with that of those before it, through the slopes between."""
     images, last = shape[0], found[-1]
     outputs = last.volts.shape[1]
-    shares = np.zeros((images, len(BLOCKS), sections[-1].last + 1, outputs))
+    shares = np.zeros((images, len(NOISY), sections[-1].last + 1, outputs))
     shares[:, :, sections[-1].first :] = last.shares
     covariance = np.zeros((images, outputs, outputs))
     x = np.broadcast_to(np.eye(outputs), (images, outputs, outputs))
@@ -118,7 +118,7 @@ def _through(sections: Sequence[Section], found: Sequence[Noise], shape: tuple[i
         part = np.einsum("bopc,bpcd,bqpd->boq", x, own, x, optimize=True)
         covariance += part
         if one is not last:
-            shares[:, BLOCKS.index("held"), section.first] = np.einsum("boo->bo", part)
+            shares[:, NOISY.index("held"), section.first] = np.einsum("boo->bo", part)
         slopes = one.transfer.reshape(images, count, width, -1)
         x = _gathered(np.einsum("bopc,bpci->bopi", x, slopes, optimize=True), section)
     return replace(last, covariance=covariance, shares=shares)

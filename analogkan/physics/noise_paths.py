@@ -24,21 +24,6 @@ from .noise_point import Point
 from .noise_sources import Node, thermal_energy
 
 Values = npt.NDArray[Any]
-BLOCKS = (
-    "diodes",
-    "row feedback",
-    "row op-amps",
-    "cells",
-    "line feedback",
-    "line op-amps",
-    "difference resistors",
-    "difference op-amps",
-    "squash",
-    "layernorm",
-    "held",
-)
-"""What is noisy; ``cells`` are all resistors between rows and summing nodes, wires among them, and
-``held`` is all noise of an earlier circuit, as it was held."""
 Take = Callable[[int, Values, Mapping[str, Values]], None]
 """Called with a layer, X (B, N, S) of S places where noise enters, and each block's densities there
 (B, S)."""
