@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.design import Design
+from ..compiler.hardware import Hardware
 from ..compiler.names import StageNames
 from ..data import ImageSet
 from ..devices.curve import NOMINAL_TEMP_C
@@ -99,7 +100,7 @@ def boards_of_run(build: Build, run: Path) -> Boards:
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{run} is no RUN of montecarlo ({brief(error)})") from error
-    there = settings["hardware"]
+    there = asdict(Hardware()) | settings["hardware"]
     other = [name for name, value in asdict(build.hardware).items() if there.get(name) != value]
     if found["network"] != build.spec.fingerprint() or other:
         what = f"{other[0]} = {there.get(other[0])}" if other else "another network"

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.design import CrossbarStage, Design
-from ..compiler.gains import R_DIFF
 from ..compiler.names import StageNames
 from ..compiler.series import nearest_of, standard_values
 from ..errors import CompileError
@@ -219,6 +218,7 @@ class _Stage:
         self.made, self.names = made, StageNames(design, layer)
         self.stage: CrossbarStage = design.stages[layer]
         self.series = design.hardware.series
+        self.r_diff = design.hardware.r_diff
 
     def add(self, c_f: Sequence[float]) -> None:
         self._rows(c_f)
@@ -264,14 +264,15 @@ class _Stage:
 
     def _differences(self) -> None:
         made, lines = self.made, self.names.lines()
-        ohms = R_DIFF * self.stage.gain
-        c_f = self._damping(np.full(ohms.shape, 1 / R_DIFF), ohms)
+        r = self.r_diff
+        ohms = r * self.stage.gain
+        c_f = self._damping(np.full(ohms.shape, 1 / r), ohms)
         pairs = zip(self.names.outputs(), lines[0::2], lines[1::2], strict=True)
         for o, (y, p, n) in enumerate(pairs):
             about, inp, inn = f"difference {y}", f"{y}_inp", f"{y}_inn"
-            made.resistor(R_DIFF, n, inn, about)
+            made.resistor(r, n, inn, about)
             made.resistor(float(ohms[o]), inn, y, about)
-            made.resistor(R_DIFF, p, inp, about)
+            made.resistor(r, p, inp, about)
             made.resistor(float(ohms[o]), inp, GROUND, about)
             made.capacitor(c_f[o], inn, y, f"feedback of {about}")
             made.opamp(inp, inn, y, about)

@@ -9,8 +9,6 @@ from .design import ARRAYS, CrossbarStage, Design
 
 SMALLEST_OHMS = 1e-12
 """Of a resistor: ngspice 46 makes this of a smaller one, and warns."""
-DIFFERENCE_OHMS = 10e3
-"""Of a difference amplifier's input resistors, as its cell has them; the others are gain times."""
 
 
 def check_design(design: Design) -> None:
@@ -25,14 +23,14 @@ def check_design(design: Design) -> None:
                     f"layer {k}: {name} goes from {array.min():g} to {array.max():g}, and must be "
                     "positive and finite: the coefficients need another g_min, g_max or v_fs"
                 )
-        _check_resistances(k, stage)
+        _check_resistances(k, stage, design.hardware.r_diff)
 
 
-def _check_resistances(k: int, stage: CrossbarStage) -> None:
+def _check_resistances(k: int, stage: CrossbarStage, r_diff: float) -> None:
     loads = [stage.front.r_load] if stage.front.r_load else []
     for what, ohms in (
         ("the feedback of its lines", stage.r_c),
-        ("its difference amplifiers", DIFFERENCE_OHMS * np.minimum(stage.gain, 1.0)),
+        ("its difference amplifiers", r_diff * np.minimum(stage.gain, 1.0)),
         ("the loads of its squash cells", np.array(loads)),
     ):
         if ohms.size and ohms.min() < SMALLEST_OHMS:

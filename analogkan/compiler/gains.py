@@ -5,17 +5,16 @@ Axes: I inputs, D diodes, O outputs; physical lines 2 O, interleaved.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..devices import IVCurve
+from ..errors import CompileError
 from ..network.spec import LayerSpec
 from .hardware import Hardware
-from .series import standard_of
-
-R_DIFF = 10e3
-"""Ohms of the input resistors of a difference amplifier, as its cell has them."""
+from .series import nearest_of, standard_of, standard_values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,10 +113,19 @@ def size_gains(
         return Gains(r_c=r_c, gain=unit / (r_c * hardware.v_fs / alpha), unit=unit, alpha=alpha)
     r_c = _lines(r_c, hardware, layer, side=-1)
     hint = "change v_rail, headroom or v_fs"
-    ohms = R_DIFF * unit * alpha / (r_c * hardware.v_fs)
+    _require_standard(hardware.r_diff, hardware.series)
+    ohms = hardware.r_diff * unit * alpha / (r_c * hardware.v_fs)
     what = f"layer {layer}: a difference amplifier's feedback"
-    gain = standard_of(ohms, hardware.series, what, hint, side=1) / R_DIFF
+    gain = standard_of(ohms, hardware.series, what, hint, side=1) / hardware.r_diff
     return Gains(r_c=r_c, gain=gain, unit=unit, alpha=gain * r_c * hardware.v_fs / unit)
+
+
+def _require_standard(r_diff: float, series: str) -> None:
+    nearest = float(nearest_of(standard_values(series), np.array(r_diff)))
+    if not math.isclose(nearest, r_diff, rel_tol=1e-9):
+        raise CompileError(
+            f"r_diff = {r_diff:g} ohm is no value of {series.upper()}: the nearest is {nearest:g}"
+        )
 
 
 def _lines(r_c: np.ndarray, hardware: Hardware, layer: int, side: int) -> np.ndarray:

@@ -85,6 +85,8 @@ class Hardware:
     c_f
         Feedback capacitor of the row amplifiers, farads; 0 chooses three times the smallest that
         is stable.
+    r_diff
+        Input resistors of the difference amplifiers, ohms; the others are gain times that; assumed.
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
@@ -142,6 +144,7 @@ class Hardware:
     opamp_gain: float = setting(1e5, "", "10 to 1e12", within(10, 1e12))
     gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
+    r_diff: float = setting(10e3, "ohm", "1 to 1e9 ohm", within(1, 1e9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))

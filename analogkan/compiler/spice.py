@@ -71,7 +71,7 @@ def write_layer(
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
     parts += crossbar.instances
     parts += ["* Columns: an amplifier per line; the difference of a pair is the output."]
-    parts += _columns(stage, names, *rails, say)
+    parts += _columns(stage, names, *rails, design.hardware.r_diff, say)
     return "\n".join(parts) + "\n"
 
 
@@ -134,14 +134,20 @@ def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
 
 
 def _columns(
-    stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
+    stage: CrossbarStage,
+    names: StageNames,
+    suffix: str,
+    limit: dict[str, float],
+    r_diff: float,
+    say: Dialect,
 ) -> Iterable[str]:
     lines, e = names.lines(), stage.errors
+    inputs = {} if r_diff == Hardware().r_diff else {"r": r_diff}  # what its cell has by itself
     for k, (line, total) in enumerate(zip(lines, names.sums(), strict=True)):
         own = {"rf": stage.r_c[k]} | limit | _opamp(e and e.lines, (k,))
         yield _cell(say, f"x_{line}_tia", [total, line], f"tia{suffix}", **own)
     for o, (y, p, n) in enumerate(zip(names.outputs(), lines[0::2], lines[1::2], strict=True)):
-        own = {"gain": stage.gain[o]} | limit | _opamp(e and e.diffs, (o,))
+        own = {"gain": stage.gain[o]} | inputs | limit | _opamp(e and e.diffs, (o,))
         yield _cell(say, f"x_{y}_diff", [p, n, y], f"diff_amp{suffix}", **own)
 
 

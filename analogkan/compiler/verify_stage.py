@@ -120,6 +120,14 @@ class StageCheck:
             if diff is None:
                 said.append(self._say(f"no difference amplifier drives {name}"))
                 continue
+            for r in {diff.r1, diff.r3}:
+                if not np.isclose(r, self.build.design.hardware.r_diff, rtol=EXACT, atol=0):
+                    said.append(
+                        self._say(
+                            f"difference amplifier {name}: input resistor of {r!r} ohm, not "
+                            f"{self.build.design.hardware.r_diff!r}"
+                        )
+                    )
             for side, net, gain in ((0, diff.p, diff.gain_p), (1, diff.n, diff.gain_n)):
                 line = 2 * o + side
                 label = self.names.lines()[line]

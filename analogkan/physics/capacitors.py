@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.design import CrossbarStage
-from ..compiler.gains import R_DIFF
 from ..compiler.hardware import Hardware
 from ..compiler.stability import steepest_fall
 from .assumptions import Assumptions
@@ -68,7 +67,9 @@ def capacitors_of(stage: CrossbarStage, hardware: Hardware, assumed: Assumptions
         lines_in=lines_in,
         lines=damping_c_f(lines_in, stage.g.sum(axis=0), stage.r_c, gbw, damp),
         diffs_in=diffs_in,
-        diffs=damping_c_f(diffs_in, np.array(1 / R_DIFF), R_DIFF * stage.gain, gbw, damp),
+        diffs=damping_c_f(
+            diffs_in, np.array(1 / hardware.r_diff), hardware.r_diff * stage.gain, gbw, damp
+        ),
     )
 
 

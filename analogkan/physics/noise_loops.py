@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
 from ..errors import SimulationError
-from .capacitors import R_DIFF, Capacitors
+from .capacitors import Capacitors
 from .noise_point import Point
 
 Values = npt.NDArray[Any]
@@ -94,7 +94,7 @@ def loops_of(
         If one of them is not stable there.
     """
     w = 2 * math.pi * hardware.gbw
-    g_diff = np.full(stage.gain.shape, 1 / R_DIFF)
+    g_diff = np.full(stage.gain.shape, 1 / hardware.r_diff)
     found = StageLoops(
         rows=Loop(
             c=capacitors.rows_in,
@@ -115,7 +115,7 @@ def loops_of(
         diffs=Loop(
             c=capacitors.diffs_in,
             g=g_diff,
-            r=R_DIFF * stage.gain,
+            r=hardware.r_diff * stage.gain,
             c_f=capacitors.diffs,
             gain=point.diff_gain,
             w=w,

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.hardware import Hardware
-from .capacitors import R_DIFF
 from .noise_front import norm_noise, squash_noise, squash_response, through_norm
 from .noise_loops import StageLoops
 from .noise_point import Point
@@ -63,11 +62,11 @@ def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) ->
     diff, line, s = stage.loops.diffs, stage.loops.lines, node.s
     x = _limited(x, stage.point.diff_on) / diff.siemens(s)
     amplified = np.abs(diff.load(s)) ** 2 * node.e_n + 2 * node.i_n
-    resistors = 2 * kt4 * (1 / R_DIFF + 1 / diff.r)
+    resistors = 2 * kt4 * (diff.g + 1 / diff.r)
     powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
     take(layer, x, powers)
     lines = np.empty((*x.shape[:2], 2 * x.shape[2]), dtype=complex)
-    lines[..., 0::2], lines[..., 1::2] = x / R_DIFF, -x / R_DIFF
+    lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
     lines = _limited(lines, stage.point.line_on)
     powers = {"line feedback": kt4 / line.r[None]}
     if stage.point.feet is None:

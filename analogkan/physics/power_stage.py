@@ -29,7 +29,6 @@ from ..devices.thermal import table_at
 from ..engines.ideal import rail
 from ..engines.twin import Twin, TwinStage
 from ..errors import SimulationError
-from .capacitors import R_DIFF
 from .crossbar import crossbar_power
 
 Values = npt.NDArray[Any]
@@ -268,11 +267,12 @@ class _Stage:
         own = difference_volts(p, n, self.ratio, gain, offset)
         inp = p * self.ratio / (1 + self.ratio)
         inn = inp + summing_volts(own, gain, offset)
-        back = R_DIFF * self.ratio
-        burnt = ((p - inp) ** 2 + (n - inn) ** 2) / R_DIFF + (inp**2 + (inn - own) ** 2) / back
+        r = self.hardware.r_diff
+        back = r * self.ratio
+        burnt = ((p - inp) ** 2 + (n - inn) ** 2) / r + (inp**2 + (inn - own) ** 2) / back
         power.dissipated["differences"] = burnt.sum(axis=1)
         drawn = np.empty(lines.shape)
-        drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / R_DIFF, (n - inn) / R_DIFF
+        drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / r, (n - inn) / r
         power.delivered["lines"] = power.delivered["lines"] + (lines * drawn).sum(axis=1)
         power.currents["lines"] = np.abs(power.currents["lines"] + drawn)
         return own, (own - inn) / back, own.clip(-self.rail, self.rail)

@@ -22,7 +22,7 @@ from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..errors import SimulationError
 from .assumptions import Assumptions
-from .capacitors import R_DIFF, capacitors_of
+from .capacitors import capacitors_of
 from .deck import dynamic_design
 from .settling_blocks import Linear, Rows, Values, difference_blocks, line_blocks
 
@@ -116,7 +116,7 @@ class StageInTime:
         self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w)
         amps = arrays["diff_gain"], arrays["diff_offset"]
         c_diffs = np.maximum(c.diffs_in, LEAST_C)
-        self.diffs = difference_blocks(c_diffs, c.diffs, R_DIFF, arrays["ratio"], *amps, w)
+        self.diffs = difference_blocks(c_diffs, c.diffs, hardware.r_diff, arrays["ratio"], *amps, w)
 
     def kinds(self, before: Values, after: Values) -> Kinds | None:
         """Of inputs (I, B) that go from one value straight to another; None: each on its own."""

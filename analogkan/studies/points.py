@@ -22,6 +22,9 @@ from ..streams import MAX_SAMPLE
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
+LATER = ("r_diff",)
+"""Hardware that points have had a choice of only since there were RUNs: left out of what names a
+point where it is as it was before, so that a RUN of then goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,11 @@ def _document(
 ) -> dict[str, dict[str, Any]]:
     left = asdict(conditions)
     del left["temp_c"]
-    return {"hardware": asdict(hardware), "variation": variation.document(), "conditions": left}
+    chosen, first = asdict(hardware), asdict(Hardware())
+    for name in LATER:
+        if chosen[name] == first[name]:
+            del chosen[name]
+    return {"hardware": chosen, "variation": variation.document(), "conditions": left}
 
 
 @lru_cache(maxsize=4096)
