@@ -12,7 +12,7 @@ from PIL import Image
 
 import analogkan as ak
 from analogkan.cli import main
-from analogkan.errors import CheckpointError, DataError
+from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.network.edges import ranked, weigh
 from analogkan.network.encoding import Encoding
 from analogkan.network.spec import NetworkSpec
@@ -110,6 +110,12 @@ def test_what_cannot_be_explained_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"net0 has no calibration inputs to weigh its edges on"):
         ak.explain(random_spec(0, n_calibration=0))
     assert ak.explain(random_spec(0, n_calibration=0), random_images(5, 60, 5)).summary["n"] == 60
+    sentence = (
+        r"^ablate = 0, and random is what the loss of an ablation is measured on: say how many "
+        r"edges \(--ablate 10\), or leave it out$"
+    )
+    with pytest.raises(SettingsError, match=sentence):
+        ak.explain(random_spec(0), random_images(5, 60, 5))
     convolutional_checkpoint(tmp_path / "maps.pt")
     with pytest.raises(CheckpointError, match=r"maps has convolutions, whose kernels stand for"):
         ak.explain(tmp_path / "maps.pt")

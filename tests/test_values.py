@@ -198,7 +198,7 @@ def test_a_report_shows_all_of_it(build, simulated, chips, tmp_path):
     assert not re.search(r"class(es)? as software|accuracy", text)
 
 
-def test_commands_print_the_unit_and_refuse_a_share_of_images(build):
+def test_commands_print_the_unit(build):
     made, points, folder = build
     np.savez(
         folder / "own.npz", x=points.x, y=points.y, task="regression", y_name="y0",
@@ -208,9 +208,28 @@ def test_commands_print_the_unit_and_refuse_a_share_of_images(build):
     words += ["--samples", "2", "--judge", "none", "--out", str(folder / "cli")]
     told = CliRunner().invoke(main, [*words, "--yield-at", "5degC"], catch_exceptions=False)
     assert "yield (RMSE at most 5 degC)" in told.output
-    result = CliRunner().invoke(main, [*words, "--fail-under", "0.9"])
+
+
+@pytest.mark.parametrize("command", ["simulate", "montecarlo"])
+def test_a_share_of_images_is_refused_before_anything_is_run(build, tmp_path, command):
+    made, points, _ = build
+    np.savez(tmp_path / "own.npz", x=points.x, y=points.y, y_name="y0", y_unit="degC")
+    words = [command, str(made.folder), "--dataset", str(tmp_path / "own.npz")]
+    words += ["--out", str(tmp_path / "run"), "--fail-under", "0.9"]
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
-    assert "--fail-under is of accuracies, and a regression has none" in result.output
+    assert (
+        "--fail-under is of accuracies, and a regression has none: look at rmse_circuit or "
+        "rmse_mean of --json"
+    ) in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interval_has_one_unit_at_both_ends(simulated):
+    """Shares of span are per cent throughout."""
+    for unit, said in (("span", "0.389 to 0.53 % of span"), ("degC", "0.00389 to 0.0053 degC")):
+        found = replace(simulated, unit=unit, rmse_software_ci95=(0.00389, 0.0053))
+        assert found.software_fact().note == said
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,8 @@ def explain(
         If the model cannot be read, or has convolutions.
     DataError
         If there are no inputs to weigh edges on, or ``images`` are not what the network answers to.
+    SettingsError
+        If ``images`` are of no use: nothing is ablated, and the network has calibration inputs.
     AnalogKanError
         If what is in the way of ``plot`` is no picture of ours.
 

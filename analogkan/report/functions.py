@@ -121,12 +121,10 @@ def board_figure(
         ax.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
         ax.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
         if assumed is not None and assumed.any() and one:
-            ends = ax.get_xaxis_transform()
-            shade = assumed[order].astype(bool)
-            ax.fill_between(
-                at[order], 0, 1, where=shade, transform=ends, color="#999999", alpha=0.2, lw=0,
-                label="assumed: a diode in its reconstructed part",
-            )  # fmt: skip
+            label = "assumed: a diode in its reconstructed part"
+            for ends in _spans(at[order], assumed[order]):
+                ax.axvspan(*ends, color="#999999", alpha=0.2, lw=0, label=label)
+                label = ""
         if measured is not None:
             seen = measured[:, k] - base
             ax.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
@@ -136,6 +134,13 @@ def board_figure(
         ax.legend(frameon=False, fontsize=8)
     tidy(axes.ravel())
     return fig
+
+
+def _spans(at: np.ndarray, chosen: np.ndarray) -> list[tuple[float, float]]:
+    """Runs of ``chosen`` points (n,), each as far as half way to its neighbours."""
+    edges = np.r_[at[0], (at[1:] + at[:-1]) / 2, at[-1]]
+    turns = np.flatnonzero(np.diff(np.r_[0, chosen.astype(int), 0]))
+    return [(float(edges[a]), float(edges[b])) for a, b in turns.reshape(-1, 2)]
 
 
 def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
