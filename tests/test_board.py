@@ -378,7 +378,7 @@ def test_volts_at_the_output_are_the_targets_quantity(build, tmp_path):
 def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
     x = build.spec.calibration[:20]
     images = ak.ImageSet(
-        name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(20),
+        name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(len(x)),
         targets=(("temperature", "degC"),),
     )  # fmt: skip
     given = {"preset": "board", "judge": "none", "progress": False, "out": tmp_path / "run"}
