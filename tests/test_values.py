@@ -22,6 +22,7 @@ from analogkan.errors import DataError, SettingsError
 from analogkan.network.encoding import Encoding
 from analogkan.network.measures import distance
 from analogkan.network.targets import Targets
+from analogkan.report.functions import errors_histogram
 from analogkan.studies.simulate import simulate
 from analogkan.studies.values import drift, error_limit, row_of
 
@@ -230,6 +231,13 @@ def test_an_interval_has_one_unit_at_both_ends(simulated):
     for unit, said in (("span", "0.389 to 0.53 % of span"), ("degC", "0.00389 to 0.0053 degC")):
         found = replace(simulated, unit=unit, rmse_software_ci95=(0.00389, 0.0053))
         assert found.software_fact().note == said
+
+
+def test_a_histogram_of_shares_says_per_cent_of_span(chips):
+    ax = errors_histogram(chips.rows, dict(chips.summary) | {"unit": "span"}).axes[0]
+    assert ax.get_xlabel() == "RMSE (share of span)"
+    said = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert said[0] == f"software {100 * chips.summary['rmse_software']:.3g} % of span"
 
 
 @pytest.mark.parametrize(

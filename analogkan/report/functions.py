@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..network.measures import SPAN, format_value
 from ..network.targets import Targets
 from ..numerals import read_number
 from ..text import with_unit
@@ -23,6 +24,11 @@ MOST_TARGETS = 4
 
 def _label(targets: Targets, k: int) -> str:
     return plain(with_unit(targets.names[k], targets.units[k]))
+
+
+def _error(name: str, unit: str) -> str:
+    """Of an axis of errors as they are kept."""
+    return with_unit(name, "share of span" if unit == SPAN else unit)
 
 
 def _rows(targets: Targets, across: int, width: float, height: float) -> tuple[Figure, Any, int]:
@@ -156,8 +162,8 @@ def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
         ("limit", summary["yield_at"], DARK, "--"),
     )
     for name, value, color, style in lines:
-        ax.axvline(value, color=color, ls=style, label=f"{name} {value:.3g} {unit}".strip())
-    ax.set_xlabel(with_unit("RMSE", unit))
+        ax.axvline(value, color=color, ls=style, label=f"{name} {format_value(value, unit)}")
+    ax.set_xlabel(_error("RMSE", unit))
     ax.set_ylabel("chips")
     ax.set_title(
         f"{plain(summary['model'])}: {len(rmse)} chips\n{told_images(summary)}", fontsize=11
@@ -215,14 +221,14 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
         )
         upper.plot(temps, [c["rmse_mean"] for _, c in chips], color=CYCLE[3], label="mean of chips")
     upper.axhline(summary["rmse_software"], color=SOFTWARE, label="software")
-    upper.set_ylabel(with_unit("RMSE", unit))
+    upper.set_ylabel(_error("RMSE", unit))
     upper.set_title(f"{plain(summary['model'])}\n{told_images(summary)}", fontsize=11)
     upper.legend(frameon=False, ncols=2)
     line(lower, "gain_mean", color=CYCLE[4])
     lower.set_ylabel("gain")
     other = lower.twinx()
     line(other, "offset_mean", color=CYCLE[5])
-    other.set_ylabel(with_unit("offset", unit))
+    other.set_ylabel(_error("offset", unit))
     lower.set_xlabel("temperature (°C)")
     tidy([upper, lower])
     return fig
@@ -230,7 +236,7 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
 
 def sweep_figure(summary: Mapping[str, Any]) -> Figure:
     """RMSE over a grid: a budget's bars, or a line for each value of the second axis."""
-    what = with_unit("RMSE", summary["unit"])
+    what = _error("RMSE", summary["unit"])
     fig = Figure(figsize=(7.2, 4.6), layout="constrained")
     ax = fig.subplots()
     cells = [c for c in summary["cells"] if c["rmse_mean"] is not None]
