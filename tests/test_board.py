@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import analogkan as ak
 from analogkan.board.amplifiers import load_opamp
 from analogkan.board.band import boards_of_preset, grid_of, predict
+from analogkan.board.comparison import read_measured
 from analogkan.board.kicad import format_netlist
 from analogkan.board.parasitics import Parasitics
 from analogkan.board.parts import board_parts, format_part
@@ -30,6 +31,7 @@ from analogkan.devices import IVCurve
 from analogkan.devices.library import get
 from analogkan.errors import CompileError, DataError, SettingsError, StudyError
 from analogkan.network.targets import Targets
+from analogkan.report.functions import board_figure
 
 from .networks import random_spec
 
@@ -327,6 +329,33 @@ def test_a_measured_board_is_told_from_its_band(build, tmp_path):
     assert list(found.table()["point"]) == list(range(9))
 
 
+def test_inputs_as_the_expected_curve_prints_them_are_in_range(build, tmp_path):
+    """Six figures of an end may lie beyond it."""
+    spec = build.spec
+    ranges = ((0.0, 0.770749), (0.0652039, 0.7707507))
+    each = replace(spec.encoding, ranges=ranges, x_lo=0.0, x_hi=ranges[1][1])
+    within = replace(build, spec=replace(spec, encoding=each, calibration=None))
+    path = tmp_path / "m.csv"
+    path.write_text("a,b,t (degC)\n0,0.0652038,1\n0.770749,0.770751,2\n", encoding="utf-8")
+    x, _ = read_measured(path, within)
+    np.testing.assert_array_equal(x[1], [0.770749, 0.770751])
+    path.write_text("a,b,t (degC)\n0,0.0652,1\n0.770749,0.77077,2\n", encoding="utf-8")
+    sentence = "input 2 of point 2 is 0.77077, and the network was trained from 0.0652039 to"
+    with pytest.raises(DataError, match=sentence):
+        read_measured(path, within)
+
+
+def test_a_single_point_that_is_assumed_is_shaded():
+    """As far as half way to its neighbours, with one entry in the legend."""
+    x, y = np.arange(6.0)[:, None], np.zeros((6, 1))
+    assumed = np.array([True, False, False, True, False, True])
+    ax = board_figure(x, y, np.stack([y] * 3), CELSIUS, assumed=assumed).axes[0]
+    spans = [(p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
+    assert spans == [(0.0, 0.5), (2.5, 3.5), (4.5, 5.0)]
+    _, texts = ax.get_legend_handles_labels()
+    assert texts == ["boards", "circuit", "assumed: a diode in its reconstructed part"]
+
+
 def test_gain_and_offset_of_a_board_are_found(build, tmp_path):
     circuit = ak.compare(
         build, measured(tmp_path / "c.csv", build, software_of(build)), **GIVEN
@@ -349,7 +378,7 @@ def test_volts_at_the_output_are_the_targets_quantity(build, tmp_path):
 def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
     x = build.spec.calibration[:20]
     images = ak.ImageSet(
-        name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(20),
+        name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(len(x)),
         targets=(("temperature", "degC"),),
     )  # fmt: skip
     given = {"preset": "board", "judge": "none", "progress": False, "out": tmp_path / "run"}

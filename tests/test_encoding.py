@@ -18,6 +18,14 @@ def test_encoding_is_linear_from_input_units_to_volts():
     np.testing.assert_allclose(ENCODING.volts(x), [[0, 0.14, 0.28, 0.42, 0.56, 0.7]], atol=1e-15)
 
 
+def test_the_input_that_is_far_outside_is_named_not_one_a_little_outside():
+    each = Encoding(x_lo=0, x_hi=8, v_lo=0.0, v_hi=0.7, shape=(2,), ranges=((0.0, 1.0), (5.0, 8.0)))
+    x = np.array([[1.05, 6.0], [1.05, 6.0], [1.05, 6.0], [0.5, 80.0]])
+    sentence = "values of input 1 span 6 to 80; this network was trained on 5 to 8: rescale them"
+    with pytest.raises(DataError, match=f"^{escape(sentence)}$"):
+        each.volts(x)
+
+
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [

@@ -12,7 +12,8 @@ from PIL import Image
 
 import analogkan as ak
 from analogkan.cli import main
-from analogkan.errors import CheckpointError, DataError
+from analogkan.data import ImageSet
+from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.network.edges import ranked, weigh
 from analogkan.network.encoding import Encoding
 from analogkan.network.spec import NetworkSpec
@@ -106,10 +107,47 @@ def test_the_loss_of_an_ablation_is_measured_on_the_images_given():
     assert all("loss" in edge for edge in found["top"][:3])
 
 
+@pytest.mark.parametrize(
+    ("units", "shown", "columns"),
+    [
+        (("bar", "V"), "% of span", ["importance (% of span)", "loss (% of span)"]),
+        (("bar",), "bar", ["importance (bar)", "loss (bar)"]),
+        (("",), "", ["importance", "loss"]),
+    ],
+)
+def test_an_explanation_has_one_unit_in_table_and_picture(units, shown, columns):
+    """Of several targets everything is in per cent of their spans."""
+    k = len(units)
+    targets = Targets(low=(0.0,) * k, high=(4.0,) * k, names=("p", "q")[:k], units=units)
+    spec = replace(random_spec(1, (3, 4, k)), targets=targets)
+    x = np.random.default_rng(0).uniform(0, 255, (30, 3))
+    images = ImageSet(
+        name="f", x=x, y=targets.values(spec.logits(x)) + 0.2, index=np.arange(30),
+        targets=tuple(zip(targets.names, units, strict=True)),
+    )  # fmt: skip
+    found = ak.explain(spec, images, top=2, ablate=2)
+    listing, first = found.facts(), found.summary["top"][0]
+    assert [
+        word for word in listing.columns if word.split(" ")[0] in ("importance", "loss")
+    ] == columns
+    scale = 100 if shown == "% of span" else 1
+    assert listing.rows[0][1] == f"{scale * first['importance']:.3g}"
+    assert listing.rows[0][-1] == f"{scale * first['loss']:+.3g}"
+    said = f"{scale * first['importance']:.3g} {shown}".strip()
+    assert found.figures()[0].draw().axes[0].get_title().splitlines()[1] == said
+    assert found.headline()[1].note == said
+
+
 def test_what_cannot_be_explained_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"net0 has no calibration inputs to weigh its edges on"):
         ak.explain(random_spec(0, n_calibration=0))
     assert ak.explain(random_spec(0, n_calibration=0), random_images(5, 60, 5)).summary["n"] == 60
+    sentence = (
+        r"^ablate = 0, and random is what the loss of an ablation is measured on: say how many "
+        r"edges \(--ablate 10\), or leave it out$"
+    )
+    with pytest.raises(SettingsError, match=sentence):
+        ak.explain(random_spec(0), random_images(5, 60, 5))
     convolutional_checkpoint(tmp_path / "maps.pt")
     with pytest.raises(CheckpointError, match=r"maps has convolutions, whose kernels stand for"):
         ak.explain(tmp_path / "maps.pt")

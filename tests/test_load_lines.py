@@ -227,6 +227,21 @@ REFUSED = {
         "--g-d-sigma 0.4 moves the falling part as 0.122 of voltage does, and a chip's "
         "die_sigma_voltage is at most 0.1: give a smaller --g-d-sigma",
     ),
+    "a slope of nothing": (
+        lambda: device_from_sweeps([(T0, SHORT)], "d", g_d=16e-3),
+        "--g-d 0.016 is of a falling part that is reconstructed, and without --static none is: "
+        "give --static, or leave it out",
+    ),
+    "an uncertainty of nothing": (
+        lambda: device_from_sweeps([(T0, SHORT)], "d", g_d_sigma=0.1),
+        "--g-d-sigma 0.1 is of a falling part that is reconstructed, and without --static none is: "
+        "give --static, or leave it out",
+    ),
+    "two kinds of knots": (
+        lambda: device_from_sweeps([(T0, SHORT)], "d", step=0.05, tolerance=0.01),
+        "a tolerance of 0.01 is of knots that follow the curve, and a step of 0.05 V makes even "
+        "ones: give one of them",
+    ),
     "a valley below the Esaki term": (
         lambda: static(SHORT, g_d=3.2e-3, g_d_sigma=0.0),
         "s.csv: an Esaki term of exponent 0.55 has more current at 0.631 V than the 8e-05 A "

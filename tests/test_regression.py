@@ -127,6 +127,12 @@ def test_a_table_is_a_data_set_with_names_and_units(tmp_path):
         ),
         (TABLE, "volts", "has no column 'volts' for --targets"),
         (TABLE, "ratio,pressure,temperature", "all of its 3 columns are targets"),
+        (TABLE, "ratio,ratio", "target 'ratio' is named twice: a column is one target"),
+        (
+            "a,b,b\n1,2,3\n4,5,6\n",
+            "b",
+            "has 2 columns 'b', and a target is one of them: give each a name of its own in the",
+        ),
         ("a,b\n1,2\n3,x\n", "", "'x' in column 2 is not a number"),
         ("a,b\n1,2\n3,inf\n", "", "is not finite"),
     ],
@@ -135,6 +141,41 @@ def test_a_table_that_is_no_data_set_is_refused(tmp_path, text, targets, sentenc
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=re.escape(sentence)):
         ak.load_dataset(tmp_path / "t.csv", "train", targets=targets)
+
+
+def test_classes_are_one_column_of_a_table(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,c\n1,0,1\n3,1,0\n", encoding="utf-8")
+    sentence = (
+        "t.csv: 2 columns are targets, and classes are one: leave --targets out, or --task "
+        "classification"
+    )
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        ak.load_dataset(tmp_path / "t.csv", "train", targets="2", task="classification")
+
+
+GOOD = {"name": "f", "x": np.zeros((3, 1)), "index": np.arange(3), "targets": (("t", "degC"),)}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"y": np.zeros(3)}, "f: x has shape (3, 1), y (3,) and index (3,); want (n, ...), (n, K)"),
+        ({"y": np.zeros((2, 1))}, "f: x has shape (3, 1), y (2, 1) and index (3,); want (n, ...)"),
+        (
+            {"y": np.zeros(2, int), "targets": ()},
+            "f: x has shape (3, 1), y (2,) and index (3,); want (n, ...), (n,) and (n,)",
+        ),
+        (
+            {"y": np.zeros((3, 2))},
+            "f: targets has 1 entries, and y has 2 columns: give a name and a unit, which may be "
+            "empty, of each",
+        ),
+        ({"y": np.array([[0], [1], [np.nan]])}, "f: the target of point 2 holds NaN or infinity"),
+    ],
+)
+def test_a_set_made_by_hand_is_checked(given, sentence):
+    with pytest.raises(DataError, match=f"^{re.escape(sentence)}"):
+        ak.ImageSet(**(GOOD | given))
 
 
 # ---- encoding and targets

@@ -70,3 +70,9 @@ def test_a_range_that_is_empty_or_leaves_the_set_is_refused(text):
     sentence = f"^subset {text} is empty or leaves the data set: it has 20 images$"
     with pytest.raises(DataError, match=sentence):
         parse_subset(text, Y)
+
+
+def test_a_range_of_targets_is_of_points():
+    sentence = "^subset 0:21 is empty or leaves the data set: it has 20 points$"
+    with pytest.raises(DataError, match=sentence):
+        parse_subset("0:21", Y[:, None] / 2)

@@ -22,6 +22,7 @@ from analogkan.errors import DataError, SettingsError
 from analogkan.network.encoding import Encoding
 from analogkan.network.measures import distance
 from analogkan.network.targets import Targets
+from analogkan.report.functions import errors_histogram
 from analogkan.studies.simulate import simulate
 from analogkan.studies.values import drift, error_limit, row_of
 
@@ -198,7 +199,7 @@ def test_a_report_shows_all_of_it(build, simulated, chips, tmp_path):
     assert not re.search(r"class(es)? as software|accuracy", text)
 
 
-def test_commands_print_the_unit_and_refuse_a_share_of_images(build):
+def test_commands_print_the_unit(build):
     made, points, folder = build
     np.savez(
         folder / "own.npz", x=points.x, y=points.y, task="regression", y_name="y0",
@@ -208,9 +209,35 @@ def test_commands_print_the_unit_and_refuse_a_share_of_images(build):
     words += ["--samples", "2", "--judge", "none", "--out", str(folder / "cli")]
     told = CliRunner().invoke(main, [*words, "--yield-at", "5degC"], catch_exceptions=False)
     assert "yield (RMSE at most 5 degC)" in told.output
-    result = CliRunner().invoke(main, [*words, "--fail-under", "0.9"])
+
+
+@pytest.mark.parametrize("command", ["simulate", "montecarlo"])
+def test_a_share_of_images_is_refused_before_anything_is_run(build, tmp_path, command):
+    made, points, _ = build
+    np.savez(tmp_path / "own.npz", x=points.x, y=points.y, y_name="y0", y_unit="degC")
+    words = [command, str(made.folder), "--dataset", str(tmp_path / "own.npz")]
+    words += ["--out", str(tmp_path / "run"), "--fail-under", "0.9"]
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
-    assert "--fail-under is of accuracies, and a regression has none" in result.output
+    assert (
+        "--fail-under is of accuracies, and a regression has none: look at rmse_circuit or "
+        "rmse_mean of --json"
+    ) in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interval_has_one_unit_at_both_ends(simulated):
+    """Shares of span are per cent throughout."""
+    for unit, said in (("span", "0.389 to 0.53 % of span"), ("degC", "0.00389 to 0.0053 degC")):
+        found = replace(simulated, unit=unit, rmse_software_ci95=(0.00389, 0.0053))
+        assert found.software_fact().note == said
+
+
+def test_a_histogram_of_shares_says_per_cent_of_span(chips):
+    ax = errors_histogram(chips.rows, dict(chips.summary) | {"unit": "span"}).axes[0]
+    assert ax.get_xlabel() == "RMSE (share of span)"
+    said = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert said[0] == f"software {100 * chips.summary['rmse_software']:.3g} % of span"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..compiler.build import Build, load_build
 from ..data import ImageSet
-from ..network.measures import SPAN
+from ..network.measures import SPAN, format_value
 from ..network.spec import NetworkSpec
 from ..objects import as_path
 from ..ours import require_marked
@@ -52,7 +52,7 @@ class Explanation(Result):
         told = [Fact("diodes", self._diodes())]
         if s["top"]:
             first = s["top"][0]
-            size = f"{first['importance']:.3g} {s['unit']}".strip()
+            size = format_value(first["importance"], s["unit"])
             told.append(Fact("first", f"{first['from']} to {first['to']}", size))
         return told
 
@@ -65,14 +65,16 @@ class Explanation(Result):
         told = s.get("ablation", {})
         head = ["edge", with_unit("importance", unit), "rms", *s["diodes"]]
         head += ["output changes"] if told else []
-        head += [f"loss ({told['loss_unit']})"] if "loss_unit" in told else []
+        lost = told.get("loss_unit", "")
+        head += [with_unit("loss", unit if lost == SPAN else lost)] if "loss_unit" in told else []
         rows: list[list[str]] = []
         for edge in s["top"]:
             row = [f"{edge['from']} to {edge['to']}", f"{factor * edge['importance']:.3g}"]
             row.append(f"{edge['rms']:.3g}")
             row += [f"{100 * edge['diodes'].get(d, 0):.0f} %" for d in s["diodes"]]
             row += [f"{factor * edge['output_rms']:.3g}"] if "output_rms" in edge else []
-            row += [f"{edge['loss']:+.3g}"] if "loss" in edge else []
+            scale = factor if lost == SPAN else 1
+            row += [f"{scale * edge['loss']:+.3g}"] if "loss" in edge else []
             rows.append(row + [""] * (len(head) - len(row)))
         return Listing(head, rows)
 
@@ -142,6 +144,8 @@ def explain(
         If the model cannot be read, or has convolutions.
     DataError
         If there are no inputs to weigh edges on, or ``images`` are not what the network answers to.
+    SettingsError
+        If ``images`` are of no use: nothing is ablated, and the network has calibration inputs.
     AnalogKanError
         If what is in the way of ``plot`` is no picture of ours.
 

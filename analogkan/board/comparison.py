@@ -25,6 +25,8 @@ from .band import SHARE, Prediction, Values, label_of
 
 VOLTS = {"V": 1.0, "mV": 1e-3}
 """Units in which the outputs themselves may have been measured."""
+ROUNDING = 1e-5
+"""Of an input's larger end, beyond both: six figures, as in ``expected.csv``, miss an end."""
 MOST_SAID = 5
 """Rows that a message names."""
 
@@ -139,9 +141,11 @@ def read_measured(path: Path, build: Build) -> tuple[Values, Values]:
         y[:, k] = _in_unit(path, build, y[:, k], k, names[inputs + k])
     x = values[:, :inputs]
     low, high = spec.encoding.ends
-    outside = np.flatnonzero(((x < low) | (x > high)).any(axis=1))
+    rounded = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    beyond = (x < low - rounded) | (x > high + rounded)
+    outside = np.flatnonzero(beyond.any(axis=1))
     if outside.size:
-        k = int(((x[outside[0]] < low) | (x[outside[0]] > high)).argmax())
+        k = int(beyond[outside[0]].argmax())
         lo, hi = (float(np.broadcast_to(end, inputs)[k]) for end in (low, high))
         rows = ", ".join(str(n + 1) for n in outside[:MOST_SAID])
         rows += ", ..." if outside.size > MOST_SAID else ""

@@ -33,8 +33,8 @@ class Parasitics:
     c_stray
         Of every net to ground, farads: pads and tracks.
     snubber_r, snubber_c
-        Ohms and farads in series from each diode node, where the leads begin, to ground; 0 and 0:
-        none.
+        Ohms and farads in series to ground, one a node: at the driver's output, where the leads of
+        all of its diodes begin; 0 and 0: none.
     shunt
         Ohms across each diode, behind its lead; 0: none. The current through it is the row's too:
         the basis is that of diode and shunt together.

@@ -8,7 +8,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..api.progress import rich_bar
 from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
 from ..kinds import CALLED, mistaken
+from ..network.spec import NetworkSpec
 from ..numerals import read_number, read_quantity, why_not
 from ..results import Result
 from ..studies import registry
@@ -225,9 +226,9 @@ def print_notes(notes: list[str]) -> None:
         out.print(f"note: {note}", style="yellow")
 
 
-def require_accuracy(summary: Mapping[str, Any], key: str) -> None:
-    """UsageError where ``--fail-under`` is given of a result that has no such figure."""
-    if key not in summary:
+def require_classes(spec: NetworkSpec) -> None:
+    """UsageError where ``--fail-under`` is given of a network that has no accuracy."""
+    if spec.targets is not None:
         raise click.UsageError(
             "--fail-under is of accuracies, and a regression has none: look at rmse_circuit or "
             "rmse_mean of --json"

@@ -129,8 +129,9 @@ def train(
     or a TOML file of your own with the same keys as analogkan/training/recipes/*.toml.
     Devices: `analogkan devices list`, or what `analogkan devices import` wrote.
 
-    Training goes on where it was stopped when the same command is run again. The test set is
-    read once, at the end; a training for hardware reports on its own chips too.
+    Training goes on where it was stopped when the same command is run again; --prune begins
+    anew. The test set is read once, at the end; a training for hardware reports on its own
+    chips too.
 
     \b
     Examples:

@@ -52,7 +52,13 @@ class ImageSet(Described):
     chosen
         How they were chosen from the source, step by step, such as ``20 of 250, by class, seed 0``.
     inputs, targets
-        (I,) and (K,) names and units of what x and y hold, where they are known.
+        (I,) and (K,) names and units of what x and y hold, where they are known; a name and a unit
+        of each target of a regression, which may be empty.
+
+    Raises
+    ------
+    DataError
+        If shapes or numbers of these do not agree, or a target is not finite.
 
     Examples
     --------
@@ -72,6 +78,22 @@ class ImageSet(Described):
     chosen: tuple[str, ...] = ()
     inputs: Names = ()
     targets: Names = ()
+
+    def __post_init__(self) -> None:
+        of_values = self.task == REGRESSION
+        if self.y.ndim != 1 + of_values or not len(self.x) == len(self.y) == len(self.index):
+            raise DataError(
+                f"{self.name}: x has shape {self.x.shape}, y {self.y.shape} and index "
+                f"{self.index.shape}; want (n, ...), {'(n, K)' if of_values else '(n,)'} and (n,)"
+            )
+        if of_values and len(self.targets) != self.y.shape[1]:
+            raise DataError(
+                f"{self.name}: targets has {len(self.targets)} entries, and y has "
+                f"{self.y.shape[1]} columns: give a name and a unit, which may be empty, of each"
+            )
+        if of_values and not np.isfinite(self.y).all():
+            bad = int(np.argmin(np.isfinite(self.y).all(axis=1)))
+            raise DataError(f"{self.name}: the target of point {bad} holds NaN or infinity")
 
     def __len__(self) -> int:
         return len(self.y)

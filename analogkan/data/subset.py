@@ -105,7 +105,8 @@ def parse_subset(text: str | None, y: np.ndarray) -> np.ndarray:
     start = int(match[1] or 0)
     stop = int(match[2] or len(y))
     if not 0 <= start < stop <= len(y):
-        raise DataError(f"subset {text} is empty or leaves the data set: it has {len(y)} images")
+        held = f"{len(y)} {'images' if y.ndim == 1 else 'points'}"
+        raise DataError(f"subset {text} is empty or leaves the data set: it has {held}")
     return np.arange(start, stop)
 
 

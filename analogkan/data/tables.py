@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from ..devices.sweep import check_thousands, read_cell
 from ..devices.table import Table, read_table
 from ..errors import DataError, DeviceError
-from .images import REGRESSION, ImageSet, Names, checked
+from .images import CLASSIFICATION, REGRESSION, ImageSet, Names, checked
 from .sources import halved
 
 UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\[\]()]*?)\s*[\])]\s*")
@@ -50,10 +51,15 @@ def load_table(
     if not rest:
         raise DataError(f"{path}: all of its {width} columns are targets, none is an input")
     y = values[:, chosen]
+    if task == CLASSIFICATION and len(chosen) > 1:
+        raise DataError(
+            f"{path}: {len(chosen)} columns are targets, and classes are one: leave --targets out, "
+            "or --task classification"
+        )
     found = checked(
         path.stem,
         values[:, rest],
-        y if task in ("", REGRESSION) else y[:, 0],
+        y[:, 0] if task == CLASSIFICATION else y,
         str(path),
         task=task or REGRESSION,
         inputs=tuple(names[k] for k in rest),
@@ -97,18 +103,31 @@ def _names(table: Table, width: int) -> Names:
 def _chosen(path: Path, names: Names, targets: str | tuple[str, ...]) -> list[int]:
     """Places of the columns that are targets."""
     width = len(names)
-    known = {name: k for k, (name, _) in enumerate(names)}
+    heads = [name for name, _ in names]
     if isinstance(targets, tuple):
-        if set(targets) <= set(known):
-            return [known[name] for name in targets]
+        if set(targets) <= set(heads):
+            return _places(path, heads, targets)
         targets = str(len(targets))
     if not targets or (targets.isdecimal() and 1 <= int(targets) < width):
         return list(range(width - int(targets or 1), width))
     wanted = [word.strip() for word in targets.split(",")]
-    missing = [word for word in wanted if word not in known]
+    missing = [word for word in wanted if word not in heads]
     if missing:
         raise DataError(
-            f"{path} has no column {missing[0]!r} for --targets: it has {', '.join(known)}; or say "
+            f"{path} has no column {missing[0]!r} for --targets: it has {', '.join(heads)}; or say "
             f"how many of the last are targets, 1 to {width - 1}"
         )
-    return [known[word] for word in wanted]
+    return _places(path, heads, wanted)
+
+
+def _places(path: Path, heads: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where the columns ``wanted`` are, each of which is there once."""
+    for word in wanted:
+        if wanted.count(word) > 1:
+            raise DataError(f"target {word!r} is named twice: a column is one target")
+        if heads.count(word) > 1:
+            raise DataError(
+                f"{path} has {heads.count(word)} columns {word!r}, and a target is one of them: "
+                "give each a name of its own in the first line"
+            )
+    return [heads.index(word) for word in wanted]

@@ -168,6 +168,12 @@ def device_from_sweeps(
     falling = None
     if static:
         every, falling = reconstruct(every, lines, g_d, g_d_sigma)
+    elif g_d is not None or g_d_sigma != SIGMA:
+        option = f"--g-d-sigma {g_d_sigma:g}" if g_d is None else f"--g-d {g_d:g}"
+        raise SettingsError(
+            f"{option} is of a falling part that is reconstructed, and without --static none is: "
+            "give --static, or leave it out"
+        )
     groups: dict[float, list[Sweep]] = {}
     for (temp_c, _), sweep in zip(measured, every, strict=True):
         groups.setdefault(temp_c, []).append(sweep)
@@ -332,4 +338,9 @@ def _check_options(count: int, step: float | None, tolerance: float) -> None:
     if not 1e-4 <= tolerance <= 0.1:
         raise SettingsError(
             f"a tolerance of {tolerance:g} of the peak is out of range: 1e-4 to 0.1"
+        )
+    if step is not None and tolerance != TOLERANCE:
+        raise SettingsError(
+            f"a tolerance of {tolerance:g} is of knots that follow the curve, and a step of "
+            f"{step:g} V makes even ones: give one of them"
         )

@@ -140,14 +140,12 @@ class Encoding:
         lo, hi = self.ends
         return int(((x < lo) | (x > hi)).sum())
 
-    def _far_outside(self, x: np.ndarray) -> int:
-        """``saturated``; of quantities with their own ranges, which few points need not reach the
-        ends of, those that are far outside."""
-        if not self.ranges:
-            return self.saturated(x)
+    def _far_outside(self, x: np.ndarray) -> np.ndarray:
+        """Which are ``saturated``; of quantities with their own ranges, which few points need not
+        reach the ends of, those that are far outside."""
         lo, hi = self.ends
-        beside = BESIDE * (hi - lo)
-        return int(((x < lo - beside) | (x > hi + beside)).sum())
+        beside = BESIDE * (hi - lo) if self.ranges else 0.0
+        return (x < lo - beside) | (x > hi + beside)
 
     def document(self) -> dict[str, Any]:
         """As a checkpoint has it: what is not there is left out."""
@@ -180,15 +178,14 @@ class Encoding:
             bad = int(np.argmax(~np.isfinite(x).all(axis=1)))
             raise DataError(f"image {bad} holds NaN or infinity")
         tiny = fractions and x.size and 0 < np.ptp(x) < MIN_SPAN * (self.x_hi - self.x_lo)
-        if tiny or self._far_outside(x) > MAX_SATURATED * x.size:
+        if tiny or self._far_outside(x).sum() > MAX_SATURATED * x.size:
             raise DataError(self._another_unit(x))
         return self.applied(np.clip(x, *self.ends))
 
     def _another_unit(self, x: np.ndarray) -> str:
         what, values, lo, hi = "input values span", x, self.x_lo, self.x_hi
         if self.ranges:
-            low, high = self.ends
-            k = int(((x < low) | (x > high)).sum(axis=0).argmax())
+            k = int(self._far_outside(x).sum(axis=0).argmax())
             what, values, (lo, hi) = f"values of input {k} span", x[:, k], self.ranges[k]
         return (
             f"{what} {values.min():g} to {values.max():g}; "

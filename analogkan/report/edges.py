@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from ..network.measures import format_value
 from ..studies.explain import Explained, edge_curve
 from .figures import CYCLE, plain, tidy
 
@@ -31,8 +32,8 @@ def edges_figure(found: Explained, most: int = MOST) -> Figure:
             ax.plot(over, part - part.mean(), "--", lw=1, color=colour, label=curve.name)
         ax.plot(over, parts.sum(axis=0) - mean, "-", lw=2, color=CYCLE[0])
         ax.set_title(
-            f"{plain(edge['from'], 14)} to {plain(edge['to'], 14)}\n{edge['importance']:.3g} "
-            f"{found.summary['unit']}".rstrip(),
+            f"{plain(edge['from'], 14)} to {plain(edge['to'], 14)}\n"
+            f"{format_value(edge['importance'], found.summary['unit'])}",
             fontsize=9,
         )
         ax.set_xlabel("input" if not at[0] else "diode voltage (V)", fontsize=8)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..network.measures import SPAN, format_value
 from ..network.targets import Targets
 from ..numerals import read_number
 from ..text import with_unit
@@ -23,6 +24,11 @@ MOST_TARGETS = 4
 
 def _label(targets: Targets, k: int) -> str:
     return plain(with_unit(targets.names[k], targets.units[k]))
+
+
+def _error(name: str, unit: str) -> str:
+    """Of an axis of errors as they are kept."""
+    return with_unit(name, "share of span" if unit == SPAN else unit)
 
 
 def _rows(targets: Targets, across: int, width: float, height: float) -> tuple[Figure, Any, int]:
@@ -121,12 +127,10 @@ def board_figure(
         ax.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
         ax.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
         if assumed is not None and assumed.any() and one:
-            ends = ax.get_xaxis_transform()
-            shade = assumed[order].astype(bool)
-            ax.fill_between(
-                at[order], 0, 1, where=shade, transform=ends, color="#999999", alpha=0.2, lw=0,
-                label="assumed: a diode in its reconstructed part",
-            )  # fmt: skip
+            label = "assumed: a diode in its reconstructed part"
+            for ends in _spans(at[order], assumed[order]):
+                ax.axvspan(*ends, color="#999999", alpha=0.2, lw=0, label=label)
+                label = ""
         if measured is not None:
             seen = measured[:, k] - base
             ax.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
@@ -136,6 +140,13 @@ def board_figure(
         ax.legend(frameon=False, fontsize=8)
     tidy(axes.ravel())
     return fig
+
+
+def _spans(at: np.ndarray, chosen: np.ndarray) -> list[tuple[float, float]]:
+    """Runs of ``chosen`` points (n,), each as far as half way to its neighbours."""
+    edges = np.r_[at[0], (at[1:] + at[:-1]) / 2, at[-1]]
+    turns = np.flatnonzero(np.diff(np.r_[0, chosen.astype(int), 0]))
+    return [(float(edges[a]), float(edges[b])) for a, b in turns.reshape(-1, 2)]
 
 
 def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
@@ -151,8 +162,8 @@ def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
         ("limit", summary["yield_at"], DARK, "--"),
     )
     for name, value, color, style in lines:
-        ax.axvline(value, color=color, ls=style, label=f"{name} {value:.3g} {unit}".strip())
-    ax.set_xlabel(with_unit("RMSE", unit))
+        ax.axvline(value, color=color, ls=style, label=f"{name} {format_value(value, unit)}")
+    ax.set_xlabel(_error("RMSE", unit))
     ax.set_ylabel("chips")
     ax.set_title(
         f"{plain(summary['model'])}: {len(rmse)} chips\n{told_images(summary)}", fontsize=11
@@ -210,14 +221,14 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
         )
         upper.plot(temps, [c["rmse_mean"] for _, c in chips], color=CYCLE[3], label="mean of chips")
     upper.axhline(summary["rmse_software"], color=SOFTWARE, label="software")
-    upper.set_ylabel(with_unit("RMSE", unit))
+    upper.set_ylabel(_error("RMSE", unit))
     upper.set_title(f"{plain(summary['model'])}\n{told_images(summary)}", fontsize=11)
     upper.legend(frameon=False, ncols=2)
     line(lower, "gain_mean", color=CYCLE[4])
     lower.set_ylabel("gain")
     other = lower.twinx()
     line(other, "offset_mean", color=CYCLE[5])
-    other.set_ylabel(with_unit("offset", unit))
+    other.set_ylabel(_error("offset", unit))
     lower.set_xlabel("temperature (°C)")
     tidy([upper, lower])
     return fig
@@ -225,7 +236,7 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
 
 def sweep_figure(summary: Mapping[str, Any]) -> Figure:
     """RMSE over a grid: a budget's bars, or a line for each value of the second axis."""
-    what = with_unit("RMSE", summary["unit"])
+    what = _error("RMSE", summary["unit"])
     fig = Figure(figsize=(7.2, 4.6), layout="constrained")
     ax = fig.subplots()
     cells = [c for c in summary["cells"] if c["rmse_mean"] is not None]

@@ -11,6 +11,7 @@ import numpy as np
 from ..compiler.names import padded
 from ..data import ImageSet
 from ..data.images import check_answers
+from ..errors import SettingsError
 from ..network.edges import (
     LayerEdges,
     inputs_of,
@@ -74,11 +75,18 @@ def explain(
     CheckpointError, DataError
         If the network has convolutions, or no inputs to weigh its edges on, or ``images`` are not
         what it answers to.
+    SettingsError
+        If ``images`` are of no use: nothing is ablated, and the network has calibration inputs.
     """
     require(top >= 0, "top", top, "0 or more")
     require(ablate >= 0, "ablate", ablate, "0 or more")
     if images is not None:
         check_answers(images, spec)
+        if not ablate and spec.calibration is not None and len(spec.calibration):
+            raise SettingsError(
+                f"ablate = 0, and {images.name} is what the loss of an ablation is measured on: "
+                "say how many edges (--ablate 10), or leave it out"
+            )
     given = None if images is None else images.flat(spec.encoding.shape)[:MOST_INPUTS]
     x = inputs_of(spec, given)
     layers, folded = weigh(spec, x), spec.folded()

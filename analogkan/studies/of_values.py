@@ -49,7 +49,7 @@ class OfValues(Found):
 
     def both(self, pair: Pair | None) -> str:
         """An interval in the unit; a dash where there is none."""
-        return "–" if pair is None else f"{pair[0]:.3g} to {self.said(pair[1])}"
+        return "–" if pair is None else f"{self.cell(pair[0])} to {self.said(pair[1])}"
 
     def of_span(self, value: float) -> str:
         """An error as a share of full scale."""
