@@ -202,6 +202,29 @@ def test_what_ngspice_does_not_confirm_is_no_datasheet(
         sheet(home, images[:3], judge="1x2", out=tmp_path / "run")
 
 
+@pytest.mark.parametrize("more", [{"r_wire": 1.0, "r_driver": 20.0}, {"opamp": "pole"}])
+def test_a_build_compiled_again_is_judged_as_what_it_became(home, images, more, tmp_path):
+    found = sheet(home, images[:3], hardware=more, judge="1x2", out=tmp_path / "run")
+    assert found.summary["judge"]["parts"]["power"]["differs"] < 1e-6
+
+
+def test_noise_of_slow_amplifiers_is_judged_from_below_their_poles(home, images, tmp_path):
+    slow = {"c_in": 1e-6}
+    found = sheet(
+        home, images[:3], only="noise", assumptions=slow, judge="1x1", out=tmp_path / "run"
+    )
+    assert found.summary["judge"]["parts"]["noise"]["differs"] < 0.02
+
+
+def test_noise_from_beyond_all_poles_on_is_refused(home, images, tmp_path):
+    why = r"noise from f_low = 1e\+12 Hz on: the amplifiers.*pass none above 1e\+08 Hz; lower f_low"
+    with pytest.raises(StudyError, match=why):
+        sheet(
+            home, images, only="noise", assumptions={"f_low": 1e12}, judge="none",
+            out=tmp_path / "run",
+        )  # fmt: skip
+
+
 def test_no_setting_has_two_homes():
     kinds = (Hardware, Variation, Conditions, Assumptions)
     names = [field.name for kind in kinds for field in fields(kind)]

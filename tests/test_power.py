@@ -43,6 +43,7 @@ KINDS = {
     "explicit": ({}, WIRES | {"wires": "explicit"}),
     "audited": ({}, WIRES | {"wires": "explicit", "r_driver": 100.0}),
     "drivers": ({}, {"r_driver": 100.0, **TILES}),
+    "pole": ({}, {"opamp": "pole_rails"}),
 }
 """Networks and hardware, of every block that there is."""
 HELD = {"shares": 30, "sections": 60}

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..cells import OPAMPS
 from ..compiler.design import Design
 from ..compiler.names import StageNames
 from ..dialects import NGSPICE, Dialect
@@ -40,6 +41,16 @@ def dynamic_design(design: Design) -> Design:
         )
     opamp = moving.railed if hardware.rails else moving.value
     return replace(design, hardware=replace(hardware, opamp=opamp))
+
+
+def still_design(design: Design) -> Design:
+    """``design`` with the op-amps that one-pole ones are at direct current; others as they are."""
+    hardware = design.hardware
+    for kind in OPAMPS:
+        if kind.in_time is hardware.amplifier:
+            opamp = kind.railed if hardware.rails else kind.value
+            return replace(design, hardware=replace(hardware, opamp=opamp))
+    return design
 
 
 def format_capacitors(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
-from ..errors import ConvergenceError
+from ..errors import ConvergenceError, SimulationError
 from .assumptions import Assumptions
 from .blocks import NOISY
 from .capacitors import capacitors_of
@@ -200,17 +200,32 @@ def _linear(
     return found
 
 
+def flat_below(design: Design, volts: Values, assumed: Assumptions, temp_c: float) -> float:
+    """Hertz below which no amplifier's noise changes but by 1/f, at ``volts`` (B, I)."""
+    return _lowest(_linear(design, points_of(design, volts, temp_c), assumed, temp_c)) / BELOW
+
+
 def _nodes(
     stages: Sequence[Linear], hardware: Hardware, assumed: Assumptions, per_decade: int
 ) -> list[Node]:
+    lowest, highest = _lowest(stages) / BELOW, BEYOND * hardware.gbw
+    if assumed.f_low >= highest:
+        raise SimulationError(
+            f"noise from f_low = {assumed.f_low:g} Hz on: the amplifiers, of gbw = "
+            f"{hardware.gbw:g} Hz, pass none above {highest:g} Hz; lower f_low"
+        )
+    return nodes_of(lowest, highest, per_decade, assumed)
+
+
+def _lowest(stages: Sequence[Linear]) -> float:
+    """Hertz of the slowest pole."""
     # Of rows without their diodes: which images are worked out together makes no difference.
     loops = [
         loop
         for s in stages
         for loop in (replace(s.loops.rows, g=np.zeros(())), s.loops.lines, s.loops.diffs)
     ]
-    lowest = min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
-    return nodes_of(lowest / BELOW, BEYOND * hardware.gbw, per_decade, assumed)
+    return min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
 
 
 def _at_diodes(

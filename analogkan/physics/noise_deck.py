@@ -29,13 +29,12 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SimulationError
 from .assumptions import Assumptions
 from .deck import dynamic_design, format_capacitors
-from .noise import BEYOND, PER_DECADE, Noise
+from .noise import BEYOND, PER_DECADE, Noise, flat_below
 from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
 FLAT = 1e-3
-"""Share of the gain-bandwidth product below which no amplifier's noise changes but by 1/f: its
-noise gain would have to be a hundred."""
+"""Share of the gain-bandwidth product from which a spectrum begins, or below if a pole asks for it."""
 EFFORT = 5000.0
 """A matrix of complex numbers at each of 200 frequencies, by the slower solver, and wires: about
 this many times what a sweep's image takes."""
@@ -97,7 +96,8 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
     first, *more = spice.format_inputs(design, asked.volts[0], say)
     (probe,) = asked.vectors
     gbw = design.hardware.gbw
-    start = assumed.f_low if assumed.f_corner else max(assumed.f_low, FLAT * gbw)
+    flat = min(FLAT * gbw, flat_below(design, asked.volts[:1], assumed, asked.temp_c))
+    start = assumed.f_low if assumed.f_corner else max(assumed.f_low, flat)
     span = [format_number(x) for x in (start, BEYOND * gbw)]
     source = first.split()[0]
     run = ["noise", probe, source, "dec", str(PER_DECADE), *span]

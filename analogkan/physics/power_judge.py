@@ -39,6 +39,7 @@ from ..files import write_text
 from .blocks import CROSSBAR
 from .power import PowerResult, Sums, by_image, joined, volts_of
 from .power_elements import Branch, Elements, Place, Resistors
+from .deck import still_design
 from .power_stage import StagePower, require_counted
 
 Values = npt.NDArray[Any]
@@ -100,7 +101,7 @@ def ask_power(
     NetlistError
         If a deck has an element that is in no block, or whose power is not counted.
     """
-    require_counted(build.hardware)
+    hardware = (chip or build).hardware
     volts = volts_of(build, images)
     found, held = Sums(build, len(volts)), volts
     for section, circuits in _circuits(build, chip, temp_c):
@@ -113,7 +114,7 @@ def ask_power(
             found.add(section, [[by_image(stage, section.positions) for stage in stages]])
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     power = joined([found])
-    if build.hardware.wired and not build.hardware.segments:
+    if hardware.wired and not hardware.segments:
         parts = [power.dissipated.pop(block) for block in CROSSBAR]
         power.dissipated["crossbar"] = np.sum(parts, axis=0)
     return power
@@ -123,11 +124,12 @@ def _circuits(build: Build, chip: Circuit | None, temp_c: float) -> Iterator[tup
     """Sections, each with its decks as they are on disk, or designs where those do not hold."""
     if chip is not None:
         for section, links in chip.sections():
-            yield section, [link.design for link in links]
+            yield section, [still_design(link.design) for link in links]
         return
     for section in build.sections:
         decks = build.decks(section)
-        yield section, decks if temp_c == TEMPERATURE_C else (deck.design for deck in decks)
+        as_it_is = temp_c == TEMPERATURE_C and build.hardware.amplifier.flat
+        yield section, decks if as_it_is else (still_design(deck.design) for deck in decks)
 
 
 class _Asked:
@@ -136,6 +138,7 @@ class _Asked:
     def __init__(self, circuit: Deck | Design, temp_c: float, keep: Path) -> None:
         self.circuit, self.temp_c, self.keep = circuit, temp_c, keep
         self.design = circuit.design if isinstance(circuit, Deck) else circuit
+        require_counted(self.design)
         with scratch() as folder, room_in(folder):
             if isinstance(circuit, Deck):
                 copy_deck(circuit, folder)

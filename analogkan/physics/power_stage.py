@@ -23,13 +23,13 @@ from ..compiler.closed_form import (
     wired_line_volts,
 )
 from ..compiler.design import CrossbarStage, Design
-from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..devices.thermal import table_at
 from ..engines.ideal import rail
 from ..engines.twin import Twin, TwinStage
 from ..errors import SimulationError
 from .crossbar import crossbar_power
+from .deck import still_design
 
 Values = npt.NDArray[Any]
 R_MEAN = 10e3
@@ -76,7 +76,8 @@ class DeckPower:
     """
 
     def __init__(self, design: Design, temp_c: float, *, maps: bool = False) -> None:
-        require_counted(design.hardware)
+        design = still_design(design)
+        require_counted(design)
         require_closed_form(design)
         _require_power(design)
         self.design, self.temp_c = design, temp_c
@@ -103,8 +104,9 @@ class DeckPower:
         return found, outputs
 
 
-def require_counted(hardware: Hardware) -> None:
+def require_counted(design: Design) -> None:
     """Raise SimulationError if op-amps are a black box, of which nobody knows what is an output."""
+    hardware = still_design(design).hardware
     if not hardware.amplifier.flat:
         raise SimulationError(
             f"the op-amp {hardware.opamp} is a black box, whose inside is not counted: compile "
