@@ -41,9 +41,8 @@ CLOSED = [kind for kind in (*KNOWN, cascade.KIND, miller.KIND) if kind.gain is n
 
 
 @pytest.fixture(autouse=True)
-def declared(monkeypatch):
+def declared(own_plugins):
     """Two op-amps from outside, one of known gain and one of transistors."""
-    monkeypatch.setattr(cells, "_registry", cells.Registry(dict(cells._registry.kinds)))
     cells.register(cascade.KIND)
     cells.register(miller.KIND)
 

@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -21,12 +21,14 @@ from ..api.progress import rich_bar
 from ..errors import AnalogKanError, SettingsError, SimulationError
 from ..files import brief
 from ..kinds import CALLED, mistaken
-from ..network.spec import NetworkSpec
 from ..numerals import read_number, read_quantity, why_not
 from ..results import Result
 from ..studies import registry
 from ..text import nearest
 from .process import PLUGINS, exit_code, exit_if_printing
+
+if TYPE_CHECKING:
+    from ..network.spec import NetworkSpec
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
