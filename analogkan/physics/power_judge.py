@@ -37,9 +37,9 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
 from ..files import write_text
 from .blocks import CROSSBAR
+from .deck import still_design
 from .power import PowerResult, Sums, by_image, joined, volts_of
 from .power_elements import Branch, Elements, Place, Resistors
-from .deck import still_design
 from .power_stage import StagePower, require_counted
 
 Values = npt.NDArray[Any]

@@ -68,8 +68,9 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
         found |= told
     if "settling" in parts:
         few = asked.volts[asked.few]
+        before = np.roll(few, 1, axis=0) if len(few) > 1 else 0 * few
         settled = settle(
-            asked.build, np.roll(few, 1, axis=0), few, asked.assumed,
+            asked.build, before, few, asked.assumed,
             temp_c=asked.temp_c, chip=asked.chip.links,
         )  # fmt: skip
         found |= spread("settling_s", settled.settling_s)
