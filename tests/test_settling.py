@@ -176,22 +176,26 @@ def test_a_chip_settles_to_its_own_values(tmp_path):
     np.testing.assert_allclose(run.waves.values[-1], exact[1:], rtol=0, atol=1e-6 * scale)
 
 
-def test_half_the_step_moves_waveforms_by_less_than_a_two_thousandth(tmp_path):
+@pytest.mark.parametrize("ringing", [False, True])
+def test_half_the_step_moves_waveforms_by_less_than_a_two_thousandth(tmp_path, ringing):
     build, volts = lively("plain", tmp_path)
-    moving = InTime(build.design, ASSUMED, 26.85)
-    end = moving.least_seconds(volts[1:].T)
+    volts = volts[:2] if ringing else volts
+    assumed = Assumptions(zeta=0.0, c_in=20e-12) if ringing else ASSUMED
+    moving = InTime(build.design, assumed, 26.85)
+    end = moving.least_seconds(volts[1:].T) / (10 if ringing else 1)
 
-    def logits_at(finer: float, times: np.ndarray) -> np.ndarray:
+    def logits_at(finer: float) -> tuple[np.ndarray, np.ndarray]:
         time, found = [], []
         for t, states in moving.march(volts[:-1].T, volts[1:].T, finer):
             time.append(t)
             found.append(moving.stages[-1].outputs(states[-1]).ravel())
             if t > end:
                 break
-        return np.stack([np.interp(times, time, y) for y in np.transpose(found)])
+        return np.array(time), np.transpose(found)
 
-    times = np.linspace(0, end, 3000)
-    coarse, fine = logits_at(1.0, times), logits_at(2.0, times)
+    times, coarse = logits_at(1.0)
+    finer, found = logits_at(2.0)
+    fine = np.stack([np.interp(times, finer, y) for y in found])
     assert np.abs(coarse - fine).max() < 5e-4 * np.abs(fine[:, -1]).max()
 
 
@@ -278,6 +282,16 @@ def test_what_oscillates_is_named_and_its_waveform_kept(tmp_path, monkeypatch):
     kept = np.loadtxt(str(caught.value).rsplit(" ", 1)[1], delimiter=",", skiprows=1)
     np.testing.assert_array_equal(kept, np.column_stack([wave.time, wave.values[:, 0, 0]]))
     assert np.ptp(kept[len(kept) // 2 :, 1]) > 1e-3
+
+
+def test_what_is_not_at_rest_is_named_however_large_the_rails_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(settling, "MOST_STEPS", 90)
+    build, volts = lively("plain", tmp_path)
+    hardware = replace(build.hardware, v_rail=100.0)
+    (link,) = build.circuit().links
+    made = [replace(link, design=replace(link.design, hardware=hardware))]
+    with pytest.raises(OscillationError, match=r"^layer \d: \w+ \w+ does not settle: after"):
+        settle(build, volts[:-1], volts[1:], ASSUMED, chip=made)
 
 
 def test_slewing_is_refused(tmp_path):

@@ -57,7 +57,8 @@ class Assumptions:
     dac_energy, adc_energy
         Joules of a conversion, one an input and one an output; 0 leaves them out.
     bits
-        To within half a step of so many bits of full scale an output is settled.
+        To within half a step of so many bits of full scale an output is settled; a run ends 1e-6 of
+        it from rest, an eighth of half a step of 16.
     """
 
     c_in: float = _amount(1e-12, "F", 1e-6)
@@ -78,7 +79,7 @@ class Assumptions:
     i_quiescent: float = _amount(0.0, "A", 10.0)
     dac_energy: float = _amount(0.0, "J", 1.0)
     adc_energy: float = _amount(0.0, "J", 1.0)
-    bits: int = setting(8, "", "1 to 24", within(1, 24))
+    bits: int = setting(8, "", "1 to 16", within(1, 16))
 
     def __post_init__(self) -> None:
         check_fields(self)

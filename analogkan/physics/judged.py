@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from ..compiler.circuit import Link
 from ..engines.chip_engines import TwinEngine
-from ..errors import DisagreementError
+from ..errors import DisagreementError, SimulationError
+from ..text import many
 from .noise import noise_of_design
 from .noise_deck import Judged as NoiseJudged
-from .noise_deck import judge_noise
+from .noise_deck import judge_noise, require_noise
 from .power import compared, power_of
 from .power_judge import ask_power
 from .settling_ngspice import ask_design
@@ -71,8 +72,8 @@ def judge_power(asked: Asked, keep: Path) -> dict[str, Any]:
 def power_said(found: dict[str, Any]) -> str:
     """What a sentence says of it."""
     return (
-        f"{found['images']} images: every block within {found['differs']:.1e} ({found['block']}), "
-        f"delivered and dissipated within {found['tellegen']:.1e}"
+        f"judged on {many(found['images'], 'image')}: every block within {found['differs']:.1e} "
+        f"({found['block']}), delivered and dissipated within {found['tellegen']:.1e}"
     )
 
 
@@ -132,7 +133,7 @@ def judge_settling(asked: Asked, keep: Path) -> dict[str, Any]:
 def settling_said(found: dict[str, Any]) -> str:
     """What a sentence says of it."""
     return (
-        f"{found['changes']} changes of the inputs by .tran: waveforms within "
+        f"judged on {many(found['changes'], 'change')} of the inputs by .tran: waveforms within "
         f"{100 * found['waveforms']:.2g} % of full scale, settling times within "
         f"{100 * found['seconds']:.2g} %, the ends within {found['ends']:.0e}"
     )
@@ -141,13 +142,19 @@ def settling_said(found: dict[str, Any]) -> str:
 def judge_circuit_noise(asked: Asked, keep: Path) -> dict[str, Any]:
     """Noise of each section's first circuit by ``.noise``, at one image: two outputs, their margin.
 
+    Of a deck that ``.noise`` cannot take, why not.
+
     Raises
     ------
     DisagreementError
         If one differs from the twin's by more than ``NOISE_WITHIN``.
     SimulationError
-        If ngspice does not deliver, or ``.noise`` cannot take the deck.
+        If ngspice does not deliver.
     """
+    try:
+        require_noise(asked.chip.links[0].design)
+    except SimulationError as error:
+        return {"why_not": str(error)}
     found: list[NoiseJudged] = []
     for link, points in driven(asked, 1):
         volts = points[:1]
@@ -168,9 +175,11 @@ def judge_circuit_noise(asked: Asked, keep: Path) -> dict[str, Any]:
 
 def noise_said(found: dict[str, Any]) -> str:
     """What a sentence says of it."""
+    if "why_not" in found:
+        return f"not judged: {found['why_not']}"
     return (
-        f"{found['probes']} outputs and margins by .noise: within {100 * found['differs']:.2g} % "
-        f"({found['probe']})"
+        f"judged on {many(found['probes'], 'output')}, margins among them, by .noise: within "
+        f"{100 * found['differs']:.2g} % ({found['probe']})"
     )
 
 

@@ -34,7 +34,7 @@ from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
 FLAT = 1e-3
-"""Share of the gain-bandwidth product from which a spectrum begins, unless a pole is below."""
+"""Share of the gain-bandwidth product from which a spectrum begins, unless poles lie below."""
 EFFORT = 5000.0
 """A matrix of complex numbers at each of 200 frequencies, by the slower solver, and wires: about
 this many times what a sweep's image takes."""

@@ -134,8 +134,8 @@ def _gathered(x: Values, section: Section) -> Values:
     return found[:-1].T.reshape(images, outputs, -1)
 
 
-def rms_in_units(build: Build, noise: Noise) -> Values:
-    """The noise (B, K) of a regression's K outputs in the units of its targets.
+def rms_in_units(build: Build, noise: Noise, chip: Circuit | None = None) -> Values:
+    """The noise (B, K) of a regression's K outputs, or of a ``chip``'s, in its targets' units.
 
     Raises
     ------
@@ -145,5 +145,6 @@ def rms_in_units(build: Build, noise: Noise) -> Values:
     targets = build.spec.targets
     if targets is None:
         raise StudyError(f"{build.name} is no regression: its outputs are logits, without a unit")
-    unit = np.concatenate([deck.design.stages[-1].unit for deck in build.decks(build.sections[-1])])
+    _, last = list(designs_of(build, chip))[-1]
+    unit = np.concatenate([design.stages[-1].unit for design in last])
     return noise.rms / unit * (targets.span / 2)

@@ -20,7 +20,7 @@ class Quantity:
     name
         Entry of result.json, its unit in it.
     label, unit, about
-        As a table has them; ``unit`` is empty for a share.
+        As a table has them; ``unit`` is empty for a share, ``about`` may name an assumption.
     """
 
     name: str
@@ -32,10 +32,11 @@ class Quantity:
 QUANTITIES = (
     Quantity(name="power_w", label="supply power", unit="W", about="a model"),
     Quantity(name="dissipated_w", label="dissipated", unit="W", about=""),
-    Quantity(name="settling_s", label="settled", unit="s", about="to bits"),
+    Quantity(name="settling_s", label="settled", unit="s", about="to {bits} bits"),
     Quantity(name="settling_class_s", label="class final", unit="s"),
     Quantity(name="energy_j", label="energy", unit="J", about="an inference"),
     Quantity(name="noise_v_rms", label="output noise", unit="V", about="rms, noisiest"),
+    Quantity(name="noise_unit_rms", label="error by noise", unit="", about="rms, noisiest target"),
     Quantity(name="flip_probability", label="class flips", unit="", about="by noise"),
 )
 SUPPLY = (*(f"class_b_{block}_w" for block in (*AMPLIFIERS, *SOURCES)), "quiescent_w", "pairs_w")

@@ -276,6 +276,7 @@ def _oscillation(
 ) -> OscillationError:
     """What first is not at rest, with its waveform."""
     design, rest = moving.design, moving.rest(after.T)
+    scale = float(np.abs(_outputs(moving, rest)).max()) * design.v_per_logit
     for layer, (stage, now, wanted) in enumerate(zip(moving.stages, states, rest, strict=True)):
         names = StageNames(design, layer)
         kinds = {
@@ -285,7 +286,7 @@ def _oscillation(
         }
         for what, (get, nets) in kinds.items():
             away = np.abs(get(now) - get(wanted))
-            if away.max() <= AT_REST * design.hardware.v_rail:
+            if away.max() <= AT_REST * min(scale, design.hardware.v_rail):
                 continue
             k, image = np.unravel_index(int(away.argmax()), away.shape)
             some = slice(int(image), int(image) + 1)

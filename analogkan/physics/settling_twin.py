@@ -33,6 +33,9 @@ DECAYS = 14.0
 FIRST, LATER, EARLY = 0.12, 1.0, 400
 """Steps in times of the rows' fastest pole, at first and at most; and how many of them make a time
 after which a step may be so much longer."""
+RINGING, RINGING_STEP = 0.3, 0.24
+"""Damping below which the longest step is shorter, by its root for rows, and what it is at most for
+lines and outputs, and at least for rows: while amplifiers ring errors of their phase add up."""
 OPAMP = re.compile(r"^x.*\bopamp\b", re.MULTILINE)
 """An instance of an op-amp in a cell's file."""
 LEAST_C = 1e-18
@@ -212,6 +215,11 @@ def front_volts(front: Front, y: Values, hardware: Hardware, temp_c: float) -> V
     return cell.closed_form(normed, front.params(scale, hardware), hardware, temp_c, NUMPY)
 
 
+def _damping(poles: Values) -> Values:
+    """Of each pole: 1 where it does not ring."""
+    return -np.real(poles) / np.abs(poles)
+
+
 class InTime:
     """One circuit, nominal or a chip, in time.
 
@@ -235,8 +243,23 @@ class InTime:
             StageInTime(stage, self.design.hardware, assumed, temp_c)
             for stage in self.design.stages
         ]
-        poles = [bank.poles() for stage in self.stages for bank in stage.rows]
-        self.fastest = max(float(np.abs(p).max()) for p in poles)
+        rows = np.concatenate(
+            [bank.poles().ravel() for stage in self.stages for bank in stage.rows]
+        )
+        self.fastest = float(np.abs(rows).max())
+        blocks = np.concatenate(
+            [
+                block.poles().ravel()
+                for stage in self.stages
+                for block in filter(None, (stage.cells, stage.lines, stage.diffs))
+            ]
+        )
+        least = float(_damping(rows[np.real(rows) < 0]).min())
+        ringing = float(np.abs(blocks[_damping(blocks) < RINGING]).max(initial=0.0))
+        self.longest = min(
+            max(RINGING_STEP, LATER * min(1.0, math.sqrt(least / RINGING))) / self.fastest,
+            RINGING_STEP / ringing if ringing else math.inf,
+        )
 
     def least_seconds(self, volts: Values) -> float:
         """How long a run to ``volts`` (I, B) lasts at least, by the segments where diodes rest."""
@@ -268,7 +291,7 @@ class InTime:
         for k in range(n):
             yield k * RISE / n, RISE / n
         t = RISE
-        longest = LATER / self.fastest / finer
+        longest = self.longest / finer
         while True:
             wanted = min(max(first, (t - RISE) / EARLY / finer), longest)
             h = first * 2 ** math.floor(math.log2(wanted / first))

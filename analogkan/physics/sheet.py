@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..network.measures import in_unit
 from .assumptions import Assumptions
 from .noise_flips import flips_of, snr_db
-from .noise_held import noise_of
+from .noise_held import noise_of, rms_in_units
 from .power import power_of
 from .settling import settle
 from .supply import supply_of
@@ -68,8 +69,9 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
         found |= told
     if "settling" in parts:
         few = asked.volts[asked.few]
+        before = np.roll(few, 1, axis=0) if len(few) > 1 else 0 * few
         settled = settle(
-            asked.build, np.roll(few, 1, axis=0), few, asked.assumed,
+            asked.build, before, few, asked.assumed,
             temp_c=asked.temp_c, chip=asked.chip.links,
         )  # fmt: skip
         found |= spread("settling_s", settled.settling_s)
@@ -145,6 +147,10 @@ def _noise(asked: Asked) -> dict[str, float | None]:
     found["snr_db"] = snr_db(noise.volts, noise.rms) if len(asked.few) > 1 else None
     for block, share in zip(noise.blocks, _shares(noise.shares), strict=True):
         found[f"noise_share_{block.replace(' ', '_').replace('-', '')}"] = float(share)
+    targets = asked.build.spec.targets
+    if targets is not None:
+        own = rms_in_units(asked.build, noise, asked.chip)
+        found |= spread("noise_unit_rms", in_unit(targets, own).max(axis=1))
     if asked.classes:
         flips = flips_of(noise.volts, noise.covariance)
         found |= spread("flip_probability", flips.probability)

@@ -184,6 +184,7 @@ def _summarise(
         **found,
         "figures_of": found,
         "typical": {name: typical[name] for name in NAMES},
+        "typical_of": _label(typical),
         "reached": reached,
         **_yield(rows, limit),
         "few": len(few_of(bench)),
@@ -196,17 +197,25 @@ def _summarise(
     }
 
 
+def _label(row: Row) -> str:
+    who = "the nominal circuit" if row["sample"] is None else f"chip {row['sample']}"
+    return f"{who} at {row['temp_c']:g} degC"
+
+
 def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
-    """The share of chips, at any temperature, that reach at least ``limit``, or err by no more."""
+    """The share of chips that at all temperatures reach at least ``limit``, or err by no more."""
     from ..intervals import exact
 
-    chips = [row for row in rows if row["sample"] is not None]
+    chips: dict[int, bool] = {}
+    for row in rows:
+        if row["sample"] is not None:
+            passes = row["status"] == "ok" and (
+                row["accuracy"] >= limit if "accuracy" in row else row["rmse"] <= limit
+            )
+            chips[row["sample"]] = chips.get(row["sample"], True) and passes
     if not chips:
         return {"yield": None, "yield_ci95": None}
-    ok = [row for row in chips if row["status"] == "ok"]
-    good = sum(
-        row["accuracy"] >= limit if "accuracy" in row else row["rmse"] <= limit for row in ok
-    )
+    good = sum(chips.values())
     return {"yield": good / len(chips), "yield_ci95": exact(good, len(chips))}
 
 

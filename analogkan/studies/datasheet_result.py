@@ -27,7 +27,8 @@ class Datasheet(StudyResult):
     """Figures of a circuit with their conditions; each of ``min``, ``typical`` and ``max``.
 
     The typical is the nominal circuit's median over images, at the temperature nearest to 26.85
-    degC; the extremes are over images, temperatures and chips.
+    degC (if that circuit failed, of what did not: ``typical_of``); the extremes are over images,
+    temperatures and chips.
 
     Attributes
     ----------
@@ -42,11 +43,13 @@ class Datasheet(StudyResult):
     flip_probability
         That noise makes another class the largest.
     yield_, yield_ci95, yield_rule
-        Share of chips, at any of the temperatures, that are good, and what that is; None: no chips.
+        Share of chips that are good at all temperatures, and what that is; None: no chips.
     map
         Of each layer watts by ``rows`` and by ``lines``: least, mean, largest over images.
     tellegen_relative
         The largest share by which what sources deliver and elements dissipate differ.
+    typical_of
+        The circuit, and its temperature, whose median over images is typical.
     assumptions
         Of what a DC circuit does not say, by name.
     parts
@@ -62,6 +65,7 @@ class Datasheet(StudyResult):
     figures_of: Mapping[str, Spread]
     reached: Mapping[str, Spread]
     typical: Mapping[str, float | None]
+    typical_of: str
     area: Mapping[str, int]
     work: Mapping[str, int]
     yield_: float | None = None
@@ -103,7 +107,11 @@ class Datasheet(StudyResult):
 
     def facts(self) -> Listing:
         rows = [
-            (one.label, *(self._cell(one, end) for end in ENDS), one.about)
+            (
+                one.label,
+                *(self._cell(one, end) for end in ENDS),
+                one.about.format(**self.assumptions),
+            )
             for one in QUANTITIES
             if one.name in self.figures_of
         ]
@@ -115,6 +123,8 @@ class Datasheet(StudyResult):
 
     def _cell(self, one: Quantity, end: str) -> str:
         value = self.figures_of[one.name][end]
+        if one.name == "noise_unit_rms":
+            return format_value(value, self.summary["unit"])
         if not one.unit:
             return f"{value:.2g}" if value >= NEVER else f"below {NEVER:g}"
         return engineering(value, one.unit)
@@ -146,7 +156,8 @@ class Datasheet(StudyResult):
             found.append(("DACs and ADCs", said, "energy an inference"))
         if "settling_s" in self.figures_of:
             slowest = self.figures_of["settling_s"]["max"]
-            found.append(("throughput", f"{1 / slowest:,.0f} /s", "at the slowest"))
+            often = f"{1 / slowest:,.0f} /s" if slowest else "–"  # of images that are all the same
+            found.append(("throughput", often, "at the slowest"))
         if self.yield_ is not None:
             found.append(("yield", percent(self.yield_, 1), interval(self.yield_ci95)))
         if t.get("snr_db") is not None:
@@ -161,11 +172,11 @@ class Datasheet(StudyResult):
 
     def sentences(self) -> list[str]:
         told = [
-            "typical: the nominal circuit, median over images, at the temperature nearest to 26.85 "
-            "degC; min and max: over images, temperatures and chips"
+            f"typical: {self.typical_of}, median over images; min and max: over images, "
+            "temperatures and chips; by block: the mean over images of the typical circuit"
         ]
         if self.yield_ is not None:
-            told.append(f"yield counts chips, at every temperature, of {self.yield_rule}")
+            told.append(f"yield counts chips that at all temperatures have {self.yield_rule}")
         if "power" in self.parts:
             told.append(
                 "supply power is a model on top of the circuit's currents: class-B output stages, "
@@ -179,13 +190,17 @@ class Datasheet(StudyResult):
             )
         if "settling" in self.parts or "noise" in self.parts:
             of = " and ".join(part for part in ("settling", "noise") if part in self.parts)
-            told.append(f"{of}: of {many(self.few, 'image')}, half of them those hardest to tell"
-                        if self.summary.get("task") != REGRESSION
-                        else f"{of}: of {many(self.few, 'point')}")  # fmt: skip
+            regression = self.summary.get("task") == REGRESSION
+            hardest = not regression and self.few < self.summary["n"]
+            told.append(
+                f"{of}: of {many(self.few, 'point' if regression else 'image')}"
+                + (", half of them those hardest to tell" if hardest else "")
+            )
         if "settling" in self.parts:
             slew = self.assumptions["slew"]
+            before = "the image before" if self.few > 1 else "0 V at every input"
             told.append(
-                "settling: from the image before, one-pole op-amps with capacitors; slew "
+                f"settling: from {before}, one-pole op-amps with capacitors; slew "
                 + (f"limited to {slew:g} V/s" if slew else "not limited")
             )
         given = ", ".join(f"{name} = {value:g}" for name, value in self.assumptions.items())
@@ -195,8 +210,13 @@ class Datasheet(StudyResult):
         from ..physics.judged import SAID
 
         parts: Mapping[str, Any] = (self.judge or {}).get("parts", {})
-        said = [f"{name}: judged on {SAID[name](found)}" for name, found in parts.items()]
+        said = [f"{name}: {SAID[name](found)}" for name, found in parts.items()]
         *told, judged = super().closing()
+        if self.engine == "ngspice":
+            said.append(
+                f"{' and '.join(self.parts)}: the twin's, which --engine ngspice does not judge; "
+                "without it ngspice judges a share (--judge)"
+            )
         return [*told, *said, judged]
 
     def figures(self) -> list[Figure]:
