@@ -143,6 +143,22 @@ class BatchEngine:
         self.runner.stop()
         self._stack.close()
 
+    def answer(
+        self, volts: np.ndarray, probes: Sequence[str], chunk: Chunk | None = None
+    ) -> np.ndarray:
+        """What one ``chunk`` of ``volts`` (n, I) gives, by default all of them in one.
+
+        Raises
+        ------
+        SimulationError
+            If it fails twice; its deck is kept.
+        """
+        (result,) = self.run(volts, [chunk or Chunk(0, 0, len(volts))], probes)
+        if result.error is not None:
+            raise result.error
+        assert result.values is not None
+        return result.values
+
     def run(
         self,
         volts: np.ndarray,

@@ -24,7 +24,7 @@ from ..compiler.spice_noise import Companions
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, Chunk, Exposure
+from ..engines.batch import BatchEngine, Exposure
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SimulationError
 from .assumptions import Assumptions
@@ -165,17 +165,10 @@ def ask_noise(
     """
     design = chip or build.one_deck().design
     require_noise(design)
-    found: list[Values] = []
     analysis, exposure = noise_analysis(assumed), Exposure(temp_c=temp_c)
     design = dynamic_design(design)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
-        for probe in probes:
-            (one,) = engine.run(volts[None], [Chunk(0, 0, 1)], [probe])
-            if one.error is not None:
-                raise one.error
-            assert one.values is not None
-            found.append(one.values)
-    return found
+        return [engine.answer(volts[None], [probe]) for probe in probes]
 
 
 def judge_noise(

@@ -162,12 +162,9 @@ class _Asked:
                 dacs = self._dacs(points[start:stop])
                 probes = [*logits(self.design), *self.elements.nets[1:], *self._told()]
                 probes = list(dict.fromkeys([*probes, *_vectors(dacs)]))
-                (result,) = engine.run(points, [Chunk(number, start, stop)], probes)
-                if result.error is not None:
-                    raise result.error
-                assert result.values is not None
-                outputs.append(result.values[:, : self.design.stages[-1].shape[1]])
-                parts.append(self._stages(result.values, probes, dacs))
+                values = engine.answer(points, probes, Chunk(number, start, stop))
+                outputs.append(values[:, : self.design.stages[-1].shape[1]])
+                parts.append(self._stages(values, probes, dacs))
         return np.concatenate(outputs), parts
 
     def _told(self) -> list[str]:

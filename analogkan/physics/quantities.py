@@ -43,13 +43,13 @@ SUPPLY = (*(f"class_b_{block}_w" for block in (*AMPLIFIERS, *SOURCES)), "quiesce
 """Parts of the supply power, watts, means over images."""
 BURNT = tuple(f"dissipated_{block}_w" for block in DISSIPATED)
 """Parts of what is dissipated, watts, means over images."""
-SHARES = tuple(f"noise_share_{block.replace(' ', '_').replace('-', '')}" for block in NOISY)
-"""Shares of 1 of the noise power at the outputs."""
+SHARES = {block: f"noise_share_{block.replace(' ', '_').replace('-', '')}" for block in NOISY}
+"""By block the column of its share of 1 of the noise power at the outputs."""
 NAMES = (
     *(f"{one.name}_{end}" for one in QUANTITIES for end in ENDS),
     *SUPPLY,
     *BURNT,
-    *SHARES,
+    *SHARES.values(),
     *("tellegen", "beyond_class_ab", "snr_db"),
 )
 """Columns of a row, beside accuracy or error."""

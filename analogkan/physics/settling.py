@@ -78,8 +78,7 @@ class Settled:
         """
         if self.waveforms is None:
             raise SimulationError("no waveforms were kept: settle(..., waveforms=True)")
-        away = np.abs(self.waveforms.values - self.logits).max(axis=2)
-        return last_crossing(self.waveforms.time, away - amount) + self.held_s.sum(axis=0)
+        return self.waveforms.near(self.logits, amount) + self.held_s.sum(axis=0)
 
 
 def settle(
@@ -168,8 +167,7 @@ class Run:
 
     def near(self, amount: float | Values) -> Values:
         """Seconds (n,) until all logits are within ``amount`` of where they end."""
-        away = np.abs(self.waves.values - self.last).max(axis=2)
-        return last_crossing(self.waves.time, away - amount)
+        return self.waves.near(self.last, amount)
 
 
 def _section(

@@ -18,7 +18,7 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, BatchOptions, Chunk, Exposure, write_deck
+from ..engines.batch import BatchEngine, Exposure, write_deck
 from ..engines.ngspice import Runner, find_ngspice
 from ..files import write_text
 from .assumptions import Assumptions
@@ -170,13 +170,9 @@ def ask_design(
     exposure = Exposure(temp_c=temp_c)
     twin = run_design(design, volts[:-1], volts[1:], assumed, temp_c, keep)
     with BatchEngine(design, Runner(find_ngspice()), keep, exposure, analysis) as engine:
-        chunk = [Chunk(0, 0, len(volts))]
-        (found,) = engine.run(volts, chunk, logits(design), BatchOptions())
-    if found.error is not None:
-        raise found.error
-    assert found.values is not None
+        answer = engine.answer(volts, logits(design))
     hold = hold_seconds(design, volts, assumed, temp_c)
-    return judge(twin, found.values, hold, assumed, regression=regression, full_scale=full_scale)
+    return judge(twin, answer, hold, assumed, regression=regression, full_scale=full_scale)
 
 
 def judge(

@@ -19,6 +19,7 @@ from .assumptions import Assumptions
 from .noise_flips import flips_of, snr_db
 from .noise_held import noise_of, rms_in_units
 from .power import power_of
+from .quantities import SHARES
 from .settling import settle
 from .supply import supply_of
 
@@ -146,7 +147,7 @@ def _noise(asked: Asked) -> dict[str, float | None]:
     found = spread("noise_v_rms", noise.rms.max(axis=1))
     found["snr_db"] = snr_db(noise.volts, noise.rms) if len(asked.few) > 1 else None
     for block, share in zip(noise.blocks, _shares(noise.shares), strict=True):
-        found[f"noise_share_{block.replace(' ', '_').replace('-', '')}"] = float(share)
+        found[SHARES[block]] = float(share)
     targets = asked.build.spec.targets
     if targets is not None:
         own = rms_in_units(asked.build, noise, asked.chip)

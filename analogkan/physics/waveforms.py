@@ -43,6 +43,10 @@ class Waveforms:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, "\n".join(lines) + "\n")
 
+    def near(self, rest: Values, amount: float | Values) -> Values:
+        """Seconds (n,) from when on all of an image are within ``amount`` of ``rest`` (n, v)."""
+        return last_crossing(self.time, np.abs(self.values - rest).max(axis=2) - amount)
+
     def at(self, times: Values) -> Values:
         """Values (len(times), n, v) at other ``times``, straight between those there are."""
         n, v = self.values.shape[1:]

@@ -15,7 +15,7 @@ from ..data import ImageSet
 from ..data.images import REGRESSION, check_answers
 from ..declared import Declared
 from ..engines.analysis import Analysis, Answered
-from ..engines.batch import BatchEngine, BatchOptions, Chunk
+from ..engines.batch import BatchEngine
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import NetlistError, StudyError
 from ..files import read_json, read_npz, write_npz
@@ -141,15 +141,9 @@ def _ask(
     if analysis.require is not None:
         analysis.require(deck.design, points, keep)
     circuit = deck if analysis.circuit is None else analysis.circuit(deck.design)
-    chunks = [Chunk(0, 0, len(points))]
-    parts: list[np.ndarray] = []
     with BatchEngine(circuit, Runner(find_ngspice()), keep, analysis=analysis) as engine:
-        for probes in [[probe] for probe in wanted] if analysis.apart else [wanted]:
-            (result,) = engine.run(points, chunks, probes, BatchOptions())
-            if result.error is not None:
-                raise result.error
-            assert result.values is not None
-            parts.append(result.values)
+        asked = [[probe] for probe in wanted] if analysis.apart else [wanted]
+        parts = [engine.answer(points, probes) for probes in asked]
     return Answered(
         deck=deck,
         section=section,

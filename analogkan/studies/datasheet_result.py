@@ -138,7 +138,9 @@ class Datasheet(StudyResult):
                 for name in names
                 if (watts := t.get(name))
             ]
-        noisy = sorted(((share, name) for name in SHARES if (share := t.get(name))), reverse=True)
+        noisy = sorted(
+            ((share, name) for name in SHARES.values() if (share := t.get(name))), reverse=True
+        )
         found += [
             (f"  {_worded(name)}", percent(share, 1), "of noise power") for share, name in noisy
         ]
