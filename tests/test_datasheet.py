@@ -171,6 +171,8 @@ def test_a_preset_has_assumptions(home, images, tmp_path):
         (["--set", "c_in=-1p"], r"c_in = -1e-12 is out of range: 0 to 1e-06 F"),
         (["--set", "c_inn=1p"], r"unknown setting 'c_inn', did you mean c_in\?"),
         (["--set", "zeta=5"], r"zeta = 5\.0 is out of range: 0 to 2"),
+        (["--set", "temp_c=85"], r"temp_c is what datasheet varies: give its values with --temps"),
+        (["--temps", "25,25"], r"temps_c has 25 twice: give each temperature once"),
         (["--samples", "2", "--preset", "nominal"], r"preset nominal has no variation"),
     ],
 )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..board.amplifiers import BoardOpAmp, load_opamp
@@ -16,7 +16,7 @@ from ..board.write import Board, make_board, require_replaceable
 from ..compiler.build import Build
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import SettingsError
-from ..objects import as_path, check_flags, require_type
+from ..objects import as_path, check_flags
 from ..studies.points import parse_temps
 from . import given
 from .given import AnyBuild, AnyPath
@@ -192,10 +192,5 @@ def _boards(
 
 
 def _temps(temps: str | Sequence[float]) -> list[float]:
-    wanted = "degrees Celsius, [0, 25, 50], or LO:HI:STEP"
-    require_type(temps, (str, Iterable), "temps", wanted)
-    if isinstance(temps, str):
-        return parse_temps(temps)
-    for temp in temps:
-        given.check_numbers(temps=temp)
-    return sorted(set(map(float, temps)))
+    temps = given.check_temperatures(temps, "[0, 25, 50]")
+    return parse_temps(temps) if isinstance(temps, str) else sorted(set(map(float, temps)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from ..compiler.hardware import Hardware
@@ -175,12 +175,7 @@ def thermal(
     >>> heat.table()["temp_c"]
     array([-40.,  85.])
     """
-    wanted = "degrees Celsius, [-40, 85], or LO:HI:STEP"
-    require_type(temps, (str, Iterable), "temps", wanted)
-    if not isinstance(temps, str):
-        temps = list(temps)
-        for temp in temps:
-            given.check_numbers(temps=temp)
+    temps = given.check_temperatures(temps)
     return run(of_heat, locals())
 
 

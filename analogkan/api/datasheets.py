@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from ..compiler.hardware import Hardware
@@ -70,11 +70,7 @@ def datasheet(
     >>> sorted(sheet.figures_of["power_w"])
     ['max', 'min', 'typical']
     """
-    if not isinstance(temps, str):
-        require_type(temps, Iterable, "temps", "degrees Celsius, [-40, 85], or LO:HI:STEP")
-        temps = list(temps)
-        for temp in temps:
-            given.check_numbers(temps=temp)
+    temps = given.check_temperatures(temps)
     parts = only if isinstance(only, str) else ",".join(only)
     wanted = "an Assumptions, or its entries, {'c_in': 2e-12}"
     require_type(assumptions, (Assumptions, Mapping, type(None)), "assumptions", wanted)

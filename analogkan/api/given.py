@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
@@ -73,6 +73,17 @@ def check_numbers(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             require_type(value, numbers.Real, name, "a number")
+
+
+def check_temperatures(temps: Any, example: str = "[-40, 85]") -> Any:
+    """``temps``, a text or a list of numbers, as it is; what is neither is refused."""
+    require_type(temps, (str, Iterable), "temps", f"degrees Celsius, {example}, or LO:HI:STEP")
+    if isinstance(temps, str):
+        return temps
+    found: list[Any] = list(temps)
+    for temp in found:
+        check_numbers(temps=temp)
+    return found
 
 
 def optional_path(value: Any, name: str) -> Path | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,10 @@ from ..errors import DisagreementError, SettingsError, StudyError
 from ..physics import Assumptions
 from ..physics.quantities import NAMES, PARTS, QUANTITIES
 from ..schema import Maybe, Number
-from ..text import percent
 from .datasheet_result import REACHED, Datasheet, Spread
 from .result import Row
 from .study import Job, Option, Plan, Study
-from .thermal import read_temps
+from .thermal import OVER_TEMPERATURE, points_over, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 FEW = 100
 """Images that settle, and whose noise is worked out, at most."""
-PRESET = "rram"
-"""What chips differ in if nothing else is said."""
 
 
 def _judge(
@@ -109,24 +106,11 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
       analogkan datasheet mnist.build --only power --temps -40,26.85,125 --samples 20
       analogkan datasheet mnist.build --set c_in=2p --set e_n=5n
     """
-    from .montecarlo import yield_error, yield_limit
-    from .points import thermal_points
+    from .montecarlo import yield_rule
 
-    hardware, variation, conditions, changed = job.read_settings()
-    if samples and variation.off:
-        raise SettingsError(
-            f"samples = {samples} draws chips, but preset {job.preset} has no variation: give "
-            "--preset rram, or --set sigma_g=0.05 and the like"
-        )
-    temps_c = sorted(dict.fromkeys(float(temp_c) for temp_c in temps_c))
-    points = thermal_points(hardware, variation, conditions, temps_c, samples)
+    points, changed = points_over(job, temps_c, samples, "datasheet")
     assumed: Assumptions = job.own
-    limit, rule = 0.0, ""
-    if samples and job.build.spec.targets is None:
-        limit, how = yield_limit(job.build, job.images)
-        rule = f"at least {percent(limit)}: {how}"
-    elif samples:
-        limit, rule = yield_error(job.build, job.images, None)
+    limit, rule = yield_rule(job.build, job.images, None) if samples else (0.0, "")
     return Plan(
         points=points,
         summarise=partial(_summarise, only, points[0], assumed, limit),
@@ -134,7 +118,7 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
             "preset": job.preset,
             "samples": samples,
             "parts": list(only),
-            "temps_c": list(temps_c),
+            "temps_c": list(dict.fromkeys(point.conditions.temp_c for point in points)),
             "yield_at": limit,
             "yield_rule": rule,
             "assumptions": asdict(assumed),
@@ -156,12 +140,15 @@ def _summarise(
     rows: Sequence[Row],
     bench: Bench,
 ) -> dict[str, Any]:
+    from ..devices.curve import nearest_to_nominal
     from ..physics.sheet import power_map
     from ..physics.supply import work_of
+    from .points import label_of
 
     good = [row for row in rows if row["status"] == "ok"]
     unspoilt = [row for row in good if row["sample"] is None] or good
-    typical = min(unspoilt, key=lambda row: abs(row["temp_c"] - 26.85))
+    nearest = nearest_to_nominal(row["temp_c"] for row in unspoilt)
+    typical = next(row for row in unspoilt if row["temp_c"] == nearest)
     found: dict[str, Spread] = {}
     for one in QUANTITIES:
         if typical.get(f"{one.name}_typical") is not None:
@@ -184,7 +171,7 @@ def _summarise(
         **found,
         "figures_of": found,
         "typical": {name: typical[name] for name in NAMES},
-        "typical_of": _label(typical),
+        "typical_of": label_of(typical["sample"], typical["temp_c"]),
         "reached": reached,
         **_yield(rows, limit),
         "few": len(few_of(bench)),
@@ -195,11 +182,6 @@ def _summarise(
         else [],
         "work": asdict(work_of(bench.build)),
     }
-
-
-def _label(row: Row) -> str:
-    who = "the nominal circuit" if row["sample"] is None else f"chip {row['sample']}"
-    return f"{who} at {row['temp_c']:g} degC"
 
 
 def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
@@ -236,22 +218,11 @@ datasheet = Study(
             name="only", kind="text", default=",".join(PARTS), metavar="PART,PART",
             about="Of power, settling and noise.", read=read_parts,
         ),
-        Option(
-            name="temps_c", given="temps", kind="text", default="26.85",
-            metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
-        ),
-        Option(
-            name="samples", kind="whole", default=0, least=0, most=1_000_000,
-            about="Chips at each temperature, beside the nominal circuit.",
-        ),
-        Option(
-            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
-            about="By default the BUILD's own hardware; with --samples, rram.",
-        ),
+        replace(OVER_TEMPERATURE[0], default="26.85"), *OVER_TEMPERATURE[1:],
     ),
     plan=plan,
     result=Datasheet,
     more=_ROW,
     own=Assumptions,
-    start=lambda values: PRESET if values["samples"] else None,
+    start=start,
 )  # fmt: skip

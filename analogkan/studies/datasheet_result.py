@@ -13,7 +13,7 @@ from ..physics.quantities import BURNT, ENDS, QUANTITIES, SHARES, SUPPLY, Quanti
 from ..results import Fact, Figure, Listing, Pair
 from ..text import engineering, interval, many, percent
 from .entries import REGRESSION
-from .result import StudyResult
+from .result import StudyResult, accuracy_fact
 
 NEVER = 1e-12
 """Probabilities below are not told apart."""
@@ -84,16 +84,13 @@ class Datasheet(StudyResult):
         return f"{heat}{chips}, on {self.images['said']}"
 
     def software_fact(self) -> Fact:
-        from ..intervals import wilson
-
         s = self.summary
         if s.get("task") == REGRESSION:
             return Fact(
                 "software", f"RMSE {format_value(s['rmse_software'], s['unit'])}",
                 self.images["said"],
             )  # fmt: skip
-        within = interval(wilson(round(s["software_accuracy"] * s["n"]), s["n"]))
-        return Fact("software", percent(s["software_accuracy"]), within)
+        return accuracy_fact(s["software_accuracy"], s["n"])
 
     def headline(self) -> list[Fact]:
         found: list[Fact] = []

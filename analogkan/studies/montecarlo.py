@@ -170,11 +170,8 @@ def plan(
         conditions = replace(conditions, temp_c=temp_c)
     faults = drawn_faults(variation)
     summarise: Callable[..., dict[str, Any]] = summarise_chips
-    if job.build.spec.targets is None:
-        limit, rule = yield_limit(job.build, job.images, _share(yield_at))
-        rule = f"at least {percent(limit)}: {rule}"
-    else:
-        limit, rule = yield_error(job.build, job.images, yield_at)
+    limit, rule = yield_rule(job.build, job.images, yield_at)
+    if job.build.spec.targets is not None:
         summarise = summarise_errors
     set_by = TWO_POINT if two_point else COLUMNS if calibrate else None
     points = montecarlo_points(hardware, variation, conditions, samples, first)
@@ -212,6 +209,14 @@ def _share(given: str | float | None) -> float | None:
     share = value / 100 if said else value
     require(0 <= share <= 1, "yield_at", given, "0 to 1")
     return share
+
+
+def yield_rule(build: Build, images: ImageSet, given: str | float | None) -> tuple[float, str]:
+    """What a good chip reaches, an accuracy or an RMSE, and the rule in words."""
+    if build.spec.targets is not None:
+        return yield_error(build, images, given)
+    limit, how = yield_limit(build, images, _share(given))
+    return limit, f"at least {percent(limit)}: {how}"
 
 
 def yield_error(build: Build, images: ImageSet, given: str | float | None) -> tuple[float, str]:

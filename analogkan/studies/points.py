@@ -58,12 +58,17 @@ class Point:
     @property
     def label(self) -> str:
         """How a sentence calls it."""
-        what = "the nominal circuit" if self.sample is None else f"chip {self.sample}"
-        return f"{what} at {self.conditions.temp_c:g} degC"
+        return label_of(self.sample, self.conditions.temp_c)
 
     def document(self) -> dict[str, Any]:
         """Every setting but temperature and sample, for JSON."""
         return _document(self.hardware, self.variation, self.conditions)
+
+
+def label_of(sample: int | None, temp_c: float) -> str:
+    """How a sentence calls a chip, or the nominal circuit, at a temperature."""
+    what = "the nominal circuit" if sample is None else f"chip {sample}"
+    return f"{what} at {temp_c:g} degC"
 
 
 def _document(

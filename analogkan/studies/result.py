@@ -95,11 +95,7 @@ class OfClasses(Found):
     software_accuracy: float
 
     def software_fact(self) -> Fact:
-        from ..intervals import wilson
-
-        n = self.summary["n"]
-        within = interval(wilson(round(self.software_accuracy * n), n))
-        return Fact("software", percent(self.software_accuracy), within)
+        return accuracy_fact(self.software_accuracy, self.summary["n"])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -219,6 +215,13 @@ class StudyResult(Found):
         from ..tables import table_of
 
         return table_of([{k: v for k, v in flat(row).items() if k != "key"} for row in self.rows])
+
+
+def accuracy_fact(accuracy: float, n: int) -> Fact:
+    """What software reaches on ``n`` images, with its interval."""
+    from ..intervals import wilson
+
+    return Fact("software", percent(accuracy), interval(wilson(round(accuracy * n), n)))
 
 
 def told_of_judge(judge: Mapping[str, Any], what: str) -> str:

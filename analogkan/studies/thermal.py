@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..numerals import read_number, why_not
@@ -17,6 +18,9 @@ from .of_chips import OverTemperature
 from .result import OfClasses
 from .study import Job, Option, Plan, Study
 from .value_results import TemperatureErrors
+
+if TYPE_CHECKING:
+    from .points import Point
 
 PRESET = "rram"
 """What chips differ in if nothing else is said."""
@@ -109,26 +113,12 @@ def plan(
       analogkan thermal mnist.build --temps -40,26.85,125 --samples 20 --compensate each
     """
     from .grid import drawn_faults
-    from .points import thermal_points
     from .summary import summarise_temperatures
     from .values import summarise_errors_over_temperature
 
-    if any(text.partition("=")[0].strip() == "temp_c" for text in job.settings):
-        raise SettingsError("temp_c is what thermal varies: give its values with --temps")
-    require(len(temps_c) > 0, "temps_c", list(temps_c), "at least one temperature")
-    temps_c = sorted(map(float, temps_c))
-    twice = [a for a, b in pairwise(temps_c) if a == b]
-    if twice:
-        raise SettingsError(f"temps_c has {twice[0]:g} twice: give each temperature once")
-    hardware, variation, conditions, changed = job.read_settings()
-    if samples and variation.off:
-        raise SettingsError(
-            f"samples = {samples} draws chips, but preset {job.preset} has no variation: give "
-            "--preset rram, or --set sigma_g=0.05 and the like"
-        )
+    points, changed = points_over(job, temps_c, samples, "thermal")
     measured_at = [] if compensate in (None, "each") else [float(compensate)]
-    points = thermal_points(hardware, variation, conditions, temps_c, samples)
-    faults = drawn_faults(variation)
+    faults = drawn_faults(points[0].variation)
     summarise = summarise_temperatures
     if job.build.spec.targets is not None:
         summarise = summarise_errors_over_temperature
@@ -145,6 +135,35 @@ def plan(
         temps_c=measured_at,
         compensate=compensate,
     )
+
+
+def points_over(
+    job: Job, temps_c: Sequence[float], samples: int, study: str
+) -> tuple[list[Point], dict[str, Any]]:
+    """The nominal circuit and ``samples`` chips at each temperature, rising; and the hardware that
+    is not the BUILD's.
+
+    Raises
+    ------
+    SettingsError
+        If ``temp_c`` is set too, a temperature is there twice or none is, or nothing is drawn.
+    """
+    from .points import thermal_points
+
+    if any(text.partition("=")[0].strip() == "temp_c" for text in job.settings):
+        raise SettingsError(f"temp_c is what {study} varies: give its values with --temps")
+    require(len(temps_c) > 0, "temps_c", list(temps_c), "at least one temperature")
+    temps_c = sorted(map(float, temps_c))
+    twice = [a for a, b in pairwise(temps_c) if a == b]
+    if twice:
+        raise SettingsError(f"temps_c has {twice[0]:g} twice: give each temperature once")
+    hardware, variation, conditions, changed = job.read_settings()
+    if samples and variation.off:
+        raise SettingsError(
+            f"samples = {samples} draws chips, but preset {job.preset} has no variation: give "
+            "--preset rram, or --set sigma_g=0.05 and the like"
+        )
+    return thermal_points(hardware, variation, conditions, temps_c, samples), changed
 
 
 def read_temps(text: str) -> list[float]:
@@ -167,22 +186,34 @@ def read_compensate(text: str) -> str | float | None:
         ) from None
 
 
+OVER_TEMPERATURE = (
+    Option(
+        name="temps_c", given="temps", kind="text", default="-40:125:15",
+        metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
+    ),
+    Option(
+        name="samples", kind="whole", default=0, least=0, most=1_000_000,
+        about="Chips at each temperature, beside the nominal circuit.",
+    ),
+    Option(
+        name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
+        about="By default the BUILD's own hardware; with --samples, rram.",
+    ),
+)  # fmt: skip
+"""What a study of the nominal circuit, and of chips if asked for, over temperature can be told."""
+
+
+def start(values: Mapping[str, Any]) -> str | None:
+    """The preset of such a study where none is given: the BUILD's own hardware, unless chips are
+    drawn."""
+    return PRESET if values["samples"] else None
+
+
 thermal = Study(
     name="thermal",
     short="Accuracy, and gain and offset of the logits, against temperature.",
     options=(
-        Option(
-            name="temps_c", given="temps", kind="text", default="-40:125:15",
-            metavar="LO:HI:STEP|T,T,...", about="Degrees Celsius.", read=read_temps,
-        ),
-        Option(
-            name="samples", kind="whole", default=0, least=0, most=1_000_000,
-            about="Chips at each temperature, beside the nominal circuit.",
-        ),
-        Option(
-            name="preset", kind="text", metavar="NAME|FILE.toml", words="preset",
-            about="By default the BUILD's own hardware; with --samples, rram.",
-        ),
+        *OVER_TEMPERATURE,
         Option(
             name="compensate", kind="text", default="none", metavar="none|each|DEGC",
             about="Take out each column's gain and offset, as measured at each temperature or "
@@ -192,5 +223,5 @@ thermal = Study(
     ),
     plan=plan,
     result=Temperatures,
-    start=lambda values: PRESET if values["samples"] else None,
+    start=start,
 )  # fmt: skip
