@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..compiler.stability import smallest_c_f
+from ..compiler.series import E12
+from ..compiler.stability import smallest_c_f, steepest_fall
 from ..devices import IVCurve
 from .loop import Node
 
 Values = npt.NDArray[Any]
-E12 = (1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2)
-SERIES = tuple(float(f"{value}e{power}") for power in range(-12, -8) for value in E12)
+SERIES = tuple(float(f"{value}e{power - 1}") for power in range(-12, -8) for value in E12)
 """Farads, 1 pF to 8.2 nF."""
 WIDEST = 30.0
 """Largest C_f tried, over the smallest that a one-pole amplifier needs."""
@@ -47,7 +48,7 @@ class Choice:
 def slope_range(curve: IVCurve) -> tuple[float, float]:
     """``|g_d|`` of the steepest falling part of a curve, 0 if none falls, and of the rising."""
     slopes = np.diff(curve.i) / np.diff(curve.v)
-    return float(max(0.0, -slopes.min())), float(max(0.0, slopes.max()))
+    return steepest_fall(curve, -math.inf, math.inf), float(max(0.0, slopes.max()))
 
 
 def judge_c_f(node: Node, d: int) -> Choice:

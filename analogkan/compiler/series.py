@@ -16,6 +16,8 @@ _E24 = (
     10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30,
     33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91,
 )  # fmt: skip
+E12 = _E24[::2]
+"""Mantissas of capacitors."""
 SERIES = {"e24": _E24, "e96": tuple(round(100 * 10 ** (k / 96)) for k in range(96))}
 """Mantissas of a decade. Those of E96 are 10^(k/96) rounded; E24 is a list."""
 R_LEAST, R_MOST = 1.0, 10e6
