@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from ..physics import Assumptions
 from ..planner.limits import BUDGETS, LOSS, OBJECTIVES, Limit, parse_budgets
 from ..settings import require
+from ..text import many
 from .plan_result import FIGURES, Planned
 from .study import Job, Option, Plan, Study
 
@@ -26,6 +27,8 @@ FLIPS, SATURATED = 0.001, 0.01
 supply."""
 REPORTED = 20
 """How many circuits are looked at in full, at most, beside what was tried."""
+NGSPICE = 2000
+"""Images at DC that ngspice's part takes as long as, mostly ``.tran``: about, as measured."""
 
 
 def make_plan(
@@ -101,6 +104,34 @@ def make_plan(
             "levers": [asdict(lever) for lever in planning.space.levers],
         },
     )  # fmt: skip
+
+
+def foretell(job: Job, jobs: int, **chosen: Any) -> str:
+    """How long a plan takes, from its first candidate."""
+    from ..engines.chip_engines import TwinEngine
+    from .bench import Bench
+    from .trial import evaluate
+
+    made, tries = make_plan(job, **chosen), chosen["tries"]
+    bench = Bench(job.build, job.images, TwinEngine())
+    full, few = made.points[0], made.points[1]
+    seconds = [
+        evaluate(bench, replace(point, own=replace(point.own, judged=0)))["seconds"]
+        for point in (full, few)
+    ]
+    levers = len(made.identity["levers"])
+    reported = levers + REPORTED // 2
+    told = tries * seconds[1] + (reported + REPORTED) * seconds[0]
+    spice = ""
+    if full.own.judged:
+        one = NGSPICE * job.build.summary["expected"]["seconds_per_image"]
+        told += reported * one
+        spice = f", about {reported} of them in ngspice too, {one:.0f} s each"
+    minutes = told / jobs / 60
+    return (
+        f"{tries} candidates of about {seconds[1]:.1f} s, some in full, {seconds[0]:.1f} s{spice}: "
+        f"about {minutes:.0f} minutes with {many(jobs, 'job')}"
+    )
 
 
 def _evaluate(bench: Bench, point: Point) -> Row:
@@ -221,4 +252,6 @@ plan = Study(
     result=Planned,
     columns=FIGURES,
     own=Assumptions,
+    models=True,
+    forecast=foretell,
 )  # fmt: skip

@@ -223,6 +223,11 @@ class Study:
     start
         Called with the options: the preset where none is given. By default what ``preset``, an
         option, says.
+    models
+        Whether a command takes a model too, which is compiled as it is by default.
+    forecast
+        Called as ``plan`` is, and with how many points are evaluated at a time: how long it will
+        take, a sentence, which a command says before it starts.
     """
 
     name: str = ""
@@ -237,6 +242,8 @@ class Study:
     threshold: Threshold | None = None
     size: Callable[..., tuple[Point, int]] | None = None
     start: Callable[[Mapping[str, Any]], str | None] | None = None
+    models: bool = False
+    forecast: Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         """Raise StudyError unless it is whole."""
@@ -347,6 +354,15 @@ class Study:
         assert self.size is not None
         job, chosen = self._job(build, images, settings, values)
         return self.size(job, **chosen)
+
+    def foretold(
+        self, build: Build, images: ImageSet, options: StudyOptions, *,
+        settings: Iterable[str] = (), **values: Any,
+    ) -> str:  # fmt: skip
+        """What ``forecast`` says of a call of the study."""
+        assert self.forecast is not None
+        job, chosen = self._job(build, images, settings, values)
+        return self.forecast(replace(job, judge=options.judge), options.jobs, **chosen)
 
     def _job(
         self, build: Build, images: ImageSet, settings: Iterable[str], values: Mapping[str, Any]
