@@ -12,6 +12,15 @@ def _amount(default: float, unit: str, most: float) -> float:
     return setting(default, unit, f"0 to {most:g} {unit}", within(0, most))
 
 
+def _own_load() -> float:
+    return setting(0.0, "F", "0 (c_load), to 0.001 F", within(0, 1e-3))
+
+
+def _own_class() -> float:
+    limit = "0 (class_ab), or 1 to 1e6"
+    return setting(0.0, "", limit, lambda ratio: ratio == 0 or 1 <= ratio <= 1e6)
+
+
 def _positive(default: float, unit: str, most: float) -> float:
     return setting(default, unit, f"above 0, to {most:g} {unit}", lambda x: 0 < x <= most)
 
@@ -50,10 +59,14 @@ class Assumptions:
         Branches of such a current in an amplifier; assumed.
     c_load
         Farads that an amplifier drives; assumed.
+    c_load_rows, c_load_lines, c_load_differences
+        The same of row, line and difference amplifiers; 0 is ``c_load``.
     class_ab
         Peak current of an output stage over its quiescent current; 1 is class A; assumed.
+    class_ab_rows, class_ab_lines, class_ab_differences
+        The same of row, line and difference amplifiers; 0 is ``class_ab``.
     i_quiescent
-        Amperes of each amplifier; 0 derives them from the five settings above.
+        Amperes of each amplifier; 0 derives them from the settings above, from ``gm_id`` on.
     dac_energy, adc_energy
         Joules of a conversion, one an input and one an output; 0 leaves them out.
     bits
@@ -75,7 +88,13 @@ class Assumptions:
     gm_id: float = _positive(15.0, "1/V", 40.0)
     branches: float = _positive(4.0, "", 100.0)
     c_load: float = _amount(1e-12, "F", 1e-3)
+    c_load_rows: float = _own_load()
+    c_load_lines: float = _own_load()
+    c_load_differences: float = _own_load()
     class_ab: float = setting(10.0, "", "1 to 1e6", within(1, 1e6))
+    class_ab_rows: float = _own_class()
+    class_ab_lines: float = _own_class()
+    class_ab_differences: float = _own_class()
     i_quiescent: float = _amount(0.0, "A", 10.0)
     dac_energy: float = _amount(0.0, "J", 1.0)
     adc_energy: float = _amount(0.0, "J", 1.0)
@@ -83,3 +102,11 @@ class Assumptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def load_of(self, block: str) -> float:
+        """Farads that an op-amp of ``block``, one of ``blocks.AMPLIFIERS``, drives."""
+        return getattr(self, f"c_load_{block}", 0.0) or self.c_load
+
+    def class_of(self, block: str) -> float:
+        """Peak over quiescent current of an op-amp of ``block``."""
+        return getattr(self, f"class_ab_{block}", 0.0) or self.class_ab

@@ -41,8 +41,8 @@ class SupplyPower:
     i_quiescent
         Amperes: the least I_q of any op-amp, and the largest.
     beyond_class_ab
-        Op-amps (M,) of which an output gives more than ``class_ab`` times their I_q; 0 where that
-        is derived.
+        Op-amps (M,) of which an output gives more than their class allows times their I_q; 0 where
+        that is derived.
     """
 
     class_b: dict[str, Values]
@@ -60,26 +60,31 @@ class SupplyPower:
         return (still + moving + self.pairs).sum(axis=1)
 
 
-def least_quiescent(gbw: float, assumed: Assumptions) -> float:
-    """Amperes that an op-amp needs for its bandwidth: branches 2 pi GBW C / (gm / I_d)."""
-    return assumed.branches * 2 * math.pi * gbw * assumed.c_load / assumed.gm_id
+def least_quiescent(gbw: float | Values, assumed: Assumptions, block: str = "") -> Any:
+    """Amperes that op-amps of ``gbw`` hertz need for it: branches 2 pi GBW C / (gm / I_d).
+
+    C is what those of ``block`` drive, one of ``blocks.AMPLIFIERS``; without one ``c_load``.
+    """
+    return assumed.branches * 2 * math.pi * gbw * assumed.load_of(block) / assumed.gm_id
 
 
 def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> SupplyPower:
     """The supply model of ``power``.
 
     An op-amp's I_q is ``i_quiescent``, or what its bandwidth needs, or its largest current over all
-    images / ``class_ab`` if that is more.
+    images / what its class allows if that is more.
     """
-    least = assumed.i_quiescent or least_quiescent(hardware.gbw, assumed)
     quiescent: dict[str, Values] = {}
     chips = power.total.shape[0]
     beyond, count = np.zeros(chips, int), 0
     spread = [math.inf, 0.0]
     for block in AMPLIFIERS:
         layers = []
-        for peaks, times in zip(power.peaks[block], power.positions, strict=True):
-            asked = peaks / assumed.class_ab
+        for peaks, gbw, times in zip(
+            power.peaks[block], power.gbw[block], power.positions, strict=True
+        ):
+            least = assumed.i_quiescent or least_quiescent(gbw, assumed, block)
+            asked = peaks / assumed.class_of(block)
             if assumed.i_quiescent:
                 beyond += times * (asked > least).sum(axis=1)
                 asked = 0 * asked
