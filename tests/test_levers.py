@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from analogkan.compiler.bandwidth import groups_of, share_out
+from analogkan.compiler.blocks import Blocks
 from analogkan.compiler.build import Build, load_build, write_build
+from analogkan.compiler.closed_form import difference_volts, line_volts
 from analogkan.compiler.design import CrossbarStage, build_design, load_design, save_design
+from analogkan.compiler.extract import read_deck
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.engines.twin import Twin
@@ -19,8 +23,21 @@ from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import NetlistError, SettingsError
 from analogkan.files import read_npz, write_npz
 from analogkan.physics import Assumptions, judged
+from analogkan.physics.area import area_of
+from analogkan.physics.blocks import AMPLIFIERS
+from analogkan.physics.capacitors import capacitors_of
+from analogkan.physics.deck import format_capacitors
+from analogkan.physics.drive import (
+    c_margin,
+    least_damping,
+    offset_volts,
+    quiescent_asked,
+    summing_swing,
+)
 from analogkan.physics.power import power_of
-from analogkan.physics.sheet import Asked
+from analogkan.physics.settling import settle
+from analogkan.physics.settling_twin import RISE
+from analogkan.physics.sheet import Asked, measure
 from analogkan.physics.supply import least_quiescent, supply_of
 
 from .chips import chip
@@ -99,7 +116,7 @@ def test_a_design_from_before_there_was_a_choice_is_read(tmp_path):
         del arrays["l1_gbw"]
         write_npz(path, arrays)
         if power:
-            with pytest.raises(NetlistError, match="design.npz is damaged: compile the model"):
+            with pytest.raises(NetlistError, match=r"design\.npz is damaged: compile the model"):
                 load_design(path)
         else:
             np.testing.assert_array_equal(load_design(path).stages[1].gbw, np.full(3, 3e6))
@@ -137,14 +154,19 @@ def test_bandwidths_in_the_deck_are_read_back(opamp, tmp_path):
         ("_tia", "line amplifier"),
         ("_diff", "difference amplifier"),
     ):
-        assert said in edited(build.folder, "layer1.cir", f"{what} ", " gbw=", " gbw=1")
-        assert "gain-bandwidth product of" in edited(build.folder, "layer1.cir", what, "gbw=", "gbw=1")
+        found = edited(build.folder, "layer1.cir", f"{what} ", " gbw=", " gbw=1")
+        assert f"layer 1: {said}" in found and ": gain-bandwidth product of 1" in found
+        assert "gain-bandwidth product of" in edited(
+            build.folder, "layer1.cir", what, "gbw=", "gbw=1"
+        )
     assert "cell tia" in edited(build.folder, "cells.cir", ".subckt tia", "gbw=", "gbw=1")
-    assert "opamp is not one of" in edited(build.folder, "cells.cir", ".subckt opamp ", "gbw=", "gbw=1")
+    assert "opamp is not one of" in edited(
+        build.folder, "cells.cir", ".subckt opamp ", "gbw=", "gbw=1"
+    )
 
 
 def edited(folder: Path, name: str, line: str, old: str, new: str) -> str:
-    """What verification says if ``old`` is ``new`` in the first line of a file that has ``line``."""
+    """What verification says if ``old`` is ``new`` in the first line of a file with ``line``."""
     path = folder / name
     before = path.read_text(encoding="utf-8")
     lines = before.splitlines(keepends=True)
@@ -176,9 +198,7 @@ def test_the_sum_of_both_noise_gains_is_least_at_one(norm):
 @pytest.mark.parametrize("norm", ["none", "layer"])
 def test_volts_at_outputs_stay(norm):
     spec = random_spec(4, (9, 8, 3), norm=norm)
-    plain, parted = (
-        build_design(spec, Hardware(opamp="ideal", gain_split=x)) for x in (0.0, 1.0)
-    )
+    plain, parted = (build_design(spec, Hardware(opamp="ideal", gain_split=x)) for x in (0.0, 1.0))
     for a, b in zip(plain.stages, parted.stages, strict=True):
         np.testing.assert_allclose(b.unit, a.unit, rtol=1e-12)
         np.testing.assert_allclose(b.r_c * np.repeat(b.gain, 2), a.r_c * np.repeat(a.gain, 2))
@@ -243,3 +263,161 @@ def test_each_kind_of_amplifier_has_its_load_and_class(tmp_path):
 def test_what_is_out_of_range_is_refused(make, said):
     with pytest.raises(SettingsError, match=f"^{said}$"):
         make()
+
+
+# ---- sections that draw only while they work
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory) -> Build:
+    return write_build(SPEC, Hardware(), tmp_path_factory.mktemp("held") / "h.build", most=60)
+
+
+def test_a_section_draws_while_it_works_and_wakes_before(held):
+    assert len(held.sections) == 2
+    volts = images(4, 6)
+    few = np.arange(4)
+    given = {"build": held, "chip": held.circuit(), "volts": volts, "few": few, "temp_c": 26.85}
+    sheets = {
+        name: measure(Asked(assumed=Assumptions(**assumed), **given), ("power", "settling"))
+        for name, assumed in {
+            "always": {},
+            "gated": {"gating": 1},
+            "woken": {"gating": 1, "t_wake": 1e-6},
+        }.items()
+    }
+    found = settle(held, np.roll(volts, 1, axis=0), volts, Assumptions())
+    layers = supply_of(power_of(held, volts), held.hardware, Assumptions()).by_layer[0]
+    times = found.held_s[0], found.settling_s - found.held_s[0]
+    wanted = layers[0] * times[0] + layers[1] * times[1]
+    total = layers.sum(axis=0)
+    for name, joules in {
+        "always": total * found.settling_s, "gated": wanted, "woken": wanted + 1e-6 * total
+    }.items():  # fmt: skip
+        assert sheets[name]["energy_j_typical"] == pytest.approx(np.median(joules)), name
+    assert sheets["gated"]["energy_j_max"] < sheets["always"]["energy_j_min"]
+    assert sheets["gated"]["power_w_max"] == sheets["always"]["power_w_max"]
+
+
+def test_a_network_in_one_section_has_nothing_to_switch(tmp_path):
+    build = write_build(SPEC, Hardware(), tmp_path / "n.build")
+    one, other = (
+        measure(replace(asked(build), assumed=Assumptions(**given)), ("power", "settling"))
+        for given in ({}, {"gating": 1, "t_wake": 1e-6})
+    )
+    assert one == other
+
+
+# ---- area
+
+
+def test_area_is_counted_from_what_stands_in_the_deck(tmp_path):
+    """Of resistors and cells by what a deck's reader finds; of capacitors by the deck in time."""
+    design = build_design(SPEC, Hardware(gain_split=1.0))
+    build = write_build(SPEC, Hardware(gain_split=1.0), tmp_path / "n.build")
+    given = Assumptions(area_opamp=3.0, area_cell=0.25, area_farad=1e-15, area_ohm=100.0)
+    found = area_of(build.circuit(), given)
+    deck = Blocks(read_deck(build.folder / "network.cir"))
+    assert found["cells"] == 0.25 * deck.cells.size
+    assert found["op_amps"] == 3 * (len(deck.amplifiers) + len(deck.differences))
+    ohms = sum(sum(amp.feedback) for amp in deck.amplifiers.values())
+    ohms += sum(diff.r1 + diff.r2 + diff.r3 + diff.r4 for diff in deck.differences.values())
+    assert found["resistors"] == pytest.approx(ohms / 100)
+    lines = [line.split() for line in format_capacitors(design, replace(given, c_in=0, c_cell=0))]
+    damped = sum(float(farads) for *_, farads in lines)  # beside the rows' own
+    damped += sum((stage.c_f * stage.r_f.shape[0]).sum() for stage in design.stages)
+    without = area_of(build.circuit(), replace(given, c_in=0, c_cell=0))
+    assert without["capacitors"] == pytest.approx(damped / 1e-15)
+    assert found["total"] == pytest.approx(sum(v for k, v in found.items() if k != "total"))
+
+
+def test_op_amps_of_squash_cells_take_area(tmp_path):
+    plain, squashed = (
+        area_of(write_build(random_spec(2, (6, 5, 3), squash=squash), Hardware(),
+                            tmp_path / f"{squash}.build").circuit(), Assumptions())
+        for squash in ("none", "tanh")
+    )  # fmt: skip
+    assert squashed["op_amps"] - plain["op_amps"] == 2000 * 2 * 5  # DACs drive the first layer
+
+
+# ---- what amplifiers are asked for
+
+
+def test_currents_ask_for_what_the_supply_model_gives_them(tmp_path):
+    build = write_build(SPEC, Hardware(gbw_by_stage=1.0), tmp_path / "n.build")
+    power, given = power_of(build, images(4, 6)), Assumptions(class_ab_lines=2.0)
+    asked_for = quiescent_asked(power, given)
+    supply = supply_of(power, build.hardware, given)
+    every = np.concatenate([np.maximum(*asked_for[block]) for block in AMPLIFIERS[:3]])
+    assert every.max() == pytest.approx(supply.i_quiescent[1])
+    assert asked_for["lines"][0][1] == power.peaks["lines"][1].max() / 2
+    own = quiescent_asked(power, replace(given, i_quiescent=1e-6))
+    assert (own["rows"][1] == 1e-6).all() and (own["squash"][1] == 0).all()
+
+
+def test_an_offset_comes_out_times_the_noise_gain():
+    design = build_design(SPEC, Hardware())
+    found = offset_volts(design, 1e-3)
+    for k, stage in enumerate(design.stages):
+        diffs = difference_volts(0.0, 0.0, stage.gain, 1e9, 1e-3)
+        assert found["differences"][k] == pytest.approx(diffs.max(), rel=1e-6)
+        lines = line_volts(0.0, stage.g.sum(axis=0), stage.r_c, 1e9, 1e-3)
+        assert found["lines"][k] == pytest.approx(lines.max(), rel=1e-6)
+        rows = []  # an ideal op-amp with an offset, in the middle of each segment
+        for curve, r_f in zip(stage.curves, stage.r_f[0], strict=True):
+            v = (curve.v[:-1] + curve.v[1:]) / 2
+            out = [vos - r_f * np.interp(v - vos, curve.v, curve.i) for vos in (0.0, 1e-3)]
+            rows.append((out[1] - out[0]).max())
+        assert found["rows"][k] == pytest.approx(max(rows), rel=1e-6)
+
+
+def test_damping_is_that_of_each_loop_by_its_polynomial():
+    given = Assumptions(zeta=0.4)
+    design = build_design(SPEC, Hardware(gbw_by_stage=1.0))
+    found = least_damping(design, given, 26.85)
+    for k, stage in enumerate(design.stages):
+        c = capacitors_of(stage, design.hardware, given)
+        r_d = design.hardware.r_diff
+        falls = [-(np.diff(curve.i) / np.diff(curve.v)).min() for curve in stage.curves]
+        w = 2 * np.pi * stage.gbw
+        for group, damping in {
+            "rows": of_loop(c.rows_in, -np.array(falls), stage.r_f, c.rows, w[0]),
+            "lines": of_loop(c.lines_in, stage.g.sum(axis=0), stage.r_c, c.lines, w[1]),
+            "differences": of_loop(c.diffs_in, 1 / r_d, r_d * stage.gain, c.diffs, w[2]),
+        }.items():
+            assert found[group][k] == pytest.approx(min(1.0, damping.min()), rel=1e-3), group
+            assert found[group][k] > 0.399
+
+
+def of_loop(c, g, r, c_f, w) -> np.ndarray:
+    """Damping of (C + C_f) s^2 + (G + 1/R + w C_f) s + w / R."""
+    return (g + 1 / r + w * c_f) / (2 * np.sqrt((c + c_f) * w / r))
+
+
+def test_a_row_swings_as_its_differential_equation_says():
+    spec = random_spec(5, (1, 3), n_dev=1)
+    design = build_design(spec, Hardware())
+    (stage,), given = design.stages, Assumptions(zeta=0.0)
+    before, after = np.array([[0.05]]), np.array([[0.6]])
+    found = summing_swing(design, before, after, given, 26.85)
+    (curve,), r_f, c_f = stage.curves, stage.r_f[0, 0], stage.c_f[0]
+
+    def slope(t, y):
+        s, out = y
+        v = np.interp(t, [0, RISE], [before[0, 0], after[0, 0]])
+        d_out = -2 * np.pi * 10e6 * (s + out / 1e5)
+        amperes = np.interp(v - s, curve.v, curve.i) - (s - out) / r_f + c_f * d_out
+        return [amperes / (given.c_in + c_f), d_out]
+
+    rest = -r_f * np.interp(before[0, 0], curve.v, curve.i)
+    solved = solve_ivp(slope, (0, 1e-6), [-rest / 1e5, rest], max_step=2e-10)
+    assert found[0] == pytest.approx(np.abs(solved.y[0]).max(), rel=0.02)
+    assert found[0] > 1e-3
+
+
+def test_the_least_margin_of_any_row_is_told():
+    design = build_design(SPEC, Hardware())
+    margins = [s.stability["c_margin"] for s in design.stages]
+    assert c_margin(design) == min(m for m in margins if m is not None)
+    still = [replace(s, stability={"c_margin": None, "node_margin": 1.0}) for s in design.stages]
+    assert c_margin(replace(design, stages=tuple(still))) == math.inf

@@ -6,6 +6,7 @@ Axes: M chips, K layers, n images.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +54,16 @@ class SupplyPower:
     beyond_class_ab: Values
 
     @property
-    def total(self) -> Values:
-        """Watts (M, n)."""
+    def by_layer(self) -> Values:
+        """Watts (M, K, n)."""
         still = sum(self.quiescent.values(), np.zeros(()))[..., None]
         moving = sum(self.class_b.values(), np.zeros(()))
-        return (still + moving + self.pairs).sum(axis=1)
+        return still + moving + self.pairs
+
+    @property
+    def total(self) -> Values:
+        """Watts (M, n)."""
+        return self.by_layer.sum(axis=1)
 
 
 def least_quiescent(gbw: float | Values, assumed: Assumptions, block: str = "") -> Any:
@@ -117,6 +123,23 @@ class Energy:
     adcs: float
     per_mac: Values
     per_edge: Values
+
+
+def gated_energy(watts: Values, seconds: Values, firsts: Sequence[int], t_wake: float) -> Values:
+    """Joules (n,) of inferences in which each section draws while it works, and wakes before.
+
+    Parameters
+    ----------
+    watts
+        (K, n) of every layer.
+    seconds
+        (S, n) that each section takes.
+    firsts
+        (S,) each section's first layer.
+    t_wake
+        Seconds, each section.
+    """
+    return (np.add.reduceat(watts, firsts, axis=0) * (seconds + t_wake)).sum(axis=0)
 
 
 @dataclass(frozen=True, kw_only=True)
