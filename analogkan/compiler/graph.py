@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import networkx as nx
 import numpy as np
@@ -130,8 +131,9 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
     return graph
 
 
-def out_of_order(graph: nx.DiGraph) -> list[str]:
-    """Sentences on blocks that drive what they should not, loops, and layers out of order."""
+def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
+    """Sentences on blocks that drive what they should not, loops, and layers out of order; those
+    called ``idle`` may drive nothing."""
     found = []
     for one, other, data in graph.edges(data=True):
         kinds = (graph.nodes[one]["kind"], graph.nodes[other]["kind"])
@@ -145,7 +147,7 @@ def out_of_order(graph: nx.DiGraph) -> list[str]:
     for node, data in graph.nodes(data=True):
         if not graph.in_degree(node) and data["kind"] not in ("dac", "bias"):
             found.append(f"nothing drives {node} ({data['kind']})")
-        if not graph.out_degree(node) and data["kind"] != "read-out":
+        if not graph.out_degree(node) and data["kind"] != "read-out" and node not in idle:
             found.append(f"{node} ({data['kind']}) drives nothing")
     if not nx.is_directed_acyclic_graph(graph):
         loop = [edge[0] for edge in nx.find_cycle(graph)]
