@@ -149,8 +149,9 @@ def verify_deck(build: Deck) -> Verification:
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
     netlist = read_deck(build.folder / "network.cir")
     graph = block_graph(netlist)
-    found.add(unconnected(netlist))
-    found.add(out_of_order(graph, _idle(build)))
+    idle = _idle(build)
+    found.add(unconnected(netlist, idle))
+    found.add(out_of_order(graph, idle))
     blocks = Blocks(netlist)
     found.add(blocks.problems)
     found.add(device_differences(build, netlist))
@@ -257,12 +258,12 @@ def _dacs(build: Deck) -> list[bool]:
 
 
 def _idle(build: Deck) -> set[str]:
-    """Difference amplifiers of hidden nodes whose rows are all left out."""
+    """Nets of hidden nodes whose rows are all left out."""
     return {
-        f"x_l{k}_y{o}_diff"
-        for k in range(len(build.design.stages) - 1)
-        for o, drives in zip(
-            names.padded(build.design.stages[k].shape[1]), driving(build, k + 1), strict=True
+        net
+        for k in range(1, len(build.design.stages))
+        for net, drives in zip(
+            names.StageNames(build.design, k).sources(), driving(build, k), strict=True
         )
         if not drives
     }
