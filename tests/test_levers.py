@@ -15,7 +15,13 @@ from analogkan.compiler.bandwidth import groups_of, share_out
 from analogkan.compiler.blocks import Blocks
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.closed_form import difference_volts, line_volts
-from analogkan.compiler.design import CrossbarStage, build_design, load_design, save_design
+from analogkan.compiler.design import (
+    CrossbarStage,
+    build_design,
+    element_counts,
+    load_design,
+    save_design,
+)
 from analogkan.compiler.extract import read_deck
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
@@ -306,10 +312,17 @@ def test_a_network_in_one_section_has_nothing_to_switch(tmp_path):
 # ---- area
 
 
-def test_area_is_counted_from_what_stands_in_the_deck(tmp_path):
+@pytest.mark.parametrize("drop_rows", [0.0, 0.3])
+def test_area_is_counted_from_what_stands_in_the_deck(drop_rows, tmp_path):
     """Of resistors and cells by what a deck's reader finds; of capacitors by the deck in time."""
-    design = build_design(SPEC, Hardware(gain_split=1.0))
-    build = write_build(SPEC, Hardware(gain_split=1.0), tmp_path / "n.build")
+    hardware = Hardware(gain_split=1.0, gbw_by_stage=1.0, drop_rows=drop_rows)
+    build = write_build(SPEC, hardware, tmp_path / "n.build")
+    design = build.design
+    rows = [int(stage.kept.sum()) for stage in design.stages]
+    assert (sum(rows) < 22) == (drop_rows > 0)
+    total = sum(n * s.gbw[0] + s.gbw[1:] @ [s.r_c.size, s.gain.size]
+                for n, s in zip(rows, design.stages, strict=True))  # fmt: skip
+    assert total == pytest.approx(10e6 * element_counts(design)["op_amps"])
     given = Assumptions(area_opamp=3.0, area_cell=0.25, area_farad=1e-15, area_ohm=100.0)
     found = area_of(build.circuit(), given)
     deck = Blocks(read_deck(build.folder / "network.cir"))
@@ -320,7 +333,7 @@ def test_area_is_counted_from_what_stands_in_the_deck(tmp_path):
     assert found["resistors"] == pytest.approx(ohms / 100)
     lines = [line.split() for line in format_capacitors(design, replace(given, c_in=0, c_cell=0))]
     damped = sum(float(farads) for *_, farads in lines)  # beside the rows' own
-    damped += sum((stage.c_f * stage.r_f.shape[0]).sum() for stage in design.stages)
+    damped += sum((stage.c_f * stage.kept).sum() for stage in design.stages)
     without = area_of(build.circuit(), replace(given, c_in=0, c_cell=0))
     assert without["capacitors"] == pytest.approx(damped / 1e-15)
     assert found["total"] == pytest.approx(sum(v for k, v in found.items() if k != "total"))

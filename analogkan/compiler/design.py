@@ -17,6 +17,7 @@ from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import brief, read_npz, write_npz
+from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
@@ -28,7 +29,7 @@ from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
 from .mapping import map_layer
 from .stability import driven_range, stabilise
-from .wires import forecast
+from .wires import forecast, segments
 
 ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha", "gbw")
 """Fields of a stage that are arrays of positive numbers."""
@@ -87,6 +88,22 @@ class CrossbarStage:
     def shape(self) -> tuple[int, int, int]:
         """(I, O, D)."""
         return self.r_f.shape[0], self.gain.size, self.r_f.shape[1]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """(I, D) whether a row has cells: one that has none has no diode and amplifier either."""
+        return self.g[: self.r_f.size].any(axis=1).reshape(self.r_f.shape)
+
+    @property
+    def there(self) -> np.ndarray:
+        """(R,) which rows the circuit has: those that are kept, and the bias rows."""
+        return np.concatenate([self.kept.ravel(), np.ones(self.n_bias, bool)])
+
+    @property
+    def driven(self) -> np.ndarray:
+        """(I,) whether an input has a diode at all: without one it has no DAC and no cell that
+        drives it."""
+        return self.kept.any(axis=1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -151,12 +168,13 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     CompileError
         If a diode node or its row amplifier would not be stable, or a layer is a convolution.
     """
-    layers = spec.folded().layers
     if spec.convolutional:
         raise CompileError(
             f"{spec.name} has convolutions, whose maps are held between circuits: compile it with "
             "held stages (--held, or held=... in Python)"
         )
+    spec, gone = without_rows(spec, hardware.drop_rows)
+    layers = spec.layers
     notes = []
     if hardware.amplifier.boxed:
         notes.append(
@@ -193,6 +211,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         made = size_gains(drive, load, mapped.alpha, reach, after, hardware, k)
         if hardware.series:
             mapped = map_layer(theta, layer.bias, hardware, made.alpha)
+        notes += _left_out(k, theta, gone[k])
         front = dac_front()
         if parts or spec.held:
             unit_in = parts[-1]["unit"] if parts else np.ones(layer.n_in)
@@ -239,6 +258,15 @@ def _stable_stages(
     return tuple(stages)
 
 
+def _left_out(layer: int, theta: np.ndarray, gone: float) -> list[str]:
+    """A note if rows of ``theta`` (I, O, D) have no coefficients."""
+    absent = ~theta.any(axis=1)
+    if not absent.any() or absent.all():
+        return []
+    why = f"they gave {gone:.3g} of the variance" if gone else "they move no output"
+    return [f"layer {layer}: {absent.sum()} of {absent.size} rows are left out ({why})"]
+
+
 def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) -> list[str]:
     """A note if hidden nodes leave the supplies on the calibration images."""
     if not measured or reach <= hardware.v_rail:
@@ -267,18 +295,19 @@ def element_counts(design: Design) -> dict[str, int]:
     counts: dict[str, int] = dict.fromkeys(kinds + more, 0)
     hw = design.hardware
     for stage in design.stages:
-        n_in, n_out, n_dev = stage.shape
+        n_in, n_out, _ = stage.shape
         rows, lines = stage.g.shape
+        signal, driven = int(stage.kept.sum()), int(stage.driven.sum())
         counts["crossbar_resistors"] += int(np.count_nonzero(stage.g))
-        counts["diodes"] += n_in * n_dev
-        counts["op_amps"] += n_in * n_dev + 3 * n_out
-        counts["amplifier_resistors"] += n_in * n_dev + 2 * n_out + 4 * n_out
-        counts["capacitors"] += n_in * n_dev
-        counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
-        counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.rails else 0
-        counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
-        counts["drivers"] += rows if hw.r_driver else 0
+        counts["diodes"] += signal
+        counts["op_amps"] += signal + 3 * n_out
+        counts["amplifier_resistors"] += signal + 2 * n_out + 4 * n_out
+        counts["capacitors"] += signal
+        counts["squash_cells"] += driven if stage.front.squash.kind != "none" else 0
+        counts["layernorm_cells"] += n_in + driven + 1 if stage.front.norm is not None else 0
+        counts["limiters"] += signal + 3 * n_out if hw.rails else 0
+        counts["wire_segments"] += segments(stage.there, lines, hw) if hw.r_wire else 0
+        counts["drivers"] += signal + stage.n_bias if hw.r_driver else 0
         counts["tiles"] += sum(
             bool(stage.g[r : r + hw.tile_rows, c : c + hw.tile_cols].any())
             for r in range(0, rows, hw.tile_rows)

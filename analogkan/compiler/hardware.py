@@ -94,6 +94,11 @@ class Hardware:
         is stable.
     r_diff
         Input resistors of the difference amplifiers, ohms; the others are gain times that; assumed.
+    drop_rows
+        Share of the variance that the rows of a layer give to its outputs, on the calibration
+        images, which may be left out with the least of them: a row that is left out has no diode,
+        amplifier or cell, and its mean goes into the biases. 0 leaves out nothing, 1e-9 what does
+        not move at all.
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
@@ -154,6 +159,7 @@ class Hardware:
     gain_split: float = setting(0.0, "", "0 to 2", within(0, 2))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
     r_diff: float = setting(10e3, "ohm", "1 to 1e9 ohm", within(1, 1e9))
+    drop_rows: float = setting(0.0, "share", "0 to 0.9", within(0, 0.9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))

@@ -6,6 +6,7 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
-from .names import StageNames, logits
+from .names import StageNames, dacs_of, logits
 from .spice_cells import TEMPERATURE_C, diode_name, has_bandwidths, has_transistors
 from .spice_tiles import format_crossbar
 
@@ -96,9 +97,11 @@ def _layernorm(norm: Norm, names: StageNames, say: Dialect) -> Iterable[str]:
     for net in names.sources():
         yield _cell(say, f"x_{names.prefix}{net}_ln", [net, mean, square], "layernorm_input")
     yield _cell(say, f"x_{names.prefix}ln", [square, rms], "layernorm_core", eps=norm.eps)
-    for net, out, scale, shift in zip(
-        names.sources(), names.normed(), norm.scale, norm.shift, strict=True
+    for net, out, scale, shift, driven in zip(
+        names.sources(), names.normed(), norm.scale, norm.shift, names.stage.driven, strict=True
     ):
+        if not driven:
+            continue
         nets = [net, mean, rms, out]
         yield _cell(say, f"x_{out}_ln", nets, "layernorm_output", scale=scale, shift=shift)
 
@@ -107,7 +110,9 @@ def _squash_cells(
     front: Front, names: StageNames, hardware: Hardware, say: Dialect
 ) -> Iterable[str]:
     kind = front.squash.cell
-    for i, (x, v) in enumerate(zip(names.normed(), names.inputs(), strict=True)):
+    nets = list(zip(names.normed(), names.inputs(), strict=True))
+    for i in np.flatnonzero(names.stage.driven):
+        x, v = nets[i]
         params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
         settings = {p.name: params[p.name] for p in kind.params}
         yield _cell(say, f"x_{v}", [x, v], kind.name, **settings)
@@ -116,17 +121,15 @@ def _squash_cells(
 def _row_drivers(
     stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
 ) -> Iterable[str]:
-    rows = iter(names.rows())
-    e = stage.errors
-    for i, source in enumerate(names.inputs()):
-        for d, curve in enumerate(stage.curves):
-            row = next(rows)
-            own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
-            yield _cell(say, f"x_{row}_diode", [source, f"{row}_sum"], diode_name(curve), **own)
-            feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
-            errors = _opamp(e and e.rows, (i, d))
-            nets = [f"{row}_sum", row]
-            yield _cell(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
+    sources, rows, e = names.inputs(), names.rows(), stage.errors
+    for i, d in np.argwhere(stage.kept):
+        row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
+        own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
+        yield _cell(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own)
+        feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
+        errors = _opamp(e and e.rows, (i, d))
+        nets = [f"{row}_sum", row]
+        yield _cell(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
 
 
 def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
@@ -321,21 +324,23 @@ def vector(probe: str) -> str:
 
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:
-    """The input DACs at ``volts`` (I,): one source per input."""
-    nets = StageNames(design, 0).sources()
-    return [
-        say.fixed(f"v_{net}", net, "0", format_number(v))
-        for net, v in zip(nets, volts, strict=True)
-    ]
+    """The input DACs at ``volts`` (I,): one source per input that leads to a diode."""
+    return [say.fixed(f"v_{net}", net, "0", format_number(v)) for net, v in _at_dacs(design, volts)]
 
 
 def format_swept(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> Iterator[str]:
     """The input DACs as tables of ``volts`` (n, I) over the voltage of the net ``index``."""
-    for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
+    for net, column in _at_dacs(design, volts.T):
         if (column == column[0]).all():
             yield say.fixed(f"v_{net}", net, "0", format_number(column[0]))
         else:
             yield _swept(say, f"b_{net}", net, "0", "v", column)
+
+
+def _at_dacs(design: Design, volts: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The DACs that the circuit has: net and what is for it of ``volts`` (I, ...)."""
+    each = zip(StageNames(design, 0).sources(), volts, strict=True)
+    return list(compress(each, dacs_of(design)))
 
 
 def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.deck import Deck
 from ..compiler.design import Design
-from ..compiler.names import StageNames, logits
+from ..compiler.names import StageNames, dacs_of, logits
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..compiler.spice_tiles import format_between_rows
 from ..data import ImageSet
@@ -177,7 +178,8 @@ class _Asked:
     def _dacs(self, points: Values) -> list[Branch]:
         """The sources at the inputs: a table where they differ, as the sweep is written."""
         found = []
-        for net, column in zip(StageNames(self.design, 0).sources(), points.T, strict=True):
+        each = zip(StageNames(self.design, 0).sources(), points.T, strict=True)
+        for net, column in compress(each, dacs_of(self.design)):
             letter = "v" if (column == column[0]).all() else "b"
             found.append(Branch((self.elements.net(net), 0), f"i({letter}_{net})", net))
         return found

@@ -179,14 +179,17 @@ class _Stage:
 
     def _squashed(self, x: Values) -> Values:
         front = self.stage.front
-        form = front.squash.cell.closed_form
+        form, at = front.squash.cell.closed_form, self.stage.driven
         assert form is not None  # as DeckPower has seen to
-        return form(x, self._params(), self.hardware, self.temp_c, NUMPY)
+        v = np.zeros_like(x)
+        v[:, at] = form(x[:, at], self._params(), self.hardware, self.temp_c, NUMPY)
+        return v
 
     def _params(self) -> dict[str, Any]:
         front = self.stage.front
         sloped = front.squash.cell.sloped
-        return front.params(front.attenuation if sloped else 1.0, self.hardware)
+        scale = front.attenuation[self.stage.driven] if sloped else 1.0
+        return front.params(scale, self.hardware)
 
     def _front(
         self, power: StagePower, x: Values, normed: Values, v: Values, loads: Values
@@ -204,7 +207,8 @@ class _Stage:
         if squash:
             tell = front.squash.cell.power
             assert tell is not None  # as DeckPower has seen to
-            told = tell(normed, loads, self._params(), self.hardware, self.temp_c)
+            at = self.stage.driven  # no diode, no cell
+            told = tell(normed[:, at], loads[:, at], self._params(), self.hardware, self.temp_c)
             power.dissipated["squash"] = told.dissipated.sum(axis=1)
             power.delivered["squash"] = told.delivered.sum(axis=1)
             power.currents["squash"] = np.abs(np.concatenate(told.outs, axis=1))
@@ -212,13 +216,13 @@ class _Stage:
 
     def _rows(self, power: StagePower, v: Values) -> tuple[Values, Values]:
         """All rows (B, R) for diode volts ``v`` (B, I), and what the diodes draw (B, I)."""
-        kinds = range(len(self.tables))
-        out = np.empty((*v.shape, len(kinds)))
-        for i, d in np.ndindex(v.shape[1], len(kinds)):
+        kinds, kept = range(len(self.tables)), self.stage.kept
+        out = np.zeros((*v.shape, len(kinds)))
+        for i, d in np.argwhere(kept):
             out[:, i, d] = np.interp(v[:, i], self.x[i, d], self.r[i, d])
-        s = summing_volts(out, *self.row)
+        s = np.where(kept, summing_volts(out, *self.row), 0.0)
         across = v[:, :, None] - s
-        amperes = np.stack([self._diode(d, across[..., d]) for d in kinds], axis=2)
+        amperes = kept * np.stack([self._diode(d, across[..., d]) for d in kinds], axis=2)
         own = amperes * across + (s - out) ** 2 / self.r_f
         power.dissipated["diodes"] = (amperes * across).sum(axis=(1, 2))
         power.dissipated["row_feedback"] = ((s - out) ** 2 / self.r_f).sum(axis=(1, 2))
@@ -254,7 +258,8 @@ class _Stage:
         n = drawn.shape[1] - self.stage.n_bias
         power.source("bias_rows", rows[:, n:], drawn[:, n:])
         power.delivered["rows"] = power.delivered["rows"] + (rows * drawn)[:, :n].sum(axis=1)
-        power.currents["rows"] = np.abs(power.currents["rows"] + drawn[:, :n])
+        amperes = np.abs(power.currents["rows"] + drawn[:, :n])
+        power.currents["rows"] = amperes[:, self.stage.kept.ravel()]
         if self.maps:
             by_row, by_line = crossbar.maps(rows, sums)
             power.rows, power.lines = power.rows + by_row, by_line + feedback**2 * self.r_c

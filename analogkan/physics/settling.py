@@ -289,6 +289,8 @@ def _oscillation(
         }
         for what, (get, nets) in kinds.items():
             away = np.abs(get(now) - get(wanted))
+            if what == "row":
+                away[~design.stages[layer].kept.ravel()] = 0.0
             if away.max() <= AT_REST * min(scale, design.hardware.v_rail):
                 continue
             k, image = np.unravel_index(int(away.argmax()), away.shape)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
+from ..compiler.names import dacs_of
 from .assumptions import Assumptions
 from .blocks import AMPLIFIERS, SOURCES
 from .power import PowerResult
@@ -163,7 +164,12 @@ def work_of(build: Build) -> Work:
         macs, edges = macs + times * layer.theta.size, edges + times * inputs * outputs
     last = layers[-1].patches
     outputs = layers[-1].theta.shape[1] * (1 if last is None else last.count)
-    return Work(macs=macs, edges=edges, dacs=build.spec.encoding.width, outputs=outputs)
+    return Work(macs=macs, edges=edges, dacs=_dacs(build), outputs=outputs)
+
+
+def _dacs(build: Build) -> int:
+    """How many DACs drive it: what is held between several circuits is all made."""
+    return build.spec.encoding.width if build.deck is None else sum(dacs_of(build.design))
 
 
 def energy_of(

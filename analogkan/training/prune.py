@@ -209,7 +209,7 @@ def _saved(before: NetworkSpec, after: NetworkSpec) -> dict[str, list[int]]:
     for spec in (before, after):
         design = map_design(spec, load_hardware("nominal"))
         counts: dict[str, int] = element_counts(design)
-        counts["rows"] = sum(len(stage.g) for stage in design.stages)
+        counts["rows"] = sum(int(stage.there.sum()) for stage in design.stages)
         counts["dacs"] = spec.encoding.width
         for name, values in found.items():
             values.append(counts[name])
