@@ -46,7 +46,7 @@ def groups_of(
     """Of a stage's arrays, see ``design.CrossbarStage``."""
     steepest = np.array([np.abs(np.diff(curve.i) / np.diff(curve.v)).max() for curve in curves])
     loads = (r_f * steepest).max(), (r_c * g.sum(axis=0)).max(), gain.max()
-    rows = int((g[: r_f.size] != 0).any(axis=1).sum())  # the others are left out
+    rows = g[: r_f.size].any(axis=1).sum()  # without those that are left out
     return Groups(1 + np.array(loads), np.array([rows, r_c.size, gain.size]))
 
 

@@ -325,9 +325,7 @@ def vector(probe: str) -> str:
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:
     """The input DACs at ``volts`` (I,): one source per input that leads to a diode."""
-    return [
-        say.fixed(f"v_{net}", net, "0", format_number(v)) for net, v in _at_dacs(design, volts)
-    ]
+    return [say.fixed(f"v_{net}", net, "0", format_number(v)) for net, v in _at_dacs(design, volts)]
 
 
 def format_swept(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> Iterator[str]:
