@@ -21,8 +21,9 @@ from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
+from .bandwidth import groups_of, share_out
 from .chip import StageErrors
-from .design_entries import check_design
+from .design_entries import META, check_design
 from .front import Front, build_front, dac_front
 from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
@@ -30,7 +31,7 @@ from .mapping import map_layer
 from .stability import driven_range, stabilise
 from .wires import forecast, segments
 
-ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha")
+ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha", "gbw")
 """Fields of a stage that are arrays of positive numbers."""
 
 
@@ -59,6 +60,8 @@ class CrossbarStage:
         (O,) volts at the outputs per unit of y.
     alpha
         (O,) volts per siemens of the mapping: at a row of -V_fs phi, theta = alpha (G+ - G-).
+    gbw
+        (3,) hertz, the gain-bandwidth product of row, line and difference amplifiers.
     n_bias
         Bias rows, the last ones.
     stability
@@ -76,6 +79,7 @@ class CrossbarStage:
     gain: np.ndarray
     unit: np.ndarray
     alpha: np.ndarray
+    gbw: np.ndarray
     n_bias: int
     stability: dict[str, float | None]
     errors: StageErrors | None = None
@@ -183,7 +187,8 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         volts = layers[0].diode_volts(volts) if spec.held else volts
     else:
         notes.append("no calibration images: gains are sized for the worst case, signals are small")
-    stages: list[CrossbarStage] = []
+    parts: list[dict[str, Any]] = []
+    reaches: list[tuple[float, float]] = []
     for k, layer in enumerate(layers):
         after = layers[k + 1] if k + 1 < len(layers) else None
         r_f, shares = row_feedback(layer.curves, hardware, k)
@@ -202,38 +207,55 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
-        made = size_gains(drive, mapped.alpha, reach, after, hardware, k)
+        load = mapped.g.sum(axis=0)
+        made = size_gains(drive, load, mapped.alpha, reach, after, hardware, k)
         if hardware.series:
             mapped = map_layer(theta, layer.bias, hardware, made.alpha)
         notes += _left_out(k, theta, gone[k])
         front = dac_front()
-        if stages or spec.held:
-            unit_in = stages[-1].unit if stages else np.ones(layer.n_in)
+        if parts or spec.held:
+            unit_in = parts[-1]["unit"] if parts else np.ones(layer.n_in)
             front = build_front(layer.squash, layer.norm, unit_in, hardware)
         beyond = layer.squash.beyond(layer.curves)
         if beyond:
             notes.append(f"layer {k}: {beyond}: its end value holds there")
-        dac = None if stages or spec.held else spec.dac_range()
-        reachable = driven_range(layer.squash, dac)
-        stable = stabilise(layer.curves, reachable, hardware, k)
-        stages.append(
-            CrossbarStage(
-                curves=tuple(
-                    with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves
-                ),
-                front=front,
-                g=mapped.g,
-                r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
-                c_f=stable.c_f,
-                r_c=np.repeat(made.r_c, 2),
-                gain=made.gain,
-                unit=made.unit,
-                alpha=mapped.alpha,
-                n_bias=mapped.n_bias,
-                stability=stable.summary(),
-            )
+        dac = None if parts or spec.held else spec.dac_range()
+        reaches.append(driven_range(layer.squash, dac))
+        curves = (with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves)
+        parts.append(
+            {
+                "curves": tuple(curves),
+                "front": front,
+                "g": mapped.g,
+                "r_f": np.tile(r_f, (layer.theta.shape[0], 1)),
+                "r_c": np.repeat(made.r_c, 2),
+                "gain": made.gain,
+                "unit": made.unit,
+                "alpha": mapped.alpha,
+                "n_bias": mapped.n_bias,
+            }
         )
-    return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
+    stages = _stable_stages(parts, reaches, hardware)
+    return Design(name=spec.name, hardware=hardware, stages=stages, notes=tuple(notes))
+
+
+def _stable_stages(
+    parts: list[dict[str, Any]], reaches: list[tuple[float, float]], hardware: Hardware
+) -> tuple[CrossbarStage, ...]:
+    """Stages of all but their amplifiers' bandwidths, which are shared out over all of them, and
+    of what follows from these."""
+    groups = [
+        groups_of(part["curves"], part["r_f"], part["g"], part["r_c"], part["gain"])
+        for part in parts
+    ]
+    stages = []
+    for k, (part, reach, gbw) in enumerate(
+        zip(parts, reaches, share_out(groups, hardware), strict=True)
+    ):
+        stable = stabilise(part["curves"], reach, hardware, k, float(gbw[0]))
+        own = {"c_f": stable.c_f, "gbw": gbw, "stability": stable.summary()}
+        stages.append(CrossbarStage(**part, **own))
+    return tuple(stages)
 
 
 def _left_out(layer: int, theta: np.ndarray, gone: float) -> list[str]:
@@ -333,6 +355,11 @@ def load_design(path: Path) -> Design:
     try:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
+        META.check(meta, "")
+        hardware = Hardware(**meta["hardware"])
+        if not hardware.gbw_by_stage:  # a design from before there was a choice lacks them
+            for k in range(len(meta["stages"])):
+                arrays.setdefault(f"l{k}_gbw", np.full(3, hardware.gbw))
         check_design(arrays, meta)
         own: list[dict[str, Any]] = [
             {name: arrays[f"l{k}_{name}"] for name in ARRAYS} for k in range(len(meta["stages"]))
@@ -351,7 +378,7 @@ def load_design(path: Path) -> Design:
         )
         return Design(
             name=meta["name"],
-            hardware=Hardware(**meta["hardware"]),
+            hardware=hardware,
             stages=stages,
             notes=tuple(meta["notes"]),
         )

@@ -20,7 +20,7 @@ from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
 from .names import StageNames, dacs_of, logits
-from .spice_cells import TEMPERATURE_C, diode_name, has_transistors
+from .spice_cells import TEMPERATURE_C, diode_name, has_bandwidths, has_transistors
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -63,8 +63,8 @@ def write_layer(
         parts += ["* Squash cells: hidden nodes to diode voltages."]
         parts += _squash_cells(stage.front, names, design.hardware, say)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
-    rails = _rails(design.hardware)
-    parts += _row_drivers(stage, names, *rails, say)
+    suffix, (rows, *columns) = _amplifiers(design, stage)
+    parts += _row_drivers(stage, names, suffix, rows, say)
     if stage.n_bias:
         parts += ["* Bias rows, at -V_fs whatever the input."]
         dc = format_number(-design.hardware.v_fs)
@@ -72,15 +72,18 @@ def write_layer(
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
     parts += crossbar.instances
     parts += ["* Columns: an amplifier per line; the difference of a pair is the output."]
-    parts += _columns(stage, names, *rails, design.hardware.r_diff, say)
+    parts += _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
     return "\n".join(parts) + "\n"
 
 
-def _rails(hardware: Hardware) -> tuple[str, dict[str, float]]:
-    """What op-amps with rails add to a cell's name and to its instances' settings."""
-    if not hardware.rails:
-        return "", {}
-    return "_rails", {"vr": hardware.v_rail}
+def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[str, float]]]:
+    """What op-amps with rails add to a cell's name; and what these, and those of bandwidths of
+    their own, to the settings of row, line and difference amplifiers."""
+    hw = design.hardware
+    limit = {"vr": hw.v_rail} if hw.rails else {}
+    if not has_bandwidths(design):
+        return "_rails" if hw.rails else "", [limit] * len(stage.gbw)
+    return "_rails" if hw.rails else "", [limit | {"gbw": gbw} for gbw in stage.gbw]
 
 
 def _cell(say: Dialect, name: str, nets: Sequence[str], cell: str, **settings: float) -> str:
@@ -140,17 +143,17 @@ def _columns(
     stage: CrossbarStage,
     names: StageNames,
     suffix: str,
-    limit: dict[str, float],
+    limits: Sequence[dict[str, float]],
     r_diff: float,
     say: Dialect,
 ) -> Iterable[str]:
     lines, e = names.lines(), stage.errors
     inputs = {} if r_diff == Hardware().r_diff else {"r": r_diff}  # what its cell has by itself
     for k, (line, total) in enumerate(zip(lines, names.sums(), strict=True)):
-        own = {"rf": stage.r_c[k]} | limit | _opamp(e and e.lines, (k,))
+        own = {"rf": stage.r_c[k]} | limits[0] | _opamp(e and e.lines, (k,))
         yield _cell(say, f"x_{line}_tia", [total, line], f"tia{suffix}", **own)
     for o, (y, p, n) in enumerate(zip(names.outputs(), lines[0::2], lines[1::2], strict=True)):
-        own = {"gain": stage.gain[o]} | inputs | limit | _opamp(e and e.diffs, (o,))
+        own = {"gain": stage.gain[o]} | inputs | limits[1] | _opamp(e and e.diffs, (o,))
         yield _cell(say, f"x_{y}_diff", [p, n, y], f"diff_amp{suffix}", **own)
 
 

@@ -11,6 +11,7 @@ from .blocks import Blocks
 from .deck import Deck
 from .design import CrossbarStage
 from .elimination import wired
+from .netlist import Controlled
 from .series import coarseness
 from .verification import Verification
 from .verify_front import compiled, front_differences
@@ -85,6 +86,7 @@ class StageCheck:
                 if amp is None:
                     continue
                 rows[amp.out] = i * n_dev + d
+                said += self._bandwidth(amp.opamp, 0, f"row amplifier of input {i}, {curve.name}")
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
                     said.append(
@@ -123,6 +125,7 @@ class StageCheck:
             if diff is None:
                 said.append(self._say(f"no difference amplifier drives {name}"))
                 continue
+            said += self._bandwidth(diff.opamp, 2, f"difference amplifier {name}")
             for r in {diff.r1, diff.r3}:
                 if not np.isclose(r, self.build.design.hardware.r_diff, rtol=EXACT, atol=0):
                     said.append(
@@ -139,6 +142,7 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
+                said += self._bandwidth(amp.opamp, 1, f"line amplifier {label}")
                 if amp.capacitors:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
@@ -159,6 +163,13 @@ class StageCheck:
                     )
         self.found.add(said)
         return lines, gains
+
+    def _bandwidth(self, opamp: Controlled, group: int, what: str) -> list[str]:
+        """Whether an op-amp that is told a gain-bandwidth product has its group's."""
+        wanted = float(self.stage.gbw[group])
+        if not self.build.design.hardware.amplifier.takes("gbw") or opamp.gbw == wanted:
+            return []
+        return [self._say(f"{what}: gain-bandwidth product of {opamp.gbw!r} Hz, not {wanted!r}")]
 
     def _conductances(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The crossbar (R, 2 O), siemens, from the resistors between these rows and lines."""

@@ -93,7 +93,7 @@ def loops_of(
     SimulationError
         If one of them is not stable there.
     """
-    w = 2 * math.pi * hardware.gbw
+    of_rows, of_lines, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
     g_diff = np.full(stage.gain.shape, 1 / hardware.r_diff)
     found = StageLoops(
         rows=Loop(
@@ -102,7 +102,7 @@ def loops_of(
             r=point.r_f,
             c_f=capacitors.rows,
             gain=point.row_gain,
-            w=w,
+            w=of_rows,
         ),
         lines=Loop(
             c=capacitors.lines_in,
@@ -110,7 +110,7 @@ def loops_of(
             r=point.r_c,
             c_f=capacitors.lines,
             gain=point.line_gain,
-            w=w,
+            w=of_lines,
         ),
         diffs=Loop(
             c=capacitors.diffs_in,
@@ -118,7 +118,7 @@ def loops_of(
             r=hardware.r_diff * stage.gain,
             c_f=capacitors.diffs,
             gain=point.diff_gain,
-            w=w,
+            w=of_diffs,
         ),
     )
     require_stable(found, point.layer)

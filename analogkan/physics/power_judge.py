@@ -109,10 +109,12 @@ def ask_power(
         points, outputs = section.points(held), []
         first, of = distinct(points)
         for circuit in circuits:
-            given, blocks = _Asked(circuit, temp_c, keep).run(points[first])
+            one = _Asked(circuit, temp_c, keep)
+            given, blocks = one.run(points[first])
             outputs.append(given[of])
             stages = [_at(of, stage) for stage in zip(*blocks, strict=True)]
-            found.add(section, [[by_image(stage, section.positions) for stage in stages]])
+            parts = [[by_image(stage, section.positions) for stage in stages]]
+            found.add(section, parts, one.design)
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     power = joined([found])
     if hardware.wired and not hardware.segments:

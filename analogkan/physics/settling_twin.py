@@ -92,8 +92,8 @@ class StageInTime:
         c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
         self.rail = hardware.v_rail if hardware.rails else None
-        w = 2 * math.pi * hardware.gbw
-        self.cells = squash_blocks(stage.front, w)
+        self.cells = squash_blocks(stage.front, 2 * math.pi * hardware.gbw)
+        of_rows, of_lines, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
         law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
         nominal = np.full(stage.r_f.shape, hardware.opamp_gain_used)
         gain = nominal if e is None else nominal * e.rows.gain
@@ -113,7 +113,7 @@ class StageInTime:
             self.rows.append(
                 Rows(
                     u=u[0], i=i[0], errors=errors, x=x, r=r, r_f=r_f, c_in=c_in, c_f=c_f,
-                    gain=a, offset=vos, w=w,
+                    gain=a, offset=vos, w=of_rows,
                 )
             )  # fmt: skip
         n = stage.r_f.size
@@ -122,10 +122,11 @@ class StageInTime:
         feet = arrays["feet"] if "feet" in arrays else arrays["g"].sum(axis=0)
         amps = arrays["line_gain"], arrays["line_offset"]
         c_lines = np.maximum(c.lines_in, LEAST_C)
-        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w)
+        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, of_lines)
         amps = arrays["diff_gain"], arrays["diff_offset"]
         c_diffs = np.maximum(c.diffs_in, LEAST_C)
-        self.diffs = difference_blocks(c_diffs, c.diffs, hardware.r_diff, arrays["ratio"], *amps, w)
+        r, ratio = hardware.r_diff, arrays["ratio"]
+        self.diffs = difference_blocks(c_diffs, c.diffs, r, ratio, *amps, of_diffs)
 
     def kinds(self, before: Values, after: Values) -> Kinds | None:
         """Of inputs (I, B) that go from one value straight to another; None: each on its own."""
