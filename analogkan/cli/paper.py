@@ -101,9 +101,9 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
 
             _print_tables(title, tables(found["rows"]))
         elif name in NODES:
-            from ..paper.efficiency import tables
+            from ..paper.efficiency import BRIEF, tables
 
-            _print_tables(title, tables(found["everything"], found["compared"]))
+            _print_tables(title, tables(found["everything"], found["compared"], BRIEF))
         elif name in CIRCUITS:
             _print_circuits(title, found["rows"])
         elif name not in CURVES:

@@ -10,16 +10,18 @@ import numpy as np
 
 from ..data.images import CLASSIFICATION
 from ..intervals import student
-from ..text import engineering, percent
+from ..text import engineering, many, percent
 
 NEEDS = {
     "hidden": "hidden nodes",
     "crosspoints": "crosspoints",
     "op_amps": "op-amps",
-    "op_amps_bare": "op-amps, MLPs without those of their inputs",
+    "op_amps_bare": "op-amps, MLPs without their inputs'",
     "energy_j": "energy an inference",
 }
 """What is compared, and how a table says it."""
+BRIEF = ("network", "hidden", "crosspoints", "op-amps", "circuit", "range", "energy")
+"""Columns of ``HEAD`` that a terminal has room for."""
 HEAD = (
     "network", "hidden", "parameters", "crosspoints", "op-amps", "tiles", "DACs", "software",
     "circuit", "range", "power", "settled", "energy",
@@ -126,19 +128,24 @@ def _between(logarithms: np.ndarray) -> tuple[float, float] | None:
 
 
 def tables(
-    rows: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = HEAD,
 ) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
-    """Of each data set what it shows, head and cells of its networks, and of their comparison."""
+    """Of each data set what it shows, head and cells of its networks, ``columns`` of them, and of
+    their comparison."""
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         mine = [row for row in rows if row["dataset"] == dataset]
         measure = "accuracy" if mine[0]["task"] == CLASSIFICATION else "RMSE, of span"
         seeds = len({row["seed"] for row in mine})
         sizes = dict.fromkeys((row["family"], row["hidden"]) for row in mine)
         cells = [_cells([r for r in mine if (r["family"], r["hidden"]) == size]) for size in sizes]
-        yield f"{dataset}, {measure}, means and range of {seeds} seeds", HEAD, cells
+        chosen = [HEAD.index(column) for column in columns]
+        cells = [[row[k] for k in chosen] for row in cells]
+        yield f"{dataset}, {measure}, means and range of {many(seeds, 'seed')}", columns, cells
         own = [entry for entry in found if entry["dataset"] == dataset]
         labels = list(dict.fromkeys(entry["label"] for entry in own))
-        head = ["at equal accuracy", labels[0]]
+        head = [f"at equal {measure}", labels[0]]
         for label in labels[1:]:
             head += [label, "times (95 %)"]
         keys = dict.fromkeys((entry["level"], entry["needs"]) for entry in own)
@@ -151,7 +158,7 @@ def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     one = rows[0]
     digits = 2 if one["task"] == CLASSIFICATION else 3
     software, circuit, *drawn = (
-        np.mean([row[key] for row in rows])
+        float(np.mean([row[key] for row in rows]))
         for key in ("software", "circuit", "power_w", "settling_s", "energy_j")
     )
     ends = [row["circuit"] for row in rows]

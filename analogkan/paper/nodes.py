@@ -143,7 +143,7 @@ def _rated(
     recipe, rates = task.plan(request.quick), task.rates[:1] if request.quick else task.rates
     width = request.sizes(family)[0] if request.quick else family.rated_at
     how = family.recipe(recipe, width)
-    made = {"recipe": asdict(how), "rates": rates, "holdout": task.holdout}
+    made = {**asdict(how), "rates": rates, "holdout": task.holdout}
     kept = request.folder / f"{family.dataset}-{family.name}-rates.json"
     found = read_kept(kept, made, ("errors", "rate"))
     if found is None:
@@ -186,7 +186,7 @@ def _row(
     name = f"{family.dataset}-{family.name}-{hidden}-seed{seed}"
     kept = request.folder / f"{name}.json"
     judged = QUICK_JUDGE if request.quick else JUDGE
-    made = {"recipe": asdict(recipe), "hardware": asdict(Hardware()), "judge": judged}
+    made = {**asdict(recipe), "hardware": asdict(Hardware()), "judge": judged}
     found = read_kept(kept, made, KEYS)
     if found is None:
         state = kept.with_suffix(".training")
