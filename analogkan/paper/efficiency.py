@@ -157,14 +157,15 @@ def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The seeds of one size as a row of a table."""
     one = rows[0]
     digits = 2 if one["task"] == CLASSIFICATION else 3
-    software, circuit, *drawn = (
+    cells, op_amps, tiles, software, circuit, *drawn = (
         float(np.mean([row[key] for row in rows]))
-        for key in ("software", "circuit", "power_w", "settling_s", "energy_j")
-    )
+        for key in ("crosspoints", "op_amps", "tiles", "software", "circuit", "power_w",
+                    "settling_s", "energy_j")
+    )  # fmt: skip
     ends = [row["circuit"] for row in rows]
     return [
-        one["label"], *(f"{one[k]:,}" for k in ("hidden", "parameters", "crosspoints", "op_amps")),
-        *(f"{one[k]:,}" for k in ("tiles", "dacs")), percent(software, digits),
+        one["label"], f"{one['hidden']}", f"{one['parameters']:,}", f"{cells:,.0f}",
+        f"{op_amps:,.0f}", f"{tiles:,.0f}", f"{one['dacs']:,}", percent(software, digits),
         percent(circuit, digits), f"{100 * min(ends):.{digits}f} to {100 * max(ends):.{digits}f}",
         *(engineering(value, unit) for value, unit in zip(drawn, ("W", "s", "J"), strict=True)),
     ]  # fmt: skip

@@ -64,8 +64,8 @@ class Task:
 
     Attributes
     ----------
-    dataset, recipe
-        What is trained on, and how.
+    dataset, recipe, epochs
+        What is trained on, how, and for how long.
     rates
         Learning rates to choose from.
     holdout
@@ -76,13 +76,14 @@ class Task:
 
     dataset: str
     recipe: str
+    epochs: int
     rates: tuple[float, ...]
     holdout: int
     levels: tuple[float, ...]
 
     def plan(self, quick: bool) -> Recipe:
         """The recipe that the families share."""
-        recipe = load_recipe(self.recipe, epochs=QUICK_EPOCHS if quick else None)
+        recipe = load_recipe(self.recipe, epochs=QUICK_EPOCHS if quick else self.epochs)
         return replace(recipe, finish=QUICK_FINISH) if quick and recipe.finish else recipe
 
 

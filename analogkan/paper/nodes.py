@@ -35,7 +35,9 @@ from .kept import read_kept, write_kept
 from .request import Request
 
 Progress = Callable[[str, int, int], None]
-PARTS, JUDGE = "power,settling", "1x10"
+PARTS = "power,settling"
+JUDGE = "1x10"
+"""Of the circuits of seed 0, by ngspice."""
 QUICK_SIZES, QUICK_IMAGES, QUICK_JUDGE = 2, 100, "1x2"
 KEYS = ("family", "hidden", "seed", "circuit", "crosspoints", "op_amps", "energy_j")
 """Of a row that is kept, among others."""
@@ -99,15 +101,13 @@ def run_nodes(
     rows: list[dict[str, Any]] = []
     with request.kept("nodes"):
         folder.mkdir(parents=True, exist_ok=True)
-        for family in families:
-            recipe = _rated(request, plan, family, images, on_progress)
-            for hidden in request.sizes(family):
-                for seed in range(request.seeds):
-                    sets = functools.partial(images, family.dataset)
-                    rows.append(
-                        _row(request, family, family.recipe(recipe, hidden), seed, sets,
-                             on_progress)
-                    )  # fmt: skip
+        recipes = [_rated(request, plan, family, images, on_progress) for family in families]
+        for seed in range(request.seeds):  # so that what is there early is of all networks
+            for family, recipe in zip(families, recipes, strict=True):
+                sets = functools.partial(images, family.dataset)
+                for hidden in request.sizes(family):
+                    how = family.recipe(recipe, hidden)
+                    rows.append(_row(request, family, how, seed, sets, on_progress))
         everything = _everything(request, plan)
         levels = plan.levels
         found = compared(everything, levels)
@@ -185,7 +185,7 @@ def _row(
     (hidden,) = recipe.hidden
     name = f"{family.dataset}-{family.name}-{hidden}-seed{seed}"
     kept = request.folder / f"{name}.json"
-    judged = QUICK_JUDGE if request.quick else JUDGE
+    judged = "none" if seed else QUICK_JUDGE if request.quick else JUDGE
     made = {**asdict(recipe), "hardware": asdict(Hardware()), "judge": judged}
     found = read_kept(kept, made, KEYS)
     if found is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..data.images import CLASSIFICATION
 from ..paper.efficiency import error_of
@@ -205,11 +206,11 @@ def nodes_figure(rows: Sequence[dict[str, Any]]) -> Figure:
         for ax, (key, label, scale) in zip(axes, PANELS, strict=True):
             for k, family in enumerate(labels):
                 _sizes(ax, [r for r in mine if r["label"] == family], key, scale, k)
-            ax.set_xscale("log")
-            ax.set_yscale("log")
-            ax.set_xlabel(label)
-            ax.yaxis.set_minor_formatter("{x:g}")
-            ax.yaxis.set_major_formatter("{x:g}")
+            ax.set(xscale="log", yscale="log", xlabel=label)
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter("{x:,g}")
+                axis.set_minor_formatter(NullFormatter())
         classes = mine[0]["task"] == CLASSIFICATION
         axes[0].set_ylabel(f"{dataset}: {'wrong (%)' if classes else 'RMSE (% of span)'}")
         tidy(axes)
