@@ -20,16 +20,15 @@ from analogkan.paper.families import Family, NodesPlan, Task, load_nodes
 from analogkan.paper.nodes import NodesRequest, run_nodes
 
 from .test_cli_errors import refused
-from .test_paper import digits
 
 LABELS = {"tdkan": "TD-KAN", "mlp-a21": "MLP, A21"}
 SMALL = NodesPlan(
     tasks=(
-        Task(dataset="mnist", recipe="mnist-d2-short", rates=(1e-2, 2e-2), holdout=50,
+        Task(dataset="ring", recipe="plain-d2", epochs=1, rates=(1e-2, 2e-2), holdout=50,
              levels=(0.9,)),
     ),
     families=tuple(
-        Family(dataset="mnist", name=name, label=LABELS[name], devices=devices, hidden=(2, 4),
+        Family(dataset="ring", name=name, label=LABELS[name], devices=devices, hidden=(2, 4),
                rated_at=4)
         for name, devices in (("tdkan", ("A21", "Z21")), ("mlp-a21", ("A21",)))
     ),
@@ -130,62 +129,54 @@ def test_a_family_that_cannot_be_is_refused(changes, told):
         Family(**given | {"hidden": (2, 4), "rated_at": 2} | changes)
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """MNIST is a small set, and two families of two sizes are all."""
+@pytest.mark.parametrize(("only", "told"), [
+    ((), ["mnist-tdkan 8 16", "mnist-mlp-a21 16 32", "mnist-mlp-z21 16 32"]),
+    (("mlp-a21",), ["mnist-mlp-a21 16 32", "exp-sin-mlp-a21 8 16"]),
+])  # fmt: skip
+def test_a_quick_run_has_the_first_data_set_and_two_sizes(only, told, tmp_path):
+    request = NodesRequest(out=tmp_path, quick=True, only=only)
+    found = request.families(load_nodes())
+    sizes = [" ".join(map(str, request.sizes(family))) for family in found]
+    assert [f"{f.dataset}-{f.name} {s}" for f, s in zip(found, sizes, strict=True)] == told
 
-    def load(name: str, split: str, data, download: bool):
-        return digits(300 if split == "train" else 60, len(split))
 
-    monkeypatch.setattr(nodes, "load_dataset", load)
+def test_rows_are_what_circuits_are_made_of_and_kept(ngspice, tmp_path, one_thread, monkeypatch):
     monkeypatch.setattr(nodes, "load_nodes", lambda: SMALL)
     monkeypatch.setattr(nodes, "JUDGE", "1x2")
-
-
-def test_rows_are_what_circuits_are_made_of_and_kept(
-    small, ngspice, tmp_path, one_thread, monkeypatch
-):
-    request = NodesRequest(out=tmp_path / "p", seeds=1)
-    found = run_nodes(request)
-    rows = {(row["family"], row["hidden"]): row for row in found["rows"]}
-    assert list(rows) == [("tdkan", 2), ("tdkan", 4), ("mlp-a21", 2), ("mlp-a21", 4)]
-    folder = tmp_path / "p" / "nodes"
-    for (family, hidden), row in rows.items():
-        build = load_build(folder / f"mnist-{family}-{hidden}-seed0.build")
-        elements = build.summary["elements"]
-        assert row["crosspoints"] == elements["crossbar_resistors"]
-        assert row["op_amps"] == elements["op_amps"] and row["dacs"] == 196
-        assert row["op_amps"] - row["op_amps_bare"] == (0 if family == "tdkan" else 196)
-        assert row["energy_j"] == pytest.approx(row["power_w"] * row["settling_s"], rel=0.3)
-        assert row["circuit"] == pytest.approx(row["software"], abs=0.02)
-        inputs = 196 * (2 if family == "tdkan" else 1)
-        last = 10 * (hidden * (2 if family == "tdkan" else 1) + 1)
-        assert row["parameters"] == (inputs + 1) * hidden + last + 2 * hidden
-    rates = json.loads((folder / "mnist-tdkan-rates.json").read_text(encoding="utf-8"))
-    best = rates["errors"].index(min(rates["errors"]))
-    assert rates["rate"] == SMALL.tasks[0].rates[best] == rows["tdkan", 2]["learning_rate"]
-    with (tmp_path / "p" / "nodes.csv").open(encoding="utf-8", newline="") as stream:
-        assert [int(row["hidden"]) for row in csv.DictReader(stream)] == [2, 4, 2, 4]
+    words = ["paper", "nodes", "--seeds", "1", "--out", str(tmp_path)]
+    told = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    assert "nodes: ring, accuracy, means and range of 1 seed" in told.output
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert {f"nodes{end}" for end in (".csv", ".md", ".png", "-compared.csv")} <= kept
 
     def never(*given, **more):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(nodes, "train", never)
-    assert run_nodes(request) == found
+    request = NodesRequest(out=tmp_path, seeds=1)
+    rows = {(row["family"], row["hidden"]): row for row in run_nodes(request)["rows"]}
+    assert list(rows) == [("tdkan", 2), ("tdkan", 4), ("mlp-a21", 2), ("mlp-a21", 4)]
+    for (family, hidden), row in rows.items():
+        build = load_build(tmp_path / "nodes" / f"ring-{family}-{hidden}-seed0.build")
+        elements = build.summary["elements"]
+        assert row["crosspoints"] == elements["crossbar_resistors"]
+        assert row["op_amps"] == elements["op_amps"] and row["dacs"] == 2
+        assert row["op_amps"] - row["op_amps_bare"] == (0 if family == "tdkan" else 2)
+        assert row["energy_j"] == pytest.approx(row["power_w"] * row["settling_s"], rel=0.3)
+        assert row["circuit"] == pytest.approx(row["software"], abs=0.02)
+        devices = 2 if family == "tdkan" else 1
+        weights = devices * (2 * hidden + hidden * 2)
+        assert row["parameters"] == weights + hidden + 2 + 2 * hidden
+    rates = json.loads((tmp_path / "nodes" / "ring-tdkan-rates.json").read_text(encoding="utf-8"))
+    best = rates["errors"].index(min(rates["errors"]))
+    assert rates["rate"] == SMALL.tasks[0].rates[best] == rows["tdkan", 2]["learning_rate"]
+    with (tmp_path / "nodes.csv").open(encoding="utf-8", newline="") as stream:
+        assert [int(row["hidden"]) for row in csv.DictReader(stream)] == [2, 4, 2, 4]
+
     monkeypatch.setattr(nodes, "JUDGE", "1x3")
     with pytest.raises(StudyError, match=r"seed0.json was made with judge = 1x2, now it is 1x3"):
         run_nodes(request)
-
-
-def test_a_quick_run_is_drawn_and_told(small, ngspice, tmp_path, one_thread):
-    out = tmp_path / "p"
-    words = ["paper", "nodes", "--quick", "--seeds", "1", "--out", str(out), "--only", "mlp-a21"]
-    told = CliRunner().invoke(main, words, catch_exceptions=False)
-    assert told.exit_code == 0, told.output
-    assert "nodes-quick: mnist, accuracy, means and range of 1 seed" in told.output
-    assert "kept in" in told.output
-    kept = {path.name for path in out.iterdir()}
-    assert {f"nodes-quick{end}" for end in (".csv", ".md", ".png", "-compared.csv")} <= kept
 
 
 def test_a_family_that_is_none_is_refused(tmp_path):
