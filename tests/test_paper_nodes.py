@@ -131,7 +131,7 @@ def test_a_family_that_cannot_be_is_refused(changes, told):
 
 @pytest.mark.parametrize(("only", "told"), [
     ((), ["mnist-tdkan 8 16", "mnist-mlp-a21 16 32", "mnist-mlp-z21 16 32"]),
-    (("mlp-a21",), ["mnist-mlp-a21 16 32", "exp-sin-mlp-a21 8 16"]),
+    (("mlp-a21",), ["mnist-mlp-a21 16 32", "exp-sin-mlp-a21 16 32"]),
 ])  # fmt: skip
 def test_a_quick_run_has_the_first_data_set_and_two_sizes(only, told, tmp_path):
     request = NodesRequest(out=tmp_path, quick=True, only=only)
