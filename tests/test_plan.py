@@ -24,6 +24,8 @@ from analogkan.planner.search import Goal, Tried, best_of, explore, front, goals
 from .networks import random_npz, random_spec
 
 BASE = Hardware(), Assumptions()
+FIXED = {"drop_rows": 1e-9, "max_bias_rows": 31, "headroom": 0.79, "v_fs": 0.45}
+"""So that few levers are left, each of which ngspice judges."""
 ALLOWED = Limit(name=LOSS, label="loss", unit="points", value=0.002, scale=0.002)
 
 
@@ -85,7 +87,7 @@ def test_what_is_fixed_is_not_moved_and_what_is_freed_is():
         ),
         (
             "gm_id=15:90",
-            r"^lever gm_id would be moved to 90, which it may not be: gm_id = 90\.0 is out of range",
+            r"^lever gm_id would be moved to 90, which it may not be: gm_id = 90\.0 is out of",
         ),
     ],
 )
@@ -231,8 +233,9 @@ def test_the_floor_is_below_what_any_bandwidth_gives(home):
 @pytest.fixture(scope="module")
 def planned(home, images):
     return ak.plan(
-        home / "net.build", images, loss=50, tries=12, samples=4, judge="1x2", out=home / "run"
-    )
+        home / "net.build", images[:6], loss=50, tries=12, samples=2, judge="1x2",
+        hardware=FIXED, out=home / "run",
+    )  # fmt: skip
 
 
 def test_a_plan_takes_less_and_ngspice_says_the_same(planned):
@@ -267,10 +270,12 @@ def test_its_preset_compiles_to_what_was_chosen(planned, home, images, tmp_path)
     )
 
 
-def test_a_plan_that_was_cut_short_goes_on_and_ends_alike(planned, home, images, monkeypatch):
+def test_a_plan_that_was_cut_short_goes_on_and_ends_alike(home, images, monkeypatch):
     from analogkan.studies import trial
 
     evaluate, left = trial.evaluate, [9]
+    asked = {"loss": 50, "tries": 12, "samples": 2, "judge": "none", "jobs": 1, "hardware": FIXED}
+    whole = ak.plan(home / "net.build", images[:6], **asked, out=home / "whole")
 
     def once(bench, point):
         left[0] -= 1
@@ -278,15 +283,14 @@ def test_a_plan_that_was_cut_short_goes_on_and_ends_alike(planned, home, images,
             raise KeyboardInterrupt
         return evaluate(bench, point)
 
-    asked = {"loss": 50, "tries": 12, "samples": 4, "judge": "1x2", "out": home / "cut", "jobs": 1}
     monkeypatch.setattr(trial, "evaluate", once)
     with pytest.raises(KeyboardInterrupt):
-        ak.plan(home / "net.build", images, **asked)
-    monkeypatch.setattr(trial, "evaluate", evaluate)
-    again = ak.plan(home / "net.build", images, **asked, resume=True)
-    assert again.values == planned.values
-    names = [name for name in again.chosen if name != "judge_seconds"]
-    assert [again.chosen[name] for name in names] == [planned.chosen[name] for name in names]
+        ak.plan(home / "net.build", images[:6], **asked, out=home / "cut")
+    seen: list[object] = []
+    monkeypatch.setattr(trial, "evaluate", lambda b, p: seen.append(p) or evaluate(b, p))
+    again = ak.plan(home / "net.build", images[:6], **asked, out=home / "cut", resume=True)
+    assert (again.values, again.chosen) == (whole.values, whole.chosen)
+    assert len(seen) == len(again.rows) - 9
 
 
 def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(home, images):
@@ -303,7 +307,7 @@ def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(home, im
 
 def test_a_forecast_comes_before_the_plan(home):
     words = ["plan", home / "net.build", "--dataset", home / "data.npz", "--tries", 3,
-             "--samples", 2, "--loss", 50, "--judge", "none", "--out", home / "told"]  # fmt: skip
+             "--samples", 2, "--loss", 50, "--subset", 6, "--judge", "none", "--out", home / "told"]  # fmt: skip
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert "3 candidates of about" in result.stderr
