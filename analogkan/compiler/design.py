@@ -26,6 +26,7 @@ from .front import Front, build_front, dac_front
 from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
 from .mapping import map_layer
+from .readout import DIFFERENCES, READOUTS, ReadOut
 from .stability import driven_range, stabilise
 from .wires import forecast
 
@@ -51,9 +52,10 @@ class CrossbarStage:
     c_f
         (D,) farads beside them.
     r_c
-        (2 O,) ohms, feedback of the line amplifiers.
+        (2 O,) ohms, feedback of the line amplifiers; of a summing read-out r_f and r_n of each
+        pair.
     gain
-        (O,) of the difference amplifiers.
+        (O,) of the difference amplifiers; of a summing read-out r_n / r_x.
     unit
         (O,) volts at the outputs per unit of y.
     alpha
@@ -64,6 +66,8 @@ class CrossbarStage:
         Margins, see ``stability.Stability.summary``.
     errors
         What one chip's cells differ in from the design's; None in a design.
+    readout
+        How the two lines of a pair become an output.
     """
 
     curves: tuple[IVCurve, ...]
@@ -78,6 +82,18 @@ class CrossbarStage:
     n_bias: int
     stability: dict[str, float | None]
     errors: StageErrors | None = None
+    readout: ReadOut = DIFFERENCES
+
+    @property
+    def n_diffs(self) -> int:
+        """How many difference amplifiers there are."""
+        return self.gain.size if self.readout.differences else 0
+
+    @property
+    def r_x(self) -> np.ndarray:
+        """(O,) ohms from the negative lines' outputs to the positive summing nodes, of a summing
+        read-out."""
+        return self.r_c[1::2] / self.gain
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -123,7 +139,7 @@ class Design(Described):
 
     @property
     def v_per_logit(self) -> float:
-        """Volts of the last difference amplifiers per logit: the scale of the read-out."""
+        """Volts of the last outputs per logit: the scale of the read-out."""
         return float(self.stages[-1].unit[0])
 
 
@@ -184,7 +200,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
-        made = size_gains(drive, mapped.alpha, reach, after, hardware, k)
+        made = size_gains(drive, mapped.g, mapped.alpha, reach, after, hardware, k)
         if hardware.series:
             mapped = map_layer(theta, layer.bias, hardware, made.alpha)
         front = dac_front()
@@ -206,12 +222,13 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 g=mapped.g,
                 r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
                 c_f=stable.c_f,
-                r_c=np.repeat(made.r_c, 2),
+                r_c=made.r_c,
                 gain=made.gain,
                 unit=made.unit,
                 alpha=mapped.alpha,
                 n_bias=mapped.n_bias,
                 stability=stable.summary(),
+                readout=READOUTS[hardware.readout],
             )
         )
     return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
@@ -249,12 +266,13 @@ def element_counts(design: Design) -> dict[str, int]:
         rows, lines = stage.g.shape
         counts["crossbar_resistors"] += int(np.count_nonzero(stage.g))
         counts["diodes"] += n_in * n_dev
-        counts["op_amps"] += n_in * n_dev + 3 * n_out
-        counts["amplifier_resistors"] += n_in * n_dev + 2 * n_out + 4 * n_out
+        op_amps = n_in * n_dev + stage.readout.op_amps * n_out
+        counts["op_amps"] += op_amps
+        counts["amplifier_resistors"] += n_in * n_dev + stage.readout.resistors * n_out
         counts["capacitors"] += n_in * n_dev
         counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
         counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += n_in * n_dev + 3 * n_out if hw.rails else 0
+        counts["limiters"] += op_amps if hw.rails else 0
         counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
         counts["drivers"] += rows if hw.r_driver else 0
         counts["tiles"] += sum(
@@ -305,6 +323,7 @@ def load_design(path: Path) -> Design:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
         check_design(arrays, meta)
+        hardware = Hardware(**meta["hardware"])
         own: list[dict[str, Any]] = [
             {name: arrays[f"l{k}_{name}"] for name in ARRAYS} for k in range(len(meta["stages"]))
         ]
@@ -316,13 +335,14 @@ def load_design(path: Path) -> Design:
                 front=_front(arrays, entry, k),
                 stability=entry["stability"],
                 n_bias=entry["n_bias"],
+                readout=READOUTS[hardware.readout],
                 **own[k],
             )
             for k, entry in enumerate(meta["stages"])
         )
         return Design(
             name=meta["name"],
-            hardware=Hardware(**meta["hardware"]),
+            hardware=hardware,
             stages=stages,
             notes=tuple(meta["notes"]),
         )

@@ -25,6 +25,7 @@ from ..settings import (
     unknown_setting,
     within,
 )
+from .readout import READOUTS
 from .series import R_LEAST, R_MOST, SERIES, TOUCH, standard_values
 
 FOLDER = "presets"
@@ -87,6 +88,10 @@ class Hardware:
         is stable.
     r_diff
         Input resistors of the difference amplifiers, ohms; the others are gain times that; assumed.
+    readout
+        How the two lines of a pair become an output: ``differences``, three op-amps an output, or
+        ``summing``, two, of which the positive line's takes the negative one's output through a
+        resistor; see ``compiler.readout``.
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
@@ -145,6 +150,7 @@ class Hardware:
     gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
     r_diff: float = setting(10e3, "ohm", "1 to 1e9 ohm", within(1, 1e9))
+    readout: str = choice("differences", lambda: READOUTS)
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))

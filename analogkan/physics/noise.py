@@ -148,13 +148,13 @@ def _noise(
     stages = _linear(design, points, assumed, temp_c)
     hardware = design.hardware
     nodes = _nodes(stages, hardware, assumed, per_decade)
-    found = Sum(len(volts), len(stages), points[-1].diff_gain.size, full=True)
+    found = Sum(len(volts), len(stages), points[-1].outputs.shape[1], full=True)
     for node in nodes:
         found.add(stages, node, hardware, temp_c)
     few = _nodes(stages, hardware, assumed, per_decade // FEWER)
     hidden: list[Values] = []
     for k in range(1, len(stages)):
-        before = Sum(len(volts), k, points[k - 1].diff_gain.size, full=False)
+        before = Sum(len(volts), k, points[k - 1].outputs.shape[1], full=False)
         for node in few:
             before.add(stages[:k], node, hardware, temp_c)
         hidden.append(np.sqrt(before.variance))
@@ -167,7 +167,7 @@ def _noise(
         replace(point, slopes=np.where(here, point.others, point.slopes))
         for point, here in zip(points, near, strict=True)
     ]
-    other = Sum(len(volts), len(stages), points[-1].diff_gain.size, full=False)
+    other = Sum(len(volts), len(stages), points[-1].outputs.shape[1], full=False)
     crossed = _linear(design, moved, assumed, temp_c)
     for node in few:
         other.add(crossed, node, hardware, temp_c)
@@ -223,7 +223,7 @@ def _lowest(stages: Sequence[Linear]) -> float:
     loops = [
         loop
         for s in stages
-        for loop in (replace(s.loops.rows, g=np.zeros(())), s.loops.lines, s.loops.diffs)
+        for loop in (replace(s.loops.rows, g=np.zeros(())), *s.loops.linear)
     ]
     return min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
 

@@ -76,11 +76,17 @@ class Loop:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StageLoops:
-    """The amplifiers of one stage: rows (B, I, D), lines (2 O,), difference amplifiers (O,)."""
+    """The amplifiers of one stage: rows (B, I, D), lines (2 O,), difference amplifiers (O,), of
+    which a summing read-out has none."""
 
     rows: Loop
     lines: Loop
-    diffs: Loop
+    diffs: Loop | None
+
+    @property
+    def linear(self) -> tuple[Loop, ...]:
+        """Those behind the crossbar."""
+        return (self.lines,) if self.diffs is None else (self.lines, self.diffs)
 
 
 def loops_of(
@@ -94,7 +100,18 @@ def loops_of(
         If one of them is not stable there.
     """
     w = 2 * math.pi * hardware.gbw
-    g_diff = np.full(stage.gain.shape, 1 / hardware.r_diff)
+    columns = point.columns
+    diffs = None
+    if columns.differences:
+        diffs = Loop(
+            c=capacitors.diffs_in,
+            g=np.full(stage.gain.shape, 1 / hardware.r_diff),
+            r=hardware.r_diff * stage.gain,
+            c_f=capacitors.diffs,
+            gain=columns.diff_gain,
+            w=w,
+        )
+    loads = columns.g if columns.feet is None else np.diagonal(columns.feet)
     found = StageLoops(
         rows=Loop(
             c=capacitors.rows_in,
@@ -106,20 +123,13 @@ def loops_of(
         ),
         lines=Loop(
             c=capacitors.lines_in,
-            g=point.g.sum(axis=0) if point.feet is None else np.diagonal(point.feet),
-            r=point.r_c,
+            g=loads if columns.differences else loads + columns.coupled,
+            r=columns.r_c,
             c_f=capacitors.lines,
-            gain=point.line_gain,
+            gain=columns.line_gain,
             w=w,
         ),
-        diffs=Loop(
-            c=capacitors.diffs_in,
-            g=g_diff,
-            r=hardware.r_diff * stage.gain,
-            c_f=capacitors.diffs,
-            gain=point.diff_gain,
-            w=w,
-        ),
+        diffs=diffs,
     )
     require_stable(found, point.layer)
     return found
@@ -127,7 +137,8 @@ def loops_of(
 
 def require_stable(loops: StageLoops, layer: int) -> None:
     """Raise SimulationError if an amplifier of ``loops`` oscillates: its noise has no limit."""
-    for kind, loop in (("row", loops.rows), ("line", loops.lines), ("output", loops.diffs)):
+    kinds = ("row", "line", "output")
+    for kind, loop in zip(kinds, (loops.rows, *loops.linear), strict=False):
         poles = loop.poles()
         worst = np.where(np.isfinite(poles), np.real(poles), -np.inf)
         if worst.max() >= 0:

@@ -48,7 +48,7 @@ def trace_back(
     array
         X (B, N, I) at the first stage's inputs.
     """
-    x = np.eye(stages[-1].point.diff_gain.size, dtype=complex)[None]
+    x = np.eye(stages[-1].point.outputs.shape[1], dtype=complex)[None]
     for stage in reversed(stages):
         x = _columns(x, stage, node, temp_c, take)
         x = _rows(x, stage, node, temp_c, take)
@@ -59,30 +59,49 @@ def trace_back(
 def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:
     """X at the rows, of X at the outputs."""
     kt4, layer = 4 * thermal_energy(temp_c), stage.point.layer
-    diff, line, s = stage.loops.diffs, stage.loops.lines, node.s
-    x = _limited(x, stage.point.diff_on) / diff.siemens(s)
-    amplified = np.abs(diff.load(s)) ** 2 * node.e_n + 2 * node.i_n
-    resistors = 2 * kt4 * (diff.g + 1 / diff.r)
-    powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
-    take(layer, x, powers)
-    lines = np.empty((*x.shape[:2], 2 * x.shape[2]), dtype=complex)
-    lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
-    lines = _limited(lines, stage.point.line_on)
-    powers = {"line feedback": kt4 / line.r[None]}
-    if stage.point.feet is None:
-        x = lines / line.siemens(s)
-        powers["cells"] = kt4 * line.g[None]
+    line, s, columns = stage.loops.lines, node.s, stage.point.columns
+    coupled = 0 * columns.r_c if columns.differences else columns.coupled
+    lines = _lines(_limited(x, stage.point.diff_on), stage, node, kt4, take)
+    powers = {"line feedback": kt4 * (1 / line.r + coupled)[None]}
+    if columns.feet is None:
+        x = _limited(lines, stage.point.line_on) / line.siemens(s)
+        if not columns.differences:
+            # What a negative line gives arrives, through r_x, at the positive one's node.
+            through = _limited(-x[..., 0::2] * coupled[0::2], stage.point.line_on[:, 1::2])
+            x[..., 1::2] = through / line.siemens(s)[1::2]
+        powers["cells"] = kt4 * (line.g - coupled)[None]
         powers["line op-amps"] = (np.abs(line.load(s)) ** 2 * node.e_n + node.i_n)[None]
         take(layer, x, powers)
     else:
         one = np.ones((1, line.r.size))
-        load = stage.point.feet + np.diag(s * line.c + line.feedback(s))
-        x = lines @ np.linalg.inv(load * line.inverse(s) + np.diag(line.feedback(s)))
+        load = columns.feet + np.diag(s * line.c + line.feedback(s) + coupled)
+        siemens = load * line.inverse(s) + np.diag(line.feedback(s))
+        # Of a summing read-out also what the negative lines' outputs send through r_x.
+        between = np.roll(np.diag(coupled), 1, axis=1)
+        if coupled.any() and not stage.point.line_on.all():
+            between = between * stage.point.line_on[:, None, :]
+        x = _limited(lines, stage.point.line_on) @ np.linalg.inv(siemens + between)
         take(layer, x, powers | {"line op-amps": node.i_n * one})
-        take(layer, x @ _root(stage.point.feet), {"cells": kt4 * one})
+        take(layer, x @ _root(columns.feet), {"cells": kt4 * one})
         take(layer, x @ load, {"line op-amps": node.e_n * one})
     signal = stage.point.g[: stage.point.r_f.size]
     return -_times_real(x, signal.T)
+
+
+def _lines(x: Values, stage: Linear, node: Node, kt4: float, take: Take) -> Values:
+    """X at the lines' outputs, of X at the outputs: through difference amplifiers, or where the
+    positive lines are the outputs."""
+    lines, diff = np.zeros((*x.shape[:2], 2 * x.shape[2]), dtype=complex), stage.loops.diffs
+    if diff is None:
+        lines[..., 0::2] = x
+        return lines
+    x = x / diff.siemens(node.s)
+    amplified = np.abs(diff.load(node.s)) ** 2 * node.e_n + 2 * node.i_n
+    resistors = 2 * kt4 * (diff.g + 1 / diff.r)
+    powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
+    take(stage.point.layer, x, powers)
+    lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
+    return lines
 
 
 def _rows(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:
