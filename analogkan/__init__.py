@@ -53,6 +53,7 @@ _HOME = {
     "sweep": "api.chip_studies",
     "thermal": "api.chip_studies",
     "datasheet": "api.datasheets",
+    "plan": "api.planning",
     "to_pyspice": "engines.pyspice",
     "trace": "api.simulating",
     "train": "api.training",

@@ -28,7 +28,9 @@ class StateSpace:
     def __init__(
         self, design: Design, points: Sequence[Point], assumed: Assumptions, temp_c: float = 26.85
     ) -> None:
-        size = sum(2 * p.r_f.size + 4 * p.columns.r_c.size // 2 + 3 * p.columns.diff_gain.size for p in points)
+        columns = (p.columns for p in points)
+        size = sum(2 * c.r_c.size + 3 * c.diff_gain.size for c in columns)
+        size += sum(2 * p.r_f.size for p in points)
         self.e, self.f = np.zeros((size, size)), np.zeros((size, size))
         self.sources: list[tuple[int, int, float]] = []
         """From, to, and A^2/Hz, or V^2/Hz at an output alone."""

@@ -34,6 +34,7 @@ SMALL: dict[str, list[str]] = {
     "thermal": ["--temps", "0,60"],
     "sweep": ["--set", "sigma_g=0,0.1", "--samples", "2"],
     "datasheet": ["--temps", "0,60"],
+    "plan": ["--tries", "3", "--samples", "2", "--loss", "50"],
 }
 """Options by which a study has few points; others have few as they are."""
 

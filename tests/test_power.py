@@ -46,7 +46,8 @@ KINDS = {
     "pole": ({}, {"opamp": "pole_rails"}),
     "summing": ({"squash": "tanh"}, {"readout": "summing"}),
     "summing, rails": (
-        {}, {"readout": "summing", "opamp": "rails", "v_rail": 0.6, "headroom": 1.0, **WIRES},
+        {},
+        {"readout": "summing", "opamp": "rails", "v_rail": 0.6, "headroom": 1.0, **WIRES},
     ),
 }
 """Networks and hardware, of every block that there is."""
@@ -202,6 +203,8 @@ def test_a_map_of_rows_and_one_of_lines_add_up_to_their_blocks(build_of, kind):
         by_row = sum(watts[block][:, k] for block in ("diodes", "row_feedback", "cells"))
         np.testing.assert_allclose(rows.sum(axis=2), by_row, rtol=1e-12)
         by_line = watts["cells"][:, k] + watts["line_feedback"][:, k]
+        if kind == "summing":  # whose positive lines are its outputs
+            by_line = by_line + watts["differences"][:, k]
         np.testing.assert_allclose(lines.sum(axis=2), by_line, rtol=1e-12)
     assert found.positions == ((9, 4, 1, 1) if kind == "convolutions" else (1, 1))
 

@@ -72,6 +72,7 @@ def results(home, images) -> dict[str, Any]:
         "montecarlo": ak.montecarlo(build, few, samples=3, variation={"sigma_g": 0.1}, **given),
         "thermal": ak.thermal(build, few, temps=[-40, 85], **given),
         "datasheet": ak.datasheet(build, few, **given),
+        "plan": ak.plan(build, few, tries=3, samples=2, loss=20, **given),
         "sweep": ak.sweep(build, few, axes={"sigma_g": [0, 0.1]}, samples=2, **given),
     }
 
@@ -111,6 +112,7 @@ VERBS = {
     "montecarlo": ak.montecarlo,
     "thermal": ak.thermal,
     "datasheet": ak.datasheet,
+    "plan": ak.plan,
     "sweep": ak.sweep,
     "train": ak.train,
     "board": ak.write_board,
@@ -562,6 +564,7 @@ FLAGS = {
     "thermal": ("resume", "progress"),
     "sweep": ("resume", "progress"),
     "datasheet": ("resume", "progress"),
+    "plan": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
     "compile": ("odd", "verify", "progress"),

@@ -111,7 +111,10 @@ NETS = {
     "tanh": ({"squash": "tanh"}, {}),
     "clamp": ({"squash": "clamp"}, {}),
     "summing": ({}, {"readout": "summing"}),
-    "summing, rails": ({}, {"readout": "summing", "opamp": "rails", "headroom": 1.0, "v_rail": 0.9}),
+    "summing, rails": (
+        {},
+        {"readout": "summing", "opamp": "rails", "headroom": 1.0, "v_rail": 0.9},
+    ),
     "summing, wires": ({}, {"readout": "summing", "r_wire": 2.0, "r_driver": 20.0}),
 }
 """What a network and its hardware are, by name."""

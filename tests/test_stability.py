@@ -55,7 +55,7 @@ def after_a_kick(session, curve: IVCurve, k: int, c_f: float) -> float:
 def test_with_its_c_f_a_cell_returns_after_a_kick_and_without_it_oscillates(session, curve, k):
     slope = float(np.diff(curve.i)[k] / np.diff(curve.v)[k])
     needed = smallest_c_f(-slope, 0.5 / curve.i_peak, GBW)
-    (chosen,) = stabilise((curve,), (-math.inf, math.inf), Hardware(gbw=GBW), 0).c_f
+    (chosen,) = stabilise((curve,), (-math.inf, math.inf), Hardware(), 0, GBW).c_f
     assert after_a_kick(session, curve, k, float(chosen)) < 0.02 * KICK
     left = after_a_kick(session, curve, k, 0.0)
     assert left > 10 * KICK if needed else left < 0.02 * KICK
@@ -108,7 +108,7 @@ def test_currents_in_the_wrong_unit_are_doubted_before_the_amplifier():
         "they mA or uA? Import its sweeps again with --i-unit"
     )
     with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
-        stabilise((curve,), (0.0, 1.0), Hardware(), 0)
+        stabilise((curve,), (0.0, 1.0), Hardware(), 0, GBW)
 
 
 def test_a_stage_without_falling_segments_needs_no_capacitor():

@@ -41,6 +41,7 @@ LAYERS = (
     {"imperfections"},
     {"engines"},
     {"physics"},
+    {"planner"},
     {"drawing"},
     {"training", "studies", "plugins"},
     {"paper", "board"},
@@ -48,7 +49,9 @@ LAYERS = (
     {"api"},
     {"cli", "__main__"},
 )
-DRAWING = ("datasheets", "figures", "functions", "grids", "interactive", "loops", "spectra")
+DRAWING = (
+    *("datasheets", "figures", "functions", "grids", "interactive", "loops", "plans", "spectra"),
+)
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..imperfections import Conditions, Variation
-from ..objects import require_type
 from ..physics import Assumptions
 from ..physics.quantities import PARTS
 from ..studies.datasheet import datasheet as of_sheets
@@ -72,9 +70,6 @@ def datasheet(
     """
     temps = given.check_temperatures(temps)
     parts = only if isinstance(only, str) else ",".join(only)
-    wanted = "an Assumptions, or its entries, {'c_in': 2e-12}"
-    require_type(assumptions, (Assumptions, Mapping, type(None)), "assumptions", wanted)
-    entries = asdict(assumptions) if isinstance(assumptions, Assumptions) else assumptions or {}
-    own = [f"{name}={value!r}" for name, value in entries.items()]
+    own = given.assumption_texts(assumptions)
     asked = {name: value for name, value in locals().items() if name not in ("parts", "own")}
     return run(of_sheets, asked | {"only": parts}, texts=lambda found: [*found, *own])

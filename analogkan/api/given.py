@@ -20,6 +20,7 @@ from ..imperfections import Conditions, Variation
 from ..imperfections import load_settings as load_texts
 from ..imperfections.presets import TABLES
 from ..objects import PATHS, as_path, require_type
+from ..physics import Assumptions
 from ..settings import build as build_settings
 from ..settings import unknown_setting
 
@@ -84,6 +85,16 @@ def check_temperatures(temps: Any, example: str = "[-40, 85]") -> Any:
     for temp in found:
         check_numbers(temps=temp)
     return found
+
+
+def assumption_texts(assumptions: Any) -> list[str]:
+    """``Assumptions``, or entries of it to change, as ``key=value`` texts."""
+    wanted = "an Assumptions, or its entries, {'c_in': 2e-12}"
+    require_type(assumptions, (Assumptions, Mapping, type(None)), "assumptions", wanted)
+    entries: Mapping[str, Any] = (
+        asdict(assumptions) if isinstance(assumptions, Assumptions) else assumptions or {}
+    )
+    return [f"{name}={value!r}" for name, value in entries.items()]
 
 
 def optional_path(value: Any, name: str) -> Path | None:

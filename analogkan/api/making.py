@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.build import Build, Progress, write_build
+from ..compiler.build import Build, Progress, load_build, write_build
 from ..compiler.hardware import Hardware, load_hardware
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..devices import resolve
-from ..errors import CheckpointError, SettingsError
+from ..errors import CheckpointError, CompileError, SettingsError
 from ..files import read_npz, sha256
 from ..imperfections.presets import TABLES
 from ..network.encoding import Encoding
@@ -83,6 +83,29 @@ def compile_model(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
         held=held, odd=odd, command=command, on_circuit=on_circuit,
     )  # fmt: skip
+
+
+def build_of(model: str | Path, command: str = "") -> tuple[Path, bool]:
+    """``./<model>.build`` of a model with what is chosen by default, and whether it is new: one of
+    the same model that is there already is left as it is.
+
+    Raises
+    ------
+    AnalogKanError
+        As for ``compile_model``; or if a BUILD of another model, or of other hardware, is there.
+    """
+    found = find_model(Path(model))
+    folder = Path(f"{found.stem}.build")
+    if not folder.exists():
+        compile_model(found, command=command)
+        return folder, True
+    build = load_build(folder)
+    if build.summary["model"]["sha256"] != sha256(found) or build.hardware != Hardware():
+        raise CompileError(
+            f"{folder} is there, and is not {found} as it is compiled by default: give a BUILD, or "
+            "another folder to work in"
+        )
+    return folder, False
 
 
 def compile_file(

@@ -119,7 +119,8 @@ def _rows(build: Build, diodes: Sequence[Part], stability: BoardStability) -> st
     for layer, stage in enumerate(design.stages):
         c_f = [row.c_f for row in stability.rows if row.layer == layer]
         rows = StageNames(design, layer).rows()
-        for r, ohms in enumerate(stage.r_f.ravel().tolist()):
+        for r in np.flatnonzero(stage.kept):
+            ohms = float(stage.r_f.flat[r])
             d = r % len(stage.curves)
             peak = ohms * stage.curves[d].i_peak
             lines.append(
@@ -158,7 +159,8 @@ def expected_rows(
     outputs = StageNames(design, len(design.stages) - 1).outputs()
     inputs = prediction.x.shape[1]
     head = ["input"] if inputs == 1 else [f"input {k + 1}" for k in range(inputs)]
-    head += [f"in_{net} (V)" for net in StageNames(design, 0).inputs()]
+    first = StageNames(design, 0)
+    head += [f"in_{net} (V)" for net in first.driven(first.inputs())]
     low, _, high = prediction.band
     at, celsius = prediction.nominal, prediction.temps_c[prediction.nominal]
     columns: list[Any] = []
@@ -173,7 +175,7 @@ def expected_rows(
             columns += [prediction.circuit[t, :, k], low[t, :, k], high[t, :, k]]
     rows = [
         [
-            *map(float, prediction.x[n]), *map(float, prediction.volts[n]),
+            *map(float, prediction.x[n]), *map(float, prediction.volts[n, first.stage.driven]),
             *(float(column[n]) for column in columns),
             " ".join(places[row] for row in prediction.assumed[n]),
         ]

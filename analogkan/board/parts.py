@@ -93,11 +93,12 @@ def board_parts(
     design = only_design(build)
     made = _Parts(opamp, parasitics, TOLERANCES[design.hardware.series])
     first, last = StageNames(design, 0), StageNames(design, len(design.stages) - 1)
-    entries = [f"in_{net}" for net in first.inputs()]
+    nets = first.driven(first.inputs())
+    entries = [f"in_{net}" for net in nets]
     made.add("connector", "power", (PLUS, GROUND, MINUS), "supplies and ground")
     made.add("connector", "inputs", (GROUND, *entries), "voltages of the DACs")
     made.add("connector", "outputs", (GROUND, *last.outputs()), "the network's outputs")
-    for entry, net in zip(entries, first.inputs(), strict=True):
+    for entry, net in zip(entries, nets, strict=True):
         made.opamp(entry, net, net, f"driver of {net}")
     if any(stage.n_bias for stage in design.stages):
         made.add("connector", "reference", (GROUND, f"in_{REFERENCE}"), bias_of(design))
@@ -234,13 +235,14 @@ class _Stage:
 
     def _rows(self, c_f: Sequence[float]) -> None:
         made, extra = self.made, self.made.parasitics
-        rows = iter(self.names.rows())
-        for i, net in enumerate(self.names.inputs()):
+        rows, nets, kept = self.names.rows(), self.names.inputs(), self.stage.kept
+        for i in np.flatnonzero(self.stage.driven):
+            net = nets[i]
             if extra.snubber_r:
                 made.resistor(extra.snubber_r, net, f"{net}_snub", f"snubber of node {net}")
                 made.capacitor(extra.snubber_c, f"{net}_snub", GROUND, f"snubber of node {net}")
-            for d, curve in enumerate(self.stage.curves):
-                row = next(rows)
+            for d in np.flatnonzero(kept[i]):
+                row, curve = rows[i * kept.shape[1] + d], self.stage.curves[d]
                 total = f"{row}_sum"
                 made.add("diode", curve.name, (net, total), f"diode of row {row}", "as measured")
                 if extra.shunt:

@@ -81,6 +81,16 @@ FILE, FOLDER = Place(), Place(folder=True)
 MODEL, BUILD = Place("model"), Place("BUILD", folder=True)
 
 
+class ModelOrBuild(click.ParamType):
+    """A BUILD, or a model that becomes one."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        kind = BUILD if Path(value).is_dir() else MODEL
+        return kind.convert(value, param, ctx)
+
+
 class Number(click.FloatRange):
     """A number in a range, as people type it; a ``share`` of 1 also in per cent."""
 

@@ -79,6 +79,8 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
       readout=differences                  or summing: two op-amps an output instead of three
       gbw=10e6 c_f=0 r_out=50              bandwidth (Hz), row amplifiers' C_f (F; 0: three times
                                            what is stable), what drives the diodes (ohm)
+      gbw_by_stage=0 gain_split=0          1: bandwidth to stages, and a pair's gain to its line and
+                                           difference amplifiers, as settles soonest
       npn_bf=100 npn_vaf=50 i_tail=10e-6   transistors of sigmoid and tanh cells
       r_wire=0 r_driver=0 wires=reduced    ohms a wire segment, ohms a row's driver; reduced to
                                            what rows and lines see, or explicit: every segment

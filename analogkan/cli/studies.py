@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -84,12 +85,18 @@ def command(study: Study) -> click.Command:
     def run(build: Path, as_json: bool, **chosen: Any) -> None:
         below, yes = chosen.pop("fail_under", None), chosen.pop("yes", True)
         given = {o.name: v for o in study.options if (v := chosen.pop(o.public)) is not None}
+        if study.models and not build.is_dir():
+            build = _compiled(build, as_json)
         circuit, images = load(build, chosen)
         if below is not None:
             common.require_classes(circuit.spec)
         if not yes:
             _ask(study, circuit, images, chosen["assignments"], given)
-        result = _run(study, circuit, images, chosen, given, as_json)
+        options = _study_options(chosen)
+        if study.forecast is not None and not as_json:
+            told = study.foretold(circuit, images, options, settings=chosen["assignments"], **given)
+            common.err.print(told)
+        result = _run(study, circuit, images, chosen["assignments"], options, given, as_json)
         picture = result.run / (study.picture or f"{study.name}.png")
         common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)
         if as_json:
@@ -100,7 +107,12 @@ def command(study: Study) -> click.Command:
             common.require_least(result.summary[study.threshold.entry], below, study.threshold.said)
 
     params: list[click.Parameter] = [
-        click.Argument(["build"], type=common.BUILD, shell_complete=complete.build)
+        click.Argument(
+            ["build"],
+            type=common.ModelOrBuild() if study.models else common.BUILD,
+            metavar="MODEL|BUILD" if study.models else None,
+            shell_complete=complete.build,
+        )
     ]
     params += [_option(option) for option in study.options]
     if study.threshold is not None:
@@ -159,14 +171,20 @@ def load(build: Path, chosen: dict[str, Any]) -> tuple[Any, Any]:
     return circuit, choose(images, chosen["subset"])
 
 
-def _run(
-    study: Study, circuit: Any, images: Any, chosen: dict[str, Any], given: dict[str, Any],
-    as_json: bool,
-) -> Any:  # fmt: skip
-    """Run a study with a progress bar."""
+def _compiled(model: Path, as_json: bool) -> Path:
+    """The BUILD of a model as it is by default, compiled unless it is there."""
+    from ..api.making import build_of
+
+    folder, new = build_of(model, command=f"analogkan compile {shlex.quote(str(model))}")
+    if new and not as_json:
+        common.err.print(f"compiled {folder}")
+    return folder
+
+
+def _study_options(chosen: dict[str, Any]) -> Any:
     from ..studies.conduct import StudyOptions
 
-    options = StudyOptions(
+    return StudyOptions(
         engine=chosen["engine"],
         jobs=chosen["jobs"] or default_jobs(),
         seed=chosen["seed"],
@@ -177,6 +195,13 @@ def _run(
         scheduler=chosen["scheduler"],
         command=common.command_line(),
     )
+
+
+def _run(
+    study: Study, circuit: Any, images: Any, settings: Any, options: Any, given: dict[str, Any],
+    as_json: bool,
+) -> Any:  # fmt: skip
+    """Run a study with a progress bar."""
     with common.progress(as_json) as bar:
 
         def named(what: str) -> str:
@@ -185,7 +210,7 @@ def _run(
         return study(
             circuit,
             images,
-            settings=chosen["assignments"],
+            settings=settings,
             options=options,
             on_progress=follow(bar, named),
             **given,

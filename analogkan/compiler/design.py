@@ -17,11 +17,13 @@ from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
 from ..files import brief, read_npz, write_npz
+from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
+from .bandwidth import groups_of, share_out
 from .chip import StageErrors
-from .design_entries import check_design
+from .design_entries import META, check_design
 from .front import Front, build_front, dac_front
 from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
@@ -30,7 +32,7 @@ from .readout import DIFFERENCES, READOUTS, ReadOut
 from .stability import driven_range, stabilise
 from .wires import forecast
 
-ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha")
+ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha", "gbw")
 """Fields of a stage that are arrays of positive numbers."""
 
 
@@ -52,14 +54,15 @@ class CrossbarStage:
     c_f
         (D,) farads beside them.
     r_c
-        (2 O,) ohms, feedback of the line amplifiers; of a summing read-out r_f and r_n of each
-        pair.
+        (2 O,) ohms, feedback of the line amplifiers; of a summing read-out each pair's r_f and r_n.
     gain
         (O,) of the difference amplifiers; of a summing read-out r_n / r_x.
     unit
         (O,) volts at the outputs per unit of y.
     alpha
         (O,) volts per siemens of the mapping: at a row of -V_fs phi, theta = alpha (G+ - G-).
+    gbw
+        (3,) hertz, the gain-bandwidth product of row, line and difference amplifiers.
     n_bias
         Bias rows, the last ones.
     stability
@@ -79,10 +82,18 @@ class CrossbarStage:
     gain: np.ndarray
     unit: np.ndarray
     alpha: np.ndarray
+    gbw: np.ndarray
     n_bias: int
     stability: dict[str, float | None]
     errors: StageErrors | None = None
     readout: ReadOut = DIFFERENCES
+
+    @property
+    def line_gbw(self) -> np.ndarray:
+        """(2 O,) hertz of the lines' op-amps; the positive ones of a summing read-out, which make
+        the outputs, have what difference amplifiers have."""
+        positive = 1 if self.readout.differences else 2
+        return np.tile([self.gbw[positive], self.gbw[1]], self.gain.size)
 
     @property
     def n_diffs(self) -> int:
@@ -91,14 +102,29 @@ class CrossbarStage:
 
     @property
     def r_x(self) -> np.ndarray:
-        """(O,) ohms from the negative lines' outputs to the positive summing nodes, of a summing
-        read-out."""
+        """(O,) ohms from negative lines to positive ones, of a summing read-out."""
         return self.r_c[1::2] / self.gain
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(I, O, D)."""
         return self.r_f.shape[0], self.gain.size, self.r_f.shape[1]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """(I, D) whether a row has cells: one that has none has no diode and amplifier either."""
+        return self.g[: self.r_f.size].any(axis=1).reshape(self.r_f.shape)
+
+    @property
+    def there(self) -> np.ndarray:
+        """(R,) which rows the circuit has: those that are kept, and the bias rows."""
+        return np.concatenate([self.kept.ravel(), np.ones(self.n_bias, bool)])
+
+    @property
+    def driven(self) -> np.ndarray:
+        """(I,) whether an input has a diode at all: without one it has no DAC and no cell that
+        drives it."""
+        return self.kept.any(axis=1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -163,12 +189,13 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     CompileError
         If a diode node or its row amplifier would not be stable, or a layer is a convolution.
     """
-    layers = spec.folded().layers
     if spec.convolutional:
         raise CompileError(
             f"{spec.name} has convolutions, whose maps are held between circuits: compile it with "
             "held stages (--held, or held=... in Python)"
         )
+    spec, gone = without_rows(spec, hardware.drop_rows)
+    layers = spec.layers
     notes = []
     if hardware.amplifier.boxed:
         notes.append(
@@ -181,7 +208,8 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         volts = layers[0].diode_volts(volts) if spec.held else volts
     else:
         notes.append("no calibration images: gains are sized for the worst case, signals are small")
-    stages: list[CrossbarStage] = []
+    parts: list[dict[str, Any]] = []
+    reaches: list[tuple[float, float]] = []
     for k, layer in enumerate(layers):
         after = layers[k + 1] if k + 1 < len(layers) else None
         r_f, shares = row_feedback(layer.curves, hardware, k)
@@ -200,38 +228,65 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
         volts = after.diode_volts(y) if after is not None and y is not None else None
-        made = size_gains(drive, mapped.g, mapped.alpha, reach, after, hardware, k)
+        load = mapped.g.sum(axis=0)
+        made = size_gains(drive, load, mapped.alpha, reach, after, hardware, k)
         if hardware.series:
             mapped = map_layer(theta, layer.bias, hardware, made.alpha)
+        notes += _left_out(k, theta, gone[k])
         front = dac_front()
-        if stages or spec.held:
-            unit_in = stages[-1].unit if stages else np.ones(layer.n_in)
+        if parts or spec.held:
+            unit_in = parts[-1]["unit"] if parts else np.ones(layer.n_in)
             front = build_front(layer.squash, layer.norm, unit_in, hardware)
         beyond = layer.squash.beyond(layer.curves)
         if beyond:
             notes.append(f"layer {k}: {beyond}: its end value holds there")
-        dac = None if stages or spec.held else spec.dac_range()
-        reachable = driven_range(layer.squash, dac)
-        stable = stabilise(layer.curves, reachable, hardware, k)
-        stages.append(
-            CrossbarStage(
-                curves=tuple(
-                    with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves
-                ),
-                front=front,
-                g=mapped.g,
-                r_f=np.tile(r_f, (layer.theta.shape[0], 1)),
-                c_f=stable.c_f,
-                r_c=made.r_c,
-                gain=made.gain,
-                unit=made.unit,
-                alpha=mapped.alpha,
-                n_bias=mapped.n_bias,
-                stability=stable.summary(),
-                readout=READOUTS[hardware.readout],
-            )
+        dac = None if parts or spec.held else spec.dac_range()
+        reaches.append(driven_range(layer.squash, dac))
+        curves = (with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves)
+        parts.append(
+            {
+                "curves": tuple(curves),
+                "front": front,
+                "g": mapped.g,
+                "r_f": np.tile(r_f, (layer.theta.shape[0], 1)),
+                "r_c": made.r_c,
+                "gain": made.gain,
+                "unit": made.unit,
+                "alpha": mapped.alpha,
+                "n_bias": mapped.n_bias,
+            }
         )
-    return Design(name=spec.name, hardware=hardware, stages=tuple(stages), notes=tuple(notes))
+    stages = _stable_stages(parts, reaches, hardware)
+    return Design(name=spec.name, hardware=hardware, stages=stages, notes=tuple(notes))
+
+
+def _stable_stages(
+    parts: list[dict[str, Any]], reaches: list[tuple[float, float]], hardware: Hardware
+) -> tuple[CrossbarStage, ...]:
+    """Stages of all but their amplifiers' bandwidths, which are shared out over all of them, and
+    of what follows from these."""
+    readout = READOUTS[hardware.readout]
+    groups = [
+        groups_of(part["curves"], part["r_f"], part["g"], part["r_c"], part["gain"], readout)
+        for part in parts
+    ]
+    stages = []
+    for k, (part, reach, gbw) in enumerate(
+        zip(parts, reaches, share_out(groups, hardware), strict=True)
+    ):
+        stable = stabilise(part["curves"], reach, hardware, k, float(gbw[0]))
+        own = {"c_f": stable.c_f, "gbw": gbw, "stability": stable.summary(), "readout": readout}
+        stages.append(CrossbarStage(**part, **own))
+    return tuple(stages)
+
+
+def _left_out(layer: int, theta: np.ndarray, gone: float) -> list[str]:
+    """A note if rows of ``theta`` (I, O, D) have no coefficients."""
+    absent = ~theta.any(axis=1)
+    if not absent.any() or absent.all():
+        return []
+    why = f"they gave {gone:.3g} of the variance" if gone else "they move no output"
+    return [f"layer {layer}: {absent.sum()} of {absent.size} rows are left out ({why})"]
 
 
 def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) -> list[str]:
@@ -253,34 +308,6 @@ def _largest(theta: np.ndarray) -> np.ndarray:
     """Largest |theta| of each output, (O,); infinite for an output without coefficients."""
     largest = np.abs(theta).max(axis=(0, 2))
     return np.where(largest > 0, largest, np.inf)
-
-
-def element_counts(design: Design) -> dict[str, int]:
-    """How many of each element the deck has, hierarchy flattened."""
-    kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "capacitors")
-    more = ("squash_cells", "layernorm_cells", "limiters", "tiles", "wire_segments", "drivers")
-    counts: dict[str, int] = dict.fromkeys(kinds + more, 0)
-    hw = design.hardware
-    for stage in design.stages:
-        n_in, n_out, n_dev = stage.shape
-        rows, lines = stage.g.shape
-        counts["crossbar_resistors"] += int(np.count_nonzero(stage.g))
-        counts["diodes"] += n_in * n_dev
-        op_amps = n_in * n_dev + stage.readout.op_amps * n_out
-        counts["op_amps"] += op_amps
-        counts["amplifier_resistors"] += n_in * n_dev + stage.readout.resistors * n_out
-        counts["capacitors"] += n_in * n_dev
-        counts["squash_cells"] += n_in if stage.front.squash.kind != "none" else 0
-        counts["layernorm_cells"] += 2 * n_in + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += op_amps if hw.rails else 0
-        counts["wire_segments"] += 2 * stage.g.size if hw.r_wire else 0
-        counts["drivers"] += rows if hw.r_driver else 0
-        counts["tiles"] += sum(
-            bool(stage.g[r : r + hw.tile_rows, c : c + hw.tile_cols].any())
-            for r in range(0, rows, hw.tile_rows)
-            for c in range(0, lines, hw.tile_cols)
-        )
-    return counts
 
 
 def save_design(design: Design, path: Path) -> None:
@@ -322,8 +349,12 @@ def load_design(path: Path) -> Design:
     try:
         arrays = read_npz(path)
         meta = json.loads(str(arrays.pop("meta")))
-        check_design(arrays, meta)
+        META.check(meta, "")
         hardware = Hardware(**meta["hardware"])
+        if not hardware.gbw_by_stage:  # a design from before there was a choice lacks them
+            for k in range(len(meta["stages"])):
+                arrays.setdefault(f"l{k}_gbw", np.full(3, hardware.gbw))
+        check_design(arrays, meta)
         own: list[dict[str, Any]] = [
             {name: arrays[f"l{k}_{name}"] for name in ARRAYS} for k in range(len(meta["stages"]))
         ]

@@ -213,8 +213,8 @@ class _Reader:
             if isinstance(pins, OpAmpKind):
                 to = {pin.name: number for pin, number in zip(pins.pins, at, strict=True)}
                 ends = (to["out"], GROUND), (to["inp"], to["inn"])
-                gain = inner.get("gain", np.nan)
-                self.netlist.controlled.append(Controlled(prefix + own, *ends, gain))
+                told = inner.get("gain", np.nan), inner.get("gbw", np.nan)
+                self.netlist.controlled.append(Controlled(prefix + own, *ends, *told))
                 return
             self.netlist.cells.append(Cell(prefix + own, kind, at, inner, pins))
             return

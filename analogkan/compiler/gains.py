@@ -62,7 +62,7 @@ def row_feedback(
 
 def size_gains(
     drive: np.ndarray,
-    g: np.ndarray,
+    load: np.ndarray,
     alpha: np.ndarray,
     reach: float,
     after: LayerSpec | None,
@@ -79,8 +79,8 @@ def size_gains(
     ----------
     drive
         (2 O,) the lines' largest current, amperes.
-    g
-        (R, 2 O) siemens of the cells.
+    load
+        (2 O,) all conductances on each line, siemens.
     alpha
         (O,) volts per siemens, the least that the layer's coefficients can have.
     reach
@@ -97,41 +97,44 @@ def size_gains(
     """
     limit = hardware.headroom * hardware.v_rail
     if not READOUTS[hardware.readout].differences:
-        return _summing(drive, g, alpha, reach, after, hardware, layer)
+        return _summing(drive, load, alpha, reach, after, hardware, layer)
     # An output that nothing drives gets the gain of one row at g_min.
     idle = hardware.v_fs * hardware.g_min
     r_c = limit / np.maximum(drive.reshape(-1, 2).max(axis=1), idle)
     ones = np.ones_like(alpha)
+    load = load.reshape(-1, 2).max(axis=1)
     if after is None or after.norm is not None:
         # One scale for all: logits keep their order, and a LayerNorm compares its inputs.
         common = (r_c / alpha).min()
         r_c = common * alpha
+        gain = ones * split(load * r_c, hardware).max()
+        if hardware.series and gain[0] > 1:
+            gain = _differences(gain, hardware, layer)
+        common, r_c = common / gain[0], r_c / gain
         if hardware.series:
             tightest = int(alpha.argmin())
             common = _lines(r_c[tightest], hardware, layer, side=-1) / alpha[tightest]
             r_c = _lines(common * alpha, hardware, layer, side=1)
             alpha = r_c / common
-        unit = ones * common * hardware.v_fs
-        return Gains(r_c=np.repeat(r_c, 2), gain=ones, unit=unit, alpha=alpha)
+        unit = gain * common * hardware.v_fs
+        return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
     unit = ones
     if after.squash.bends and reach > limit:  # its attenuator takes any scale
         unit = ones * (limit / reach)
+    gain = unit / (r_c * hardware.v_fs / alpha)
+    k = split(load * r_c / gain, hardware)
+    r_c, gain = r_c / k, gain * k
     if not hardware.series:
-        gain = unit / (r_c * hardware.v_fs / alpha)
         return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
     r_c = _lines(r_c, hardware, layer, side=-1)
-    hint = "change v_rail, headroom or v_fs"
-    _require_standard(hardware.r_diff, hardware.series)
-    ohms = hardware.r_diff * unit * alpha / (r_c * hardware.v_fs)
-    what = f"layer {layer}: a difference amplifier's feedback"
-    gain = standard_of(ohms, hardware.series, what, hint, side=1) / hardware.r_diff
+    gain = _differences(unit * alpha / (r_c * hardware.v_fs), hardware, layer)
     alpha = gain * r_c * hardware.v_fs / unit
     return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
 
 
 def _summing(
     drive: np.ndarray,
-    g: np.ndarray,
+    load: np.ndarray,
     alpha: np.ndarray,
     reach: float,
     after: LayerSpec | None,
@@ -155,12 +158,36 @@ def _summing(
     if hardware.series:
         r_f = _lines(r_f, hardware, layer, side=1)
         alpha = r_f * hardware.v_fs / unit
-    negative = np.maximum(g[:, 1::2].sum(axis=0), hardware.g_min)
     most = limit / np.maximum(drive[1::2], hardware.v_fs * hardware.g_min)
-    r_n = np.minimum(np.sqrt(r_f / negative), most)
+    r_n = np.minimum(np.sqrt(r_f / np.maximum(load[1::2], hardware.g_min)), most)
     if hardware.series:
         r_n = _lines(r_n, hardware, layer, side=-1)
     return Gains(r_c=np.stack([r_f, r_n], axis=1).ravel(), gain=ones, unit=unit, alpha=alpha)
+
+
+def split(ratio: np.ndarray, hardware: Hardware) -> np.ndarray:
+    """What lines' feedback is divided and difference amplifiers' gains multiplied by, at least 1.
+
+    A line of feedback r and conductances G has the noise gain 1 + G r, a difference amplifier of
+    gain a has 1 + a. At a given product P = r a their sum 2 + G r + P / r is least where G r is
+    P / r, which is a: both by sqrt(G r / a) off what they were. ``gain_split`` is a power of that.
+
+    Parameters
+    ----------
+    ratio
+        (O,) G r / a as it was.
+    """
+    return np.maximum(1.0, ratio ** (hardware.gain_split / 2))
+
+
+def _differences(gain: np.ndarray, hardware: Hardware, layer: int) -> np.ndarray:
+    """Gains (O,) of difference amplifiers whose resistors are of standard values, not below
+    ``gain``."""
+    _require_standard(hardware.r_diff, hardware.series)
+    hint = "change v_rail, headroom or v_fs"
+    what = f"layer {layer}: a difference amplifier's feedback"
+    ohms = hardware.r_diff * gain
+    return standard_of(ohms, hardware.series, what, hint, side=1) / hardware.r_diff
 
 
 def _require_standard(r_diff: float, series: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import networkx as nx
 import numpy as np
@@ -40,8 +41,9 @@ ALLOWED = {
 """What may drive what."""
 
 
-def unconnected(netlist: Netlist) -> list[str]:
-    """Sentences on nets that only one terminal touches, and nets without a DC path to ground."""
+def unconnected(netlist: Netlist, idle: Collection[str] = ()) -> list[str]:
+    """Sentences on nets that only one terminal touches, and nets without a DC path to ground;
+    ``idle`` ones may lead nowhere."""
     count = len(netlist.nets)
     touched = np.zeros(count, np.int64)
     edges: list[tuple[np.ndarray, np.ndarray]] = [(netlist.r_a, netlist.r_b)]
@@ -79,7 +81,7 @@ def unconnected(netlist: Netlist) -> list[str]:
     found = [
         f"net {netlist.nets[k]} is touched by one terminal only"
         for k in np.flatnonzero(touched == 1)
-        if k not in read_outs and k != GROUND
+        if k not in read_outs and k != GROUND and netlist.nets[k] not in idle
     ]
     found += [
         f"net {netlist.nets[k]} has no DC path to ground"
@@ -131,9 +133,10 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
     return graph
 
 
-def out_of_order(graph: nx.DiGraph) -> list[str]:
-    """Sentences on blocks that drive what they should not, loops, and layers out of order."""
-    found = []
+def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
+    """Sentences on blocks that drive what they should not, loops, and layers out of order; what
+    drives nets that are ``idle`` may drive nothing."""
+    found, spared = [], {f"x_{net}_diff" for net in idle}
     for one, other, data in graph.edges(data=True):
         kinds = (graph.nodes[one]["kind"], graph.nodes[other]["kind"])
         if kinds not in ALLOWED:
@@ -146,7 +149,7 @@ def out_of_order(graph: nx.DiGraph) -> list[str]:
     for node, data in graph.nodes(data=True):
         if not graph.in_degree(node) and data["kind"] not in ("dac", "bias"):
             found.append(f"nothing drives {node} ({data['kind']})")
-        if not graph.out_degree(node) and data["kind"] != "read-out":
+        if not graph.out_degree(node) and data["kind"] != "read-out" and node not in spared:
             found.append(f"{node} ({data['kind']}) drives nothing")
     if not nx.is_directed_acyclic_graph(graph):
         loop = [edge[0] for edge in nx.find_cycle(graph)]

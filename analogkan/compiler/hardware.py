@@ -83,6 +83,13 @@ class Hardware:
     gbw
         Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' capacitors are
         sized for; assumed.
+    gbw_by_stage
+        How the bandwidth is shared out among rows, lines and difference amplifiers, at the mean
+        ``gbw``: 0 is the same to all, 1 what settles soonest, see ``bandwidth``.
+    gain_split
+        How the gain of a pair is shared out between line and difference amplifiers: 0 as much in
+        the lines as their headroom allows, 1 what makes the sum of both noise gains least, see
+        ``gains.split``.
     c_f
         Feedback capacitor of the row amplifiers, farads; 0 chooses three times the smallest that
         is stable.
@@ -92,6 +99,11 @@ class Hardware:
         How the two lines of a pair become an output: ``differences``, three op-amps an output, or
         ``summing``, two, of which the positive line's takes the negative one's output through a
         resistor; see ``compiler.readout``.
+    drop_rows
+        Share of the variance that the rows of a layer give to its outputs, on the calibration
+        images, which may be left out with the least of them: a row that is left out has no diode,
+        amplifier or cell, and its mean goes into the biases. 0 leaves out nothing, 1e-9 what does
+        not move at all.
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
@@ -148,9 +160,12 @@ class Hardware:
     opamp: str = choice("linear", cells.opamps)
     opamp_gain: float = setting(1e5, "", "10 to 1e12", within(10, 1e12))
     gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
+    gbw_by_stage: float = setting(0.0, "", "0 to 2", within(0, 2))
+    gain_split: float = setting(0.0, "", "0 to 2", within(0, 2))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
     r_diff: float = setting(10e3, "ohm", "1 to 1e9 ohm", within(1, 1e9))
     readout: str = choice("differences", lambda: READOUTS)
+    drop_rows: float = setting(0.0, "share", "0 to 0.9", within(0, 0.9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))

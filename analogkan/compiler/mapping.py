@@ -43,7 +43,8 @@ def map_layer(
     than ``max_bias_rows`` is alpha raised. One that is given (O,) is at least as large.
 
     A coefficient of exactly zero, as pruning leaves it, has no pair: both cells are 0. Where wires
-    have a resistance, and in a layer without any coefficient, it has both at g_min.
+    have a resistance it has both at g_min, unless its whole row has no coefficient; and so it has
+    in a layer without any.
     """
     least, most = hardware.cell_range
     span = most - least
@@ -70,8 +71,11 @@ def map_layer(
     g[..., 1] += np.where(signed < 0, magnitude, 0.0)
     if hardware.series:
         g = 1 / nearest_of(hardware.cell_values, 1 / g)
-    if theta.any() and not hardware.wired:
-        g[: n_in * n_dev][signed[: n_in * n_dev] == 0] = 0.0
+    if theta.any():
+        absent = signed[: n_in * n_dev] == 0
+        if hardware.wired:
+            absent &= absent.all(axis=1, keepdims=True)
+        g[: n_in * n_dev][absent] = 0.0
     return Mapping(g.reshape(len(signed), -1), alpha, n_bias)
 
 

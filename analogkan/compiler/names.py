@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import compress
+
 from .design import CrossbarStage, Design
 
 
@@ -37,6 +40,14 @@ class StageNames:
         if self.stage.front.kind != "none":
             return [self.prefix + f"v{i}" for i in padded(self.n_in)]
         return self.sources()
+
+    def driven(self, of: Iterable[str]) -> list[str]:
+        """Those of I nets that lead to a diode."""
+        return list(compress(of, self.stage.driven))
+
+    def there(self, of: Iterable[str]) -> list[str]:
+        """Those of R row nets that the circuit has."""
+        return list(compress(of, self.stage.there))
 
     def shared(self) -> list[str]:
         """A LayerNorm's shared nets: the mean, the variance, the reciprocal spread."""
@@ -80,6 +91,12 @@ class StageNames:
     def difference_amps(self) -> list[str]:
         """Instances of the difference amplifiers, O; none of a summing read-out."""
         return [f"x_{y}_diff" for y in self.outputs() if self.stage.readout.differences]
+
+
+def dacs_of(design: Design) -> list[bool]:
+    """Whether an input has its DAC, I: where it drives a diode, and before a LayerNorm."""
+    first = design.stages[0]
+    return [first.front.norm is not None or driven for driven in first.driven.tolist()]
 
 
 def padded(n: int) -> list[str]:

@@ -28,12 +28,13 @@ class Instance:
 
 @dataclass
 class Controlled:
-    """A voltage-controlled voltage source."""
+    """A voltage-controlled voltage source; ``gbw`` hertz of an op-amp that is told its own."""
 
     name: str
     out: tuple[int, int]
     control: tuple[int, int]
     gain: float
+    gbw: float = np.nan
 
 
 @dataclass

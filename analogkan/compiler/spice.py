@@ -6,6 +6,7 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
-from .names import StageNames, logits
-from .spice_cells import TEMPERATURE_C, diode_name, has_transistors
+from .names import StageNames, dacs_of, logits
+from .spice_cells import TEMPERATURE_C, diode_name, has_bandwidths, has_transistors
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -67,8 +68,8 @@ def write_layer(
         parts += ["* Squash cells: hidden nodes to diode voltages."]
         parts += _squash_cells(stage.front, names, design.hardware, say)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
-    rails = _rails(design.hardware)
-    parts += _row_drivers(stage, names, *rails, say)
+    suffix, (rows, *columns) = _amplifiers(design, stage)
+    parts += _row_drivers(stage, names, suffix, rows, say)
     if stage.n_bias:
         parts += ["* Bias rows, at -V_fs whatever the input."]
         dc = format_number(-design.hardware.v_fs)
@@ -76,15 +77,18 @@ def write_layer(
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
     parts += crossbar.instances
     parts += [COLUMNS[stage.readout.name]]
-    parts += _columns(stage, names, *rails, design.hardware.r_diff, say)
+    parts += _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
     return "\n".join(parts) + "\n"
 
 
-def _rails(hardware: Hardware) -> tuple[str, dict[str, float]]:
-    """What op-amps with rails add to a cell's name and to its instances' settings."""
-    if not hardware.rails:
-        return "", {}
-    return "_rails", {"vr": hardware.v_rail}
+def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[str, float]]]:
+    """What op-amps with rails add to a cell's name; and what these, and those of bandwidths of
+    their own, to the settings of row, line and difference amplifiers."""
+    hw = design.hardware
+    limit = {"vr": hw.v_rail} if hw.rails else {}
+    if not has_bandwidths(design):
+        return "_rails" if hw.rails else "", [limit] * len(stage.gbw)
+    return "_rails" if hw.rails else "", [limit | {"gbw": gbw} for gbw in stage.gbw]
 
 
 def _cell(say: Dialect, name: str, nets: Sequence[str], cell: str, **settings: float) -> str:
@@ -98,9 +102,11 @@ def _layernorm(norm: Norm, names: StageNames, say: Dialect) -> Iterable[str]:
     for net in names.sources():
         yield _cell(say, f"x_{names.prefix}{net}_ln", [net, mean, square], "layernorm_input")
     yield _cell(say, f"x_{names.prefix}ln", [square, rms], "layernorm_core", eps=norm.eps)
-    for net, out, scale, shift in zip(
-        names.sources(), names.normed(), norm.scale, norm.shift, strict=True
+    for net, out, scale, shift, driven in zip(
+        names.sources(), names.normed(), norm.scale, norm.shift, names.stage.driven, strict=True
     ):
+        if not driven:
+            continue
         nets = [net, mean, rms, out]
         yield _cell(say, f"x_{out}_ln", nets, "layernorm_output", scale=scale, shift=shift)
 
@@ -109,7 +115,9 @@ def _squash_cells(
     front: Front, names: StageNames, hardware: Hardware, say: Dialect
 ) -> Iterable[str]:
     kind = front.squash.cell
-    for i, (x, v) in enumerate(zip(names.normed(), names.inputs(), strict=True)):
+    nets = list(zip(names.normed(), names.inputs(), strict=True))
+    for i in np.flatnonzero(names.stage.driven):
+        x, v = nets[i]
         params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
         settings = {p.name: params[p.name] for p in kind.params}
         yield _cell(say, f"x_{v}", [x, v], kind.name, **settings)
@@ -118,17 +126,15 @@ def _squash_cells(
 def _row_drivers(
     stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
 ) -> Iterable[str]:
-    rows = iter(names.rows())
-    e = stage.errors
-    for i, source in enumerate(names.inputs()):
-        for d, curve in enumerate(stage.curves):
-            row = next(rows)
-            own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
-            yield _cell(say, f"x_{row}_diode", [source, f"{row}_sum"], diode_name(curve), **own)
-            feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
-            errors = _opamp(e and e.rows, (i, d))
-            nets = [f"{row}_sum", row]
-            yield _cell(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
+    sources, rows, e = names.inputs(), names.rows(), stage.errors
+    for i, d in np.argwhere(stage.kept):
+        row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
+        own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
+        yield _cell(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own)
+        feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
+        errors = _opamp(e and e.rows, (i, d))
+        nets = [f"{row}_sum", row]
+        yield _cell(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
 
 
 def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
@@ -142,7 +148,7 @@ def _columns(
     stage: CrossbarStage,
     names: StageNames,
     suffix: str,
-    limit: dict[str, float],
+    limits: Sequence[dict[str, float]],
     r_diff: float,
     say: Dialect,
 ) -> Iterable[str]:
@@ -153,12 +159,12 @@ def _columns(
     ):
         own, errors = {"rf": stage.r_c[k]}, _opamp(e and e.lines, (k,))
         if differences or k % 2:
-            yield _cell(say, amp, [total, line], f"tia{suffix}", **own, **limit, **errors)
+            yield _cell(say, amp, [total, line], f"tia{suffix}", **own, **limits[0], **errors)
             continue
         nets, own = [total, lines[k + 1], line], own | {"rx": stage.r_x[k // 2]}
-        yield _cell(say, amp, nets, f"summing_amp{suffix}", **own, **limit, **errors)
+        yield _cell(say, amp, nets, f"summing_amp{suffix}", **own, **limits[1], **errors)
     for o, amp in enumerate(names.difference_amps()):
-        own = {"gain": stage.gain[o]} | inputs | limit | _opamp(e and e.diffs, (o,))
+        own = {"gain": stage.gain[o]} | inputs | limits[1] | _opamp(e and e.diffs, (o,))
         nets = [*lines[2 * o : 2 * o + 2], names.outputs()[o]]
         yield _cell(say, amp, nets, f"diff_amp{suffix}", **own)
 
@@ -330,21 +336,23 @@ def vector(probe: str) -> str:
 
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:
-    """The input DACs at ``volts`` (I,): one source per input."""
-    nets = StageNames(design, 0).sources()
-    return [
-        say.fixed(f"v_{net}", net, "0", format_number(v))
-        for net, v in zip(nets, volts, strict=True)
-    ]
+    """The input DACs at ``volts`` (I,): one source per input that leads to a diode."""
+    return [say.fixed(f"v_{net}", net, "0", format_number(v)) for net, v in _at_dacs(design, volts)]
 
 
 def format_swept(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> Iterator[str]:
     """The input DACs as tables of ``volts`` (n, I) over the voltage of the net ``index``."""
-    for net, column in zip(StageNames(design, 0).sources(), volts.T, strict=True):
+    for net, column in _at_dacs(design, volts.T):
         if (column == column[0]).all():
             yield say.fixed(f"v_{net}", net, "0", format_number(column[0]))
         else:
             yield _swept(say, f"b_{net}", net, "0", "v", column)
+
+
+def _at_dacs(design: Design, volts: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The DACs that the circuit has: net and what is for it of ``volts`` (I, ...)."""
+    each = zip(StageNames(design, 0).sources(), volts, strict=True)
+    return list(compress(each, dacs_of(design)))
 
 
 def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarray) -> str:

@@ -38,8 +38,11 @@ def write_cells(
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     names = get_cells(design) + (companions.cells if companions else [])
     used = [kind for kind in cells.known() if kind.name in names]
-    texts = [(kind.path.read_text(encoding="utf-8"), kind.name) for kind in used]
-    parts += [format_cell(text, name, say) for text, name in texts]
+    for kind in used:
+        text = kind.path.read_text(encoding="utf-8")
+        if has_bandwidths(design) and kind in cells.AMPLIFIERS:
+            text = _with_bandwidth(text, hw)
+        parts.append(format_cell(text, kind.name, say))
     parts += companions.format_models(say) if companions else []
     parts.append(format_opamp(design, say, companions))
     parts.append(
@@ -57,6 +60,12 @@ def write_cells(
     chip = is_chip(design)
     parts += [format_diode(curve, hw, chip, say, companions) for _, curve in sorted(curves.items())]
     return "\n".join(parts)
+
+
+def _with_bandwidth(text: str, hardware: Hardware) -> str:
+    """An amplifier's file ``text`` whose op-amp has a gain-bandwidth product of its own."""
+    told = text.replace(" drift=0\n", f" drift=0 gbw={format_number(hardware.gbw)}\n")
+    return told.replace(" drift={drift}\n", " drift={drift} gbw={gbw}\n")
 
 
 def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
@@ -90,7 +99,7 @@ def format_opamp(
     elif chip:
         _require_equal_gains(design)
     if kind.takes("gbw"):
-        given["gbw"] = format_number(hw.gbw)
+        given["gbw"] = "{gbw}" if has_bandwidths(design) else format_number(hw.gbw)
     if chip and kind.takes("vos", "drift"):
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
@@ -108,6 +117,8 @@ def format_opamp(
         supplies.insert(0, say.shared("opamp", kind.supplies))
     errors = "" if chip else " Nominal: a, vos and drift have no effect."
     pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
+    if has_bandwidths(design):
+        params["gbw"] = format_number(hw.gbw)
     first, last = say.subcircuit("opamp", pins, params)
     settings = {name: say.expression("opamp", value) for name, value in given.items()}
     return "\n".join(
@@ -147,6 +158,11 @@ def get_cells(design: Design) -> list[str]:
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})
+
+
+def has_bandwidths(design: Design) -> bool:
+    """Whether each amplifier is told its gain-bandwidth product."""
+    return get_opamp(design).takes("gbw") and design.hardware.gbw_by_stage > 0
 
 
 def has_transistors(design: Design) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 
@@ -52,8 +52,11 @@ def _tiles(
     body: Body,
     say: Dialect,
 ) -> Crossbar:
-    """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes."""
-    made = Crossbar()
+    """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes.
+
+    Rows that the circuit has not keep their places in the tiles, where wires pass them.
+    """
+    made, there = Crossbar(), names.stage.there
     row_ports, line_ports, sums = names.row_ports(), names.line_ports(), names.sums()
     tile_rows, tile_cols = hardware.tile_rows, hardware.tile_cols
     across = padded(-(-len(sums) // tile_cols))
@@ -65,11 +68,13 @@ def _tiles(
             at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
             if not g[at, to].any():
                 continue
-            first, last = say.subcircuit(tile, row_ports[at] + line_ports[to], {})
+            own = list(compress(row_ports[at], there[at]))
+            first, last = say.subcircuit(tile, own + line_ports[to], {})
             resistors = body(row_ports[at], line_ports[to], g[at, to], say)
             head = format_wrapped(" ".join(first[:2]), first[2:])
             made.subcircuits.append(f"{head}\n{resistors}{last}\n")
-            head, *nets, cell = say.instance(f"x_{tile}", [*rows[at], *sums[to]], tile, {})
+            nets = [*compress(rows[at], there[at]), *sums[to]]
+            head, *nets, cell = say.instance(f"x_{tile}", nets, tile, {})
             made.instances.append(format_wrapped(head, nets, cell))
     return made
 
@@ -160,17 +165,17 @@ def _explicit(
     segment = format_number(hardware.r_wire), "wire"
 
     def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect) -> str:
-        text = []
-        for k, (row, values) in enumerate(zip(rows, (1.0 / g).tolist(), strict=True)):
+        text, there = [], g.any(axis=1)
+        for k in range(int(there.argmax()), len(rows)):  # columns begin at their first cell
+            row, below = rows[k], rows[k + 1] if k + 1 < len(rows) else None
             along = [row, *(f"w_{row}_{line}" for line in lines)]
-            below = rows[k + 1] if k + 1 < len(rows) else None
-            for (before, here), line, ohms in zip(pairwise(along), lines, values, strict=True):
+            for (before, here), line, siemens in zip(pairwise(along), lines, g[k], strict=True):
                 foot = f"c_{below}_{line}" if below is not None else line
-                text += [
-                    say.resistor(f"r_{here}", before, here, *segment),
-                    say.resistor(f"r_{row}_{line}", here, f"c_{row}_{line}", repr(ohms), "cell"),
-                    say.resistor(f"r_c_{row}_{line}", f"c_{row}_{line}", foot, *segment),
-                ]
+                if there[k]:
+                    ohms, node = format_number(float(1.0 / siemens)), f"c_{row}_{line}"
+                    text.append(say.resistor(f"r_{here}", before, here, *segment))
+                    text.append(say.resistor(f"r_{row}_{line}", here, node, ohms, "cell"))
+                text.append(say.resistor(f"r_c_{row}_{line}", f"c_{row}_{line}", foot, *segment))
         return "".join(line + "\n" for line in text)
 
     if not hardware.r_driver:
@@ -181,6 +186,6 @@ def _explicit(
     made.instances.append("* What drives a row, outside its amplifier's feedback.")
     made.instances += [
         say.resistor(f"r_{row}_driver", row, entry, ohms, "")
-        for row, entry in zip(names.rows(), entries, strict=True)
+        for row, entry in zip(names.there(names.rows()), names.there(entries), strict=True)
     ]
     return made

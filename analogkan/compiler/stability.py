@@ -72,7 +72,11 @@ def driven_range(squash: Squash, dac: tuple[float, float] | None) -> tuple[float
 
 
 def stabilise(
-    curves: tuple[IVCurve, ...], reach: tuple[float, float], hardware: Hardware, layer: int
+    curves: tuple[IVCurve, ...],
+    reach: tuple[float, float],
+    hardware: Hardware,
+    layer: int,
+    gbw: float,
 ) -> Stability:
     """C_f of each device's row amplifier and what is left of the margins.
 
@@ -84,6 +88,8 @@ def stabilise(
         Volts that can reach it.
     layer
         For messages.
+    gbw
+        Of the row amplifiers, hertz.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def stabilise(
     falls = [steepest_fall(curve, *reach) for curve in curves]
     needed = np.array(
         [
-            smallest_c_f(fall, hardware.v_fs / curve.i_peak, hardware.gbw)
+            smallest_c_f(fall, hardware.v_fs / curve.i_peak, gbw)
             for fall, curve in zip(falls, curves, strict=True)
         ]
     )
@@ -107,7 +113,7 @@ def stabilise(
         raise CompileError(
             f"layer {layer}: c_f = {hardware.c_f:g} F is below the {needed[d]:.3g} F that a row "
             f"amplifier behind {curves[d].name} needs not to oscillate (falling slope "
-            f"{falls[d]:.3g} S, GBW {hardware.gbw:g} Hz): leave c_f at 0, or raise it or gbw"
+            f"{falls[d]:.3g} S, GBW {gbw:g} Hz): leave c_f at 0, or raise it or gbw"
         )
     node = 1.0 - hardware.r_out * sum(falls)
     odd = max(curves, key=lambda curve: curve.i_peak)

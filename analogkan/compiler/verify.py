@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from .build import (
     Progress,
     write_build,
 )
+from .counts import element_counts
 from .deck import SUMMARY, Deck, image0_volts, plugins_of, summarise
-from .design import ARRAYS, CrossbarStage, element_counts, map_design
+from .design import ARRAYS, CrossbarStage, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware
@@ -34,6 +36,7 @@ from .sections import Section, targets_of
 from .verification import Verification
 from .verify_cells import definition_differences, model_differences
 from .verify_devices import device_differences
+from .verify_front import driving
 from .verify_resistors import resistor_differences
 from .verify_stage import StageCheck
 
@@ -147,8 +150,9 @@ def verify_deck(build: Deck) -> Verification:
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
     netlist = read_deck(build.folder / "network.cir")
     graph = block_graph(netlist)
-    found.add(unconnected(netlist))
-    found.add(out_of_order(graph))
+    idle = _idle(build)
+    found.add(unconnected(netlist, idle))
+    found.add(out_of_order(graph, idle))
     blocks = Blocks(netlist)
     found.add(blocks.problems)
     found.add(device_differences(build, netlist))
@@ -240,11 +244,30 @@ def _inputs(build: Deck, blocks: Blocks) -> list[str]:
     """The stimulus of image 0 against the encoding."""
     volts = image0_volts(build.spec)
     said = []
-    for name, expected in zip(names.StageNames(build.design, 0).sources(), volts, strict=True):
+    own = zip(names.StageNames(build.design, 0).sources(), volts, strict=True)
+    for name, expected in compress(own, _dacs(build)):
         have = blocks.inputs.get(blocks.netlist.number.get(name, -1))
         if have != expected:
             said.append(f"input {name} is at {have} V, image 0 has {float(expected)!r} V")
     return said
+
+
+def _dacs(build: Deck) -> list[bool]:
+    """Which inputs (I,) have a source: those that drive diodes, and all that a LayerNorm reads."""
+    norm = build.spec.layers[0].norm is not None
+    return [norm or drives for drives in driving(build, 0)]
+
+
+def _idle(build: Deck) -> set[str]:
+    """Nets of hidden nodes whose rows are all left out."""
+    return {
+        net
+        for k in range(1, len(build.design.stages))
+        for net, drives in zip(
+            names.StageNames(build.design, k).sources(), driving(build, k), strict=True
+        )
+        if not drives
+    }
 
 
 def _read_out(build: Deck, blocks: Blocks) -> list[str]:
@@ -296,7 +319,7 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
     kinds = Counter(cell.kind for cell in nl.cells)
     closed = [kind.name for kind in cells.squashes().values() if not kind.flat]
     pairs_found = sum(kinds[name] for name in closed)
-    clamps = sum(n.n_in for n in stages if n.stage.front.flat)
+    clamps = sum(int(n.stage.driven.sum()) for n in stages if n.stage.front.flat)
     pairs = counts["squash_cells"] - clamps
     bias = {number.get(row) for n in stages for row in n.rows()[n.n_in * n.n_dev :]}
     outs = {number.get(net) for net in names.logits(build.design)}
@@ -316,7 +339,7 @@ def _strangers(build: Deck, blocks: Blocks) -> list[str]:
         (f"{' and '.join(closed)} cells", pairs_found, pairs),
         ("LayerNorm cells", len(nl.cells) - pairs_found, counts["layernorm_cells"]),
         ("capacitors", len(nl.capacitors), counts["capacitors"]),
-        ("DACs", len(blocks.inputs), stages[0].n_in),
+        ("DACs", len(blocks.inputs), sum(_dacs(build))),
         ("crossbar resistors", int(blocks.cells.size), counts["crossbar_resistors"]),
         ("resistors in all", resistors, wanted),
     ):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import cells
 from .deck import Deck
 from .hardware import Hardware
-from .lines import definition, read_library
-from .netlist import Netlist
-
-OPAMP_PORTS = "inp inn out a=1 drift=0 vos=0"
+from .lines import Subcircuit, definition, read_library
+from .netlist import FLATTENED, Netlist
 
 
 def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -21,7 +21,7 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     for kind, lines in netlist.definitions.items():
         declared = cells.find(kind)
         if kind == "opamp":
-            if lines[0] != OPAMP_PORTS or not _is_opamp(lines[1:], hardware):
+            if lines[0] != _opamp_ports(hardware) or not _is_opamp(lines[1:], hardware):
                 said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
         elif kind.startswith("diode_"):
             if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith("b"):
@@ -29,8 +29,30 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
         elif declared is None:
             said.append(f"{kind} is no cell of the library")
         else:
-            said += _library_differences(kind, lines, definition(read_library(declared.path)[kind]))
+            wanted = read_library(declared.path)[kind]
+            if _bandwidths(hardware) and declared.block in FLATTENED:
+                wanted = _with_bandwidth(wanted, hardware)
+            said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
+
+
+def _bandwidths(hardware: Hardware) -> bool:
+    """Whether each amplifier is told its op-amp's gain-bandwidth product."""
+    return bool(hardware.gbw_by_stage) and hardware.amplifier.takes("gbw")
+
+
+def _opamp_ports(hardware: Hardware) -> str:
+    gbw = f" gbw={hardware.gbw!r}" if _bandwidths(hardware) else ""
+    return f"inp inn out a=1 drift=0{gbw} vos=0"
+
+
+def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
+    """An amplifier of the library that hands its op-amp a gain-bandwidth product."""
+    lines = [
+        replace(line, text=f"{line.text} gbw={{gbw}}") if " opamp " in line.text else line
+        for line in cell.lines
+    ]
+    return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
@@ -43,7 +65,7 @@ def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
     if kind.takes("gain"):
         wanted += f" gain={hardware.opamp_gain_used!r}"
     if kind.takes("gbw"):
-        wanted += f" gbw={hardware.gbw!r}"
+        wanted += " gbw={gbw}" if _bandwidths(hardware) else f" gbw={hardware.gbw!r}"
     if kind.flat:
         lines, wanted = [line.partition("=")[0] for line in lines], wanted.partition("=")[0]
     return lines == [wanted]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress
 
 import numpy as np
 
 from ..cells import SquashKind, same
-from ..network.spec import LayerSpec
+from ..network.dropped import without_rows
+from ..network.spec import LayerSpec, NetworkSpec
 from ..network.squash import Norm, Squash
 from .deck import Deck
 from .names import StageNames
@@ -15,6 +17,17 @@ from .netlist import Cell, Netlist
 
 AVERAGING_OHMS = 1e4
 """Of the resistors that make a LayerNorm's mean and variance."""
+
+
+def compiled(build: Deck) -> NetworkSpec:
+    """The network that a deck must be: folded, without the rows that its hardware lets go."""
+    return without_rows(build.spec, build.hardware.drop_rows)[0]
+
+
+def driving(build: Deck, layer: int) -> list[bool]:
+    """Which inputs (I,) of layer ``layer`` the model lets drive diodes."""
+    theta = compiled(build).layers[layer].theta
+    return (theta.any(axis=(1, 2)) | ~theta.any()).tolist()
 
 
 def front_differences(build: Deck, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:
@@ -28,7 +41,7 @@ def front_differences(build: Deck, netlist: Netlist, layer: int, model: LayerSpe
     unit = build.design.stages[layer - 1].unit if layer else np.ones(len(names.sources()))
     said = []
     if model.norm is not None:
-        said += _layernorm(netlist, names, model.norm, unit)
+        said += _layernorm(netlist, names, model.norm, unit, driving(build, layer))
         unit = np.ones_like(unit)
     if model.squash.kind != "none":
         said += _squashes(build, netlist, names, model.squash, unit)
@@ -40,7 +53,8 @@ def _squashes(
 ) -> Iterable[str]:
     kind, hardware = squash.cell, build.design.hardware
     cells = {cell.nets[-1]: (cell.nets[0], cell.params) for cell in _of_kind(netlist, kind)}
-    for name, source, volts in zip(names.inputs(), names.normed(), unit, strict=True):
+    own = zip(names.inputs(), names.normed(), unit, strict=True)
+    for name, source, volts in compress(own, driving(build, names.layer)):
         if netlist.number.get(name, -1) not in cells:
             yield f"no {kind.label} drives {name}"
             continue
@@ -78,7 +92,9 @@ def _undeclared(
             yield f"has {key} = {value!r}, not {float(wanted[key])!r}"
 
 
-def _layernorm(netlist: Netlist, names: StageNames, norm: Norm, unit: np.ndarray) -> Iterable[str]:
+def _layernorm(
+    netlist: Netlist, names: StageNames, norm: Norm, unit: np.ndarray, drives: Sequence[bool]
+) -> Iterable[str]:
     number = netlist.number
     mean, square, rms = (number.get(net, -1) for net in names.shared())
     if np.ptp(unit) > 0:
@@ -101,6 +117,8 @@ def _layernorm(netlist: Netlist, names: StageNames, norm: Norm, unit: np.ndarray
         at = taps.pop(number.get(source, -1), [])
         if len(at) != 1 or at[0].nets[2] != square:
             yield f"{source} enters the LayerNorm {len(at)} times, or not its variance"
+        if not drives[k]:
+            continue
         cell = outs.get(number.get(out, -1))
         if cell is None or cell.nets[:3] != (number.get(source), mean, rms):
             yield f"no LayerNorm output drives {out} from {source}"

@@ -11,9 +11,10 @@ from .blocks import Blocks
 from .deck import Deck
 from .design import CrossbarStage
 from .elimination import wired
+from .netlist import Controlled
 from .series import coarseness
 from .verification import Verification
-from .verify_front import front_differences
+from .verify_front import compiled, front_differences
 
 WIRED = 1e-11
 """Relative: what two ways of eliminating wires may differ by."""
@@ -30,7 +31,7 @@ class StageCheck:
         self.layer = layer
         self.found = found
         self.stage: CrossbarStage = build.design.stages[layer]
-        self.model: LayerSpec = build.spec.folded().layers[layer]
+        self.model: LayerSpec = compiled(build).layers[layer]
         self.names = names.StageNames(build.design, layer)
 
     def run(self) -> float:
@@ -66,11 +67,14 @@ class StageCheck:
         """Row index by net, and the feedback (I, D) in ohms, found from the diodes on."""
         n_in, _, n_dev = self.stage.shape
         rows: dict[int, int] = {}
-        r_f = np.full((n_in, n_dev), np.nan)
+        left_out = self._left_out()
+        r_f = np.where(left_out, self.stage.r_f, np.nan)
         said = []
         for i, (net, name) in enumerate(zip(inputs, self.names.inputs(), strict=True)):
             diodes = list(self.blocks.diodes.get(net, ()))
             for d, curve in enumerate(self.stage.curves):
+                if left_out[i, d]:
+                    continue
                 kind = f"diode_{curve.name.lower()}"
                 mine = [t for t in diodes if t.subcircuit == kind]
                 if len(mine) != 1:
@@ -82,6 +86,7 @@ class StageCheck:
                 if amp is None:
                     continue
                 rows[amp.out] = i * n_dev + d
+                said += self._bandwidth(amp.opamp, 0, f"row amplifier of input {i}, {curve.name}")
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
                     said.append(
@@ -124,6 +129,7 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
+                said += self._bandwidth(amp.opamp, 1, f"line amplifier {label}")
                 if amp.capacitors:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
@@ -145,6 +151,7 @@ class StageCheck:
         if diff is None:
             said.append(self._say(f"no difference amplifier drives {name}"))
             return []
+        said += self._bandwidth(diff.opamp, 2, f"difference amplifier {name}")
         r_diff = self.build.design.hardware.r_diff
         said += [
             self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
@@ -185,6 +192,13 @@ class StageCheck:
         feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
         return [(net, 1.0), (negative, feedback / ohms)]
 
+    def _bandwidth(self, opamp: Controlled, group: int, what: str) -> list[str]:
+        """Whether an op-amp that is told a gain-bandwidth product has its group's."""
+        wanted = float(self.stage.gbw[group])
+        if not self.build.design.hardware.amplifier.takes("gbw") or opamp.gbw == wanted:
+            return []
+        return [self._say(f"{what}: gain-bandwidth product of {opamp.gbw!r} Hz, not {wanted!r}")]
+
     def _conductances(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The crossbar (R, 2 O), siemens, from the resistors between these rows and lines."""
         nl, blocks = self.blocks.netlist, self.blocks
@@ -217,12 +231,20 @@ class StageCheck:
         return g
 
     def _absent(self) -> np.ndarray:
-        """Where (R, 2 O) no cell may be: the model's coefficient is zero, and wires are ideal."""
+        """Where (R, 2 O) no cell may be: the model's coefficient is zero, and wires are ideal or
+        its whole row is left out."""
         theta, absent = self.model.theta, np.zeros(self.stage.g.shape, bool)
-        if theta.any() and not self.build.design.hardware.wired:
-            zero = (theta == 0).transpose(0, 2, 1).reshape(-1, theta.shape[1])
-            absent[: len(zero)] = np.repeat(zero, 2, axis=1)
+        zero = (theta == 0) & theta.any()
+        if self.build.design.hardware.wired:
+            zero &= self._left_out()[:, None, :]
+        rows = zero.transpose(0, 2, 1).reshape(-1, theta.shape[1])
+        absent[: len(rows)] = np.repeat(rows, 2, axis=1)
         return absent
+
+    def _left_out(self) -> np.ndarray:
+        """(I, D) which rows may not be there: the model has coefficients, but none of theirs."""
+        theta = self.model.theta
+        return ~theta.any(axis=1) & theta.any()
 
     def _cells_behind_wires(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The cells alone (R, 2 O), siemens, found by where the wires at their ends lead."""

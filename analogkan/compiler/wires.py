@@ -230,6 +230,14 @@ def kept(g: np.ndarray, hardware: Hardware) -> float:
     return float(wire_layer(g, hardware).g.sum() / g.sum())
 
 
+def segments(there: np.ndarray, lines: int, hardware: Hardware) -> int:
+    """Wire segments of a layer of ``lines`` lines whose rows (R,) are ``there``: those of its rows
+    and, in each tile, those of columns from the first of them down."""
+    tiles = np.split(there, range(hardware.tile_rows, len(there), hardware.tile_rows))
+    down = sum(len(tile) - int(tile.argmax()) for tile in tiles if tile.any())
+    return lines * (int(there.sum()) + down)
+
+
 ENOUGH = 0.98
 """Share of the current below which ``forecast`` suggests something; assumed."""
 GAIN = 0.005

@@ -1,8 +1,8 @@
 """Calibration of a chip: each column's gain and offset, layer by layer, from measured vectors.
 
 Unlike a correction of the logits it reaches hidden nodes. What it sets is analog: the gain of a
-column's output amplifier, by its feedback, and a voltage at its input. ``read_out`` is such a correction, from
-two points.
+column's output amplifier, by its feedback, and a voltage at its input. ``read_out`` is such a
+correction, from two points.
 """
 
 from __future__ import annotations

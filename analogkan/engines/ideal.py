@@ -81,8 +81,8 @@ def saturating(design: Design, volts: np.ndarray) -> np.ndarray:
         here = slice(start, start + BLOCK)
         free = _without_rails(design)
         for stage, v in zip(design.stages, stage_volts(free, volts[here]), strict=True):
-            driven = [] if stage.front.kind == "none" else [v.inputs]
-            for nets in (*driven, v.rows, v.lines, v.outputs):
+            driven = [] if stage.front.kind == "none" else [v.inputs[:, stage.driven]]
+            for nets in (*driven, v.rows[:, stage.there], v.lines, v.outputs):
                 found[here] |= (np.abs(nets) > limit).any(axis=1)
     return found
 

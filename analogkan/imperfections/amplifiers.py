@@ -69,8 +69,8 @@ FEEDBACK = Imperfection(
         *(upto(0.1, name, "Tolerance of a row's feedback and, common to both lines of a pair, of a "
                "line's; shares of 1.") for name in ("r_f_sigma", "r_c_sigma")),
         upto(0.1, "line_sigma", "Of the relative difference between a pair's two line gains."),
-        upto(0.1, "diff_gain_sigma", "Gain error of a difference amplifier, a share of 1; a summing "
-             "read-out has none."),
+        upto(0.1, "diff_gain_sigma", "Gain error of a difference amplifier, a share of 1; a "
+             "summing read-out has none."),
     ),
     draw=_resist,
     streams={"r_f": 19, "r_c": 20, "pair": 21, "diff_gain": 22},

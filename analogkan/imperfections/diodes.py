@@ -29,7 +29,8 @@ def _mismatch(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     k_i = k_i * (1 + draw.normal("diode_current", rows, of.diode_sigma_current))
     k_v = k_v * (1 + draw.normal("diode_voltage", rows, of.diode_sigma_voltage))
     d_v = d_v + draw.normal("diode_shift", rows, of.diode_sigma_shift)
-    draw.count("clipped_diodes", (k_i < LEAST_CURRENT) | (np.abs(d_v) > MOST_SHIFT))
+    clipped = (k_i < LEAST_CURRENT) | (np.abs(d_v) > MOST_SHIFT)
+    draw.count("clipped_diodes", clipped & stage.kept)
     errors = replace(
         errors_of(stage),
         k_i=np.maximum(k_i, LEAST_CURRENT),

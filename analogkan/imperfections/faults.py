@@ -38,7 +38,7 @@ def _both(of: Any) -> None:
 def _kill_diodes(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     errors = errors_of(stage)
     dead = draw.happens("dead_diode", stage.r_f.shape, draw.settings.dead_diodes)
-    draw.count("dead_diodes", dead)
+    draw.count("dead_diodes", dead & stage.kept)
     return replace(stage, errors=replace(errors, k_i=np.where(dead, 0.0, errors.k_i)))
 
 
@@ -53,7 +53,7 @@ def _break_lines(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
 def _kill_amplifiers(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     errors, share = errors_of(stage), draw.settings.dead_amplifiers
     floating = draw.happens("dead_row", stage.r_f.shape, share)
-    draw.count("dead_amplifiers", floating)
+    draw.count("dead_amplifiers", floating & stage.kept)
     held, rows = np.where(floating, 0.0, 1.0), errors.rows
     changed: dict[str, Any] = {
         "k_i": np.where(floating, 0.0, errors.k_i),

@@ -15,6 +15,7 @@ from ..compiler.circuit import Circuit, Link
 from ..compiler.design import CrossbarStage, Design
 from ..errors import AnalogKanError, SettingsError
 from ..files import brief
+from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..streams import Place
 from .base import Chip, Draw, Imperfection
@@ -107,7 +108,8 @@ def perturb(
     )
     draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
     stages: list[CrossbarStage] = []
-    for k, (stage, layer) in enumerate(zip(design.stages, spec.folded().layers, strict=True)):
+    layers = without_rows(spec, design.hardware.drop_rows)[0].layers
+    for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
         for one, draw in draws:
@@ -140,10 +142,13 @@ def _changed(
         raise SettingsError(f"{whose}: {type(error).__name__}: {brief(error)}") from error
     if not isinstance(made, CrossbarStage):
         raise SettingsError(f"{whose}: its draw gives a {type(made).__name__}, not a stage")
-    if made.g.shape != stage.g.shape or not bool((np.isfinite(made.g) & (made.g > 0)).all()):
+    if made.g.shape != stage.g.shape or not bool(
+        (np.isfinite(made.g) & np.where(stage.g > 0, made.g > 0, made.g == 0)).all()
+    ):
         raise SettingsError(
             f"{whose}: its draw gives cells of shape {made.g.shape} from {made.g.min():g} S on; "
-            f"they must be of shape {stage.g.shape}, above 0 S and finite"
+            f"they must be of shape {stage.g.shape}, above 0 S and finite, and 0 where "
+            "there is no cell"
         )
     return made
 

@@ -3,13 +3,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..settings import check_fields, setting, within
+from .blocks import AMPLIFIERS
+
+LATER = (
+    *(f"{name}_{kind}" for name in ("c_load", "class_ab") for kind in AMPLIFIERS[:3]),
+    *("gating", "t_wake", "area_opamp", "area_cell", "area_farad", "area_ohm"),
+)
+"""Assumptions that there has been a choice of only since there were RUNs, or that no row of theirs
+depends on."""
 
 
 def _amount(default: float, unit: str, most: float) -> float:
     return setting(default, unit, f"0 to {most:g} {unit}", within(0, most))
+
+
+def _own_load() -> float:
+    return setting(0.0, "F", "0 (c_load), to 0.001 F", within(0, 1e-3))
+
+
+def _own_class() -> float:
+    limit = "0 (class_ab), or 1 to 1e6"
+    return setting(0.0, "", limit, lambda ratio: ratio == 0 or 1 <= ratio <= 1e6)
 
 
 def _positive(default: float, unit: str, most: float) -> float:
@@ -50,12 +68,28 @@ class Assumptions:
         Branches of such a current in an amplifier; assumed.
     c_load
         Farads that an amplifier drives; assumed.
+    c_load_rows, c_load_lines, c_load_differences
+        The same of row, line and difference amplifiers; 0 is ``c_load``.
     class_ab
         Peak current of an output stage over its quiescent current; 1 is class A; assumed.
+    class_ab_rows, class_ab_lines, class_ab_differences
+        The same of row, line and difference amplifiers; 0 is ``class_ab``.
     i_quiescent
-        Amperes of each amplifier; 0 derives them from the five settings above.
+        Amperes of each amplifier; 0 derives them from the settings above, from ``gm_id`` on.
     dac_energy, adc_energy
         Joules of a conversion, one an input and one an output; 0 leaves them out.
+    gating
+        1: the circuits of a section draw from the supplies only while it works, and ``t_wake``
+        before; 0: all of them all the time. A network that is one section has nothing to switch.
+    t_wake
+        Seconds that a section draws before it begins; assumed.
+    area_opamp, area_cell
+        um^2 of an op-amp without its feedback, and of a cell with its share of wires; assumed.
+    area_farad
+        F/um^2; 2 fF/um^2 have the MIM capacitors of SKY130 and GF180MCU.
+    area_ohm
+        ohm/um^2: 1 kohm a square of poly (``ppolyf_u_1k`` of GF180MCU), 1 um wide, without what
+        parts them; assumed.
     bits
         To within half a step of so many bits of full scale an output is settled; a run ends 1e-6 of
         it from rest, an eighth of half a step of 16.
@@ -75,11 +109,37 @@ class Assumptions:
     gm_id: float = _positive(15.0, "1/V", 40.0)
     branches: float = _positive(4.0, "", 100.0)
     c_load: float = _amount(1e-12, "F", 1e-3)
+    c_load_rows: float = _own_load()
+    c_load_lines: float = _own_load()
+    c_load_differences: float = _own_load()
     class_ab: float = setting(10.0, "", "1 to 1e6", within(1, 1e6))
+    class_ab_rows: float = _own_class()
+    class_ab_lines: float = _own_class()
+    class_ab_differences: float = _own_class()
     i_quiescent: float = _amount(0.0, "A", 10.0)
     dac_energy: float = _amount(0.0, "J", 1.0)
     adc_energy: float = _amount(0.0, "J", 1.0)
+    gating: int = setting(0, "", "0 or 1", within(0, 1))
+    t_wake: float = _amount(0.0, "s", 1.0)
+    area_opamp: float = _amount(2000.0, "um^2", 1e9)
+    area_cell: float = _amount(0.5, "um^2", 1e9)
+    area_farad: float = _positive(2e-15, "F/um^2", 1.0)
+    area_ohm: float = _positive(1e3, "ohm/um^2", 1e12)
     bits: int = setting(8, "", "1 to 16", within(1, 16))
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def document(self) -> dict[str, Any]:
+        """What names a RUN, for JSON: without what RUNs of before had no choice of, unless it is
+        otherwise."""
+        chosen, first = asdict(self), asdict(Assumptions())
+        return {k: v for k, v in chosen.items() if k not in LATER or v != first[k]}
+
+    def load_of(self, block: str) -> float:
+        """Farads that an op-amp of ``block``, one of ``blocks.AMPLIFIERS``, drives."""
+        return getattr(self, f"c_load_{block}", 0.0) or self.c_load
+
+    def class_of(self, block: str) -> float:
+        """Peak over quiescent current of an op-amp of ``block``."""
+        return getattr(self, f"class_ab_{block}", 0.0) or self.class_ab

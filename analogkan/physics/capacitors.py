@@ -37,8 +37,8 @@ class Capacitors:
     lines_in, lines
         (2 O,) the same of the line amplifiers.
     diffs_in, diffs
-        (O,), or none of a summing read-out, at each of the two inputs of a difference amplifier; beside its feedback resistor, and
-        beside that from its other input to ground.
+        (O,), or none of a summing read-out, at each of the two inputs of a difference amplifier;
+        beside its feedback resistor, and beside that from its other input to ground.
     """
 
     rows_in: Values
@@ -54,7 +54,7 @@ def capacitors_of(stage: CrossbarStage, hardware: Hardware, assumed: Assumptions
 
     Damping of a row is on the steepest fall of its diode's whole curve.
     """
-    gbw = hardware.gbw
+    of_rows, _, of_diffs = stage.gbw
     cells = np.count_nonzero(stage.g, axis=0)
     rows_in = np.full(stage.r_f.shape, assumed.c_in + assumed.c_diode)
     lines_in = assumed.c_in + assumed.c_cell * cells
@@ -64,12 +64,12 @@ def capacitors_of(stage: CrossbarStage, hardware: Hardware, assumed: Assumptions
     damp = assumed.zeta
     return Capacitors(
         rows_in=rows_in,
-        rows=np.maximum(stage.c_f, damping_c_f(rows_in, -falls, stage.r_f, gbw, damp)),
+        rows=np.maximum(stage.c_f, damping_c_f(rows_in, -falls, stage.r_f, of_rows, damp)),
         lines_in=lines_in,
-        lines=damping_c_f(lines_in, loads_of(stage), stage.r_c, gbw, damp),
+        lines=damping_c_f(lines_in, loads_of(stage), stage.r_c, stage.line_gbw, damp),
         diffs_in=diffs_in,
         diffs=damping_c_f(
-            diffs_in, np.array(1 / hardware.r_diff), hardware.r_diff * ratio, gbw, damp
+            diffs_in, np.array(1 / hardware.r_diff), hardware.r_diff * ratio, of_diffs, damp
         ),
     )
 

@@ -59,7 +59,7 @@ def format_capacitors(
     """What ``capacitors_of`` every stage adds to the deck of ``dynamic_design``; none of 0 F."""
     for layer, stage in enumerate(design.stages):
         c, names = capacitors_of(stage, design.hardware, assumed), StageNames(design, layer)
-        rows = names.rows()[: stage.r_f.size]
+        rows, kept = names.rows()[: stage.r_f.size], stage.kept
         lines, outputs = names.lines(), names.outputs()
         inner = ".lin" if design.hardware.rails else ""  # what a limiter stands behind
         row_outs = [f"x_{row}_amp{inner}" if inner else row for row in rows]
@@ -67,12 +67,12 @@ def format_capacitors(
         diffs = names.difference_amps()
         outputs = outputs[: len(diffs)]
         diff_outs = [f"{x}{inner}" for x in diffs] if inner else outputs
-        more = c.rows - stage.c_f  # beside the cell's own
+        more = kept * (c.rows - stage.c_f)  # beside the cell's own
         row_sums = [f"{row}_sum" for row in rows]
         inn, inp = ([f"{x}.{net}" for x in diffs] for net in ("inn", "inp"))
         ground = ["0"]
         for what, of, a, b, farads in (
-            ("in", rows, row_sums, ground * len(rows), c.rows_in.ravel()),
+            ("in", rows, row_sums, ground * len(rows), (kept * c.rows_in).ravel()),
             ("f", rows, row_sums, row_outs, more.ravel()),
             ("in", lines, names.sums(), ground * len(lines), c.lines_in),
             ("f", lines, names.sums(), line_outs, c.lines),

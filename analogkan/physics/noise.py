@@ -97,7 +97,7 @@ def noise_of_design(
 ) -> Noise:
     """The noise of one deck's circuit, or of one chip of it, for ``volts`` (B, I) at its inputs.
 
-    Its op-amps are taken to have one pole, at ``gbw`` of its hardware, and ``capacitors_of`` it.
+    Its op-amps are taken to have one pole, at the ``gbw`` of its stages, and ``capacitors_of`` it.
 
     Raises
     ------
@@ -147,11 +147,12 @@ def _noise(
     points = points_of(design, volts, temp_c)
     stages = _linear(design, points, assumed, temp_c)
     hardware = design.hardware
-    nodes = _nodes(stages, hardware, assumed, per_decade)
+    highest = BEYOND * largest_gbw(design)
+    nodes = _nodes(stages, highest, assumed, per_decade)
     found = Sum(len(volts), len(stages), points[-1].outputs.shape[1], full=True)
     for node in nodes:
         found.add(stages, node, hardware, temp_c)
-    few = _nodes(stages, hardware, assumed, per_decade // FEWER)
+    few = _nodes(stages, highest, assumed, per_decade // FEWER)
     hidden: list[Values] = []
     for k in range(1, len(stages)):
         before = Sum(len(volts), k, points[k - 1].outputs.shape[1], full=False)
@@ -205,25 +206,27 @@ def flat_below(design: Design, volts: Values, assumed: Assumptions, temp_c: floa
     return _lowest(_linear(design, points_of(design, volts, temp_c), assumed, temp_c)) / BELOW
 
 
+def largest_gbw(design: Design) -> float:
+    """Hertz: the largest gain-bandwidth product of any op-amp, squash cells' among them."""
+    return max(design.hardware.gbw, *(float(stage.gbw.max()) for stage in design.stages))
+
+
 def _nodes(
-    stages: Sequence[Linear], hardware: Hardware, assumed: Assumptions, per_decade: int
+    stages: Sequence[Linear], highest: float, assumed: Assumptions, per_decade: int
 ) -> list[Node]:
-    lowest, highest = _lowest(stages) / BELOW, BEYOND * hardware.gbw
     if assumed.f_low >= highest:
         raise SimulationError(
             f"noise from f_low = {assumed.f_low:g} Hz on: the amplifiers, of gbw = "
-            f"{hardware.gbw:g} Hz, pass none above {highest:g} Hz; lower f_low"
+            f"{highest / BEYOND:g} Hz, pass none above {highest:g} Hz; lower f_low"
         )
-    return nodes_of(lowest, highest, per_decade, assumed)
+    return nodes_of(_lowest(stages) / BELOW, highest, per_decade, assumed)
 
 
 def _lowest(stages: Sequence[Linear]) -> float:
     """Hertz of the slowest pole."""
     # Of rows without their diodes: which images are worked out together makes no difference.
     loops = [
-        loop
-        for s in stages
-        for loop in (replace(s.loops.rows, g=np.zeros(())), *s.loops.linear)
+        loop for s in stages for loop in (replace(s.loops.rows, g=np.zeros(())), *s.loops.linear)
     ]
     return min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
 

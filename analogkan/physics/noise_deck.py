@@ -29,7 +29,7 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SimulationError
 from .assumptions import Assumptions
 from .deck import dynamic_design, format_capacitors
-from .noise import BEYOND, PER_DECADE, Noise, flat_below
+from .noise import BEYOND, PER_DECADE, Noise, flat_below, largest_gbw
 from .noise_flips import flips_of
 
 Values = npt.NDArray[Any]
@@ -95,10 +95,10 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
     ]
     first, *more = spice.format_inputs(design, asked.volts[0], say)
     (probe,) = asked.vectors
-    gbw = design.hardware.gbw
-    flat = min(FLAT * gbw, flat_below(design, asked.volts[:1], assumed, asked.temp_c))
+    flat = FLAT * min(float(stage.gbw.min()) for stage in design.stages)
+    flat = min(flat, flat_below(design, asked.volts[:1], assumed, asked.temp_c))
     start = assumed.f_low if assumed.f_corner else max(assumed.f_low, flat)
-    span = [format_number(x) for x in (start, BEYOND * gbw)]
+    span = [format_number(x) for x in (start, BEYOND * largest_gbw(design))]
     source = first.split()[0]
     run = ["noise", probe, source, "dec", str(PER_DECADE), *span]
     title = f"noise of {probe}"

@@ -37,7 +37,7 @@ class Loop:
     gain
         Open-loop gain.
     w
-        2 pi times the gain-bandwidth product, 1/s.
+        2 pi times the gain-bandwidth product, 1/s; a number, or one for each.
     """
 
     c: Values
@@ -45,7 +45,7 @@ class Loop:
     r: Values
     c_f: Values
     gain: Values
-    w: float
+    w: float | Values
 
     def feedback(self, s: complex) -> Values:
         """Siemens of the feedback."""
@@ -99,7 +99,7 @@ def loops_of(
     SimulationError
         If one of them is not stable there.
     """
-    w = 2 * math.pi * hardware.gbw
+    of_rows, _, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
     columns = point.columns
     diffs = None
     if columns.differences:
@@ -109,7 +109,7 @@ def loops_of(
             r=hardware.r_diff * stage.gain,
             c_f=capacitors.diffs,
             gain=columns.diff_gain,
-            w=w,
+            w=of_diffs,
         )
     loads = columns.g if columns.feet is None else np.diagonal(columns.feet)
     found = StageLoops(
@@ -119,7 +119,7 @@ def loops_of(
             r=point.r_f,
             c_f=capacitors.rows,
             gain=point.row_gain,
-            w=w,
+            w=of_rows,
         ),
         lines=Loop(
             c=capacitors.lines_in,
@@ -127,7 +127,7 @@ def loops_of(
             r=columns.r_c,
             c_f=capacitors.lines,
             gain=columns.line_gain,
-            w=w,
+            w=2 * math.pi * stage.line_gbw,
         ),
         diffs=diffs,
     )

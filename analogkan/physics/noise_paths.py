@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
 from .noise_front import norm_noise, squash_noise, squash_response, through_norm
 from .noise_loops import StageLoops
@@ -60,30 +61,30 @@ def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) ->
     """X at the rows, of X at the outputs."""
     kt4, layer = 4 * thermal_energy(temp_c), stage.point.layer
     line, s, columns = stage.loops.lines, node.s, stage.point.columns
+    lines = _limited(_lines(x, stage, node, kt4, take), stage.point.line_on)
     coupled = 0 * columns.r_c if columns.differences else columns.coupled
-    lines = _lines(_limited(x, stage.point.diff_on), stage, node, kt4, take)
-    powers = {"line feedback": kt4 * (1 / line.r + coupled)[None]}
+    resistors = kt4 * (1 / line.r + coupled)
     if columns.feet is None:
-        x = _limited(lines, stage.point.line_on) / line.siemens(s)
+        x = lines / line.siemens(s)
         if not columns.differences:
             # What a negative line gives arrives, through r_x, at the positive one's node.
             through = _limited(-x[..., 0::2] * coupled[0::2], stage.point.line_on[:, 1::2])
             x[..., 1::2] = through / line.siemens(s)[1::2]
-        powers["cells"] = kt4 * (line.g - coupled)[None]
-        powers["line op-amps"] = (np.abs(line.load(s)) ** 2 * node.e_n + node.i_n)[None]
-        take(layer, x, powers)
+        amplified = np.abs(line.load(s)) ** 2 * node.e_n + node.i_n
+        own = _of_lines(columns, op_amps=amplified, resistors=resistors)
+        take(layer, x, own | {"cells": kt4 * (line.g - coupled)[None]})
     else:
-        one = np.ones((1, line.r.size))
+        one = np.ones(line.r.size)
         load = columns.feet + np.diag(s * line.c + line.feedback(s) + coupled)
         siemens = load * line.inverse(s) + np.diag(line.feedback(s))
         # Of a summing read-out also what the negative lines' outputs send through r_x.
         between = np.roll(np.diag(coupled), 1, axis=1)
         if coupled.any() and not stage.point.line_on.all():
             between = between * stage.point.line_on[:, None, :]
-        x = _limited(lines, stage.point.line_on) @ np.linalg.inv(siemens + between)
-        take(layer, x, powers | {"line op-amps": node.i_n * one})
-        take(layer, x @ _root(columns.feet), {"cells": kt4 * one})
-        take(layer, x @ load, {"line op-amps": node.e_n * one})
+        x = lines @ np.linalg.inv(siemens + between)
+        take(layer, x, _of_lines(columns, op_amps=node.i_n * one, resistors=resistors))
+        take(layer, x @ _root(columns.feet), {"cells": kt4 * one[None]})
+        take(layer, x @ load, _of_lines(columns, op_amps=node.e_n * one))
     signal = stage.point.g[: stage.point.r_f.size]
     return -_times_real(x, signal.T)
 
@@ -91,6 +92,7 @@ def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) ->
 def _lines(x: Values, stage: Linear, node: Node, kt4: float, take: Take) -> Values:
     """X at the lines' outputs, of X at the outputs: through difference amplifiers, or where the
     positive lines are the outputs."""
+    x = _limited(x, stage.point.diff_on)
     lines, diff = np.zeros((*x.shape[:2], 2 * x.shape[2]), dtype=complex), stage.loops.diffs
     if diff is None:
         lines[..., 0::2] = x
@@ -102,6 +104,21 @@ def _lines(x: Values, stage: Linear, node: Node, kt4: float, take: Take) -> Valu
     take(stage.point.layer, x, powers)
     lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
     return lines
+
+
+def _of_lines(columns: Columns, **densities: Values) -> dict[str, Values]:
+    """Densities (2 O,) at the lines' summing nodes by block (1, 2 O); the positive lines of a
+    summing read-out are in those of difference amplifiers."""
+    positive = np.zeros(columns.r_c.shape)
+    positive[0::2] = not columns.differences
+    names = {"op_amps": ("line op-amps", "difference op-amps"),
+             "resistors": ("line feedback", "difference resistors")}  # fmt: skip
+    found: dict[str, Values] = {}
+    for what, density in densities.items():
+        found[names[what][0]] = ((1 - positive) * density)[None]
+        if not columns.differences:
+            found[names[what][1]] = (positive * density)[None]
+    return found
 
 
 def _rows(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:

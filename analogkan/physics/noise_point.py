@@ -118,7 +118,7 @@ def _point(
     # What a row's table was made of: the diode's own volts and amperes.
     tables = (x - offset[..., None] + r / gain[..., None],
               (offset[..., None] - r * (1 + 1 / gain[..., None])) / r_f[..., None])  # fmt: skip
-    diodes = _on_tables(x, *tables, v)
+    diodes = _on_tables(x, *tables, v, stage.kept)
     rows = (offset - r_f * diodes["currents"]) * gain / (1 + gain)
     limit = hardware.v_rail if hardware.rails else np.inf
     columns, g = own.columns.of_first(), own.g[0].numpy()
@@ -158,26 +158,26 @@ def _squashed(design: Design, front: Front, normed: Values, temp_c: float) -> Va
     return kind.closed_form(normed, params, design.hardware, temp_c, NUMPY)
 
 
-def _on_tables(x: Values, u: Values, i: Values, v: Values) -> dict[str, Values]:
-    """Where ``v`` (B, I) lies on rows' tables over ``x`` (I, D, K), ``u`` volts, ``i`` amperes."""
-    n_in, n_dev, _ = x.shape
-    shape = (len(v), n_in, n_dev)
+def _on_tables(x: Values, u: Values, i: Values, v: Values, kept: Values) -> dict[str, Values]:
+    """Where ``v`` (B, I) lies on rows' tables over ``x`` (I, D, K), ``u`` volts, ``i`` amperes; a
+    row that is not ``kept`` (I, D) lies still, far from any kink."""
+    shape = (len(v), *kept.shape)
     names = ("volts", "currents", "slopes", "others", "kinks")
-    found = {name: np.empty(shape) for name in names} | {"rests": np.empty((n_in, n_dev))}
-    for a in range(n_in):
-        for d in range(n_dev):
-            fine = np.concatenate([[True], np.diff(x[a, d]) > 0])
-            at, du, di = x[a, d][fine], u[a, d][fine], i[a, d][fine]
-            slope = np.concatenate([[0.0], np.diff(di) / np.diff(du), [0.0]])
-            k = np.searchsorted(at, v[:, a], side="right")  # the segment above a kink
-            near = np.clip(k, 1, at.size - 1)
-            near = np.where(v[:, a] - at[near - 1] <= at[near] - v[:, a], near - 1, near)
-            found["volts"][:, a, d] = np.interp(v[:, a], at, du) + (
-                v[:, a] - v[:, a].clip(at[0], at[-1])
-            )
-            found["rests"][a, d] = np.interp(0.0, du, di)
-            found["currents"][:, a, d] = np.interp(v[:, a], at, di)
-            found["slopes"][:, a, d] = slope[k]
-            found["others"][:, a, d] = np.where(k > near, slope[near], slope[near + 1])
-            found["kinks"][:, a, d] = np.abs(v[:, a] - at[near])
+    found = {name: np.zeros(shape) for name in names} | {"rests": np.zeros(kept.shape)}
+    found["kinks"][:, ~kept] = np.inf
+    for a, d in np.argwhere(kept):
+        fine = np.concatenate([[True], np.diff(x[a, d]) > 0])
+        at, du, di = x[a, d][fine], u[a, d][fine], i[a, d][fine]
+        slope = np.concatenate([[0.0], np.diff(di) / np.diff(du), [0.0]])
+        k = np.searchsorted(at, v[:, a], side="right")  # the segment above a kink
+        near = np.clip(k, 1, at.size - 1)
+        near = np.where(v[:, a] - at[near - 1] <= at[near] - v[:, a], near - 1, near)
+        found["volts"][:, a, d] = np.interp(v[:, a], at, du) + (
+            v[:, a] - v[:, a].clip(at[0], at[-1])
+        )
+        found["rests"][a, d] = np.interp(0.0, du, di)
+        found["currents"][:, a, d] = np.interp(v[:, a], at, di)
+        found["slopes"][:, a, d] = slope[k]
+        found["others"][:, a, d] = np.where(k > near, slope[near], slope[near + 1])
+        found["kinks"][:, a, d] = np.abs(v[:, a] - at[near])
     return found

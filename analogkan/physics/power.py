@@ -18,7 +18,7 @@ from ..compiler.design import Design
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..data import ImageSet
-from .blocks import CROSSBAR, DELIVERED, DISSIPATED
+from .blocks import AMPLIFIERS, CROSSBAR, DELIVERED, DISSIPATED
 from .power_stage import DeckPower, StagePower
 
 Values = npt.NDArray[Any]
@@ -47,6 +47,8 @@ class PowerResult:
         or source, added up.
     peaks
         Amperes (M, k) by block, a layer each: the largest of every one of them over all images.
+    gbw
+        Hertz (k,) by block of ``blocks.AMPLIFIERS``, a layer each: gain-bandwidth products.
     through
         Amperes (M, K, n) that transistor pairs take from supply to supply.
     positions
@@ -61,6 +63,7 @@ class PowerResult:
     delivered: dict[str, Values]
     currents: dict[str, Values]
     peaks: dict[str, tuple[Values, ...]]
+    gbw: dict[str, tuple[Values, ...]]
     through: Values
     positions: tuple[int, ...]
     rows: tuple[Values, ...] = ()
@@ -152,7 +155,7 @@ def _of_one(build: Build, chip: Circuit | None, volts: Values, temp_c: float, ma
                 stages, out = deck.at(section.points(held[k : k + images]))
                 parts.append([by_image(stage, p) for stage in stages])
                 given.append(out / design.v_per_logit)  # what is held is volts a unit
-            found.add(section, parts)
+            found.add(section, parts, design)
             outputs.append(np.concatenate(given))
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     return found
@@ -219,14 +222,21 @@ class Sums:
         self.currents = empty(DELIVERED)
         self.through = np.zeros((layers, n))
         self.peaks = {block: [np.zeros(0)] * layers for block in DELIVERED}
+        self.gbw = {block: [np.zeros(0)] * layers for block in AMPLIFIERS}
         self.positions = [1] * layers
         self.rows, self.lines = [np.zeros((n, 0))] * layers, [np.zeros((n, 0))] * layers
 
-    def add(self, section: Section, parts: Sequence[Sequence[Part]]) -> None:
-        """Add a deck of ``section``: blocks of images, each with its stages."""
+    def add(self, section: Section, parts: Sequence[Sequence[Part]], design: Design) -> None:
+        """Add a deck of ``section``, of that ``design``: blocks of images, each with its stages."""
         for k, of_stage in enumerate(zip(*parts, strict=True)):
-            self.positions[section.first + k] = section.positions
-            self._add(section.first + k, of_stage)
+            layer = section.first + k
+            self.positions[layer] = section.positions
+            self._add(layer, of_stage)
+            own = (*design.stages[k].gbw, design.hardware.gbw)
+            for block, gbw in zip(AMPLIFIERS, own, strict=True):
+                if block in of_stage[0].peaks:
+                    more = np.full(of_stage[0].peaks[block].shape, gbw)
+                    self.gbw[block][layer] = np.concatenate([self.gbw[block][layer], more])
 
     def _add(self, layer: int, parts: Sequence[Part]) -> None:
         for name in ("dissipated", "delivered", "currents"):
@@ -259,6 +269,7 @@ def joined(chips: Sequence[Sums]) -> PowerResult:
         delivered=stacked("delivered"),
         currents=stacked("currents"),
         peaks={block: by_layer([chip.peaks[block] for chip in chips]) for block in DELIVERED},
+        gbw={block: tuple(chips[0].gbw[block]) for block in AMPLIFIERS},
         through=np.stack([chip.through for chip in chips]),
         positions=tuple(chips[0].positions),
         rows=by_layer([chip.rows for chip in chips]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.deck import Deck
 from ..compiler.design import Design
-from ..compiler.names import StageNames, logits
+from ..compiler.names import StageNames, dacs_of, logits
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..compiler.spice_tiles import format_between_rows
 from ..data import ImageSet
@@ -108,10 +109,12 @@ def ask_power(
         points, outputs = section.points(held), []
         first, of = distinct(points)
         for circuit in circuits:
-            given, blocks = _Asked(circuit, temp_c, keep).run(points[first])
+            one = _Asked(circuit, temp_c, keep)
+            given, blocks = one.run(points[first])
             outputs.append(given[of])
             stages = [_at(of, stage) for stage in zip(*blocks, strict=True)]
-            found.add(section, [[by_image(stage, section.positions) for stage in stages]])
+            parts = [[by_image(stage, section.positions) for stage in stages]]
+            found.add(section, parts, one.design)
         held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
     power = joined([found])
     if hardware.wired and not hardware.segments:
@@ -175,7 +178,8 @@ class _Asked:
     def _dacs(self, points: Values) -> list[Branch]:
         """The sources at the inputs: a table where they differ, as the sweep is written."""
         found = []
-        for net, column in zip(StageNames(self.design, 0).sources(), points.T, strict=True):
+        each = zip(StageNames(self.design, 0).sources(), points.T, strict=True)
+        for net, column in compress(each, dacs_of(self.design)):
             letter = "v" if (column == column[0]).all() else "b"
             found.append(Branch((self.elements.net(net), 0), f"i({letter}_{net})", net))
         return found

@@ -123,23 +123,18 @@ def _require_power(design: Design) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Outputs:
-    """Outputs of a stage: their amplifiers' block, its op-amps' own volts and feedback amperes
-    (B, k), what else these give (B, k), and which of them, at ``volts`` (B, O), are the outputs."""
+    """Amplifiers of a stage's outputs, difference amplifiers or those of positive lines: their
+    op-amps' own volts, their feedback's amperes, and the outputs in volts; all (B, O)."""
 
-    block: str
     own: Values
     feedback: Values
-    given: Values
     volts: Values
-    at: slice
 
     def deliver(self, power: StagePower, drawn: Values) -> None:
         """Add what they deliver if ``drawn`` (B, O) amperes are drawn from them."""
-        amperes = self.feedback + self.given
-        amperes[:, self.at] += drawn
-        watts = (self.own * self.feedback).sum(axis=1) + (self.volts * drawn).sum(axis=1)
-        power.delivered[self.block] = power.delivered.get(self.block, 0.0) + watts
-        power.currents[self.block] = np.abs(amperes)
+        watts = self.own * self.feedback + self.volts * drawn
+        power.delivered["differences"] = watts.sum(axis=1)
+        power.currents["differences"] = np.abs(self.feedback + drawn)
 
 
 class _Stage:
@@ -183,14 +178,17 @@ class _Stage:
 
     def _squashed(self, x: Values) -> Values:
         front = self.stage.front
-        form = front.squash.cell.closed_form
+        form, at = front.squash.cell.closed_form, self.stage.driven
         assert form is not None  # as DeckPower has seen to
-        return form(x, self._params(), self.hardware, self.temp_c, NUMPY)
+        v = np.zeros_like(x)
+        v[:, at] = form(x[:, at], self._params(), self.hardware, self.temp_c, NUMPY)
+        return v
 
     def _params(self) -> dict[str, Any]:
         front = self.stage.front
         sloped = front.squash.cell.sloped
-        return front.params(front.attenuation if sloped else 1.0, self.hardware)
+        scale = front.attenuation[self.stage.driven] if sloped else 1.0
+        return front.params(scale, self.hardware)
 
     def _front(
         self, power: StagePower, x: Values, normed: Values, v: Values, loads: Values
@@ -208,7 +206,8 @@ class _Stage:
         if squash:
             tell = front.squash.cell.power
             assert tell is not None  # as DeckPower has seen to
-            told = tell(normed, loads, self._params(), self.hardware, self.temp_c)
+            at = self.stage.driven  # no diode, no cell
+            told = tell(normed[:, at], loads[:, at], self._params(), self.hardware, self.temp_c)
             power.dissipated["squash"] = told.dissipated.sum(axis=1)
             power.delivered["squash"] = told.delivered.sum(axis=1)
             power.currents["squash"] = np.abs(np.concatenate(told.outs, axis=1))
@@ -216,13 +215,13 @@ class _Stage:
 
     def _rows(self, power: StagePower, v: Values) -> tuple[Values, Values]:
         """All rows (B, R) for diode volts ``v`` (B, I), and what the diodes draw (B, I)."""
-        kinds = range(len(self.tables))
-        out = np.empty((*v.shape, len(kinds)))
-        for i, d in np.ndindex(v.shape[1], len(kinds)):
+        kinds, kept = range(len(self.tables)), self.stage.kept
+        out = np.zeros((*v.shape, len(kinds)))
+        for i, d in np.argwhere(kept):
             out[:, i, d] = np.interp(v[:, i], self.x[i, d], self.r[i, d])
-        s = summing_volts(out, *self.row)
+        s = np.where(kept, summing_volts(out, *self.row), 0.0)
         across = v[:, :, None] - s
-        amperes = np.stack([self._diode(d, across[..., d]) for d in kinds], axis=2)
+        amperes = kept * np.stack([self._diode(d, across[..., d]) for d in kinds], axis=2)
         own = amperes * across + (s - out) ** 2 / self.r_f
         power.dissipated["diodes"] = (amperes * across).sum(axis=(1, 2))
         power.dissipated["row_feedback"] = ((s - out) ** 2 / self.r_f).sum(axis=(1, 2))
@@ -254,32 +253,42 @@ class _Stage:
         sums = summing_volts(out, columns.line_gain, columns.line_offset)
         power.dissipated |= crossbar.watts(rows, sums)
         feedback = (out - sums) / r_c
-        own, given = feedback**2 * r_c, np.zeros(out.shape)
+        burnt, sent = feedback**2 * r_c, np.zeros(0)
         if not columns.differences:
-            # From the negative lines' outputs, which may stand at a rail, to the positive nodes.
-            across = self._limited(out[:, 1::2]) - sums[:, 0::2]
-            given[:, 1::2] = across / columns.r_x
-            own[:, 0::2] += across * given[:, 1::2]
-        power.dissipated["line_feedback"] = own.sum(axis=1)
+            sent = (self._limited(out)[:, 1::2] - sums[:, 0::2]) / columns.r_x
+            burnt[:, 0::2] += sent**2 * columns.r_x
         drawn = crossbar.ports.drawn(rows, sums)
         n = drawn.shape[1] - self.stage.n_bias
         power.source("bias_rows", rows[:, n:], drawn[:, n:])
         power.delivered["rows"] = power.delivered["rows"] + (rows * drawn)[:, :n].sum(axis=1)
-        power.currents["rows"] = np.abs(power.currents["rows"] + drawn[:, :n])
+        amperes = np.abs(power.currents["rows"] + drawn[:, :n])
+        power.currents["rows"] = amperes[:, self.stage.kept.ravel()]
         if self.maps:
             by_row, by_line = crossbar.maps(rows, sums)
-            power.rows, power.lines = power.rows + by_row, by_line + own
+            power.rows, power.lines = power.rows + by_row, by_line + burnt
+        own = columns.outputs(solved, self._limited).T
         if not columns.differences:
-            power.delivered["lines"] = (self._limited(out) * given).sum(axis=1)
-            volts = self._limited(out[:, 0::2])
-            return _Outputs("lines", out, feedback, given, volts, slice(0, None, 2))
+            return self._positive(power, out, feedback, burnt, sent)
+        power.dissipated["line_feedback"] = burnt.sum(axis=1)
         power.delivered["lines"] = (out * feedback).sum(axis=1)
         power.currents["lines"] = feedback
-        own = columns.outputs(solved, self._limited).T
         return self._differences(power, self._limited(out), own)
 
+    def _positive(
+        self, power: StagePower, out: Values, feedback: Values, burnt: Values, sent: Values
+    ) -> _Outputs:
+        """What the lines (B, L) of a summing read-out do: negative ones have ``sent`` (B, O)
+        amperes to the positive ones, which are the outputs."""
+        volts = self._limited(out)
+        power.dissipated["line_feedback"] = burnt[:, 1::2].sum(axis=1)
+        power.dissipated["differences"] = burnt[:, 0::2].sum(axis=1)
+        given = (out * feedback)[:, 1::2] + volts[:, 1::2] * sent
+        power.delivered["lines"] = given.sum(axis=1)
+        power.currents["lines"] = np.abs(feedback[:, 1::2] + sent)
+        return _Outputs(out[:, 0::2], feedback[:, 0::2], volts[:, 0::2])
+
     def _differences(self, power: StagePower, lines: Values, own: Values) -> _Outputs:
-        """What difference amplifiers, whose op-amps are at ``own`` (B, O) volts, do for ``lines``."""
+        """What difference amplifiers, their op-amps at ``own`` (B, O) volts, do for ``lines``."""
         p, n = lines[:, 0::2], lines[:, 1::2]
         ratio = self.columns.ratio
         inp = p * ratio / (1 + ratio)
@@ -292,8 +301,7 @@ class _Stage:
         drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / r, (n - inn) / r
         power.delivered["lines"] = power.delivered["lines"] + (lines * drawn).sum(axis=1)
         power.currents["lines"] = np.abs(power.currents["lines"] + drawn)
-        feedback, volts = (own - inn) / back, self._limited(own)
-        return _Outputs("differences", own, feedback, 0 * own, volts, slice(None))
+        return _Outputs(own, (own - inn) / back, self._limited(own))
 
 
 def _opamp(gain: float, errors: OpAmpErrors | None, dt: float) -> tuple[Any, Any]:

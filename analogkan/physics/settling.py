@@ -71,6 +71,11 @@ class Settled:
     run_s: float
     waveforms: Waveforms | None = None
 
+    @property
+    def by_section_s(self) -> Values:
+        """(S, n) seconds that each section took: they add up to ``settling_s``."""
+        return np.concatenate([self.held_s, [self.settling_s - self.held_s.sum(axis=0)]])
+
     def within(self, amount: float | Values) -> Values:
         """Seconds (n,) from when on every output is within ``amount`` logits of where it rests.
 
@@ -284,6 +289,8 @@ def _oscillation(
         }
         for what, (get, nets) in kinds.items():
             away = np.abs(get(now) - get(wanted))
+            if what == "row":
+                away[~design.stages[layer].kept.ravel()] = 0.0
             if away.max() <= AT_REST * min(scale, design.hardware.v_rail):
                 continue
             k, image = np.unravel_index(int(away.argmax()), away.shape)

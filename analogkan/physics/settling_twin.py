@@ -80,6 +80,9 @@ class StageInTime:
         Of each diode, in the order of D.
     cells
         Squash cells; None where there are none that move.
+    like, driven
+        (D, I) and (I,): whose row is stepped for an input, of each diode, and of all: its own, or,
+        where it has none, that of the first that has.
     lines, diffs
         Line and difference amplifiers; None for the second where there are none.
     """
@@ -93,25 +96,28 @@ class StageInTime:
         c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
         self.rail = hardware.v_rail if hardware.rails else None
-        w = 2 * math.pi * hardware.gbw
-        self.cells = squash_blocks(stage.front, w)
+        self.cells = squash_blocks(stage.front, 2 * math.pi * hardware.gbw)
+        of_rows, _, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
         law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
         nominal = np.full(stage.r_f.shape, hardware.opamp_gain_used)
         gain = nominal if e is None else nominal * e.rows.gain
         offset = 0 * nominal if e is None else e.rows.offset_at(dt)
         self.rows: list[Rows] = []
+        self.like, (self.driven,) = _like(stage.kept), _like(stage.driven[:, None])
         for d, curve in enumerate(stage.curves):
             u, i = current_table(curve, hardware, temp_c, None, d)
-            each = [arrays["x"][:, d], arrays["r"][:, d], stage.r_f[:, d] * law]
-            each += [c.rows_in[:, d], c.rows[:, d], gain[:, d], offset[:, d]]
+            own = (arrays["x"], arrays["r"], stage.r_f * law, c.rows_in, c.rows, gain, offset)
+            each = [part[self.like[d], d] for part in own]
             if e is None and all((part == part[:1]).all() for part in each):
                 each = [part[:1] for part in each]
             x, r, r_f, c_in, c_f, a, vos = each
-            errors = None if e is None else (e.k_i[:, d], e.k_v[:, d], e.d_v[:, d])
+            errors = None
+            if e is not None:
+                errors = tuple(part[self.like[d], d] for part in (e.k_i, e.k_v, e.d_v))
             self.rows.append(
                 Rows(
                     u=u[0], i=i[0], errors=errors, x=x, r=r, r_f=r_f, c_in=c_in, c_f=c_f,
-                    gain=a, offset=vos, w=w,
+                    gain=a, offset=vos, w=of_rows,
                 )
             )  # fmt: skip
         n = stage.r_f.size
@@ -125,13 +131,14 @@ class StageInTime:
             feet = feet + (more if feet.ndim == 1 else np.diag(more))
         amps = arrays["line_gain"], arrays["line_offset"]
         c_lines = np.maximum(c.lines_in, LEAST_C)
-        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w)
+        w_lines = 2 * math.pi * stage.line_gbw
+        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w_lines)
         self.diffs = None
         if stage.readout.differences:
             amps = arrays["diff_gain"], arrays["diff_offset"]
             c_diffs = np.maximum(c.diffs_in, LEAST_C)
             r, ratio = hardware.r_diff, arrays["ratio"]
-            self.diffs = difference_blocks(c_diffs, c.diffs, r, ratio, *amps, w)
+            self.diffs = difference_blocks(c_diffs, c.diffs, r, ratio, *amps, of_diffs)
 
     @property
     def behind(self) -> list[Linear]:
@@ -139,11 +146,19 @@ class StageInTime:
         goes through two lines, the lines' twice."""
         return [self.lines, self.diffs or self.lines]
 
+    def column_poles(self) -> tuple[Values, Values]:
+        """Poles of the line and of the output amplifiers; of a summing read-out of the negative and
+        the positive lines', or, where wires join them, of all in both."""
+        lines = self.lines.poles()
+        if self.diffs is not None:
+            return lines, self.diffs.poles()
+        return (lines, lines) if len(lines) == 1 else (lines[1::2], lines[0::2])
+
     def kinds(self, before: Values, after: Values) -> Kinds | None:
         """Of inputs (I, B) that go from one value straight to another; None: each on its own."""
         if self.front.kind != "none" or not all(bank.alike for bank in self.rows):
             return None
-        pairs = np.stack([before.ravel(), after.ravel()])
+        pairs = np.stack([volts[self.driven].ravel() for volts in (before, after)])
         _, first, of = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
         return Kinds(first, of.reshape(before.shape))
 
@@ -153,8 +168,7 @@ class StageInTime:
         cells = np.empty((len(x), 0, x.shape[1]))
         if self.cells is not None:
             cells = self.cells.rest(x[:, None])
-        at = _one_of_each(x, kinds)
-        rows = [bank.rest(at) for bank in self.rows]
+        rows = [bank.rest(v) for bank, v in zip(self.rows, self.diodes(x, kinds), strict=True)]
         amperes = self._amperes(rows, kinds)
         lines = self.lines.rest(amperes)
         if self.diffs is None:
@@ -170,8 +184,11 @@ class StageInTime:
         if self.cells is not None:
             cells = self.cells.step(cells, v0[:, None], v1[:, None], h)
             v0, v1 = state.cells[:, -1], cells[:, -1]
-        v0, v1 = (_one_of_each(v, state.kinds) for v in (v0, v1))
-        rows = [bank.step(own, v0, v1, h) for bank, own in zip(self.rows, state.rows, strict=True)]
+        ends = (self.diodes(v, state.kinds) for v in (v0, v1))
+        rows = [
+            bank.step(own, first, last, h)
+            for bank, own, first, last in zip(self.rows, state.rows, *ends, strict=True)
+        ]
         amperes = self._amperes(rows, state.kinds)
         if self.diffs is None or state.diffs is None:
             first = state.amperes + self._sent(state.lines)
@@ -183,6 +200,12 @@ class StageInTime:
         pairs = self._pairs(state.lines), self._pairs(lines)
         diffs = self.diffs.step(state.diffs, *pairs, h)
         return State(state.kinds, cells, rows, amperes, lines, diffs)
+
+    def diodes(self, volts: Values, kinds: Kinds | None = None) -> list[Values]:
+        """What each diode's rows are stepped at, for ``volts`` (I, B); one of each of ``kinds``."""
+        if kinds is None:
+            return [volts[like] for like in self.like]
+        return [volts[self.driven].ravel()[None, kinds.first]] * len(self.like)
 
     def outputs(self, state: State) -> Values:
         """(O, B) volts."""
@@ -223,8 +246,10 @@ class StageInTime:
         return volts if self.rail is None else volts.clip(-self.rail, self.rail)
 
 
-def _one_of_each(volts: Values, kinds: Kinds | None) -> Values:
-    return volts if kinds is None else volts.ravel()[None, kinds.first]
+def _like(kept: Values) -> Values:
+    """(D, I): the number of each input where a row is ``kept`` (I, D), elsewhere that of the first
+    which is."""
+    return np.where(kept, np.arange(len(kept))[:, None], kept.argmax(axis=0)).T
 
 
 def squash_blocks(front: Front, w: float) -> Linear | None:
@@ -305,7 +330,8 @@ class InTime:
         for stage in self.stages:
             v = front_volts(stage.front, volts, stage.hardware, stage.temp_c)
             volts = stage.outputs(stage.rest(volts))
-            poles = [bank.poles()[:, bank.segments(v)] for bank in stage.rows]
+            at = zip(stage.rows, stage.diodes(v), strict=True)
+            poles = [bank.poles()[:, bank.segments(own)] for bank, own in at]
             blocks = filter(None, (stage.cells, *stage.behind))
             rates = [-np.real(p) for p in (*poles, *(block.poles() for block in blocks))]
             slowest += [1 / float(rate[rate > 0].min(initial=np.inf)) for rate in rates]

@@ -21,7 +21,7 @@ from .noise_held import noise_of, rms_in_units
 from .power import power_of
 from .quantities import SHARES
 from .settling import settle
-from .supply import supply_of
+from .supply import gated_energy, supply_of
 
 Values = npt.NDArray[Any]
 
@@ -66,8 +66,8 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     power = settled = None
     if "power" in parts:
-        power, told = _power(asked)
-        found |= told
+        power = _power(asked)
+        found |= power.told
     if "settling" in parts:
         few = asked.volts[asked.few]
         before = np.roll(few, 1, axis=0) if len(few) > 1 else 0 * few
@@ -79,7 +79,11 @@ def measure(asked: Asked, parts: tuple[str, ...]) -> dict[str, float | None]:
         if asked.classes:
             found |= spread("settling_class_s", settled.settling_class_s)
     if power is not None and settled is not None:
-        found |= spread("energy_j", power[asked.few] * settled.settling_s)
+        energy, sections = power.total[asked.few] * settled.settling_s, asked.build.sections
+        if asked.assumed.gating and len(sections) > 1:
+            watts, firsts = power.layers[:, asked.few], [section.first for section in sections]
+            energy = gated_energy(watts, settled.by_section_s, firsts, asked.assumed.t_wake)
+        found |= spread("energy_j", energy)
     if "noise" in parts:
         found |= _noise(asked)
     return found
@@ -94,8 +98,18 @@ def spread(name: str, values: Values) -> dict[str, float | None]:
     }
 
 
-def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
-    """Watts (n,) from the supplies, and what a row says of them.
+@dataclass(frozen=True, eq=False)
+class _Power:
+    """Watts from the supplies, (n,) in all and (K, n) of each layer, and what a row says of
+    them."""
+
+    total: Values
+    layers: Values
+    told: dict[str, float | None]
+
+
+def _power(asked: Asked) -> _Power:
+    """The power of a sheet's circuit.
 
     A convolution is one circuit that positions use one after the other, which its settling time
     adds up: its power is the mean over them.
@@ -120,7 +134,7 @@ def _power(asked: Asked) -> tuple[Values, dict[str, float | None]]:
     found |= {f"class_b_{block}_w": float(watts.mean()) for block, watts in moving.items()}
     found |= {"quiescent_w": still, "pairs_w": float(pairs.mean())}
     found["beyond_class_ab"] = float(supply.beyond_class_ab[0])
-    return total, found
+    return _Power(total, supply.by_layer[0] / often, found)
 
 
 def power_map(asked: Asked) -> list[dict[str, list[list[float]]]]:

@@ -6,6 +6,7 @@ Axes: M chips, K layers, n images.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
+from ..compiler.names import dacs_of
 from .assumptions import Assumptions
 from .blocks import AMPLIFIERS, SOURCES
 from .power import PowerResult
@@ -41,8 +43,8 @@ class SupplyPower:
     i_quiescent
         Amperes: the least I_q of any op-amp, and the largest.
     beyond_class_ab
-        Op-amps (M,) of which an output gives more than ``class_ab`` times their I_q; 0 where that
-        is derived.
+        Op-amps (M,) of which an output gives more than their class allows times their I_q; 0 where
+        that is derived.
     """
 
     class_b: dict[str, Values]
@@ -53,33 +55,43 @@ class SupplyPower:
     beyond_class_ab: Values
 
     @property
-    def total(self) -> Values:
-        """Watts (M, n)."""
+    def by_layer(self) -> Values:
+        """Watts (M, K, n)."""
         still = sum(self.quiescent.values(), np.zeros(()))[..., None]
         moving = sum(self.class_b.values(), np.zeros(()))
-        return (still + moving + self.pairs).sum(axis=1)
+        return still + moving + self.pairs
+
+    @property
+    def total(self) -> Values:
+        """Watts (M, n)."""
+        return self.by_layer.sum(axis=1)
 
 
-def least_quiescent(gbw: float, assumed: Assumptions) -> float:
-    """Amperes that an op-amp needs for its bandwidth: branches 2 pi GBW C / (gm / I_d)."""
-    return assumed.branches * 2 * math.pi * gbw * assumed.c_load / assumed.gm_id
+def least_quiescent(gbw: float | Values, assumed: Assumptions, block: str = "") -> Any:
+    """Amperes that op-amps of ``gbw`` hertz need for it: branches 2 pi GBW C / (gm / I_d).
+
+    C is what those of ``block`` drive, one of ``blocks.AMPLIFIERS``; without one ``c_load``.
+    """
+    return assumed.branches * 2 * math.pi * gbw * assumed.load_of(block) / assumed.gm_id
 
 
 def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> SupplyPower:
     """The supply model of ``power``.
 
     An op-amp's I_q is ``i_quiescent``, or what its bandwidth needs, or its largest current over all
-    images / ``class_ab`` if that is more.
+    images / what its class allows if that is more.
     """
-    least = assumed.i_quiescent or least_quiescent(hardware.gbw, assumed)
     quiescent: dict[str, Values] = {}
     chips = power.total.shape[0]
     beyond, count = np.zeros(chips, int), 0
     spread = [math.inf, 0.0]
     for block in AMPLIFIERS:
         layers = []
-        for peaks, times in zip(power.peaks[block], power.positions, strict=True):
-            asked = peaks / assumed.class_ab
+        for peaks, gbw, times in zip(
+            power.peaks[block], power.gbw[block], power.positions, strict=True
+        ):
+            least = assumed.i_quiescent or least_quiescent(gbw, assumed, block)
+            asked = peaks / assumed.class_of(block)
             if assumed.i_quiescent:
                 beyond += times * (asked > least).sum(axis=1)
                 asked = 0 * asked
@@ -114,6 +126,23 @@ class Energy:
     per_edge: Values
 
 
+def gated_energy(watts: Values, seconds: Values, firsts: Sequence[int], t_wake: float) -> Values:
+    """Joules (n,) of inferences in which each section draws while it works, and wakes before.
+
+    Parameters
+    ----------
+    watts
+        (K, n) of every layer.
+    seconds
+        (S, n) that each section takes.
+    firsts
+        (S,) each section's first layer.
+    t_wake
+        Seconds, each section.
+    """
+    return (np.add.reduceat(watts, firsts, axis=0) * (seconds + t_wake)).sum(axis=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """What an inference computes: coefficients times basis functions, and edges; and how many
@@ -135,7 +164,12 @@ def work_of(build: Build) -> Work:
         macs, edges = macs + times * layer.theta.size, edges + times * inputs * outputs
     last = layers[-1].patches
     outputs = layers[-1].theta.shape[1] * (1 if last is None else last.count)
-    return Work(macs=macs, edges=edges, dacs=build.spec.encoding.width, outputs=outputs)
+    return Work(macs=macs, edges=edges, dacs=_dacs(build), outputs=outputs)
+
+
+def _dacs(build: Build) -> int:
+    """How many DACs drive it: what is held between several circuits is all made."""
+    return build.spec.encoding.width if build.deck is None else sum(dacs_of(build.design))
 
 
 def energy_of(

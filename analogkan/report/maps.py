@@ -70,8 +70,8 @@ def ir_drop_figure(layers: Sequence[np.ndarray], hardware: Hardware) -> Figure:
 
     ``layers`` are (R, 2 O) siemens; ``hardware`` has wires.
     """
-    shares = [wire_layer(g, hardware).g / g for g in layers]
-    lowest = min(float(share.min()) for share in shares)
+    shares = [wire_layer(g, hardware).g / np.where(g > 0, g, np.nan) for g in layers]
+    lowest = min(float(np.nanmin(share)) for share in shares)
     fig = Figure(figsize=(9.4, 4.6), layout="constrained")
     axes = fig.subplots(1, len(layers), squeeze=False, width_ratios=_widths(shares))[0]
     shown = None
@@ -80,7 +80,7 @@ def ir_drop_figure(layers: Sequence[np.ndarray], hardware: Hardware) -> Figure:
             _with_gaps(100 * share, hardware, lines=True), aspect="auto", interpolation="nearest",
             cmap="viridis", norm=Normalize(100 * lowest, 100),
         )  # fmt: skip
-        kept = 100 * float((share * g).sum() / g.sum())
+        kept = 100 * float(np.nansum(share * g) / g.sum())
         ax.set_title(f"layer {k}: {kept:.1f} % of all current", fontsize=10)
         _label_tiles(ax, share.shape, hardware, lines=True)
     axes[0].set_ylabel("rows of tiles; they enter at the left")

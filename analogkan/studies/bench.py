@@ -107,6 +107,8 @@ class Bench:
     ) -> None:
         self.build, self.images, self.engine = build, images, engine
         self.seed, self.compensate, self.calibrate = seed, compensate, calibrate
+        self.keep = Path("failed")
+        """Where decks that fail are kept, for what asks ngspice beside the engine."""
         self.spec = build.spec
         if not len(images):
             raise DataError(f"{images.name} has no images to simulate")

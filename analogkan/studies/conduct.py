@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ def conduct(
         raise StudyError(f"{run} holds no {STORE} to resume: leave --resume out to begin a study")
     if isinstance(engine, NgspiceEngine):
         engine.keep = run / FAILED
+    bench.keep = run / FAILED
     evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
     if plan.more is not None:
         evaluate = partial(_with_more, bench, plan.more)
@@ -126,7 +127,7 @@ def conduct(
         _executor(options, engine.stop, from_files) as executor,
         StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
     ):
-        rows = run_points(plan.points, evaluate, store, executor, partial(on_progress, "chips"))
+        plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
         store.export_csv(run / CHIPS, plan.points)
         _require_one(rows, run)
         verdict, refusal = _verdict(plan, rows, bench, store, share, program, on_progress)
@@ -171,6 +172,41 @@ def _with_more(bench: Bench, more: Callable[[Bench, Point], Row], point: Point) 
         kept = {key: row[key] for key in ("key", "sample", "temp_c", "n", "seconds")}
         return kept | {"status": "failed", "reason": str(error)}
     return row | found | {"seconds": row["seconds"] + time.perf_counter() - started}
+
+
+def _run_plan(
+    plan: Plan,
+    bench: Bench,
+    evaluate: Callable[[Point], Row],
+    store: StudyStore,
+    executor: Executor,
+    on_progress: Progress,
+) -> tuple[Plan, list[Row]]:
+    """The plan with all points that it came to, and their rows."""
+    told = partial(on_progress, "chips")
+    if plan.explore is None:
+        return plan, run_points(plan.points, evaluate, store, executor, told)
+    points: dict[str, Point] = {}
+
+    def run(asked: Sequence[Point]) -> list[Row]:
+        """The rows of what is asked for, some of it perhaps not for the first time."""
+        new = {point.key: point for point in asked if point.key not in points}
+        before, most = len(points), max(plan.most, len(points) + len(new))
+        points.update(new)
+        run_points(
+            list(new.values()), evaluate, store, executor,
+            lambda done, _: told(before + done, most),
+        )  # fmt: skip
+        rows = {row["key"]: row for row in store.rows(list({p.key: p for p in asked}.values()))}
+        return [rows[point.key] for point in asked]
+
+    more = plan.explore(bench)
+    with contextlib.suppress(StopIteration):
+        asked = next(more)
+        while True:
+            asked = more.send(run(asked))
+    told(len(points), len(points))
+    return replace(plan, points=list(points.values())), store.rows(list(points.values()))
 
 
 def run_points(

@@ -123,9 +123,10 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
             "yield_rule": rule,
             "assumptions": asdict(assumed),
             "recompiled": changed,
+            "sections": len(job.build.sections),
         },
         identity={
-            **points[0].document(), "parts": list(only), "assumptions": asdict(assumed),
+            **points[0].document(), "parts": list(only), "assumptions": assumed.document(),
         },
         more=partial(measure_point, only, assumed),
         judge=partial(_judge, only, assumed),
@@ -141,6 +142,7 @@ def _summarise(
     bench: Bench,
 ) -> dict[str, Any]:
     from ..devices.curve import nearest_to_nominal
+    from ..physics.area import area_of
     from ..physics.sheet import power_map
     from ..physics.supply import work_of
     from .points import label_of
@@ -177,6 +179,7 @@ def _summarise(
         "few": len(few_of(bench)),
         "tellegen_relative": max(tellegen, default=None),
         "area": _area(bench, nominal.hardware),
+        "area_um2": area_of(bench.chain(nominal.hardware), assumed),
         "map": power_map(_asked(bench, bench.chain(nominal.hardware), nominal, assumed))
         if "power" in parts
         else [],
@@ -203,7 +206,7 @@ def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
 
 def _area(bench: Bench, hardware: Hardware) -> dict[str, int]:
     """Elements of all circuits."""
-    from ..compiler.design import element_counts
+    from ..compiler.counts import element_counts
 
     counts = [element_counts(link.design) for link in bench.chain(hardware).links]
     return {kind: sum(count[kind] for count in counts) for kind in counts[0]}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,11 @@ class Datasheet(StudyResult):
         That noise makes another class the largest.
     yield_, yield_ci95, yield_rule
         Share of chips that are good at all temperatures, and what that is; None: no chips.
+    area_um2
+        Square micrometres in ``total`` and by block: ``op_amps``, ``cells``, ``capacitors``,
+        ``resistors``; a proxy, from assumed areas.
+    sections
+        How many the network is in, each of which works when the one before has settled.
     map
         Of each layer watts by ``rows`` and by ``lines``: least, mean, largest over images.
     tellegen_relative
@@ -71,6 +76,8 @@ class Datasheet(StudyResult):
     yield_: float | None = None
     yield_ci95: Pair | None = None
     yield_rule: str = ""
+    area_um2: Mapping[str, float] = field(default_factory=dict[str, float])
+    sections: int = 1
     map: Sequence[Mapping[str, Sequence[Sequence[float]]]] = ()
     tellegen_relative: float | None = None
 
@@ -167,6 +174,11 @@ class Datasheet(StudyResult):
         )  # fmt: skip
         found.append(("", f"{area['op_amps']:,}", "op-amps"))
         found.append(("", f"{area['diodes']:,}", "diodes"))
+        found += [
+            ("  all" if block == "total" else f"  {block.replace('op_amps', 'op-amps')}",
+             f"{um2 / 1e6:.3g} mm^2", "of area, assumed")
+            for block, um2 in self.area_um2.items()
+        ]  # fmt: skip
         return found
 
     def sentences(self) -> list[str]:
@@ -181,6 +193,9 @@ class Datasheet(StudyResult):
                 "supply power is a model on top of the circuit's currents: class-B output stages, "
                 "and quiescent currents from gbw, c_load, gm_id, branches and class_ab"
             )
+        gated = self.assumptions.get("gating")
+        if "power" in self.parts and (gated or self.sections > 1):
+            told.append(_gating_said(bool(gated), self.sections, self.assumptions))
         beyond = self.typical.get("beyond_class_ab")
         if beyond:
             told.append(
@@ -241,6 +256,18 @@ class Datasheet(StudyResult):
     def no_picture(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Why there is none."""
         return "settling and noise alone have no picture here: simulate --analysis draws them"
+
+
+def _gating_said(gated: bool, sections: int, assumed: Mapping[str, float]) -> str:
+    """What draws while an inference is made."""
+    if sections == 1:
+        return "gating = 1 is as 0 here: the network is one section, which works all the time"
+    if gated:
+        return (
+            f"energy: each of {sections} sections draws while it works, and t_wake = "
+            f"{assumed['t_wake']:g} s before; supply power is that of all of them"
+        )
+    return f"energy: all {sections} sections draw all the time (gating = 1: while they work)"
 
 
 def _quantity(name: str) -> Quantity:

@@ -22,7 +22,7 @@ from ..streams import MAX_SAMPLE
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
-LATER = ("r_diff", "readout")
+LATER = ("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout")
 """Hardware that points have had a choice of only since there were RUNs: left out of what names a
 point where it is as it was before, so that a RUN of then goes on."""
 
@@ -37,17 +37,21 @@ class Point:
         Its settings.
     sample
         Number of the chip; None for the nominal circuit, in which nothing is drawn.
+    own
+        What a study's own evaluation is told beside, with a ``document()``; None: nothing.
     """
 
     hardware: Hardware
     variation: Variation
     conditions: Conditions
     sample: int | None
+    own: Any = None
 
     @property
     def circuit(self) -> str:
         """A short hash of every setting but the temperature: equal in every process."""
-        return _circuit(self.hardware, self.variation, replace(self.conditions, temp_c=0.0))
+        at = replace(self.conditions, temp_c=0.0)
+        return _circuit(self.hardware, self.variation, at, self.own)
 
     @property
     def key(self) -> str:
@@ -84,9 +88,14 @@ def _document(
 
 
 @lru_cache(maxsize=4096)
-def _circuit(hardware: Hardware, variation: Variation, conditions: Conditions) -> str:
+def _circuit(
+    hardware: Hardware, variation: Variation, conditions: Conditions, own: Any = None
+) -> str:
     """See ``Point.circuit``; remembered, since chips of one set of settings come together."""
-    text = json.dumps(_document(hardware, variation, conditions), sort_keys=True)
+    document = _document(hardware, variation, conditions)
+    if own is not None:
+        document["own"] = own.document()
+    text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,8 @@ class Job:
         A preset's name, and ``key=value`` texts on top of it.
     own
         Settings that are the study's own, an object of ``Study.own``; None where it has none.
+    judge
+        ``CHIPSxIMAGES`` that ngspice simulates once more, or ``none``.
     """
 
     build: Build
@@ -104,6 +106,7 @@ class Job:
     preset: str | None
     settings: list[str]
     own: Any = None
+    judge: str = "none"
 
     def read_settings(self) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
         """All settings, and those of the hardware that are not the BUILD's."""
@@ -139,6 +142,12 @@ class Plan:
         ``(bench, points, share, keep)``: what else ngspice is asked of the points that it judges,
         and what came of it by part; StudyError where it says otherwise. Decks that fail are kept
         in ``keep``.
+    explore
+        ``(bench)``: more points, a generator that gives them and is sent their rows, as often as
+        rows lead to others; each point comes once. The same rows lead to the same points, so that
+        a RUN goes on where it was. None: there are none.
+    most
+        How many points there are with those, at most.
     temps_c
         Temperatures at which something is simulated, beside the points'.
     compensate, calibrate
@@ -154,6 +163,8 @@ class Plan:
     evaluate: Callable[[Bench, Point], Row] | None = None
     more: Callable[[Bench, Point], Row] | None = None
     judge: Callable[[Bench, Sequence[Point], Share, Path], dict[str, Any]] | None = None
+    explore: Callable[[Bench], Generator[Sequence[Point], list[Row], None]] | None = None
+    most: int = 0
     temps_c: Iterable[float] = ()
     compensate: str | float | None = None
     calibrate: str | None = None
@@ -212,6 +223,11 @@ class Study:
     start
         Called with the options: the preset where none is given. By default what ``preset``, an
         option, says.
+    models
+        Whether a command takes a model too, which is compiled as it is by default.
+    forecast
+        Called as ``plan`` is, and with how many points are evaluated at a time: how long it will
+        take, a sentence, which a command says before it starts.
     """
 
     name: str = ""
@@ -226,6 +242,8 @@ class Study:
     threshold: Threshold | None = None
     size: Callable[..., tuple[Point, int]] | None = None
     start: Callable[[Mapping[str, Any]], str | None] | None = None
+    models: bool = False
+    forecast: Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         """Raise StudyError unless it is whole."""
@@ -323,9 +341,11 @@ class Study:
         from .conduct import StudyOptions, conduct
 
         assert self.plan is not None
+        options = options or StudyOptions()
         job, chosen = self._job(build, images, settings, values)
+        job = replace(job, judge=options.judge)
         plan = self.plan(job, **chosen)
-        return conduct(self, job, plan, options or StudyOptions(), on_progress)
+        return conduct(self, job, plan, options, on_progress)
 
     def sized(
         self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any
@@ -334,6 +354,15 @@ class Study:
         assert self.size is not None
         job, chosen = self._job(build, images, settings, values)
         return self.size(job, **chosen)
+
+    def foretold(
+        self, build: Build, images: ImageSet, options: StudyOptions, *,
+        settings: Iterable[str] = (), **values: Any,
+    ) -> str:  # fmt: skip
+        """What ``forecast`` says of a call of the study."""
+        assert self.forecast is not None
+        job, chosen = self._job(build, images, settings, values)
+        return self.forecast(replace(job, judge=options.judge), options.jobs, **chosen)
 
     def _job(
         self, build: Build, images: ImageSet, settings: Iterable[str], values: Mapping[str, Any]

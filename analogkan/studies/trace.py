@@ -65,7 +65,8 @@ def _probes(design: Design) -> list[str]:
     probes: list[str] = []
     for k in range(len(design.stages)):
         n = names.StageNames(design, k)
-        probes += [*_front_nets(n), *n.inputs(), *n.rows(), *n.lines(), *n.outputs()]
+        inputs, rows = n.driven(n.inputs()), n.there(n.rows())
+        probes += [*_front_nets(n), *inputs, *rows, *n.lines(), *n.outputs()]
     return probes
 
 
@@ -83,21 +84,27 @@ def _stages(answered: Answered) -> list[TraceStage]:
     ideal = ideal_engine.stage_volts(design, answered.aims)
     for k, (stage, software) in enumerate(zip(design.stages, ideal, strict=True)):
         n = names.StageNames(design, k)
-        rows, lines = measured(n.rows()), measured(n.lines())
-        normed = measured(_front_nets(n)) if _front_nets(n) else before
-        inputs, outputs = measured(n.inputs()), measured(n.outputs())
+        driven, there = stage.driven, stage.there
+        rows, lines = _spread(measured(n.there(n.rows())), there), measured(n.lines())
+        normed = _spread(measured(_front_nets(n)), driven) if _front_nets(n) else before
+        inputs, outputs = _spread(measured(n.driven(n.inputs())), driven), measured(n.outputs())
+        by_inputs = stage.front.squashed(normed)
         by_rows = ideal_engine.row_volts(design, stage, inputs)
         by_lines = ideal_engine.line_volts(design, stage, rows)
         by_outputs = ideal_engine.output_volts(design, stage, lines)
+
+        def of(where: np.ndarray, *volts: np.ndarray) -> list[np.ndarray]:
+            return [values[:, where] for values in volts]
+
         kinds = [
-            ("inputs", n.inputs(), inputs, software.inputs, stage.front.squashed(normed)),
-            ("rows", n.rows(), rows, software.rows, by_rows),
+            ("inputs", n.driven(n.inputs()), *of(driven, inputs, software.inputs, by_inputs)),
+            ("rows", n.there(n.rows()), *of(there, rows, software.rows, by_rows)),
             ("lines", n.lines(), lines, software.lines, by_lines),
             ("outputs", n.outputs(), outputs, software.outputs, by_outputs),
         ]
         if _front_nets(n):
             local = stage.front.normed(before)
-            kinds.insert(0, ("norm", _front_nets(n), normed, software.normed, local))
+            kinds.insert(0, ("norm", _front_nets(n), *of(driven, normed, software.normed, local)))
         stages += [
             TraceStage(
                 what=f"{answered.of}layer {section.first + k} {what}",
@@ -114,7 +121,14 @@ def _stages(answered: Answered) -> list[TraceStage]:
 
 def _front_nets(n: names.StageNames) -> list[str]:
     """Nets between a LayerNorm and what follows it, if there is one."""
-    return [] if n.stage.front.norm is None else n.normed()
+    return [] if n.stage.front.norm is None else n.driven(n.normed())
+
+
+def _spread(volts: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """``volts`` (n, k) at the k places ``where`` (m,) is true, of (n, m); 0 elsewhere."""
+    found = np.zeros((len(volts), where.size))
+    found[:, where] = volts
+    return found
 
 
 def summarise_trace(stages: list[TraceStage]) -> dict[str, Any]:

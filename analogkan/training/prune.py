@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from ..compiler.design import element_counts, map_design
+from ..compiler.counts import element_counts
+from ..compiler.design import map_design
 from ..compiler.hardware import load_hardware
 from ..data import ImageSet
 from ..data.images import CLASSIFICATION
@@ -209,7 +210,7 @@ def _saved(before: NetworkSpec, after: NetworkSpec) -> dict[str, list[int]]:
     for spec in (before, after):
         design = map_design(spec, load_hardware("nominal"))
         counts: dict[str, int] = element_counts(design)
-        counts["rows"] = sum(len(stage.g) for stage in design.stages)
+        counts["rows"] = sum(int(stage.there.sum()) for stage in design.stages)
         counts["dacs"] = spec.encoding.width
         for name, values in found.items():
             values.append(counts[name])

@@ -1,0 +1,187 @@
+# pyright: strict
+"""Which candidates are looked at, one generation after the other, and what is found.
+
+The optimiser is CMA-ES with margin and categories (Hamano et al. 2024, of the package ``cmaes``):
+it is told an order of candidates, those that keep their limits first. The same figures lead to the
+same candidates, so a search that was interrupted is gone through again from what is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from cmaes import CatCMAwM  # pyright: ignore[reportMissingTypeStubs]
+
+from .levers import Space
+from .limits import LOSS, Figures, Limit, misses
+
+PENALTY = 4.0
+"""Of a limit that is missed by its scale, in powers of e of the objective."""
+FAILED = 100.0
+"""The score of a candidate that cannot be made or simulated."""
+POPULATION, SIGMA, CLOSER = 12, 0.22, 0.1
+"""Candidates of a generation; how far they are spread at first, as a share of each range, and where
+a search goes on from a place that is good already."""
+ELSEWHERE = (0.25, 2.5, 10.0)
+"""Of what may be lost: other limits, of which a picture shows what each costs."""
+SHARE_ELSEWHERE = 0.12
+"""Of all tries, for each of these."""
+SURVIVORS, ROUNDS = 4, 3
+"""How many of the best are looked at with all chips, and how often, if none of them will do."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Candidate:
+    """Settings by name, and their place in the space."""
+
+    values: Mapping[str, Any]
+    place: tuple[float, ...]
+    words: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[tuple[str, Any], ...]:
+        return tuple(sorted(self.values.items()))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tried:
+    """A candidate with its figures; None: it failed."""
+
+    candidate: Candidate
+    figures: Figures | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Goal:
+    """What is made least, within which limits."""
+
+    objective: str
+    limits: tuple[Limit, ...]
+
+    def score(self, figures: Figures | None) -> float:
+        """Lower is better: the objective's logarithm, and what each miss costs."""
+        if figures is None or not figures[self.objective] > 0:
+            return FAILED
+        missed = sum(min(miss, FAILED) for miss in misses(self.limits, figures).values())
+        return min(math.log(figures[self.objective]) + PENALTY * missed, FAILED)
+
+    def kept(self, figures: Figures | None) -> bool:
+        """Whether all limits are."""
+        return figures is not None and not misses(self.limits, figures)
+
+    def allowing(self, share: float) -> Goal:
+        """The same with ``share`` times as much that may be lost."""
+        limits = (
+            replace(one, value=share * one.value, scale=max(share * one.value, one.scale / 10))
+            if one.name == LOSS
+            else one
+            for one in self.limits
+        )
+        return replace(self, limits=tuple(limits))
+
+
+Ask = Generator[Sequence[Candidate], list[Tried], Any]
+
+
+def goals_of(goal: Goal) -> tuple[Goal, ...]:
+    """``goal``, then the same for what may be lost ``ELSEWHERE``, of which a picture is made."""
+    if not any(limit.name == LOSS and limit.value > 0 for limit in goal.limits):
+        return (goal,)
+    return (goal, *(goal.allowing(share) for share in ELSEWHERE))
+
+
+def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
+    """Candidates for ``goals_of`` the goal, most for the goal itself; all that were tried.
+
+    Each generation is asked for, and its figures are sent back.
+    """
+    tried: list[Tried] = []
+    (main, *others), few = goals_of(goal), round(tries * SHARE_ELSEWHERE)
+    begin, sigma = start(space), SIGMA
+    for k, one in enumerate((main, *others)):
+        count = few if k else tries - few * len(others)
+        yield from _optimise(space, one, count, seed + k, begin, sigma, tried)
+        begin, sigma = best_of(tried, others[k])[0] if k < len(others) else begin, CLOSER
+    return tried
+
+
+def start(space: Space) -> Candidate:
+    """Half-way between what the circuit is and the middle of each range."""
+    place = [0.5 * (own + 0.5) for own in space.place({})]
+    words = (0,) * len(space.words)
+    return Candidate(values=space.values(place, words), place=tuple(place), words=words)
+
+
+def _optimise(
+    space: Space,
+    goal: Goal,
+    count: int,
+    seed: int,
+    begin: Candidate,
+    sigma: float,
+    tried: list[Tried],
+) -> Ask:
+    """``begin``, then ``count`` candidates around it, in whole generations; into ``tried``."""
+    if not space.numbers or count < 1:
+        return
+    optimiser = CatCMAwM(
+        x_space=[[0.0, 1.0]] * len(space.numbers),
+        c_space=[len(lever.choices) for lever in space.words] or None,
+        population_size=POPULATION,
+        mean=np.array(begin.place),
+        sigma=sigma,
+        seed=seed % 2**32,
+    )
+    tried += yield [begin]
+    for _ in range(math.ceil(count / POPULATION)):
+        asked = [optimiser.ask() for _ in range(POPULATION)]
+        found = yield [_candidate(space, one) for one in asked]
+        tried += found
+        scores = [goal.score(one.figures) for one in found]
+        optimiser.tell(list(zip(asked, scores, strict=True)))
+
+
+def _candidate(space: Space, asked: Any) -> Candidate:
+    place = tuple(float(x) for x in asked.x)
+    words = () if asked.c is None else tuple(int(row.argmax()) for row in asked.c)
+    return Candidate(values=space.values(place, words), place=place, words=words)
+
+
+def best_of(tried: Sequence[Tried], goal: Goal) -> list[Candidate]:
+    """Candidates, the best first, each once."""
+    ranked = sorted(tried, key=lambda one: goal.score(one.figures))
+    return list({one.candidate.key: one.candidate for one in ranked}.values())
+
+
+def survivors(tried: Sequence[Tried], goal: Goal) -> Ask:
+    """Of each of ``goals_of`` the goal its best, asked for again with all chips: as tried then, the
+    best of them first."""
+    found: list[list[Tried]] = []
+    for one in goals_of(goal):
+        ranked, seen = best_of(tried, one), list[Tried]()
+        for k in range(ROUNDS):
+            seen += yield ranked[k * SURVIVORS : (k + 1) * SURVIVORS]
+            if any(one.kept(each.figures) for each in seen):
+                break
+        found.append(sorted(seen, key=lambda each: one.score(each.figures)))
+    return found
+
+
+def front(found: Sequence[Tried], objective: str) -> list[Tried]:
+    """Those of which none is better in both ``objective`` and what is lost; least lost first."""
+    good = [one for one in found if one.figures is not None]
+    good.sort(key=lambda one: (one.figures or {})[LOSS])
+    kept: list[Tried] = []
+    for one in good:
+        if not kept or _of(one, objective) < min(_of(other, objective) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _of(one: Tried, name: str) -> float:
+    assert one.figures is not None
+    return float(one.figures[name])
