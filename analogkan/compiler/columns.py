@@ -120,15 +120,19 @@ class Columns:
         # Where a positive line has its amperes per volt, its negative one is the next.
         between = diagonal(coupled)
         between = self.xp.roll(between, 1, -1)
-        solve = (feet, *amplifiers, xp.linalg, diagonal, between)
-        lines = wired_line_volts(arriving, *solve)
+
+        def solved(current: Any) -> Any:
+            given = (*amplifiers, xp.linalg, diagonal)
+            return wired_line_volts(current, feet, *given, between=between)
+
+        lines = solved(arriving)
         for _ in range(ROUNDS):
             beyond = limited(lines) - lines
             if not bool((beyond != 0).any()):
                 return lines
             extra = self._interleaved(beyond[..., 1::2, :], 0 * beyond[..., 1::2, :])
             before = lines
-            lines = wired_line_volts(arriving + coupled[..., None] * extra, *solve)
+            lines = solved(arriving + coupled[..., None] * extra)
             if float(abs(lines - before).max()) < SETTLED:
                 return lines
         raise SimulationError(

@@ -84,12 +84,12 @@ class Hardware:
         Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' capacitors are
         sized for; assumed.
     gbw_by_stage
-        How the bandwidth is shared out among rows, lines and difference amplifiers, at the mean
+        How the bandwidth is shared out among rows, lines and output amplifiers, at the mean
         ``gbw``: 0 is the same to all, 1 what settles soonest, see ``bandwidth``.
     gain_split
         How the gain of a pair is shared out between line and difference amplifiers: 0 as much in
         the lines as their headroom allows, 1 what makes the sum of both noise gains least, see
-        ``gains.split``.
+        ``gains.split``. Of a summing read-out it always is least.
     c_f
         Feedback capacitor of the row amplifiers, farads; 0 chooses three times the smallest that
         is stable.

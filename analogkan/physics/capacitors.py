@@ -82,7 +82,7 @@ def loads_of(stage: CrossbarStage) -> Values:
     return loads
 
 
-def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float, zeta: float) -> Values:
+def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float | Values, zeta: float) -> Values:
     """The least feedback capacitor that damps a loop to ``zeta``; farads, 0 where none is needed.
 
     Parameters
@@ -91,7 +91,7 @@ def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float, zeta: float) -> 
         Farads and siemens from the inverting input to ground, ohms of the feedback; any shapes
         that broadcast.
     gbw
-        Hertz.
+        Hertz, of all or of each.
     """
     w = 2 * math.pi * gbw
     b = g + 1 / r

@@ -81,7 +81,8 @@ def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) ->
         between = np.roll(np.diag(coupled), 1, axis=1)
         if coupled.any() and not stage.point.line_on.all():
             between = between * stage.point.line_on[:, None, :]
-        x = lines @ np.linalg.inv(siemens + between)
+        inverse: Values = np.linalg.inv(siemens + between)
+        x = lines @ inverse
         take(layer, x, _of_lines(columns, op_amps=node.i_n * one, resistors=resistors))
         take(layer, x @ _root(columns.feet), {"cells": kt4 * one[None]})
         take(layer, x @ load, _of_lines(columns, op_amps=node.e_n * one))
