@@ -213,7 +213,7 @@ def test_held_circuits_leave_out_rows_each(ngspice, tmp_path):
 @pytest.mark.parametrize("how", [{}, {"squash": "sigmoid", "norm": "layer"}])
 def test_a_trace_and_a_map_show_the_rows_that_are_there(how, ngspice, tmp_path):
     build = built(tmp_path, idle(**how), **WIRES)
-    found = ak.trace(build, random_images(2, 1, 6), 0)
+    found = ak.trace(build, random_images(2, 1, 6))
     assert isinstance(found, Tracing)
     nets = {s["stage"]: s["nets"] for s in found.stages}
     kept = [stage.kept.sum() for stage in build.design.stages]

@@ -382,7 +382,8 @@ DRAWS = {
         "draw.hardware.g_max, stage",
         "-1.0, -stage",
         r"imperfection 'shorted cells', layer 0: its draw gives cells of shape \(\d+, .*\) from "
-        r"-.* S on; they must be of shape \(\d+, .*\), above 0 S and finite",
+        r"-.* S on; they must be of shape \(\d+, .*\), above 0 S and finite, and 0 "
+        "where there is no cell",
     ),
 }
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..compiler.build import Build
 from ..compiler.names import StageNames
 from .band import SHARE, Prediction, label_of

@@ -81,6 +81,8 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
                                            what is stable), what drives the diodes (ohm)
       gbw_by_stage=0 gain_split=0          1: bandwidth to stages, and a pair's gain to its line and
                                            difference amplifiers, as settles soonest
+      drop_rows=0                          share of a layer's variance that may go with its least
+                                           rows; their means go into the biases
       npn_bf=100 npn_vaf=50 i_tail=10e-6   transistors of sigmoid and tanh cells
       r_wire=0 r_driver=0 wires=reduced    ohms a wire segment, ohms a row's driver; reduced to
                                            what rows and lines see, or explicit: every segment

@@ -69,7 +69,8 @@ def groups_of(
     steepest = np.array([np.abs(np.diff(curve.i) / np.diff(curve.v)).max() for curve in curves])
     lines, outputs = column_gains(g, r_c, gain, readout)
     largest = 1 + (r_f * steepest).max(), lines.max(), outputs.max()
-    return Groups(np.array(largest), np.array([r_f.size, lines.size, outputs.size]))
+    rows = g[: r_f.size].any(axis=1).sum()  # without those that are left out
+    return Groups(np.array(largest), np.array([rows, lines.size, outputs.size]))
 
 
 def share_out(groups: Sequence[Groups], hardware: Hardware) -> list[np.ndarray]:

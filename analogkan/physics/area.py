@@ -37,10 +37,10 @@ def _of_design(design: Design, assumed: Assumptions) -> dict[str, float]:
         squash = stage.front.squash
         if squash.kind != "none":
             text = squash.cell.path.read_text(encoding="utf-8")
-            op_amps += stage.shape[0] * len(OPAMP.findall(text))
+            op_amps += int(stage.driven.sum()) * len(OPAMP.findall(text))
         c = capacitors_of(stage, hardware, assumed)
-        farads += float(c.rows.sum() + c.lines.sum() + 2 * c.diffs.sum())
-        ohms += float(stage.r_f.sum() + stage.r_c.sum())
+        farads += float(c.rows[stage.kept].sum() + c.lines.sum() + 2 * c.diffs.sum())
+        ohms += float(stage.r_f[stage.kept].sum() + stage.r_c.sum())
         more = stage.r_x
         if stage.readout.differences:
             more = 2 * hardware.r_diff * (1 + stage.gain)

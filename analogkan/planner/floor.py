@@ -26,7 +26,7 @@ from ..physics.assumptions import Assumptions
 
 def noise_gains(stage: CrossbarStage) -> float:
     """The least sum of noise gains over a stage's op-amps."""
-    rows, outputs = stage.r_f.size, stage.gain.size
+    rows, outputs = int(stage.kept.sum()), stage.gain.size
     lines = 2 * outputs
     loop: float = np.mean(stage.r_c * stage.g.sum(axis=0)).item()
     product = loop * np.mean(stage.gain).item()

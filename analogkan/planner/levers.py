@@ -71,6 +71,10 @@ class Lever:
 
 
 LEVERS = (
+    Lever(
+        name="drop_rows", least=1e-9, most=0.03,
+        about="rows that hardly move an output: op-amps, against accuracy",
+    ),
     Lever(name="v_rail", relative=True, least=0.4, most=1.0, about="supplies: power, and swing"),
     Lever(
         name="g_max", relative=True, least=1 / 400, most=1.0,
@@ -84,7 +88,15 @@ LEVERS = (
     Lever(
         name="headroom", least=0.3, most=0.95, log=False, about="swing of lines: their noise gain"
     ),
+    Lever(
+        name="gain_split", least=0.0, most=1.5, log=False,
+        about="gain behind lines in place of in them: both noise gains",
+    ),
     Lever(name="gbw", relative=True, least=0.1, most=10.0, about="bandwidth: time, against power"),
+    Lever(
+        name="gbw_by_stage", least=0.0, most=1.5, log=False,
+        about="bandwidth where noise gains are large and op-amps few",
+    ),
     Lever(name="zeta", least=0.4, most=1.0, about="damping: ringing, against capacitors"),
     Lever(name="max_bias_rows", least=4, most=64, about="constant rows: power, against range"),
 )  # fmt: skip

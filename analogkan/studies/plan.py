@@ -109,16 +109,18 @@ def make_plan(
 def foretell(job: Job, jobs: int, **chosen: Any) -> str:
     """How long a plan takes, from its first candidate."""
     from ..engines.chip_engines import TwinEngine
+    from ..engines.threads import one_blas_thread
     from .bench import Bench
     from .trial import evaluate
 
     made, tries = make_plan(job, **chosen), chosen["tries"]
     bench = Bench(job.build, job.images, TwinEngine())
     full, few = made.points[0], made.points[1]
-    seconds = [
-        evaluate(bench, replace(point, own=replace(point.own, judged=0)))["seconds"]
-        for point in (full, few)
-    ]
+    with one_blas_thread:
+        seconds = [
+            evaluate(bench, replace(point, own=replace(point.own, judged=0)))["seconds"]
+            for point in (full, few)
+        ]
     levers = len(made.identity["levers"])
     reported = levers + REPORTED // 2
     told = tries * seconds[1] + (reported + REPORTED) * seconds[0]
