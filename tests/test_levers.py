@@ -75,7 +75,7 @@ def noise_gains(stage: CrossbarStage) -> np.ndarray:
 
 def test_no_other_sharing_out_settles_sooner_on_the_same_current():
     stages = build_design(SPEC, Hardware()).stages
-    groups = [groups_of(s.curves, s.r_f, s.g, s.r_c, s.gain) for s in stages]
+    groups = [groups_of(s.curves, s.r_f, s.g, s.r_c, s.gain, s.readout) for s in stages]
     gains = np.concatenate([one.noise_gain for one in groups])
     count = np.concatenate([one.count for one in groups])
     best = np.concatenate(share_out(groups, Hardware(gbw_by_stage=1.0)))

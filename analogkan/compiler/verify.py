@@ -24,8 +24,9 @@ from .build import (
     Progress,
     write_build,
 )
+from .counts import element_counts
 from .deck import SUMMARY, Deck, image0_volts, plugins_of, summarise
-from .design import ARRAYS, CrossbarStage, element_counts, map_design
+from .design import ARRAYS, CrossbarStage, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware

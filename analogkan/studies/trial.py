@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.design import element_counts
+from ..compiler.counts import element_counts
 from ..errors import CompileError, DisagreementError, SettingsError, SimulationError, StudyError
 from ..physics.area import area_of
 from ..physics.assumptions import Assumptions
