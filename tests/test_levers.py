@@ -15,13 +15,8 @@ from analogkan.compiler.bandwidth import groups_of, share_out
 from analogkan.compiler.blocks import Blocks
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.closed_form import difference_volts, line_volts
-from analogkan.compiler.design import (
-    CrossbarStage,
-    build_design,
-    element_counts,
-    load_design,
-    save_design,
-)
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import CrossbarStage, build_design, load_design, save_design
 from analogkan.compiler.extract import read_deck
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build

@@ -112,8 +112,8 @@ def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
 
 def start(space: Space) -> Candidate:
     """Half-way between what the circuit is and the middle of each range."""
-    place = [0.5 * (own + 0.5) for own in space.place({})]
-    words = (0,) * len(space.words)
+    shares, words = space.own()
+    place = [0.5 * (own + 0.5) for own in shares]
     return Candidate(values=space.values(place, words), place=tuple(place), words=words)
 
 

@@ -71,8 +71,9 @@ def make_plan(
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
+    held = len({link.section for link in job.build.circuit().links}) > 1
     planning = Planning(
-        space=Space(base=base, levers=choose_levers(base, _fixed(job), free)),
+        space=Space(base=base, levers=choose_levers(base, _fixed(job), free, held=held)),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
         point=Point(hardware=hardware, variation=variation, conditions=conditions, sample=None),
         bits=bits,
