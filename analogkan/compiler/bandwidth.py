@@ -46,7 +46,8 @@ def groups_of(
     """Of a stage's arrays, see ``design.CrossbarStage``."""
     steepest = np.array([np.abs(np.diff(curve.i) / np.diff(curve.v)).max() for curve in curves])
     loads = (r_f * steepest).max(), (r_c * g.sum(axis=0)).max(), gain.max()
-    return Groups(1 + np.array(loads), np.array([r_f.size, r_c.size, gain.size]))
+    rows = np.count_nonzero(g[: r_f.size].any(axis=1))  # those without cells are not there
+    return Groups(1 + np.array(loads), np.array([rows, r_c.size, gain.size]))
 
 
 def share_out(groups: Sequence[Groups], hardware: Hardware) -> list[np.ndarray]:

@@ -32,13 +32,13 @@ def _of_design(design: Design, assumed: Assumptions) -> dict[str, float]:
     counts, hardware = element_counts(design), design.hardware
     op_amps, farads, ohms = counts["op_amps"], 0.0, 0.0
     for stage in design.stages:
-        squash = stage.front.squash
+        squash, kept = stage.front.squash, stage.kept
         if squash.kind != "none":
             text = squash.cell.path.read_text(encoding="utf-8")
-            op_amps += stage.shape[0] * len(OPAMP.findall(text))
+            op_amps += int(stage.driven.sum()) * len(OPAMP.findall(text))
         c = capacitors_of(stage, hardware, assumed)
-        farads += float(c.rows.sum() + c.lines.sum() + 2 * c.diffs.sum())
-        ohms += float(stage.r_f.sum() + stage.r_c.sum())
+        farads += float(c.rows[kept].sum() + c.lines.sum() + 2 * c.diffs.sum())
+        ohms += float(stage.r_f[kept].sum() + stage.r_c.sum())
         ohms += 2 * hardware.r_diff * float((1 + stage.gain).sum())
     return {
         "op_amps": op_amps * assumed.area_opamp,
