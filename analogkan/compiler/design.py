@@ -112,7 +112,7 @@ class CrossbarStage:
     @property
     def kept(self) -> np.ndarray:
         """(I, D) whether a row has cells: one that has none has no diode and amplifier either."""
-        return self.g[: self.r_f.size].any(axis=1).reshape(self.r_f.shape)
+        return np.asarray(self.g[: self.r_f.size].any(axis=1)).reshape(self.r_f.shape)
 
     @property
     def there(self) -> np.ndarray:
@@ -123,7 +123,7 @@ class CrossbarStage:
     def driven(self) -> np.ndarray:
         """(I,) whether an input has a diode at all: without one it has no DAC and no cell that
         drives it."""
-        return self.kept.any(axis=1)
+        return np.asarray(self.kept.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
