@@ -27,7 +27,7 @@ from .design_entries import META, check_design
 from .front import Front, build_front, dac_front
 from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
-from .mapping import map_layer
+from .mapping import map_layer, raised_by_bias
 from .readout import DIFFERENCES, READOUTS, ReadOut
 from .stability import driven_range, stabilise
 from .wires import forecast
@@ -214,7 +214,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         r_f, shares = row_feedback(layer.curves, hardware, k)
         theta = layer.theta / shares
         mapped = map_layer(theta, layer.bias, hardware)
-        raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(theta)).sum())
+        raised = raised_by_bias(mapped, theta, hardware)
         if raised:
             notes.append(
                 f"layer {k}: the bias of {raised} of {layer.bias.size} outputs would need more "
@@ -296,17 +296,6 @@ def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) 
         f"hidden nodes of layer {layer} reach {reach:.2f} V on the calibration images, but the "
         f"rails are at {hardware.v_rail:g} V: train with a range penalty or a squash"
     ]
-
-
-def _span(hardware: Hardware) -> float:
-    least, most = hardware.cell_range
-    return most - least
-
-
-def _largest(theta: np.ndarray) -> np.ndarray:
-    """Largest |theta| of each output, (O,); infinite for an output without coefficients."""
-    largest = np.abs(theta).max(axis=(0, 2))
-    return np.where(largest > 0, largest, np.inf)
 
 
 def save_design(design: Design, path: Path) -> None:
