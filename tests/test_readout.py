@@ -32,10 +32,17 @@ from analogkan.errors import NetlistError, SimulationError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.trim import EXACT_VOLTS
 from analogkan.network.squash import NORMS, squash_names
+from analogkan.physics import Assumptions
+from analogkan.physics.area import area_of
+from analogkan.physics.capacitors import capacitors_of
+from analogkan.physics.drive import least_damping, offset_volts
+from analogkan.physics.judged import judge_parts
 from analogkan.studies.points import Point
+from analogkan.studies.simulate import simulate
 
 from .chips import EVERYTHING, chip, errors_of
-from .networks import random_spec
+from .networks import random_images, random_spec
+from .test_levers import SPEC, asked, edited, of_loop
 from .test_standard_values import E96, are_standard
 from .test_twin import images, worst
 from .test_verify import damage
@@ -177,6 +184,17 @@ def test_a_deck_with_another_summing_amplifier_is_found_out(pristine, tmp_path, 
     assert re.search(said, found, re.MULTILINE), found
 
 
+@pytest.mark.parametrize("opamp", ["pole", "pole_rails"])
+def test_bandwidths_by_stage_are_read_back(opamp, tmp_path):
+    """Positive lines have what outputs get."""
+    hardware = Hardware(opamp=opamp, gbw_by_stage=1.0, **SUMMING)
+    folder = write_build(random_spec(2, (6, 5, 3)), hardware, tmp_path / "n.build").folder
+    assert verify_build(load_build(folder)).ok
+    for what, label in (("_tia", "o0_n"), ("_add", "y0")):
+        found = edited(folder, "layer1.cir", f"{what} ", " gbw=", " gbw=1")
+        assert f"layer 1: line amplifier l1_{label}: gain-bandwidth product of 1" in found
+
+
 # ---- the circuit
 
 
@@ -222,6 +240,41 @@ def test_limited_lines_that_no_round_brings_to_rest_are_refused(monkeypatch):
     )
     with pytest.raises(SimulationError, match=f"^{re.escape(sentence)}$"):
         columns.lines(np.full((2, 1), 40.0), lambda v: np.clip(v, -0.1, 0.1))
+
+
+@pytest.mark.parametrize("more", [{}, {"gbw_by_stage": 1.0, "r_wire": 2.0}, {"drop_rows": 0.3}])
+def test_ngspice_confirms_power_settling_and_noise(more, ngspice, tmp_path):
+    build = write_build(SPEC, Hardware(**SUMMING, **more), tmp_path / "n.build")
+    found: dict[str, Any] = {}
+    judge_parts(asked(build), ("power", "settling", "noise"), 3, tmp_path, found)
+    assert set(found) == {"power", "settling", "noise"}
+
+
+def test_held_stages_and_shared_outputs_are_judged_alike(ngspice, tmp_path):
+    build = write_build(SPEC, Hardware(**SUMMING), tmp_path / "n.build", most=60)
+    assert len(build.names()) > 2 and verify_build(build).ok
+    found = simulate(build, random_images(2, 8, 6), run=tmp_path / "run")
+    assert found.summary["max_abs_logit_error"] < 1e-3 * found.summary["logit_full_scale"]
+
+
+def test_damping_offsets_and_area_are_those_of_its_two_amplifiers(tmp_path):
+    given = Assumptions(zeta=0.4, area_opamp=0.0, area_cell=0.0, area_ohm=100.0, c_in=0.1e-12)
+    build = write_build(SPEC, Hardware(gbw_by_stage=1.0, **SUMMING), tmp_path / "n.build")
+    design = build.design
+    damping, offsets = least_damping(design, given, 26.85), offset_volts(design, 1e-3)
+    ohms = 0.0
+    for k, stage in enumerate(design.stages):
+        c, w = capacitors_of(stage, design.hardware, given), 2 * np.pi * stage.gbw
+        loads = stage.g.sum(axis=0)
+        loads[0::2] += 1 / stage.r_x
+        for group, side in (("lines", 1), ("differences", 0)):
+            own = (part[side::2] for part in (c.lines_in, loads, stage.r_c, c.lines))
+            least = of_loop(*own, w[2 - side]).min()
+            assert damping[group][k] == pytest.approx(min(1.0, least), rel=1e-3)
+            gain = 1 + (loads * stage.r_c)[side::2].max()
+            assert offsets[group][k] == pytest.approx(1e-3 * gain)
+        ohms += stage.r_f.sum() + stage.r_c.sum() + stage.r_x.sum()
+    assert area_of(build.circuit(), given)["resistors"] == pytest.approx(ohms / 100)
 
 
 def test_mismatch_of_a_pair_is_that_of_its_two_line_gains():

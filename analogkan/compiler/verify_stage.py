@@ -86,7 +86,8 @@ class StageCheck:
                 if amp is None:
                     continue
                 rows[amp.out] = i * n_dev + d
-                said += self._bandwidth(amp.opamp, 0, f"row amplifier of input {i}, {curve.name}")
+                what = f"row amplifier of input {i}, {curve.name}"
+                said += self._bandwidth(amp.opamp, self.stage.gbw[0], what)
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
                     said.append(
@@ -119,6 +120,7 @@ class StageCheck:
         lines: dict[int, int] = {}
         gains = np.full(2 * self.stage.shape[1], np.nan)
         said: list[str] = []
+        gbw = self.stage.line_gbw
         legs = self._legs if self.stage.readout.differences else self._summing_legs
         for o, name in enumerate(self.names.outputs()):
             for side, (net, gain) in enumerate(legs(o, name, said)):
@@ -129,7 +131,7 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
-                said += self._bandwidth(amp.opamp, 1, f"line amplifier {label}")
+                said += self._bandwidth(amp.opamp, gbw[line], f"line amplifier {label}")
                 if amp.capacitors:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
@@ -151,7 +153,7 @@ class StageCheck:
         if diff is None:
             said.append(self._say(f"no difference amplifier drives {name}"))
             return []
-        said += self._bandwidth(diff.opamp, 2, f"difference amplifier {name}")
+        said += self._bandwidth(diff.opamp, self.stage.gbw[2], f"difference amplifier {name}")
         r_diff = self.build.design.hardware.r_diff
         said += [
             self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
@@ -192,9 +194,9 @@ class StageCheck:
         feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
         return [(net, 1.0), (negative, feedback / ohms)]
 
-    def _bandwidth(self, opamp: Controlled, group: int, what: str) -> list[str]:
-        """Whether an op-amp that is told a gain-bandwidth product has its group's."""
-        wanted = float(self.stage.gbw[group])
+    def _bandwidth(self, opamp: Controlled, gbw: float, what: str) -> list[str]:
+        """Whether an op-amp that is told a gain-bandwidth product has ``gbw`` hertz."""
+        wanted = float(gbw)
         if not self.build.design.hardware.amplifier.takes("gbw") or opamp.gbw == wanted:
             return []
         return [self._say(f"{what}: gain-bandwidth product of {opamp.gbw!r} Hz, not {wanted!r}")]
