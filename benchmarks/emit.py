@@ -11,7 +11,7 @@ import numpy as np
 
 from analogkan.compiler import spice
 from analogkan.compiler.build import write_build
-from analogkan.compiler.design import element_counts
+from analogkan.compiler.counts import element_counts
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import resolve

@@ -28,7 +28,9 @@ class StateSpace:
     def __init__(
         self, design: Design, points: Sequence[Point], assumed: Assumptions, temp_c: float = 26.85
     ) -> None:
-        size = sum(2 * p.r_f.size + 4 * p.r_c.size // 2 + 3 * p.diff_gain.size for p in points)
+        columns = (p.columns for p in points)
+        size = sum(2 * c.r_c.size + 3 * c.diff_gain.size for c in columns)
+        size += sum(2 * p.r_f.size for p in points)
         self.e, self.f = np.zeros((size, size)), np.zeros((size, size))
         self.sources: list[tuple[int, int, float]] = []
         """From, to, and A^2/Hz, or V^2/Hz at an output alone."""
@@ -41,8 +43,8 @@ class StateSpace:
             c = capacitors_of(stage, design.hardware, assumed)
             rows = self._rows(point, c, before, temp_c)
             lines = []
-            for k, r_c in enumerate(point.r_c):
-                total, out = self._amplifier(point.line_gain[k])
+            for k, r_c in enumerate(point.columns.r_c):
+                total, out = self._amplifier(point.columns.line_gain[k])
                 self._resistor(total, out, 1 / r_c)
                 self._capacitor(total, out, c.lines[k])
                 self._capacitor(total, GROUND, c.lines_in[k])
@@ -73,7 +75,7 @@ class StateSpace:
     def _differences(self, point, gain, c, lines) -> list[int]:
         outputs = []
         for o, ratio in enumerate(gain):
-            inn, out = self._amplifier(point.diff_gain[o])
+            inn, out = self._amplifier(point.columns.diff_gain[o])
             inp = self._new(summing=True)
             self.f[out, inp] -= 1
             for net, line, end in ((inn, lines[2 * o + 1], out), (inp, lines[2 * o], GROUND)):

@@ -241,6 +241,12 @@ def test_nothing_but_an_earlier_board_is_replaced(build, tmp_path):
             {"levels": 16},
             "was compiled with levels = 16, and a board's resistors have standard",
         ),
+        (
+            {},
+            {"readout": "summing"},
+            "was compiled with readout = summing, and a board's outputs are difference amplifiers: "
+            "compile it with readout = differences",
+        ),
         ({}, {"r_wire": 1.0}, "was compiled with r_wire = 1 and r_driver = 0 ohm, and a board's"),
         (
             {"squash": "clamp"},

@@ -11,6 +11,7 @@ import torch
 from PySpice.Unit import u_uA  # pyright: ignore[reportAttributeAccessIssue]
 
 from analogkan import cells
+from analogkan.compiler.closed_form import line_volts
 from analogkan.compiler.front import build_front
 from analogkan.compiler.hardware import Hardware
 from analogkan.devices.formulas import BOLTZMANN_OVER_CHARGE
@@ -61,6 +62,18 @@ def test_diff_amp_subtracts_with_its_gain(session):
     (out,) = solve(session, circuit, "out")
     loop = 1e5 / (1 + 1.7)
     assert out == pytest.approx(1.7 * 0.7 * loop / (1 + loop), rel=1e-9)
+
+
+@pytest.mark.parametrize("cell", ["summing_amp", "summing_amp_rails"])
+def test_summing_amp_adds_a_current_and_what_a_voltage_sends(session, cell):
+    circuit = bench()
+    circuit.I("1", 0, "in", 2e-6)
+    circuit.V("1", "n", 0, -0.3)
+    circuit.X("1", cell, "in", "n", "out", rf=150e3, rx=60e3)
+    (out,) = solve(session, circuit, "out")
+    exact = line_volts(2e-6 - 0.3 / 60e3, 1 / 60e3, 150e3, 1e5, 0.0)
+    assert out == pytest.approx(exact, rel=1e-9)
+    assert out == pytest.approx(-150e3 * (2e-6 - 0.3 / 60e3), rel=1e-4)
 
 
 def test_clamp_limits_and_otherwise_passes(session):
@@ -151,11 +164,14 @@ def test_amplifiers_with_rails_pass_inside_and_stop_at_them(session):
         ("row", "row_amp_rails", {"rf": 1e6, "cf": 1e-12}, -1.0),
         ("tia", "tia_rails", {"rf": 2e6}, -2.0),
         ("diff", "diff_amp_rails", {"gain": 3.0}, 3.0),
+        ("sum", "summing_amp_rails", {"rf": 2e6, "rx": 1e6}, -2.0),
     ):
         circuit = bench(opamp="opamp_ideal")
         circuit.V("1", "v", 0, 0)
         if name == "diff":
             circuit.X("1", cell, "v", 0, "out", vr=1.5, **settings)
+        elif name == "sum":
+            circuit.X("1", cell, "in", "v", "out", vr=1.5, **settings)
         else:
             circuit.R("1", "v", "in", 1e6)
             circuit.X("1", cell, "in", "out", vr=1.5, **settings)

@@ -87,6 +87,14 @@ CIRCUITS = {
     "sigmoid, norm": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85, False),
     "sigmoid, norm, chip": ({"squash": "sigmoid", "norm": "layer"}, {}, FEW, 26.85, True),
     "tanh": ({"squash": "tanh"}, {}, LOUD, 26.85, True),
+    "summing": ({}, {"readout": "summing", "opamp": "rails"}, LOUD, 85.0, True),
+    "summing, wires": (
+        {},
+        {"readout": "summing", "r_wire": 20.0, "r_driver": 50.0, "opamp": "rails", "v_rail": 0.6},
+        FEW,
+        60.0,
+        True,
+    ),
 }
 """Networks, hardware, assumptions, degrees Celsius, and whether it is a chip."""
 

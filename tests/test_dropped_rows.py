@@ -13,7 +13,8 @@ import pytest
 
 import analogkan as ak
 from analogkan.compiler.build import Build, load_build, write_build
-from analogkan.compiler.design import CrossbarStage, build_design, element_counts
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import CrossbarStage, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.engines.chip_engines import TwinEngine

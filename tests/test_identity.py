@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.readout import READOUTS
 from analogkan.data import ImageSet
 from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import Ngspice
@@ -38,8 +39,8 @@ def as_images(x: np.ndarray) -> ImageSet:
     return ImageSet(name="random", x=x, y=np.zeros(len(x), np.int64), index=np.arange(len(x)))
 
 
-def run(spec, tmp_path, x, tag="", **options):
-    build = write_build(spec, IDEAL, tmp_path / f"net{tag}.build")
+def run(spec, tmp_path, x, tag="", hardware=IDEAL, **options):
+    build = write_build(spec, hardware, tmp_path / f"net{tag}.build")
     return simulate(
         build, as_images(x), options=BatchOptions(**options), run=tmp_path / f"run{tag}"
     )
@@ -52,11 +53,15 @@ def run(spec, tmp_path, x, tag="", **options):
     n_dev=st.integers(1, 4),
     squash=st.sampled_from(squash_names()),
     norm=st.sampled_from(NORMS),
+    readout=st.sampled_from(sorted(READOUTS)),
 )
-def test_random_networks_agree(ngspice, tmp_path_factory, seed, sizes, n_dev, squash, norm):
+def test_random_networks_agree(
+    ngspice, tmp_path_factory, seed, sizes, n_dev, squash, norm, readout
+):
     """Random networks amplify the amplifiers' own 1e-9 more than trained ones: 5e-6 is allowed."""
     spec = random_spec(seed, tuple(sizes), n_dev=n_dev, squash=squash, norm=norm)
-    result = run(spec, tmp_path_factory.mktemp("net"), random_inputs(seed, 12, sizes[0]))
+    folder, x = tmp_path_factory.mktemp("net"), random_inputs(seed, 12, sizes[0])
+    result = run(spec, folder, x, hardware=replace(IDEAL, readout=readout))
     assert result.summary["max_abs_logit_error"] <= (
         limit(ngspice, 5e-6) * result.summary["logit_full_scale"]
     )

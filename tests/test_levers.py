@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from analogkan.compiler.bandwidth import groups_of, share_out
 from analogkan.compiler.blocks import Blocks
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.closed_form import difference_volts, line_volts
+from analogkan.compiler.counts import element_counts
 from analogkan.compiler.design import CrossbarStage, build_design, load_design, save_design
 from analogkan.compiler.extract import read_deck
 from analogkan.compiler.hardware import Hardware
@@ -21,7 +23,7 @@ from analogkan.compiler.verify import verify_build
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import NetlistError, SettingsError
-from analogkan.files import read_npz, write_npz
+from analogkan.files import read_npz, sha256, write_npz
 from analogkan.physics import Assumptions, judged
 from analogkan.physics.area import area_of
 from analogkan.physics.blocks import AMPLIFIERS
@@ -68,7 +70,7 @@ def noise_gains(stage: CrossbarStage) -> np.ndarray:
 
 def test_no_other_sharing_out_settles_sooner_on_the_same_current():
     stages = build_design(SPEC, Hardware()).stages
-    groups = [groups_of(s.curves, s.r_f, s.g, s.r_c, s.gain) for s in stages]
+    groups = [groups_of(s.curves, s.r_f, s.g, s.r_c, s.gain, s.readout) for s in stages]
     gains = np.concatenate([one.noise_gain for one in groups])
     count = np.concatenate([one.count for one in groups])
     best = np.concatenate(share_out(groups, Hardware(gbw_by_stage=1.0)))
@@ -278,25 +280,19 @@ def test_a_section_draws_while_it_works_and_wakes_before(held):
     volts = images(4, 6)
     few = np.arange(4)
     given = {"build": held, "chip": held.circuit(), "volts": volts, "few": few, "temp_c": 26.85}
-    sheets = {
-        name: measure(Asked(assumed=Assumptions(**assumed), **given), ("power", "settling"))
-        for name, assumed in {
-            "always": {},
-            "gated": {"gating": 1},
-            "woken": {"gating": 1, "t_wake": 1e-6},
-        }.items()
-    }
+    always, gated = (
+        measure(Asked(assumed=Assumptions(**assumed), **given), ("power", "settling"))
+        for assumed in ({}, {"gating": 1, "t_wake": 1e-8})
+    )
     found = settle(held, np.roll(volts, 1, axis=0), volts, Assumptions())
     layers = supply_of(power_of(held, volts), held.hardware, Assumptions()).by_layer[0]
-    times = found.held_s[0], found.settling_s - found.held_s[0]
-    wanted = layers[0] * times[0] + layers[1] * times[1]
-    total = layers.sum(axis=0)
-    for name, joules in {
-        "always": total * found.settling_s, "gated": wanted, "woken": wanted + 1e-6 * total
-    }.items():  # fmt: skip
-        assert sheets[name]["energy_j_typical"] == pytest.approx(np.median(joules)), name
-    assert sheets["gated"]["energy_j_max"] < sheets["always"]["energy_j_min"]
-    assert sheets["gated"]["power_w_max"] == sheets["always"]["power_w_max"]
+    total, first = layers.sum(axis=0), found.held_s[0]
+    joules = total * found.settling_s
+    assert always["energy_j_typical"] == pytest.approx(np.median(joules))
+    joules = layers[0] * first + layers[1] * (found.settling_s - first) + total * 1e-8
+    assert gated["energy_j_typical"] == pytest.approx(np.median(joules))
+    assert gated["energy_j_max"] < always["energy_j_min"]
+    assert gated["power_w_max"] == always["power_w_max"]
 
 
 def test_a_network_in_one_section_has_nothing_to_switch(tmp_path):
@@ -311,10 +307,17 @@ def test_a_network_in_one_section_has_nothing_to_switch(tmp_path):
 # ---- area
 
 
-def test_area_is_counted_from_what_stands_in_the_deck(tmp_path):
+@pytest.mark.parametrize("drop_rows", [0.0, 0.3])
+def test_area_is_counted_from_what_stands_in_the_deck(drop_rows, tmp_path):
     """Of resistors and cells by what a deck's reader finds; of capacitors by the deck in time."""
-    design = build_design(SPEC, Hardware(gain_split=1.0))
-    build = write_build(SPEC, Hardware(gain_split=1.0), tmp_path / "n.build")
+    hardware = Hardware(gain_split=1.0, gbw_by_stage=1.0, drop_rows=drop_rows)
+    build = write_build(SPEC, hardware, tmp_path / "n.build")
+    design = build.design
+    rows = [int(stage.kept.sum()) for stage in design.stages]
+    assert (sum(rows) < 22) == (drop_rows > 0)
+    total = sum(n * s.gbw[0] + s.gbw[1:] @ [s.r_c.size, s.gain.size]
+                for n, s in zip(rows, design.stages, strict=True))  # fmt: skip
+    assert total == pytest.approx(10e6 * element_counts(design)["op_amps"])
     given = Assumptions(area_opamp=3.0, area_cell=0.25, area_farad=1e-15, area_ohm=100.0)
     found = area_of(build.circuit(), given)
     deck = Blocks(read_deck(build.folder / "network.cir"))
@@ -325,7 +328,7 @@ def test_area_is_counted_from_what_stands_in_the_deck(tmp_path):
     assert found["resistors"] == pytest.approx(ohms / 100)
     lines = [line.split() for line in format_capacitors(design, replace(given, c_in=0, c_cell=0))]
     damped = sum(float(farads) for *_, farads in lines)  # beside the rows' own
-    damped += sum((stage.c_f * stage.r_f.shape[0]).sum() for stage in design.stages)
+    damped += sum((stage.c_f * stage.kept).sum() for stage in design.stages)
     without = area_of(build.circuit(), replace(given, c_in=0, c_cell=0))
     assert without["capacitors"] == pytest.approx(damped / 1e-15)
     assert found["total"] == pytest.approx(sum(v for k, v in found.items() if k != "total"))
@@ -421,3 +424,16 @@ def test_the_least_margin_of_any_row_is_told():
     assert c_margin(design) == min(m for m in margins if m is not None)
     still = [replace(s, stability={"c_margin": None, "node_margin": 1.0}) for s in design.stages]
     assert c_margin(replace(design, stages=tuple(still))) == math.inf
+
+
+@pytest.mark.parametrize("most", [None, 60])
+def test_a_build_from_before_these_settings_is_still_verified(most, tmp_path):
+    build = write_build(SPEC, Hardware(), tmp_path / "n.build", most=most)
+    for path in sorted(build.folder.rglob("*.json"), reverse=True):  # decks, then held.json
+        told = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("gbw_by_stage", "gain_split", "readout"):
+            del told["hardware"][name]
+        own = [name for name in told["files"] if name.endswith(".json")]
+        told["files"] |= {name: sha256(build.folder / name) for name in own}
+        path.write_text(json.dumps(told), encoding="utf-8")
+    assert verify_build(load_build(build.folder)).sentence() == ""

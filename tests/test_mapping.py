@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analogkan.compiler.design import ARRAYS, build_design, element_counts, load_design, save_design
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import ARRAYS, build_design, load_design, save_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer, unmap_layer
 from analogkan.errors import SettingsError

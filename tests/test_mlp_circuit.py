@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,15 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import load_hardware
 from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.data import ImageSet
-from analogkan.errors import SettingsError
+from analogkan.devices import resolve
+from analogkan.errors import CheckpointError, SettingsError
 from analogkan.network.baselines import MLP
-from analogkan.network.mlp import DEVICES, RESISTOR, mlp_spec
+from analogkan.network.mlp import DEVICES, RESISTOR, DeviceMLP, mlp_spec
+from analogkan.network.model import TDKANConfig
 from analogkan.network.spec import load_spec
 from analogkan.studies.simulate import simulate
+from analogkan.training.fit import train
+from analogkan.training.recipe import load_recipe
 
 SHAPE, COLOUR = (4, 4), (2, 2, 3)
 
@@ -85,3 +91,37 @@ def test_its_layers_are_cut_like_others(activation, ngspice, tmp_path, one_threa
     assert [section["circuits"] for section in s["held"]] == [2, 1, 1]
     assert s["agreement"] == 1.0
     assert s["max_abs_logit_error"] <= 1e-5 * s["logit_full_scale"]
+
+
+def config(devices: str) -> TDKANConfig:
+    return TDKANConfig(sizes=(16, 7, 3), curves=resolve(devices))
+
+
+def test_an_mlp_with_two_devices_a_node_is_refused():
+    told = "^an MLP has one device a hidden node and no convolutions, here 2 and 0$"
+    with pytest.raises(SettingsError, match=told):
+        DeviceMLP(config("A21,Z21"))
+
+
+@pytest.mark.parametrize("device", ["A21", "Z21"])
+def test_an_mlp_trained_as_tdkans_are_is_linear_then_a_device(device, one_thread):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (120, *SHAPE)).astype(np.uint8)
+    images = ImageSet(name="m", x=x, y=np.arange(120) % 3, index=np.arange(120))
+    recipe = replace(load_recipe("plain-d2", epochs=2), devices=(device,), hidden=(7,), v_hi=1.0)
+    done = train(images, recipe, network=DeviceMLP)
+    spec = done.model.to_spec(done.encoding, name="mlp").folded()
+    assert [layer.curves[0].name for layer in spec.layers] == [RESISTOR.name, device]
+    first, last = spec.layers
+    hidden = x.reshape(120, -1) / 255 @ first.theta[:, :, 0] + first.bias
+    wanted = last.curves[0].phi(hidden) @ last.theta[:, :, 0] + last.bias
+    np.testing.assert_allclose(spec.logits(x.reshape(120, -1)), wanted, atol=1e-12)
+
+
+def test_a_tdkan_does_not_go_on_with_an_mlps_training(tmp_path, one_thread):
+    x = np.random.default_rng(0).integers(0, 256, (40, *SHAPE)).astype(np.uint8)
+    images = ImageSet(name="m", x=x, y=np.arange(40) % 3, index=np.arange(40))
+    recipe = replace(load_recipe("plain-d2", epochs=2), devices=("A21",), hidden=(7,), v_hi=1.0)
+    train(images, recipe, network=DeviceMLP, state=tmp_path / "s")
+    with pytest.raises(CheckpointError, match="is an unfinished training with another recipe"):
+        train(images, recipe, state=tmp_path / "s")

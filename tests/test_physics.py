@@ -10,8 +10,10 @@ import pytest
 import torch
 from scipy.integrate import quad
 
+from analogkan.cells import NUMPY
 from analogkan.cells.squash import BASE_VOLTS, THERMAL_VOLTS, pair_volts, saturation_current
 from analogkan.compiler import closed_form as cf
+from analogkan.compiler.columns import Columns
 from analogkan.compiler.front import build_front
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer
@@ -53,6 +55,24 @@ def test_a_difference_amplifier_is_its_four_resistors():
     u = cf.difference_volts(p, n, rho, A, V_OS)
     plus, minus = p * rho / (1 + rho), (n * rho + u) / (1 + rho)
     assert u == pytest.approx(A * (plus + V_OS - minus), rel=1e-9)
+
+
+def test_a_summing_column_solves_its_equations():
+    rng = np.random.default_rng(0)
+    g, v = rng.uniform(1e-6, 2e-5, (9, 2)), rng.uniform(-0.5, 0, 9)
+    r_f, r_n, r_x, one = 1.2e4, 9e3, 8e3, np.ones(2)
+    columns = Columns(
+        g=g.sum(axis=0), feet=None, r_c=np.array([r_f, r_n]), ratio=np.array([r_n / r_x]),
+        line_gain=A * one, line_offset=V_OS * one, diff_gain=one[:0], diff_offset=one[:0],
+        differences=False, xp=NUMPY,
+    )  # fmt: skip
+    lines = columns.lines((v @ g)[:, None], lambda volts: volts)
+    (u,), (n,) = lines
+    assert columns.outputs(lines, lambda volts: volts)[0, 0] == u
+    c = V_OS - u / A
+    assert (g[:, 0] * (v - c)).sum() + (n - c) / r_x + (u - c) / r_f == pytest.approx(0, abs=1e-15)
+    alone = cf.line_volts(g[:, 1] @ v, g[:, 1].sum(), r_n, A, V_OS)
+    assert n == pytest.approx(alone, rel=1e-12)
 
 
 def test_pairs_and_bias_rows_are_what_the_page_says():

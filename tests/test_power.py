@@ -44,6 +44,11 @@ KINDS = {
     "audited": ({}, WIRES | {"wires": "explicit", "r_driver": 100.0}),
     "drivers": ({}, {"r_driver": 100.0, **TILES}),
     "pole": ({}, {"opamp": "pole_rails"}),
+    "summing": ({"squash": "tanh"}, {"readout": "summing"}),
+    "summing, rails": (
+        {},
+        {"readout": "summing", "opamp": "rails", "v_rail": 0.6, "headroom": 1.0, **WIRES},
+    ),
 }
 """Networks and hardware, of every block that there is."""
 HELD = {"shares": 30, "sections": 60}
@@ -123,7 +128,7 @@ def test_ngspice_says_the_same_of_every_block(build_of, asked, kind):
     np.testing.assert_allclose(found.through, asked(kind).through)
 
 
-@pytest.mark.parametrize("kind", ["plain", "sigmoid", "rails", "driven"])
+@pytest.mark.parametrize("kind", ["plain", "sigmoid", "rails", "driven", "summing, rails"])
 def test_a_chip_in_the_heat_too(build_of, tmp_path, kind):
     build = build_of(kind)
     own = chip_of(build, KINDS[kind][1])
@@ -189,7 +194,7 @@ def test_what_flows_between_rows_is_power(build_of, tmp_path, monkeypatch):
 # ---- maps, chips, blocks of images
 
 
-@pytest.mark.parametrize("kind", ["plain", "shares", "convolutions"])
+@pytest.mark.parametrize("kind", ["plain", "shares", "convolutions", "summing"])
 def test_a_map_of_rows_and_one_of_lines_add_up_to_their_blocks(build_of, kind):
     build = build_of(kind)
     found = power_of(build, volts(build), maps=True)
@@ -198,6 +203,8 @@ def test_a_map_of_rows_and_one_of_lines_add_up_to_their_blocks(build_of, kind):
         by_row = sum(watts[block][:, k] for block in ("diodes", "row_feedback", "cells"))
         np.testing.assert_allclose(rows.sum(axis=2), by_row, rtol=1e-12)
         by_line = watts["cells"][:, k] + watts["line_feedback"][:, k]
+        if kind == "summing":  # whose positive lines are its outputs
+            by_line = by_line + watts["differences"][:, k]
         np.testing.assert_allclose(lines.sum(axis=2), by_line, rtol=1e-12)
     assert found.positions == ((9, 4, 1, 1) if kind == "convolutions" else (1, 1))
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import analogkan as ak
 from analogkan.cli import main
-from analogkan.compiler.design import element_counts
+from analogkan.compiler.counts import element_counts
 from analogkan.data import load_npz
 from analogkan.errors import SettingsError
 from analogkan.network import checkpoint

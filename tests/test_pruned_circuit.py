@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from analogkan.compiler.build import load_build, write_build
-from analogkan.compiler.design import build_design, element_counts
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.mapping import map_layer
 from analogkan.compiler.verify import verify_build

@@ -13,7 +13,8 @@ import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from analogkan.compiler.build import write_build
-from analogkan.compiler.design import Design, element_counts
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import Design
 from analogkan.compiler.hardware import Hardware
 from analogkan.engines import pyspice
 from analogkan.engines.pyspice import to_pyspice

@@ -70,9 +70,10 @@ def test_a_chip_keeps_its_errors_in_time(ngspice, tmp_path):
     np.testing.assert_allclose(asked(ngspice, dynamic_design(made), volts, tmp_path), still, 1e-9)
 
 
+@pytest.mark.parametrize("readout", ["differences", "summing"])
 @pytest.mark.parametrize("opamp", ["linear", "rails"])
-def test_every_capacitor_stands_in_the_deck_once(opamp):
-    design = build_design(random_spec(3, (5, 4, 3)), Hardware(opamp=opamp))
+def test_every_capacitor_stands_in_the_deck_once(opamp, readout):
+    design = build_design(random_spec(3, (5, 4, 3)), Hardware(opamp=opamp, readout=readout))
     lines = [line.split() for line in format_capacitors(design, ASSUMED)]
     assert len({name for name, *_ in lines}) == len(lines)
     found = sum(float(farads) for *_, farads in lines)
@@ -109,6 +110,12 @@ NETS = {
     "sigmoid": ({"squash": "sigmoid", "norm": "layer"}, {}),
     "tanh": ({"squash": "tanh"}, {}),
     "clamp": ({"squash": "clamp"}, {}),
+    "summing": ({}, {"readout": "summing"}),
+    "summing, rails": (
+        {},
+        {"readout": "summing", "opamp": "rails", "headroom": 1.0, "v_rail": 0.9},
+    ),
+    "summing, wires": ({}, {"readout": "summing", "r_wire": 2.0, "r_driver": 20.0}),
 }
 """What a network and its hardware are, by name."""
 

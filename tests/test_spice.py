@@ -39,6 +39,7 @@ NETS = {
         {"curves": resolve("Z21"), "squash": "tanh"},
         Hardware(r_driver=100.0, r_wire=2.0, tile_rows=4),
     ),
+    "summing": ((3, 2, 2), {"curves": resolve("A21")}, Hardware(readout="summing", opamp="rails")),
     "layernorm": (
         (3, 3, 2),
         {"curves": resolve("A21"), "norm": "layer"},

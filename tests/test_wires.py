@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from analogkan.compiler.build import load_build, write_build
-from analogkan.compiler.design import build_design, element_counts
+from analogkan.compiler.counts import element_counts
+from analogkan.compiler.design import build_design
 from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build

@@ -78,7 +78,7 @@ def reproduce(
     quick
         2 epochs, fewer chips, the first data set alone: to see that it works.
     only
-        Rows or data sets.
+        Rows, families or data sets.
     jobs
         Simulations at a time; by default all cores.
     progress

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..compiler.build import Build
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.names import StageNames
+from ..compiler.readout import READOUTS
 from ..compiler.series import nearest_of, standard_values
 from ..errors import CompileError
 from ..physics.capacitors import damping_c_f
@@ -130,7 +131,7 @@ def require_board(build: Build) -> Design:
     ------
     CompileError
         If it has several circuits, cells that are no parts, wires, no standard values or too many
-        resistors, or its outputs are classes.
+        resistors, or its outputs are classes, or its read-out is a summing one.
     """
     design = only_design(build)
     hardware = design.hardware
@@ -155,6 +156,11 @@ def require_board(build: Build) -> Design:
         raise CompileError(
             f"{build.folder} was compiled with r_wire = {hardware.r_wire:g} and r_driver = "
             f"{hardware.r_driver:g} ohm, and a board's tracks have neither: set both to 0"
+        )
+    if not READOUTS[hardware.readout].differences:
+        raise CompileError(
+            f"{build.folder} was compiled with readout = {hardware.readout}, and a board's outputs "
+            "are difference amplifiers: compile it with readout = differences"
         )
     if not hardware.series:
         raise CompileError(

@@ -33,6 +33,13 @@ PLAIN = (
         params=(Param("gain", "V/V", "1"), Param("r", "ohm", "10k"), *ERRORS),
         block="difference",
     ),
+    CellKind(
+        name="summing_amp",
+        pins=(Pin("in", INPUT), Pin("n", INPUT), Pin("out", OUTPUT)),
+        params=(Param("rf", "ohm", "100k"), Param("rx", "ohm", "100k"), *ERRORS),
+        block="summing amplifier",
+        models=("feedback",),
+    ),
 )
 
 

@@ -76,6 +76,7 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
       max_bias_rows=32                     constant rows a layer may have
       opamp=linear opamp_gain=1e5          or opamp=ideal, opamp=rails (outputs stop at v_rail)
       r_diff=10e3                          input resistors of difference amplifiers (ohm)
+      readout=differences                  or summing: two op-amps an output instead of three
       gbw=10e6 c_f=0 r_out=50              bandwidth (Hz), row amplifiers' C_f (F; 0: three times
                                            what is stable), what drives the diodes (ohm)
       gbw_by_stage=0 gain_split=0          1: bandwidth to stages, and a pair's gain to its line and

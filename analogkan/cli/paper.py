@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..paper.experiment import (
     CURVES,
     FUNCTIONS,
     NAMES,
+    NODES,
     NOISE,
     WITHOUT,
     meaningless,
@@ -64,6 +65,8 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
     fig9           activations of one MLP
     functions      functions and sensors' curves that need no data: TD-KANs of at most 300
                    parameters beside MLPs and B-spline KANs, in circuit and on chips
+    nodes          accuracy against hidden nodes, crosspoints, amplifiers and energy of TD-KANs and
+                   of MLPs of the same diodes, and how much of each equal accuracy takes
     circuits       the table's networks of devices (seed 0) in ngspice, on a subset of the images
     figa5, a6, a7  learning rate, batch, hidden sizes on the three data sets
 
@@ -94,7 +97,13 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
         if name in NOISE:
             _print_losses(title, found["losses"])
         elif name in FUNCTIONS:
-            _print_functions(title, found["rows"])
+            from ..paper.functions import tables
+
+            _print_tables(title, tables(found["rows"]))
+        elif name in NODES:
+            from ..paper.efficiency import BRIEF, tables
+
+            _print_tables(title, tables(found["everything"], found["compared"], BRIEF))
         elif name in CIRCUITS:
             _print_circuits(title, found["rows"])
         elif name not in CURVES:
@@ -159,10 +168,8 @@ def _print_losses(title: str, losses: list[dict[str, Any]]) -> None:
     common.out.print(drawn(losses))
 
 
-def _print_functions(title: str, rows: list[dict[str, Any]]) -> None:
-    from ..paper.functions import tables
-
-    for what, head, cells in tables(rows):
+def _print_tables(title: str, tables: Iterable[tuple[str, Sequence[str], Any]]) -> None:
+    for what, head, cells in tables:
         shown = common.table(f"{title}: {what}", *head)
         for row in cells:
             shown.add_row(*row)

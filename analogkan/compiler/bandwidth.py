@@ -1,6 +1,7 @@
 """How the bandwidth of a circuit is shared out among its groups of amplifiers.
 
-A stage has three groups: row, line and difference amplifiers. An amplifier of noise gain N and
+A stage has three groups: row amplifiers, those of lines, and those of outputs, which are difference
+amplifiers, or in a summing read-out those of the positive lines. An amplifier of noise gain N and
 gain-bandwidth product b settles with N / (2 pi b), and groups follow each other, so that their time
 constants add: T = sum N_k / b_k over the groups k. An amplifier's current grows with b, so a given
 current is a given B = sum n_k b_k, n_k being how many there are. With the multiplier m of that,
@@ -20,18 +21,19 @@ import numpy as np
 
 from ..devices import IVCurve
 from .hardware import Hardware
+from .readout import ReadOut
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Row, line and difference amplifiers of a stage.
+    """Row, line and output amplifiers of a stage.
 
     Attributes
     ----------
     noise_gain
         (3,) the largest of each group: its slowest amplifier is what the next group waits for. Of
-        rows 1 + r_f |dI/dV| on the steepest segment of any diode's curve, of lines 1 + r_c times
-        all their cells, of difference amplifiers 1 + their gain.
+        rows 1 + r_f |dI/dV| on the steepest segment of any diode's curve, of others see
+        ``column_gains``.
     count
         (3,) how many there are.
     """
@@ -40,14 +42,35 @@ class Groups:
     count: np.ndarray
 
 
+def column_gains(
+    g: np.ndarray, r_c: np.ndarray, gain: np.ndarray, readout: ReadOut
+) -> tuple[np.ndarray, np.ndarray]:
+    """Noise gains of a stage's line and output amplifiers.
+
+    (2 O,) of lines, 1 + r_c times all their cells, and (O,) of difference amplifiers, 1 + their
+    gain; in a summing read-out (O,) of negative lines, and (O,) of positive ones,
+    1 + r_f (all their cells + 1 / r_x).
+    """
+    lines = 1 + r_c * g.sum(axis=0)
+    if readout.differences:
+        return lines, 1 + gain
+    return lines[1::2], lines[0::2] + r_c[0::2] * gain / r_c[1::2]
+
+
 def groups_of(
-    curves: Sequence[IVCurve], r_f: np.ndarray, g: np.ndarray, r_c: np.ndarray, gain: np.ndarray
+    curves: Sequence[IVCurve],
+    r_f: np.ndarray,
+    g: np.ndarray,
+    r_c: np.ndarray,
+    gain: np.ndarray,
+    readout: ReadOut,
 ) -> Groups:
     """Of a stage's arrays, see ``design.CrossbarStage``."""
     steepest = np.array([np.abs(np.diff(curve.i) / np.diff(curve.v)).max() for curve in curves])
-    loads = (r_f * steepest).max(), (r_c * g.sum(axis=0)).max(), gain.max()
-    rows = np.count_nonzero(g[: r_f.size].any(axis=1))  # those without cells are not there
-    return Groups(1 + np.array(loads), np.array([rows, r_c.size, gain.size]))
+    lines, outputs = column_gains(g, r_c, gain, readout)
+    largest = 1 + (r_f * steepest).max(), lines.max(), outputs.max()
+    rows = g[: r_f.size].any(axis=1).sum()  # without those that are left out
+    return Groups(np.array(largest), np.array([rows, lines.size, outputs.size]))
 
 
 def share_out(groups: Sequence[Groups], hardware: Hardware) -> list[np.ndarray]:

@@ -22,7 +22,8 @@ class Amplifier:
     """A transimpedance amplifier: its nets, and the feedback found between them.
 
     ``inner`` is the op-amp's own output: ``out``, or what a limiter stands behind. ``feedback`` is
-    in ohms, ``capacitors`` in farads.
+    in ohms, ``capacitors`` in farads; ``coupled`` are resistors to its summing net from outputs of
+    line amplifiers, net and ohms.
     """
 
     out: int
@@ -32,6 +33,7 @@ class Amplifier:
     limiter: Limiter | None = None
     feedback: list[float] = field(default_factory=list)
     capacitors: list[float] = field(default_factory=list)
+    coupled: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -191,12 +193,19 @@ class Blocks:
             self.amplifiers[int(sum_net[k])].feedback.append(float(nl.r_ohms[which[k]]))
         between = is_sum[a] & is_sum[b]
         self.feet = a[between], b[between], siemens[between]
-        cell = at_sum & ~feedback & is_row[other]
+        behind = {table.nets[1] for tables in self.diodes.values() for table in tables}
+        of_lines = {net: amp.out for net, amp in self.amplifiers.items() if net not in behind}
+        coupled = _mask(count, of_lines)[sum_net] & _mask(count, of_lines.values())[other]
+        coupled &= at_sum & ~feedback & ~between & (which >= 0)
+        for k in np.flatnonzero(coupled):
+            through = int(other[k]), float(nl.r_ohms[which[k]])
+            self.amplifiers[int(sum_net[k])].coupled.append(through)
+        cell = at_sum & ~feedback & ~coupled & is_row[other]
         self.cells = which[cell]
         self.cell_row, self.cell_sum, self.cell_g = other[cell], sum_net[cell], siemens[cell]
         held = is_row[a] & is_row[b] & (which < 0)  # between rows, which amplifiers hold
-        self._models(which[feedback], "feedback")
-        rest = which[~(feedback | cell | between | held)]
+        self._models(which[feedback | coupled], "feedback")
+        rest = which[~(feedback | coupled | cell | between | held)]
         self._models(rest, "")
         self._difference_resistors(rest)
 

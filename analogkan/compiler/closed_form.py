@@ -60,14 +60,22 @@ def line_volts(current: Any, g_sum: Any, r_c: Any, gain: Any, offset: Any) -> An
 
 
 def wired_line_volts(
-    current: Any, feet: Any, r_c: Any, gain: Any, offset: Any, linalg: Any, diagonal: Any
+    current: Any,
+    feet: Any,
+    r_c: Any,
+    gain: Any,
+    offset: Any,
+    linalg: Any,
+    diagonal: Any,
+    between: Any = 0.0,
 ) -> Any:
     """Outputs (..., L, n) of line amplifiers whose summing nodes see each other through wires.
 
     ``current`` (..., L, n), ``feet`` (..., L, L) the admittance matrix of the summing nodes, the
-    rest (..., L). ``linalg`` and ``diagonal`` are numpy's or torch's.
+    rest (..., L). ``linalg`` and ``diagonal`` are numpy's or torch's. ``between`` (..., L, L) are
+    amperes into a summing node per volt at a line's output, other than through its feedback.
     """
-    matrix = feet / gain[..., None, :] + diagonal((1 + 1 / gain) / r_c)
+    matrix = feet / gain[..., None, :] + diagonal((1 + 1 / gain) / r_c) + between
     v = offset[..., None]
     return linalg.solve(matrix, feet @ v + v / r_c[..., None] - current)
 

@@ -21,7 +21,8 @@ from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text
 from . import spice, spice_cells
 from .checks import check_design
-from .design import Design, build_design, element_counts, load_design, save_design
+from .counts import element_counts
+from .design import Design, build_design, load_design, save_design
 from .forecast import expected_cost
 from .hardware import HARDWARE_ENTRY, Hardware
 from .lines import deck_bytes

@@ -27,9 +27,10 @@ from .design_entries import META, check_design
 from .front import Front, build_front, dac_front
 from .gains import line_drive, reach_of, row_feedback, size_gains
 from .hardware import Hardware
-from .mapping import map_layer
+from .mapping import map_layer, raised_by_bias
+from .readout import DIFFERENCES, READOUTS, ReadOut
 from .stability import driven_range, stabilise
-from .wires import forecast, segments
+from .wires import forecast
 
 ARRAYS = ("g", "r_f", "c_f", "r_c", "gain", "unit", "alpha", "gbw")
 """Fields of a stage that are arrays of positive numbers."""
@@ -53,9 +54,9 @@ class CrossbarStage:
     c_f
         (D,) farads beside them.
     r_c
-        (2 O,) ohms, feedback of the line amplifiers.
+        (2 O,) ohms, feedback of the line amplifiers; of a summing read-out each pair's r_f and r_n.
     gain
-        (O,) of the difference amplifiers.
+        (O,) of the difference amplifiers; of a summing read-out r_n / r_x.
     unit
         (O,) volts at the outputs per unit of y.
     alpha
@@ -68,6 +69,8 @@ class CrossbarStage:
         Margins, see ``stability.Stability.summary``.
     errors
         What one chip's cells differ in from the design's; None in a design.
+    readout
+        How the two lines of a pair become an output.
     """
 
     curves: tuple[IVCurve, ...]
@@ -83,6 +86,23 @@ class CrossbarStage:
     n_bias: int
     stability: dict[str, float | None]
     errors: StageErrors | None = None
+    readout: ReadOut = DIFFERENCES
+
+    @property
+    def line_gbw(self) -> np.ndarray:
+        """(2 O,) hertz of the lines' op-amps: of outputs the positive ones of a summing read-out."""
+        positive = 1 if self.readout.differences else 2
+        return np.tile([self.gbw[positive], self.gbw[1]], self.gain.size)
+
+    @property
+    def n_diffs(self) -> int:
+        """How many difference amplifiers there are."""
+        return self.gain.size if self.readout.differences else 0
+
+    @property
+    def r_x(self) -> np.ndarray:
+        """(O,) ohms from negative lines to positive ones, of a summing read-out."""
+        return self.r_c[1::2] / self.gain
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -144,7 +164,7 @@ class Design(Described):
 
     @property
     def v_per_logit(self) -> float:
-        """Volts of the last difference amplifiers per logit: the scale of the read-out."""
+        """Volts of the last outputs per logit: the scale of the read-out."""
         return float(self.stages[-1].unit[0])
 
 
@@ -194,7 +214,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
         r_f, shares = row_feedback(layer.curves, hardware, k)
         theta = layer.theta / shares
         mapped = map_layer(theta, layer.bias, hardware)
-        raised = int((mapped.alpha * _span(hardware) > 1.01 * _largest(theta)).sum())
+        raised = raised_by_bias(mapped, theta, hardware)
         if raised:
             notes.append(
                 f"layer {k}: the bias of {raised} of {layer.bias.size} outputs would need more "
@@ -228,7 +248,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 "front": front,
                 "g": mapped.g,
                 "r_f": np.tile(r_f, (layer.theta.shape[0], 1)),
-                "r_c": np.repeat(made.r_c, 2),
+                "r_c": made.r_c,
                 "gain": made.gain,
                 "unit": made.unit,
                 "alpha": mapped.alpha,
@@ -244,8 +264,9 @@ def _stable_stages(
 ) -> tuple[CrossbarStage, ...]:
     """Stages of all but their amplifiers' bandwidths, which are shared out over all of them, and
     of what follows from these."""
+    readout = READOUTS[hardware.readout]
     groups = [
-        groups_of(part["curves"], part["r_f"], part["g"], part["r_c"], part["gain"])
+        groups_of(part["curves"], part["r_f"], part["g"], part["r_c"], part["gain"], readout)
         for part in parts
     ]
     stages = []
@@ -253,7 +274,7 @@ def _stable_stages(
         zip(parts, reaches, share_out(groups, hardware), strict=True)
     ):
         stable = stabilise(part["curves"], reach, hardware, k, float(gbw[0]))
-        own = {"c_f": stable.c_f, "gbw": gbw, "stability": stable.summary()}
+        own = {"c_f": stable.c_f, "gbw": gbw, "stability": stable.summary(), "readout": readout}
         stages.append(CrossbarStage(**part, **own))
     return tuple(stages)
 
@@ -275,45 +296,6 @@ def _beyond_rails(layer: int, reach: float, hardware: Hardware, measured: bool) 
         f"hidden nodes of layer {layer} reach {reach:.2f} V on the calibration images, but the "
         f"rails are at {hardware.v_rail:g} V: train with a range penalty or a squash"
     ]
-
-
-def _span(hardware: Hardware) -> float:
-    least, most = hardware.cell_range
-    return most - least
-
-
-def _largest(theta: np.ndarray) -> np.ndarray:
-    """Largest |theta| of each output, (O,); infinite for an output without coefficients."""
-    largest = np.abs(theta).max(axis=(0, 2))
-    return np.where(largest > 0, largest, np.inf)
-
-
-def element_counts(design: Design) -> dict[str, int]:
-    """How many of each element the deck has, hierarchy flattened."""
-    kinds = ("crossbar_resistors", "diodes", "op_amps", "amplifier_resistors", "capacitors")
-    more = ("squash_cells", "layernorm_cells", "limiters", "tiles", "wire_segments", "drivers")
-    counts: dict[str, int] = dict.fromkeys(kinds + more, 0)
-    hw = design.hardware
-    for stage in design.stages:
-        n_in, n_out, _ = stage.shape
-        rows, lines = stage.g.shape
-        signal, driven = int(stage.kept.sum()), int(stage.driven.sum())
-        counts["crossbar_resistors"] += int(np.count_nonzero(stage.g))
-        counts["diodes"] += signal
-        counts["op_amps"] += signal + 3 * n_out
-        counts["amplifier_resistors"] += signal + 2 * n_out + 4 * n_out
-        counts["capacitors"] += signal
-        counts["squash_cells"] += driven if stage.front.squash.kind != "none" else 0
-        counts["layernorm_cells"] += n_in + driven + 1 if stage.front.norm is not None else 0
-        counts["limiters"] += signal + 3 * n_out if hw.rails else 0
-        counts["wire_segments"] += segments(stage.there, lines, hw) if hw.r_wire else 0
-        counts["drivers"] += signal + stage.n_bias if hw.r_driver else 0
-        counts["tiles"] += sum(
-            bool(stage.g[r : r + hw.tile_rows, c : c + hw.tile_cols].any())
-            for r in range(0, rows, hw.tile_rows)
-            for c in range(0, lines, hw.tile_cols)
-        )
-    return counts
 
 
 def save_design(design: Design, path: Path) -> None:
@@ -372,6 +354,7 @@ def load_design(path: Path) -> Design:
                 front=_front(arrays, entry, k),
                 stability=entry["stability"],
                 n_bias=entry["n_bias"],
+                readout=READOUTS[hardware.readout],
                 **own[k],
             )
             for k, entry in enumerate(meta["stages"])

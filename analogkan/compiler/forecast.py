@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from . import spice_cells
-from .design import Design, element_counts
+from .counts import element_counts
+from .design import Design
 
 BYTES_PER_RESISTOR = 1800
 """Memory of ngspice a crossbar resistor; `python -m benchmarks batch` measures it."""

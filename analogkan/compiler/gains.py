@@ -1,4 +1,4 @@
-"""Gains of a stage: what its row, line and difference amplifiers make of currents.
+"""Gains of a stage: what its row, line and output amplifiers make of currents.
 
 Axes: I inputs, D diodes, O outputs; physical lines 2 O, interleaved.
 """
@@ -14,6 +14,7 @@ from ..devices import IVCurve
 from ..errors import CompileError
 from ..network.spec import LayerSpec
 from .hardware import Hardware
+from .readout import READOUTS
 from .series import nearest_of, standard_of, standard_values
 
 
@@ -24,9 +25,9 @@ class Gains:
     Attributes
     ----------
     r_c
-        (O,) ohms, feedback of both line amplifiers of a pair.
+        (2 O,) ohms, feedback of the line amplifiers.
     gain
-        (O,) of the difference amplifiers.
+        (O,) of the difference amplifiers; of a summing read-out r_n / r_x, which is 1.
     unit
         (O,) volts at the outputs per unit of y.
     alpha
@@ -95,6 +96,8 @@ def size_gains(
         If a standard value is asked for and none is near.
     """
     limit = hardware.headroom * hardware.v_rail
+    if not READOUTS[hardware.readout].differences:
+        return _summing(drive, load, alpha, reach, after, hardware, layer)
     # An output that nothing drives gets the gain of one row at g_min.
     idle = hardware.v_fs * hardware.g_min
     r_c = limit / np.maximum(drive.reshape(-1, 2).max(axis=1), idle)
@@ -113,7 +116,8 @@ def size_gains(
             common = _lines(r_c[tightest], hardware, layer, side=-1) / alpha[tightest]
             r_c = _lines(common * alpha, hardware, layer, side=1)
             alpha = r_c / common
-        return Gains(r_c=r_c, gain=gain, unit=gain * common * hardware.v_fs, alpha=alpha)
+        unit = gain * common * hardware.v_fs
+        return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
     unit = ones
     if after.squash.bends and reach > limit:  # its attenuator takes any scale
         unit = ones * (limit / reach)
@@ -121,10 +125,44 @@ def size_gains(
     k = split(load * r_c / gain, hardware)
     r_c, gain = r_c / k, gain * k
     if not hardware.series:
-        return Gains(r_c=r_c, gain=gain, unit=unit, alpha=alpha)
+        return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
     r_c = _lines(r_c, hardware, layer, side=-1)
     gain = _differences(unit * alpha / (r_c * hardware.v_fs), hardware, layer)
-    return Gains(r_c=r_c, gain=gain, unit=unit, alpha=gain * r_c * hardware.v_fs / unit)
+    alpha = gain * r_c * hardware.v_fs / unit
+    return Gains(r_c=np.repeat(r_c, 2), gain=gain, unit=unit, alpha=alpha)
+
+
+def _summing(
+    drive: np.ndarray,
+    load: np.ndarray,
+    alpha: np.ndarray,
+    reach: float,
+    after: LayerSpec | None,
+    hardware: Hardware,
+    layer: int,
+) -> Gains:
+    """``size_gains`` of a summing read-out.
+
+    r_f follows from what an output has per unit of y, where that is free from the largest |y| at
+    the headroom. r_n is then free: the noise gains of the two amplifiers, 1 + r_n sum g_n and
+    1 + r_f (sum g_p + 1/r_n), have the least sum at r_n = sqrt(r_f / sum g_n), unless the negative
+    line would pass its headroom.
+    """
+    limit, ones = hardware.headroom * hardware.v_rail, np.ones_like(alpha)
+    if after is None or after.norm is not None:
+        # An output that nothing drives gets the scale of one cell at g_min.
+        unit = ones * limit / max(reach, float((alpha * hardware.g_min).min()))
+    else:
+        unit = ones * (limit / reach if after.squash.bends and reach > limit else 1.0)
+    r_f = unit * alpha / hardware.v_fs
+    if hardware.series:
+        r_f = _lines(r_f, hardware, layer, side=1)
+        alpha = r_f * hardware.v_fs / unit
+    most = limit / np.maximum(drive[1::2], hardware.v_fs * hardware.g_min)
+    r_n = np.minimum(np.sqrt(r_f / np.maximum(load[1::2], hardware.g_min)), most)
+    if hardware.series:
+        r_n = _lines(r_n, hardware, layer, side=-1)
+    return Gains(r_c=np.stack([r_f, r_n], axis=1).ravel(), gain=ones, unit=unit, alpha=alpha)
 
 
 def split(ratio: np.ndarray, hardware: Hardware) -> np.ndarray:

@@ -15,19 +15,18 @@ from .netlist import GROUND, Netlist
 
 DRIVEN = ("diode", "squash", "layernorm input", "layernorm output")
 """What DACs drive: diodes, or where inputs are held the cells before them."""
+OUTPUTS = ("difference", "summing amplifier")
+"""What drives a stage's outputs."""
 ALLOWED = {
     *(("dac", kind) for kind in DRIVEN),
-    ("difference", "diode"),
-    ("difference", "squash"),
-    ("difference", "layernorm input"),
-    ("difference", "layernorm output"),
+    *((kind, driven) for kind in OUTPUTS for driven in DRIVEN),
     ("layernorm input", "layernorm core"),
     ("layernorm input", "layernorm output"),
     ("layernorm core", "layernorm output"),
     ("layernorm output", "squash"),
     ("layernorm output", "diode"),
     ("squash", "diode"),
-    ("difference", "read-out"),
+    *((kind, "read-out") for kind in OUTPUTS),
     ("diode", "row amplifier"),
     ("row amplifier", "tile"),
     ("bias", "tile"),
@@ -36,6 +35,8 @@ ALLOWED = {
     ("driver", "tile"),
     ("tile", "line amplifier"),
     ("line amplifier", "difference"),
+    ("tile", "summing amplifier"),
+    ("line amplifier", "summing amplifier"),
 }
 """What may drive what."""
 
@@ -141,7 +142,7 @@ def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
         if kinds not in ALLOWED:
             found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {data['net']}")
             continue
-        step = 1 if kinds[0] == "difference" else 0  # fronts count to the layer they drive
+        step = 1 if kinds[0] in OUTPUTS else 0  # fronts count to the layer they drive
         layers = (graph.nodes[one]["layer"], graph.nodes[other]["layer"])
         if kinds[1] != "read-out" and layers[1] != layers[0] + step:
             found.append(f"{one} of layer {layers[0]} drives {other} of layer {layers[1]}")

@@ -25,6 +25,7 @@ from ..settings import (
     unknown_setting,
     within,
 )
+from .readout import READOUTS
 from .series import R_LEAST, R_MOST, SERIES, TOUCH, standard_values
 
 FOLDER = "presets"
@@ -83,17 +84,21 @@ class Hardware:
         Gain-bandwidth product of the amplifiers, hertz: what the row amplifiers' capacitors are
         sized for; assumed.
     gbw_by_stage
-        How the bandwidth is shared out among rows, lines and difference amplifiers, at the mean
+        How the bandwidth is shared out among rows, lines and output amplifiers, at the mean
         ``gbw``: 0 is the same to all, 1 what settles soonest, see ``bandwidth``.
     gain_split
         How the gain of a pair is shared out between line and difference amplifiers: 0 as much in
         the lines as their headroom allows, 1 what makes the sum of both noise gains least, see
-        ``gains.split``.
+        ``gains.split``. Of a summing read-out it always is least.
     c_f
         Feedback capacitor of the row amplifiers, farads; 0 chooses three times the smallest that
         is stable.
     r_diff
         Input resistors of the difference amplifiers, ohms; the others are gain times that; assumed.
+    readout
+        How the two lines of a pair become an output: ``differences``, three op-amps an output, or
+        ``summing``, two, of which the positive line's takes the negative one's output through a
+        resistor; see ``compiler.readout``.
     drop_rows
         Share of the variance that the rows of a layer give to its outputs, on the calibration
         images, which may be left out with the least of them: a row that is left out has no diode,
@@ -159,6 +164,7 @@ class Hardware:
     gain_split: float = setting(0.0, "", "0 to 2", within(0, 2))
     c_f: float = setting(0.0, "F", "0 to choose, up to 1e-3 F", within(0, 1e-3))
     r_diff: float = setting(10e3, "ohm", "1 to 1e9 ohm", within(1, 1e9))
+    readout: str = choice("differences", lambda: READOUTS)
     drop_rows: float = setting(0.0, "share", "0 to 0.9", within(0, 0.9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))

@@ -79,6 +79,15 @@ def map_layer(
     return Mapping(g.reshape(len(signed), -1), alpha, n_bias)
 
 
+def raised_by_bias(mapped: Mapping, theta: np.ndarray, hardware: Hardware) -> int:
+    """Of how many outputs alpha is larger than ``theta`` (I, O, D) needs; outputs without
+    coefficients do not count."""
+    least, most = hardware.cell_range
+    largest = np.abs(theta).max(axis=(0, 2))
+    raised = mapped.alpha * (most - least) > 1.01 * largest
+    return int((raised & (largest > 0)).sum())
+
+
 def bias_rows(bias: np.ndarray, alpha: np.ndarray, span: float) -> int:
     """Rows that the largest bias (O,) fills at ``alpha`` (O,): a whole number of cells each."""
     filled = float((np.abs(bias) / (alpha * span)).max())

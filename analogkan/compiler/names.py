@@ -71,12 +71,26 @@ class StageNames:
         return [self.prefix + port + "_sum" for port in self.line_ports()]
 
     def lines(self) -> list[str]:
-        """Outputs of the line amplifiers, 2 O."""
-        return [self.prefix + port for port in self.line_ports()]
+        """Outputs of the line amplifiers, 2 O; of a summing read-out the positive are its own."""
+        lines = [self.prefix + port for port in self.line_ports()]
+        if not self.stage.readout.differences:
+            lines[0::2] = self.outputs()
+        return lines
+
+    def line_amps(self) -> list[str]:
+        """Instances of the line amplifiers, 2 O."""
+        names = [f"x_{line}_tia" for line in self.lines()]
+        if not self.stage.readout.differences:
+            names[0::2] = [f"x_{y}_add" for y in self.outputs()]
+        return names
 
     def outputs(self) -> list[str]:
-        """Outputs of the difference amplifiers, O."""
+        """Outputs of the stage, O."""
         return [self.prefix + f"y{o}" for o in padded(self.n_out)]
+
+    def difference_amps(self) -> list[str]:
+        """Instances of the difference amplifiers, O; none of a summing read-out."""
+        return [f"x_{y}_diff" for y in self.outputs() if self.stage.readout.differences]
 
 
 def dacs_of(design: Design) -> list[bool]:

@@ -12,7 +12,7 @@ from ..cells import CellKind
 GROUND = 0
 TOP, TILE, CELL = range(3)
 """Where a resistor stands: at the top level, in a subcircuit of resistors alone, in another."""
-FLATTENED = ("row amplifier", "line amplifier", "difference")
+FLATTENED = ("row amplifier", "line amplifier", "difference", "summing amplifier")
 """Blocks that are found by their elements."""
 
 

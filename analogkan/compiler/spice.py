@@ -27,6 +27,11 @@ TOP = ("stimulus.cir", "network.cir")
 """What a sweep over images has its own of."""
 FILES = ("cells.cir", *TOP)
 """Files of every deck beside its ``layer<k>.cir``."""
+COLUMNS = {
+    "differences": "* Columns: an amplifier per line; the difference of a pair is the output.",
+    "summing": "* Columns: an amplifier per line; the positive one subtracts the negative.",
+}
+"""What a layer's file says of its read-out."""
 
 
 def layer_file(layer: int) -> str:
@@ -71,7 +76,7 @@ def write_layer(
         parts += [say.fixed(f"v_{row}", row, "0", dc) for row in names.rows()[n_in * n_dev :]]
     parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
     parts += crossbar.instances
-    parts += ["* Columns: an amplifier per line; the difference of a pair is the output."]
+    parts += [COLUMNS[stage.readout.name]]
     parts += _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
     return "\n".join(parts) + "\n"
 
@@ -147,14 +152,21 @@ def _columns(
     r_diff: float,
     say: Dialect,
 ) -> Iterable[str]:
-    lines, e = names.lines(), stage.errors
+    lines, e, differences = names.lines(), stage.errors, stage.readout.differences
     inputs = {} if r_diff == Hardware().r_diff else {"r": r_diff}  # what its cell has by itself
-    for k, (line, total) in enumerate(zip(lines, names.sums(), strict=True)):
-        own = {"rf": stage.r_c[k]} | limits[0] | _opamp(e and e.lines, (k,))
-        yield _cell(say, f"x_{line}_tia", [total, line], f"tia{suffix}", **own)
-    for o, (y, p, n) in enumerate(zip(names.outputs(), lines[0::2], lines[1::2], strict=True)):
+    for k, (line, total, amp) in enumerate(
+        zip(lines, names.sums(), names.line_amps(), strict=True)
+    ):
+        own, errors = {"rf": stage.r_c[k]}, _opamp(e and e.lines, (k,))
+        if differences or k % 2:
+            yield _cell(say, amp, [total, line], f"tia{suffix}", **own, **limits[0], **errors)
+            continue
+        nets, own = [total, lines[k + 1], line], own | {"rx": stage.r_x[k // 2]}
+        yield _cell(say, amp, nets, f"summing_amp{suffix}", **own, **limits[1], **errors)
+    for o, amp in enumerate(names.difference_amps()):
         own = {"gain": stage.gain[o]} | inputs | limits[1] | _opamp(e and e.diffs, (o,))
-        yield _cell(say, f"x_{y}_diff", [p, n, y], f"diff_amp{suffix}", **own)
+        nets = [*lines[2 * o : 2 * o + 2], names.outputs()[o]]
+        yield _cell(say, amp, nets, f"diff_amp{suffix}", **own)
 
 
 # ---- stimuli and the top

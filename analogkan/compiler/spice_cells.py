@@ -23,6 +23,7 @@ from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .design import Design
 from .hardware import Hardware
+from .readout import READOUTS
 from .spice_noise import Companions
 
 TEMPERATURE_C = 26.85
@@ -152,7 +153,8 @@ def get_cells(design: Design) -> list[str]:
     """Names of the cells that a design uses."""
     rails = "_rails" if design.hardware.rails else ""
     fronts = [stage.front for stage in design.stages]
-    cells = [get_opamp(design).name, f"row_amp{rails}", f"tia{rails}", f"diff_amp{rails}"]
+    cells = [get_opamp(design).name, f"row_amp{rails}"]
+    cells += [f"{cell}{rails}" for cell in READOUTS[design.hardware.readout].cells]
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})

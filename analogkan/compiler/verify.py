@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from .build import (
     Progress,
     write_build,
 )
+from .counts import element_counts
 from .deck import SUMMARY, Deck, image0_volts, plugins_of, summarise
-from .design import ARRAYS, CrossbarStage, element_counts, map_design
+from .design import ARRAYS, CrossbarStage, map_design
 from .extract import read_deck
 from .graph import block_graph, out_of_order, unconnected
 from .hardware import Hardware
@@ -112,11 +113,12 @@ def verify_build(
     told = told_of(folded, hardware, build.sections, parts)
     told["design"] = design_hash(build.folder, parts)
     told = json.loads(json.dumps(told))
+    have = {**build.summary, "hardware": _completed(build.summary["hardware"])}
     found.add(
         [
             f"{HELD_SUMMARY}: {key} is not what its circuits say"
             for key, value in told.items()
-            if build.summary.get(key) != value
+            if have.get(key) != value
         ]
     )
     return found
@@ -217,13 +219,19 @@ def _summary_differences(build: Deck) -> list[str]:
     expected = build.spec.forward_volts(image0_volts(build.spec)[None])[0]
     told = json.loads(json.dumps(summarise(build.spec, build.design, expected, {})))
     told["analogkan"] = build.summary.get("analogkan")
+    have = {**build.summary, "hardware": _completed(build.summary["hardware"])}
     model = build.summary["model"]
     told["model"] |= {key: model[key] for key in model if key not in told["model"]}
     return [
         f"{SUMMARY}: {key} is not what the circuit says"
         for key, value in told.items()
-        if key not in build.summary or not same(build.summary[key], value)
+        if key not in have or not same(have[key], value)
     ]
+
+
+def _completed(hardware: dict[str, Any]) -> dict[str, Any]:
+    """Hardware of a summary from before there was a choice of all that there is now."""
+    return {**asdict(Hardware()), **hardware}
 
 
 def same(a: Any, b: Any) -> bool:

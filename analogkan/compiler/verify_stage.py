@@ -86,7 +86,8 @@ class StageCheck:
                 if amp is None:
                     continue
                 rows[amp.out] = i * n_dev + d
-                said += self._bandwidth(amp.opamp, 0, f"row amplifier of input {i}, {curve.name}")
+                what = f"row amplifier of input {i}, {curve.name}"
+                said += self._bandwidth(amp.opamp, self.stage.gbw[0], what)
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
                     said.append(
@@ -115,26 +116,14 @@ class StageCheck:
 
     def _lines(self) -> tuple[dict[int, int], np.ndarray]:
         """Line index by summing net, and each line's transfer (2 O,): volts out an ampere in."""
-        number = self.blocks.netlist.number
         by_out = {amp.out: amp for amp in self.blocks.amplifiers.values()}
         lines: dict[int, int] = {}
         gains = np.full(2 * self.stage.shape[1], np.nan)
-        said = []
+        said: list[str] = []
+        gbw = self.stage.line_gbw
+        legs = self._legs if self.stage.readout.differences else self._summing_legs
         for o, name in enumerate(self.names.outputs()):
-            diff = self.blocks.differences.get(number.get(name, -1))
-            if diff is None:
-                said.append(self._say(f"no difference amplifier drives {name}"))
-                continue
-            said += self._bandwidth(diff.opamp, 2, f"difference amplifier {name}")
-            for r in {diff.r1, diff.r3}:
-                if not np.isclose(r, self.build.design.hardware.r_diff, rtol=EXACT, atol=0):
-                    said.append(
-                        self._say(
-                            f"difference amplifier {name}: input resistor of {r!r} ohm, not "
-                            f"{self.build.design.hardware.r_diff!r}"
-                        )
-                    )
-            for side, net, gain in ((0, diff.p, diff.gain_p), (1, diff.n, diff.gain_n)):
+            for side, (net, gain) in enumerate(legs(o, name, said)):
                 line = 2 * o + side
                 label = self.names.lines()[line]
                 amp = by_out.get(net)
@@ -142,7 +131,7 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
-                said += self._bandwidth(amp.opamp, 1, f"line amplifier {label}")
+                said += self._bandwidth(amp.opamp, gbw[line], f"line amplifier {label}")
                 if amp.capacitors:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
@@ -154,19 +143,60 @@ class StageCheck:
                             f"not {float(self.stage.r_c[line])!r}"
                         )
                     )
-                if not np.isclose(gain, self.stage.gain[o], rtol=EXACT, atol=0):
-                    said.append(
-                        self._say(
-                            f"difference amplifier {name}: gain {gain!r} from {label}, "
-                            f"not {float(self.stage.gain[o])!r}"
-                        )
-                    )
         self.found.add(said)
         return lines, gains
 
-    def _bandwidth(self, opamp: Controlled, group: int, what: str) -> list[str]:
-        """Whether an op-amp that is told a gain-bandwidth product has its group's."""
-        wanted = float(self.stage.gbw[group])
+    def _legs(self, o: int, name: str, said: list[str]) -> list[tuple[int, float]]:
+        """Of the lines p and n of output ``o``: the nets that its difference amplifier reads, and
+        volts out a volt there."""
+        diff = self.blocks.differences.get(self.blocks.netlist.number.get(name, -1))
+        if diff is None:
+            said.append(self._say(f"no difference amplifier drives {name}"))
+            return []
+        said += self._bandwidth(diff.opamp, self.stage.gbw[2], f"difference amplifier {name}")
+        r_diff = self.build.design.hardware.r_diff
+        said += [
+            self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
+            for r in {diff.r1, diff.r3}
+            if not np.isclose(r, r_diff, rtol=EXACT, atol=0)
+        ]
+        legs = [(diff.p, diff.gain_p), (diff.n, diff.gain_n)]
+        said += [
+            self._say(
+                f"difference amplifier {name}: gain {gain!r} from {label}, "
+                f"not {float(self.stage.gain[o])!r}"
+            )
+            for label, (_, gain) in zip(self.names.lines()[2 * o :], legs, strict=False)
+            if not np.isclose(gain, self.stage.gain[o], rtol=EXACT, atol=0)
+        ]
+        return legs
+
+    def _summing_legs(self, o: int, name: str, said: list[str]) -> list[tuple[int, float]]:
+        """The same of an output that its positive line's amplifier is: its own net, and what drives
+        its summing node through a resistor."""
+        net = self.blocks.netlist.number.get(name, -1)
+        amp = next((a for a in self.blocks.amplifiers.values() if a.out == net), None)
+        if amp is None:
+            said.append(self._say(f"no summing amplifier drives {name}"))
+            return []
+        if len(amp.coupled) != 1:
+            found = f"{len(amp.coupled)} line amplifiers, not one"
+            said.append(self._say(f"summing amplifier {name} adds the outputs of {found}"))
+            return [(net, 1.0)]
+        ((negative, ohms),) = amp.coupled
+        if not np.isclose(ohms, self.stage.r_x[o], rtol=EXACT, atol=0):
+            said.append(
+                self._say(
+                    f"summing amplifier {name}: {ohms!r} ohm from the negative line, "
+                    f"not {float(self.stage.r_x[o])!r}"
+                )
+            )
+        feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
+        return [(net, 1.0), (negative, feedback / ohms)]
+
+    def _bandwidth(self, opamp: Controlled, gbw: float, what: str) -> list[str]:
+        """Whether an op-amp that is told a gain-bandwidth product has ``gbw`` hertz."""
+        wanted = float(gbw)
         if not self.build.design.hardware.amplifier.takes("gbw") or opamp.gbw == wanted:
             return []
         return [self._say(f"{what}: gain-bandwidth product of {opamp.gbw!r} Hz, not {wanted!r}")]

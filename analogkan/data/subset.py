@@ -133,6 +133,22 @@ def by_class(images: ImageSet, n: int, *, seed: int = 0) -> ImageSet:
     return images.take(typical(images.y, n, seed=seed), f"{how}, seed {seed}")
 
 
+def hold_out(images: ImageSet, n: int) -> tuple[ImageSet, ImageSet]:
+    """Training images without, and with only, the ``n`` that ``by_class`` chooses.
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
+    if n >= len(images):
+        raise DataError(
+            f"holding out {n} of {len(images)} training images leaves none: keep fewer back"
+        )
+    kept = np.setdiff1d(np.arange(len(images)), typical(images.y, n))
+    return images.take(kept, f"without {n:,} held out"), by_class(images, n)
+
+
 def choose(images: ImageSet, subset: str | None) -> ImageSet:
     """The images that ``--subset`` asks for; see ``parse_subset``."""
     if subset is not None and subset.isdecimal():

@@ -1,8 +1,8 @@
 """Calibration of a chip: each column's gain and offset, layer by layer, from measured vectors.
 
 Unlike a correction of the logits it reaches hidden nodes. What it sets is analog: the gain of a
-column's difference amplifier and a voltage at its input. ``read_out`` is such a correction, from
-two points.
+column's output amplifier, by its feedback, and a voltage at its input. ``read_out`` is such a
+correction, from two points.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..compiler.chip import OpAmpErrors
 from ..compiler.circuit import Circuit, Link
+from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
@@ -92,18 +94,21 @@ def calibrate(
     wanted = spec.folded().layer_outputs(volts if aims is None else aims)
     inputs, left = prepared(volts), 0
     for k, target in enumerate(wanted):
-        found = Twin([chip], temp_c).run(inputs, index).outputs[k][0].detach().numpy().T
+        twin = Twin([chip], temp_c)
+        found = twin.run(inputs, index).outputs[k][0].detach().numpy().T
         wanted_volts = target * chip.stages[k].unit
-        stage, broken = _set(chip.stages[k], found, wanted_volts, temp_c - NOMINAL_TEMP_C)
+        columns = twin.stages[k].columns.of_first()
+        dt = temp_c - NOMINAL_TEMP_C
+        stage, broken = _set(chip.stages[k], columns, found, wanted_volts, dt)
         stages = (*chip.stages[:k], stage, *chip.stages[k + 1 :])
         chip, left = replace(chip, stages=stages), left + broken
     return chip, left
 
 
 def _set(
-    stage: CrossbarStage, found: np.ndarray, wanted: np.ndarray, dt: float
+    stage: CrossbarStage, columns: Columns, found: np.ndarray, wanted: np.ndarray, dt: float
 ) -> tuple[CrossbarStage, int]:
-    """The stage with its difference amplifiers set so that ``found`` becomes ``wanted`` (N, O)."""
+    """The stage with its output amplifiers set so that ``found`` becomes ``wanted`` (N, O)."""
     errors = stage.errors
     if errors is None:
         return stage, 0
@@ -113,11 +118,29 @@ def _set(
     # be amplified with it.
     scale, shift = regress(found, wanted)
     scale, shift = np.where(broken, 1.0, scale), np.where(broken, 0.0, shift)
+    if not stage.readout.differences:
+        lines = _set_summing(errors.lines, columns, scale, shift, dt)
+        r_c = stage.r_c.copy()
+        r_c[0::2] *= scale
+        return replace(stage, r_c=r_c, errors=replace(errors, lines=lines)), int(broken.sum())
     ratio = stage.gain * scale
     # The output is (p - n) ratio + v (1 + ratio), v with its drift: all of it is scaled.
     volts = errors.diffs.offset_at(dt) * (1 + stage.gain) * scale + shift
     diffs = replace(errors.diffs, offset=volts / (1 + ratio) - errors.diffs.drift * dt)
     return replace(stage, gain=ratio, errors=replace(errors, diffs=diffs)), int(broken.sum())
+
+
+def _set_summing(
+    lines: OpAmpErrors, columns: Columns, scale: np.ndarray, shift: np.ndarray, dt: float
+) -> OpAmpErrors:
+    """The op-amps of a summing read-out where r_f becomes ``scale`` (O,) as large, with offsets at
+    the positive ones that move the outputs by ``shift`` (O,) volts."""
+    # The output has v (1 + r_f G), v with its drift, which is scaled with the rest.
+    times = columns.r_c[0::2] * (columns.g + columns.coupled)[0::2]
+    volts = lines.offset_at(dt)[0::2] * (1 + times) * scale + shift
+    offset = lines.offset.copy()
+    offset[0::2] = volts / (1 + scale * times) - lines.drift[0::2] * dt
+    return replace(lines, offset=offset)
 
 
 def two_points(software: np.ndarray) -> np.ndarray:

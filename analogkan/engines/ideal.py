@@ -43,11 +43,17 @@ def row_volts(design: Design, stage: CrossbarStage, v: np.ndarray) -> np.ndarray
 
 def line_volts(design: Design, stage: CrossbarStage, rows: np.ndarray) -> np.ndarray:
     """Line amplifiers (B, 2 O) for rows (B, R)."""
-    return np.clip(-stage.r_c * (rows @ stage.g), -rail(design), rail(design))
+    arriving = rows @ stage.g
+    if not stage.readout.differences:
+        n = np.clip(-stage.r_c[1::2] * arriving[:, 1::2], -rail(design), rail(design))
+        arriving[:, 0::2] += n / stage.r_x
+    return np.clip(-stage.r_c * arriving, -rail(design), rail(design))
 
 
 def output_volts(design: Design, stage: CrossbarStage, lines: np.ndarray) -> np.ndarray:
-    """Difference amplifiers (B, O) for lines (B, 2 O)."""
+    """The stage's outputs (B, O) for lines (B, 2 O)."""
+    if not stage.readout.differences:
+        return lines[:, 0::2]
     return np.clip(stage.gain * (lines[:, 0::2] - lines[:, 1::2]), -rail(design), rail(design))
 
 

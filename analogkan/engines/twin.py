@@ -11,21 +11,19 @@ are last, so that a stage's outputs are the next one's inputs as they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ..compiler.chip import RAMP_VOLTS, ReadNoise, StageErrors
 from ..compiler.closed_form import (
-    difference_volts,
     drifted,
-    line_volts,
     require_closed_form,
     row_volts,
     summing_volts,
-    wired_line_volts,
 )
+from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.hardware import Hardware
@@ -82,11 +80,13 @@ class TwinStage:
     r_c
         (M, 2 O) ohms.
     ratio
-        (M, O) closed-loop gain of the difference amplifiers.
+        (M, O) closed-loop gain of the difference amplifiers, or r_n / r_x of a summing read-out.
     line_gain, line_offset
         (M, 2 O) of the lines' op-amps: open-loop gain, volts.
     diff_gain, diff_offset
-        (M, O) of the difference amplifiers'.
+        (M, O) of the difference amplifiers'; (M, 0) of a summing read-out.
+    differences
+        Whether its read-out has difference amplifiers.
     """
 
     front: Front
@@ -100,19 +100,28 @@ class TwinStage:
     line_offset: torch.Tensor
     diff_gain: torch.Tensor
     diff_offset: torch.Tensor
+    differences: bool
 
     @property
     def n_rows(self) -> int:
         """Rows with a diode, I D."""
         return self.x.shape[1] * self.x.shape[2]
 
-    def lines(self, current: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-        """Line amplifiers for ``current`` (M, 2 O, n) amperes, with ``offset`` (M, 2 O) volts."""
-        if self.feet is None:
-            r_c, gain, v = (part[..., None] for part in (self.r_c, self.line_gain, offset))
-            return line_volts(current, self.g.sum(dim=1)[..., None], r_c, gain, v)
-        amplifiers = (self.r_c, self.line_gain, offset)
-        return wired_line_volts(current, self.feet, *amplifiers, torch.linalg, torch.diag_embed)
+    @property
+    def columns(self) -> Columns:
+        """Its amplifiers behind the crossbar."""
+        return Columns(
+            g=self.g.sum(dim=1),
+            feet=self.feet,
+            r_c=self.r_c,
+            ratio=self.ratio,
+            line_gain=self.line_gain,
+            line_offset=self.line_offset,
+            diff_gain=self.diff_gain,
+            diff_offset=self.diff_offset,
+            differences=self.differences,
+            xp=torch,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +161,7 @@ class Twin:
         self.stages = [
             TwinStage(
                 front=chips[0].stages[k].front,
+                differences=chips[0].stages[k].readout.differences,
                 **{
                     name: torch.from_numpy(np.stack([arrays[k][name] for arrays in per_chip]))
                     for name in per_chip[0][k]
@@ -237,12 +247,8 @@ class Twin:
         current = g @ rows + bias[..., None]
         if noise is not None:
             current = current + noise
-        lines = self._limited(stage.lines(current, stage.line_offset))
-        ratio, gain, offset = (
-            part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset)
-        )
-        p, n = lines[:, 0::2], lines[:, 1::2]
-        return self._limited(difference_volts(p, n, ratio, gain, offset))
+        lines = stage.columns.lines(current, self._limited)
+        return self._limited(stage.columns.outputs(lines, self._limited))
 
     def _folded(
         self, stage: TwinStage, rows: torch.Tensor, g: torch.Tensor, bias: torch.Tensor
@@ -251,13 +257,11 @@ class Twin:
 
         ``g`` (M, 2 O, I D), ``bias`` (M, 2 O, 1) amperes.
         """
-        rest = stage.lines(bias, stage.line_offset)
-        ratio, gain, offset = (
-            part[..., None] for part in (stage.ratio, stage.diff_gain, stage.diff_offset)
-        )
-        constant = difference_volts(rest[:, 0::2], rest[:, 1::2], ratio, gain, offset)
-        volts = stage.lines(g, torch.zeros_like(stage.line_offset))
-        weights = difference_volts(volts[:, 0::2], volts[:, 1::2], ratio, gain, 0.0)
+        columns = stage.columns
+        constant = columns.outputs(columns.lines(bias, _as_is), _as_is)
+        still = torch.zeros_like(stage.line_offset), torch.zeros_like(stage.diff_offset)
+        columns = replace(columns, line_offset=still[0], diff_offset=still[1])
+        weights = columns.outputs(columns.lines(g, _as_is), _as_is)
         return torch.baddbmm(constant, weights, rows)
 
     def _noise(
@@ -300,6 +304,10 @@ def _blocks(
         yield some, index[given]
 
 
+def _as_is(volts: torch.Tensor) -> torch.Tensor:
+    return volts
+
+
 # ---- a stage's arrays
 
 
@@ -315,7 +323,7 @@ def stage_arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dic
                 "as large, which must stay above 0: choose smaller ones, or another temperature"
             )
     a, e = hardware.opamp_gain_used, stage.errors
-    lines, diffs = np.ones(stage.r_c.size), np.ones(stage.gain.size)
+    lines, diffs = np.ones(stage.r_c.size), np.ones(stage.n_diffs)
     x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
     if hardware.wired:
         wired = wire_layer(stage.g, hardware, temp_c)

@@ -37,11 +37,15 @@ def _resist(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     of = draw.settings
     r_c = np.repeat(1 + draw.normal("r_c", stage.gain.shape, of.r_c_sigma), 2)
     half = 0.5 * draw.normal("pair", stage.gain.shape, of.line_sigma)
+    gain = 1 + draw.normal("diff_gain", stage.gain.shape, of.diff_gain_sigma)
+    pair = 1 + half, 1 - half
+    if not stage.readout.differences:  # both lines go through r_f: what differs is r_n / r_x
+        gain, pair = (1 - half) / (1 + half), (1 + half, 1 + 0 * half)
     return replace(
         stage,
         r_f=stage.r_f * (1 + draw.normal("r_f", stage.r_f.shape, of.r_f_sigma)),
-        r_c=stage.r_c * r_c * np.stack([1 + half, 1 - half], axis=1).ravel(),
-        gain=stage.gain * (1 + draw.normal("diff_gain", stage.gain.shape, of.diff_gain_sigma)),
+        r_c=stage.r_c * r_c * np.stack(pair, axis=1).ravel(),
+        gain=stage.gain * gain,
     )
 
 
@@ -65,7 +69,8 @@ FEEDBACK = Imperfection(
         *(upto(0.1, name, "Tolerance of a row's feedback and, common to both lines of a pair, of a "
                "line's; shares of 1.") for name in ("r_f_sigma", "r_c_sigma")),
         upto(0.1, "line_sigma", "Of the relative difference between a pair's two line gains."),
-        upto(0.1, "diff_gain_sigma", "Gain error of a difference amplifier, a share of 1."),
+        upto(0.1, "diff_gain_sigma", "Gain error of a difference amplifier, a share of 1; a "
+             "summing read-out has none."),
     ),
     draw=_resist,
     streams={"r_f": 19, "r_c": 20, "pair": 21, "diff_gain": 22},

@@ -161,7 +161,7 @@ def _none(stage: CrossbarStage) -> StageErrors:
         d_v=np.zeros_like(stage.r_f),
         rows=_exact(stage.r_f.shape),
         lines=_exact(stage.r_c.shape),
-        diffs=_exact(stage.gain.shape),
+        diffs=_exact((stage.n_diffs,)),
         stuck=np.zeros(stage.g.shape, bool),
     )
 

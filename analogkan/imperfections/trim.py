@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..cells import NUMPY
 from ..compiler.chip import StageErrors
 from ..compiler.closed_form import (
-    difference_volts,
-    line_volts,
     row_volts,
     shifted,
     summing_volts,
-    wired_line_volts,
 )
+from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
 from ..errors import CompileError
@@ -69,9 +68,7 @@ def trim_stage(
     bias, free = g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
     missing = np.zeros(n_out)
     for _ in range(MAX_STEPS):
-        lines = crossbar.lines(rows, stage.r_c, a * errors.lines.gain, errors.lines.offset)
-        diffs = (a * errors.diffs.gain, errors.diffs.offset)
-        out = difference_volts(lines[0::2], lines[1::2], stage.gain, *diffs)
+        out = crossbar.outputs(rows, stage, errors, a)
         if np.abs(target - out).max() < EXACT_VOLTS:
             break
         siemens = (target - out) / (hardware.v_fs * stage.r_c[0::2] * stage.gain)
@@ -80,7 +77,7 @@ def trim_stage(
 
 
 class _Crossbar:
-    """Line amplifiers over cells ``g`` (R, 2 O) whose bias rows, from ``first`` on, change."""
+    """Columns' amplifiers over cells ``g`` (R, 2 O) whose bias rows, from ``first`` on, change."""
 
     def __init__(self, g: np.ndarray, first: int, hardware: Hardware) -> None:
         self.g, self.hardware = g, hardware
@@ -89,18 +86,34 @@ class _Crossbar:
         if hardware.wired and self.still:
             self.above = wire_layer(g[: self.still], hardware)
 
-    def lines(
-        self, rows: np.ndarray, r_c: np.ndarray, gain: np.ndarray, offset: np.ndarray
+    def outputs(
+        self, rows: np.ndarray, stage: CrossbarStage, errors: StageErrors, a: float
     ) -> np.ndarray:
-        """Outputs (2 O,) in volts for rows (R,)."""
-        if not self.hardware.wired:
-            return line_volts(rows @ self.g, self.g.sum(axis=0), r_c, gain, offset)
-        wired = wire_layer(self.g[self.still :], self.hardware)
-        if self.above is not None:
-            wired = stack_layers(self.above, wired)
-        current = (rows @ wired.g)[:, None]
-        solved = wired_line_volts(current, wired.feet, r_c, gain, offset, np.linalg, np.diag)
-        return solved[:, 0]
+        """Outputs (O,) in volts for rows (R,), as nothing limits them."""
+        g, feet = self.g, None
+        if self.hardware.wired:
+            wired = wire_layer(g[self.still :], self.hardware)
+            if self.above is not None:
+                wired = stack_layers(self.above, wired)
+            g, feet = wired.g, wired.feet
+        columns = Columns(
+            g=g.sum(axis=0),
+            feet=feet,
+            r_c=stage.r_c,
+            ratio=stage.gain,
+            line_gain=a * errors.lines.gain,
+            line_offset=errors.lines.offset,
+            diff_gain=a * errors.diffs.gain,
+            diff_offset=errors.diffs.offset,
+            differences=stage.readout.differences,
+            xp=NUMPY,
+        )
+        lines = columns.lines((rows @ g)[:, None], _as_is)
+        return columns.outputs(lines, _as_is)[:, 0]
+
+
+def _as_is(volts: np.ndarray) -> np.ndarray:
+    return volts
 
 
 def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..devices.formulas import mosfet_2n7002, resonant_tunnel_diode
 from ..errors import SettingsError
 from .baselines import MLP, PEAK_AMPERES
 from .encoding import Encoding
-from .model import as_array
+from .model import TDKAN, TDKANConfig, TDKANLayer, as_array
 from .spec import LayerSpec, NetworkSpec
 
 TOLERANCE = 1e-4
@@ -30,6 +30,23 @@ FORMULAS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
 }
 """Activations that are formulas: amperes of volts, and the current that makes 1."""
 DEVICES = ("cmtd", *FORMULAS)
+
+
+class DeviceMLP(TDKAN):
+    """An MLP whose hidden nodes each drive one device, trained as a TD-KAN is: norms, range penalty
+    and clipping with it. Its inputs drive resistors, and so are 0 to 1 V.
+
+    Parameters: sum (I + 1) O + 2 per normed hidden node.
+    """
+
+    def __init__(self, config: TDKANConfig) -> None:
+        if len(config.curves) != 1 or config.patches:
+            raise SettingsError(
+                f"an MLP has one device a hidden node and no convolutions, here "
+                f"{len(config.curves)} and {len(config.patches)}"
+            )
+        super().__init__(config)
+        self.layers[0] = TDKANLayer(*config.sizes[:2], (RESISTOR,))  # type: ignore
 
 
 def mlp_spec(

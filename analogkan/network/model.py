@@ -228,7 +228,7 @@ class TDKAN(nn.Module):
                 LayerSpec(
                     theta=as_array(layer.theta),
                     bias=as_array(layer.bias),
-                    curves=self.config.curves,
+                    curves=layer.basis.curves,
                     squash=self.config.squash,
                     norm=norm,
                     patches=layer.patches,

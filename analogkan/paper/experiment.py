@@ -13,6 +13,7 @@ CURVES = ("fig1", "fig3", "fig4")
 NOISE = ("fig8",)
 CIRCUITS = ("circuits",)
 FUNCTIONS = ("functions",)
+NODES = ("nodes",)
 NAMES = sorted(
     {*CURVES, *FUNCTIONS, *(path.stem for path in resources.path("paper").glob("*.toml"))}
 )
@@ -47,7 +48,7 @@ def run_experiment(
     Parameters
     ----------
     only
-        Rows or data sets of a table or of circuits.
+        Rows or data sets of a table or of circuits; families or data sets of nodes.
     jobs
         Simulations at a time.
     on_epoch
@@ -60,7 +61,7 @@ def run_experiment(
     Raises
     ------
     AnalogKanError
-        See ``run_table``, ``run_noise``, ``run_circuits``.
+        See ``run_table``, ``run_noise``, ``run_circuits``, ``run_nodes``.
     """
     if name in CURVES:
         return _curves(name, given["out"])
@@ -73,6 +74,10 @@ def run_experiment(
 
         request = FunctionsRequest(only=only, jobs=jobs, **given)
         return run_functions(request, on_progress)
+    if name in NODES:
+        from .nodes import NodesRequest, run_nodes
+
+        return run_nodes(NodesRequest(only=only, jobs=jobs, **given), on_progress)
     from .rows import load_table
     from .run import PaperRequest, run_table
 

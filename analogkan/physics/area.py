@@ -8,7 +8,8 @@ joins blocks. A convolution is one circuit.
 from __future__ import annotations
 
 from ..compiler.circuit import Circuit
-from ..compiler.design import Design, element_counts
+from ..compiler.counts import element_counts
+from ..compiler.design import Design
 from .assumptions import Assumptions
 from .capacitors import capacitors_of
 from .settling_twin import OPAMP
@@ -18,7 +19,8 @@ def area_of(circuit: Circuit, assumed: Assumptions) -> dict[str, float]:
     """um^2 by block, and in ``total``.
 
     ``op_amps`` are those of rows, lines, differences and squash cells, ``capacitors`` what stands
-    beside feedbacks (``Capacitors``), ``resistors`` the feedbacks and the difference amplifiers'.
+    beside feedbacks (``Capacitors``), ``resistors`` the feedbacks and the difference amplifiers',
+    or r_x.
     """
     blocks = "op_amps", "cells", "capacitors", "resistors"
     found: dict[str, float] = dict.fromkeys(blocks, 0.0)
@@ -32,14 +34,17 @@ def _of_design(design: Design, assumed: Assumptions) -> dict[str, float]:
     counts, hardware = element_counts(design), design.hardware
     op_amps, farads, ohms = counts["op_amps"], 0.0, 0.0
     for stage in design.stages:
-        squash, kept = stage.front.squash, stage.kept
+        squash = stage.front.squash
         if squash.kind != "none":
             text = squash.cell.path.read_text(encoding="utf-8")
             op_amps += int(stage.driven.sum()) * len(OPAMP.findall(text))
         c = capacitors_of(stage, hardware, assumed)
-        farads += float(c.rows[kept].sum() + c.lines.sum() + 2 * c.diffs.sum())
-        ohms += float(stage.r_f[kept].sum() + stage.r_c.sum())
-        ohms += 2 * hardware.r_diff * float((1 + stage.gain).sum())
+        farads += float(c.rows[stage.kept].sum() + c.lines.sum() + 2 * c.diffs.sum())
+        ohms += float(stage.r_f[stage.kept].sum() + stage.r_c.sum())
+        more = stage.r_x
+        if stage.readout.differences:
+            more = 2 * hardware.r_diff * (1 + stage.gain)
+        ohms += float(more.sum())
     return {
         "op_amps": op_amps * assumed.area_opamp,
         "cells": counts["crossbar_resistors"] * assumed.area_cell,

@@ -37,8 +37,8 @@ class Capacitors:
     lines_in, lines
         (2 O,) the same of the line amplifiers.
     diffs_in, diffs
-        (O,) at each of the two inputs of a difference amplifier; beside its feedback resistor, and
-        beside that from its other input to ground.
+        (O,), or none of a summing read-out, at each of the two inputs of a difference amplifier;
+        beside its feedback resistor, and beside that from its other input to ground.
     """
 
     rows_in: Values
@@ -54,26 +54,35 @@ def capacitors_of(stage: CrossbarStage, hardware: Hardware, assumed: Assumptions
 
     Damping of a row is on the steepest fall of its diode's whole curve.
     """
-    of_rows, of_lines, of_diffs = stage.gbw
+    of_rows, _, of_diffs = stage.gbw
     cells = np.count_nonzero(stage.g, axis=0)
     rows_in = np.full(stage.r_f.shape, assumed.c_in + assumed.c_diode)
     lines_in = assumed.c_in + assumed.c_cell * cells
-    diffs_in = np.full(stage.gain.shape, assumed.c_in)
+    diffs_in = np.full(stage.n_diffs, assumed.c_in)
+    ratio = stage.gain[: stage.n_diffs]
     falls = np.array([steepest_fall(curve, -math.inf, math.inf) for curve in stage.curves])
     damp = assumed.zeta
     return Capacitors(
         rows_in=rows_in,
         rows=np.maximum(stage.c_f, damping_c_f(rows_in, -falls, stage.r_f, of_rows, damp)),
         lines_in=lines_in,
-        lines=damping_c_f(lines_in, stage.g.sum(axis=0), stage.r_c, of_lines, damp),
+        lines=damping_c_f(lines_in, loads_of(stage), stage.r_c, stage.line_gbw, damp),
         diffs_in=diffs_in,
         diffs=damping_c_f(
-            diffs_in, np.array(1 / hardware.r_diff), hardware.r_diff * stage.gain, of_diffs, damp
+            diffs_in, np.array(1 / hardware.r_diff), hardware.r_diff * ratio, of_diffs, damp
         ),
     )
 
 
-def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float, zeta: float) -> Values:
+def loads_of(stage: CrossbarStage) -> Values:
+    """Siemens (2 O,) at the lines' summing nodes: cells, and r_x of a summing read-out."""
+    loads = stage.g.sum(axis=0)
+    if not stage.readout.differences:
+        loads[0::2] += 1 / stage.r_x
+    return loads
+
+
+def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float | Values, zeta: float) -> Values:
     """The least feedback capacitor that damps a loop to ``zeta``; farads, 0 where none is needed.
 
     Parameters
@@ -82,7 +91,7 @@ def damping_c_f(c_in: Values, g: Values, r: Values, gbw: float, zeta: float) -> 
         Farads and siemens from the inverting input to ground, ohms of the feedback; any shapes
         that broadcast.
     gbw
-        Hertz.
+        Hertz, of all or of each.
     """
     w = 2 * math.pi * gbw
     b = g + 1 / r

@@ -63,11 +63,13 @@ def format_capacitors(
         lines, outputs = names.lines(), names.outputs()
         inner = ".lin" if design.hardware.rails else ""  # what a limiter stands behind
         row_outs = [f"x_{row}_amp{inner}" if inner else row for row in rows]
-        line_outs = [f"x_{line}_tia{inner}" if inner else line for line in lines]
-        diff_outs = [f"x_{y}_diff{inner}" if inner else y for y in outputs]
+        line_outs = [f"{x}{inner}" for x in names.line_amps()] if inner else lines
+        diffs = names.difference_amps()
+        outputs = outputs[: len(diffs)]
+        diff_outs = [f"{x}{inner}" for x in diffs] if inner else outputs
         more = kept * (c.rows - stage.c_f)  # beside the cell's own
         row_sums = [f"{row}_sum" for row in rows]
-        inn, inp = ([f"x_{y}_diff.{net}" for y in outputs] for net in ("inn", "inp"))
+        inn, inp = ([f"{x}.{net}" for x in diffs] for net in ("inn", "inp"))
         ground = ["0"]
         for what, of, a, b, farads in (
             ("in", rows, row_sums, ground * len(rows), (kept * c.rows_in).ravel()),

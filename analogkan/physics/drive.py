@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..compiler.bandwidth import column_gains
 from ..compiler.design import Design
 from .assumptions import Assumptions
 from .blocks import AMPLIFIERS
@@ -46,7 +47,7 @@ def offset_volts(design: Design, sigma: float) -> dict[str, Values]:
     """By group of op-amps volts (K,) at an output, of an offset of ``sigma`` volts at the input.
 
     Of the op-amp with the largest noise gain: rows 1 + r_f times the steepest rise of any diode's
-    curve, lines 1 + r_c times all their cells, differences 1 + their gain.
+    curve, others see ``bandwidth.column_gains``.
     """
     gains = np.array([_noise_gains(design, k) for k in range(len(design.stages))])
     return dict(zip(AMPLIFIERS, sigma * gains.T, strict=False))
@@ -55,9 +56,9 @@ def offset_volts(design: Design, sigma: float) -> dict[str, Values]:
 def _noise_gains(design: Design, layer: int) -> list[float]:
     stage = design.stages[layer]
     rises = [float((np.diff(curve.i) / np.diff(curve.v)).max()) for curve in stage.curves]
-    rows = (stage.r_f * np.maximum(rises, 0.0)).max()
-    lines = (stage.r_c * stage.g.sum(axis=0)).max()
-    return [1 + float(load) for load in (rows, lines, stage.gain.max())]
+    rows = 1 + (stage.r_f * np.maximum(rises, 0.0)).max()
+    lines, outputs = column_gains(stage.g, stage.r_c, stage.gain, stage.readout)
+    return [float(gains.max()) for gains in (rows, lines, outputs)]
 
 
 def least_damping(design: Design, assumed: Assumptions, temp_c: float) -> dict[str, Values]:
@@ -72,9 +73,7 @@ def least_damping(design: Design, assumed: Assumptions, temp_c: float) -> dict[s
     found: dict[str, list[float]] = {"rows": [], "lines": [], "differences": []}
     for stage in InTime(design, assumed, temp_c).stages:
         rows = np.concatenate([bank.poles().ravel() for bank in stage.rows])
-        for group, poles in zip(
-            found, (rows, stage.lines.poles(), stage.diffs.poles()), strict=True
-        ):
+        for group, poles in zip(found, (rows, *stage.column_poles()), strict=True):
             found[group].append(float((-np.real(poles) / np.abs(poles)).min()))
     return {group: np.array(least) for group, least in found.items()}
 

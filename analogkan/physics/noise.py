@@ -149,13 +149,13 @@ def _noise(
     hardware = design.hardware
     highest = BEYOND * largest_gbw(design)
     nodes = _nodes(stages, highest, assumed, per_decade)
-    found = Sum(len(volts), len(stages), points[-1].diff_gain.size, full=True)
+    found = Sum(len(volts), len(stages), points[-1].outputs.shape[1], full=True)
     for node in nodes:
         found.add(stages, node, hardware, temp_c)
     few = _nodes(stages, highest, assumed, per_decade // FEWER)
     hidden: list[Values] = []
     for k in range(1, len(stages)):
-        before = Sum(len(volts), k, points[k - 1].diff_gain.size, full=False)
+        before = Sum(len(volts), k, points[k - 1].outputs.shape[1], full=False)
         for node in few:
             before.add(stages[:k], node, hardware, temp_c)
         hidden.append(np.sqrt(before.variance))
@@ -168,7 +168,7 @@ def _noise(
         replace(point, slopes=np.where(here, point.others, point.slopes))
         for point, here in zip(points, near, strict=True)
     ]
-    other = Sum(len(volts), len(stages), points[-1].diff_gain.size, full=False)
+    other = Sum(len(volts), len(stages), points[-1].outputs.shape[1], full=False)
     crossed = _linear(design, moved, assumed, temp_c)
     for node in few:
         other.add(crossed, node, hardware, temp_c)
@@ -226,9 +226,7 @@ def _lowest(stages: Sequence[Linear]) -> float:
     """Hertz of the slowest pole."""
     # Of rows without their diodes: which images are worked out together makes no difference.
     loops = [
-        loop
-        for s in stages
-        for loop in (replace(s.loops.rows, g=np.zeros(())), s.loops.lines, s.loops.diffs)
+        loop for s in stages for loop in (replace(s.loops.rows, g=np.zeros(())), *s.loops.linear)
     ]
     return min(float(np.nanmin(np.abs(loop.poles()))) for loop in loops) / (2 * np.pi)
 

@@ -37,7 +37,7 @@ class Loop:
     gain
         Open-loop gain.
     w
-        2 pi times the gain-bandwidth product, 1/s.
+        2 pi times the gain-bandwidth product, 1/s; a number, or one for each.
     """
 
     c: Values
@@ -45,7 +45,7 @@ class Loop:
     r: Values
     c_f: Values
     gain: Values
-    w: float
+    w: float | Values
 
     def feedback(self, s: complex) -> Values:
         """Siemens of the feedback."""
@@ -76,11 +76,17 @@ class Loop:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StageLoops:
-    """The amplifiers of one stage: rows (B, I, D), lines (2 O,), difference amplifiers (O,)."""
+    """The amplifiers of one stage: rows (B, I, D), lines (2 O,), difference amplifiers (O,), of
+    which a summing read-out has none."""
 
     rows: Loop
     lines: Loop
-    diffs: Loop
+    diffs: Loop | None
+
+    @property
+    def linear(self) -> tuple[Loop, ...]:
+        """Those behind the crossbar."""
+        return (self.lines,) if self.diffs is None else (self.lines, self.diffs)
 
 
 def loops_of(
@@ -93,8 +99,19 @@ def loops_of(
     SimulationError
         If one of them is not stable there.
     """
-    of_rows, of_lines, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
-    g_diff = np.full(stage.gain.shape, 1 / hardware.r_diff)
+    of_rows, _, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
+    columns = point.columns
+    diffs = None
+    if columns.differences:
+        diffs = Loop(
+            c=capacitors.diffs_in,
+            g=np.full(stage.gain.shape, 1 / hardware.r_diff),
+            r=hardware.r_diff * stage.gain,
+            c_f=capacitors.diffs,
+            gain=columns.diff_gain,
+            w=of_diffs,
+        )
+    loads = columns.g if columns.feet is None else np.diagonal(columns.feet)
     found = StageLoops(
         rows=Loop(
             c=capacitors.rows_in,
@@ -106,20 +123,13 @@ def loops_of(
         ),
         lines=Loop(
             c=capacitors.lines_in,
-            g=point.g.sum(axis=0) if point.feet is None else np.diagonal(point.feet),
-            r=point.r_c,
+            g=loads if columns.differences else loads + columns.coupled,
+            r=columns.r_c,
             c_f=capacitors.lines,
-            gain=point.line_gain,
-            w=of_lines,
+            gain=columns.line_gain,
+            w=2 * math.pi * stage.line_gbw,
         ),
-        diffs=Loop(
-            c=capacitors.diffs_in,
-            g=g_diff,
-            r=hardware.r_diff * stage.gain,
-            c_f=capacitors.diffs,
-            gain=point.diff_gain,
-            w=of_diffs,
-        ),
+        diffs=diffs,
     )
     require_stable(found, point.layer)
     return found
@@ -127,7 +137,8 @@ def loops_of(
 
 def require_stable(loops: StageLoops, layer: int) -> None:
     """Raise SimulationError if an amplifier of ``loops`` oscillates: its noise has no limit."""
-    for kind, loop in (("row", loops.rows), ("line", loops.lines), ("output", loops.diffs)):
+    kinds = ("row", "line", "output")
+    for kind, loop in zip(kinds, (loops.rows, *loops.linear), strict=False):
         poles = loop.poles()
         worst = np.where(np.isfinite(poles), np.real(poles), -np.inf)
         if worst.max() >= 0:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
 from .noise_front import norm_noise, squash_noise, squash_response, through_norm
 from .noise_loops import StageLoops
@@ -48,7 +49,7 @@ def trace_back(
     array
         X (B, N, I) at the first stage's inputs.
     """
-    x = np.eye(stages[-1].point.diff_gain.size, dtype=complex)[None]
+    x = np.eye(stages[-1].point.outputs.shape[1], dtype=complex)[None]
     for stage in reversed(stages):
         x = _columns(x, stage, node, temp_c, take)
         x = _rows(x, stage, node, temp_c, take)
@@ -59,30 +60,66 @@ def trace_back(
 def _columns(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:
     """X at the rows, of X at the outputs."""
     kt4, layer = 4 * thermal_energy(temp_c), stage.point.layer
-    diff, line, s = stage.loops.diffs, stage.loops.lines, node.s
-    x = _limited(x, stage.point.diff_on) / diff.siemens(s)
-    amplified = np.abs(diff.load(s)) ** 2 * node.e_n + 2 * node.i_n
-    resistors = 2 * kt4 * (diff.g + 1 / diff.r)
-    powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
-    take(layer, x, powers)
-    lines = np.empty((*x.shape[:2], 2 * x.shape[2]), dtype=complex)
-    lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
-    lines = _limited(lines, stage.point.line_on)
-    powers = {"line feedback": kt4 / line.r[None]}
-    if stage.point.feet is None:
+    line, s, columns = stage.loops.lines, node.s, stage.point.columns
+    lines = _limited(_lines(x, stage, node, kt4, take), stage.point.line_on)
+    coupled = 0 * columns.r_c if columns.differences else columns.coupled
+    resistors = kt4 * (1 / line.r + coupled)
+    if columns.feet is None:
         x = lines / line.siemens(s)
-        powers["cells"] = kt4 * line.g[None]
-        powers["line op-amps"] = (np.abs(line.load(s)) ** 2 * node.e_n + node.i_n)[None]
-        take(layer, x, powers)
+        if not columns.differences:
+            # What a negative line gives arrives, through r_x, at the positive one's node.
+            through = _limited(-x[..., 0::2] * coupled[0::2], stage.point.line_on[:, 1::2])
+            x[..., 1::2] = through / line.siemens(s)[1::2]
+        amplified = np.abs(line.load(s)) ** 2 * node.e_n + node.i_n
+        own = _of_lines(columns, op_amps=amplified, resistors=resistors)
+        take(layer, x, own | {"cells": kt4 * (line.g - coupled)[None]})
     else:
-        one = np.ones((1, line.r.size))
-        load = stage.point.feet + np.diag(s * line.c + line.feedback(s))
-        x = lines @ np.linalg.inv(load * line.inverse(s) + np.diag(line.feedback(s)))
-        take(layer, x, powers | {"line op-amps": node.i_n * one})
-        take(layer, x @ _root(stage.point.feet), {"cells": kt4 * one})
-        take(layer, x @ load, {"line op-amps": node.e_n * one})
+        one = np.ones(line.r.size)
+        load = columns.feet + np.diag(s * line.c + line.feedback(s) + coupled)
+        siemens = load * line.inverse(s) + np.diag(line.feedback(s))
+        # Of a summing read-out also what the negative lines' outputs send through r_x.
+        between = np.roll(np.diag(coupled), 1, axis=1)
+        if coupled.any() and not stage.point.line_on.all():
+            between = between * stage.point.line_on[:, None, :]
+        inverse: Values = np.linalg.inv(siemens + between)
+        x = lines @ inverse
+        take(layer, x, _of_lines(columns, op_amps=node.i_n * one, resistors=resistors))
+        take(layer, x @ _root(columns.feet), {"cells": kt4 * one[None]})
+        take(layer, x @ load, _of_lines(columns, op_amps=node.e_n * one))
     signal = stage.point.g[: stage.point.r_f.size]
     return -_times_real(x, signal.T)
+
+
+def _lines(x: Values, stage: Linear, node: Node, kt4: float, take: Take) -> Values:
+    """X at the lines' outputs, of X at the outputs: through difference amplifiers, or where the
+    positive lines are the outputs."""
+    x = _limited(x, stage.point.diff_on)
+    lines, diff = np.zeros((*x.shape[:2], 2 * x.shape[2]), dtype=complex), stage.loops.diffs
+    if diff is None:
+        lines[..., 0::2] = x
+        return lines
+    x = x / diff.siemens(node.s)
+    amplified = np.abs(diff.load(node.s)) ** 2 * node.e_n + 2 * node.i_n
+    resistors = 2 * kt4 * (diff.g + 1 / diff.r)
+    powers = {"difference resistors": resistors[None], "difference op-amps": amplified[None]}
+    take(stage.point.layer, x, powers)
+    lines[..., 0::2], lines[..., 1::2] = x * diff.g, -x * diff.g
+    return lines
+
+
+def _of_lines(columns: Columns, **densities: Values) -> dict[str, Values]:
+    """Densities (2 O,) at the lines' summing nodes by block (1, 2 O); the positive lines of a
+    summing read-out are in those of difference amplifiers."""
+    positive = np.zeros(columns.r_c.shape)
+    positive[0::2] = not columns.differences
+    names = {"op_amps": ("line op-amps", "difference op-amps"),
+             "resistors": ("line feedback", "difference resistors")}  # fmt: skip
+    found: dict[str, Values] = {}
+    for what, density in densities.items():
+        found[names[what][0]] = ((1 - positive) * density)[None]
+        if not columns.differences:
+            found[names[what][1]] = (positive * density)[None]
+    return found
 
 
 def _rows(x: Values, stage: Linear, node: Node, temp_c: float, take: Take) -> Values:

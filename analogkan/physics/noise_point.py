@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cells import NUMPY
-from ..compiler.closed_form import difference_volts, drifted, line_volts, wired_line_volts
+from ..compiler.closed_form import drifted
+from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
@@ -53,12 +54,12 @@ class Point:
         (B, I, D), (B, 2 O), (B, O): whether an output is off its rails.
     g
         (R, 2 O) siemens between rows and summing nodes.
-    feet
-        (2 O, 2 O) admittance matrix of the summing nodes, siemens; None without wires.
-    r_f, r_c
-        (I, D) and (2 O,) ohms.
-    row_gain, line_gain, diff_gain
-        (I, D), (2 O,), (O,) open-loop gains.
+    columns
+        The amplifiers behind them.
+    r_f
+        (I, D) ohms.
+    row_gain
+        (I, D) open-loop gains.
     outputs
         (B, O) volts.
     """
@@ -78,12 +79,9 @@ class Point:
     line_on: Values
     diff_on: Values
     g: Values
-    feet: Values | None
+    columns: Columns
     r_f: Values
-    r_c: Values
     row_gain: Values
-    line_gain: Values
-    diff_gain: Values
     outputs: Values
 
 
@@ -123,7 +121,15 @@ def _point(
     diodes = _on_tables(x, *tables, v, stage.kept)
     rows = (offset - r_f * diodes["currents"]) * gain / (1 + gain)
     limit = hardware.v_rail if hardware.rails else np.inf
-    lines, outputs = _columns(own, rows.clip(-limit, limit), hardware.v_fs, limit)
+    columns, g = own.columns.of_first(), own.g[0].numpy()
+    signal = rows.clip(-limit, limit).reshape(len(rows), -1)
+    current = signal @ g[: signal.shape[1]] - hardware.v_fs * g[signal.shape[1] :].sum(axis=0)
+
+    def limited(volts: Values) -> Values:
+        return volts.clip(-limit, limit)
+
+    lines = columns.lines(current.T, limited)
+    outputs = columns.outputs(lines, limited).T
     return Point(
         layer=k,
         front=stage.front,
@@ -132,16 +138,13 @@ def _point(
         squash_slopes=(_squashed(design, stage.front, normed + STEP, temp_c) - v) / STEP,
         **diodes,
         row_on=np.abs(rows) < limit,
-        line_on=np.abs(lines) < limit,
+        line_on=np.abs(lines.T) < limit,
         diff_on=np.abs(outputs) < limit,
-        g=own.g[0].numpy(),
-        feet=None if own.feet is None else own.feet[0].numpy(),
+        g=g,
+        columns=columns,
         r_f=r_f,
-        r_c=own.r_c[0].numpy(),
         row_gain=gain,
-        line_gain=own.line_gain[0].numpy(),
-        diff_gain=own.diff_gain[0].numpy(),
-        outputs=outputs.clip(-limit, limit),
+        outputs=limited(outputs),
     )
 
 
@@ -153,23 +156,6 @@ def _squashed(design: Design, front: Front, normed: Values, temp_c: float) -> Va
     assert kind.closed_form is not None  # as Twin has seen to
     params = front.params(front.attenuation if kind.sloped else 1.0, design.hardware)
     return kind.closed_form(normed, params, design.hardware, temp_c, NUMPY)
-
-
-def _columns(own: TwinStage, rows: Values, v_fs: float, limit: float) -> tuple[Values, Values]:
-    """Lines (B, 2 O) and outputs (B, O), volts, for ``rows`` (B, I, D); outputs not yet limited."""
-    g, r_c, gain, offset = (
-        part[0].numpy() for part in (own.g, own.r_c, own.line_gain, own.line_offset)
-    )
-    rows = rows.reshape(len(rows), -1)
-    current = rows @ g[: rows.shape[1]] - v_fs * g[rows.shape[1] :].sum(axis=0)
-    if own.feet is None:
-        lines = line_volts(current, g.sum(axis=0), r_c, gain, offset)
-    else:
-        feet = own.feet[0].numpy()
-        lines = wired_line_volts(current.T, feet, r_c, gain, offset, np.linalg, np.diag).T
-    ratio, gain, offset = (part[0].numpy() for part in (own.ratio, own.diff_gain, own.diff_offset))
-    p, n = lines[:, 0::2].clip(-limit, limit), lines[:, 1::2].clip(-limit, limit)
-    return lines, difference_volts(p, n, ratio, gain, offset)
 
 
 def _on_tables(x: Values, u: Values, i: Values, v: Values, kept: Values) -> dict[str, Values]:

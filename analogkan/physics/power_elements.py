@@ -24,7 +24,7 @@ BLOCKS = (
     (r"x_l(\d+)_i\d+_d\d+_diode\.", "diodes", ""),
     (r"x_l(\d+)_i\d+_d\d+_amp\.", "row_feedback", "rows"),
     (r"x_l(\d+)_o\d+_[pn]_tia\.", "line_feedback", "lines"),
-    (r"x_l(\d+)_y\d+_diff\.", "differences", "differences"),
+    (r"x_l(\d+)_y\d+_(?:diff|add)\.", "differences", "differences"),
     (r"x_l(\d+)_(?:\w+_)?ln\.", "layernorm", "layernorm"),
     (r"x_l(\d+)_v\d+\.", "squash", "squash"),
     (r"x_l(\d+)_tile_\d+_\d+\.", "cells", ""),

@@ -14,13 +14,10 @@ import numpy.typing as npt
 from ..cells import NUMPY
 from ..compiler.chip import OpAmpErrors
 from ..compiler.closed_form import (
-    difference_volts,
     drifted,
-    line_volts,
     require_closed_form,
     shifted,
     summing_volts,
-    wired_line_volts,
 )
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.spice_cells import TEMPERATURE_C
@@ -96,11 +93,11 @@ class DeckPower:
             if before is None:
                 power.source("dacs", outputs, drawn)
             else:
-                _deliver_outputs(found[-1], *before, drawn)
-            before, outputs = nodes, nodes[-1]
+                before.deliver(found[-1], drawn)
+            before, outputs = nodes, nodes.volts
             found.append(power)
         assert before is not None
-        _deliver_outputs(found[-1], *before, 0 * outputs)
+        before.deliver(found[-1], 0 * outputs)
         return found, outputs
 
 
@@ -124,13 +121,20 @@ def _require_power(design: Design) -> None:
             )
 
 
-def _deliver_outputs(
-    power: StagePower, own: Values, feedback: Values, outputs: Values, drawn: Values
-) -> None:
-    """What difference amplifiers deliver: ``feedback`` amperes at their op-amps' ``own`` volts, and
-    what is ``drawn`` from ``outputs``; all (B, O)."""
-    power.delivered["differences"] = (own * feedback + outputs * drawn).sum(axis=1)
-    power.currents["differences"] = np.abs(feedback + drawn)
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    """Amplifiers of a stage's outputs, difference amplifiers or those of positive lines: their
+    op-amps' own volts, their feedback's amperes, and the outputs in volts; all (B, O)."""
+
+    own: Values
+    feedback: Values
+    volts: Values
+
+    def deliver(self, power: StagePower, drawn: Values) -> None:
+        """Add what they deliver if ``drawn`` (B, O) amperes are drawn from them."""
+        watts = self.own * self.feedback + self.volts * drawn
+        power.delivered["differences"] = watts.sum(axis=1)
+        power.currents["differences"] = np.abs(self.feedback + drawn)
 
 
 class _Stage:
@@ -144,10 +148,7 @@ class _Stage:
         self.stage, self.temp_c, self.rail = stage, temp_c, rail(design)
         self.crossbar = crossbar_power(stage.g, hw, temp_c)
         self.x, self.r = twin.x[0].numpy(), twin.r[0].numpy()
-        self.feet = None if twin.feet is None else twin.feet[0].numpy()
-        self.r_c, self.ratio = twin.r_c[0].numpy(), twin.ratio[0].numpy()
-        self.line = twin.line_gain[0].numpy(), twin.line_offset[0].numpy()
-        self.diff = twin.diff_gain[0].numpy(), twin.diff_offset[0].numpy()
+        self.columns = twin.columns.of_first()
         dt = temp_c - TEMPERATURE_C
         self.r_f = stage.r_f * drifted(hw.feedback_tc1, hw.feedback_tc2, dt)
         self.row = _opamp(hw.opamp_gain_used, stage.errors and stage.errors.rows, dt)
@@ -156,10 +157,9 @@ class _Stage:
             law = {"tc_current": hw.diode_tc_current, "tc_voltage": hw.diode_tc_voltage}
         self.tables = [table_at(curve, temp_c, **law) for curve in stage.curves]
 
-    def solve(self, x: Values) -> tuple[StagePower, tuple[Values, Values, Values], Values]:
-        """For ``x`` (B, I) volts at the front: watts without what its difference amplifiers
-        deliver; these amplifiers' own volts, feedback amperes and outputs (B, O); and amperes
-        (B, I) that are drawn from ``x``."""
+    def solve(self, x: Values) -> tuple[StagePower, _Outputs, Values]:
+        """For ``x`` (B, I) volts at the front: watts without what the amplifiers of its outputs
+        deliver; these; and amperes (B, I) that are drawn from ``x``."""
         nothing = np.zeros((len(x), 0))
         power = StagePower(np.zeros(len(x)), nothing, nothing)
         front = self.stage.front
@@ -168,8 +168,7 @@ class _Stage:
             v = self._squashed(normed)
         rows, loads = self._rows(power, v)
         self._front(power, x, normed, v, loads)
-        lines = self._lines(power, rows)
-        nodes = self._differences(power, lines)
+        nodes = self._lines(power, rows)
         drawn = loads
         if front.norm is not None:
             drawn = (x - x.mean(axis=1, keepdims=True)) / R_MEAN
@@ -241,19 +240,23 @@ class _Stage:
             return np.interp(across, u, i)
         return e.k_i[:, d] * np.interp(shifted(across, e.k_v[:, d], e.d_v[:, d]), u, i)
 
-    def _lines(self, power: StagePower, rows: Values) -> Values:
-        """Lines (B, L) for ``rows`` (B, R)."""
-        crossbar, (gain, offset) = self.crossbar, self.line
-        arriving = crossbar.ports.arriving(rows, np.zeros((1, self.r_c.size)))
-        if self.feet is None:
-            out = line_volts(arriving, crossbar.ports.sums, self.r_c, gain, offset)
-        else:
-            amplifiers = (self.r_c, gain, offset, np.linalg, np.diag)
-            out = wired_line_volts(arriving.T, self.feet, *amplifiers).T
-        sums = summing_volts(out, gain, offset)
+    def _limited(self, volts: Values) -> Values:
+        return volts.clip(-self.rail, self.rail)
+
+    def _lines(self, power: StagePower, rows: Values) -> _Outputs:
+        """What lines and outputs do for ``rows`` (B, R)."""
+        crossbar, columns = self.crossbar, self.columns
+        r_c = columns.r_c
+        arriving = crossbar.ports.arriving(rows, np.zeros((1, r_c.size)))
+        solved = columns.lines(arriving.T, self._limited)
+        out = solved.T
+        sums = summing_volts(out, columns.line_gain, columns.line_offset)
         power.dissipated |= crossbar.watts(rows, sums)
-        feedback = (out - sums) / self.r_c
-        power.dissipated["line_feedback"] = (feedback**2 * self.r_c).sum(axis=1)
+        feedback = (out - sums) / r_c
+        burnt, sent = feedback**2 * r_c, np.zeros(0)
+        if not columns.differences:
+            sent = (self._limited(out)[:, 1::2] - sums[:, 0::2]) / columns.r_x
+            burnt[:, 0::2] += sent**2 * columns.r_x
         drawn = crossbar.ports.drawn(rows, sums)
         n = drawn.shape[1] - self.stage.n_bias
         power.source("bias_rows", rows[:, n:], drawn[:, n:])
@@ -262,27 +265,43 @@ class _Stage:
         power.currents["rows"] = amperes[:, self.stage.kept.ravel()]
         if self.maps:
             by_row, by_line = crossbar.maps(rows, sums)
-            power.rows, power.lines = power.rows + by_row, by_line + feedback**2 * self.r_c
+            power.rows, power.lines = power.rows + by_row, by_line + burnt
+        own = columns.outputs(solved, self._limited).T
+        if not columns.differences:
+            return self._positive(power, out, feedback, burnt, sent)
+        power.dissipated["line_feedback"] = burnt.sum(axis=1)
         power.delivered["lines"] = (out * feedback).sum(axis=1)
         power.currents["lines"] = feedback
-        return out.clip(-self.rail, self.rail)
+        return self._differences(power, self._limited(out), own)
 
-    def _differences(self, power: StagePower, lines: Values) -> tuple[Values, Values, Values]:
-        """Difference amplifiers' own volts, feedback amperes and outputs, (B, O), for ``lines``."""
+    def _positive(
+        self, power: StagePower, out: Values, feedback: Values, burnt: Values, sent: Values
+    ) -> _Outputs:
+        """What the lines (B, L) of a summing read-out do: negative ones have ``sent`` (B, O)
+        amperes to the positive ones, which are the outputs."""
+        volts = self._limited(out)
+        power.dissipated["line_feedback"] = burnt[:, 1::2].sum(axis=1)
+        power.dissipated["differences"] = burnt[:, 0::2].sum(axis=1)
+        given = (out * feedback)[:, 1::2] + volts[:, 1::2] * sent
+        power.delivered["lines"] = given.sum(axis=1)
+        power.currents["lines"] = np.abs(feedback[:, 1::2] + sent)
+        return _Outputs(out[:, 0::2], feedback[:, 0::2], volts[:, 0::2])
+
+    def _differences(self, power: StagePower, lines: Values, own: Values) -> _Outputs:
+        """What difference amplifiers, their op-amps at ``own`` (B, O) volts, do for ``lines``."""
         p, n = lines[:, 0::2], lines[:, 1::2]
-        gain, offset = self.diff
-        own = difference_volts(p, n, self.ratio, gain, offset)
-        inp = p * self.ratio / (1 + self.ratio)
-        inn = inp + summing_volts(own, gain, offset)
+        ratio = self.columns.ratio
+        inp = p * ratio / (1 + ratio)
+        inn = inp + summing_volts(own, self.columns.diff_gain, self.columns.diff_offset)
         r = self.hardware.r_diff
-        back = r * self.ratio
+        back = r * ratio
         burnt = ((p - inp) ** 2 + (n - inn) ** 2) / r + (inp**2 + (inn - own) ** 2) / back
         power.dissipated["differences"] = burnt.sum(axis=1)
         drawn = np.empty(lines.shape)
         drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / r, (n - inn) / r
         power.delivered["lines"] = power.delivered["lines"] + (lines * drawn).sum(axis=1)
         power.currents["lines"] = np.abs(power.currents["lines"] + drawn)
-        return own, (own - inn) / back, own.clip(-self.rail, self.rail)
+        return _Outputs(own, (own - inn) / back, self._limited(own))
 
 
 def _opamp(gain: float, errors: OpAmpErrors | None, dt: float) -> tuple[Any, Any]:

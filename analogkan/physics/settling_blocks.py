@@ -159,7 +159,7 @@ class Linear:
 
 
 def line_blocks(
-    c_in: Values, c_f: Values, r_c: Values, feet: Values, gain: Values, offset: Values, w: float
+    c_in: Values, c_f: Values, r_c: Values, feet: Values, gain: Values, offset: Values, w: Values
 ) -> Linear:
     """Line amplifiers as blocks of (summing nodes, outputs), their input the rows' currents.
 
@@ -168,13 +168,15 @@ def line_blocks(
     feet
         (L,) siemens that hang on each summing node, or their admittance matrix (L, L): then one
         block of 2 L states.
+    w
+        (L,) radians a second: gain-bandwidth products.
     """
     n = len(r_c)
     alone = feet.ndim == 1
     y = np.diag(feet) if alone else feet
     eye = np.eye(n)
     c = (c_in + c_f)[:, None]
-    d_t, d_out = -w * eye, -np.diag(w / gain)
+    d_t, d_out = -np.diag(w), -np.diag(w / gain)
     a = np.zeros((2, 2, n, n))
     a[1, 0], a[1, 1] = d_t, d_out
     a[0, 0] = (-y - np.diag(1 / r_c) + c_f[:, None] * d_t) / c

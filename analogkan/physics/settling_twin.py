@@ -1,6 +1,7 @@
 """The twin in time: a circuit's stages, stepped together from one image to the next.
 
 Lines and difference amplifiers are linear: their steps are exact while their inputs go straight.
+What the negative lines of a summing read-out send to the positive ones is such an input.
 Rows are stepped by Runge-Kutta's method, their diodes' segments changing as they move. Cells of
 norms and squashes follow at once. Axes: I inputs, D diodes, O outputs, B images, T times.
 """
@@ -38,6 +39,9 @@ RINGING, RINGING_STEP = 0.3, 0.24
 lines and outputs, and at least for rows: while amplifiers ring errors of their phase add up."""
 OPAMP = re.compile(r"^x.*\bopamp\b", re.MULTILINE)
 """An instance of an op-amp in a cell's file."""
+PASSES = 4
+"""From negative lines at rest to positive ones and, through wires, a little back: what is left
+shrinks by an op-amp's gain each time."""
 LEAST_C = 1e-18
 """Farads where there are none: a node without charge follows at once, as this one does."""
 
@@ -57,14 +61,14 @@ class Kinds:
 class State:
     """Of one stage: which inputs of its rows change alike; squash cells (I, m, B), m 0 where they
     follow at once; each diode's rows (2, I, B), and the amperes that they make; lines (n, m, B);
-    difference amplifiers (O, 3, B). Of kinds, there are rows (2, 1, U)."""
+    difference amplifiers (O, 3, B), if there are any. Of kinds, there are rows (2, 1, U)."""
 
     kinds: Kinds | None
     cells: Values
     rows: list[Values]
     amperes: Values
     lines: Values
-    diffs: Values
+    diffs: Values | None
 
 
 class StageInTime:
@@ -80,7 +84,7 @@ class StageInTime:
         (D, I) and (I,): whose row is stepped for an input, of each diode, and of all: its own, or,
         where it has none, that of the first that has.
     lines, diffs
-        Line and difference amplifiers.
+        Line and difference amplifiers; None for the second where there are none.
     """
 
     def __init__(
@@ -93,7 +97,7 @@ class StageInTime:
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c
         self.rail = hardware.v_rail if hardware.rails else None
         self.cells = squash_blocks(stage.front, 2 * math.pi * hardware.gbw)
-        of_rows, of_lines, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
+        of_rows, _, of_diffs = (2 * math.pi * float(gbw) for gbw in stage.gbw)
         law = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
         nominal = np.full(stage.r_f.shape, hardware.opamp_gain_used)
         gain = nominal if e is None else nominal * e.rows.gain
@@ -120,13 +124,35 @@ class StageInTime:
         self.g = np.ascontiguousarray(arrays["g"][:n].T)
         self.bias = -hardware.v_fs * arrays["g"][n:].sum(axis=0)[:, None]
         feet = arrays["feet"] if "feet" in arrays else arrays["g"].sum(axis=0)
+        self.coupled = None
+        if not stage.readout.differences:
+            self.coupled = arrays["ratio"] / arrays["r_c"][1::2]
+            more = np.stack([self.coupled, 0 * self.coupled], axis=1).ravel()
+            feet = feet + (more if feet.ndim == 1 else np.diag(more))
         amps = arrays["line_gain"], arrays["line_offset"]
         c_lines = np.maximum(c.lines_in, LEAST_C)
-        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, of_lines)
-        amps = arrays["diff_gain"], arrays["diff_offset"]
-        c_diffs = np.maximum(c.diffs_in, LEAST_C)
-        r, ratio = hardware.r_diff, arrays["ratio"]
-        self.diffs = difference_blocks(c_diffs, c.diffs, r, ratio, *amps, of_diffs)
+        w_lines = 2 * math.pi * stage.line_gbw
+        self.lines = line_blocks(c_lines, c.lines, arrays["r_c"], feet, *amps, w_lines)
+        self.diffs = None
+        if stage.readout.differences:
+            amps = arrays["diff_gain"], arrays["diff_offset"]
+            c_diffs = np.maximum(c.diffs_in, LEAST_C)
+            r, ratio = hardware.r_diff, arrays["ratio"]
+            self.diffs = difference_blocks(c_diffs, c.diffs, r, ratio, *amps, of_diffs)
+
+    @property
+    def behind(self) -> list[Linear]:
+        """The blocks behind the crossbar in the order of the signal; of a summing read-out, which
+        goes through two lines, the lines' twice."""
+        return [self.lines, self.diffs or self.lines]
+
+    def column_poles(self) -> tuple[Values, Values]:
+        """Poles of the line and of the output amplifiers; of a summing read-out of the negative and
+        the positive lines', or, where wires join them, of all in both."""
+        lines = self.lines.poles()
+        if self.diffs is not None:
+            return lines, self.diffs.poles()
+        return (lines, lines) if len(lines) == 1 else (lines[1::2], lines[0::2])
 
     def kinds(self, before: Values, after: Values) -> Kinds | None:
         """Of inputs (I, B) that go from one value straight to another; None: each on its own."""
@@ -145,6 +171,10 @@ class StageInTime:
         rows = [bank.rest(v) for bank, v in zip(self.rows, self.diodes(x, kinds), strict=True)]
         amperes = self._amperes(rows, kinds)
         lines = self.lines.rest(amperes)
+        if self.diffs is None:
+            for _ in range(PASSES):
+                lines = self.lines.rest(amperes + self._sent(lines))
+            return State(kinds, cells, rows, amperes, lines, None)
         return State(kinds, cells, rows, amperes, lines, self.diffs.rest(self._pairs(lines)))
 
     def step(self, state: State, before: tuple[Values, Values], h: float) -> State:
@@ -160,6 +190,12 @@ class StageInTime:
             for bank, own, first, last in zip(self.rows, state.rows, *ends, strict=True)
         ]
         amperes = self._amperes(rows, state.kinds)
+        if self.diffs is None or state.diffs is None:
+            first = state.amperes + self._sent(state.lines)
+            lines = state.lines
+            for _ in range(2):  # where the negative lines go, then the positive ones with them
+                lines = self.lines.step(state.lines, first, amperes + self._sent(lines), h)
+            return State(state.kinds, cells, rows, amperes, lines, None)
         lines = self.lines.step(state.lines, state.amperes, amperes, h)
         pairs = self._pairs(state.lines), self._pairs(lines)
         diffs = self.diffs.step(state.diffs, *pairs, h)
@@ -173,6 +209,8 @@ class StageInTime:
 
     def outputs(self, state: State) -> Values:
         """(O, B) volts."""
+        if state.diffs is None:
+            return self.line_outputs(state.lines)[0::2]
         return self._limited(state.diffs[:, 2])
 
     def row_outputs(self, rows: Sequence[Values], kinds: Kinds | None) -> Values:
@@ -184,6 +222,14 @@ class StageInTime:
     def _amperes(self, rows: Sequence[Values], kinds: Kinds | None) -> Values:
         """Into the summing nodes, as inputs of ``lines``."""
         amperes = self.g @ self.row_outputs(rows, kinds) + self.bias
+        return amperes.reshape(*self.lines.b.shape[::2], -1)
+
+    def _sent(self, lines: Values) -> Values:
+        """Amperes, as inputs of ``lines``, from negative lines into the positive summing nodes."""
+        assert self.coupled is not None
+        volts = self.line_outputs(lines)
+        amperes = np.zeros_like(volts)
+        amperes[0::2] = self.coupled[:, None] * volts[1::2]
         return amperes.reshape(*self.lines.b.shape[::2], -1)
 
     def line_outputs(self, lines: Values) -> Values:
@@ -268,7 +314,7 @@ class InTime:
             [
                 block.poles().ravel()
                 for stage in self.stages
-                for block in filter(None, (stage.cells, stage.lines, stage.diffs))
+                for block in filter(None, (stage.cells, *stage.behind))
             ]
         )
         least = float(_damping(rows[np.real(rows) < 0]).min())
@@ -286,7 +332,7 @@ class InTime:
             volts = stage.outputs(stage.rest(volts))
             at = zip(stage.rows, stage.diodes(v), strict=True)
             poles = [bank.poles()[:, bank.segments(own)] for bank, own in at]
-            blocks = filter(None, (stage.cells, stage.lines, stage.diffs))
+            blocks = filter(None, (stage.cells, *stage.behind))
             rates = [-np.real(p) for p in (*poles, *(block.poles() for block in blocks))]
             slowest += [1 / float(rate[rate > 0].min(initial=np.inf)) for rate in rates]
         return DECAYS * max(slowest) + 3 * (sum(slowest) - max(slowest))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..compiler.hardware import Hardware
+from ..compiler.readout import READOUTS
 from ..errors import AnalogKanError, SettingsError
 from ..numerals import read_number, why_not
 from ..physics.assumptions import Assumptions
@@ -34,7 +35,9 @@ class Lever:
     log
         Whether it moves by ratios.
     choices
-        What a word may be, in place of a range.
+        What it may be, in place of a range.
+    held
+        Whether it is only of circuits whose values are held between them.
     """
 
     name: str
@@ -43,7 +46,8 @@ class Lever:
     most: float = 0.0
     relative: bool = False
     log: bool = True
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
+    held: bool = False
 
     def range_of(self, base: Settings) -> tuple[float, float]:
         """Its range where it starts from ``base``."""
@@ -71,6 +75,17 @@ class Lever:
 
 
 LEVERS = (
+    Lever(
+        name="drop_rows", least=1e-9, most=0.03,
+        about="rows that hardly move an output: op-amps, against accuracy",
+    ),
+    Lever(
+        name="gating", choices=(0, 1), held=True,
+        about="op-amps off while other sections work: power, against waking",
+    ),
+    Lever(
+        name="readout", choices=tuple(READOUTS), about="how lines become an output: op-amps, gain"
+    ),
     Lever(name="v_rail", relative=True, least=0.4, most=1.0, about="supplies: power, and swing"),
     Lever(
         name="g_max", relative=True, least=1 / 400, most=1.0,
@@ -84,7 +99,15 @@ LEVERS = (
     Lever(
         name="headroom", least=0.3, most=0.95, log=False, about="swing of lines: their noise gain"
     ),
+    Lever(
+        name="gain_split", least=0.0, most=1.5, log=False,
+        about="gain behind lines in place of in them: both noise gains",
+    ),
     Lever(name="gbw", relative=True, least=0.1, most=10.0, about="bandwidth: time, against power"),
+    Lever(
+        name="gbw_by_stage", least=0.0, most=1.5, log=False,
+        about="bandwidth where noise gains are large and op-amps few",
+    ),
     Lever(name="zeta", least=0.4, most=1.0, about="damping: ringing, against capacitors"),
     Lever(name="max_bias_rows", least=4, most=64, about="constant rows: power, against range"),
 )  # fmt: skip
@@ -112,8 +135,12 @@ def changed(base: Settings, values: Mapping[str, Any]) -> Settings:
     return replace(hardware, **own), replace(assumed, **rest)
 
 
-def choose_levers(base: Settings, fixed: Iterable[str], free: str) -> tuple[Lever, ...]:
+def choose_levers(
+    base: Settings, fixed: Iterable[str], free: str, *, held: bool = False
+) -> tuple[Lever, ...]:
     """Those of ``LEVERS`` that are not ``fixed``, with what is freed by ``NAME=LO:HI,...``.
+
+    ``held`` says whether there are levers of held circuits among them.
 
     Raises
     ------
@@ -122,7 +149,8 @@ def choose_levers(base: Settings, fixed: Iterable[str], free: str) -> tuple[Leve
         within the setting's own.
     """
     fixed = set(fixed)
-    found = {lever.name: lever for lever in LEVERS if lever.name not in fixed}
+    mine = (lever for lever in LEVERS if held or not lever.held)
+    found = {lever.name: lever for lever in mine if lever.name not in fixed}
     for word in filter(None, (part.strip() for part in free.split(","))):
         lever = _freed(word, base)
         if lever.name in fixed:
@@ -204,9 +232,10 @@ class Space:
             lever.name: lever.choices[int(k)] for lever, k in zip(self.words, words, strict=True)
         }
 
-    def place(self, values: Mapping[str, Any]) -> list[float]:
-        """The shares at which ``values`` are."""
-        return [
-            lever.share(float(values.get(lever.name, value_of(self.base, lever.name))), self.base)
-            for lever in self.numbers
+    def own(self) -> tuple[list[float], tuple[int, ...]]:
+        """Shares and choices of where it starts from."""
+        shares = [
+            lever.share(float(value_of(self.base, lever.name)), self.base) for lever in self.numbers
         ]
+        own = (lever.choices.index(value_of(self.base, lever.name)) for lever in self.words)
+        return shares, tuple(own)

@@ -97,22 +97,23 @@ def goals_of(goal: Goal) -> tuple[Goal, ...]:
 def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
     """Candidates for ``goals_of`` the goal, most for the goal itself; all that were tried.
 
-    Each generation is asked for, and its figures are sent back.
+    Each generation is asked for, and its figures are sent back. Where there are few tries, all are
+    for the goal itself.
     """
     tried: list[Tried] = []
-    (main, *others), few = goals_of(goal), round(tries * SHARE_ELSEWHERE)
-    begin, sigma = start(space), SIGMA
-    for k, one in enumerate((main, *others)):
-        count = few if k else tries - few * len(others)
-        yield from _optimise(space, one, count, seed + k, begin, sigma, tried)
-        begin, sigma = best_of(tried, others[k])[0] if k < len(others) else begin, CLOSER
+    main, *others = goals_of(goal)
+    few = int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
+    yield from _optimise(space, main, tries - few * len(others), seed, start(space), SIGMA, tried)
+    for k, one in enumerate(others if few else ()):
+        begin = best_of(tried, one)[0]
+        yield from _optimise(space, one, few, seed + k + 1, begin, CLOSER, tried)
     return tried
 
 
 def start(space: Space) -> Candidate:
     """Half-way between what the circuit is and the middle of each range."""
-    place = [0.5 * (own + 0.5) for own in space.place({})]
-    words = (0,) * len(space.words)
+    shares, words = space.own()
+    place = [0.5 * (own + 0.5) for own in shares]
     return Candidate(values=space.values(place, words), place=tuple(place), words=words)
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..paper.experiment import CIRCUITS, CURVES, FUNCTIONS, NOISE
+from ..data.images import CLASSIFICATION
+from ..paper.efficiency import error_of
+from ..paper.experiment import CIRCUITS, CURVES, FUNCTIONS, NODES, NOISE
 from ..text import many
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
@@ -19,6 +22,13 @@ FITTED = {
     "fig4": ("segments", "line segments"),
 }
 """Along what fits are drawn."""
+PANELS = (
+    ("hidden", "hidden nodes", 1.0),
+    ("crosspoints", "crosspoints", 1.0),
+    ("op_amps", "op-amps", 1.0),
+    ("energy_j", "energy an inference (nJ)", 1e9),
+)
+"""What networks are compared by: key of a row, label, and what of its unit is one on the axis."""
 
 
 def table_figure(entries: Sequence[dict[str, Any]]) -> Figure:
@@ -184,6 +194,46 @@ def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
+def nodes_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """What circuits have wrong over what they are made of and draw, by family; a row of panels a
+    data set. Bars are the range over seeds."""
+    sets = list(dict.fromkeys(row["dataset"] for row in rows))
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    fig = Figure(figsize=(11.0, 0.6 + 2.7 * len(sets)), layout="constrained")
+    grid = fig.subplots(len(sets), len(PANELS), sharey="row", squeeze=False)
+    for axes, dataset in zip(grid, sets, strict=True):
+        mine = [row for row in rows if row["dataset"] == dataset]
+        for ax, (key, label, scale) in zip(axes, PANELS, strict=True):
+            for k, family in enumerate(labels):
+                _sizes(ax, [r for r in mine if r["label"] == family], key, scale, k)
+            ax.set(xscale="log", yscale="log", xlabel=label)
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter("{x:,g}")
+                axis.set_minor_formatter(NullFormatter())
+        classes = mine[0]["task"] == CLASSIFICATION
+        axes[0].set_ylabel(f"{dataset}: {'wrong (%)' if classes else 'RMSE (% of span)'}")
+        tidy(axes)
+    told = grid[0, 0].get_legend_handles_labels()
+    fig.legend(*told, loc="outside lower center", ncols=len(labels), frameon=False)
+    return fig
+
+
+def _sizes(ax: Any, rows: Sequence[dict[str, Any]], key: str, scale: float, color: int) -> None:
+    """A line through a family's sizes: means over seeds."""
+    groups = [[r for r in rows if r["hidden"] == h] for h in sorted({r["hidden"] for r in rows})]
+    if not groups:
+        return
+    errors = [100 * np.array([error_of(r) for r in group]) for group in groups]
+    mean = np.array([e.mean() for e in errors])
+    ends = np.array([[e.min() for e in errors], [e.max() for e in errors]])
+    ax.errorbar(
+        [scale * np.mean([r[key] for r in group]) for group in groups], mean,
+        yerr=np.abs(ends - mean), marker="os^D"[color % 4], ms=4, capsize=3, color=CYCLE[color],
+        label=rows[0]["label"],
+    )  # fmt: skip
+
+
 def experiment_figure(name: str, found: dict[str, Any]) -> Figure:
     """The picture of what ``paper.experiment.run_experiment`` found under ``name``."""
     if name in CURVES:
@@ -193,5 +243,7 @@ def experiment_figure(name: str, found: dict[str, Any]) -> Figure:
         return noise_figure(found["losses"])
     if name in FUNCTIONS:
         return functions_figure(found["rows"])
+    if name in NODES:
+        return nodes_figure(found["everything"])
     draw = circuits_figure if name in CIRCUITS else table_figure
     return draw(found["everything"])

@@ -206,7 +206,7 @@ def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
 
 def _area(bench: Bench, hardware: Hardware) -> dict[str, int]:
     """Elements of all circuits."""
-    from ..compiler.design import element_counts
+    from ..compiler.counts import element_counts
 
     counts = [element_counts(link.design) for link in bench.chain(hardware).links]
     return {kind: sum(count[kind] for count in counts) for kind in counts[0]}

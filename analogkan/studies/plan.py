@@ -71,8 +71,9 @@ def make_plan(
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
+    held = len({link.section for link in job.build.circuit().links}) > 1
     planning = Planning(
-        space=Space(base=base, levers=choose_levers(base, _fixed(job), free)),
+        space=Space(base=base, levers=choose_levers(base, _fixed(job), free, held=held)),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
         point=Point(hardware=hardware, variation=variation, conditions=conditions, sample=None),
         bits=bits,
@@ -109,16 +110,18 @@ def make_plan(
 def foretell(job: Job, jobs: int, **chosen: Any) -> str:
     """How long a plan takes, from its first candidate."""
     from ..engines.chip_engines import TwinEngine
+    from ..engines.threads import one_blas_thread
     from .bench import Bench
     from .trial import evaluate
 
     made, tries = make_plan(job, **chosen), chosen["tries"]
     bench = Bench(job.build, job.images, TwinEngine())
     full, few = made.points[0], made.points[1]
-    seconds = [
-        evaluate(bench, replace(point, own=replace(point.own, judged=0)))["seconds"]
-        for point in (full, few)
-    ]
+    with one_blas_thread:
+        seconds = [
+            evaluate(bench, replace(point, own=replace(point.own, judged=0)))["seconds"]
+            for point in (full, few)
+        ]
     levers = len(made.identity["levers"])
     reported = levers + REPORTED // 2
     told = tries * seconds[1] + (reported + REPORTED) * seconds[0]

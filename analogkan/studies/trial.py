@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.design import element_counts
+from ..compiler.counts import element_counts
 from ..errors import CompileError, DisagreementError, SettingsError, SimulationError, StudyError
+from ..physics.area import area_of
 from ..physics.assumptions import Assumptions
 from ..physics.blocks import AMPLIFIERS
 from ..planner.floor import floor_energy
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .bench import Bench
     from .points import Point
 
+UM2 = 1e12
+"""Square micrometres of a square metre."""
 IMAGES = 100
 """Of which power is the median, at most."""
 
@@ -126,6 +129,7 @@ def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     found["c_margin"] = min((margin for margin in margins if margin is not None), default=None)
     first = links[0]
     found["saturated"] = float(saturating(first.design, first.section.points(asked.volts)).mean())
+    found["area_m2"] = area_of(asked.chip, trial.assumed)["total"] / UM2
     found["floor_j"] = floor_energy(asked.chip, trial.assumed)
     return found | _chips(bench, point, trial)
 

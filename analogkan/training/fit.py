@@ -20,7 +20,7 @@ from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.checkpoint import write_torch
 from ..network.encoding import Encoding
 from ..network.entries import digest
-from ..network.model import TDKAN
+from ..network.model import TDKAN, TDKANConfig
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..network.torchfile import check_size, read_torch
@@ -70,6 +70,7 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     disturbance: Disturbance | None = None,
     start: tuple[TDKAN, NetworkSpec] | None = None,
+    network: Callable[[TDKANConfig], TDKAN] = TDKAN,
 ) -> Trained:
     """Train on ``images``.
 
@@ -92,6 +93,8 @@ def train(
         A trained model to begin with, twice, instead of the recipe's network. Its
         BatchNorms stay the affine maps that they are: their statistics are not taken anew. Edges
         that are exactly zero, as pruning leaves them, stay so.
+    network
+        What makes a network of the recipe's outline, such as ``DeviceMLP``.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def train(
     if start is not None:
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-    model = _first(recipe, shape, goal, seed) if start is None else _again(start[0])
+    model = _first(recipe, shape, goal, seed, network) if start is None else _again(start[0])
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(wanted) // recipe.batch)
@@ -163,9 +166,15 @@ def train(
     return Trained(model, encoding, clean_x[chosen], goal.targets)
 
 
-def _first(recipe: Recipe, shape: tuple[int, ...], goal: Goal, seed: int) -> TDKAN:
+def _first(
+    recipe: Recipe,
+    shape: tuple[int, ...],
+    goal: Goal,
+    seed: int,
+    network: Callable[[TDKANConfig], TDKAN],
+) -> TDKAN:
     """The recipe's network before its first epoch."""
-    model = TDKAN(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
+    model = network(config_of(recipe, shape, goal.outputs, taps=max(1, len(recipe.taps))))
     for layer in model.layers:
         layer.bias.requires_grad_(recipe.biases)
     generator = generator_of(seed, 0)
@@ -261,7 +270,8 @@ def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler
 def _key(recipe: Recipe, model: TDKAN, seed: int, images: ImageSet) -> str:
     """A text that only the same training has."""
     content = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
-    tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in model.config.curves)
+    curves = {id(curve): curve for layer in model.layers for curve in layer.basis.curves}.values()
+    tables = b"".join(curve.v.tobytes() + curve.i.tobytes() for curve in curves)
     devices = hashlib.sha256(tables).hexdigest()  # a device file may change behind its name
     return repr((dataclasses.asdict(recipe), devices, seed, images.name, images.x.shape, content))
 

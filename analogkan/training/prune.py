@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from ..compiler.design import element_counts, map_design
+from ..compiler.counts import element_counts
+from ..compiler.design import map_design
 from ..compiler.hardware import load_hardware
 from ..data import ImageSet
 from ..data.images import CLASSIFICATION

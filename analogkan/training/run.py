@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..compiler.build import load_build
-from ..data import ImageSet, by_class, load_dataset
+from ..data import ImageSet, load_dataset
 from ..data.images import (
     CLASSIFICATION,
     check_answers,
@@ -22,9 +21,9 @@ from ..data.images import (
     check_trained,
     count_classes,
 )
-from ..data.subset import typical
+from ..data.subset import hold_out
 from ..devices import resolve
-from ..errors import CheckpointError, DataError, SettingsError
+from ..errors import CheckpointError, SettingsError
 from ..files import remove_partials, sha256
 from ..imperfections import load_settings
 from ..network import checkpoint
@@ -267,7 +266,7 @@ def _run(
         resolve(plan.devices)  # a device that is none is refused before the data are read
     images = _load(request, "train", "" if start is None else before.task)
     if request.holdout:
-        images, held = _split(images, request.holdout)
+        images, held = hold_out(images, request.holdout)
         what, judged = "held-out training", held
     else:
         what = "test"
@@ -386,14 +385,3 @@ def _facts(
         settings = {k: v for k, v in request.disturbance.document().items() if v}
         facts["disturbed by"] = ", ".join(f"{key} {value}" for key, value in settings.items())
     return facts
-
-
-def _split(images: ImageSet, holdout: int) -> tuple[ImageSet, ImageSet]:
-    """Training images without, and with only, a stratified ``holdout`` of them."""
-    if holdout >= len(images):
-        raise DataError(
-            f"holding out {holdout} of {len(images)} training images leaves none: keep fewer back"
-        )
-    held = by_class(images, holdout)
-    kept = np.setdiff1d(np.arange(len(images)), typical(images.y, holdout))
-    return images.take(kept, f"without {holdout:,} held out"), held
