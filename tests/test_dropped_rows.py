@@ -106,7 +106,8 @@ def test_a_layer_that_does_not_move_keeps_its_rows():
         ({}, {**WIRES, "wires": "explicit"}),
         ({}, {"r_wire": 5.0, "wires": "explicit", "tile_rows": 3, "tile_cols": 4}),
         ({}, {"opamp": "rails", "r_driver": 40.0}),
-        ({"squash": "tanh"}, {}),
+        ({}, {"readout": "summing", "opamp": "rails", "gbw_by_stage": 1.0}),
+        ({"squash": "tanh"}, {"readout": "summing"}),
         ({"squash": "clamp"}, {}),
         ({"squash": "sigmoid", "norm": "layer"}, {}),
         ({"norm": "layer"}, {}),
@@ -230,7 +231,7 @@ def test_a_trace_and_a_map_show_the_rows_that_are_there(how, ngspice, tmp_path):
 
 
 @pytest.mark.parametrize("how", [{}, {"squash": "tanh", "norm": "batch"}])
-@pytest.mark.parametrize("hardware", [{}, {"r_wire": 5.0}])
+@pytest.mark.parametrize("hardware", [{"readout": "summing"}, {"r_wire": 5.0}])
 def test_ngspice_confirms_power_settling_and_noise(how, hardware, ngspice, tmp_path):
     build = built(tmp_path, idle(**how), **hardware)
     asked = Asked(
