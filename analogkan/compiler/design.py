@@ -90,7 +90,7 @@ class CrossbarStage:
 
     @property
     def line_gbw(self) -> np.ndarray:
-        """(2 O,) hertz of the lines' op-amps: of outputs the positive ones of a summing read-out."""
+        """(2 O,) hertz of lines' op-amps: of outputs the positive ones of a summing read-out."""
         positive = 1 if self.readout.differences else 2
         return np.tile([self.gbw[positive], self.gbw[1]], self.gain.size)
 

@@ -32,14 +32,14 @@ Values = npt.NDArray[Any]
 
 def noise_gains(stage: CrossbarStage) -> float:
     """The least sum of noise gains over a stage's op-amps."""
-    rows, outputs, g = int(stage.kept.sum()), stage.gain.size, stage.g.sum(axis=0)
+    rows, outputs = int(stage.kept.sum()), stage.gain.size
+    g: Values = stage.g.sum(axis=0)
     if not stage.readout.differences:
-        r_f = stage.r_c[0::2]
+        r_f: Values = stage.r_c[0::2]
         pairs: Values = 2 + r_f * g[0::2] + 2 * np.sqrt(r_f * g[1::2])
         return rows + float(pairs.sum())
     lines = 2 * outputs
-    loop: float = np.mean(stage.r_c * g).item()
-    product = loop * np.mean(stage.gain).item()
+    product = float((stage.r_c * g).sum()) / lines * float(stage.gain.sum()) / outputs
     return rows + lines + outputs + 2 * math.sqrt(lines * outputs * product)
 
 

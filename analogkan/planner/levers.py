@@ -64,19 +64,10 @@ class Lever:
         value = min(max(float(f"{value:.{STEPS}g}"), low), high)
         return round(value) if isinstance(value_of(base, self.name), int) else value
 
-    def share(self, value: float, base: Settings) -> float:
-        """The share of its range that ``value`` is at, at least 0 and at most 1."""
-        low, high = self.range_of(base)
-        if self.log:
-            found = math.log(max(value, low) / low) / math.log(high / low)
-        else:
-            found = (value - low) / (high - low)
-        return min(max(found, 0.0), 1.0)
-
 
 LEVERS = (
     Lever(
-        name="drop_rows", least=1e-9, most=0.03,
+        name="drop_rows", least=1e-6, most=0.03,
         about="rows that hardly move an output: op-amps, against accuracy",
     ),
     Lever(
@@ -232,10 +223,7 @@ class Space:
             lever.name: lever.choices[int(k)] for lever, k in zip(self.words, words, strict=True)
         }
 
-    def own(self) -> tuple[list[float], tuple[int, ...]]:
-        """Shares and choices of where it starts from."""
-        shares = [
-            lever.share(float(value_of(self.base, lever.name)), self.base) for lever in self.numbers
-        ]
-        own = (lever.choices.index(value_of(self.base, lever.name)) for lever in self.words)
-        return shares, tuple(own)
+    def own_words(self) -> tuple[int, ...]:
+        """Which choices it starts from."""
+        own = ((lever.choices, value_of(self.base, lever.name)) for lever in self.words)
+        return tuple(choices.index(value) for choices, value in own)
