@@ -29,6 +29,7 @@ def plan(
     flips: float = 0.001,
     free: Mapping[str, tuple[float, float]] | None = None,
     tries: int = 300,
+    few: int = 8,
     samples: int = 24,
     preset: AnyPreset | None = None,
     hardware: AnyPath | Hardware | Values | None = None,
@@ -68,8 +69,8 @@ def plan(
     free
         Numbers of hardware and assumptions that may be moved beside the usual, or in another range:
         ``{"gm_id": (15, 22)}``. What ``hardware`` or ``assumptions`` name is fixed.
-    tries, samples
-        Candidates; chips of each that is reported.
+    tries, few, samples
+        Candidates; images of each that settle; chips of each that is reported.
     preset, hardware, variation, conditions
         As for ``montecarlo``.
     assumptions

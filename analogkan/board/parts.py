@@ -235,14 +235,14 @@ class _Stage:
 
     def _rows(self, c_f: Sequence[float]) -> None:
         made, extra = self.made, self.made.parasitics
-        rows, nets, kept = self.names.rows(), self.names.inputs(), self.stage.kept
-        for i in np.flatnonzero(self.stage.driven):
-            net = nets[i]
-            if extra.snubber_r:
+        rows, curves, kept = self.names.rows(), self.stage.curves, self.stage.kept
+        for i, net in enumerate(self.names.inputs()):
+            own = [d for d in range(len(curves)) if kept[i, d]]
+            if own and extra.snubber_r:
                 made.resistor(extra.snubber_r, net, f"{net}_snub", f"snubber of node {net}")
                 made.capacitor(extra.snubber_c, f"{net}_snub", GROUND, f"snubber of node {net}")
-            for d in np.flatnonzero(kept[i]):
-                row, curve = rows[i * kept.shape[1] + d], self.stage.curves[d]
+            for d in own:
+                row, curve = rows[i * len(curves) + d], curves[d]
                 total = f"{row}_sum"
                 made.add("diode", curve.name, (net, total), f"diode of row {row}", "as measured")
                 if extra.shunt:

@@ -90,7 +90,7 @@ class CrossbarStage:
 
     @property
     def line_gbw(self) -> np.ndarray:
-        """(2 O,) hertz of the lines' op-amps: of outputs the positive ones of a summing read-out."""
+        """(2 O,) hertz of lines' op-amps: of outputs the positive ones of a summing read-out."""
         positive = 1 if self.readout.differences else 2
         return np.tile([self.gbw[positive], self.gbw[1]], self.gain.size)
 
@@ -112,7 +112,7 @@ class CrossbarStage:
     @property
     def kept(self) -> np.ndarray:
         """(I, D) whether a row has cells: one that has none has no diode and amplifier either."""
-        return self.g[: self.r_f.size].any(axis=1).reshape(self.r_f.shape)
+        return np.asarray(self.g[: self.r_f.size].any(axis=1)).reshape(self.r_f.shape)
 
     @property
     def there(self) -> np.ndarray:
@@ -123,7 +123,7 @@ class CrossbarStage:
     def driven(self) -> np.ndarray:
         """(I,) whether an input has a diode at all: without one it has no DAC and no cell that
         drives it."""
-        return self.kept.any(axis=1)
+        return np.asarray(self.kept.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

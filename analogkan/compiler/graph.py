@@ -136,7 +136,7 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
 def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
     """Sentences on blocks that drive what they should not, loops, and layers out of order; what
     drives nets that are ``idle`` may drive nothing."""
-    found, spared = [], {f"x_{net}_diff" for net in idle}
+    found, spared = [], {f"x_{net}_{end}" for net in idle for end in ("diff", "add")}
     for one, other, data in graph.edges(data=True):
         kinds = (graph.nodes[one]["kind"], graph.nodes[other]["kind"])
         if kinds not in ALLOWED:

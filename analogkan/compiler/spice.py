@@ -127,7 +127,7 @@ def _row_drivers(
     stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
 ) -> Iterable[str]:
     sources, rows, e = names.inputs(), names.rows(), stage.errors
-    for i, d in np.argwhere(stage.kept):
+    for i, d in np.argwhere(stage.kept).tolist():
         row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
         own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
         yield _cell(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own)
@@ -337,7 +337,10 @@ def vector(probe: str) -> str:
 
 def format_inputs(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> list[str]:
     """The input DACs at ``volts`` (I,): one source per input that leads to a diode."""
-    return [say.fixed(f"v_{net}", net, "0", format_number(v)) for net, v in _at_dacs(design, volts)]
+    return [
+        say.fixed(f"v_{net}", net, "0", format_number(float(v)))
+        for net, v in _at_dacs(design, volts)
+    ]
 
 
 def format_swept(design: Design, volts: np.ndarray, say: Dialect = NGSPICE) -> Iterator[str]:

@@ -165,8 +165,8 @@ def _explicit(
     segment = format_number(hardware.r_wire), "wire"
 
     def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect) -> str:
-        text, there = [], g.any(axis=1)
-        for k in range(int(there.argmax()), len(rows)):  # columns begin at their first cell
+        text, there = [], [bool(values.any()) for values in g]
+        for k in range(there.index(True), len(rows)):  # columns begin at their first cell
             row, below = rows[k], rows[k + 1] if k + 1 < len(rows) else None
             along = [row, *(f"w_{row}_{line}" for line in lines)]
             for (before, here), line, siemens in zip(pairwise(along), lines, g[k], strict=True):

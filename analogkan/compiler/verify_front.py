@@ -27,7 +27,7 @@ def compiled(build: Deck) -> NetworkSpec:
 def driving(build: Deck, layer: int) -> list[bool]:
     """Which inputs (I,) of layer ``layer`` the model lets drive diodes."""
     theta = compiled(build).layers[layer].theta
-    return (theta.any(axis=(1, 2)) | ~theta.any()).tolist()
+    return [bool(own.any()) for own in theta] if theta.any() else [True] * len(theta)
 
 
 def front_differences(build: Deck, netlist: Netlist, layer: int, model: LayerSpec) -> list[str]:

@@ -246,7 +246,7 @@ class StageCheck:
     def _left_out(self) -> np.ndarray:
         """(I, D) which rows may not be there: the model has coefficients, but none of theirs."""
         theta = self.model.theta
-        return ~theta.any(axis=1) & theta.any()
+        return np.logical_and(~theta.any(axis=1), theta.any())
 
     def _cells_behind_wires(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The cells alone (R, 2 O), siemens, found by where the wires at their ends lead."""

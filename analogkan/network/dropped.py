@@ -1,4 +1,4 @@
-"""A network without the rows that hardly move its outputs: each is replaced by what it is on average.
+"""A network without the rows that hardly move its outputs: each becomes what it is on average.
 
 Axes: N calibration inputs, I inputs, O outputs, D diodes per input.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..compiler.hardware import Hardware
+from ..compiler.readout import READOUTS
 from ..errors import AnalogKanError, SettingsError
 from ..numerals import read_number, why_not
 from ..physics.assumptions import Assumptions
@@ -34,7 +35,9 @@ class Lever:
     log
         Whether it moves by ratios.
     choices
-        What a word may be, in place of a range.
+        What it may be, in place of a range.
+    held
+        Whether it is only of circuits whose values are held between them.
     """
 
     name: str
@@ -43,7 +46,8 @@ class Lever:
     most: float = 0.0
     relative: bool = False
     log: bool = True
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
+    held: bool = False
 
     def range_of(self, base: Settings) -> tuple[float, float]:
         """Its range where it starts from ``base``."""
@@ -60,20 +64,18 @@ class Lever:
         value = min(max(float(f"{value:.{STEPS}g}"), low), high)
         return round(value) if isinstance(value_of(base, self.name), int) else value
 
-    def share(self, value: float, base: Settings) -> float:
-        """The share of its range that ``value`` is at, at least 0 and at most 1."""
-        low, high = self.range_of(base)
-        if self.log:
-            found = math.log(max(value, low) / low) / math.log(high / low)
-        else:
-            found = (value - low) / (high - low)
-        return min(max(found, 0.0), 1.0)
-
 
 LEVERS = (
     Lever(
-        name="drop_rows", least=1e-9, most=0.03,
+        name="drop_rows", least=1e-6, most=0.03,
         about="rows that hardly move an output: op-amps, against accuracy",
+    ),
+    Lever(
+        name="gating", choices=(0, 1), held=True,
+        about="op-amps off while other sections work: power, against waking",
+    ),
+    Lever(
+        name="readout", choices=tuple(READOUTS), about="how lines become an output: op-amps, gain"
     ),
     Lever(name="v_rail", relative=True, least=0.4, most=1.0, about="supplies: power, and swing"),
     Lever(
@@ -124,8 +126,12 @@ def changed(base: Settings, values: Mapping[str, Any]) -> Settings:
     return replace(hardware, **own), replace(assumed, **rest)
 
 
-def choose_levers(base: Settings, fixed: Iterable[str], free: str) -> tuple[Lever, ...]:
+def choose_levers(
+    base: Settings, fixed: Iterable[str], free: str, *, held: bool = False
+) -> tuple[Lever, ...]:
     """Those of ``LEVERS`` that are not ``fixed``, with what is freed by ``NAME=LO:HI,...``.
+
+    ``held`` says whether there are levers of held circuits among them.
 
     Raises
     ------
@@ -134,7 +140,8 @@ def choose_levers(base: Settings, fixed: Iterable[str], free: str) -> tuple[Leve
         within the setting's own.
     """
     fixed = set(fixed)
-    found = {lever.name: lever for lever in LEVERS if lever.name not in fixed}
+    mine = (lever for lever in LEVERS if held or not lever.held)
+    found = {lever.name: lever for lever in mine if lever.name not in fixed}
     for word in filter(None, (part.strip() for part in free.split(","))):
         lever = _freed(word, base)
         if lever.name in fixed:
@@ -216,9 +223,7 @@ class Space:
             lever.name: lever.choices[int(k)] for lever, k in zip(self.words, words, strict=True)
         }
 
-    def place(self, values: Mapping[str, Any]) -> list[float]:
-        """The shares at which ``values`` are."""
-        return [
-            lever.share(float(values.get(lever.name, value_of(self.base, lever.name))), self.base)
-            for lever in self.numbers
-        ]
+    def own_words(self) -> tuple[int, ...]:
+        """Which choices it starts from."""
+        own = ((lever.choices, value_of(self.base, lever.name)) for lever in self.words)
+        return tuple(choices.index(value) for choices, value in own)

@@ -13,6 +13,8 @@ from ..numerals import read_number, why_not
 from ..text import engineering, nearest
 
 Figures = Mapping[str, Any]
+PREFIXED = ("J", "W", "s", "V")
+"""Units with which people use prefixes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +26,13 @@ class Quantity:
     unit: str
 
 
-OBJECTIVES = {"energy": "energy_j", "area": "area_m2", "latency": "settling_s"}
+OBJECTIVES = {"energy": "energy_j", "area": "area_um2", "latency": "settling_s"}
 """What can be made least, by its word."""
 BUDGETS = (
     Quantity(name="energy_j", label="energy", unit="J"),
     Quantity(name="power_w", label="supply power", unit="W"),
     Quantity(name="settling_s", label="settling time", unit="s"),
-    Quantity(name="area_m2", label="area", unit="m^2"),
+    Quantity(name="area_um2", label="area", unit="um^2"),
     Quantity(name="op_amps", label="op-amps", unit=""),
     Quantity(name="noise_v_rms", label="output noise", unit="V"),
 )
@@ -79,8 +81,10 @@ class Limit:
             text = f"{100 * amount:.3g} %"
         elif self.unit == "points":
             text = f"{100 * amount:.3g} points"
+        elif self.unit in PREFIXED:
+            text = engineering(amount, self.unit)
         else:
-            text = engineering(amount, self.unit) if self.unit else f"{amount:.4g}"
+            text = f"{amount:.4g} {self.unit}".strip()
         how = "" if value is not None else "at least " if self.least else "at most "
         return f"{self.label} {how}{text}"
 

@@ -111,9 +111,8 @@ def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
 
 
 def start(space: Space) -> Candidate:
-    """Half-way between what the circuit is and the middle of each range."""
-    place = [0.5 * (own + 0.5) for own in space.place({})]
-    words = (0,) * len(space.words)
+    """The middle of each range, with the words of the circuit as it is."""
+    place, words = [0.5] * len(space.numbers), space.own_words()
     return Candidate(values=space.values(place, words), place=tuple(place), words=words)
 
 

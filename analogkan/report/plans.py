@@ -12,7 +12,7 @@ from .figures import CYCLE
 
 AXES = {
     "energy_j": ("energy an inference (J)", "energy"),
-    "area_m2": ("area (m²)", "area"),
+    "area_um2": ("area (um²)", "area"),
     "settling_s": ("settled (s)", "time"),
 }
 

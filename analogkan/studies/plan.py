@@ -41,6 +41,7 @@ def make_plan(
     good: float | None,
     flips: float,
     tries: int,
+    few: int,
     samples: int,
     free: str,
 ) -> Plan:
@@ -71,12 +72,14 @@ def make_plan(
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
+    held = len({link.section for link in job.build.circuit().links}) > 1
     planning = Planning(
-        space=Space(base=base, levers=choose_levers(base, _fixed(job), free)),
+        space=Space(base=base, levers=choose_levers(base, _fixed(job), free, held=held)),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
         point=Point(hardware=hardware, variation=variation, conditions=conditions, sample=None),
         bits=bits,
         tries=tries,
+        few=few,
         samples=0 if variation.off else samples,
         passing=yield_rule(job.build, job.images, None)[0],
         judged=parse_share(job.judge).images,
@@ -100,7 +103,7 @@ def make_plan(
             "v_rail": hardware.v_rail, **asked,
         },
         identity={
-            **planning.point.document(), **asked, "tries": tries,
+            **planning.point.document(), **asked, "tries": tries, "few": few,
             "levers": [asdict(lever) for lever in planning.space.levers],
         },
     )  # fmt: skip
@@ -240,6 +243,11 @@ plan = Study(
         Option(
             name="tries", kind="whole", default=300, least=1, most=100_000,
             about="Candidates.",
+        ),
+        Option(
+            name="few", kind="whole", default=8, least=1, most=100,
+            about="Images that settle, and whose noise is worked out, of a candidate; three times "
+            "as many of what is reported.",
         ),
         Option(
             name="samples", kind="whole", default=24, least=1, most=100_000,

@@ -20,7 +20,7 @@ PRESET = "planned.toml"
 FIGURES: dict[str, Rule] = {
     name: Maybe(Number())
     for name in (
-        *("energy_j", "power_w", "settling_s", "settling_class_s", "area_m2", "noise_v_rms"),
+        *("energy_j", "power_w", "settling_s", "settling_class_s", "area_um2", "noise_v_rms"),
         *("flip_probability", "floor_j", "quiescent_w", "class_b_w", "bias_rows_w", "dacs_w"),
         *("op_amps", "cells", "c_margin", "saturated", "beyond_class_ab"),
         *("accuracy_mean", "accuracy_std", "rmse_mean", "yield", "failed_chips"),
@@ -99,12 +99,11 @@ class Planned(StudyResult):
         return [
             Fact("energy", now, f"an inference; {before} as it is: {energy:.3g} times less"),
             Fact("settled", engineering(self.chosen["settling_s"], "s"), f"to {self.bits} bits"),
-            Fact(
-                "lost", self._lost(self.chosen), f"{many(self.samples, 'chip')}, the same in both"
-            ),
+            Fact("lost", self.lost(self.chosen), f"{many(self.samples, 'chip')}, the same in both"),
         ]
 
-    def _lost(self, figures: Figures) -> str:
+    def lost(self, figures: Figures) -> str:
+        """What chips lose, with its unit."""
         if self.summary.get("task") == REGRESSION:
             return f"{format_value(figures['lost'], self.summary['unit'])} RMSE"
         return f"{100 * figures['lost']:.2f} points"
@@ -139,7 +138,7 @@ class Planned(StudyResult):
             factor,
             engineering(figures["power_w"], "W"),
             engineering(figures["settling_s"], "s"),
-            "–" if figures["area_m2"] is None else f"{1e6 * figures['area_m2']:.3g} mm^2",
+            "–" if figures["area_um2"] is None else f"{figures['area_um2'] / 1e6:.3g} mm^2",
             f"{figures['op_amps']:,.0f}",
             self._reached(figures),
         )
@@ -170,7 +169,7 @@ class Planned(StudyResult):
         return float(self.values.get("v_rail", self.summary["v_rail"]))
 
     def _what(self) -> str:
-        return {"energy_j": "energy", "area_m2": "area", "settling_s": "time"}[self.objective]
+        return {"energy_j": "energy", "area_um2": "area", "settling_s": "time"}[self.objective]
 
     def _parts(self) -> str:
         """Where the power goes, before and after."""

@@ -27,11 +27,10 @@ from .points import Point
 from .result import Row
 from .trial import Trial, said
 
-FEWEST, SHARE_OF_CHIPS, FEW = 4, 4, 8
-"""While candidates are searched: chips at least, or one of so many of the samples; and images that
-settle."""
-FEW_IN_FULL = 24
-"""Images that settle of what is reported."""
+FEWEST, SHARE_OF_CHIPS = 4, 4
+"""While candidates are searched: chips at least, or one of so many of the samples."""
+MORE = 3
+"""Times as many images settle of what is reported."""
 MARGIN_QUANTILE = 0.05
 """Of images: the margin that is needed is that of the one in twenty that has the least."""
 MOST_BITS = 16
@@ -52,8 +51,8 @@ class Planning:
         The circuit as it is.
     bits
         To which outputs settle, in candidates.
-    tries, samples
-        Candidates, and chips of each that is reported.
+    tries, few, samples
+        Candidates; images of each that settle; and chips of each that is reported.
     passing
         Accuracy or RMSE of a good chip; 0: none is counted.
     judged
@@ -67,6 +66,7 @@ class Planning:
     point: Point
     bits: int
     tries: int
+    few: int
     samples: int
     passing: float
     judged: int
@@ -75,10 +75,10 @@ class Planning:
 
     def trial(self, assumed: Assumptions, *, full: bool) -> Trial:
         """How closely a circuit is looked at: as in a search, or in ``full``."""
-        few = min(self.samples, max(FEWEST, self.samples // SHARE_OF_CHIPS))
+        chips = min(self.samples, max(FEWEST, self.samples // SHARE_OF_CHIPS))
         return Trial(
-            assumed=assumed, chips=self.samples if full else few,
-            few=FEW_IN_FULL if full else FEW, judged=0, passing=self.passing,
+            assumed=assumed, chips=self.samples if full else chips,
+            few=MORE * self.few if full else self.few, judged=0, passing=self.passing,
         )  # fmt: skip
 
     def settings(self, values: Mapping[str, Any]) -> tuple[Hardware, Assumptions]:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .bench import Bench
     from .points import Point
 
-UM2 = 1e12
-"""Square micrometres of a square metre."""
 IMAGES = 100
 """Of which power is the median, at most."""
 
@@ -129,7 +127,7 @@ def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     found["c_margin"] = min((margin for margin in margins if margin is not None), default=None)
     first = links[0]
     found["saturated"] = float(saturating(first.design, first.section.points(asked.volts)).mean())
-    found["area_m2"] = area_of(asked.chip, trial.assumed)["total"] / UM2
+    found["area_um2"] = area_of(asked.chip, trial.assumed)["total"]
     found["floor_j"] = floor_energy(asked.chip, trial.assumed)
     return found | _chips(bench, point, trial)
 

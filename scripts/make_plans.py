@@ -1,0 +1,155 @@
+"""Makes the tables of docs/plan.md anew.
+
+    .venv/bin/python scripts/make_plans.py [--data DIR] [--out DIR] [--only NAME]
+
+Plans each network, all that is reported judged by ngspice, compiles what was chosen, asks for both
+datasheets, and writes the tables between their marks. RUNs are kept, so that an interrupted one
+goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from make_results import replaced
+
+import analogkan as ak
+from analogkan.compiler.build import Build
+from analogkan.data import ImageSet, load_for
+from analogkan.studies.datasheet_result import Datasheet
+from analogkan.studies.plan_result import Planned
+from analogkan.text import engineering, markdown_table, percent
+
+ROOT = Path(__file__).parents[1]
+PLANS: dict[str, dict[str, Any]] = {
+    "mnist-d2": {},
+    "mnist-d2, margin": {"criterion": "margin"},
+    "mnist-d2, weak inversion": {"criterion": "margin", "free": {"gm_id": (15.0, 22.0)}},
+    "thermistor": {},
+    "mnist-conv": {"tries": 48, "few": 1, "samples": 8},
+}
+"""What each is asked for beside ``loss``."""
+LOSS, SUBSET = 0.2, {"mnist-conv": 500}
+"""Points, or per cent of span; images, where not all."""
+SUMMARY = (
+    *("plan", "as it is", "chosen", "times less", "lost", "bits", "settled", "floor", "op-amps"),
+    *("quiescent", "output stages", "bias rows", "in ngspice"),
+)
+SHEETS = (
+    *("network", "supply power", "dissipated", "settled", "class final", "energy", "noise"),
+    *("class flips", "area", "reached"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "plans.run")
+    parser.add_argument("--data", type=Path, default=ROOT / "data", help="of MNIST")
+    parser.add_argument("--only", action="append", choices=PLANS)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    found = {name: plan_of(name, given) for name in given.only or PLANS}
+    parts = [markdown_table(SUMMARY, [summary_of(name, one) for name, one in found.items()])]
+    for name, one in found.items():
+        listing = one.facts()
+        told = f"{one.samples} chips, {one.summary['images']['said']}, {one.candidates} candidates"
+        parts.append(f"{name} ({told}):\n\n{markdown_table(listing.columns, listing.rows)}")
+        parts += [f"{sentence[0].upper()}{sentence[1:]}.\n" for sentence in one.sentences()]
+        parts.append(f"{one.judged()[0].upper()}{one.judged()[1:]}.\n")
+    rows = [row for name in found if "," not in name for row in sheets_of(name, given)]
+    parts.append(f"Their datasheets, before and after:\n\n{markdown_table(SHEETS, rows)}")
+    page = ROOT / "docs" / "plan.md"
+    text = replaced(page.read_text(encoding="utf-8"), "plans", "\n".join(parts))
+    page.write_text(text, encoding="utf-8", newline="\n")
+
+
+def model_of(name: str, folder: Path) -> Path | str:
+    """A shipped model, or one that is trained here."""
+    if name != "thermistor":
+        return name
+    model = folder / "thermistor.pt"
+    if not model.exists():
+        ak.train("thermistor", model, recipe="function-d2")
+    return model
+
+
+def images_of(build: Build, name: str, given: argparse.Namespace) -> ImageSet:
+    """The test set, or some of it."""
+    if name == "thermistor":
+        return ak.load_dataset("thermistor", "test")
+    return load_for(build.spec, "mnist", given.data)[: SUBSET.get(name)]
+
+
+def plan_of(plan: str, given: argparse.Namespace) -> Planned:
+    """A plan, kept in a folder of its own."""
+    name = plan.partition(",")[0]
+    build = ak.compile(model_of(name, given.out), given.out / f"{name}.build")
+    started = time.perf_counter()
+    found = ak.plan(
+        build, images_of(build, name, given), loss=LOSS, judge="1x10",
+        out=given.out / plan.replace(", ", "-").replace(" ", "-"), **PLANS[plan],
+    )  # fmt: skip
+    print(f"{plan}: {time.perf_counter() - started:.0f} s")
+    return found
+
+
+def summary_of(name: str, one: Planned) -> list[str]:
+    """The row of one plan."""
+    before, after = one.as_it_is, one.chosen
+    return [
+        name,
+        engineering(before["energy_j"], "J"),
+        engineering(after["energy_j"], "J"),
+        f"{before['energy_j'] / after['energy_j']:.3g}",
+        one.lost(after),
+        f"{one.bits}",
+        engineering(after["settling_s"], "s"),
+        engineering(after["floor_j"], "J"),
+        f"{before['op_amps']:,.0f} to {after['op_amps']:,.0f}",
+        *(
+            f"{engineering(before[part], 'W')} to {engineering(after[part], 'W')}"
+            for part in ("quiescent_w", "class_b_w", "bias_rows_w")
+        ),
+        f"{sum(row.get('judge_op') is not None for row in one.rows)}",
+    ]
+
+
+def sheets_of(name: str, given: argparse.Namespace) -> list[list[str]]:
+    """Both datasheets of a network."""
+    preset = str(given.out / name / "planned.toml")
+    chosen = ak.compile(
+        model_of(name, given.out), given.out / f"{name}-planned.build", hardware=preset
+    )
+    images = images_of(chosen, name, given)[: 10 if name == "mnist-conv" else 1000]
+    found = []
+    for label, build, more in (
+        (name, given.out / f"{name}.build", {}), (f"{name}, planned", chosen, {"preset": preset}),
+    ):  # fmt: skip
+        sheet = ak.datasheet(
+            build, images, judge="1x10", out=given.out / label.replace(", ", "-sheet-"), **more
+        )
+        found.append([label, *cells_of(sheet)])
+    return found
+
+
+def cells_of(sheet: Datasheet) -> list[str]:
+    """What the table has of a datasheet: typical figures."""
+    units = {"power_w": "W", "dissipated_w": "W", "settling_s": "s", "settling_class_s": "s",
+             "energy_j": "J", "noise_v_rms": "V"}  # fmt: skip
+    cells = [
+        engineering(sheet.figures_of[entry]["typical"], unit) if entry in sheet.figures_of else "–"
+        for entry, unit in units.items()
+    ]
+    flips = sheet.figures_of.get("flip_probability")
+    cells.append("–" if flips is None else f"at most {max(flips['max'], 1e-12):.0e}")
+    cells.append(f"{sheet.summary['area_um2']['total'] / 1e6:.3g} mm^2")
+    ((what, reached),) = sheet.reached.items()
+    said = f"{reached['typical']:.3g} {sheet.summary.get('unit', '')}"
+    return [*cells, percent(reached["typical"]) if what == "accuracy" else said]
+
+
+if __name__ == "__main__":
+    main()
