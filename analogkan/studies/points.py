@@ -88,7 +88,7 @@ def _document(
 
 
 def hardware_document(hardware: Hardware) -> dict[str, Any]:
-    """What names ``hardware`` among what is kept: all but what is ``LATER`` and as it was before."""
+    """What names ``hardware`` among what is kept: not what is ``LATER`` and as it was before."""
     chosen, first = asdict(hardware), asdict(Hardware())
     for name in LATER:
         if chosen[name] == first[name]:
