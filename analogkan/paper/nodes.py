@@ -24,6 +24,7 @@ from ..network.mlp import DeviceMLP
 from ..network.spec import NetworkSpec
 from ..studies.conduct import StudyOptions
 from ..studies.datasheet import datasheet
+from ..studies.points import hardware_document
 from ..text import markdown_table
 from ..training.fit import Trained, train
 from ..training.recipe import Recipe
@@ -186,7 +187,7 @@ def _row(
     name = f"{family.dataset}-{family.name}-{hidden}-seed{seed}"
     kept = request.folder / f"{name}.json"
     judged = "none" if seed else QUICK_JUDGE if request.quick else JUDGE
-    made = {**asdict(recipe), "hardware": asdict(Hardware()), "judge": judged}
+    made = {**asdict(recipe), "hardware": hardware_document(Hardware()), "judge": judged}
     found = read_kept(kept, made, KEYS)
     if found is None:
         state = kept.with_suffix(".training")

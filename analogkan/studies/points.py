@@ -80,11 +80,20 @@ def _document(
 ) -> dict[str, dict[str, Any]]:
     left = asdict(conditions)
     del left["temp_c"]
+    return {
+        "hardware": hardware_document(hardware),
+        "variation": variation.document(),
+        "conditions": left,
+    }
+
+
+def hardware_document(hardware: Hardware) -> dict[str, Any]:
+    """What names ``hardware`` among what is kept: not what is ``LATER`` and as it was before."""
     chosen, first = asdict(hardware), asdict(Hardware())
     for name in LATER:
         if chosen[name] == first[name]:
             del chosen[name]
-    return {"hardware": chosen, "variation": variation.document(), "conditions": left}
+    return chosen
 
 
 @lru_cache(maxsize=4096)
