@@ -24,8 +24,8 @@ from analogkan.planner.search import Goal, Tried, best_of, explore, front, goals
 from .networks import random_npz, random_spec
 
 BASE = Hardware(), Assumptions()
-FIXED = {
-    "drop_rows": 1e-9, "max_bias_rows": 31, "headroom": 0.79, "v_fs": 0.45, "gain_split": 0.1,
+FIXED = {"v_rail": 2.4,
+    "max_bias_rows": 31, "headroom": 0.79, "v_fs": 0.45, "gain_split": 0.1,
     "gbw_by_stage": 0.1, "r_diff": 20e3, "readout": "differences",
 }  # fmt: skip
 """So that few levers are left, each of which ngspice judges."""
