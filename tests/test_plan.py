@@ -301,7 +301,7 @@ def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(home, im
     with pytest.raises(
         StudyError,
         match=r"^nothing of \d+ candidates keeps to loss at most 50 points.*settling time at most "
-        r"1 ps\. The nearest has settling time .*, which is what binds, at .*: allow more of it",
+        r"1 ps\. The nearest has .*settling time .*, which is what binds, at .*: allow more of it",
     ):
         ak.plan(
             home / "net.build", images, loss=50, tries=3, samples=2, judge="none",
