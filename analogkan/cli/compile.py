@@ -55,10 +55,19 @@ MUCH_MEMORY = 8000
     is_flag=True,
     help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
 )
+@click.option(
+    "--dialect",
+    type=common.Choice(["ngspice", "vacask", "neospice", "xyce"]),
+    default="ngspice",
+    show_default=True,
+    help="The simulator that the files are for; xyce's are written, not run.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
-def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as_json) -> None:
+def compile(
+    model, out, preset, assignments, calibrate, held, odd, dialect, no_verify, as_json
+) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -110,6 +119,7 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
             verify=not no_verify,
             held=held,
             odd=odd,
+            dialect=dialect,
             command=common.command_line(),
             on_circuit=on_circuit,
         )
@@ -124,7 +134,9 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
     print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
-    common.print_next(f"analogkan simulate {shlex.quote(str(build.folder))}{_shown(build.spec)}")
+    engine = f" --engine {dialect}" if dialect in ("vacask", "neospice") else ""
+    folder = shlex.quote(str(build.folder))
+    common.print_next(f"analogkan simulate {folder}{_shown(build.spec)}{engine}")
 
 
 def _shown(spec) -> str:

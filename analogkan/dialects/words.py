@@ -24,12 +24,12 @@ def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
     return "\n".join(lines)
 
 
-def format_comment(text: str) -> str:
-    """``text`` as comment lines, whatever it holds."""
+def format_comment(text: str, mark: str = "*") -> str:
+    """``text`` as lines of comment, which begin with ``mark``, whatever it holds."""
     safe = "".join(c if c.isprintable() else " " for c in text)
-    words, lines = safe.split(), ["*"]
+    words, lines = safe.split(), [mark]
     for word in words:
         if len(lines[-1]) + 1 + len(word) > 100:
-            lines.append("*")
+            lines.append(mark)
         lines[-1] += " " + word
     return "\n".join(lines)

@@ -16,9 +16,9 @@ from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
-from ..engines.ngspice import find_ngspice
+from ..engines.others import SIMULATORS, find_simulator
 from ..engines.verdict import tell
-from ..errors import DataError, NetlistError
+from ..errors import DataError, NetlistError, SettingsError
 from ..files import write_npz
 from .compare import compare
 from .evidence import layer_evidence, telling_images
@@ -28,7 +28,7 @@ from .simulation import Simulation
 from .store import ARRAYS, RESULT, StudyStore, default_run, identity, write_result
 from .values import compare_values
 
-ENGINES = ("ngspice", "software")
+ENGINES = (*SIMULATORS, "software")
 
 
 def simulate(
@@ -51,7 +51,7 @@ def simulate(
     images
         What to run; all of them.
     engine
-        ``ngspice``, or ``software`` for the float64 network alone.
+        ``ngspice``, ``vacask``, ``neospice``, or ``software`` for the float64 network alone.
     options
         Jobs, chunk size, time limit, direction of the sweep, program or session.
     run
@@ -66,7 +66,7 @@ def simulate(
     Raises
     ------
     SimulationError
-        If ngspice is missing, or chunks failed twice: the message lists their images. Finished
+        If the simulator is missing, or chunks failed twice: the message lists their images. Finished
         chunks stay in the RUN folder. One that is not what the closed form of the same circuit
         gives fails too, with a ``DisagreementError``, unless the deck was edited.
     NetlistError
@@ -94,6 +94,7 @@ def simulate(
         **told,
         "engine": engine,
         "ngspice_version": None,
+        "simulator_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
     }
     if engine == "software":
@@ -106,8 +107,16 @@ def simulate(
         arrays |= {} if spec.targets is None else {"inputs": x}
         return Simulation.from_document(summary, arrays=arrays)
 
-    program = find_ngspice()
+    if options.session and engine != "ngspice":
+        raise SettingsError(f"session is a way to run ngspice: engine {engine} has none")
+    program = find_simulator(engine)
     edited = build.edited_files()
+    if edited and build.dialect != engine:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled, and it is in "
+            f"{build.dialect}'s words: {engine} simulates the design, not the deck; compile the "
+            "model again"
+        )
     if edited and not allow_edited:
         raise NetlistError(
             f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
@@ -118,8 +127,7 @@ def simulate(
     settings = {
         **identity("simulate", images.name, images.index, volts, images.y),
         "deck": build.deck_hash(),
-        "ngspice": program.version,
-        "klu": program.klu,
+        **program.facts(),
         "chunk": chunks[0].stop,
         "descending": options.descending,
         **outside.identity(from_files),
@@ -143,7 +151,8 @@ def simulate(
             pairs["inputs"] = x
         summary |= _compared(build, images, software, circuit) | {
             "layers": layers,
-            "ngspice_version": program.version,
+            "ngspice_version": program.version if engine == "ngspice" else None,
+            "simulator_version": program.version,
             "klu": program.klu,
             "session": options.session,
             "images_per_second": len(images) / seconds if seconds > 0 else None,
