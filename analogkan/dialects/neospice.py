@@ -34,7 +34,8 @@ NEOSPICE = replace(
     direct=(),
     ending=lambda nets: [".op", f".print op {' '.join(f'v({net})' for net in nets)}", ".end"],
     by_hand="python -c \"import neospice; print(*neospice.run('network.cir').print_output)\"",
-    command=lambda program, deck, raw: [program, str(PROGRAM), deck, raw],
+    # -P: what is beside the program is not what it imports
+    command=lambda program, deck, raw: [program, "-P", str(PROGRAM), deck, raw],
     judge=partial(judge, by="neospice"),
     read=partial(read_raw, by="neospice"),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import neospice  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 
@@ -19,6 +18,8 @@ def write_raw(path: str, names: list[str], values: np.ndarray[Any, Any]) -> None
 
 def main(deck: str, raw: str) -> None:
     """Run ``deck``; a sweep that has not converged everywhere ends with a sentence."""
+    import neospice  # pyright: ignore[reportMissingImports]
+
     swept = neospice.Simulator().run(neospice.Simulator().load(deck)).dc_sweep
     if swept is None:
         sys.exit("neospice ran no DC sweep: failed")

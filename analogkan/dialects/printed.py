@@ -23,12 +23,13 @@ HARMLESS = (
     re.compile(r"Warning: No job \(tran, ac, op etc\.\) defined:"),
     re.compile(r"(binary|ASCII) raw file \".*\""),
     re.compile(r"(Circuit|Simulating): .*"),
+    re.compile(r"This is vacask unknown\."),
     re.compile(r"\[topology WARNING\] Floating node '\w+' has only one device connection"),
 )
 """Lines that say nothing of the kind: another way to the operating point is tried next, and the
 last that fails says so itself; KLU chose new pivots; nothing that a start-up file sets is needed;
 there is no result then, which is refused; the name of the result; the deck's first line, in which
-a network's name may say anything; neospice has an opinion of nets that a read-out alone drives."""
+a network's name may say anything; VACASK's version; neospice has an opinion of nets that a read-out alone drives."""
 NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|failed to converge|singular matrix|stepping failed|aborted",
     re.IGNORECASE,

@@ -130,11 +130,16 @@ class Runner:
     """
 
     def __init__(self, program: Ngspice) -> None:
-        self.program, self.dialect = program, program.dialect
+        self.program = program
         self.peak_megabytes = 0.0
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
         self.stopped = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """In what its decks are written."""
+        return self.program.dialect
 
     def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
         """Run ``deck`` in batch mode in its folder and write ``raw``; what ngspice printed.
