@@ -129,7 +129,7 @@ def simulate(
             option = "--analysis" if trace_image is None else "--trace"
             raise click.UsageError(
                 f"{option} runs one image in the ngspice program: no --subset, --fail-under, "
-                "--session or --engine software"
+                f"--session or --engine {'software' if engine == 'ngspice' else engine}"
             )
         _analyse(circuit, images, analysis, image, out, as_json, allow_edited)
         return
