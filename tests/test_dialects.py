@@ -46,7 +46,8 @@ def lines(files: dict[str, str]) -> list[str]:
 
 def elements(files: dict[str, str]) -> Counter[str]:
     """Names of all elements but sources of an expression, and the numbers of these elements."""
-    kept = [x for x in lines(files) if x.startswith(("r", "c1", "x", "e1", "e_", "v_")) and "once" not in x]
+    begin = ("r", "c1", "x", "e1", "e_", "v_")
+    kept = [x for x in lines(files) if x.startswith(begin) and "once" not in x]
     return Counter(x.split()[0] for x in kept) + Counter(NUMBER.findall("\n".join(kept)))
 
 

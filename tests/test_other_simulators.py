@@ -141,7 +141,9 @@ def test_a_build_in_its_words_is_simulated_as_it_is(simulator, tmp_path):
     s = simulate(build, images, engine=simulator.name, run=tmp_path / "run").summary
     assert s["judge"]["passed"] and s["judge"]["share_of_full_scale"] < SHARE
     assert (s["engine"], s["simulator_version"]) == (simulator.name, simulator.version)
-    with pytest.raises(SettingsError, match=f"^session is a way to run ngspice: engine {s['engine']} "):
+    with pytest.raises(
+        SettingsError, match=f"^session is a way to run ngspice: engine {s['engine']} "
+    ):
         simulate(build, images, engine=simulator.name, options=BatchOptions(session=True))
 
 

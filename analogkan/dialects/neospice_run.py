@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,7 @@ def write_raw(path: str, names: list[str], values: np.ndarray[Any, Any]) -> None
     """A plot of real ``values`` (points, names) in binary."""
     head = f"Flags: real\nNo. Variables: {len(names)}\nNo. Points: {len(values)}\nVariables:\n"
     head += "".join(f"\t{k}\t{name}\tnotype\n" for k, name in enumerate(names))
-    with open(path, "wb") as stream:
-        stream.write(f"{head}Binary:\n".encode() + values.astype("<f8").tobytes())
+    Path(path).write_bytes(f"{head}Binary:\n".encode() + values.astype("<f8").tobytes())
 
 
 def main(deck: str, raw: str) -> None:

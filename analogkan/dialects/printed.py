@@ -29,7 +29,7 @@ HARMLESS = (
 """Lines that say nothing of the kind: another way to the operating point is tried next, and the
 last that fails says so itself; KLU chose new pivots; nothing that a start-up file sets is needed;
 there is no result then, which is refused; the name of the result; the deck's first line, in which
-a network's name may say anything; VACASK's version; neospice has an opinion of nets that a read-out alone drives."""
+a network's name may say anything; VACASK's own version; what neospice says of read-outs' nets."""
 NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|failed to converge|singular matrix|stepping failed|aborted",
     re.IGNORECASE,

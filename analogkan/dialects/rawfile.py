@@ -20,9 +20,7 @@ MOST = 1e15
 a thousand volts. Its square is still a number."""
 
 
-def read_raw(
-    path: Path, *, points: int | None, by: str = "ngspice"
-) -> dict[str, np.ndarray]:
+def read_raw(path: Path, *, points: int | None, by: str = "ngspice") -> dict[str, np.ndarray]:
     """The vectors of a binary raw file.
 
     Parameters

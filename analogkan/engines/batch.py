@@ -293,9 +293,7 @@ def copy_deck(build: Deck, folder: Path) -> None:
         (folder / name).write_bytes(deck_bytes(build.folder / name))
 
 
-def write_deck(
-    design: Design, folder: Path, temp_c: float, say: Dialect = NGSPICE
-) -> None:
+def write_deck(design: Design, folder: Path, temp_c: float, say: Dialect = NGSPICE) -> None:
     """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
     texts = {"cells.cir": spice_cells.write_cells(design, say)}
     for k in range(len(design.stages)):

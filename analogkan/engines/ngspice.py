@@ -195,7 +195,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _place(self, deck: Path, raw: Path) -> Iterator[Path]:
-        """Where ``deck`` is run: a folder of its own if the simulator calls each result the same."""
+        """Where ``deck`` is run: a folder of its own if all results are called the same."""
         if not self.dialect.result:
             yield deck.parent
             return

@@ -199,7 +199,7 @@ async def _knock(address: str) -> None:
 
 
 def versions(engine: str) -> dict[str, str]:
-    """What rows depend on in this process: packages, processor, and the simulator that is the engine."""
+    """What rows depend on in this process: packages, processor, simulator if one is the engine."""
     found = {"analogkan": f"{__version__} ({source_hash()})"}
     for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
         try:

@@ -228,8 +228,8 @@ class Datasheet(StudyResult):
         *told, judged = super().closing()
         if self.engine != "twin":
             said.append(
-                f"{' and '.join(self.parts)}: the twin's, which --engine {self.engine} does not judge; "
-                "without it ngspice judges a share (--judge)"
+                f"{' and '.join(self.parts)}: the twin's, which --engine {self.engine} does not "
+                "judge; without it ngspice judges a share (--judge)"
             )
         return [*told, *said, judged]
 

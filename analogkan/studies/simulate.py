@@ -66,9 +66,9 @@ def simulate(
     Raises
     ------
     SimulationError
-        If the simulator is missing, or chunks failed twice: the message lists their images. Finished
-        chunks stay in the RUN folder. One that is not what the closed form of the same circuit
-        gives fails too, with a ``DisagreementError``, unless the deck was edited.
+        If the simulator is missing, or chunks failed twice: the message lists their images.
+        Finished chunks stay in the RUN folder. One that is not what the closed form of the same
+        circuit gives fails too, with a ``DisagreementError``, unless the deck was edited.
     NetlistError
         If the deck was edited and ``allow_edited`` is not set.
     DataError
@@ -110,18 +110,7 @@ def simulate(
     if options.session and engine != "ngspice":
         raise SettingsError(f"session is a way to run ngspice: engine {engine} has none")
     program = find_simulator(engine)
-    edited = build.edited_files()
-    if edited and build.dialect != engine:
-        raise NetlistError(
-            f"{build.folder}/{edited[0]} was edited after it was compiled, and it is in "
-            f"{build.dialect}'s words: {engine} simulates the design, not the deck; compile the "
-            "model again"
-        )
-    if edited and not allow_edited:
-        raise NetlistError(
-            f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
-            f"{build.folder}` says where; --allow-edited simulates it as it is"
-        )
+    edited = _edited(build, engine, allow_edited)
     chunks = plan_chunks(len(images), options.chunk)
     why_not = f"edited after it was compiled: {', '.join(edited)}" if edited else ""
     settings = {
@@ -179,6 +168,23 @@ def simulate(
         write_npz(folder / ARRAYS, arrays)
         summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
+    """Files that were edited; NetlistError unless that is allowed, and they are simulated."""
+    edited = build.edited_files()
+    if edited and build.dialect != engine:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled, and it is in "
+            f"{build.dialect}'s words: {engine} simulates the design, not the deck; compile the "
+            "model again"
+        )
+    if edited and not allowed:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
+            f"{build.folder}` says where; --allow-edited simulates it as it is"
+        )
+    return edited
 
 
 def _compared(
