@@ -133,6 +133,8 @@ class Dialect:
         With what a comment begins.
     command
         ``(program, deck, raw)``: what runs ``deck`` and writes ``raw``; names in its folder.
+    patience
+        How many times as long as ngspice it may take.
     result
         What it calls its result file in the folder that it is started in, whatever it is asked;
         empty: ``raw``.
@@ -176,6 +178,7 @@ class Dialect:
     command: Callable[[str, str, str], list[str]] = missing
     judge: Callable[[str, int | None, Path | None, float], None] = missing
     read: Callable[..., Vectors] = missing
+    patience: float = 1.0
     result: str = ""
 
     def __post_init__(self) -> None:

@@ -36,6 +36,8 @@ NEOSPICE = replace(
     by_hand="python -c \"import neospice; print(*neospice.run('network.cir').print_output)\"",
     # -P: what is beside the program is not what it imports
     command=lambda program, deck, raw: [program, "-P", str(PROGRAM), deck, raw],
+    # mnist-d2 with wires: a minute to load, 17 s an image
+    patience=20.0,
     judge=partial(judge, by="neospice"),
     read=partial(read_raw, by="neospice"),
 )

@@ -265,8 +265,9 @@ class BatchEngine:
         return self.analysis.read(asked, vectors)
 
     def _time_limit(self, n: float) -> float:
-        """Seconds: a minute, and thirty times what KLU is expected to need."""
-        return 60 + 30 * n * self._expected
+        """Seconds: a minute, and thirty times what KLU is expected to need; more if the simulator
+        is known to be slower."""
+        return (60 + 30 * n * self._expected) * self.runner.dialect.patience
 
     def _keep(self, chunk: Chunk) -> Path:
         """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""
