@@ -100,6 +100,8 @@ class Dialect:
         ``(name, nets)``: says that the nets of what ``name`` needs reach into every subcircuit.
     table
         ``(name, x, points)``: the words of a line through ``points`` over the expression ``x``.
+    in_line
+        How many of these words stand in a line.
     swept
         ``(name, p, n, "v" or "i", values)``: a source that has each of ``values`` in its turn as
         ``analysis`` runs ``dc`` over ``v_index``; None: one of a table over ``v(index)``.
@@ -159,6 +161,7 @@ class Dialect:
     subcircuit: Callable[[str, Sequence[str], Mapping[str, str]], tuple[list[str], str]] = missing
     shared: Callable[[str, Sequence[str]], str] = missing
     table: Callable[[str, str, Sequence[tuple[str, str]]], list[str]] = missing
+    in_line: int = 8
     swept: Callable[[str, str, str, str, Sequence[str]], str] | None = None
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     temperature: str = ""

@@ -136,6 +136,7 @@ VACASK = replace(
     instance=NGSPICE.instance,
     subcircuit=_subcircuit,
     table=_table,
+    in_line=2,
     functions={name: name for name in FUNCTIONS},
     temperature="temper",
     model=NGSPICE.model,

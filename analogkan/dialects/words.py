@@ -15,10 +15,10 @@ def format_number(x: float) -> str:
     return repr(float(x))
 
 
-def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
-    """``head``, the words on continuation lines of eight, and ``tail`` on one of its own."""
+def format_wrapped(head: str, words: Sequence[str], tail: str = "", in_line: int = 8) -> str:
+    """``head``, the words on continuation lines of eight, say, and ``tail`` on one of its own."""
     lines = [head]
-    lines += ["+ " + " ".join(words[k : k + 8]) for k in range(0, len(words), 8)]
+    lines += ["+ " + " ".join(words[k : k + in_line]) for k in range(0, len(words), in_line)]
     if tail:
         lines.append("+ " + tail)
     return "\n".join(lines)
