@@ -86,7 +86,7 @@ def images_of(build: Build, name: str, given: argparse.Namespace) -> ImageSet:
     """The test set, or some of it."""
     if name == "thermistor":
         return ak.load_dataset("thermistor", "test")
-    return choose(load_for(build.spec, "mnist", given.data), str(SUBSET[name]))
+    return choose(load_for(build.spec, "mnist", given.data, download=False), str(SUBSET[name]))
 
 
 def plan_of(plan: str, given: argparse.Namespace) -> Planned:
@@ -145,7 +145,7 @@ def lost_on_all(given: argparse.Namespace) -> str:
     """What mnist-d2's chips lose on all images, a sentence for each of its plans."""
     told = []
     build = ak.load_build(given.out / "mnist-d2.build")
-    images = load_for(build.spec, "mnist", given.data)
+    images = load_for(build.spec, "mnist", given.data, download=False)
     before = _accuracies(build, images, given.out / "chips-as-it-is", preset="rram")
     for plan in PLANS:
         run = given.out / folder_of(plan)
