@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -36,8 +36,6 @@ class Lever:
         Whether it moves by ratios.
     choices
         What it may be, in place of a range.
-    held
-        Whether it is only of circuits whose values are held between them.
     """
 
     name: str
@@ -47,7 +45,6 @@ class Lever:
     relative: bool = False
     log: bool = True
     choices: tuple[Any, ...] = ()
-    held: bool = False
 
     def range_of(self, base: Settings) -> tuple[float, float]:
         """Its range where it starts from ``base``."""
@@ -71,7 +68,7 @@ LEVERS = (
         about="rows that hardly move an output: op-amps, against accuracy",
     ),
     Lever(
-        name="gating", choices=(0, 1), held=True,
+        name="gating", choices=(0, 1),
         about="op-amps off while other sections work: power, against waking",
     ),
     Lever(
@@ -127,11 +124,11 @@ def changed(base: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def choose_levers(
-    base: Settings, fixed: Iterable[str], free: str, *, held: bool = False
+    base: Settings, fixed: Iterable[str], free: str, useless: Collection[str] = ()
 ) -> tuple[Lever, ...]:
     """Those of ``LEVERS`` that are not ``fixed``, with what is freed by ``NAME=LO:HI,...``.
 
-    ``held`` says whether there are levers of held circuits among them.
+    Those that are ``useless`` to a circuit are left out unless they are freed.
 
     Raises
     ------
@@ -140,8 +137,8 @@ def choose_levers(
         within the setting's own.
     """
     fixed = set(fixed)
-    mine = (lever for lever in LEVERS if held or not lever.held)
-    found = {lever.name: lever for lever in mine if lever.name not in fixed}
+    left_out = fixed | {*useless}
+    found = {lever.name: lever for lever in LEVERS if lever.name not in left_out}
     for word in filter(None, (part.strip() for part in free.split(","))):
         lever = _freed(word, base)
         if lever.name in fixed:

@@ -21,8 +21,9 @@ from .limits import LOSS, Figures, Limit, misses
 
 PENALTY = 4.0
 """Of a limit that is missed by its scale, in powers of e of the objective."""
-FAILED = 100.0
-"""The score of a candidate that cannot be made or simulated."""
+FAILED, TIE = 100.0, 1e-9
+"""The score of a candidate that cannot be made or simulated; and by what equal ones differ, since
+the optimiser needs a spread."""
 POPULATION, SIGMA, CLOSER = 12, 0.22, 0.1
 """Candidates of a generation; how far they are spread at first, as a share of each range, and where
 a search goes on from a place that is good already."""
@@ -141,7 +142,7 @@ def _optimise(
         asked = [optimiser.ask() for _ in range(POPULATION)]
         found = yield [_candidate(space, one) for one in asked]
         tried += found
-        scores = [goal.score(one.figures) for one in found]
+        scores = [goal.score(one.figures) + TIE * k for k, one in enumerate(found)]
         optimiser.tell(list(zip(asked, scores, strict=True)))
 
 

@@ -15,6 +15,7 @@ from .plan_result import FIGURES, Planned
 from .study import Job, Option, Plan, Study
 
 if TYPE_CHECKING:
+    from ..compiler.build import Build
     from .bench import Bench
     from .points import Point
     from .result import Row
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 BITS, MARGIN = CRITERIA = ("bits", "margin")
 LEAST_SCALE = 0.001
 """A miss of no loss at all is measured in tenths of a point, or thousandths of span."""
-FLIPS, SATURATED = 0.001, 0.01
+FLIPS, SATURATED = 0.001, 0.05
 """Most probability of a flip where nothing is said, and share of images with an amplifier at a
 supply."""
 REPORTED = 20
@@ -72,9 +73,9 @@ def make_plan(
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
-    held = len({link.section for link in job.build.circuit().links}) > 1
+    levers = choose_levers(base, _fixed(job), free, _useless(job.build))
     planning = Planning(
-        space=Space(base=base, levers=choose_levers(base, _fixed(job), free, held=held)),
+        space=Space(base=base, levers=levers),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
         point=Point(hardware=hardware, variation=variation, conditions=conditions, sample=None),
         bits=bits,
@@ -154,6 +155,12 @@ def _fixed(job: Job) -> set[str]:
         named |= set(preset_table(job.preset, table)[0]) if job.preset else set[str]()
     before = asdict(Assumptions())
     return named | {name for name, value in asdict(job.own).items() if value != before[name]}
+
+
+def _useless(build: Build) -> list[str]:
+    """Levers that bring nothing to a circuit: of one section, or without calibration images."""
+    found = ["gating"] if len({link.section for link in build.circuit().links}) == 1 else []
+    return found if build.spec.calibration is not None else [*found, "drop_rows"]
 
 
 def _loss(job: Job, given: float) -> Limit:
