@@ -1,9 +1,10 @@
-"""The network as one symbol: the same circuit, alone and beside another; files that editors read."""
+"""The network as one symbol: the same circuit, alone and beside another; editors' files."""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from .networks import random_spec
 from .outside import miller
 from .test_spice import NETS, golden_spec
 
+ROOT = Path(__file__).parents[1]
 TOKEN = re.compile(r'"[^"\\]*"|[()]|[^\s()"]+')
 
 XSCHEM = re.compile(
@@ -113,8 +115,10 @@ def test_two_networks_on_a_sheet_each_keep_their_own_cells(ngspice, tmp_path):
 
 # ---- what differs is found
 
+CELL = "x_l0_tile_0_0.r_i0_d0_o0_p"
+JOINED = "x_plain does not join each pin to the deck's net"
 EDITS = {
-    "value": (r"(r_i0_d0_o0_p i0_d0 o0_p) \S+", r"\1 50000.0", "x_l0_tile_0_0.r_i0_d0_o0_p is not as in the deck"),
+    "value": (r"(r_i0_d0_o0_p i0_d0 o0_p) \S+", r"\1 50000.0", f"{CELL} is not as in the deck"),
     "order": (r"\+ v0 v1", "+ v1 v0", "the pins of plain are not v0 to y1 in order"),
     "pin": (r"diode v0 l0", "diode l0_v0 l0", "net l0_v0 inside plain is not the one around it"),
     "more": (r"(?m)^v_l0_b0", "r9 l0_b0 0 1000.0\nv_l0_b0", "r9 is not in the deck"),
@@ -139,7 +143,7 @@ def test_another_circuit_in_the_symbol_is_found(build, edit):
 @pytest.mark.parametrize(
     ("pattern", "text", "sentence"),
     [
-        (r"l0_v0 l0_v1 (l0_v2)", r"l0_v1 l0_v0 \1", "x_plain does not join each pin to the deck's net"),
+        (r"l0_v0 l0_v1 (l0_v2)", r"l0_v1 l0_v0 \1", JOINED),
         (r"dc 0.428\S+", "dc 0.4", "v_l0_v0 is not as in the deck"),
         (r"klu", "klu gmin=1e-9", "option gmin is not in the deck"),
         (r"print v\(logit_1\)\n", "", "control section is not as in the deck"),
@@ -159,7 +163,7 @@ def test_what_the_subcircuit_may_not_hold_is_refused(build):
     with pytest.raises(NetlistError, match=r"plain.cir:\d+: .option inside subcircuit plain$"):
         verify_build(load_build(build))
     shutil.rmtree(build / "symbol")
-    with pytest.raises(NetlistError, match="cannot read .*top.cir"):
+    with pytest.raises(NetlistError, match=r"cannot read .*top\.cir"):
         verify_build(load_build(build))
 
 
@@ -248,6 +252,11 @@ def test_pins_stand_apart_on_both_sides_around_the_middle(inputs, outputs):
     for n, side in ((inputs, pins[:inputs]), (outputs, pins[inputs:])):
         assert len({pin.x for pin in side}) == 1
         assert [pin.y for pin in side] == list(range(-(n // 2), n - n // 2))
+
+
+def test_the_picture_is_of_the_pins():
+    drawn = runpy.run_path(str(ROOT / "scripts" / "draw_symbol.py"))
+    assert drawn["PICTURE"].read_text(encoding="utf-8") == drawn["draw"]()
 
 
 # ---- names, refusals, files
