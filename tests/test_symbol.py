@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import runpy
@@ -16,15 +17,18 @@ import pytest
 
 from analogkan import cells
 from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.extract import read_deck
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.names import symbol_name, symbol_pins
 from analogkan.compiler.symbol_files import place_pins
 from analogkan.compiler.verify import verify_build, write_verified
+from analogkan.compiler.verify_symbol import symbol_differences
 from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
 
+from .edits import draw
 from .networks import random_spec
 from .outside import miller
 from .test_spice import NETS, golden_spec
@@ -165,6 +169,28 @@ def test_what_the_subcircuit_may_not_hold_is_refused(build):
     shutil.rmtree(build / "symbol")
     with pytest.raises(NetlistError, match=r"cannot read .*top\.cir"):
         verify_build(load_build(build))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", ["plain", "sigmoid", "layernorm"])
+def test_no_edit_that_changes_an_answer_passes(ngspice, tmp_path, name):
+    spec, hardware = circuit(name)
+    build = write_verified(spec, hardware, tmp_path / "net.build", symbol=True).one_deck()
+    folder, deck = build.folder / "symbol", read_deck(build.folder / "network.cir")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.cir")}
+    wanted = solved(ngspice, folder / "top.cir")
+    rng = np.random.default_rng(5)
+    for _ in range(2000):
+        edit = draw(rng, texts)
+        (folder / edit.file).write_text(edit.text, encoding="utf-8")
+        with contextlib.suppress(NetlistError):
+            if not symbol_differences(build, deck):
+                found = solved(ngspice, folder / "top.cir")
+                for k in range(spec.sizes[-1]):
+                    assert found[f"v(logit_{k})"] == pytest.approx(
+                        wanted[f"v(logit_{k})"], abs=1e-12
+                    )
+        (folder / edit.file).write_text(texts[edit.file], encoding="utf-8")
 
 
 # ---- symbols
