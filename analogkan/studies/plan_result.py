@@ -169,6 +169,11 @@ class Planned(StudyResult):
                 f"{engineering(self.chosen['floor_j'], 'J')} (docs/plan.md derives it): the "
                 f"chosen circuit takes {times:.2g} times that"
             )
+        if not self.steps:
+            told.append(
+                f"nothing that keeps to the limits takes less {self._what()} than the circuit as it "
+                "is: look at more with --tries, allow more, or free a lever with --free"
+            )
         told.append(
             f"{self.candidates:,} candidates were looked at; {len(self.front)} of the best for "
             "other losses are the front of the picture"
