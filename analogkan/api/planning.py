@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
-from ..compiler.hardware import Hardware
+from ..compiler.hardware import Hardware, preset_table
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
@@ -102,11 +103,23 @@ def plan(
     require_type(budget, (Mapping, type(None)), "budget", wanted)
     require_type(free, (Mapping, type(None)), "free", "settings and ranges, {'gm_id': (15, 22)}")
     own = given.assumption_texts(assumptions)
+    if isinstance(assumptions, Assumptions):  # as of Hardware: what is otherwise is named
+        path = isinstance(preset, (str, PathLike))
+        there = preset_table(str(preset), "assumptions")[0] if path else {}
+        usual = given.assumption_texts(Assumptions())
+        own = [text for text in own if text not in usual or text.partition("=")[0] in there]
     most = [f"{name}={_number(value, f'budget {name}')}" for name, value in (budget or {}).items()]
     moved = [f"{name}={_range(name, pair)}" for name, pair in (free or {}).items()]
     asked = {name: value for name, value in locals().items() if name not in ("own", "most")}
     texts = {"budget": ",".join(most), "free": ",".join(moved)}
-    return run(of_plans, asked | texts, texts=lambda found: [*found, *own])
+    named: Mapping[str, Any] = hardware if isinstance(hardware, Mapping) else {}
+
+    def settings(found: list[str]) -> list[str]:
+        """With what is named though it is so already: that is fixed too."""
+        there = {one.partition("=")[0] for one in found}
+        return [*found, *(f"{k}={v}" for k, v in named.items() if k not in there), *own]
+
+    return run(of_plans, asked | texts, texts=settings)
 
 
 def _number(value: Any, name: str) -> str:

@@ -28,6 +28,9 @@ the optimiser needs a spread."""
 POPULATION, SIGMA, CLOSER = 12, 0.22, 0.1
 """Candidates of a generation; how far they are spread at first, as a share of each range, and where
 a search goes on from a place that is good already."""
+EDGE, SAME = 0.05, 1e-4
+"""How far from a bound a search begins, since the optimiser's first spread is nothing on it; and
+the spread of a generation, as a share of each range, below which there is nothing left to find."""
 ELSEWHERE = (0.25, 2.5, 10.0)
 """Of what may be lost: other limits, of which a picture shows what each costs."""
 SHARE_ELSEWHERE = 0.12
@@ -146,21 +149,25 @@ def _optimise(
     sigma: float,
     tried: list[Tried],
 ) -> Ask:
-    """``begin``, then ``count`` candidates around it, in whole generations; into ``tried``."""
+    """``begin``, then ``count`` candidates around it, in whole generations, fewer where they come
+    to be the same; into ``tried``."""
     if count < 1:
         return
     optimiser = CatCMAwM(
         x_space=[[0.0, 1.0]] * len(space.numbers),
         c_space=[len(lever.choices) for lever in space.words] or None,
         population_size=POPULATION,
-        mean=np.array(begin.place),
+        mean=np.clip(begin.place, EDGE, 1 - EDGE),
         sigma=sigma,
         seed=seed % 2**32,
     )
     tried += yield [begin]
     for _ in range(math.ceil(count / POPULATION)):
         asked = [optimiser.ask() for _ in range(POPULATION)]
-        found = yield [_candidate(space, one) for one in asked]
+        candidates = [_candidate(space, one) for one in asked]
+        if np.ptp([one.place for one in candidates], axis=0).max() < SAME:
+            return
+        found = yield candidates
         tried += found
         scores = [goal.score(one.figures) + TIE * k for k, one in enumerate(found)]
         optimiser.tell(list(zip(asked, scores, strict=True)))

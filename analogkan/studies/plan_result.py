@@ -58,7 +58,7 @@ class Planned(StudyResult):
     front
         Of several limits of what may be lost the best: ``set`` and figures.
     tried
-        Of each candidate ``lost``, the objective, and 1 where it keeps to the limits.
+        Of each candidate that was made ``lost``, the objective, and 1 where it keeps to the limits.
     bits, criterion_said
         To which candidates settle, and why.
     """
@@ -171,14 +171,18 @@ class Planned(StudyResult):
             )
         if not self.steps:
             told.append(
-                f"nothing that keeps to the limits takes less {self._what()} than the circuit as it "
-                "is: look at more with --tries, allow more, or free a lever with --free"
+                f"nothing that keeps to the limits takes less {self._what()} than the circuit as "
+                "it is: look at more with --tries, allow more, or free a lever with --free"
             )
         told.append(
-            f"{self.candidates:,} candidates were looked at; {len(self.front)} of the best for "
-            "other losses are the front of the picture"
+            f"{self.candidates:,} candidates were looked at{self._unmade()}; {len(self.front)} of "
+            "the best for other losses are the front of the picture"
         )
         return told
+
+    def _unmade(self) -> str:
+        failed = self.candidates - len(self.tried)
+        return f", {failed:,} of which could not be made or simulated" if failed else ""
 
     @property
     def v_rail(self) -> float:

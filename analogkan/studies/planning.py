@@ -123,7 +123,7 @@ class Planning:
         self.found |= {"as_it_is": self._brief(rows[0]), "criterion": self._brief(rows[2])}
         search = explore(self.space, self.goal, self.tries, bench.seed)
         tried: list[Tried] = yield from self._asking(search, full=False)
-        self.found["tried"] = list(self._told(tried))
+        self.found |= {"tried": list(self._told(tried)), "candidates": len(tried)}
         seen: list[list[Tried]]
         seen = yield from self._asking(survivors(tried, self.goal), full=True)
         best = seen[0][0]
@@ -193,9 +193,7 @@ class Planning:
             if goal.kept(one.figures)
         ]
         ends = front(kept, self.goal.objective)
-        rows = yield from self._rows(
-            [one.candidate.values for one in ends], full=True, judged=True
-        )
+        rows = yield from self._rows([one.candidate.values for one in ends], full=True, judged=True)
         self.found["front"] = [
             {"set": said(one.candidate.values), **self._brief(row)}
             for one, row in zip(ends, rows, strict=True)
@@ -220,7 +218,7 @@ class Planning:
         asked = ", ".join(limit.said() for limit in self.goal.limits)
         if nearest.figures is None:
             return (
-                f"none of {len(every)} candidates could be made or simulated. The last was not since: "
+                f"none of {len(every)} candidates could be made or simulated. Of the last: "
                 f"{self._reasons[-1]}"
             )
         missed = misses(self.goal.limits, nearest.figures)
@@ -237,7 +235,7 @@ class Planning:
 
     def summary(self) -> dict[str, Any]:
         """What result.json has of it."""
-        return {**self.found, "candidates": len(self.found["tried"])}
+        return self.found
 
     def keep(self, run: Path, rows: list[Row]) -> list[Row]:
         """Write the chosen settings as a preset into ``run``; the ``rows`` as they are."""

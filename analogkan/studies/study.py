@@ -121,6 +121,8 @@ class Job:
         Settings that are the study's own, an object of ``Study.own``; None where it has none.
     judge
         ``CHIPSxIMAGES`` that ngspice simulates once more, or ``none``.
+    named
+        Every setting that was given, the study's own too, whatever it was before.
     """
 
     build: Build
@@ -129,6 +131,7 @@ class Job:
     settings: list[str]
     own: Any = None
     judge: str = "none"
+    named: frozenset[str] = frozenset()
 
     def read_settings(self) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
         """All settings, and those of the hardware that are not the BUILD's."""
@@ -398,9 +401,11 @@ class Study:
         preset = chosen.pop("preset")
         if "preset" not in values:
             preset = self.preset(chosen)
-        texts, own = list(settings), None
+        settings = list(settings)
+        texts, own = settings, None
         if self.own is not None:
             from ..imperfections.presets import load_own
 
             own, texts = load_own(self.own, "assumptions", preset, texts)
-        return Job(build, images, preset, texts, own), chosen
+        named = frozenset(text.partition("=")[0].strip() for text in settings)
+        return Job(build, images, preset, texts, own, named=named), chosen
