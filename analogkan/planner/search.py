@@ -33,8 +33,10 @@ EDGE, SAME = 0.05, 1e-4
 the spread of a generation, as a share of each range, below which there is nothing left to find."""
 ELSEWHERE = (0.25, 2.5, 10.0)
 """Of what may be lost: other limits, of which a picture shows what each costs."""
-SHARE_ELSEWHERE = 0.12
-"""Of all tries, for each of these."""
+SHARE_ELSEWHERE = 0.08
+"""Of all tries, for each of these, and for the goal itself in the end."""
+ALONG = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Where each lever alone is tried, as shares of its range, from the best place."""
 SURVIVORS, ROUNDS = 4, 3
 """How many of the best are looked at with all chips, and how often, if none of them will do."""
 
@@ -102,17 +104,22 @@ def goals_of(goal: Goal) -> tuple[Goal, ...]:
 def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
     """Candidates for ``goals_of`` the goal, most for the goal itself; all that were tried.
 
-    Each generation is asked for, and its figures are sent back. Where there are few tries, all are
-    for the goal itself. Where there are only words, each of their combinations is tried.
+    Each generation is asked for, and its figures are sent back. After a search for the goal, each
+    lever alone is moved from the best place, which tells what other losses would be worth; then
+    each goal's search goes on from its own best. Where there are few tries, there is one search,
+    and where there are only words, each of their combinations is tried.
     """
     tried: list[Tried] = yield [as_it_is(space)]
     if not space.numbers:
         tried += yield _combinations(space)
         return tried
-    main, *others = goals_of(goal)
-    few = int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
-    yield from _optimise(space, main, tries - few * len(others), seed, start(space), SIGMA, tried)
-    for k, one in enumerate(others if few else ()):
+    goals, few = goals_of(goal), int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
+    later = few * len(goals) + (few and len(ALONG) * len(space.levers))
+    yield from _optimise(space, goal, max(tries - later, few), seed, start(space), SIGMA, tried)
+    if not few:
+        return tried
+    tried += yield _along(space, best_of(tried, goal)[0])
+    for k, one in enumerate(goals):
         begin = best_of(tried, one)[0]
         yield from _optimise(space, one, few, seed + k + 1, begin, CLOSER, tried)
     return tried
@@ -129,6 +136,24 @@ def as_it_is(space: Space) -> Candidate:
     own = {lever.name: value_of(space.base, lever.name) for lever in space.levers}
     place = tuple(lever.share_of(own[lever.name], space.base) for lever in space.numbers)
     return Candidate(values=own, place=place, words=space.own_words())
+
+
+def _along(space: Space, best: Candidate) -> list[Candidate]:
+    """``best`` with each lever in turn at places along its range, or its other words."""
+    found: list[Candidate] = []
+
+    def add(place: Sequence[float], words: Sequence[int]) -> None:
+        values = space.values(place, words)
+        found.append(Candidate(values=values, place=tuple(place), words=tuple(words)))
+
+    for k in range(len(space.numbers)):
+        for share in ALONG:
+            add([*best.place[:k], share, *best.place[k + 1 :]], best.words)
+    for k, lever in enumerate(space.words):
+        for word in range(len(lever.choices)):
+            if word != best.words[k]:
+                add(best.place, [*best.words[:k], word, *best.words[k + 1 :]])
+    return found
 
 
 def _combinations(space: Space) -> list[Candidate]:
