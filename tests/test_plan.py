@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import analogkan as ak
 from analogkan.cli import main
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.hardware import Hardware, load_hardware
-from analogkan.errors import CompileError, SettingsError, StudyError
+from analogkan.errors import CompileError, SettingsError, SimulationError, StudyError
 from analogkan.imperfections.presets import load_own
 from analogkan.physics import Assumptions
 from analogkan.physics.supply import least_quiescent
@@ -20,7 +21,10 @@ from analogkan.planner.floor import floor_energy, noise_gains
 from analogkan.planner.levers import LEVERS, Space, changed, choose_levers
 from analogkan.planner.limits import LOSS, Limit, misses, parse_budgets
 from analogkan.planner.search import Goal, Tried, best_of, explore, front, goals_of, survivors
+from analogkan.studies.plan_result import FIGURES
+from analogkan.studies.trial import saturated
 
+from .convolutions import convolutional_images, convolutional_spec
 from .networks import random_npz, random_spec
 
 BASE = Hardware(), Assumptions()
@@ -88,6 +92,10 @@ def test_what_is_fixed_is_not_moved_and_what_is_freed_is():
         (
             "gbw=1:2",
             r"^free gbw=1:2: gbw is fixed by --set or the preset: leave out one of the two",
+        ),
+        (
+            "bits=4:12",
+            r"^free 'bits=4:12': bits are what candidates settle to, no lever: --criterion decides",
         ),
         (
             "gm_id=15:90",
@@ -183,6 +191,42 @@ def test_the_same_figures_lead_to_the_same_candidates():
     assert [one.candidate.key for one in first] != [one.candidate.key for one in other]
 
 
+def test_where_nothing_is_better_the_circuit_as_it_is_is_best():
+    goal = Goal(objective="energy_j", limits=(ALLOWED,))
+    whole = space()
+    tried = run(
+        explore(whole, goal, 20, 0),
+        lambda one: {"energy_j": 1.0 if one.values["gbw"] == BASE[0].gbw else 2.0, LOSS: 0.0},
+    )
+    best = best_of(tried, goal)[0]
+    assert changed(BASE, best.values) == BASE
+    assert [
+        lever.at(share, BASE) for lever, share in zip(whole.numbers, best.place, strict=True)
+    ] == [
+        min(max(best.values[lever.name], lever.range_of(BASE)[0]), lever.range_of(BASE)[1])
+        for lever in whole.numbers
+    ]
+
+
+@pytest.mark.parametrize("names", [("gbw",), ("v_rail", "gbw"), ("readout", "gbw")])
+def test_a_search_ends_quietly_where_what_is_best_is_at_an_end(names):
+    """The optimiser would divide by its spread, of which nothing is left there."""
+    few = Space(base=BASE, levers=tuple(lever for lever in LEVERS if lever.name in names))
+    goal = Goal(objective="energy_j", limits=(ALLOWED,))
+    tried = run(
+        explore(few, goal, 300, 0), lambda one: {"energy_j": float(one.values["gbw"]), LOSS: 0.0}
+    )
+    assert min(one.values["gbw"] for one in (each.candidate for each in tried)) < 1.1e6
+
+
+def test_words_alone_are_tried_in_every_combination():
+    words = Space(base=BASE, levers=tuple(lever for lever in LEVERS if lever.choices))
+    tried = run(
+        explore(words, Goal(objective="energy_j", limits=()), 5, 0), lambda _: {"energy_j": 1.0}
+    )
+    assert len({one.candidate.key for one in tried}) == len(tried) == 4
+
+
 def test_what_fails_in_full_gives_way_to_the_next_best():
     goal = Goal(objective="energy_j", limits=(ALLOWED,))
     tried = run(explore(space(), goal, 60, 0), lambda one: bowl(one.values))
@@ -253,7 +297,7 @@ def test_a_plan_takes_less_and_ngspice_says_the_same(planned):
 
 def test_the_factors_of_the_levers_make_up_the_whole(planned):
     listing = planned.facts()
-    factors = [float(row[2]) for row in listing.rows if row[2]]
+    factors = [float(row[3]) for row in listing.rows if row[3]]
     assert math.prod(factors[:-1]) == pytest.approx(factors[-1], rel=0.1)
     energies = [planned.as_it_is["energy_j"], *(step["energy_j"] for step in planned.steps)]
     assert energies[-1] == planned.chosen["energy_j"]
@@ -309,6 +353,117 @@ def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(home, im
         )  # fmt: skip
 
 
+@pytest.fixture
+def quick(home, images, monkeypatch):
+    """Plans of made-up figures: what is asked of a candidate goes to ``energy_of`` a point."""
+
+    def plan(energy_of, name, **more):
+        def figures(bench, point, trial):
+            energy = energy_of(point)
+            return dict.fromkeys(FIGURES, 0.0) | {
+                "energy_j": energy, "settling_s": energy, "power_w": 1.0, "area_um2": 1.0,
+                "op_amps": 1, "accuracy_mean": 0.9, "rmse_mean": None,
+            }  # fmt: skip
+
+        monkeypatch.setattr("analogkan.studies.trial._figures", figures)
+        asked = {"judge": "none", "jobs": 1, "out": home / name, **more}
+        return ak.plan(home / "net.build", images[:3], **asked)
+
+    return plan
+
+
+def test_settings_that_contradict_each_other_fail_alone(quick):
+    """An odd number of columns is refused: the plan goes on without such candidates."""
+    found = quick(lambda p: 1 / p.hardware.tile_cols, "odd", tries=24, free={"tile_cols": (6, 98)})
+    assert found.values["tile_cols"] % 2 == 0
+    failed = found.candidates - len(found.tried)
+    assert failed > 0
+    assert f"looked at, {failed} of which could not be made or" in " ".join(found.sentences())
+
+
+def test_a_plan_of_words_keeps_what_is_where_no_other_is_better(quick):
+    fixed = {
+        one.name: getattr(BASE[0], one.name)
+        for one in LEVERS
+        if not one.choices and hasattr(BASE[0], one.name)
+    }
+    found = quick(
+        lambda p: 1.0 if p.hardware.readout == "differences" else 2.0, "words",
+        hardware=fixed, assumptions={"zeta": 0.7}, objective="latency",
+    )  # fmt: skip
+    assert (found.values, found.steps) == ({"readout": "differences"}, [])
+    assert found.facts().rows[-1][3] == "1.00"
+    assert "takes less time than the circuit as it is: look at more" in " ".join(found.sentences())
+    assert [figure.draw() for figure in found.figures()]
+    assert (found.run / "planned.toml").is_file()
+
+
+def test_where_no_candidate_can_be_simulated_the_reason_is_told(quick):
+    def refused(point):
+        if point.hardware.rails:
+            raise SimulationError("no rest")
+        return 1.0
+
+    with pytest.raises(
+        StudyError,
+        match=r"^none of \d+ candidates could be made or simulated\. Of the last: no rest$",
+    ):
+        quick(refused, "refused", tries=1)
+
+
+def test_an_image_saturates_where_any_circuit_at_any_position_does(tmp_path):
+    spec = convolutional_spec()
+    circuit = write_build(spec, Hardware(), tmp_path / "conv.build", most=10_000).circuit()
+    volts = spec.dac_volts(convolutional_images(1, 4).flat(spec.encoding.shape))
+    assert not saturated(circuit, volts).any()
+    *others, last = circuit.links
+    low = replace(last.design, hardware=replace(last.design.hardware, v_rail=1e-3))
+    assert saturated(replace(circuit, links=(*others, replace(last, design=low))), volts).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"free": {"gm_id": 5}}, r"^free gm_id = 5 is no range: give the least and the most, \(15"),
+        ({"free": {"gm_id": (1, "b")}}, r"^free gm_id = 'b' is of type str: give a number$"),
+        ({"budget": {"power_w": None}}, r"^budget power_w = None is of type NoneType: give a num"),
+        ({"loss": None}, r"^loss = None is out of range: leave it out, which is 0\.2$"),
+        ({"tries": 0}, r"^tries = 0 is out of range: 1 to 100000$"),
+        ({"few": 101}, r"^few = 101 is out of range: 1 to 100$"),
+        ({"objective": "enregy"}, r"^objective = 'enregy' is out of range: energy or area or lat"),
+        ({"objective": 3}, r"^objective = 3 is of type int: give a text$"),
+        ({"flips": None}, r"^flips = None is out of range: leave it out, which is 0\.001$"),
+    ],
+)
+def test_python_refuses_what_the_command_line_does(home, images, more, said):
+    with pytest.raises(SettingsError, match=said):
+        ak.plan(home / "net.build", images, **{"judge": "none", "out": home / "no", **more})
+    assert not (home / "no").exists()
+
+
+def test_what_python_names_is_fixed_though_it_is_so_already(home, images):
+    for named in (
+        {"hardware": {"gbw": BASE[0].gbw}, "free": {"gbw": (1e6, 1e7)}},
+        {"assumptions": {"zeta": 0.7}, "free": {"zeta": (0.4, 1)}},
+        {"assumptions": Assumptions(zeta=0.6), "free": {"zeta": (0.4, 1)}},
+    ):
+        with pytest.raises(SettingsError, match=r"is fixed by --set or the preset: leave out one"):
+            ak.plan(home / "net.build", images, judge="none", **named)
+    with pytest.raises(SettingsError, match=r"^lever gm_id would be moved to 90"):
+        ak.plan(
+            home / "net.build", images, judge="none", assumptions=Assumptions(zeta=0.6),
+            free={"gm_id": (15, 90)},
+        )  # fmt: skip
+
+
+def test_numbers_of_numpy_are_numbers(home, images):
+    with pytest.raises(SettingsError, match=r"^lever gm_id would be moved to 90"):
+        ak.plan(
+            home / "net.build", images, judge="none", free={"gm_id": np.array([15, 90])},
+            budget={"settling_s": np.float64(2e-6), "op_amps": np.int64(5)},
+        )  # fmt: skip
+
+
 def test_a_forecast_comes_before_the_plan(home):
     words = [
         *("plan", home / "net.build", "--dataset", home / "data.npz", "--out", home / "told"),
@@ -327,6 +482,7 @@ def test_a_forecast_comes_before_the_plan(home):
         (("--flips", "0"), "flips = 0.0 is out of range: above 0, to 1"),
         (("--set", "gbw=1e15"), "gbw"),
         (("--set", "e_nn=1"), "unknown setting 'e_nn', did you mean e_n?"),
+        (("--free", "zeta=0.4:1", "--set", "zeta=0.7"), "zeta is fixed by --set or the preset"),
         (("--free", "gbw=1:2", "--set", "gbw=1meg"), "gbw is fixed by --set or the preset"),
     ],
 )

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from cmaes import CatCMAwM  # pyright: ignore[reportMissingTypeStubs]
 
-from .levers import Space
+from .levers import Space, value_of
 from .limits import LOSS, Figures, Limit, misses
 
 PENALTY = 4.0
@@ -27,10 +28,15 @@ the optimiser needs a spread."""
 POPULATION, SIGMA, CLOSER = 12, 0.22, 0.1
 """Candidates of a generation; how far they are spread at first, as a share of each range, and where
 a search goes on from a place that is good already."""
+EDGE, SAME = 0.05, 1e-4
+"""How far from a bound a search begins, since the optimiser's first spread is nothing on it; and
+the spread of a generation, as a share of each range, below which there is nothing left to find."""
 ELSEWHERE = (0.25, 2.5, 10.0)
 """Of what may be lost: other limits, of which a picture shows what each costs."""
-SHARE_ELSEWHERE = 0.12
-"""Of all tries, for each of these."""
+SHARE_ELSEWHERE = 0.08
+"""Of all tries, for each of these, and for the goal itself in the end."""
+ALONG = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Where each lever alone is tried, as shares of its range, from the best place."""
 SURVIVORS, ROUNDS = 4, 3
 """How many of the best are looked at with all chips, and how often, if none of them will do."""
 
@@ -98,14 +104,22 @@ def goals_of(goal: Goal) -> tuple[Goal, ...]:
 def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
     """Candidates for ``goals_of`` the goal, most for the goal itself; all that were tried.
 
-    Each generation is asked for, and its figures are sent back. Where there are few tries, all are
-    for the goal itself.
+    Each generation is asked for, and its figures are sent back. After a search for the goal, each
+    lever alone is moved from the best place, which tells what other losses would be worth; then
+    each goal's search goes on from its own best. Where there are few tries, there is one search,
+    and where there are only words, each of their combinations is tried.
     """
-    tried: list[Tried] = []
-    main, *others = goals_of(goal)
-    few = int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
-    yield from _optimise(space, main, tries - few * len(others), seed, start(space), SIGMA, tried)
-    for k, one in enumerate(others if few else ()):
+    tried: list[Tried] = yield [as_it_is(space)]
+    if not space.numbers:
+        tried += yield _combinations(space)
+        return tried
+    goals, few = goals_of(goal), int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
+    later = few * len(goals) + (few and len(ALONG) * len(space.levers))
+    yield from _optimise(space, goal, max(tries - later, few), seed, start(space), SIGMA, tried)
+    if not few:
+        return tried
+    tried += yield _along(space, best_of(tried, goal)[0])
+    for k, one in enumerate(goals):
         begin = best_of(tried, one)[0]
         yield from _optimise(space, one, few, seed + k + 1, begin, CLOSER, tried)
     return tried
@@ -117,6 +131,40 @@ def start(space: Space) -> Candidate:
     return Candidate(values=space.values(place, words), place=tuple(place), words=words)
 
 
+def as_it_is(space: Space) -> Candidate:
+    """What nothing is moved of: where nothing better is found, that is the answer."""
+    own = {lever.name: value_of(space.base, lever.name) for lever in space.levers}
+    place = tuple(lever.share_of(own[lever.name], space.base) for lever in space.numbers)
+    return Candidate(values=own, place=place, words=space.own_words())
+
+
+def _along(space: Space, best: Candidate) -> list[Candidate]:
+    """``best`` with each lever in turn at places along its range, or its other words."""
+    found: list[Candidate] = []
+
+    def add(place: Sequence[float], words: Sequence[int]) -> None:
+        values = space.values(place, words)
+        found.append(Candidate(values=values, place=tuple(place), words=tuple(words)))
+
+    for k in range(len(space.numbers)):
+        for share in ALONG:
+            add([*best.place[:k], share, *best.place[k + 1 :]], best.words)
+    for k, lever in enumerate(space.words):
+        for word in range(len(lever.choices)):
+            if word != best.words[k]:
+                add(best.place, [*best.words[:k], word, *best.words[k + 1 :]])
+    return found
+
+
+def _combinations(space: Space) -> list[Candidate]:
+    every = product(*(range(len(lever.choices)) for lever in space.words))
+    return [
+        Candidate(values=space.values((), words), place=(), words=words)
+        for words in every
+        if words != space.own_words()
+    ]
+
+
 def _optimise(
     space: Space,
     goal: Goal,
@@ -126,21 +174,25 @@ def _optimise(
     sigma: float,
     tried: list[Tried],
 ) -> Ask:
-    """``begin``, then ``count`` candidates around it, in whole generations; into ``tried``."""
-    if not space.numbers or count < 1:
+    """``begin``, then ``count`` candidates around it, in whole generations, fewer where they come
+    to be the same; into ``tried``."""
+    if count < 1:
         return
     optimiser = CatCMAwM(
         x_space=[[0.0, 1.0]] * len(space.numbers),
         c_space=[len(lever.choices) for lever in space.words] or None,
         population_size=POPULATION,
-        mean=np.array(begin.place),
+        mean=np.clip(begin.place, EDGE, 1 - EDGE),
         sigma=sigma,
         seed=seed % 2**32,
     )
     tried += yield [begin]
     for _ in range(math.ceil(count / POPULATION)):
         asked = [optimiser.ask() for _ in range(POPULATION)]
-        found = yield [_candidate(space, one) for one in asked]
+        candidates = [_candidate(space, one) for one in asked]
+        if np.ptp([one.place for one in candidates], axis=0).max() < SAME:
+            return
+        found = yield candidates
         tried += found
         scores = [goal.score(one.figures) + TIE * k for k, one in enumerate(found)]
         optimiser.tell(list(zip(asked, scores, strict=True)))

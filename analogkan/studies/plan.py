@@ -150,11 +150,10 @@ def _fixed(job: Job) -> set[str]:
     """Settings that --set or the preset names."""
     from ..compiler.hardware import preset_table
 
-    named = {text.partition("=")[0].strip() for text in job.settings}
+    named = set(job.named)
     for table in ("hardware", "assumptions"):
         named |= set(preset_table(job.preset, table)[0]) if job.preset else set[str]()
-    before = asdict(Assumptions())
-    return named | {name for name, value in asdict(job.own).items() if value != before[name]}
+    return named
 
 
 def _useless(build: Build) -> list[str]:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
+from ..objects import require_type
 from ..schema import Rule
+from ..settings import require
 from .entries import FIGURES, REGRESSION
 from .result import Row, StudyResult
 
@@ -80,6 +82,26 @@ class Option:
         """How people call it."""
         return self.given or self.name
 
+    def check(self, given: Any) -> None:
+        """Refuse what the command line does: nothing, another word, a number out of range.
+
+        Raises
+        ------
+        SettingsError
+            With the option, what was given, and what it may be.
+        """
+        if given is None and self.default is not None and self.kind != "text":
+            require(False, self.public, given, f"leave it out, which is {self.default!r}")
+        if self.choices:
+            require_type(given, str, self.public, "a text")
+            require(given in self.choices, self.public, given, " or ".join(self.choices))
+        if given is None or self.kind != "whole":
+            return
+        least, most = self.least, self.most
+        above = least is None or given >= least
+        limit = f"{least} or more" if most is None else f"{least} to {most}"
+        require(above and (most is None or given <= most), self.public, given, limit)
+
     def value(self, given: Any) -> Any:
         """What the plan takes of what was ``given``."""
         return self.read(given) if self.read is not None and isinstance(given, str) else given
@@ -99,6 +121,8 @@ class Job:
         Settings that are the study's own, an object of ``Study.own``; None where it has none.
     judge
         ``CHIPSxIMAGES`` that ngspice simulates once more, or ``none``.
+    named
+        Every setting that was given, the study's own too, whatever it was before.
     """
 
     build: Build
@@ -107,6 +131,7 @@ class Job:
     settings: list[str]
     own: Any = None
     judge: str = "none"
+    named: frozenset[str] = frozenset()
 
     def read_settings(self) -> tuple[Hardware, Variation, Conditions, dict[str, Any]]:
         """All settings, and those of the hardware that are not the BUILD's."""
@@ -376,9 +401,11 @@ class Study:
         preset = chosen.pop("preset")
         if "preset" not in values:
             preset = self.preset(chosen)
-        texts, own = list(settings), None
+        settings = list(settings)
+        texts, own = settings, None
         if self.own is not None:
             from ..imperfections.presets import load_own
 
             own, texts = load_own(self.own, "assumptions", preset, texts)
-        return Job(build, images, preset, texts, own), chosen
+        named = frozenset(text.partition("=")[0].strip() for text in settings)
+        return Job(build, images, preset, texts, own, named=named), chosen
