@@ -17,7 +17,7 @@ from analogkan.engines.batch import BatchOptions, write_deck
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import Ngspice, Runner
 from analogkan.engines.others import PACKAGES, find_simulator
-from analogkan.errors import NetlistError, SettingsError, SimulationError
+from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.simulate import simulate
@@ -115,6 +115,14 @@ def test_an_edited_deck_in_another_simulators_words_is_not_passed_over(ngspice, 
 def test_ngspice_simulates_what_is_written_for_another(ngspice, tmp_path):
     build, images = images_and_build(tmp_path, DIALECTS.find("xyce"))
     assert simulate(build, images, run=tmp_path / "run").summary["judge"]["passed"]
+
+
+def test_a_symbol_is_ngspices(tmp_path):
+    sentence = (
+        "^a symbol is written in ngspice's words, not in xyce's: leave --symbol or --dialect "
+    )
+    with pytest.raises(CompileError, match=sentence):
+        images_and_build(tmp_path, DIALECTS.find("xyce"), symbol=True)
 
 
 def test_held_circuits_of_another_dialect_are_verified_each(tmp_path):

@@ -32,11 +32,8 @@ def compile(
     calibrate: Any = None,
     held: int | None = None,
     odd: bool = False,
-<<<<<<< HEAD
     dialect: str = "ngspice",
-=======
     symbol: bool = False,
->>>>>>> main
     verify: bool = True,
     progress: bool = True,
 ) -> Build:
@@ -66,14 +63,11 @@ def compile(
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in circuit and software; by
         default a table's end value holds there.
-<<<<<<< HEAD
     dialect
         The simulator that the files are for: ``ngspice``, ``vacask``, ``neospice``, or ``xyce``,
         whose are written, not run.
-=======
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
->>>>>>> main
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -95,12 +89,8 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
-<<<<<<< HEAD
-    check_flags(verify=verify, odd=odd)
-    require_type(dialect, str, "dialect", "a text")
-=======
     check_flags(verify=verify, odd=odd, symbol=symbol)
->>>>>>> main
+    require_type(dialect, str, "dialect", "a text")
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -112,22 +102,16 @@ def compile(
             target = target or Path(f"{_named(model, None)}.build")
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
-<<<<<<< HEAD
-                spec, chosen, target, held=held, odd=odd, dialect=dialect, verify=verify,
-=======
-                spec, chosen, target, held=held, odd=odd, symbol=symbol, verify=verify,
->>>>>>> main
+                spec, chosen, target, held=held, odd=odd, dialect=dialect, symbol=symbol,
+                verify=verify,
                 on_circuit=on_circuit,
             )  # fmt: skip
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
-<<<<<<< HEAD
                 file, target, chosen, calibrate=inputs, held=held, odd=odd, dialect=dialect,
-=======
-                file, target, chosen, calibrate=inputs, held=held, odd=odd, symbol=symbol,
->>>>>>> main
+                symbol=symbol,
                 verify=verify, on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:

@@ -39,11 +39,8 @@ def compile_model(
     verify: bool = True,
     held: int | None = None,
     odd: bool = False,
-<<<<<<< HEAD
     dialect: str = "ngspice",
-=======
     symbol: bool = False,
->>>>>>> main
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
@@ -70,15 +67,12 @@ def compile_model(
         1,500,000.
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in software too.
-<<<<<<< HEAD
     dialect
         The simulator for which the files are written: ``ngspice``, ``vacask``, ``neospice``, or
         ``xyce``, which is not run here. Of others than ngspice's nothing is read back; its deck of
         the same design is.
-=======
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
->>>>>>> main
     command
         What a report says made the BUILD.
     on_circuit
@@ -96,11 +90,8 @@ def compile_model(
     _check_of_design(settings)
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
-<<<<<<< HEAD
-        held=held, odd=odd, dialect=dialect, command=command, on_circuit=on_circuit,
-=======
-        held=held, odd=odd, symbol=symbol, command=command, on_circuit=on_circuit,
->>>>>>> main
+        held=held, odd=odd, dialect=dialect, symbol=symbol, command=command,
+        on_circuit=on_circuit,
     )  # fmt: skip
 
 

@@ -56,29 +56,23 @@ MUCH_MEMORY = 8000
     help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
 )
 @click.option(
-<<<<<<< HEAD
     "--dialect",
     type=common.Choice(["ngspice", "vacask", "neospice", "xyce"]),
     default="ngspice",
     show_default=True,
     help="The simulator that the files are for; xyce's are written, not run.",
-=======
+)
+@click.option(
     "--symbol",
     is_flag=True,
     help="Write it as one subcircuit too, with symbols for KiCad and xschem: folder symbol.",
->>>>>>> main
 )
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
 def compile(
-<<<<<<< HEAD
-    model, out, preset, assignments, calibrate, held, odd, dialect, no_verify, as_json
-) -> None:  # fmt: skip
-=======
-    model, out, preset, assignments, calibrate, held, odd, symbol, no_verify, as_json
+    model, out, preset, assignments, calibrate, held, odd, dialect, symbol, no_verify, as_json
 ) -> None:
->>>>>>> main
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -131,11 +125,8 @@ def compile(
             verify=not no_verify,
             held=held,
             odd=odd,
-<<<<<<< HEAD
             dialect=dialect,
-=======
             symbol=symbol,
->>>>>>> main
             command=common.command_line(),
             on_circuit=on_circuit,
         )

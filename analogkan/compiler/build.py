@@ -258,18 +258,19 @@ def write_build(
     Raises
     ------
     CompileError
-<<<<<<< HEAD
-        If a circuit does not fit the hardware or cannot be said in the dialect, or ``folder`` holds
-        something that is not a BUILD.
-=======
-        If a circuit does not fit the hardware, ``folder`` holds something that is not a BUILD, or
-        several decks were to be one symbol.
->>>>>>> main
+        If a circuit does not fit the hardware or cannot be said in the dialect, ``folder`` holds
+        something that is not a BUILD, or a symbol is asked for of several decks, or in another
+        dialect than ngspice's.
     """
     if symbol and most is not None:
         raise CompileError(
             f"{spec.name} is compiled as circuits that are held between, and a symbol is of one: "
             "leave --symbol out, or without convolutions --held"
+        )
+    if symbol and dialect is not NGSPICE:
+        raise CompileError(
+            f"a symbol is written in ngspice's words, not in {dialect.name}'s: leave --symbol or "
+            "--dialect out"
         )
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
     check_replaceable(folder)

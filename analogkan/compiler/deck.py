@@ -42,11 +42,7 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-<<<<<<< HEAD
-    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text()},
-=======
-    {"command": Text(), "plugins": outside.ENTRY, "symbol": Text()},
->>>>>>> main
+    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text(), "symbol": Text()},
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -136,13 +132,23 @@ def make_deck(
     spec.save(folder / "network.npz")
     save_design(design, folder / "design.npz")
     summary = summarise(spec, design, expected, model or {}) | {"command": command}
-<<<<<<< HEAD
+    if symbol:
+        top = spice.write_network(
+            design,
+            _title(spec),
+            expected,
+            targets=spec.targets,
+            circuit=format_around(design, volts),
+        )
+        write_symbol(design, folder / SYMBOL_FOLDER, top)
+        summary["symbol"] = symbol_name(design)
     return _vouched(Deck(folder, spec, design, summary), NGSPICE)
 
 
 def _vouched(deck: Deck, dialect: Dialect) -> Deck:
     """``deck`` with a summary that vouches for its files, of ``dialect``, as they are; written."""
-    files = {p.name: sha256(p) for p in sorted(deck.folder.iterdir()) if p.name != SUMMARY}
+    written = sorted(p for p in deck.folder.rglob("*") if p.is_file() and p.name != SUMMARY)
+    files = {p.relative_to(deck.folder).as_posix(): sha256(p) for p in written}
     summary = deck.summary | {"dialect": dialect.name, "files": files}
     write_text(deck.folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return dataclasses.replace(deck, summary=summary)
@@ -165,22 +171,6 @@ def write_files(deck: Deck, folder: Path, dialect: Dialect) -> None:
     volts = image0_volts(deck.spec)
     expected = deck.spec.forward_volts(volts[None])[0]
     _write_texts(folder, deck.spec, deck.design, volts, expected, dialect)
-=======
-    if symbol:
-        top = spice.write_network(
-            design,
-            _title(spec),
-            expected,
-            targets=spec.targets,
-            circuit=format_around(design, volts),
-        )
-        write_symbol(design, folder / SYMBOL_FOLDER, top)
-        summary["symbol"] = symbol_name(design)
-    written = sorted(p for p in folder.rglob("*") if p.is_file())
-    summary["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in written}
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Deck(folder, spec, design, summary)
->>>>>>> main
 
 
 def write_as(deck: Deck, folder: Path, dialect: Dialect) -> None:

@@ -191,7 +191,10 @@ class Dialect:
                 object.__setattr__(self, part, nothing.get(part, self._refusal(part)))
 
     def _refusal(self, part: str) -> Callable[..., Any]:
-        return lambda named, *more: self.refuse(part, named)
+        def refuse(named: str, *more: Any) -> Any:
+            self.refuse(part, named)
+
+        return refuse
 
     def refuse(self, part: str, named: str) -> NoReturn:
         """Raise what is said where ``named`` needs a ``part`` that it has not."""

@@ -24,18 +24,29 @@ def _source(name: str, p: str, n: str, kind: str, words: Sequence[str]) -> list[
     return NGSPICE.source(name, p, n, kind, words)
 
 
+def _options(temp: str, nominal: str, solver: str) -> list[str]:
+    return NGSPICE.options(temp, nominal, solver)[:2]  # it has one solver
+
+
+def _ending(nets: Sequence[str]) -> list[str]:
+    return [".op", f".print op {' '.join(f'v({net})' for net in nets)}", ".end"]
+
+
+def _command(program: str, deck: str, raw: str) -> list[str]:
+    return [program, "-P", str(PROGRAM), deck, raw]  # it imports nothing that stands beside it
+
+
 NEOSPICE = replace(
     NGSPICE,
     name="neospice",
     about="neospice 0.2, which takes no .control section",
     verbatim=False,
     source=_source,
-    options=lambda temp, nominal, solver: NGSPICE.options(temp, nominal, solver)[:2],
+    options=_options,
     direct=(),
-    ending=lambda nets: [".op", f".print op {' '.join(f'v({net})' for net in nets)}", ".end"],
+    ending=_ending,
     by_hand="python -c \"import neospice; print(*neospice.run('network.cir').print_output)\"",
-    # -P: what is beside the program is not what it imports
-    command=lambda program, deck, raw: [program, "-P", str(PROGRAM), deck, raw],
+    command=_command,
     # mnist-d2 with wires: a minute to load, 17 s an image
     patience=20.0,
     judge=partial(judge, by="neospice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ def write_raw(path: str, names: list[str], values: np.ndarray[Any, Any]) -> None
 
 def main(deck: str, raw: str) -> None:
     """Run ``deck``; a sweep that has not converged everywhere ends with a sentence."""
-    import neospice  # pyright: ignore[reportMissingImports]
-
+    neospice = import_module("neospice")
     swept = neospice.Simulator().run(neospice.Simulator().load(deck)).dc_sweep
     if swept is None:
         sys.exit("neospice ran no DC sweep: failed")

@@ -92,6 +92,10 @@ def _ending(nets: Sequence[str]) -> list[str]:
     return [f"save {saved}", f"analysis {RESULT} op", "endc"]
 
 
+def _command(program: str, deck: str, raw: str) -> list[str]:
+    return [program, "--quiet-progress", deck]
+
+
 def _read(path: Path, *, points: int | None) -> Vectors:
     """Its vectors, called as ngspice calls them."""
     found = read_raw(path, points=points, by="vacask")
@@ -144,7 +148,7 @@ VACASK = replace(
     gives=f"writes the logits of image 0 into {RESULT}.raw",
     top=TOP,
     comment="*",
-    command=lambda program, deck, raw: [program, "--quiet-progress", deck],
+    command=_command,
     judge=partial(judge, by="vacask"),
     read=_read,
     result=f"{RESULT}.raw",

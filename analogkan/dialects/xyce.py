@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .dialect import missing
+from .dialect import Dialect, missing
 from .ngspice import NGSPICE
 from .words import format_wrapped
 
@@ -30,6 +30,14 @@ def _source(name: str, p: str, n: str, kind: str, words: Sequence[str]) -> list[
     *before, last = [word.translate(INSIDE) for word in words]
     first, *more = [*before, f"{last}}}"]
     return [f"{name} {p} {n}", f"{kind}={{{first}", *more]
+
+
+def _instance(name: str, nets: Sequence[str], cell: str, settings: Mapping[str, str]) -> list[str]:
+    return [name, *nets, cell, *_settings(settings)]
+
+
+def _subcircuit(name: str, pins: Sequence[str], params: Mapping[str, str]) -> tuple[list[str], str]:
+    return [".subckt", name, *pins, *_settings(params)], f".ends {name}"
 
 
 def _table(name: str, x: str, points: Sequence[tuple[str, str]]) -> list[str]:
@@ -66,20 +74,18 @@ XYCE = replace(
     cannot=("shared",),
     resistor=_resistor,
     source=_source,
-    instance=lambda name, nets, cell, settings: [name, *nets, cell, *_settings(settings)],
-    subcircuit=lambda name, pins, params: (
-        [".subckt", name, *pins, *_settings(params)], f".ends {name}"
-    ),
+    instance=_instance,
+    subcircuit=_subcircuit,
     table=_table,
     functions={name: name for name in FUNCTIONS},
     temperature="temp",
     options=_options,
     direct=(),
-    over_time=lambda transistors: [],
+    over_time=Dialect.over_time,
     analysis=_analysis,
     ending=_ending,
     by_hand="",
     command=missing,
     judge=missing,
     read=missing,
-)  # fmt: skip
+)
