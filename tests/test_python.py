@@ -372,7 +372,7 @@ WRONG = {
     ),
     "no engine": (
         lambda i: ak.simulate(BUILD, i, engine="spice"),
-        "engine = 'spice' is none of ngspice, software",
+        "engine = 'spice' is none of ngspice, vacask, neospice, software",
     ),
     "no path": (
         lambda i: ak.simulate(BUILD, i, out=3),  # type: ignore[arg-type]

@@ -32,6 +32,7 @@ def compile(
     calibrate: Any = None,
     held: int | None = None,
     odd: bool = False,
+    dialect: str = "ngspice",
     symbol: bool = False,
     verify: bool = True,
     progress: bool = True,
@@ -62,6 +63,9 @@ def compile(
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in circuit and software; by
         default a table's end value holds there.
+    dialect
+        The simulator that the files are for: ``ngspice``, ``vacask``, ``neospice``, or ``xyce``,
+        whose are written, not run.
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
     verify
@@ -86,6 +90,7 @@ def compile(
     """
     given.check_whole(held=held)
     check_flags(verify=verify, odd=odd, symbol=symbol)
+    require_type(dialect, str, "dialect", "a text")
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -97,14 +102,16 @@ def compile(
             target = target or Path(f"{_named(model, None)}.build")
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
-                spec, chosen, target, held=held, odd=odd, symbol=symbol, verify=verify,
+                spec, chosen, target, held=held, odd=odd, dialect=dialect, symbol=symbol,
+                verify=verify,
                 on_circuit=on_circuit,
             )  # fmt: skip
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
-                file, target, chosen, calibrate=inputs, held=held, odd=odd, symbol=symbol,
+                file, target, chosen, calibrate=inputs, held=held, odd=odd, dialect=dialect,
+                symbol=symbol,
                 verify=verify, on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:

@@ -15,6 +15,7 @@ from ..compiler.hardware import Hardware, load_hardware
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..devices import resolve
+from ..dialects import DIALECTS
 from ..errors import CheckpointError, CompileError, SettingsError
 from ..files import read_npz, sha256
 from ..imperfections.presets import TABLES
@@ -38,6 +39,7 @@ def compile_model(
     verify: bool = True,
     held: int | None = None,
     odd: bool = False,
+    dialect: str = "ngspice",
     symbol: bool = False,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
@@ -65,6 +67,10 @@ def compile_model(
         1,500,000.
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in software too.
+    dialect
+        The simulator for which the files are written: ``ngspice``, ``vacask``, ``neospice``, or
+        ``xyce``, which is not run here. Of others than ngspice's nothing is read back; its deck of
+        the same design is.
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
     command
@@ -84,7 +90,8 @@ def compile_model(
     _check_of_design(settings)
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
-        held=held, odd=odd, symbol=symbol, command=command, on_circuit=on_circuit,
+        held=held, odd=odd, dialect=dialect, symbol=symbol, command=command,
+        on_circuit=on_circuit,
     )  # fmt: skip
 
 
@@ -143,6 +150,7 @@ def compile_spec(
     verify: bool,
     on_circuit: Progress,
     odd: bool = False,
+    dialect: str = "ngspice",
     **told: Any,
 ) -> Build:
     """``compile_model`` of a network in memory; ``told`` as ``model``, ``command`` and ``symbol``
@@ -153,7 +161,8 @@ def compile_spec(
     if held is not None and held < 1:
         raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
     write = write_verified if verify else write_build
-    return write(spec, hardware, target, most=held, on_circuit=on_circuit, **told)
+    say = DIALECTS.find(dialect)
+    return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)
 
 
 def convert_model(

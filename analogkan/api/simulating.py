@@ -45,7 +45,7 @@ def simulate(
     images
         What to run; all of them.
     engine
-        ``ngspice``, or ``software`` for the float64 network alone.
+        ``ngspice``, ``vacask``, ``neospice``, or ``software`` for the float64 network alone.
     jobs
         ngspice processes; by default all cores.
     chunk, timeout

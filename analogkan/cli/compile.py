@@ -56,6 +56,13 @@ MUCH_MEMORY = 8000
     help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
 )
 @click.option(
+    "--dialect",
+    type=common.Choice(["ngspice", "vacask", "neospice", "xyce"]),
+    default="ngspice",
+    show_default=True,
+    help="The simulator that the files are for; xyce's are written, not run.",
+)
+@click.option(
     "--symbol",
     is_flag=True,
     help="Write it as one subcircuit too, with symbols for KiCad and xschem: folder symbol.",
@@ -64,7 +71,7 @@ MUCH_MEMORY = 8000
 @common.json_option
 @common.guarded
 def compile(
-    model, out, preset, assignments, calibrate, held, odd, symbol, no_verify, as_json
+    model, out, preset, assignments, calibrate, held, odd, dialect, symbol, no_verify, as_json
 ) -> None:
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -118,6 +125,7 @@ def compile(
             verify=not no_verify,
             held=held,
             odd=odd,
+            dialect=dialect,
             symbol=symbol,
             command=common.command_line(),
             on_circuit=on_circuit,
@@ -133,7 +141,9 @@ def compile(
     print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
-    common.print_next(f"analogkan simulate {shlex.quote(str(build.folder))}{_shown(build.spec)}")
+    engine = f" --engine {dialect}" if dialect in ("vacask", "neospice") else ""
+    folder = shlex.quote(str(build.folder))
+    common.print_next(f"analogkan simulate {folder}{_shown(build.spec)}{engine}")
 
 
 def _shown(spec) -> str:

@@ -54,10 +54,10 @@ def _analyses() -> dict:
 @click.option("--subset", metavar="N|A:B", help="N images, class-stratified (seed 0); or a range.")
 @click.option(
     "--engine",
-    type=common.Choice(["ngspice", "software"]),
+    type=common.Choice(["ngspice", "vacask", "neospice", "software"]),
     default="ngspice",
     show_default=True,
-    help="software evaluates the float64 network alone.",
+    help="vacask, neospice: other simulators; software: the float64 network alone.",
 )
 @click.option("--jobs", type=common.Whole(1, 256), help="ngspice processes; default: all cores.")
 @click.option("--chunk", type=common.Whole(2, 100_000), help="Images in one process.")
@@ -129,12 +129,12 @@ def simulate(
             option = "--analysis" if trace_image is None else "--trace"
             raise click.UsageError(
                 f"{option} runs one image in the ngspice program: no --subset, --fail-under, "
-                "--session or --engine software"
+                f"--session or --engine {'software' if engine == 'ngspice' else engine}"
             )
         _analyse(circuit, images, analysis, image, out, as_json, allow_edited)
         return
-    if engine == "software" and session:
-        raise click.UsageError("--session is a way to run ngspice: --engine software has none")
+    if engine != "ngspice" and session:
+        raise click.UsageError(f"--session is a way to run ngspice: --engine {engine} has none")
     if engine == "software" and out is not None:
         raise click.UsageError("--out keeps ngspice's chunks: --engine software has none")
     if fail_under is not None:

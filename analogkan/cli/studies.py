@@ -45,7 +45,7 @@ _RUN = (
     ),
     click.option(
         "--engine",
-        type=common.Choice(["twin", "ngspice"]),
+        type=common.Choice(["twin", "ngspice", "vacask", "neospice"]),
         default="twin",
         show_default=True,
         help="twin is the same circuit in closed form.",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, outside
+from ..dialects import NGSPICE, Dialect
 from ..errors import CompileError, NetlistError, SettingsError
 from ..files import atomic_folder, brief, changed_files, read_json, sha256, write_text
 from ..network.spec import NetworkSpec, load_spec
@@ -34,6 +35,7 @@ from .deck import (
     make_deck,
     plugins_of,
     read_summary,
+    respell,
 )
 from .design import Design
 from .hardware import HARDWARE_ENTRY, Hardware
@@ -56,7 +58,7 @@ HELD_ENTRIES = Record(
         "design": Text(),
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text(), "plugins": outside.ENTRY},
+    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text()},
     more=ANYTHING,
 )
 """What is read of ``held.json``."""
@@ -112,6 +114,11 @@ class Build(Described):
         if found is not None:
             facts.append(("verified", "yes" if found.ok else found.sentence()))
         return str(self.folder), facts
+
+    @property
+    def dialect(self) -> str:
+        """In what its decks are written."""
+        return self.summary.get("dialect", NGSPICE.name)
 
     @property
     def name(self) -> str:
@@ -230,6 +237,7 @@ def write_build(
     command: str = "",
     symbol: bool = False,
     on_circuit: Progress = lambda name, done, total: None,
+    dialect: Dialect = NGSPICE,
 ) -> Build:
     """Compile ``spec`` into ``folder``: whole or not at all.
 
@@ -244,17 +252,25 @@ def write_build(
         As for ``make_deck``.
     on_circuit
         Called before each of several decks.
+    dialect
+        In what the files are written in the end; ``check`` looks at ngspice's.
 
     Raises
     ------
     CompileError
-        If a circuit does not fit the hardware, ``folder`` holds something that is not a BUILD, or
-        several decks were to be one symbol.
+        If a circuit does not fit the hardware or cannot be said in the dialect, ``folder`` holds
+        something that is not a BUILD, or a symbol is asked for of several decks, or in another
+        dialect than ngspice's.
     """
     if symbol and most is not None:
         raise CompileError(
             f"{spec.name} is compiled as circuits that are held between, and a symbol is of one: "
             "leave --symbol out, or without convolutions --held"
+        )
+    if symbol and dialect is not NGSPICE:
+        raise CompileError(
+            f"a symbol is written in ngspice's words, not in {dialect.name}'s: leave --symbol or "
+            "--dialect out"
         )
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
     check_replaceable(folder)
@@ -262,6 +278,8 @@ def write_build(
         with atomic_folder(folder) as partial:
             deck = make_deck(spec, hardware, partial, model=model, command=command, symbol=symbol)
             found = None if check is None else check(deck)
+            if dialect is not NGSPICE:
+                deck = respell(deck, dialect)
         deck = replace(deck, folder=folder)
         return Build(folder, spec, hardware, whole(spec), deck.summary, deck, found)
     folded = spec.folded()
@@ -275,11 +293,14 @@ def write_build(
             parts.append(part_of(name, deck))
             if check is not None:
                 together.join(name, check(deck))
+            if dialect is not NGSPICE:
+                respell(deck, dialect)
         spec.save(partial / NETWORK)
         summary = {
             "format": HELD_FORMAT,
             "analogkan": __version__,
             "model": {"fingerprint": spec.fingerprint(), **(model or {})},
+            "dialect": dialect.name,
             "command": command,
             "most_resistors": most,
             **told_of(folded, hardware, sections, parts),

@@ -42,7 +42,7 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text(), "plugins": outside.ENTRY, "symbol": Text()},
+    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text(), "symbol": Text()},
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -70,12 +70,17 @@ class Deck:
     summary: dict[str, Any]
 
     @property
+    def dialect(self) -> str:
+        """In what its files are written; ngspice's before there was a choice."""
+        return self.summary.get("dialect", NGSPICE.name)
+
+    @property
     def hardware(self) -> Hardware:
         """What it was compiled for."""
         return self.design.hardware
 
     def deck_files(self) -> list[str]:
-        """Files that ngspice reads."""
+        """Files that a simulator reads."""
         return deck_files(self.design)
 
     def edited_files(self) -> list[str]:
@@ -137,10 +142,35 @@ def make_deck(
         )
         write_symbol(design, folder / SYMBOL_FOLDER, top)
         summary["symbol"] = symbol_name(design)
-    written = sorted(p for p in folder.rglob("*") if p.is_file())
-    summary["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in written}
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Deck(folder, spec, design, summary)
+    return _vouched(Deck(folder, spec, design, summary), NGSPICE)
+
+
+def _vouched(deck: Deck, dialect: Dialect) -> Deck:
+    """``deck`` with a summary that vouches for its files, of ``dialect``, as they are; written."""
+    written = sorted(p for p in deck.folder.rglob("*") if p.is_file() and p.name != SUMMARY)
+    files = {p.relative_to(deck.folder).as_posix(): sha256(p) for p in written}
+    summary = deck.summary | {"dialect": dialect.name, "files": files}
+    write_text(deck.folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    return dataclasses.replace(deck, summary=summary)
+
+
+def respell(deck: Deck, dialect: Dialect) -> Deck:
+    """``deck`` with its files written anew in ``dialect``.
+
+    Raises
+    ------
+    CompileError
+        If the dialect cannot say something that the circuit needs.
+    """
+    write_files(deck, deck.folder, dialect)
+    return _vouched(deck, dialect)
+
+
+def write_files(deck: Deck, folder: Path, dialect: Dialect) -> None:
+    """Write the files of ``deck`` that a simulator reads into ``folder``, in ``dialect``."""
+    volts = image0_volts(deck.spec)
+    expected = deck.spec.forward_volts(volts[None])[0]
+    _write_texts(folder, deck.spec, deck.design, volts, expected, dialect)
 
 
 def write_as(deck: Deck, folder: Path, dialect: Dialect) -> None:
@@ -155,10 +185,8 @@ def write_as(deck: Deck, folder: Path, dialect: Dialect) -> None:
     """
     if folder.exists():
         raise CompileError(f"{folder} is there already: give a new folder")
-    volts = image0_volts(deck.spec)
-    expected = deck.spec.forward_volts(volts[None])[0]
     with atomic_folder(folder) as partial:
-        _write_texts(partial, deck.spec, deck.design, volts, expected, dialect)
+        write_files(deck, partial, dialect)
 
 
 def _write_texts(

@@ -6,6 +6,7 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress
 
 import numpy as np
@@ -193,18 +194,20 @@ def write_network(
     """
     nets = logits(design)
     told = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
-    by_hand = f"Run it:  {say.by_hand}     It prints the logits of image 0."
+    by_hand = f"Run it:  {say.by_hand}     It {say.gives}."
     if not say.runs:
         by_hand = f"Written for {say.name}, not run."
+    say = say.top or say
+    note = partial(format_comment, mark=say.comment)
     parts = [
-        format_comment(f"analogkan: {title}"),
-        format_comment(by_hand),
-        format_comment(f"The software's: {told}"),
-        *map(format_comment, _quantities(nets, targets)),
+        note(f"analogkan: {title}"),
+        note(by_hand),
+        note(f"The software's: {told}"),
+        *map(note, _quantities(nets, targets)),
         "",
         *(circuit or [*format_includes(design, say), say.include("stimulus.cir")]),
         "",
-        format_comment(f"Read-out: volts to logits, {design.v_per_logit:.6g} V a logit."),
+        note(f"Read-out: volts to logits, {design.v_per_logit:.6g} V a logit."),
         *format_read_out(design, say),
         "",
         *format_options(design, TEMPERATURE_C, say),
@@ -282,10 +285,11 @@ def write_batch(
     n = len(volts)
     if n < 2:
         raise ValueError("a sweep needs two points: a pwl source of one point does not converge")
-    drive = [*more, say.fixed("v_index", "index", "0", "0"), *format_swept(design, volts, say)]
+    top = say.top or say
+    drive = [*more, top.fixed("v_index", "index", "0", "0"), *format_swept(design, volts, top)]
     for k, currents in enumerate(noise):
         for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
-            drive.append(_swept(say, f"b_{net}_noise", "0", net, "i", column))
+            drive.append(_swept(top, f"b_{net}_noise", "0", net, "i", column))
     start, stop, step = (n - 1, 0, -1) if descending else (0, n - 1, 1)
     run = ["dc", "v_index", str(start), str(stop), str(step)]
     title = f"{n} images as one sweep"
@@ -319,8 +323,9 @@ def write_run(
             f"analysis noise: {say.name} refuses it with {' '.join(say.direct)} in the deck: write "
             "it with direct=False, which leaves the other solver"
         )
+    say = say.top or say
     lines = [
-        format_comment(f"{design.name}: {title}"),
+        format_comment(f"{design.name}: {title}", say.comment),
         *(circuit or format_includes(design, say)),
         *format_read_out(design, say),
         *drive,
@@ -361,6 +366,8 @@ def _at_dacs(design: Design, volts: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarray) -> str:
     """A source that is a table over the index."""
+    if say.swept is not None:
+        return say.swept(name, p, n, kind, [format_number(v) for v in column])
     points = [(str(k), format_number(v)) for k, v in enumerate(column)]
     words = say.source(name, p, n, kind, say.table(name, "v(index)", points))
     return format_wrapped(" ".join(words[:2]), words[2:])

@@ -197,7 +197,7 @@ def format_diode(
     factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
     first, last = say.subcircuit(name, ["a", "c"], factors)
     told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
-    body = "\n".join(format_wrapped(head, words) for head, *words in lines)
+    body = "\n".join(format_wrapped(head, words, in_line=say.in_line) for head, *words in lines)
     return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import cells
+from ..dialects import NGSPICE
 from ..errors import NetlistError
 from ..network.spec import LayerSpec, NetworkSpec
 from ..network.targets import Targets
@@ -36,6 +37,7 @@ from .sections import Section, targets_of
 from .verification import Verification
 from .verify_cells import definition_differences, model_differences
 from .verify_devices import device_differences
+from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
 from .verify_resistors import resistor_differences
 from .verify_stage import StageCheck
@@ -60,7 +62,10 @@ def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given:
     NetlistError
         If the netlist is not the network; nothing is written then.
     """
-    return write_build(spec, hardware, folder, check=_checked, **given)
+    build = write_build(spec, hardware, folder, check=_checked, **given)
+    if build.dialect != NGSPICE.name and build.verification is not None:
+        build.verification.notes.append(written_note(build.dialect))
+    return build
 
 
 def _checked(deck: Deck) -> Verification:
@@ -147,7 +152,9 @@ def _cut_differences(section: Section, covered: int, layers: tuple[LayerSpec, ..
 
 
 def verify_deck(build: Deck) -> Verification:
-    """``verify_build`` of one deck."""
+    """``verify_build`` of one deck; of one in another dialect, see ``verify_respelled``."""
+    if build.dialect != NGSPICE.name:
+        return verify_respelled(build, verify_deck)
     found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
     netlist = read_deck(build.folder / "network.cir")

@@ -4,7 +4,8 @@
 What is written is put together of a dialect's parts. Cells' files, and expressions, have a notation
 of their own, which a dialect spells: numbers, ``v(net)``, ``{parameter}``, ``temper`` for degrees
 Celsius, ``+ - * /`` and functions such as ``min`` and ``sqrt``. In every dialect a line that begins
-with ``*`` is a comment, and one that begins with ``+`` goes on with the line before.
+with ``*`` is a comment, and one that begins with ``+`` goes on with the line before; a dialect of
+the top alone has comments of its own, and lines that end where it ends them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy.typing as npt
 
@@ -99,6 +100,11 @@ class Dialect:
         ``(name, nets)``: says that the nets of what ``name`` needs reach into every subcircuit.
     table
         ``(name, x, points)``: the words of a line through ``points`` over the expression ``x``.
+    in_line
+        How many of these words stand in a line.
+    swept
+        ``(name, p, n, "v" or "i", values)``: a source that has each of ``values`` in its turn as
+        ``analysis`` runs ``dc`` over ``v_index``; None: one of a table over ``v(index)``.
     functions
         How each of an expression's functions is called.
     temperature, parameter
@@ -120,10 +126,20 @@ class Dialect:
         vectors, and end the deck.
     ending
         ``(nets)``: the lines at the end of a deck that a person runs.
-    by_hand
-        What a person types to run ``network.cir``.
+    by_hand, gives
+        What a person types to run ``network.cir``, and what that does.
+    top
+        In what the file at the top is written, if not in this, which then is that of the files that
+        it includes.
+    comment
+        With what a comment begins.
     command
         ``(program, deck, raw)``: what runs ``deck`` and writes ``raw``; names in its folder.
+    patience
+        How many times as long as ngspice it may take.
+    result
+        What it calls its result file in the folder that it is started in, whatever it is asked;
+        empty: ``raw``.
     judge
         ``(printed, exit code, deck, timeout)``: raises what was wrong with a run.
     read
@@ -145,6 +161,8 @@ class Dialect:
     subcircuit: Callable[[str, Sequence[str], Mapping[str, str]], tuple[list[str], str]] = missing
     shared: Callable[[str, Sequence[str]], str] = missing
     table: Callable[[str, str, Sequence[tuple[str, str]]], list[str]] = missing
+    in_line: int = 8
+    swept: Callable[[str, str, str, str, Sequence[str]], str] | None = None
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     temperature: str = ""
     parameter: Callable[[str], str] = missing
@@ -157,9 +175,14 @@ class Dialect:
     analysis: Callable[[str, Sequence[str], Sequence[str]], list[str]] = missing
     ending: Callable[[Sequence[str]], list[str]] = missing
     by_hand: str = ""
+    gives: str = "prints the logits of image 0"
+    top: Dialect | None = None
+    comment: str = "*"
     command: Callable[[str, str, str], list[str]] = missing
     judge: Callable[[str, int | None, Path | None, float], None] = missing
     read: Callable[..., Vectors] = missing
+    patience: float = 1.0
+    result: str = ""
 
     def __post_init__(self) -> None:
         for part in self.cannot:
@@ -169,9 +192,13 @@ class Dialect:
 
     def _refusal(self, part: str) -> Callable[..., Any]:
         def refuse(named: str, *more: Any) -> Any:
-            raise Unsaid(self.name, OPTIONAL[part], named)
+            self.refuse(part, named)
 
         return refuse
+
+    def refuse(self, part: str, named: str) -> NoReturn:
+        """Raise what is said where ``named`` needs a ``part`` that it has not."""
+        raise Unsaid(self.name, OPTIONAL[part], named)
 
     @property
     def runs(self) -> bool:

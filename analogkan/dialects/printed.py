@@ -1,4 +1,4 @@
-"""What ngspice printed: whether a run did what its deck says."""
+"""What ngspice, or another simulator, printed: whether a run did what its deck says."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ HARMLESS = (
     re.compile(r"Warning: can't find the initialization file spinit\."),
     re.compile(r"Warning: No job \(tran, ac, op etc\.\) defined:"),
     re.compile(r"(binary|ASCII) raw file \".*\""),
-    re.compile(r"Circuit: .*"),
+    re.compile(r"(Circuit|Simulating): .*"),
+    re.compile(r"This is vacask unknown\."),
+    re.compile(r"\[topology WARNING\] Floating node '\w+' has only one device connection"),
 )
 """Lines that say nothing of the kind: another way to the operating point is tried next, and the
 last that fails says so itself; KLU chose new pivots; nothing that a start-up file sets is needed;
 there is no result then, which is refused; the name of the result; the deck's first line, in which
-a network's name may say anything."""
+a network's name may say anything; VACASK's own version; what neospice says of read-outs' nets."""
 NO_CONVERGENCE = re.compile(
-    r"no convergence|not converge|singular matrix|stepping failed|aborted", re.IGNORECASE
+    r"no convergence|not converge|failed to converge|singular matrix|stepping failed|aborted",
+    re.IGNORECASE,
 )
-TOO_LONG = re.compile(r"ngspice took longer than (\S+) s and was stopped")
+TOO_LONG = re.compile(r"\w+ took longer than (\S+) s and was stopped")
 """What is said of a run that reached its time limit."""
 OF_EVERY_RUN = re.compile(
     r"Total (analysis|elapsed) time|(Total )?DRAM (currently )?available|Shared ngspice pages|"
@@ -49,10 +52,13 @@ WINDOWS_EXCEPTION = 0xC0000000
 """Where Windows has signals it has exit codes from here on, such as 0xC0000005."""
 
 
-def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> None:
+def judge(
+    text: str, code: int | None, deck: Path | None, timeout: float, *, by: str = "ngspice"
+) -> None:
     """Raise what was wrong with a run that printed ``text`` and ended with exit code ``code``.
 
-    The same rules for the program and for a session. ``code`` is None after ``timeout`` seconds.
+    The same rules for the program, for a session and for other simulators, which ``by`` names.
+    ``code`` is None after ``timeout`` seconds.
 
     Raises
     ------
@@ -63,26 +69,26 @@ def judge(text: str, code: int | None, deck: Path | None, timeout: float) -> Non
     """
     tail = "\n".join(_telling(text)[-TAIL_LINES:])
     if len(text.encode()) > MOST_PRINTED:
-        what = f"ngspice printed more than {MOST_PRINTED / 1e6:g} MB: no run of ours says so much"
+        what = f"{by} printed more than {MOST_PRINTED / 1e6:g} MB: no run of ours says so much"
         raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)
     trouble = find_trouble(text)
     if code is None:
-        what = f"ngspice took longer than {timeout:g} s and was stopped"
+        what = f"{by} took longer than {timeout:g} s and was stopped"
     elif code < 0:
-        what = f"ngspice was killed by signal {-code}"
+        what = f"{by} was killed by signal {-code}"
     elif code >= WINDOWS_EXCEPTION:
-        what = f"ngspice was ended by Windows exception {code:#010x}"
+        what = f"{by} was ended by Windows exception {code:#010x}"
     elif trouble and NO_CONVERGENCE.search(text):
         raise ConvergenceError(
-            f"ngspice found no solution: {trouble}",
+            f"{by} found no solution: {trouble}",
             deck=deck,
             exit_code=code,
             stderr_tail=tail,
         )
     elif trouble:
-        what = f"ngspice printed: {trouble}"
+        what = f"{by} printed: {trouble}"
     elif code != 0:
-        what = f"ngspice ended with exit code {code}"
+        what = f"{by} ended with exit code {code}"
     else:
         return
     raise SimulationError(what, deck=deck, exit_code=code, stderr_tail=tail)

@@ -1,4 +1,4 @@
-"""ngspice's binary raw files: read by variable name, refused when anything is missing."""
+"""Binary raw files, such as ngspice's: read by variable name, refused when anything is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 1e15
 a thousand volts. Its square is still a number."""
 
 
-def read_raw(path: Path, *, points: int | None) -> dict[str, np.ndarray]:
+def read_raw(path: Path, *, points: int | None, by: str = "ngspice") -> dict[str, np.ndarray]:
     """The vectors of a binary raw file.
 
     Parameters
@@ -29,6 +29,8 @@ def read_raw(path: Path, *, points: int | None) -> dict[str, np.ndarray]:
         The file.
     points
         How many points its one plot must have; None: any plots, of as many as they have.
+    by
+        The simulator that wrote it.
 
     Returns
     -------
@@ -47,45 +49,47 @@ def read_raw(path: Path, *, points: int | None) -> dict[str, np.ndarray]:
         with open_plain(path, links=False) as stream:
             left = os.fstat(stream.fileno()).st_size
             while left or not vectors:
-                names, values, left = _read(stream, points, left)
+                names, values, left = _read(stream, points, left, by)
                 twice = sorted(vectors.keys() & set(names))
                 if twice:
-                    raise SimulationError(f"ngspice delivered {twice[0]} in two plots")
+                    raise SimulationError(f"{by} delivered {twice[0]} in two plots")
                 vectors |= {name: values[:, k].copy() for k, name in enumerate(names)}
     except FileNotFoundError as error:
-        raise SimulationError("ngspice wrote no result file") from error
+        raise SimulationError(f"{by} wrote no result file") from error
     except OSError as error:
         raise SimulationError(
-            f"ngspice's result file is a link, a pipe or a device, or cannot be read: {error}"
+            f"{by}'s result file is a link, a pipe or a device, or cannot be read: {error}"
         ) from error
-    check_values(vectors)
+    check_values(vectors, by)
     return vectors
 
 
-def _read(stream: BinaryIO, points: int | None, size: int) -> tuple[list[str], np.ndarray, int]:
+def _read(
+    stream: BinaryIO, points: int | None, size: int, by: str
+) -> tuple[list[str], np.ndarray, int]:
     """Names, values (points, names) and the bytes left of ``size``; nothing is read of a file of
     another size."""
     begin = stream.tell()
     head, marker, _ = stream.read(min(size, MOST_HEAD)).partition(MARKER)
     if not marker:
         what = "has no data section" if size else "is empty"
-        raise SimulationError(f"ngspice's result file {what} ({size} bytes)")
-    names, declared, dtype = _header(head)
+        raise SimulationError(f"{by}'s result file {what} ({size} bytes)")
+    names, declared, dtype = _header(head, by)
     if points is not None and declared != points:
         raise SimulationError(
-            f"ngspice delivered {declared} of {points} points: the sweep stopped on the way"
+            f"{by} delivered {declared} of {points} points: the sweep stopped on the way"
         )
     head_size = len(head) + len(MARKER)
     wanted, there = dtype.itemsize * declared * len(names), size - head_size
     if there < wanted or (points is not None and there > wanted):
         what = "is cut short" if there < wanted else "holds more than one plot"
-        raise SimulationError(f"ngspice's result file {what}: {there} of {wanted} bytes")
+        raise SimulationError(f"{by}'s result file {what}: {there} of {wanted} bytes")
     stream.seek(begin + head_size)
     body = stream.read(wanted)
     return names, np.frombuffer(body, dtype).reshape(declared, len(names)), there - wanted
 
 
-def check_values(vectors: dict[str, np.ndarray]) -> None:
+def check_values(vectors: dict[str, np.ndarray], by: str = "ngspice") -> None:
     """Refuse a vector with NaN, infinity or a value above ``MOST`` in it."""
     for name, values in vectors.items():
         beyond = ~(np.abs(values) <= MOST)
@@ -94,10 +98,10 @@ def check_values(vectors: dict[str, np.ndarray]) -> None:
             what = "NaN or infinity"
             if np.isfinite(values[point]):
                 what = f"{values[point]:.3g}, which no circuit has (at most {MOST:g}),"
-            raise SimulationError(f"ngspice delivered {name} = {what} at {point}")
+            raise SimulationError(f"{by} delivered {name} = {what} at {point}")
 
 
-def _header(head: bytes) -> tuple[list[str], int, np.dtype]:
+def _header(head: bytes, by: str) -> tuple[list[str], int, np.dtype]:
     """Variable names, number of points, and type of values."""
     lines = head.decode("utf-8", errors="replace").splitlines()
     fields = {}
@@ -115,7 +119,7 @@ def _header(head: bytes) -> tuple[list[str], int, np.dtype]:
             raise ValueError(f"flags are {fields['Flags']}")
         points = int(fields["No. Points"])
     except (KeyError, ValueError, IndexError) as error:
-        raise SimulationError(f"ngspice's result file has a damaged header: {error}") from error
+        raise SimulationError(f"{by}'s result file has a damaged header: {error}") from error
     if not names or len(set(names)) != len(names):
-        raise SimulationError("ngspice's result file names no vectors, or one of them twice")
+        raise SimulationError(f"{by}'s result file names no vectors, or one of them twice")
     return names, points, np.dtype(KINDS[kind])

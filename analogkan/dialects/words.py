@@ -15,21 +15,21 @@ def format_number(x: float) -> str:
     return repr(float(x))
 
 
-def format_wrapped(head: str, words: Sequence[str], tail: str = "") -> str:
-    """``head``, the words on continuation lines of eight, and ``tail`` on one of its own."""
+def format_wrapped(head: str, words: Sequence[str], tail: str = "", in_line: int = 8) -> str:
+    """``head``, the words on continuation lines of eight, say, and ``tail`` on one of its own."""
     lines = [head]
-    lines += ["+ " + " ".join(words[k : k + 8]) for k in range(0, len(words), 8)]
+    lines += ["+ " + " ".join(words[k : k + in_line]) for k in range(0, len(words), in_line)]
     if tail:
         lines.append("+ " + tail)
     return "\n".join(lines)
 
 
-def format_comment(text: str) -> str:
-    """``text`` as comment lines, whatever it holds."""
+def format_comment(text: str, mark: str = "*") -> str:
+    """``text`` as lines of comment, which begin with ``mark``, whatever it holds."""
     safe = "".join(c if c.isprintable() else " " for c in text)
-    words, lines = safe.split(), ["*"]
+    words, lines = safe.split(), [mark]
     for word in words:
         if len(lines[-1]) + 1 + len(word) > 100:
-            lines.append("*")
+            lines.append(mark)
         lines[-1] += " " + word
     return "\n".join(lines)

@@ -114,7 +114,8 @@ def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
     order = np.arange(len(at_least_two(asked.volts)))
     step = -1 if asked.descending else 1
     if not np.array_equal(vectors[INDEX], order[::step]):
-        raise SimulationError("ngspice swept other points than it was asked for")
+        by = asked.dialect.name
+        raise SimulationError(f"{by} swept other points than it was asked for")
     values = np.stack([vectors[name] for name in asked.vectors], axis=1)
     return values[::step][: len(asked.volts)]
 

@@ -15,7 +15,7 @@ class ChipEngine(Protocol):
     Attributes
     ----------
     name
-        ``ngspice`` or ``twin``.
+        ``twin``, or that of a simulator.
     """
 
     name: str

@@ -16,6 +16,7 @@ from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
+from ..dialects import NGSPICE, Dialect
 from ..errors import SimulationError
 from ..files import copy_file, write_text
 from .analysis import INDEX_SWEEP, Analysis, Asked
@@ -91,7 +92,8 @@ class Exposure:
 
 
 class BatchEngine:
-    """Runs a deck over many images: a build's own files as they are on disk, or a design's.
+    """Runs a deck over many images: a build's own files as they are on disk, or a design's, which
+    is written if those are another simulator's.
 
     Use as a context manager: it works in a temporary copy of the deck.
 
@@ -100,7 +102,7 @@ class BatchEngine:
     circuit
         A build, or a design whose deck is written for the purpose.
     runner
-        What runs ngspice.
+        What runs ngspice, or another simulator.
     keep
         Folder in which the deck of a chunk that failed is kept.
     exposure
@@ -130,10 +132,11 @@ class BatchEngine:
         self._folder = self._stack.enter_context(scratch())
         try:
             with room_in(self._folder):
-                if isinstance(self.circuit, Deck):
+                say = self.runner.dialect
+                if isinstance(self.circuit, Deck) and self.circuit.dialect == say.name:
                     copy_deck(self.circuit, self._folder)
                 else:
-                    write_deck(self.circuit, self._folder, self.exposure.temp_c)
+                    write_deck(self.design, self._folder, self.exposure.temp_c, say)
         except BaseException:
             self._stack.close()
             raise
@@ -257,12 +260,14 @@ class BatchEngine:
         wanted = [*filter(None, [self.analysis.axis]), *self.analysis.vectors(asked)]
         missing = [name for name in wanted if name not in vectors]
         if missing:
-            raise SimulationError(f"ngspice delivered no {missing[0]}", deck=deck)
+            by = self.runner.dialect.name
+            raise SimulationError(f"{by} delivered no {missing[0]}", deck=deck)
         return self.analysis.read(asked, vectors)
 
     def _time_limit(self, n: float) -> float:
-        """Seconds: a minute, and thirty times what KLU is expected to need."""
-        return 60 + 30 * n * self._expected
+        """Seconds: a minute, and thirty times what KLU is expected to need; more if the simulator
+        is known to be slower."""
+        return (60 + 30 * n * self._expected) * self.runner.dialect.patience
 
     def _keep(self, chunk: Chunk) -> Path:
         """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""
@@ -289,10 +294,10 @@ def copy_deck(build: Deck, folder: Path) -> None:
         (folder / name).write_bytes(deck_bytes(build.folder / name))
 
 
-def write_deck(design: Design, folder: Path, temp_c: float) -> None:
+def write_deck(design: Design, folder: Path, temp_c: float, say: Dialect = NGSPICE) -> None:
     """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
-    texts = {"cells.cir": spice_cells.write_cells(design)}
+    texts = {"cells.cir": spice_cells.write_cells(design, say)}
     for k in range(len(design.stages)):
-        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c)
+        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c, say)
     for name, text in texts.items():
         write_text(folder / name, text)

@@ -1,4 +1,4 @@
-"""The two engines of studies: ngspice chip by chip, and the twin.
+"""The two engines of studies: a simulator, mostly ngspice, chip by chip; and the twin.
 
 Both work in fixed blocks of images, so that an answer does not depend on jobs or on who asks.
 """
@@ -46,15 +46,13 @@ class NgspiceEngine:
     Parameters
     ----------
     program
-        The ngspice to use.
+        The ngspice to use, or another simulator.
     keep
         Folder for the decks of blocks that failed.
     """
 
-    name = "ngspice"
-
     def __init__(self, program: Ngspice, keep: Path) -> None:
-        self.program = program
+        self.program, self.name = program, program.name
         self.keep = keep
         self._runners: set[Runner] = set()
         self._lock = threading.Lock()
@@ -90,6 +88,7 @@ class NgspiceEngine:
                 layer=section.first,
                 column=section.outputs[link.share][0],
                 logits=last,
+                by=self.name,
             )
 
         return self._sweep(link.design, volts, index, temp_c, refer)
@@ -134,7 +133,8 @@ class NgspiceEngine:
         """Write the deck of a circuit over a few images where failed ones are kept; its path."""
         folder = self.keep / chip_tag(design, temp_c)
         folder.mkdir(parents=True, exist_ok=True)
-        write_deck(design, folder, temp_c)
+        say = self.program.dialect
+        write_deck(design, folder, temp_c, say)
         exposure = self._exposure(design, volts, index, temp_c)
         asked = Asked(
             design=design,
@@ -142,6 +142,7 @@ class NgspiceEngine:
             probes=names.logits(design),
             temp_c=temp_c,
             noise=exposure.noise,
+            dialect=say,
         )
         deck = folder / "images.cir"
         write_text(deck, INDEX_SWEEP.write(asked))
@@ -169,8 +170,8 @@ class NgspiceEngine:
                 self._runners.discard(runner)
 
     def versions(self) -> dict[str, Any]:
-        """ngspice's version, KLU or not, its options, the block of images."""
-        return {"ngspice": self.program.version, "klu": self.program.klu, "block": BLOCK}
+        """The simulator's version, KLU or not, the block of images."""
+        return {**self.program.facts(), "block": BLOCK}
 
     def _exposure(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float

@@ -1,10 +1,11 @@
 """The ngspice binary: finding it, running a deck, and not believing a run that went wrong.
 
-The only module that starts processes.
+The only module that starts processes: those of other simulators too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,12 +13,13 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from .. import resources
-from ..dialects import NGSPICE
+from ..dialects import NGSPICE, Dialect
 from ..dialects.printed import MOST_PRINTED
 from ..errors import SimulationError
 from ..files import open_plain
@@ -41,11 +43,22 @@ SAMPLED_SECONDS = 0.01, 0.5
 
 @dataclass(frozen=True)
 class Ngspice:
-    """An ngspice that answered: its path, its version such as ``"46"``, whether it has KLU."""
+    """An ngspice that answered: its path, its version such as ``"46"``, whether it has KLU; or
+    another simulator, whose dialect says how it is run."""
 
     path: Path
     version: str
     klu: bool
+    dialect: Dialect = NGSPICE
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.dialect.name
+
+    def facts(self) -> dict[str, str | bool]:
+        """What its answers depend on."""
+        return {self.name: self.version, "klu": self.klu}
 
 
 def find_ngspice() -> Ngspice:
@@ -116,14 +129,17 @@ class Runner:
         The most memory that one of its processes had; 0 where the system does not say.
     """
 
-    dialect = NGSPICE
-
     def __init__(self, program: Ngspice) -> None:
         self.program = program
         self.peak_megabytes = 0.0
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
         self.stopped = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """In what its decks are written."""
+        return self.program.dialect
 
     def run(self, deck: Path, raw: Path, *, timeout: float) -> str:
         """Run ``deck`` in batch mode in its folder and write ``raw``; what ngspice printed.
@@ -139,8 +155,8 @@ class Runner:
             If what it prints says that it found no solution.
         """
         raw.unlink(missing_ok=True)
-        with deck.with_suffix(".log").open("wb") as log:
-            process = self._start(deck, raw, log)
+        with self._place(deck, raw) as place, deck.with_suffix(".log").open("wb") as log:
+            process = self._start(deck, raw, place, log)
             try:
                 code = self._wait(process, timeout, log)
             finally:
@@ -177,15 +193,27 @@ class Runner:
         process.wait()
         return None
 
-    def _start(self, deck: Path, raw: Path, stream) -> subprocess.Popen:
-        command = self.dialect.command(str(self.program.path), deck.name, raw.name)
+    @contextlib.contextmanager
+    def _place(self, deck: Path, raw: Path) -> Iterator[Path]:
+        """Where ``deck`` is run: a folder of its own if all results are called the same."""
+        if not self.dialect.result:
+            yield deck.parent
+            return
+        with tempfile.TemporaryDirectory(dir=deck.parent, prefix="run-") as folder:
+            yield Path(folder)
+            with contextlib.suppress(FileNotFoundError):
+                (Path(folder) / self.dialect.result).replace(raw)
+
+    def _start(self, deck: Path, raw: Path, place: Path, stream) -> subprocess.Popen:
+        there = os.path.relpath(deck, place)
+        command = self.dialect.command(str(self.program.path), there, raw.name)
         with self._lock:
             if self.stopped:
                 raise SimulationError("stopped")
             try:
                 process = subprocess.Popen(
                     command,
-                    cwd=deck.parent,
+                    cwd=place,
                     stdin=subprocess.DEVNULL,
                     stdout=stream,
                     stderr=subprocess.STDOUT,

@@ -42,7 +42,7 @@ class Difference:
     what
         ``logit``, ``held value`` or ``hidden volts``: what the two values are.
     twin, ngspice
-        The two values.
+        The two values; the second is that of the simulator.
     full_scale
         The layer's largest absolute value in the twin, or ``LEAST_SHARE`` of what it may reach.
     tolerance
@@ -96,6 +96,8 @@ class Reference:
         Its outputs are logits, not values that are held.
     why_not
         Why the twin is not that very circuit, so that a difference is no verdict; empty if it is.
+    by
+        What the simulator is called.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Reference:
         column: int = 0,
         logits: bool = True,
         why_not: str = "",
+        by: str = "ngspice",
     ) -> None:
         self._design, self._volts, self._index, self._temp_c = design, volts, index, temp_c
         self._klu = klu
@@ -121,7 +124,7 @@ class Reference:
         self._first, self._column, self._logits = layer, column, logits
         self._lock = threading.Lock()
         self._wanted: list[np.ndarray] = []
-        self.why_not = why_not
+        self.why_not, self._by = why_not, by
 
     def check(self, start: int, values: np.ndarray) -> Difference | None:
         """Compare ``values`` (m, outputs), of images ``start`` and on; the largest difference.
@@ -138,7 +141,7 @@ class Reference:
                 return None
         found = self._largest(start, values)
         if not self.why_not and not found.share <= found.tolerance:
-            raise DisagreementError(_sentence(found))
+            raise DisagreementError(_sentence(found, self._by))
         return found
 
     def _ask(self) -> bool:
@@ -187,13 +190,13 @@ class Reference:
         return max(float(np.abs(self._wanted[k]).max()), LEAST_SHARE * reach / unit)
 
 
-def _sentence(found: Difference) -> str:
+def _sentence(found: Difference, by: str) -> str:
     at = f"layer {found.layer}, output {found.column}"
     if found.what == "logit":
         at = f"class {found.column}"
     return (
-        "ngspice does not give what the circuit's closed form gives: image "
-        f"{found.image}, {at}: {found.what} {found.ngspice:.9g} in ngspice, {found.twin:.9g} in "
+        f"{by} does not give what the circuit's closed form gives: image "
+        f"{found.image}, {at}: {found.what} {found.ngspice:.9g} in {by}, {found.twin:.9g} in "
         f"the twin, {found.share:.1e} of full scale apart where {found.tolerance:g} is allowed"
     )
 

@@ -24,7 +24,8 @@ from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.base import ChipEngine
 from ..engines.chip_engines import NgspiceEngine, TwinEngine, chain_logits
-from ..engines.ngspice import Ngspice, find_ngspice
+from ..engines.ngspice import Ngspice
+from ..engines.others import SIMULATORS, find_simulator
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SettingsError, SimulationError
@@ -36,7 +37,7 @@ from .result import Row
 from .summary import mean
 from .values import curve_points, row_of, software_figures
 
-ENGINES = ("twin", "ngspice")
+ENGINES = ("twin", *SIMULATORS)
 MOST_CELLS = 50_000_000
 """Of the circuits for other hardware that a bench remembers: each has an array of every cell."""
 CALIBRATION_IMAGES = 256
@@ -139,7 +140,7 @@ class Bench:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         name = state.pop("engine")
-        program = find_ngspice() if name == "ngspice" else None
+        program = None if name == "twin" else find_simulator(name)
         engine = open_engine(name, program, Path())
         if isinstance(engine, NgspiceEngine):  # a folder that nobody else could have made
             engine.keep = Path(tempfile.mkdtemp(prefix="analogkan-failed-"))

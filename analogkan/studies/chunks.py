@@ -94,6 +94,7 @@ def run_deck(
         column=column,
         logits=logits,
         why_not=why_not,
+        by=program.name,
     )
     values, retried, judged = _run_chunks(
         deck, program, volts, index, chunks, options, store, on_progress, reference

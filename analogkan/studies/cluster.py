@@ -17,6 +17,7 @@ from importlib import metadata
 from typing import Any, TypeVar
 
 from .. import __version__
+from ..engines.others import SIMULATORS, find_simulator
 from ..errors import SimulationError, StudyError
 from ..files import source_hash
 from ..plugins import Sent, unpack
@@ -198,7 +199,7 @@ async def _knock(address: str) -> None:
 
 
 def versions(engine: str) -> dict[str, str]:
-    """What rows depend on in this process: packages, processor, and ngspice if it is the engine."""
+    """What rows depend on in this process: packages, processor, simulator if one is the engine."""
     found = {"analogkan": f"{__version__} ({source_hash()})"}
     for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
         try:
@@ -206,14 +207,12 @@ def versions(engine: str) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not at all"
     found["machine"] = platform.machine()
-    if engine == "ngspice":
-        from ..engines.ngspice import find_ngspice
-
+    if engine != "twin":
         try:
-            program = find_ngspice()
-            found["ngspice"] = f"{program.version}, KLU {'yes' if program.klu else 'no'}"
+            program = find_simulator(engine)
+            found[engine] = f"{program.version}, KLU {'yes' if program.klu else 'no'}"
         except SimulationError as error:
-            found["ngspice"] = f"none ({error})"
+            found[engine] = f"none ({error})"
     return found
 
 
@@ -238,7 +237,7 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> list[Any]:
     key = hash(body)
     with _BECOMING_READY:
         if key not in _READY:
-            engine = "ngspice" if "ngspice" in wanted else "twin"
+            engine = next((name for name in SIMULATORS if name in wanted), "twin")
             _compare(versions(engine), wanted, platform.node())
             _READY.clear()
             sent, function = pickle.loads(body)

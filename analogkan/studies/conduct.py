@@ -14,7 +14,8 @@ from .. import outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
 from ..engines.chip_engines import NgspiceEngine
-from ..engines.ngspice import Ngspice, find_ngspice
+from ..engines.ngspice import Ngspice
+from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..settings import require
@@ -38,7 +39,7 @@ class StudyOptions:
     Attributes
     ----------
     engine
-        ``twin`` or ``ngspice``.
+        ``twin``, or a simulator: ``ngspice``, ``vacask`` or ``neospice``.
     jobs
         Chips at a time.
     seed
@@ -299,14 +300,14 @@ def _executor(
 
 
 def _find_program(engine: str, share: Share) -> Ngspice | None:
-    """ngspice, if something needs it; before anything is simulated."""
-    if engine == "twin" and not share:
+    """The simulator, if something needs one; before anything is simulated."""
+    if engine != "twin":
+        return find_simulator(engine)
+    if not share:
         return None
     try:
-        return find_ngspice()
+        return find_simulator("ngspice")
     except SimulationError as error:
-        if engine == "ngspice":
-            raise
         raise SimulationError(f"{error}; or trust the twin with --judge none") from error
 
 

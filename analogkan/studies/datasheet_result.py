@@ -226,10 +226,10 @@ class Datasheet(StudyResult):
         parts: Mapping[str, Any] = (self.judge or {}).get("parts", {})
         said = [f"{name}: {SAID[name](found)}" for name, found in parts.items()]
         *told, judged = super().closing()
-        if self.engine == "ngspice":
+        if self.engine != "twin":
             said.append(
-                f"{' and '.join(self.parts)}: the twin's, which --engine ngspice does not judge; "
-                "without it ngspice judges a share (--judge)"
+                f"{' and '.join(self.parts)}: the twin's, which --engine {self.engine} does not "
+                "judge; without it ngspice judges a share (--judge)"
             )
         return [*told, *said, judged]
 

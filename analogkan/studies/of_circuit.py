@@ -110,6 +110,8 @@ class OfCircuit(Found):
     def simulated_by(self) -> str:
         s = self.summary
         lib, klu = ("lib" if s["session"] else ""), (", KLU" if s["klu"] else "")
+        if s["engine"] != "ngspice":
+            return f"{s['engine']} {s['simulator_version']}"
         return f"{lib}ngspice {s['ngspice_version']}{klu}"
 
     def judged(self) -> str:

@@ -36,7 +36,7 @@ class Found(Result):
     images
         What was shown, in words and by its hash.
     engine
-        ``twin``, ``ngspice`` or ``software``.
+        ``twin``, ``software``, or a simulator: ``ngspice``, ``vacask``, ``neospice``.
     """
 
     kept: ClassVar[str]
@@ -163,21 +163,21 @@ class StudyResult(Found):
         judge = self.judge
         if judge is None:
             return "none: no chip was simulated in ngspice"
-        if self.engine == "ngspice":
+        if self.engine != "twin":
             return "every chip by its closed form" if judge["passed"] else str(judge["why_not"])
         chips, images = many(judge["chips"], "chip"), many(judge["images"], "image")
         return f"ngspice {judge['versions']['ngspice']}, {chips} x {images}: passed"
 
     def simulated_by(self) -> str:
-        if self.engine == "ngspice":
-            return f"ngspice {self.versions['ngspice']}"
+        if self.engine != "twin":
+            return f"{self.engine} {self.versions[self.engine]}"
         return f"twin (torch {self.versions['torch']})"
 
     def judged(self) -> str:
         judge = self.judge
-        if self.engine == "ngspice" and judge is not None:
+        if self.engine != "twin" and judge is not None:
             told = told_of_judge(judge, "chip and image")
-            return f"in ngspice {self.versions['ngspice']}: {told}"
+            return f"in {self.simulated_by()}: {told}"
         if judge is None:
             return "not judged: no chip of this study was simulated in ngspice"
         return (

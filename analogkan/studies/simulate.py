@@ -16,9 +16,9 @@ from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.batch import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
-from ..engines.ngspice import find_ngspice
+from ..engines.others import SIMULATORS, find_simulator
 from ..engines.verdict import tell
-from ..errors import DataError, NetlistError
+from ..errors import DataError, NetlistError, SettingsError
 from ..files import write_npz
 from .compare import compare
 from .evidence import layer_evidence, telling_images
@@ -28,7 +28,7 @@ from .simulation import Simulation
 from .store import ARRAYS, RESULT, StudyStore, default_run, identity, write_result
 from .values import compare_values
 
-ENGINES = ("ngspice", "software")
+ENGINES = (*SIMULATORS, "software")
 
 
 def simulate(
@@ -51,7 +51,7 @@ def simulate(
     images
         What to run; all of them.
     engine
-        ``ngspice``, or ``software`` for the float64 network alone.
+        ``ngspice``, ``vacask``, ``neospice``, or ``software`` for the float64 network alone.
     options
         Jobs, chunk size, time limit, direction of the sweep, program or session.
     run
@@ -66,9 +66,9 @@ def simulate(
     Raises
     ------
     SimulationError
-        If ngspice is missing, or chunks failed twice: the message lists their images. Finished
-        chunks stay in the RUN folder. One that is not what the closed form of the same circuit
-        gives fails too, with a ``DisagreementError``, unless the deck was edited.
+        If the simulator is missing, or chunks failed twice: the message lists their images.
+        Finished chunks stay in the RUN folder. One that is not what the closed form of the same
+        circuit gives fails too, with a ``DisagreementError``, unless the deck was edited.
     NetlistError
         If the deck was edited and ``allow_edited`` is not set.
     DataError
@@ -94,6 +94,7 @@ def simulate(
         **told,
         "engine": engine,
         "ngspice_version": None,
+        "simulator_version": None,
         "saturated_inputs": spec.encoding.saturated(x),
     }
     if engine == "software":
@@ -106,20 +107,16 @@ def simulate(
         arrays |= {} if spec.targets is None else {"inputs": x}
         return Simulation.from_document(summary, arrays=arrays)
 
-    program = find_ngspice()
-    edited = build.edited_files()
-    if edited and not allow_edited:
-        raise NetlistError(
-            f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
-            f"{build.folder}` says where; --allow-edited simulates it as it is"
-        )
+    if options.session and engine != "ngspice":
+        raise SettingsError(f"session is a way to run ngspice: engine {engine} has none")
+    program = find_simulator(engine)
+    edited = _edited(build, engine, allow_edited)
     chunks = plan_chunks(len(images), options.chunk)
     why_not = f"edited after it was compiled: {', '.join(edited)}" if edited else ""
     settings = {
         **identity("simulate", images.name, images.index, volts, images.y),
         "deck": build.deck_hash(),
-        "ngspice": program.version,
-        "klu": program.klu,
+        **program.facts(),
         "chunk": chunks[0].stop,
         "descending": options.descending,
         **outside.identity(from_files),
@@ -143,7 +140,8 @@ def simulate(
             pairs["inputs"] = x
         summary |= _compared(build, images, software, circuit) | {
             "layers": layers,
-            "ngspice_version": program.version,
+            "ngspice_version": program.version if engine == "ngspice" else None,
+            "simulator_version": program.version,
             "klu": program.klu,
             "session": options.session,
             "images_per_second": len(images) / seconds if seconds > 0 else None,
@@ -170,6 +168,23 @@ def simulate(
         write_npz(folder / ARRAYS, arrays)
         summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
+    """Files that were edited; NetlistError unless that is allowed, and they are simulated."""
+    edited = build.edited_files()
+    if edited and build.dialect != engine:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled, and it is in "
+            f"{build.dialect}'s words: {engine} simulates the design, not the deck; compile the "
+            "model again"
+        )
+    if edited and not allowed:
+        raise NetlistError(
+            f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
+            f"{build.folder}` says where; --allow-edited simulates it as it is"
+        )
+    return edited
 
 
 def _compared(
