@@ -161,7 +161,8 @@ class Loop:
     def resistance(self) -> tuple[float, float]:
         """Ohms of the output at direct current, and at the unity-gain frequency."""
         size = np.abs(self.impedance)
-        return float(size[0]), _log_at(self.frequency, size, float(self.unity[0]))
+        log = _between(self.frequency, np.log(size), float(self.unity[0]))
+        return float(size[0]), float(np.exp(log))
 
 
 def loop_of(found: Vectors, setup: Setup) -> Loop:
@@ -172,12 +173,8 @@ def loop_of(found: Vectors, setup: Setup) -> Loop:
     phase = np.degrees(np.unwrap(np.angle(response), axis=1))
     unity = np.array([_crossing(f, row, 1.0) for row in gain])
     gbw = np.array([AT_GAIN * _crossing(f, row, AT_GAIN) for row in gain])
-    margin = np.array(
-        [
-            180 + float(np.interp(np.log(u), np.log(f), row))
-            for u, row in zip(unity, phase, strict=True)
-        ]
-    )
+    pairs = zip(unity, phase, strict=True)
+    margin = np.array([180 + _between(f, row, u) for u, row in pairs])
     lag = 90 - margin
     with np.errstate(invalid="ignore", divide="ignore"):
         second = np.where((lag > 0) & (lag < 90), unity / np.tan(np.radians(lag)), np.nan)
@@ -190,7 +187,7 @@ def loop_of(found: Vectors, setup: Setup) -> Loop:
         phase_margin=margin,
         second=second,
         impedance=found["v(bare)"],
-        capacitance=float(np.interp(np.log(unity[0]), np.log(f), np.real(current))),
+        capacitance=_between(f, np.real(current), float(unity[0])),
     )
 
 
@@ -199,8 +196,10 @@ def _crossing(f: Values, gain: Values, least: float) -> float:
     return float(np.exp(_at(np.log(gain / least), np.log(f), 0.0)))
 
 
-def _log_at(f: Values, y: Values, where: float) -> float:
-    return float(np.exp(np.interp(np.log(where), np.log(f), np.log(y))))
+def _between(f: Values, y: Values, where: float) -> float:
+    """``y`` (F,) at ``where`` hertz, on a logarithmic scale of frequency."""
+    found: Any = np.interp(np.log(where), np.log(f), y)
+    return float(found)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -173,7 +173,7 @@ class OpAmpFigures(Result):
     def figures(self) -> list[Figure]:
         from ..report.opamps import opamp_figure
 
-        found = self.measured[self.summary["nominal"]]
+        found = self.measured[int(self.summary["nominal"])]
         loads = [load.said for load in found.setup.loads]
         least = min(load.farads for load in found.setup.loads)
         gains = [
