@@ -22,11 +22,11 @@ OVER_TIME = ".option reltol=1e-4 method=gear"
 BLOCK = ("1e12", "1e9")
 """Henries and farads that close a loop for direct current alone: at 10 mHz they are 6e10 and 2e-8
 ohms."""
-STEPS = 400
+STEPS = 800
 """Of a direct sweep."""
 BEYOND = 1.1
 """Inputs are swept to so many times the supplies."""
-DECADES = (-9.0, 1.0)
+DECADES = (-7.0, 0.0)
 """Of the conductance to a supply, siemens, by which output currents are drawn."""
 START, STOP, PER_DECADE = 1e-2, 1e11, 20
 """Hertz of the sweep in frequency."""

@@ -198,8 +198,7 @@ def _crossing(f: Values, gain: Values, least: float) -> float:
 
 def _between(f: Values, y: Values, where: float) -> float:
     """``y`` (F,) at ``where`` hertz, on a logarithmic scale of frequency."""
-    found: Any = np.interp(np.log(where), np.log(f), y)
-    return float(found)
+    return np.interp(np.log([where]), np.log(f), y).item()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,9 @@ def preset_of(
             "headroom is 1, the most there is"
         )
     drive = min(found["sink"], found["source"]) / found["i_quiescent"]
-    if drive < 1:
+    if math.isnan(drive):
+        notes.append("its output current has no limit in sight: class_ab is left as assumed")
+    elif drive < 1:
         notes.append(
             f"its weaker output current is {drive:.2f} times what it draws: class_ab is 1, the "
             "least there is: hold currents against sink and source yourself"
@@ -57,8 +60,8 @@ def preset_of(
             "e_n": found["e_n"],
             "f_corner": found["f_corner"],
             "i_quiescent": found["i_quiescent"],
-            "class_ab": max(drive, 1.0),
-        },
+        }
+        | ({} if math.isnan(drive) else {"class_ab": max(drive, 1.0)}),
     }
     if mismatch is not None:
         tables["variation"] = {"offset_sigma": mismatch["sigma"]}

@@ -21,13 +21,15 @@ from ..errors import SimulationError
 from ..text import engineering
 from . import deck
 from .deck import Setup
-from .figures import Direct, Loop, Steps, direct_of, loop_of, steps_of
+from .figures import STRAYED, Direct, Loop, Steps, direct_of, loop_of, steps_of
 
 Values = npt.NDArray[Any]
 LEAST_GAIN = 100.0
 """Open-loop gain of the first load below which it is no op-amp; assumed."""
 LEAST_CURRENT = 1e-9
 """Amperes that an op-amp draws at least; assumed."""
+LEAST_SPREAD = 1e-7
+"""Volts by which drawn offsets differ at least: ten times what ngspice leaves open."""
 AT_ONCE = 200
 """Drawn op-amps in one deck."""
 PERIODS = 20.0
@@ -80,6 +82,7 @@ def measure(setup: Setup, runner: Runner) -> Measured:
 
         direct = direct_of(run("direct", deck.write_direct(setup)), setup)
         _require_supplied(direct, setup)
+        _require_rest(direct, setup)
         loop = loop_of(run("frequency", deck.write_frequency(setup)), setup)
         _require_gain(loop, setup)
         return Measured(
@@ -95,10 +98,21 @@ def _require_supplied(direct: Direct, setup: Setup) -> None:
     for name, amperes in (("vdd", direct.i_vdd), ("vss", direct.i_vss)):
         if amperes < LEAST_CURRENT:
             raise SimulationError(
-                f"{setup.opamp.name} at {setup.said} draws {engineering(amperes, 'A')} through "
+                f"{setup.opamp.name} at {setup.said} draws {engineering(amperes + 0.0, 'A')} through "
                 f"{name}, and an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its "
                 f"supply floats: connect {name} in the subcircuit, and see that its bias starts"
             )
+
+
+def _require_rest(direct: Direct, setup: Setup) -> None:
+    lost = np.flatnonzero(np.isnan(direct.swing).any(axis=1) | np.isnan(direct.common).any())
+    if lost.size:
+        load = setup.loads[int(lost[0])].said
+        raise SimulationError(
+            f"{setup.opamp.name} at {setup.said} does not hold its output at 0 V with {load}, its "
+            f"input within {engineering(STRAYED, 'V')}: leave that load out, or see that it has "
+            "gain between these supplies"
+        )
 
 
 def _require_gain(loop: Loop, setup: Setup) -> None:
@@ -173,10 +187,10 @@ def draw_offsets(
             cir.write_text(text, encoding="utf-8", newline="\n")
             runner.run(cir, raw, timeout=TIMEOUT)
             read = NGSPICE.read(raw, points=1)
-            found += [float(np.real(read[f"v(out_{j})"][0])) for j in range(size)]
+            found += [read[f"v(out_{j})"].item() for j in range(size)]
             on_run("drawn", len(found), n)
     offsets = np.array(found)
-    if np.ptp(offsets) == 0:
+    if np.ptp(offsets) < LEAST_SPREAD:
         raise SimulationError(
             f"{n} op-amps drawn with {', '.join(switches) or 'no switch'} all have the offset "
             f"{engineering(offsets[0], 'V')}: the library's mismatch is not on: name its switch "

@@ -27,7 +27,7 @@ INCLUDES = (".include", ".inc", ".lib")
 KEYS = ("include", "mismatch", "vdd", "vss")
 SAID = re.compile(r"\*\s*characterise:\s*(\S+)\s+(\S.*?)\s*$")
 """What a file says of how it is to be characterised."""
-SAFE = re.compile(r"[^\"'`\n\r;$]+")
+SAFE = re.compile(r"[^\"'`\n\r;${}]+")
 """Paths that can stand in a deck."""
 
 
@@ -191,14 +191,16 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     except (ValueError, OSError) as error:
         raise NetlistError(f"cannot read {path}: {error}") from error
     if not SAFE.fullmatch(str(path)):
-        raise NetlistError(f"{path}: a path with quotes, ; or $ cannot stand in a deck: rename it")
+        raise NetlistError(
+            f"{path}: a path with quotes, braces, ; or $ cannot stand in a deck: rename it"
+        )
     held: tuple[int, list[str]] | None = None
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or (words[0][0] == "*" and not words[0].startswith(("*#", "*ng_script"))):
             continue
         if words[0][0] == "+" and held is not None:
-            held[1].extend([words[0][1:], *words[1:]])
+            held[1].extend(filter(None, [words[0][1:], *words[1:]]))
             continue
         if held is not None:
             yield held
