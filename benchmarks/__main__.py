@@ -24,6 +24,7 @@ NAMES = (
     "board",
     "noise",
     "settling",
+    "plan",
 )
 
 

@@ -10,15 +10,18 @@ goes on.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from make_results import replaced
 
 import analogkan as ak
 from analogkan.compiler.build import Build
-from analogkan.data import ImageSet, load_for
+from analogkan.data import ImageSet, choose, load_for
+from analogkan.intervals import student
 from analogkan.studies.datasheet_result import Datasheet
 from analogkan.studies.plan_result import Planned
 from analogkan.text import engineering, markdown_table, percent
@@ -32,8 +35,10 @@ PLANS: dict[str, dict[str, Any]] = {
     "mnist-conv": {"tries": 48, "few": 1, "samples": 8},
 }
 """What each is asked for beside ``loss``."""
-LOSS, SUBSET = 0.2, {"mnist-conv": 500}
+LOSS, SUBSET = 0.2, {"mnist-d2": 2000, "mnist-conv": 500}
 """Points, or per cent of span; images, where not all."""
+CHIPS = 200
+"""Of each circuit on all 10,000 images, the same chips of both."""
 SUMMARY = (
     *("plan", "as it is", "chosen", "times less", "lost", "bits", "settled", "floor", "op-amps"),
     *("quiescent", "output stages", "bias rows", "in ngspice"),
@@ -61,6 +66,7 @@ def main() -> None:
         parts.append(f"{one.judged()[0].upper()}{one.judged()[1:]}.\n")
     rows = [row for name in found if "," not in name for row in sheets_of(name, given)]
     parts.append(f"Their datasheets, before and after:\n\n{markdown_table(SHEETS, rows)}")
+    parts.append(lost_on_all(given))
     page = ROOT / "docs" / "plan.md"
     text = replaced(page.read_text(encoding="utf-8"), "plans", "\n".join(parts))
     page.write_text(text, encoding="utf-8", newline="\n")
@@ -80,7 +86,7 @@ def images_of(build: Build, name: str, given: argparse.Namespace) -> ImageSet:
     """The test set, or some of it."""
     if name == "thermistor":
         return ak.load_dataset("thermistor", "test")
-    return load_for(build.spec, "mnist", given.data)[: SUBSET.get(name)]
+    return choose(load_for(build.spec, "mnist", given.data, download=False), str(SUBSET[name]))
 
 
 def plan_of(plan: str, given: argparse.Namespace) -> Planned:
@@ -90,7 +96,7 @@ def plan_of(plan: str, given: argparse.Namespace) -> Planned:
     started = time.perf_counter()
     found = ak.plan(
         build, images_of(build, name, given), loss=LOSS, judge="1x10",
-        out=given.out / plan.replace(", ", "-").replace(" ", "-"), **PLANS[plan],
+        out=given.out / folder_of(plan), **PLANS[plan],
     )  # fmt: skip
     print(f"{plan}: {time.perf_counter() - started:.0f} s")
     return found
@@ -133,6 +139,37 @@ def sheets_of(name: str, given: argparse.Namespace) -> list[list[str]]:
         )
         found.append([label, *cells_of(sheet)])
     return found
+
+
+def lost_on_all(given: argparse.Namespace) -> str:
+    """What mnist-d2's chips lose on all images, a sentence for each of its plans."""
+    told = []
+    build = ak.load_build(given.out / "mnist-d2.build")
+    images = load_for(build.spec, "mnist", given.data, download=False)
+    before = _accuracies(build, images, given.out / "chips-as-it-is", preset="rram")
+    for plan in PLANS:
+        run = given.out / folder_of(plan)
+        if plan.startswith("mnist-d2") and (run / "planned.toml").is_file():
+            preset = str(run / "planned.toml")
+            after = _accuracies(build, images, run.with_suffix(".chips"), preset=preset)
+            lost = 100 * (before - after)
+            low, high = student(lost) or (math.nan, math.nan)
+            told.append(
+                f"{plan}: {CHIPS} chips on all {len(images):,} test images lose {lost.mean():.3f} "
+                f"points (95 % over chips {low:.3f} to {high:.3f}), from {100 * before.mean():.2f} "
+                f"to {100 * after.mean():.2f} %.\n"
+            )
+    return "\n".join(told)
+
+
+def _accuracies(build: Build, images: ImageSet, out: Path, *, preset: str) -> np.ndarray:
+    found = ak.montecarlo(build, images, samples=CHIPS, preset=preset, out=out)
+    return np.array([row["accuracy"] for row in found.rows])
+
+
+def folder_of(plan: str) -> str:
+    """The name of a plan's RUN."""
+    return plan.replace(", ", "-").replace(" ", "-")
 
 
 def cells_of(sheet: Datasheet) -> list[str]:

@@ -207,6 +207,11 @@ def test_compile_says_what_it_made_and_that_it_is_the_network(home, tmp_path, mo
     text = done("compile", home / "model.pt", "-o", "odd [b]:x:.build", "--no-verify")
     assert text.startswith("odd [b]:x:.build: ")
     assert "verified" not in text
+    text = done("compile", home / "model.pt", "-o", "box.build", "--symbol")
+    told = "symbol/model.cir: one subcircuit of 5 inputs and 3 outputs, with model.kicad_sym, "
+    assert told in " ".join(text.split())
+    for name in ("model.cir", "model.kicad_sym", "model.sym", "top.cir"):
+        assert Path("box.build/symbol", name).is_file()
 
 
 def test_compile_replaces_its_own_build_and_takes_settings(home, build):

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import yaml
 
 import analogkan
+from analogkan.compiler.build import write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.dialects.rawfile import read_raw
+from analogkan.engines.ngspice import Runner
 
+from .networks import random_spec
 from .pages import ROOT, blocks, commands, percentages, run, run_python, skeleton
 
 DOCS = ROOT / "docs"
@@ -44,6 +50,24 @@ def test_the_deck_by_hand_gives_what_the_page_says(ngspice, tmp_path, monkeypatc
             assert set(text.splitlines()) <= set(printed.splitlines())
     assert compared == 3
     assert (tmp_path / "bench.svg").read_text(encoding="utf-8").count("<") > 10
+
+
+def test_the_symbol_page_prints_what_it_says_and_its_sheet_runs(ngspice, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "symbol.md"
+    (_, script), (_, said), (_, sheet) = blocks(page, "sh", "text", "spice")
+    printed = "".join(run(command, tmp_path) for command in commands(script))
+    assert set(said.splitlines()) <= set(printed.splitlines())
+    found = read_raw(tmp_path / "top.raw", points=1)
+    assert f"v(logit_9) = {found['v(logit_9)'][0]:.5e}" in said.splitlines()
+    build = write_build(random_spec(11, (3, 2, 2)), Hardware(), tmp_path / "net", symbol=True)
+    text = (build.folder / "symbol" / "net11.cir").read_text(encoding="utf-8")
+    (tmp_path / "curve.cir").write_text(text.replace("net11", "curve"), encoding="utf-8")
+    (tmp_path / "sheet.cir").write_text(sheet, encoding="utf-8")
+    Runner(ngspice).run(tmp_path / "sheet.cir", tmp_path / "sheet.raw", timeout=60)
+    twin = build.spec.forward_volts(np.array([[0.35, 0.2, 0.5]]))[0] * build.design.v_per_logit
+    found = read_raw(tmp_path / "sheet.raw", points=1)
+    assert [found["v(out0)"][0], found["v(out1)"][0]] == pytest.approx(twin, abs=2e-3)
 
 
 def test_the_pipeline_page_finds_a_yield(ngspice, tmp_path, monkeypatch):

@@ -94,7 +94,7 @@ def test_a_level_that_one_seed_does_not_reach_has_no_times():
     (_, _, sizes), (what, head, cells) = tables(rows_of({"tdkan": [0.1], "mlp-a21": [0.9]}), found)
     assert what == "d, what networks need, seed by seed"
     assert head == ["at equal RMSE, of span", "TD-KAN", "MLP, A21", "times (95 %)"]
-    assert cells[0] == ["1.0 %: hidden nodes", "10.0", "–", "–"]
+    assert cells[0] == ["1 %: hidden nodes", "10.0", "–", "–"]
     assert sizes[0] == [
         "TD-KAN", "4", "7", "40", "9", "1", "2", "2.500 %", "2.500 %", "2.500 to 2.500", "1 mW",
         "1 us", "16 nJ",

@@ -253,7 +253,7 @@ def test_a_plan_takes_less_and_ngspice_says_the_same(planned):
 
 def test_the_factors_of_the_levers_make_up_the_whole(planned):
     listing = planned.facts()
-    factors = [float(row[2]) for row in listing.rows if row[2]]
+    factors = [float(row[3]) for row in listing.rows if row[3]]
     assert math.prod(factors[:-1]) == pytest.approx(factors[-1], rel=0.1)
     energies = [planned.as_it_is["energy_j"], *(step["energy_j"] for step in planned.steps)]
     assert energies[-1] == planned.chosen["energy_j"]

@@ -293,6 +293,8 @@ def run(
     for option in study.options:
         if option.kind in _KINDS and option.name in values:
             _KINDS[option.kind](**{option.public: values[option.name]})
+        if option.name in values and option.name != "preset":
+            option.check(values[option.name])
     asked = {name: told.get(name) for name in ("hardware", "variation", "conditions")}
     defaults = {option.name: option.default for option in study.options}
     named, found = given.settings_texts(

@@ -32,6 +32,7 @@ def compile(
     calibrate: Any = None,
     held: int | None = None,
     odd: bool = False,
+    symbol: bool = False,
     verify: bool = True,
     progress: bool = True,
 ) -> Build:
@@ -61,6 +62,8 @@ def compile(
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in circuit and software; by
         default a table's end value holds there.
+    symbol
+        Write the network as one subcircuit too, with symbols for KiCad and xschem.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -82,7 +85,7 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
-    check_flags(verify=verify, odd=odd)
+    check_flags(verify=verify, odd=odd, symbol=symbol)
     chosen = given.load_preset(preset, hardware=hardware).hardware
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
@@ -94,14 +97,15 @@ def compile(
             target = target or Path(f"{_named(model, None)}.build")
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
-                spec, chosen, target, held=held, odd=odd, verify=verify, on_circuit=on_circuit
-            )
+                spec, chosen, target, held=held, odd=odd, symbol=symbol, verify=verify,
+                on_circuit=on_circuit,
+            )  # fmt: skip
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
-                file, target, chosen, calibrate=inputs, held=held, odd=odd, verify=verify,
-                on_circuit=on_circuit,
+                file, target, chosen, calibrate=inputs, held=held, odd=odd, symbol=symbol,
+                verify=verify, on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:
         tell(f"compiled into {built.folder}", progress)

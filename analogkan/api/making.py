@@ -38,6 +38,7 @@ def compile_model(
     verify: bool = True,
     held: int | None = None,
     odd: bool = False,
+    symbol: bool = False,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
@@ -64,6 +65,8 @@ def compile_model(
         1,500,000.
     odd
         Diodes conduct below 0 V what they conduct above, reversed, in software too.
+    symbol
+        Write the network as one subcircuit too, with symbols for KiCad and xschem.
     command
         What a report says made the BUILD.
     on_circuit
@@ -81,7 +84,7 @@ def compile_model(
     _check_of_design(settings)
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
-        held=held, odd=odd, command=command, on_circuit=on_circuit,
+        held=held, odd=odd, symbol=symbol, command=command, on_circuit=on_circuit,
     )  # fmt: skip
 
 
@@ -142,7 +145,8 @@ def compile_spec(
     odd: bool = False,
     **told: Any,
 ) -> Build:
-    """``compile_model`` of a network in memory; ``told`` as ``model`` and ``command`` there."""
+    """``compile_model`` of a network in memory; ``told`` as ``model``, ``command`` and ``symbol``
+    there."""
     spec = spec.odd() if odd else spec
     if held is None and spec.convolutional:
         held = MOST_RESISTORS

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
+from typing import Any
 
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
+from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..objects import require_type
 from ..physics import Assumptions
 from ..studies.plan import plan as of_plans
 from ..studies.plan_result import Planned
+from ..text import brief
 from . import given
 from .chip_studies import run
 from .given import AnyBuild, AnyPath, AnyPreset, Values
@@ -94,16 +98,28 @@ def plan(
     >>> planned.chosen["energy_j"] < planned.as_it_is["energy_j"]
     True
     """
-    for name, value in {"objective": objective, "criterion": criterion}.items():
-        require_type(value, str, name, "a text")
-    given.check_numbers(flips=flips)
     wanted = "figures and the most of each, {'settling_s': 2e-6}"
     require_type(budget, (Mapping, type(None)), "budget", wanted)
     require_type(free, (Mapping, type(None)), "free", "settings and ranges, {'gm_id': (15, 22)}")
     own = given.assumption_texts(assumptions)
-    most = ",".join(f"{name}={value!r}" for name, value in (budget or {}).items())
-    moved = ",".join(f"{name}={low!r}:{high!r}" for name, (low, high) in (free or {}).items())
+    most = [f"{name}={_number(value, f'budget {name}')}" for name, value in (budget or {}).items()]
+    moved = [f"{name}={_range(name, pair)}" for name, pair in (free or {}).items()]
     asked = {name: value for name, value in locals().items() if name not in ("own", "most")}
-    return run(
-        of_plans, asked | {"budget": most, "free": moved}, texts=lambda found: [*found, *own]
-    )
+    texts = {"budget": ",".join(most), "free": ",".join(moved)}
+    return run(of_plans, asked | texts, texts=lambda found: [*found, *own])
+
+
+def _number(value: Any, name: str) -> str:
+    require_type(value, numbers.Real, name, "a number")
+    return repr(float(value))
+
+
+def _range(name: str, pair: Any) -> str:
+    """``LO:HI`` of two numbers."""
+    try:
+        low, high = pair
+    except (TypeError, ValueError):
+        raise SettingsError(
+            f"free {name} = {brief(pair)} is no range: give the least and the most, (15, 22)"
+        ) from None
+    return f"{_number(low, f'free {name}')}:{_number(high, f'free {name}')}"

@@ -55,10 +55,17 @@ MUCH_MEMORY = 8000
     is_flag=True,
     help="Diodes conduct below 0 V what they do above, reversed; else a table's end value holds.",
 )
+@click.option(
+    "--symbol",
+    is_flag=True,
+    help="Write it as one subcircuit too, with symbols for KiCad and xschem: folder symbol.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
-def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as_json) -> None:
+def compile(
+    model, out, preset, assignments, calibrate, held, odd, symbol, no_verify, as_json
+) -> None:
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -97,6 +104,7 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
       analogkan compile mnist-d2                      a shipped model, by its name
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
+      analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
 
@@ -110,6 +118,7 @@ def compile(model, out, preset, assignments, calibrate, held, odd, no_verify, as
             verify=not no_verify,
             held=held,
             odd=odd,
+            symbol=symbol,
             command=common.command_line(),
             on_circuit=on_circuit,
         )
@@ -196,6 +205,11 @@ def print_build(build) -> None:
             _span([1e12 * c for c in stage["c_f_farads"]]),
         )
     common.out.print(shown)
+    if "symbol" in s:
+        common.out.print(
+            f"symbol/{s['symbol']}.cir: one subcircuit of {s['sizes'][0]} inputs and "
+            f"{s['sizes'][-1]} outputs, with {s['symbol']}.kicad_sym, {s['symbol']}.sym and top.cir"
+        )
     common.out.print(
         f"read-out {1e3 * s['volts_per_logit']:.3g} mV a logit; ngspice will want about "
         f"{s['expected']['memory_megabytes']} MB and {s['expected']['seconds_per_image']:.2g} s an "

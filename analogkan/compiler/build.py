@@ -228,6 +228,7 @@ def write_build(
     check: Check | None = None,
     model: dict[str, Any] | None = None,
     command: str = "",
+    symbol: bool = False,
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
     """Compile ``spec`` into ``folder``: whole or not at all.
@@ -239,7 +240,7 @@ def write_build(
         give is held between them. None is one deck.
     check
         Looks at each deck under a temporary name, and raises to keep all from coming.
-    model, command
+    model, command, symbol
         As for ``make_deck``.
     on_circuit
         Called before each of several decks.
@@ -247,13 +248,19 @@ def write_build(
     Raises
     ------
     CompileError
-        If a circuit does not fit the hardware, or ``folder`` holds something that is not a BUILD.
+        If a circuit does not fit the hardware, ``folder`` holds something that is not a BUILD, or
+        several decks were to be one symbol.
     """
+    if symbol and most is not None:
+        raise CompileError(
+            f"{spec.name} is compiled as circuits that are held between, and a symbol is of one: "
+            "leave --symbol out, or without convolutions --held"
+        )
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
     check_replaceable(folder)
     if most is None:
         with atomic_folder(folder) as partial:
-            deck = make_deck(spec, hardware, partial, model=model, command=command)
+            deck = make_deck(spec, hardware, partial, model=model, command=command, symbol=symbol)
             found = None if check is None else check(deck)
         deck = replace(deck, folder=folder)
         return Build(folder, spec, hardware, whole(spec), deck.summary, deck, found)
@@ -317,10 +324,16 @@ def _foreign(folder: Path) -> list[str]:
         if summary.get("format") == written:
             ours |= {name, *summary["files"]}
     circuits = {name.split("/")[0] for name in ours if name.endswith(f"/{SUMMARY}")}
-    found = sorted(p.name for p in folder.iterdir() if p.name not in ours | circuits)
-    for name in sorted(circuits):
-        if (folder / name).is_dir():
+    folders = {name.split("/")[0] for name in ours if "/" in name}
+    found = sorted(p.name for p in folder.iterdir() if p.name not in ours | folders)
+    for name in sorted(folders):
+        if not (folder / name).is_dir():
+            continue
+        if name in circuits:
             found += [f"{name}/{inner}" for inner in _foreign(folder / name)]
+        else:
+            inner = sorted(f"{name}/{p.name}" for p in (folder / name).iterdir())
+            found += [path for path in inner if path not in ours]
     return found
 
 

@@ -26,6 +26,8 @@ from .design import Design, build_design, load_design, save_design
 from .forecast import expected_cost
 from .hardware import HARDWARE_ENTRY, Hardware
 from .lines import deck_bytes
+from .names import SYMBOL_FOLDER, symbol_name
+from .symbol import format_around, write_symbol
 
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
@@ -40,7 +42,7 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text(), "plugins": outside.ENTRY},
+    {"command": Text(), "plugins": outside.ENTRY, "symbol": Text()},
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -98,6 +100,7 @@ def make_deck(
     *,
     model: dict[str, Any] | None = None,
     command: str = "",
+    symbol: bool = False,
 ) -> Deck:
     """Compile ``spec`` into the empty ``folder`` as one deck.
 
@@ -107,6 +110,8 @@ def make_deck(
         Facts about the checkpoint (``file``, ``sha256``, ``card`` and so on) for ``design.json``.
     command
         What a report says made it.
+    symbol
+        Write it as one subcircuit too, with its symbols.
 
     Raises
     ------
@@ -122,7 +127,18 @@ def make_deck(
     spec.save(folder / "network.npz")
     save_design(design, folder / "design.npz")
     summary = summarise(spec, design, expected, model or {}) | {"command": command}
-    summary["files"] = {p.name: sha256(p) for p in sorted(folder.iterdir())}
+    if symbol:
+        top = spice.write_network(
+            design,
+            _title(spec),
+            expected,
+            targets=spec.targets,
+            circuit=format_around(design, volts),
+        )
+        write_symbol(design, folder / SYMBOL_FOLDER, top)
+        summary["symbol"] = symbol_name(design)
+    written = sorted(p for p in folder.rglob("*") if p.is_file())
+    summary["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in written}
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return Deck(folder, spec, design, summary)
 

@@ -66,15 +66,18 @@ class Resistors:
     rest: list[Line]
 
 
-def read_deck(top: Path) -> Netlist:
+def read_deck(top: Path, shell: str | None = None) -> Netlist:
     """The flat netlist of the deck whose top file is ``top``.
+
+    Of the subcircuit ``shell``, in an instance called ``x_<shell>``, what it holds counts as the
+    top level.
 
     Raises
     ------
     NetlistError
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
-    deck = read_lines(top)
+    deck = read_lines(top, shell)
     netlist = Netlist()
     netlist.models, netlist.options = deck.models, deck.options
     netlist.controls, netlist.includes = deck.controls, deck.includes
@@ -82,7 +85,7 @@ def read_deck(top: Path) -> Netlist:
         sub.name: definition(sub) for sub in deck.subcircuits.values() if not sub.is_tile
     }
     netlist.supplies = {netlist.net(name): None for name in deck.reaching}
-    reader = _Reader(deck, netlist)
+    reader = _Reader(deck, netlist, ("", f"x_{shell}."))
     reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
     _require_resistances(netlist)
@@ -103,9 +106,10 @@ def _require_resistances(netlist: Netlist) -> None:
 
 
 class _Reader:
-    """Flattens subcircuits into a netlist."""
+    """Flattens subcircuits into a netlist; names that begin as one of ``top`` are of its top."""
 
-    def __init__(self, deck: Deck, netlist: Netlist) -> None:
+    def __init__(self, deck: Deck, netlist: Netlist, top: tuple[str, ...]) -> None:
+        self.top = top
         self.subcircuits = deck.subcircuits
         self.reaching = frozenset(deck.reaching)
         self.netlist = netlist
@@ -136,7 +140,7 @@ class _Reader:
         if own.names:
             numbers = np.array([net(text) for text in own.nets])
             said = [prefix + text for text in own.names]
-            place = TOP if not prefix else CELL if own.rest else TILE
+            place = TOP if prefix in self.top else CELL if own.rest else TILE
             ends = numbers[own.a], numbers[own.b]
             self.netlist.add_resistors(said, *ends, own.ohms, own.models, place)
         for line in own.rest:
@@ -205,7 +209,7 @@ class _Reader:
         )
         inner = {key: value(text, params) for key, text in {**sub.params, **given}.items()}
         numbers = {port: net(text) for port, text in zip(sub.ports, nets, strict=True)}
-        if not prefix:
+        if prefix in self.top:
             self.netlist.instances.append(Instance(own, tuple(nets), kind, inner))
         if pins := closed(kind):
             at = tuple(numbers[port] for port in sub.ports)

@@ -88,8 +88,10 @@ def name(text: str) -> str:
     return text
 
 
-def read_lines(top: Path) -> Deck:
+def read_lines(top: Path, shell: str | None = None) -> Deck:
     """The lines of the deck whose top file is ``top``, and of what it includes.
+
+    The subcircuit ``shell`` may have subcircuits and models in it, which are its own.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def read_lines(top: Path) -> Deck:
     if not _text(top).startswith("* "):  # ngspice takes the first line for a title, whatever it is
         raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
     deck = Deck()
-    _collect(top, deck, top_file=True)
+    _collect(top, deck, top_file=True, shell=shell)
     return deck
 
 
@@ -180,15 +182,16 @@ def _box(rows: Iterator[tuple[int, str]], cell: str, path: Path) -> list[str]:
 # ---- logical lines to subcircuits and the top level
 
 
-def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
+def _collect(path: Path, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
     """Sort the lines of a file and of what it includes."""
-    target, in_control, ended = deck.top, False, False
+    base, in_control, ended = deck.top, False, False
+    target = base
     for line in _logical_lines(path):
         word, _, rest = line.text.partition(" ")
         if ended:
             raise NetlistError(f"{line.where}: something follows .end")
         if word == ".include" and not in_control:
-            _include(line, path, deck, target, top_file)
+            _include(line, path, deck, target, top_file, shell)
             continue
         allowed = _CONTROL if in_control else _CARD
         if not allowed.fullmatch(line.text):
@@ -198,15 +201,19 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
                 in_control = line.text != ".endc"
                 if in_control:
                     deck.controls.append(line.text)
-            elif target is not deck.top:
-                target = _inside(line, target, deck)
+            elif target is not base:
+                target = _inside(line, target, base)
+            elif base is not deck.top and word not in (".subckt", ".model"):
+                base = target = _inside(line, base, deck.top)
             elif word == ".control" and not rest:
                 in_control = True
             elif word == ".subckt":
                 target = _subcircuit(rest, deck)
                 if line.box is not None:
                     target.lines = [Line(text, line.where) for text in line.box]
-                    target = deck.top
+                    target = base
+                elif target.name == shell:
+                    base = target
             elif word == ".global":
                 deck.reaching += [name(text) for text in rest.split()]
             elif word == ".option":
@@ -227,7 +234,9 @@ def _collect(path: Path, deck: Deck, *, top_file: bool) -> None:
         raise NetlistError(f"{path.name}: {what} has no end")
 
 
-def _include(line: Line, path: Path, deck: Deck, target: Subcircuit, top_file: bool) -> None:
+def _include(
+    line: Line, path: Path, deck: Deck, target: Subcircuit, top_file: bool, shell: str | None
+) -> None:
     if target is not deck.top:
         raise NetlistError(f"{line.where}: .include inside subcircuit {target.name}")
     included = line.text.removeprefix(".include").strip()
@@ -236,17 +245,17 @@ def _include(line: Line, path: Path, deck: Deck, target: Subcircuit, top_file: b
     if not top_file or not _FILE.fullmatch(line.text):
         raise line.refuse("only the top file includes, and plain file names")
     deck.includes.append(included)
-    _collect(path.parent / included, deck, top_file=False)
+    _collect(path.parent / included, deck, top_file=False, shell=shell)
 
 
-def _inside(line: Line, target: Subcircuit, deck: Deck) -> Subcircuit:
-    """Take a line of a subcircuit; what the next line belongs to."""
+def _inside(line: Line, target: Subcircuit, outer: Subcircuit) -> Subcircuit:
+    """Take a line of a subcircuit that stands in ``outer``; what the next line belongs to."""
     word, _, rest = line.text.partition(" ")
     if word == ".ends":
         require(rest in ("", target.name), f"ends another subcircuit than {target.name}")
         plain = not target.is_tile or not any("{" in line.text for line in target.lines)
         require(plain, f"{target.name} holds resistors alone, and an expression")
-        return deck.top
+        return outer
     if word.startswith("."):
         raise NetlistError(f"{line.where}: {word} inside subcircuit {target.name}")
     target.lines.append(line)

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import compress
 
+from .. import cells
 from .design import CrossbarStage, Design
+
+SYMBOL_FOLDER, SYMBOL_TOP = "symbol", "top.cir"
+"""Where in a BUILD the network is one subcircuit, and the deck that shows it."""
 
 
 class StageNames:
@@ -108,3 +113,19 @@ def padded(n: int) -> list[str]:
 def logits(design: Design) -> list[str]:
     """The read-out nets, one a class."""
     return [f"logit_{o}" for o in padded(design.stages[-1].shape[1])]
+
+
+def symbol_name(design: Design) -> str:
+    """The network's name where it is one subcircuit: what a simulator, a file and a symbol may be
+    called, and no cell of the circuit is."""
+    text = re.sub(r"[^a-z0-9_]", "_", design.name.lower())
+    inside = {"opamp", *(kind.name for kind in cells.known())}
+    taken = text in inside or re.match(r"diode_|l\d+_tile_", text)
+    return text if text[:1].isalpha() and not taken else f"net_{text}"
+
+
+def symbol_pins(design: Design) -> dict[str, str]:
+    """The subcircuit's pins in their order, inputs before outputs, and the deck's net of each."""
+    outputs = StageNames(design, len(design.stages) - 1).outputs()
+    sides = {"v": StageNames(design, 0).sources(), "y": outputs}
+    return {f"{letter}{k}": net for letter, nets in sides.items() for k, net in enumerate(nets)}

@@ -184,10 +184,12 @@ def write_network(
     expected: Iterable[float],
     say: Dialect = NGSPICE,
     targets: Targets | None = None,
+    circuit: Sequence[str] = (),
 ) -> str:
     """``network.cir``: the top of the deck, which the simulator runs as it is.
 
-    Of a regression it says how each printed value becomes the quantity of ``targets``.
+    Of a regression it says how each printed value becomes the quantity of ``targets``. ``circuit``
+    are the lines that it is made of, if not of the design's own files.
     """
     nets = logits(design)
     told = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
@@ -200,8 +202,7 @@ def write_network(
         format_comment(f"The software's: {told}"),
         *map(format_comment, _quantities(nets, targets)),
         "",
-        *format_includes(design, say),
-        say.include("stimulus.cir"),
+        *(circuit or [*format_includes(design, say), say.include("stimulus.cir")]),
         "",
         format_comment(f"Read-out: volts to logits, {design.v_per_logit:.6g} V a logit."),
         *format_read_out(design, say),

@@ -108,13 +108,6 @@ def format_opamp(
         lines.append(" ".join(say.source("b1", "pos", inp, "v", [offset])))
         inp = "pos"
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
-    supplies = [
-        say.fixed(f"v_{net}", net, "0", format_number(volts))
-        for net, volts in zip(cells.SUPPLIES, (hw.v_rail, -hw.v_rail), strict=True)
-        if net in kind.supplies
-    ]
-    if supplies:
-        supplies.insert(0, say.shared("opamp", kind.supplies))
     errors = "" if chip else " Nominal: a, vos and drift have no effect."
     pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
     if has_bandwidths(design):
@@ -123,7 +116,7 @@ def format_opamp(
     settings = {name: say.expression("opamp", value) for name, value in given.items()}
     return "\n".join(
         [
-            *supplies,
+            *format_supplies(design, say),
             f"* opamp: the amplifier in every cell.{errors}",
             " ".join(first),
             *lines,
@@ -131,6 +124,17 @@ def format_opamp(
             f"{last}\n",
         ]
     )
+
+
+def format_supplies(design: Design, say: Dialect = NGSPICE) -> list[str]:
+    """The nets of the supplies that the op-amp needs, and a source at each; empty without any."""
+    needed, v_rail = get_opamp(design).supplies, design.hardware.v_rail
+    sources = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts))
+        for net, volts in zip(cells.SUPPLIES, (v_rail, -v_rail), strict=True)
+        if net in needed
+    ]
+    return [say.shared("opamp", needed), *sources] if sources else []
 
 
 def _require_equal_gains(design: Design) -> None:

@@ -39,6 +39,7 @@ from .verify_devices import device_differences
 from .verify_front import driving
 from .verify_resistors import resistor_differences
 from .verify_stage import StageCheck
+from .verify_symbol import symbol_differences
 
 SAME = 1e-9
 """Relative: what the same sums may differ by from one machine to another."""
@@ -170,6 +171,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_read_out(build, blocks))
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
+    found.add(symbol_differences(build, netlist))
     if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
     found.facts |= {
@@ -375,8 +377,9 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
         elif value != str(wanted[key]):
             said.append(f".option {key} is {value}, not {wanted[key]}")
     prints = [f"print v({net})" for net in names.logits(build.design)]
-    expected = ["op", *prints, "if $?batchmode", "quit", "end"]
-    if netlist.controls != expected:
+    closing = ["if $?batchmode", "quit", "end"]
+    expected = ["op", *prints, "if $?rawfile", "write", "end", *closing]
+    if netlist.controls not in (expected, ["op", *prints, *closing]):  # the latter: older BUILDs
         odd = next((c for c in netlist.controls if c not in expected), "a line is missing")
         said.append(f"the control section does not just run and print image 0: {odd}")
     return said

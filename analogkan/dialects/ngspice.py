@@ -61,8 +61,9 @@ def _analysis(kind: str, arguments: Sequence[str], vectors: Sequence[str]) -> li
 
 def _ending(nets: Sequence[str]) -> list[str]:
     printed = [f"print v({net})" for net in nets]
+    raw = ["if $?rawfile", "write", "end"]  # -r alone is of analyses outside .control
     closing = ["if $?batchmode", "quit", "end"]  # without it ngspice 39 exits with 1
-    return [".control", "op", *printed, *closing, ".endc", ".end"]
+    return [".control", "op", *printed, *raw, *closing, ".endc", ".end"]
 
 
 NGSPICE = Dialect(

@@ -174,8 +174,7 @@ def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _compared(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """One level and need, by family, as a row of a table."""
     one = entries[0]
-    short = 0 if one["task"] == CLASSIFICATION else 1
-    cells = [f"{percent(one['level'], short)}: {NEEDS[one['needs']]}"]
+    cells = [f"{100 * one['level']:g} %: {NEEDS[one['needs']]}"]
     for k, entry in enumerate(entries):
         cells.append(_amount(entry))
         if k:

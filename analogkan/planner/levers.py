@@ -61,6 +61,14 @@ class Lever:
         value = min(max(float(f"{value:.{STEPS}g}"), low), high)
         return round(value) if isinstance(value_of(base, self.name), int) else value
 
+    def share_of(self, value: float, base: Settings) -> float:
+        """The share of its range at which it is a ``value``; the nearest, of one outside."""
+        low, high = self.range_of(base)
+        inside = min(max(value, low), high)
+        if self.log:
+            return math.log(inside / low) / math.log(high / low)
+        return (inside - low) / (high - low)
+
 
 LEVERS = (
     Lever(
@@ -156,6 +164,11 @@ def choose_levers(
 
 def _freed(word: str, base: Settings) -> Lever:
     name, equals, text = word.partition("=")
+    if name == "bits":
+        raise SettingsError(
+            f"free {word!r}: bits are what candidates settle to, no lever: --criterion decides, or "
+            "--set bits=N"
+        )
     known = [
         field.name
         for one in base

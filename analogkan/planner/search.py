@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from cmaes import CatCMAwM  # pyright: ignore[reportMissingTypeStubs]
 
-from .levers import Space
+from .levers import Space, value_of
 from .limits import LOSS, Figures, Limit, misses
 
 PENALTY = 4.0
@@ -99,9 +100,12 @@ def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
     """Candidates for ``goals_of`` the goal, most for the goal itself; all that were tried.
 
     Each generation is asked for, and its figures are sent back. Where there are few tries, all are
-    for the goal itself.
+    for the goal itself. Where there are only words, each of their combinations is tried.
     """
-    tried: list[Tried] = []
+    tried: list[Tried] = yield [as_it_is(space)]
+    if not space.numbers:
+        tried += yield _combinations(space)
+        return tried
     main, *others = goals_of(goal)
     few = int(tries * SHARE_ELSEWHERE / POPULATION) * POPULATION
     yield from _optimise(space, main, tries - few * len(others), seed, start(space), SIGMA, tried)
@@ -117,6 +121,22 @@ def start(space: Space) -> Candidate:
     return Candidate(values=space.values(place, words), place=tuple(place), words=words)
 
 
+def as_it_is(space: Space) -> Candidate:
+    """What nothing is moved of: where nothing better is found, that is the answer."""
+    own = {lever.name: value_of(space.base, lever.name) for lever in space.levers}
+    place = tuple(lever.share_of(own[lever.name], space.base) for lever in space.numbers)
+    return Candidate(values=own, place=place, words=space.own_words())
+
+
+def _combinations(space: Space) -> list[Candidate]:
+    every = product(*(range(len(lever.choices)) for lever in space.words))
+    return [
+        Candidate(values=space.values((), words), place=(), words=words)
+        for words in every
+        if words != space.own_words()
+    ]
+
+
 def _optimise(
     space: Space,
     goal: Goal,
@@ -127,7 +147,7 @@ def _optimise(
     tried: list[Tried],
 ) -> Ask:
     """``begin``, then ``count`` candidates around it, in whole generations; into ``tried``."""
-    if not space.numbers or count < 1:
+    if count < 1:
         return
     optimiser = CatCMAwM(
         x_space=[[0.0, 1.0]] * len(space.numbers),

@@ -115,25 +115,37 @@ class Planned(StudyResult):
 
     def facts(self) -> Listing:
         """What there is, then each lever on top of those before it."""
-        columns = ("", "energy", "factor", "power", "settled", "area", "op-amps", "reached")
-        rows = [self._row("as it is", self.as_it_is, None)]
+        columns = (
+            "",
+            "value",
+            "energy",
+            "factor",
+            "power",
+            "settled",
+            "area",
+            "op-amps",
+            "reached",
+        )
+        rows = [self._row("as it is", "", self.as_it_is, None)]
         before = self.as_it_is
         if self.bits != self.summary["bits_as_it_is"]:
-            rows.append(self._row(f"to {self.bits} bits", self.criterion, before))
+            rows.append(self._row("bits", f"{self.bits}", self.criterion, before))
             before = self.criterion
         for step in self.steps:
-            name = f"{step['lever']} = {_number(step['value'])}"
-            rows.append(self._row(name, step, before))
+            rows.append(self._row(step["lever"], _number(step["value"]), step, before))
             before = step if step["status"] == "ok" else before
-        rows.append(self._row("chosen, in all", self.chosen, self.as_it_is))
+        rows.append(self._row("in all", "", self.chosen, self.as_it_is))
         return Listing(columns, rows)
 
-    def _row(self, name: str, figures: Figures, before: Figures | None) -> tuple[str, ...]:
+    def _row(
+        self, name: str, value: str, figures: Figures, before: Figures | None
+    ) -> tuple[str, ...]:
         if figures["status"] != "ok":
-            return (name, *("–",) * 6, "failed")
+            return (name, value, *("–",) * 6, "failed")
         factor = "" if before is None else f"{before[self.objective] / figures[self.objective]:.2f}"
         return (
             name,
+            value,
             engineering(figures["energy_j"], "J"),
             factor,
             engineering(figures["power_w"], "W"),
@@ -156,6 +168,11 @@ class Planned(StudyResult):
                 f"the least that op-amps of this topology need at {_number(self.v_rail)} V is "
                 f"{engineering(self.chosen['floor_j'], 'J')} (docs/plan.md derives it): the "
                 f"chosen circuit takes {times:.2g} times that"
+            )
+        if not self.steps:
+            told.append(
+                f"nothing that keeps to the limits takes less {self._what()} than the circuit as it "
+                "is: look at more with --tries, allow more, or free a lever with --free"
             )
         told.append(
             f"{self.candidates:,} candidates were looked at; {len(self.front)} of the best for "
@@ -217,4 +234,4 @@ class Planned(StudyResult):
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

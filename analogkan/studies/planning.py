@@ -13,7 +13,7 @@ import numpy as np
 
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
-from ..errors import StudyError
+from ..errors import SettingsError, StudyError
 from ..files import write_text
 from ..network.measures import span_of
 from ..network.spec import NetworkSpec
@@ -72,6 +72,7 @@ class Planning:
     judged: int
     found: dict[str, Any] = field(default_factory=dict[str, Any])
     _reached: dict[bool, float] = field(default_factory=dict[bool, float])
+    _reasons: list[str] = field(default_factory=list[str])
 
     def trial(self, assumed: Assumptions, *, full: bool) -> Trial:
         """How closely a circuit is looked at: as in a search, or in ``full``."""
@@ -135,7 +136,7 @@ class Planning:
         try:
             batch = next(asking)
             while True:
-                rows = yield [self.at(one.values, full=full) for one in batch]
+                rows = yield from self._rows([one.values for one in batch], full=full)
                 tried = [
                     Tried(candidate=one, figures=self.figures(row, full=full))
                     for one, row in zip(batch, rows, strict=True)
@@ -143,6 +144,25 @@ class Planning:
                 batch = asking.send(tried)
         except StopIteration as end:
             return end.value
+
+    def _rows(
+        self, asked: Sequence[Mapping[str, Any]], *, full: bool, judged: bool = False
+    ) -> Generator[Sequence[Point], list[Row], list[Row]]:
+        """The rows of candidates of settings; of settings that contradict each other, why."""
+        points: list[Point | None] = []
+        refused: list[Row] = []
+        for values in asked:
+            try:
+                points.append(self.at(values, full=full))
+            except SettingsError as error:
+                points.append(None)
+                refused.append({"status": "failed", "reason": str(error)})
+        made = [point for point in points if point is not None]
+        rows = iter((yield self.judge(made) if judged else made))
+        others = iter(refused)
+        told = [next(others) if point is None else next(rows) for point in points]
+        self._reasons += [row["reason"] for row in told if row["status"] != "ok"]
+        return told
 
     def figures(self, row: Row, *, full: bool) -> Row | None:
         """A row with what its chips lost to those of the circuit as it is; None: it failed."""
@@ -159,11 +179,11 @@ class Planning:
             if best.values[lever.name] != value_of(self.space.base, lever.name)
         ]
         steps = [{name: best.values[name] for name in moved[: k + 1]} for k in range(len(moved))]
-        rows = yield self.judge([self.at(step, full=True) for step in steps])
+        rows = yield from self._rows(steps or [{}], full=True, judged=True)
         _require(rows[-1], "the circuit that was chosen")
         self.found["steps"] = [
             {"lever": name, "value": best.values[name], **self._brief(row)}
-            for name, row in zip(moved, rows, strict=True)
+            for name, row in zip(moved, rows, strict=False)  # a row and no lever: nothing is moved
         ]
         self.found |= {"values": dict(best.values), "chosen": self._brief(rows[-1])}
         kept = [
@@ -173,7 +193,9 @@ class Planning:
             if goal.kept(one.figures)
         ]
         ends = front(kept, self.goal.objective)
-        rows = yield self.judge([self.at(one.candidate.values, full=True) for one in ends])
+        rows = yield from self._rows(
+            [one.candidate.values for one in ends], full=True, judged=True
+        )
         self.found["front"] = [
             {"set": said(one.candidate.values), **self._brief(row)}
             for one, row in zip(ends, rows, strict=True)
@@ -197,7 +219,10 @@ class Planning:
         nearest = min(every, key=lambda one: self.goal.score(one.figures))
         asked = ", ".join(limit.said() for limit in self.goal.limits)
         if nearest.figures is None:
-            return f"none of {len(every)} candidates could be made: free fewer levers"
+            return (
+                f"none of {len(every)} candidates could be made or simulated. The last was not since: "
+                f"{self._reasons[-1]}"
+            )
         missed = misses(self.goal.limits, nearest.figures)
         told = [
             limit.said(nearest.figures[limit.name])

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
+from ..objects import require_type
 from ..schema import Rule
+from ..settings import require
 from .entries import FIGURES, REGRESSION
 from .result import Row, StudyResult
 
@@ -79,6 +81,26 @@ class Option:
     def public(self) -> str:
         """How people call it."""
         return self.given or self.name
+
+    def check(self, given: Any) -> None:
+        """Refuse what the command line does: nothing, another word, a number out of range.
+
+        Raises
+        ------
+        SettingsError
+            With the option, what was given, and what it may be.
+        """
+        if given is None and self.default is not None and self.kind != "text":
+            require(False, self.public, given, f"leave it out, which is {self.default!r}")
+        if self.choices:
+            require_type(given, str, self.public, "a text")
+            require(given in self.choices, self.public, given, " or ".join(self.choices))
+        if given is None or self.kind != "whole":
+            return
+        least, most = self.least, self.most
+        above = least is None or given >= least
+        limit = f"{least} or more" if most is None else f"{least} to {most}"
+        require(above and (most is None or given <= most), self.public, given, limit)
 
     def value(self, given: Any) -> Any:
         """What the plan takes of what was ``given``."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..compiler.counts import element_counts
 from ..errors import CompileError, DisagreementError, SettingsError, SimulationError, StudyError
@@ -21,10 +22,12 @@ from .plan_result import FIGURES
 from .result import Row
 
 if TYPE_CHECKING:
+    from ..compiler.circuit import Circuit
     from ..physics.sheet import Asked
     from .bench import Bench
     from .points import Point
 
+Values = npt.NDArray[Any]
 IMAGES = 100
 """Of which power is the median, at most."""
 
@@ -104,7 +107,6 @@ def _spread(n: int, most: int) -> Any:
 
 
 def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
-    from ..engines.ideal import saturating
     from ..physics.sheet import measure
 
     asked = _asked(bench, point, trial)
@@ -125,11 +127,26 @@ def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     found["cells"] = sum(count["crossbar_resistors"] for count in counts)
     margins = [stage.stability["c_margin"] for link in links for stage in link.design.stages]
     found["c_margin"] = min((margin for margin in margins if margin is not None), default=None)
-    first = links[0]
-    found["saturated"] = float(saturating(first.design, first.section.points(asked.volts)).mean())
+    found["saturated"] = float(saturated(asked.chip, asked.volts).mean())
     found["area_um2"] = area_of(asked.chip, trial.assumed)["total"]
     found["floor_j"] = floor_energy(asked.chip, trial.assumed)
     return found | _chips(bench, point, trial)
+
+
+def saturated(circuit: Circuit, volts: Values) -> Values:
+    """At which images (B, I) an amplifier of any circuit would leave its supplies; (B,) bool."""
+    from ..engines.ideal import saturating, stage_volts
+
+    found = np.zeros(len(volts), bool)
+    for k, held in enumerate(volts[:, None]):  # one after the other: an image may be many points
+        for section, links in circuit.sections():
+            points, given = section.points(held), list[Values]()
+            for link in links:
+                found[k] |= saturating(link.design, points).any()
+                *_, last = stage_volts(link.design, points)
+                given.append(last.outputs / link.design.v_per_logit)
+            held = np.concatenate(given, axis=1).reshape(1, -1)  # noqa: PLW2901
+    return found
 
 
 def _chips(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""The network as one symbol: a subcircuit that holds the circuit, a deck around it, symbols.
+
+The cells stand inside the subcircuit, where simulators keep definitions to themselves: so two
+networks on a sheet each have their own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..dialects import NGSPICE
+from ..dialects.words import format_comment, format_wrapped
+from ..files import write_text
+from . import spice, spice_cells
+from .design import Design
+from .names import SYMBOL_TOP, dacs_of, symbol_name, symbol_pins
+from .symbol_files import format_kicad, format_xschem, place_pins
+
+NET = re.compile(r"\bl\d+_[vxy]\d+\b")
+"""A net of a layer's inputs or outputs, as a word of its own."""
+
+
+def write_symbol(design: Design, folder: Path, top: str) -> None:
+    """Write the folder of ``design`` as one symbol; ``top`` is the text of its deck."""
+    name = symbol_name(design)
+    pins = place_pins(list(symbol_pins(design)))
+    texts = {
+        f"{name}.cir": format_symbol_circuit(design),
+        SYMBOL_TOP: top,
+        f"{name}.kicad_sym": format_kicad(name, pins),
+        f"{name}.sym": format_xschem(name, pins),
+    }
+    folder.mkdir()
+    for file, text in texts.items():
+        write_text(folder / file, text)
+
+
+def format_symbol_circuit(design: Design) -> str:
+    """The subcircuit, cells and layers as they are in the deck, inputs and outputs as its pins."""
+    name, pins = symbol_name(design), symbol_pins(design)
+    own = {net: pin for pin, net in pins.items()}
+    layers = [spice.write_layer(design, k) for k in range(len(design.stages))]
+    inside = [NET.sub(lambda net: own.get(net[0], net[0]), text) for text in layers]
+    shared, sources = _supplies(design)
+    cells = spice_cells.write_cells(design)
+    for line in (*shared, *sources):
+        cells = cells.replace(f"{line}\n", "", 1)
+    first, last = NGSPICE.subcircuit(name, list(pins), {})
+    idle = [pin for pin, there in zip(pins, dacs_of(design), strict=False) if not there]
+    told = [
+        f"{name}: {design.name} as one subcircuit. Inputs v0 and on are volts of the DACs, outputs "
+        f"y0 and on volts, of which {design.v_per_logit:.6g} are a logit."
+    ]
+    told += [f"Led to nothing inside: {' '.join(idle)}."] if idle else []
+    told += [f"Its op-amps take their supplies from the nets of {shared[0]}."] if shared else []
+    parts = [*map(format_comment, told), *shared, format_wrapped(" ".join(first[:2]), first[2:])]
+    return "\n".join([*parts, cells, *inside, last]) + "\n"
+
+
+def format_around(design: Design, volts: np.ndarray) -> list[str]:
+    """What stands around the subcircuit: the DACs at ``volts`` (I,), supplies, its instance."""
+    name = symbol_name(design)
+    first, *rest = NGSPICE.instance(f"x_{name}", list(symbol_pins(design).values()), name, {})
+    return [
+        NGSPICE.include(f"{name}.cir"),
+        "",
+        "* The input DACs, set to image 0, and the network.",
+        *spice.format_inputs(design, volts),
+        *_supplies(design)[1],
+        format_wrapped(first, rest),
+    ]
+
+
+def _supplies(design: Design) -> tuple[list[str], list[str]]:
+    """The line that shares the op-amp's supplies, and a source at each."""
+    lines = spice_cells.format_supplies(design)
+    return lines[:1], lines[1:]

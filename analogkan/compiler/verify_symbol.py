@@ -1,0 +1,97 @@
+"""Whether the network as one subcircuit is the deck: every element, name by name and value by
+value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+from .deck import Deck
+from .extract import read_deck
+from .names import SYMBOL_FOLDER, SYMBOL_TOP, symbol_name, symbol_pins
+from .netlist import Instance, Netlist, Term
+
+NETS = ("out", "control", "nets")
+"""Fields of elements that are numbers of nets."""
+
+
+def symbol_differences(build: Deck, deck: Netlist) -> list[str]:
+    """``symbol/top.cir``, read and flattened, against the deck's netlist; nothing of a BUILD
+    without one.
+
+    Raises
+    ------
+    NetlistError
+        If a file of it is missing or cannot be read.
+    """
+    folder = build.folder / SYMBOL_FOLDER
+    if "symbol" not in build.summary and not folder.exists():
+        return []
+    name, pins = symbol_name(build.design), symbol_pins(build.design)
+    have = read_deck(folder / SYMBOL_TOP, shell=name)
+    said = []
+    if have.includes != [f"{name}.cir"]:
+        said.append(f"it includes {', '.join(have.includes)}, not {name}.cir")
+    if have.definitions.pop(name, [""])[0] != " ".join(pins):
+        said.append(f"the pins of {name} are not {_span(pins)} in order")
+    whole = Instance(f"x_{name}", tuple(pins.values()), name, {})
+    if whole not in have.instances:
+        said.append(f"{whole.name} does not join each pin to the deck's net")
+    nets = [net.removeprefix(f"{whole.name}.") for net in have.nets]
+    twice = [net for net, n in Counter(nets).items() if n > 1]
+    said += [f"net {net} inside {name} is not the one around it" for net in twice]
+    have.instances = [
+        replace(x, nets=tuple(pins.get(net, net) for net in x.nets))
+        for x in have.instances
+        if x != whole
+    ]
+    prefix = f"{whole.name}."
+    told, wanted = Counter(_elements(have, nets, prefix)), Counter(_elements(deck, deck.nets))
+    said += [f"{what} is not as in the deck" for what, _ in (wanted - told)]
+    said += [f"{what} is not in the deck" for what, _ in (told - wanted)]
+    return [f"{SYMBOL_FOLDER}: {text}" for text in dict.fromkeys(said)]
+
+
+def _span(pins: dict[str, str]) -> str:
+    first, *_, last = pins
+    return f"{first} to {last}"
+
+
+def _elements(netlist: Netlist, nets: list[str], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each element, model, option, line and definition: what it is called, and all it says."""
+    lists: tuple[list[Any], ...] = (
+        *(netlist.controlled, netlist.volts, netlist.amps, netlist.tables, netlist.limiters),
+        *(netlist.capacitors, netlist.cells, netlist.instances),
+    )
+    for element in (one for listed in lists for one in listed):
+        told = [_told(one.name, getattr(element, one.name), nets) for one in fields(element)]
+        yield element.name.removeprefix(prefix), repr(told[1:])
+    columns = (netlist.r_a, netlist.r_b, netlist.r_ohms, netlist.r_place)
+    rows = zip(netlist.r_name, netlist.r_model, *(x.tolist() for x in columns), strict=True)
+    for name, model, a, b, ohms, place in rows:
+        yield name.removeprefix(prefix), repr((nets[a], nets[b], ohms, model, place))
+    for what, listed in (
+        ("supply", {nets[at]: volts for at, volts in netlist.supplies.items()}),
+        ("model", netlist.models),
+        ("option", netlist.options),
+        ("subcircuit", netlist.definitions),
+    ):
+        yield from ((f"{what} {key}", repr(value)) for key, value in listed.items())
+    yield "control section", repr(netlist.controls)
+
+
+def _told(field: str, value: Any, nets: list[str]) -> Any:
+    """A field of an element, nets by their names."""
+    if field in NETS and isinstance(value, int):
+        return nets[value]
+    if field in NETS:  # those of instances have their names
+        return [nets[at] if isinstance(at, int) else at for at in value]
+    if field == "terms":
+        return [_term(term) for term in value]
+    return value
+
+
+def _term(term: Term) -> tuple[Any, ...]:
+    return term.weight, term.stretch, term.x.tolist(), term.y.tolist()
