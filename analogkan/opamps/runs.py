@@ -97,9 +97,10 @@ def measure(setup: Setup, runner: Runner) -> Measured:
 def _require_supplied(direct: Direct, setup: Setup) -> None:
     for name, amperes in (("vdd", direct.i_vdd), ("vss", direct.i_vss)):
         if amperes < LEAST_CURRENT:
+            drawn = engineering(amperes + 0.0, "A")
             raise SimulationError(
-                f"{setup.opamp.name} at {setup.said} draws {engineering(amperes + 0.0, 'A')} through "
-                f"{name}, and an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its "
+                f"{setup.opamp.name} at {setup.said} draws {drawn} through {name}, and "
+                f" an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its "
                 f"supply floats: connect {name} in the subcircuit, and see that its bias starts"
             )
 
