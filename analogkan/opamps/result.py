@@ -31,13 +31,13 @@ FORMAT = "analogkan op-amp 1"
 PLACE = (
     ("offset", "offset, systematic", "V", "output at 0 V"),
     ("i_quiescent", "quiescent current", "A", "no load"),
-    ("sink", "sinks", "A", "input moved by 10 mV, output at 0 V"),
-    ("source", "sources", "A", "input moved by 10 mV, output at 0 V"),
-    ("c_in", "input capacitance", "F", "at the unity-gain frequency"),
-    ("r_o_dc", "output resistance", "ohm", "open loop, direct current"),
-    ("r_o", "output resistance", "ohm", "open loop, at the unity-gain frequency"),
+    ("sink", "sinks", "A", "10 mV, output at 0 V"),
+    ("source", "sources", "A", "10 mV, output at 0 V"),
+    ("c_in", "input capacitance", "F", "unity gain"),
+    ("r_o_dc", "output resistance", "ohm", "open loop, 0 Hz"),
+    ("r_o", "output resistance", "ohm", "open loop, unity gain"),
     ("e_n", "input noise", "V/sqrt(Hz)", "white"),
-    ("f_corner", "its 1/f corner", "Hz", "twice the white power"),
+    ("f_corner", "its 1/f corner", "Hz", "twice its power"),
 )
 """Figures of a condition: entry, label, unit, at what."""
 LOADED = (
@@ -148,7 +148,7 @@ class OpAmpFigures(Result):
             for key, label, unit, at in PLACE
         ]
         common = [" to ".join(f"{x:.3g}" for x in one["common_mode"]) + " V" for one in conditions]
-        rows.append(["common-mode range", "follower without load, 10 mV", *common])
+        rows.append(["common-mode range", "10 mV, no load", *common])
         for key, label, unit in LOADED:
             for k, load in enumerate(conditions[0]["loads"]):
                 each = [_shown(flat_load(one["loads"][k])[key], unit) for one in conditions]

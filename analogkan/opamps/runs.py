@@ -100,8 +100,8 @@ def _require_supplied(direct: Direct, setup: Setup) -> None:
             drawn = engineering(amperes + 0.0, "A")
             raise SimulationError(
                 f"{setup.opamp.name} at {setup.said} draws {drawn} through {name}, and "
-                f" an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its "
-                f"supply floats: connect {name} in the subcircuit, and see that its bias starts"
+                f"an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its supply floats: "
+                f"connect {name} in the subcircuit, and see that its bias starts"
             )
 
 
