@@ -363,7 +363,7 @@ def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(quick):
     with pytest.raises(
         StudyError,
         match=r"^nothing of \d+ candidates keeps to loss at most 0\.2 points.*settling time at "
-        r"most 1 ps\. The nearest has settling time .*, which is what binds, at .*: allow more of it",
+        r"most 1 ps\. The nearest has settling time .*, which is what binds, at .*: allow",
     ):
         quick(energy_of, "none", tries=3, budget={"settling_s": 1e-12})
 
