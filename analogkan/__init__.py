@@ -36,6 +36,7 @@ _HOME = {
     "Variation": "imperfections",
     "analyse": "api.simulating",
     "by_class": "data.subset",
+    "characterise": "api.characterising",
     "compare": "api.boards",
     "compile": "api.circuits",
     "convert": "api.circuits",

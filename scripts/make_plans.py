@@ -32,12 +32,12 @@ PLANS: dict[str, dict[str, Any]] = {
     "mnist-d2, margin": {"criterion": "margin"},
     "mnist-d2, weak inversion": {"criterion": "margin", "free": {"gm_id": (15.0, 22.0)}},
     "thermistor": {},
-    "mnist-conv": {"tries": 48, "few": 1, "samples": 8},
+    "mnist-conv": {"tries": 120, "few": 1, "samples": 8},
 }
 """What each is asked for beside ``loss``."""
 LOSS, SUBSET = 0.2, {"mnist-d2": 2000, "mnist-conv": 500}
 """Points, or per cent of span; images, where not all."""
-CHIPS = 200
+CHIPS = 100
 """Of each circuit on all 10,000 images, the same chips of both."""
 SUMMARY = (
     *("plan", "as it is", "chosen", "times less", "lost", "bits", "settled", "floor", "op-amps"),

@@ -30,7 +30,7 @@ from .outside.levels import STUDY, Levels
 
 NAMES = (*registry.BUILT_IN, STUDY.name)
 OF_CIRCUITS = [name for name in NAMES if name != "plan"]
-"""Those whose rows are circuits; a candidate of a plan has chips of its own (tests/test_plan.py)."""
+"""Those whose rows are circuits: a candidate of a plan has chips of its own."""
 SMALL: dict[str, list[str]] = {
     "montecarlo": ["--samples", "3"],
     "thermal": ["--temps", "0,60"],

@@ -281,8 +281,8 @@ def test_the_floor_is_below_what_any_bandwidth_gives(home):
 @pytest.fixture(scope="module")
 def planned(home, images):
     return ak.plan(
-        home / "net.build", images[:6], loss=50, tries=12, samples=2, judge="1x2",
-        hardware=FIXED, out=home / "run",
+        home / "net.build", images[:6], loss=50, tries=24, samples=2, judge="1x2",
+        few=2, hardware=FIXED, out=home / "run",
     )  # fmt: skip
 
 
@@ -318,41 +318,6 @@ def test_its_preset_compiles_to_what_was_chosen(planned, home, images, tmp_path)
     )
 
 
-def test_a_plan_that_was_cut_short_goes_on_and_ends_alike(home, images, monkeypatch):
-    from analogkan.studies import trial
-
-    evaluate, left = trial.evaluate, [9]
-    asked = {"loss": 50, "tries": 12, "samples": 2, "judge": "none", "jobs": 1, "hardware": FIXED}
-    whole = ak.plan(home / "net.build", images[:6], **asked, out=home / "whole")
-
-    def once(bench, point):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return evaluate(bench, point)
-
-    monkeypatch.setattr(trial, "evaluate", once)
-    with pytest.raises(KeyboardInterrupt):
-        ak.plan(home / "net.build", images[:6], **asked, out=home / "cut")
-    seen: list[object] = []
-    monkeypatch.setattr(trial, "evaluate", lambda b, p: seen.append(p) or evaluate(b, p))
-    again = ak.plan(home / "net.build", images[:6], **asked, out=home / "cut", resume=True)
-    assert (again.values, again.chosen) == (whole.values, whole.chosen)
-    assert len(seen) == len(again.rows) - 9
-
-
-def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(home, images):
-    with pytest.raises(
-        StudyError,
-        match=r"^nothing of \d+ candidates keeps to loss at most 50 points.*settling time at most "
-        r"1 ps\. The nearest has .*settling time .*, which is what binds, at .*: allow more of it",
-    ):
-        ak.plan(
-            home / "net.build", images, loss=50, tries=3, samples=2, judge="none",
-            budget={"settling_s": 1e-12}, out=home / "none",
-        )  # fmt: skip
-
-
 @pytest.fixture
 def quick(home, images, monkeypatch):
     """Plans of made-up figures: what is asked of a candidate goes to ``energy_of`` a point."""
@@ -370,6 +335,37 @@ def quick(home, images, monkeypatch):
         return ak.plan(home / "net.build", images[:3], **asked)
 
     return plan
+
+
+def energy_of(point):
+    """Least inside the ranges, and above 0."""
+    return math.log(point.hardware.gbw / 8e6) ** 2 + point.hardware.v_rail
+
+
+def test_a_plan_that_was_cut_short_goes_on_and_ends_alike(quick):
+    seen: list[object] = []
+
+    def once(point):
+        seen.append(point)
+        if len(seen) == 40:
+            raise KeyboardInterrupt
+        return energy_of(point)
+
+    whole = quick(energy_of, "whole", tries=60)
+    with pytest.raises(KeyboardInterrupt):
+        quick(once, "cut", tries=60)
+    again = quick(once, "cut", tries=60, resume=True)
+    assert (again.values, again.chosen) == (whole.values, whole.chosen)
+    assert len(seen) == len(again.rows) + 1
+
+
+def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(quick):
+    with pytest.raises(
+        StudyError,
+        match=r"^nothing of \d+ candidates keeps to loss at most 0\.2 points.*settling time at "
+        r"most 1 ps\. The nearest has settling time .*, which is what binds, at .*: allow",
+    ):
+        quick(energy_of, "none", tries=3, budget={"settling_s": 1e-12})
 
 
 def test_settings_that_contradict_each_other_fail_alone(quick):
@@ -468,6 +464,7 @@ def test_a_forecast_comes_before_the_plan(home):
     words = [
         *("plan", home / "net.build", "--dataset", home / "data.npz", "--out", home / "told"),
         *("--tries", 3, "--samples", 2, "--loss", 50, "--subset", 6, "--judge", "none"),
+        *("--few", 1),
     ]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output

@@ -153,7 +153,7 @@ def test_an_option_of_the_command_line_is_a_keyword_of_that_name(command):
 
 
 def test_the_commands_without_a_function_are_these():
-    assert set(COMMANDS) - set(VERBS) == {"doctor", "demo", "devices"}
+    assert set(COMMANDS) - set(VERBS) == {"doctor", "demo", "devices", "cells"}
 
 
 def test_internal_keywords_are_in_no_public_signature():
@@ -577,6 +577,7 @@ FLAGS = {
     "devices.measure": ("negate", "force", "static"),
     "write_board": ("progress",),
     "compare": ("progress",),
+    "characterise": ("progress",),
 }
 
 
@@ -600,6 +601,7 @@ def test_a_flag_is_true_or_false(here, images, name, flag):
         "write_board": {"build": "mnist-d2.build"},
         "compare": {"build": "mnist-d2.build", "measured": "m.csv"},
         "devices.measure": {"files": "d1.csv"},
+        "characterise": {"opamp": "two_stage_level1"},
         "compile": {"model": "mnist-d2", "out": "flags.build"},
         "convert": {
             "source": "x", "out": "y.pt", "devices": "A21", "basis_fit": "pwl", "squash": "none",

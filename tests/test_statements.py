@@ -153,6 +153,7 @@ def commands(group: Any = main, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 COMMANDS = dict(commands())
+GROUPS = ("cells", "devices")
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -199,9 +200,9 @@ def typed(page: Path) -> Iterator[list[str]]:
 def test_commands_in_pages_have_these_options_and_names(page):
     own = re.findall(r'upto\([\d.]+, "(\w+)"', page.read_text(encoding="utf-8"))
     for words in typed(page):
-        name = words[0] if words[0] in COMMANDS or words[0] != "devices" else " ".join(words[:2])
+        name = words[0] if words[0] in COMMANDS or words[0] not in GROUPS else " ".join(words[:2])
         if name == "COMMAND" or name not in COMMANDS:
-            assert words[0] in ("devices",) and len(words) == 1, words
+            assert words[0] in GROUPS and len(words) == 1, words
             continue
         command, rest = COMMANDS[name], words[len(name.split()) :]
         given, _, _ = command.make_parser(click.Context(command)).parse_args(list(rest))

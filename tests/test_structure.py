@@ -43,14 +43,24 @@ LAYERS = (
     {"physics"},
     {"planner"},
     {"drawing"},
-    {"training", "studies", "plugins"},
+    {"training", "studies", "plugins", "opamps"},
     {"paper", "board"},
     {"report"},
     {"api"},
     {"cli", "__main__"},
 )
 DRAWING = (
-    *("datasheets", "figures", "functions", "grids", "interactive", "loops", "plans", "spectra"),
+    *(
+        "datasheets",
+        "figures",
+        "functions",
+        "grids",
+        "interactive",
+        "loops",
+        "opamps",
+        "plans",
+        "spectra",
+    ),
 )
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {

@@ -20,7 +20,7 @@ from .process import PLUGINS, ended_by_signals, exit_code, exit_if_printing, pri
 STAGES = {
     "Begin": ("doctor", "demo"),
     "Network": ("devices", "train", "explain", "convert"),
-    "Circuit": ("compile", "verify", "simulate"),
+    "Circuit": ("compile", "verify", "simulate", "cells"),
     "Real hardware": registry.BUILT_IN,
     "Board": ("board", "compare"),
     "Results": ("report", "paper"),

@@ -83,6 +83,12 @@ def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     return _items(keys, incomplete, otherwise="")
 
 
+def netlist(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Shipped op-amps, and files of subcircuits."""
+    shipped = [path.stem for path in sorted(resources.path("netlists/opamps").glob("*.lib"))]
+    return _items([*shipped, *_paths(incomplete, "*.lib", "*.cir", "*.sp")], incomplete)
+
+
 def plugin(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Python files."""
     return _items(_paths(incomplete, "*.py"), incomplete)

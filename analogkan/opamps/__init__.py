@@ -1,0 +1,1 @@
+"""Op-amps of transistors: a netlist in, figures by ngspice and a preset for all else out."""

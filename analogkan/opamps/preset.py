@@ -1,0 +1,109 @@
+# pyright: strict
+"""A characterised op-amp as a preset: the macro-model that compile, studies and datasheets take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..compiler.hardware import Hardware
+from ..errors import SimulationError
+from ..files import brief
+from ..imperfections import Variation
+from ..ours import MARK
+from ..physics.assumptions import Assumptions
+from ..settings import build
+from ..text import engineering
+
+FIRST = f"# An op-amp by {MARK} cells characterise: "
+KINDS = {"hardware": Hardware, "variation": Variation, "assumptions": Assumptions}
+
+
+def preset_of(
+    found: Mapping[str, Any], mismatch: Mapping[str, Any] | None
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Tables of a preset out of the figures of one condition, and what they leave out.
+
+    Raises
+    ------
+    SimulationError
+        If a figure is none that a setting may have.
+    """
+    load, notes = found["loads"][0], list[str]()
+    rail = min(found["vdd"], -found["vss"])
+    swing = min(-load["swing"][0], load["swing"][1])
+    if swing > rail:
+        notes.append(
+            f"its output reaches {engineering(swing, 'V')} and does not stop at the supplies: "
+            "headroom is 1, the most there is"
+        )
+    drive = min(found["sink"], found["source"]) / found["i_quiescent"]
+    if math.isnan(drive):
+        notes.append("its output current has no limit in sight: class_ab is left as assumed")
+    elif drive < 1:
+        notes.append(
+            f"its weaker output current is {drive:.2f} times what it draws: class_ab is 1, the "
+            "least there is: hold currents against sink and source yourself"
+        )
+    tables: dict[str, dict[str, float]] = {
+        "hardware": {
+            "opamp_gain": load["gain"],
+            "gbw": load["gbw"],
+            "v_rail": rail,
+            "headroom": min(swing / rail, 1.0),
+            "r_out": found["r_o"],
+        },
+        "assumptions": {
+            "c_in": found["c_in"],
+            "c_load": load["farads"],
+            "e_n": found["e_n"],
+            "f_corner": found["f_corner"],
+            "i_quiescent": found["i_quiescent"],
+        }
+        | ({} if math.isnan(drive) else {"class_ab": max(drive, 1.0)}),
+    }
+    if mismatch is not None:
+        tables["variation"] = {"offset_sigma": mismatch["sigma"]}
+    tables = {
+        name: {key: float(f"{value:.4g}") for key, value in table.items()}
+        for name, table in tables.items()
+    }
+    for name, table in tables.items():
+        try:
+            build(KINDS[name], dict(table), f"[{name}]")
+        except Exception as error:
+            raise SimulationError(f"its figures make no preset: {brief(error)}") from error
+    return tables, notes
+
+
+def write_preset(summary: Mapping[str, Any]) -> str:
+    """The preset of a characterised op-amp, each figure with its condition."""
+    found = summary["conditions"][summary["nominal"]]
+    load = found["loads"][0]
+    about = {
+        "opamp_gain": f"at {load['said']}",
+        "gbw": f"at {load['said']}",
+        "v_rail": "the smaller supply",
+        "headroom": f"{load['swing'][0]:.3f} to {load['swing'][1]:.3f} V at {load['said']}",
+        "r_out": "open loop at the unity-gain frequency",
+        "c_in": "at the unity-gain frequency",
+        "e_n": "white",
+        "class_ab": (
+            f"sinks {engineering(found['sink'], 'A')}, sources {engineering(found['source'], 'A')}"
+        ),
+    }
+    where = f"{found['said']}, {found['vdd']:g} and {found['vss']:g} V"
+    lines = [
+        f"{FIRST}{summary['opamp']}, {where}, ngspice {summary['ngspice']}.",
+        f"# Slew: {' and '.join(engineering(x, 'V/s') for x in load['slew'])}; times here are "
+        "those of a linear op-amp.",
+    ]
+    if found["offset"]:
+        lines.append(f"# Systematic offset, on every op-amp: {engineering(found['offset'], 'V')}.")
+    for name in KINDS:
+        if name in summary["preset"]:
+            lines += ["", f"[{name}]"]
+            for key, value in summary["preset"][name].items():
+                lines.append(f"{key} = {value!r}" + (f"  # {about[key]}" if key in about else ""))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,209 @@
+# pyright: strict
+"""An op-amp's file: its subcircuit, what it says of itself, and what it may not have.
+
+A netlist is a program: ngspice's control lines can start others, and includes read any file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..cells.opamp import SUPPLIES
+from ..errors import NetlistError
+from ..files import read_text
+from ..text import nearest
+from .libraries import Include
+
+PINS = ("inp", "inn", "out", *SUPPLIES)
+ALLOWED = (
+    *(".subckt", ".ends", ".model", ".param", ".func", ".global", ".option", ".options"),
+    *(".if", ".elseif", ".else", ".endif"),
+)
+"""Lines with a point that a cell and its models may have, beside those that include."""
+INCLUDES = (".include", ".inc", ".lib")
+KEYS = ("include", "mismatch", "vdd", "vss")
+SAID = re.compile(r"\*\s*characterise:\s*(\S+)\s+(\S.*?)\s*$")
+"""What a file says of how it is to be characterised."""
+SAFE = re.compile(r"[^\"'`\n\r;${}]+")
+"""Paths that can stand in a deck."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpAmpFile:
+    """An op-amp of transistors.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    name
+        Of its subcircuit.
+    pins
+        In its order, lower case, each of ``PINS`` once.
+    said
+        ``(key, value)``, from its lines ``* characterise: KEY VALUE``.
+    """
+
+    path: Path
+    name: str
+    pins: tuple[str, ...]
+    said: tuple[tuple[str, str], ...] = ()
+
+    def values(self, key: str) -> list[str]:
+        """What it says of ``key``."""
+        return [value for name, value in self.said if name == key]
+
+
+def read_opamp(path: Path, subckt: str | None = None, allowed: Iterable[Path] = ()) -> OpAmpFile:
+    """The op-amp of a file, of its subcircuit ``subckt`` where it has several.
+
+    It may include what is in its own folder and in those ``allowed``, or below.
+
+    Raises
+    ------
+    NetlistError
+        If it cannot be read, has a line that a cell may not have, no subcircuit, several and none
+        was chosen, or one that lacks a pin.
+    """
+    path = path.resolve()
+    lines = list(_lines(path))
+    check_lines(path, lines, [path.parent, *allowed])
+    found = {words[1].lower(): words[2:] for _, words in lines if words[0] == ".subckt"}
+    name = _chosen(path, list(found), subckt)
+    pins = tuple(
+        word.lower() for word in found[name] if "=" not in word and word.lower() != "params:"
+    )
+    for pin in PINS:
+        if pin not in pins:
+            raise NetlistError(
+                f"{path}: .subckt {name} has no pin {pin}; its pins are {' '.join(pins)}, and an "
+                f"op-amp's are {', '.join(PINS)}, in any order: rename it in the .subckt line"
+            )
+    if len(pins) > len(PINS):
+        extra = next(pin for k, pin in enumerate(pins) if pin not in PINS or pin in pins[:k])
+        raise NetlistError(
+            f"{path}: .subckt {name} has a pin {extra} too many; an op-amp's are "
+            f"{', '.join(PINS)}: feed bias and the like from inside"
+        )
+    return OpAmpFile(path=path, name=name, pins=pins, said=tuple(_said(path)))
+
+
+def _chosen(path: Path, names: list[str], subckt: str | None) -> str:
+    if not names:
+        raise NetlistError(
+            f"{path} has no .subckt: an op-amp is one, with the pins {', '.join(PINS)}"
+        )
+    if subckt is None and len(names) > 1:
+        raise NetlistError(
+            f"{path} has {len(names)} subcircuits ({', '.join(names)}): say which is the op-amp "
+            "with --subckt NAME"
+        )
+    wanted = names[0] if subckt is None else subckt.lower()
+    if wanted not in names:
+        raise NetlistError(
+            f"{path} has no .subckt {subckt}{nearest(wanted, names)} It has {', '.join(names)}"
+        )
+    return wanted
+
+
+def _said(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        found = SAID.match(line)
+        if found is not None:
+            if found[1] not in KEYS:
+                raise NetlistError(
+                    f"{path}, line {number}: 'characterise: {found[1]}' is unknown"
+                    f"{nearest(found[1], KEYS)} Known: {', '.join(KEYS)}"
+                )
+            yield found[1], found[2]
+
+
+def check_models(includes: Iterable[Include]) -> None:
+    """Refuse files of models that have, or include from other folders, what a cell may not."""
+    for path in {one.path for one in includes}:
+        check_lines(path, _lines(path), [path.parent])
+
+
+def check_lines(
+    path: Path,
+    lines: Iterable[tuple[int, list[str]]],
+    folders: list[Path],
+    seen: set[Path] | None = None,
+) -> None:
+    """Refuse ``lines`` of ``path`` that a cell may not have, and those of what they include.
+
+    Raises
+    ------
+    NetlistError
+        Naming file, line, and what is allowed.
+    """
+    seen = {path} if seen is None else seen
+    depth = 0
+    for number, words in lines:
+        first, where = words[0], f"{path}, line {number}"
+        depth += (first == ".subckt") - (first == ".ends")
+        if first in INCLUDES and not (first == ".lib" and len(words) == 2):
+            target = _target(path, where, words, folders)
+            if target not in seen and target.is_file():  # else ngspice says so, if it is wanted
+                seen.add(target)
+                check_lines(target, _lines(target), folders, seen)
+        elif first.startswith("*"):
+            raise NetlistError(
+                f"{where}: {first} is a comment that ngspice runs as a command: take it out"
+            )
+        elif first.startswith(".") and first not in (*ALLOWED, *INCLUDES, ".endl"):
+            why = " begins a program of ngspice's, which has `shell`" if first == ".control" else ""
+            raise NetlistError(
+                f"{where}: {first}{why or ' is not of a cell'}: a cell and its models may have "
+                f"{', '.join((*ALLOWED, *INCLUDES))}: take it out"
+            )
+        elif not first.startswith(".") and depth == 0:
+            raise NetlistError(
+                f"{where}: {first} is outside every .subckt, in which all of a cell is: move it "
+                "in, or take it out"
+            )
+
+
+def _target(path: Path, where: str, words: list[str], folders: list[Path]) -> Path:
+    """The file that a line includes; NetlistError if it may not."""
+    if len(words) < 2:
+        raise NetlistError(f"{where}: {words[0]} names no file")
+    name = words[1].strip("\"'")
+    target = (path.parent / name).resolve()
+    if not any(target.is_relative_to(folder.resolve()) for folder in folders):
+        raise NetlistError(
+            f"{where}: {words[0]} {name} leads outside {path.parent}: copy that file beside it, "
+            "or take the line out and name the file with --include"
+        )
+    return target
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of the lines of a netlist, continued ones as one; the first in lower case.
+
+    Of comments there are only those that ngspice takes for commands.
+    """
+    try:
+        text = read_text(path)
+    except (ValueError, OSError) as error:
+        raise NetlistError(f"cannot read {path}: {error}") from error
+    if not SAFE.fullmatch(str(path)):
+        raise NetlistError(
+            f"{path}: a path with quotes, braces, ; or $ cannot stand in a deck: rename it"
+        )
+    held: tuple[int, list[str]] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or (words[0][0] == "*" and not words[0].startswith(("*#", "*ng_script"))):
+            continue
+        if words[0][0] == "+" and held is not None:
+            held[1].extend(filter(None, [words[0][1:], *words[1:]]))
+            continue
+        if held is not None:
+            yield held
+        held = number, [words[0].lower(), *words[1:]]
+    if held is not None:
+        yield held
