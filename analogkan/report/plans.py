@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from .figures import CYCLE
 
 AXES = {
-    "energy_j": ("energy an inference (J)", "energy"),
-    "area_um2": ("area (um²)", "area"),
-    "settling_s": ("settled (s)", "time"),
+    "energy_j": ("energy an inference", "J"),
+    "area_um2": ("area (um²)", ""),
+    "settling_s": ("settled", "s"),
 }
 
 
@@ -53,6 +54,9 @@ def front_figure(summary: Mapping[str, Any]) -> Figure:
     what = f"RMSE lost ({summary['unit']})" if regression else "lost (points of mean accuracy)"
     ax.set_xlabel(what)
     ax.set_ylabel(AXES[objective][0])
+    ax.yaxis.set_major_formatter(EngFormatter(AXES[objective][1]))
+    ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    ax.yaxis.set_minor_formatter(EngFormatter(AXES[objective][1]))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(fontsize=8, frameon=False)
     return fig
@@ -73,6 +77,7 @@ def steps_figure(summary: Mapping[str, Any]) -> Figure:
     ax.bar_label(bars, labels=told, padding=3, fontsize=8)
     ax.invert_yaxis()
     ax.set_xlabel(AXES[objective][0])
+    ax.xaxis.set_major_formatter(EngFormatter(AXES[objective][1]))
     ax.margins(x=0.2)
     ax.spines[["top", "right"]].set_visible(False)
     return fig
