@@ -75,6 +75,10 @@ def main() -> None:
             "![Energy an inference against points lost](images/plan.png)\n\n"
             "![Energy after each lever](images/plan-levers.png)\n"
         )
+    if rows:
+        readme = ROOT / "README.md"
+        text = replaced(readme.read_text(encoding="utf-8"), "planned", in_brief(rows))
+        readme.write_text(text, encoding="utf-8", newline="\n")
     page = ROOT / "docs" / "plan.md"
     text = replaced(page.read_text(encoding="utf-8"), "plans", "\n".join(parts))
     page.write_text(text, encoding="utf-8", newline="\n")
@@ -147,6 +151,16 @@ def sheets_of(name: str, given: argparse.Namespace) -> list[list[str]]:
         )
         found.append([label, *cells_of(sheet)])
     return found
+
+
+def in_brief(rows: list[list[str]]) -> str:
+    """mnist-d2's datasheets, before and after, in a line."""
+    told = [
+        f"{label}: {power}, {settled}, {energy} an inference, noise {noise}, {reached}"
+        for label, power, _, settled, _, energy, noise, _, _, reached in rows
+        if label.startswith("mnist-d2")
+    ]
+    return f"Datasheets of {'; '.join(told)} ([a plan](docs/plan.md) of what costs least).\n"
 
 
 def lost_on_all(given: argparse.Namespace) -> str:
