@@ -84,7 +84,10 @@ def test_the_first_help_names_every_command_and_the_exit_codes():
     [
         (["nosuch"], "No such command 'nosuch'"),
         (["simulate"], "Missing argument 'BUILD'"),
-        (["simulate", "x", "--engine", "spectre"], "'spectre' is not one of 'ngspice', 'software'"),
+        (
+            ["simulate", "x", "--engine", "spectre"],
+            "'spectre' is not one of 'ngspice', 'vacask', 'neospice', 'software'",
+        ),
         (["simulate", "x", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
         (["simulate", "x", "--fail-under", "91"], "91.0 is not in the range 0<=x<=1"),
         (["demo", "--images", "5"], "5 is not in the range 10<=x<=1000"),

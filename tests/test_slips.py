@@ -177,8 +177,8 @@ SLIPS = {
     ),
     "simulate model.build --engine ngspise": (
         2,
-        "Invalid value for '--engine': 'ngspise' is not one of 'ngspice', 'software', did you mean "
-        "ngspice?",
+        "Invalid value for '--engine': 'ngspise' is not one of 'ngspice', 'vacask', 'neospice', "
+        "'software', did you mean ngspice?",
     ),
     # ---- numbers
     "compile model.pt --set g_max=25uS": (
