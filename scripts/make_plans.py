@@ -68,8 +68,8 @@ def main() -> None:
     rows = [row for name in measured for row in sheets_of(name, given)]
     parts.append(f"Their datasheets, before and after:\n\n{markdown_table(SHEETS, rows)}")
     parts.append(
-        "The planned BUILD has the preset's 32 states a cell, the other continuous ones, and neither "
-        "is trimmed: accuracy is compared by chips, which are.\n"
+        "The planned BUILD has the preset's 32 states a cell, the other continuous ones, and "
+        "neither is trimmed: accuracy is compared by chips, which are.\n"
     )
     parts.append(lost_on_all(given))
     if PICTURED in found:
