@@ -16,8 +16,9 @@ from analogkan.compiler.hardware import Hardware, load_hardware
 from analogkan.errors import CompileError, SettingsError, SimulationError, StudyError
 from analogkan.imperfections.presets import load_own
 from analogkan.physics import Assumptions
+from analogkan.physics.blocks import AMPLIFIERS
 from analogkan.physics.supply import least_quiescent
-from analogkan.planner.floor import floor_energy, noise_gains
+from analogkan.planner.floor import charge, floor_energy
 from analogkan.planner.levers import LEVERS, Space, changed, choose_levers
 from analogkan.planner.limits import LOSS, Limit, misses, parse_budgets
 from analogkan.planner.search import Goal, Tried, best_of, explore, front, goals_of, survivors
@@ -255,10 +256,12 @@ def test_the_front_has_none_that_another_beats_in_both():
 # ---- the floor
 
 
-def test_the_floor_is_below_what_any_bandwidth_gives(home):
+@pytest.mark.parametrize(
+    "assumed", [Assumptions(), Assumptions(c_load_rows=2e-13, c_load_lines=5e-14)]
+)
+def test_the_floor_is_below_what_any_bandwidth_gives(home, assumed):
     """By another way: op-amps alone, with one time constant each, at many bandwidths."""
     circuit = load_build(home / "net.build").circuit()
-    assumed = Assumptions()
     floor = floor_energy(circuit, assumed)
     rng, stages = np.random.default_rng(0), [link.design.stages for link in circuit.links]
     decays = math.log(2 ** (assumed.bits + 1))
@@ -267,12 +270,13 @@ def test_the_floor_is_below_what_any_bandwidth_gives(home):
         for stage in (one for each in stages for one in each):
             counts = stage.r_f.size, stage.r_c.size, stage.gain.size
             gains = 1.0, float(1 + (stage.r_c * stage.g.sum(axis=0)).mean()), 1 + stage.gain.mean()
-            for count, gain in zip(counts, gains, strict=True):
+            for count, gain, block in zip(counts, gains, AMPLIFIERS, strict=False):
                 gbw = 10 ** rng.uniform(6, 8)
-                amperes += count * least_quiescent(gbw, assumed)
+                amperes += count * least_quiescent(gbw, assumed, block)
                 slowest = max(slowest, gain / (2 * math.pi * gbw))
         assert floor < amperes * 2 * circuit.hardware.v_rail * decays * slowest
-    assert noise_gains(stages[0][0]) > stages[0][0].r_f.size
+    of_row = least_quiescent(1 / (2 * math.pi), assumed, "rows")
+    assert charge(stages[0][0], assumed) > stages[0][0].r_f.size * of_row
 
 
 # ---- whole plans
