@@ -16,6 +16,7 @@ from make_results import replaced
 
 import analogkan as ak
 from analogkan.data import ImageSet, choose
+from analogkan.studies.datasheet_result import Datasheet
 from analogkan.text import engineering, markdown_table, percent
 
 ROOT = Path(__file__).parents[1]
@@ -43,19 +44,36 @@ def main() -> None:
 
 def row_of(name: str, given: argparse.Namespace) -> list[str]:
     """The row of one network."""
-    model: Path | str = name
     folder: Path = given.out
-    if name == "thermistor":
-        model = folder / "thermistor.pt"
-        images = ak.load_dataset("thermistor", "test")
-        if not model.exists():
-            ak.train("thermistor", model, recipe="function-d2")
-    else:
-        images = choose(_images(name, given.data), str(FEWER.get(name, 100)))
-    build = ak.compile(model, folder / f"{name}.build")
+    images = images_of(name, given.data)
+    build = ak.compile(model_of(name, folder), folder / f"{name}.build")
     started = time.perf_counter()
     sheet = ak.datasheet(build, images, judge="1x10", out=folder / name)
     print(f"{name}: {time.perf_counter() - started:.0f} s")
+    return [name, *cells_of(sheet), reached(sheet), ", ".join(sheet.summary["judge"]["parts"])]
+
+
+def model_of(name: str, folder: Path) -> Path | str:
+    """A shipped model, or one that is trained here."""
+    if name != "thermistor":
+        return name
+    model = folder / "thermistor.pt"
+    if not model.exists():
+        ak.train("thermistor", model, recipe="function-d2")
+    return model
+
+
+def images_of(name: str, data: Path) -> ImageSet:
+    """The bundled images are small ones; a convolution takes them as they are published."""
+    if name == "thermistor":
+        return ak.load_dataset("thermistor", "test")
+    large = name == "mnist-conv"
+    images = ak.load_dataset("mnist", "test", data) if large else ak.load_bundled()
+    return choose(images, str(FEWER.get(name, 100)))
+
+
+def cells_of(sheet: Datasheet) -> list[str]:
+    """Typical figures, and the most that noise flips."""
     units = {"power_w": "W", "dissipated_w": "W", "settling_s": "s", "settling_class_s": "s",
              "energy_j": "J", "noise_v_rms": "V"}  # fmt: skip
     cells = [
@@ -63,18 +81,14 @@ def row_of(name: str, given: argparse.Namespace) -> list[str]:
         for entry, unit in units.items()
     ]
     flips = sheet.figures_of.get("flip_probability")
-    cells.append("–" if flips is None else f"at most {max(flips['max'], 1e-12):.0e}")
-    ((what, reached),) = sheet.reached.items()
-    unit = sheet.summary.get("unit", "")
-    said = f"{reached['typical']:.3g} {unit}"
-    cells.append(percent(reached["typical"]) if what == "accuracy" else said)
-    cells.append(", ".join(sheet.summary["judge"]["parts"]))
-    return [name, *cells]
+    return [*cells, "–" if flips is None else f"at most {max(flips['max'], 1e-12):.0e}"]
 
 
-def _images(name: str, data: Path) -> ImageSet:
-    """The bundled images are small ones; a convolution takes them as they are published."""
-    return ak.load_dataset("mnist", "test", data) if name == "mnist-conv" else ak.load_bundled()
+def reached(sheet: Datasheet) -> str:
+    """The typical accuracy, or RMSE."""
+    ((what, found),) = sheet.reached.items()
+    said = f"{found['typical']:.3g} {sheet.summary.get('unit', '')}"
+    return percent(found["typical"]) if what == "accuracy" else said
 
 
 if __name__ == "__main__":

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from make_datasheets import cells_of, model_of, reached
 from make_results import replaced
 
 import analogkan as ak
 from analogkan.compiler.build import Build
 from analogkan.data import ImageSet, choose, load_for
 from analogkan.intervals import student
-from analogkan.studies.datasheet_result import Datasheet
 from analogkan.studies.plan_result import Planned
-from analogkan.text import engineering, markdown_table, percent
+from analogkan.text import engineering, markdown_table
 
 ROOT = Path(__file__).parents[1]
 PLANS: dict[str, dict[str, Any]] = {
@@ -89,16 +89,6 @@ def main() -> None:
     page.write_text(text, encoding="utf-8", newline="\n")
 
 
-def model_of(name: str, folder: Path) -> Path | str:
-    """A shipped model, or one that is trained here."""
-    if name != "thermistor":
-        return name
-    model = folder / "thermistor.pt"
-    if not model.exists():
-        ak.train("thermistor", model, recipe="function-d2")
-    return model
-
-
 def images_of(build: Build, name: str, given: argparse.Namespace) -> ImageSet:
     """The test set, or some of it."""
     if name == "thermistor":
@@ -154,7 +144,8 @@ def sheets_of(name: str, given: argparse.Namespace) -> list[list[str]]:
         sheet = ak.datasheet(
             build, images, judge="1x10", out=given.out / f"{folder_of(label)}-sheet", **more
         )
-        found.append([label, *cells_of(sheet)])
+        area = f"{sheet.summary['area_um2']['total'] / 1e6:.3g} mm^2"
+        found.append([label, *cells_of(sheet), area, reached(sheet)])
     return found
 
 
@@ -197,22 +188,6 @@ def _accuracies(build: Build, images: ImageSet, out: Path, *, preset: str) -> np
 def folder_of(plan: str) -> str:
     """The name of a plan's RUN."""
     return plan.replace(", ", "-").replace(" ", "-")
-
-
-def cells_of(sheet: Datasheet) -> list[str]:
-    """What the table has of a datasheet: typical figures."""
-    units = {"power_w": "W", "dissipated_w": "W", "settling_s": "s", "settling_class_s": "s",
-             "energy_j": "J", "noise_v_rms": "V"}  # fmt: skip
-    cells = [
-        engineering(sheet.figures_of[entry]["typical"], unit) if entry in sheet.figures_of else "–"
-        for entry, unit in units.items()
-    ]
-    flips = sheet.figures_of.get("flip_probability")
-    cells.append("–" if flips is None else f"at most {max(flips['max'], 1e-12):.0e}")
-    cells.append(f"{sheet.summary['area_um2']['total'] / 1e6:.3g} mm^2")
-    ((what, reached),) = sheet.reached.items()
-    said = f"{reached['typical']:.3g} {sheet.summary.get('unit', '')}"
-    return [*cells, percent(reached["typical"]) if what == "accuracy" else said]
 
 
 if __name__ == "__main__":
