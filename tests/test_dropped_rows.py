@@ -23,11 +23,10 @@ from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb
 from analogkan.network.dropped import without_rows
 from analogkan.network.spec import NetworkSpec
-from analogkan.physics import Assumptions, judged
+from analogkan.physics import Assumptions
 from analogkan.physics.area import area_of
 from analogkan.physics.noise import noise_of_design
 from analogkan.physics.power import power_of
-from analogkan.physics.sheet import Asked
 from analogkan.physics.supply import supply_of, work_of
 from analogkan.report.maps import ir_drop_figure
 from analogkan.studies.simulate import simulate
@@ -35,6 +34,7 @@ from analogkan.studies.trace import Tracing
 
 from .chips import chip, errors_of
 from .networks import circuit, random_images, random_spec
+from .sheets import require_judged
 from .test_twin import images, worst
 
 SHARE = 1e-3
@@ -234,13 +234,7 @@ def test_a_trace_and_a_map_show_the_rows_that_are_there(how, ngspice, tmp_path):
 @pytest.mark.parametrize("hardware", [{"readout": "summing"}, {"r_wire": 5.0}])
 def test_ngspice_confirms_power_settling_and_noise(how, hardware, ngspice, tmp_path):
     build = built(tmp_path, idle(**how), **hardware)
-    asked = Asked(
-        build=build, chip=build.circuit(), volts=images(4, 6), few=np.arange(4),
-        assumed=Assumptions(), temp_c=26.85,
-    )  # fmt: skip
-    found: dict = {}
-    judged.judge_parts(asked, ("power", "settling", "noise"), 3, tmp_path, found)
-    assert set(found) == {"power", "settling", "noise"}
+    require_judged(build, images(4, 6), tmp_path)
 
 
 def test_power_and_noise_fall(tmp_path):

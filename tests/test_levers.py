@@ -44,19 +44,13 @@ from analogkan.physics.supply import least_quiescent, supply_of
 
 from .chips import chip
 from .networks import random_spec
+from .sheets import asked, require_judged
 from .test_standard_values import are_standard
 from .test_twin import images, worst
 
 SPEC = random_spec(2, (6, 5, 3))
 BOTH = {"gbw_by_stage": 1.0, "gain_split": 1.0}
 SHARED = {"bandwidth": {"gbw_by_stage": 1.0}, "gain": {"gain_split": 1.0}, "both": BOTH}
-
-
-def asked(build: Build, chosen=None) -> Asked:
-    return Asked(
-        build=build, chip=chosen or build.circuit(), volts=images(4, 6), few=np.arange(4),
-        assumed=Assumptions(), temp_c=26.85,
-    )  # fmt: skip
 
 
 def noise_gains(stage: CrossbarStage) -> np.ndarray:
@@ -127,9 +121,7 @@ def test_a_design_from_before_there_was_a_choice_is_read(tmp_path):
 @pytest.mark.parametrize("change", list(SHARED))
 def test_ngspice_confirms_power_settling_and_noise(change, ngspice, tmp_path):
     build = write_build(SPEC, Hardware(**SHARED[change]), tmp_path / "n.build")
-    found: dict = {}
-    judged.judge_parts(asked(build), ("power", "settling", "noise"), 3, tmp_path, found)
-    assert set(found) == {"power", "settling", "noise"}
+    require_judged(build, images(4, 6), tmp_path)
 
 
 @pytest.mark.parametrize("more", [{}, {"opamp": "rails"}, {"opamp": "pole", "r_wire": 2.0}])
@@ -143,7 +135,7 @@ def test_a_chip_with_rails_moves_alike_in_both(ngspice, tmp_path):
     (link,) = build.circuit().links
     made = chip(SPEC, opamp="rails", **BOTH)
     circuit = replace(build.circuit(), links=(replace(link, design=made),))
-    found = judged.judge_settling(asked(build, circuit), tmp_path)
+    found = judged.judge_settling(asked(build, images(4, 6), circuit), tmp_path)
     assert found["waveforms"] < 5e-4
 
 
@@ -297,8 +289,9 @@ def test_a_section_draws_while_it_works_and_wakes_before(held):
 
 def test_a_network_in_one_section_has_nothing_to_switch(tmp_path):
     build = write_build(SPEC, Hardware(), tmp_path / "n.build")
+    own = asked(build, images(4, 6))
     one, other = (
-        measure(replace(asked(build), assumed=Assumptions(**given)), ("power", "settling"))
+        measure(replace(own, assumed=Assumptions(**given)), ("power", "settling"))
         for given in ({}, {"gating": 1, "t_wake": 1e-6})
     )
     assert one == other

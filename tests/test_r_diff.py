@@ -14,12 +14,11 @@ from analogkan.compiler.verify import verify_build
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import CompileError, SettingsError
-from analogkan.physics import Assumptions, judged
 from analogkan.physics.power import power_of
-from analogkan.physics.sheet import Asked
 
 from .chips import chip
 from .networks import random_spec
+from .sheets import require_judged
 from .test_twin import images, worst
 
 LARGE = 250e3
@@ -51,13 +50,7 @@ def test_its_power_shrinks_in_proportion(tmp_path):
 
 def test_ngspice_confirms_power_settling_and_noise(ngspice, tmp_path):
     build = write_build(random_spec(2, (6, 5, 3)), Hardware(r_diff=LARGE), tmp_path / "n.build")
-    asked = Asked(
-        build=build, chip=build.circuit(), volts=images(4, 6), few=np.arange(4),
-        assumed=Assumptions(), temp_c=26.85,
-    )  # fmt: skip
-    found: dict = {}
-    judged.judge_parts(asked, ("power", "settling", "noise"), 3, tmp_path, found)
-    assert set(found) == {"power", "settling", "noise"}
+    require_judged(build, images(4, 6), tmp_path)
 
 
 def test_another_resistor_in_the_deck_is_noticed(tmp_path):

@@ -36,13 +36,13 @@ from analogkan.physics import Assumptions
 from analogkan.physics.area import area_of
 from analogkan.physics.capacitors import capacitors_of
 from analogkan.physics.drive import least_damping, offset_volts
-from analogkan.physics.judged import judge_parts
 from analogkan.studies.points import Point
 from analogkan.studies.simulate import simulate
 
 from .chips import EVERYTHING, chip, errors_of
 from .networks import random_images, random_spec
-from .test_levers import SPEC, asked, edited, of_loop
+from .sheets import require_judged
+from .test_levers import SPEC, edited, of_loop
 from .test_standard_values import E96, are_standard
 from .test_twin import images, worst
 from .test_verify import damage
@@ -245,9 +245,7 @@ def test_limited_lines_that_no_round_brings_to_rest_are_refused(monkeypatch):
 @pytest.mark.parametrize("more", [{}, {"gbw_by_stage": 1.0, "r_wire": 2.0}, {"drop_rows": 0.3}])
 def test_ngspice_confirms_power_settling_and_noise(more, ngspice, tmp_path):
     build = write_build(SPEC, Hardware(**SUMMING, **more), tmp_path / "n.build")
-    found: dict[str, Any] = {}
-    judge_parts(asked(build), ("power", "settling", "noise"), 3, tmp_path, found)
-    assert set(found) == {"power", "settling", "noise"}
+    require_judged(build, images(4, 6), tmp_path)
 
 
 def test_held_stages_and_shared_outputs_are_judged_alike(ngspice, tmp_path):
