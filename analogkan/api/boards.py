@@ -17,7 +17,6 @@ from ..compiler.build import Build
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import SettingsError
 from ..objects import as_path, check_flags
-from ..studies.points import parse_temps
 from . import given
 from .given import AnyBuild, AnyPath
 from .progress import shown_progress
@@ -106,7 +105,7 @@ def run_board(
     require_replaceable(folder)
     which = opamp if isinstance(opamp, BoardOpAmp) else load_opamp(str(as_path(opamp, "opamp")))
     boards = _boards(circuit, which, preset, samples, seed, band)
-    at = _temps(temps)
+    at = given.temperatures(temps, "[0, 25, 50]")
     parasitics = Parasitics()
     stability = check_rows(design, which, parasitics)
     with shown_progress(progress) as on_progress:
@@ -189,8 +188,3 @@ def _boards(
             "a RUN of boards (band) has its preset, samples and seed: leave those out"
         )
     return boards_of_run(build, as_path(band, "band"))
-
-
-def _temps(temps: str | Sequence[float]) -> list[float]:
-    temps = given.check_temperatures(temps, "[0, 25, 50]")
-    return parse_temps(temps) if isinstance(temps, str) else sorted(set(map(float, temps)))

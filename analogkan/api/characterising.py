@@ -23,7 +23,6 @@ from ..opamps.result import OpAmpFigures, figures_of, require_replaceable
 from ..opamps.runs import draw_offsets, measure
 from ..opamps.source import OpAmpFile, check_models, read_opamp
 from ..settings import require
-from ..studies.points import parse_temps
 from . import given
 from .given import AnyPath
 from .progress import shown_progress
@@ -204,8 +203,7 @@ def _load(value: Sequence[float]) -> Load:
 
 
 def _temps(temps: str | Sequence[float]) -> list[float]:
-    temps = given.check_temperatures(temps)
-    found = parse_temps(temps) if isinstance(temps, str) else sorted(set(map(float, temps)))
+    found = given.temperatures(temps)
     for temp_c in found:
         require(-273 < temp_c <= 1000 and math.isfinite(temp_c), "temps", temp_c, "-273 to 1000")
     return found

@@ -23,6 +23,7 @@ from ..objects import PATHS, as_path, require_type
 from ..physics import Assumptions
 from ..settings import build as build_settings
 from ..settings import unknown_setting
+from ..studies.points import parse_temps
 
 AnyPath = str | PathLike[str]
 AnyBuild = AnyPath | Build
@@ -85,6 +86,12 @@ def check_temperatures(temps: Any, example: str = "[-40, 85]") -> Any:
     for temp in found:
         check_numbers(temps=temp)
     return found
+
+
+def temperatures(temps: Any, example: str = "[-40, 85]") -> list[float]:
+    """Degrees Celsius, rising, each once, of what ``check_temperatures`` takes."""
+    temps = check_temperatures(temps, example)
+    return parse_temps(temps) if isinstance(temps, str) else sorted(set(map(float, temps)))
 
 
 def assumption_texts(assumptions: Any) -> list[str]:

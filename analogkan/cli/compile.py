@@ -114,6 +114,7 @@ def compile(
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
+    from ..engines.others import PACKAGES
 
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
@@ -141,7 +142,7 @@ def compile(
     print_build(build) if build.deck else print_held(build)
     if verification is not None:
         print_verification(verification)
-    engine = f" --engine {dialect}" if dialect in ("vacask", "neospice") else ""
+    engine = f" --engine {dialect}" if dialect in PACKAGES else ""
     folder = shlex.quote(str(build.folder))
     common.print_next(f"analogkan simulate {folder}{_shown(build.spec)}{engine}")
 

@@ -1,9 +1,10 @@
-"""How many of each element a design's deck has."""
+"""How many of each element a design's deck, or a circuit's decks, have."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .circuit import Circuit
 from .design import Design
 from .wires import segments
 
@@ -35,3 +36,9 @@ def element_counts(design: Design) -> dict[str, int]:
             for c in range(0, lines, hw.tile_cols)
         )
     return counts
+
+
+def circuit_counts(circuit: Circuit) -> dict[str, int]:
+    """``element_counts`` of all decks of a circuit together."""
+    counts = [element_counts(link.design) for link in circuit.links]
+    return {kind: sum(count[kind] for count in counts) for kind in counts[0]}

@@ -10,20 +10,12 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..numerals import read_number, why_not
+from ..physics.quantities import Quantity
 from ..text import engineering, nearest
 
 Figures = Mapping[str, Any]
 PREFIXED = ("J", "W", "s", "V")
 """Units with which people use prefixes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """A figure of a candidate: its entry, what a sentence calls it, and its unit."""
-
-    name: str
-    label: str
-    unit: str
 
 
 OBJECTIVES = {"energy": "energy_j", "area": "area_um2", "latency": "settling_s"}

@@ -127,8 +127,12 @@ def explore(space: Space, goal: Goal, tries: int, seed: int) -> Ask:
 
 def start(space: Space) -> Candidate:
     """The middle of each range, with the words of the circuit as it is."""
-    place, words = [0.5] * len(space.numbers), space.own_words()
-    return Candidate(values=space.values(place, words), place=tuple(place), words=words)
+    return _at(space, [0.5] * len(space.numbers), space.own_words())
+
+
+def _at(space: Space, place: Sequence[float], words: Sequence[int]) -> Candidate:
+    values = space.values(place, words)
+    return Candidate(values=values, place=tuple(place), words=tuple(words))
 
 
 def as_it_is(space: Space) -> Candidate:
@@ -140,29 +144,22 @@ def as_it_is(space: Space) -> Candidate:
 
 def _along(space: Space, best: Candidate) -> list[Candidate]:
     """``best`` with each lever in turn at places along its range, or its other words."""
-    found: list[Candidate] = []
-
-    def add(place: Sequence[float], words: Sequence[int]) -> None:
-        values = space.values(place, words)
-        found.append(Candidate(values=values, place=tuple(place), words=tuple(words)))
-
-    for k in range(len(space.numbers)):
-        for share in ALONG:
-            add([*best.place[:k], share, *best.place[k + 1 :]], best.words)
-    for k, lever in enumerate(space.words):
-        for word in range(len(lever.choices)):
-            if word != best.words[k]:
-                add(best.place, [*best.words[:k], word, *best.words[k + 1 :]])
-    return found
+    found = [
+        _at(space, [*best.place[:k], share, *best.place[k + 1 :]], best.words)
+        for k in range(len(space.numbers))
+        for share in ALONG
+    ]
+    return found + [
+        _at(space, best.place, [*best.words[:k], word, *best.words[k + 1 :]])
+        for k, lever in enumerate(space.words)
+        for word in range(len(lever.choices))
+        if word != best.words[k]
+    ]
 
 
 def _combinations(space: Space) -> list[Candidate]:
     every = product(*(range(len(lever.choices)) for lever in space.words))
-    return [
-        Candidate(values=space.values((), words), place=(), words=words)
-        for words in every
-        if words != space.own_words()
-    ]
+    return [_at(space, (), words) for words in every if words != space.own_words()]
 
 
 def _optimise(
@@ -199,9 +196,8 @@ def _optimise(
 
 
 def _candidate(space: Space, asked: Any) -> Candidate:
-    place = tuple(float(x) for x in asked.x)
-    words = () if asked.c is None else tuple(int(row.argmax()) for row in asked.c)
-    return Candidate(values=space.values(place, words), place=place, words=words)
+    words = () if asked.c is None else [int(row.argmax()) for row in asked.c]
+    return _at(space, [float(x) for x in asked.x], words)
 
 
 def best_of(tried: Sequence[Tried], goal: Goal) -> list[Candidate]:

@@ -247,9 +247,9 @@ class Bench:
         with one_blas_thread:
             return self._evaluate(point)
 
-    def _evaluate(self, point: Point) -> Row:
-        started = time.perf_counter()
-        row: Row = {
+    def begun(self, point: Point) -> Row:
+        """What every row of ``point`` has, where nothing fails."""
+        return {
             "key": point.key,
             "sample": point.sample,
             "temp_c": point.conditions.temp_c,
@@ -257,6 +257,10 @@ class Bench:
             "reason": "",
             "n": len(self.labels),
         }
+
+    def _evaluate(self, point: Point) -> Row:
+        started = time.perf_counter()
+        row = self.begun(point)
         seen: list[Difference | None] = []
         try:
             chip, counts = self.chip(point)

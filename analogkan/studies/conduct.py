@@ -188,17 +188,18 @@ def _run_plan(
     if plan.explore is None:
         return plan, run_points(plan.points, evaluate, store, executor, told)
     points: dict[str, Point] = {}
+    rows: dict[str, Row] = {}
 
     def run(asked: Sequence[Point]) -> list[Row]:
         """The rows of what is asked for, some of it perhaps not for the first time."""
         new = {point.key: point for point in asked if point.key not in points}
         before, most = len(points), max(plan.most, len(points) + len(new))
         points.update(new)
-        run_points(
+        found = run_points(
             list(new.values()), evaluate, store, executor,
             lambda done, _: told(before + done, most),
         )  # fmt: skip
-        rows = {row["key"]: row for row in store.rows(list({p.key: p for p in asked}.values()))}
+        rows.update({row["key"]: row for row in found})
         return [rows[point.key] for point in asked]
 
     more = plan.explore(bench)

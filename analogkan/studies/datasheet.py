@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..compiler.circuit import Circuit
-    from ..compiler.hardware import Hardware
     from ..physics.sheet import Asked
     from .bench import Bench
     from .judge import Share
@@ -83,14 +82,11 @@ def _asked(bench: Bench, chip: Circuit, point: Point, assumed: Assumptions) -> A
 
 def few_of(bench: Bench) -> Any:
     """Positions of the images that settle and whose noise is worked out."""
-    import numpy as np
-
-    from .judge import choose_images
+    from .judge import choose_images, evenly
 
     if bench.spec.targets is None and bench.software.shape[1] > 1:
         return choose_images(bench.software, FEW, bench.seed, None)
-    n = len(bench.volts)
-    return np.unique(np.linspace(0, n - 1, min(n, FEW)).round().astype(int))
+    return evenly(len(bench.volts), FEW)
 
 
 def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: int) -> Plan:
@@ -141,12 +137,14 @@ def _summarise(
     rows: Sequence[Row],
     bench: Bench,
 ) -> dict[str, Any]:
+    from ..compiler.counts import circuit_counts
     from ..devices.curve import nearest_to_nominal
     from ..physics.area import area_of
     from ..physics.sheet import power_map
     from ..physics.supply import work_of
     from .points import label_of
 
+    chain = bench.chain(nominal.hardware)
     good = [row for row in rows if row["status"] == "ok"]
     unspoilt = [row for row in good if row["sample"] is None] or good
     nearest = nearest_to_nominal(row["temp_c"] for row in unspoilt)
@@ -178,11 +176,9 @@ def _summarise(
         **_yield(rows, limit),
         "few": len(few_of(bench)),
         "tellegen_relative": max(tellegen, default=None),
-        "area": _area(bench, nominal.hardware),
-        "area_um2": area_of(bench.chain(nominal.hardware), assumed),
-        "map": power_map(_asked(bench, bench.chain(nominal.hardware), nominal, assumed))
-        if "power" in parts
-        else [],
+        "area": circuit_counts(chain),
+        "area_um2": area_of(chain, assumed),
+        "map": power_map(_asked(bench, chain, nominal, assumed)) if "power" in parts else [],
         "work": asdict(work_of(bench.build)),
     }
 
@@ -190,26 +186,17 @@ def _summarise(
 def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:
     """The share of chips that at all temperatures reach at least ``limit``, or err by no more."""
     from ..intervals import exact
+    from .summary import reaches
 
     chips: dict[int, bool] = {}
     for row in rows:
         if row["sample"] is not None:
-            passes = row["status"] == "ok" and (
-                row["accuracy"] >= limit if "accuracy" in row else row["rmse"] <= limit
-            )
+            passes = row["status"] == "ok" and reaches(row, limit)
             chips[row["sample"]] = chips.get(row["sample"], True) and passes
     if not chips:
         return {"yield": None, "yield_ci95": None}
     good = sum(chips.values())
     return {"yield": good / len(chips), "yield_ci95": exact(good, len(chips))}
-
-
-def _area(bench: Bench, hardware: Hardware) -> dict[str, int]:
-    """Elements of all circuits."""
-    from ..compiler.counts import element_counts
-
-    counts = [element_counts(link.design) for link in bench.chain(hardware).links]
-    return {kind: sum(count[kind] for count in counts) for kind in counts[0]}
 
 
 _ROW = {name: Maybe(Number()) for name in NAMES}

@@ -205,3 +205,8 @@ def choose_images(logits: np.ndarray, count: int, seed: int, sample: int | None)
     half = (count + 1) // 2
     rng = np.random.default_rng([seed, 1, 0 if sample is None else sample + 1])
     return np.sort(np.concatenate([close[:half], rng.permutation(close[half:])[: count - half]]))
+
+
+def evenly(n: int, most: int) -> np.ndarray:
+    """At most so many of ``n`` positions, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))

@@ -97,7 +97,7 @@ def make_plan(
         evaluate=_evaluate,
         explore=planning.explore,
         most=tries + REPORTED + 2 * len(planning.space.levers),
-        summarise=lambda rows, bench: planning.summary(),
+        summarise=lambda rows, bench: planning.found,
         arrange=planning.keep,
         facts={
             "preset": job.preset, "bits_as_it_is": job.own.bits, "criterion_said": said,
@@ -105,6 +105,7 @@ def make_plan(
         },
         identity={
             **planning.point.document(), **asked, "tries": tries, "few": few,
+            "assumptions": job.own.document(),
             "levers": [asdict(lever) for lever in planning.space.levers],
         },
     )  # fmt: skip

@@ -88,11 +88,6 @@ class Planned(StudyResult):
             return Fact("software", f"RMSE {format_value(s['rmse_software'], s['unit'])}")
         return accuracy_fact(s["software_accuracy"], s["n"])
 
-    @property
-    def factor(self) -> float:
-        """How many times less the objective is, settled alike."""
-        return self.criterion[self.objective] / self.chosen[self.objective]
-
     def headline(self) -> list[Fact]:
         before, now = (engineering(one["energy_j"], "J") for one in (self.as_it_is, self.chosen))
         energy = self.as_it_is["energy_j"] / self.chosen["energy_j"]
@@ -117,14 +112,7 @@ class Planned(StudyResult):
         """What there is, then each lever on top of those before it."""
         columns = (
             "",
-            "value",
-            "energy",
-            "factor",
-            "power",
-            "settled",
-            "area",
-            "op-amps",
-            "reached",
+            *["value", "energy", "factor", "power", "settled", "area", "op-amps", "reached"],
         )
         rows = [self._row("as it is", "", self.as_it_is, None)]
         before = self.as_it_is

@@ -58,7 +58,7 @@ class Planning:
     judged
         Images of what is reported that ngspice repeats.
     found
-        What is told in the end.
+        What result.json says of it in the end.
     """
 
     space: Space
@@ -232,10 +232,6 @@ class Planning:
             f"{', '.join(told)}, which is what binds, at {said(nearest.candidate.values)}: allow "
             "more of it, free a lever with --free, or look at more with --tries"
         )
-
-    def summary(self) -> dict[str, Any]:
-        """What result.json has of it."""
-        return self.found
 
     def keep(self, run: Path, rows: list[Row]) -> list[Row]:
         """Write the chosen settings as a preset into ``run``; the ``rows`` as they are."""

@@ -64,6 +64,11 @@ def summarise_chips(
     return found | counted(good)
 
 
+def reaches(row: Row, limit: float) -> bool:
+    """Whether a chip's accuracy is at least ``limit``, or of a regression its RMSE at most."""
+    return row["accuracy"] >= limit if "accuracy" in row else row["rmse"] <= limit
+
+
 def statistics(
     name: str,
     values: np.ndarray,

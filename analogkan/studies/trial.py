@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..compiler.counts import element_counts
+from ..compiler.counts import circuit_counts
 from ..errors import CompileError, DisagreementError, SettingsError, SimulationError, StudyError
 from ..physics.area import area_of
 from ..physics.assumptions import Assumptions
 from ..physics.blocks import AMPLIFIERS
+from ..physics.drive import c_margin
 from ..planner.floor import floor_energy
-from .judge import choose_images
+from .judge import choose_images, evenly
 from .plan_result import FIGURES
 from .result import Row
+from .summary import reaches
 
 if TYPE_CHECKING:
     from ..compiler.circuit import Circuit
@@ -58,7 +61,7 @@ class Trial:
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return asdict(self) | {"assumed": self.assumed.document()}
 
 
 def evaluate(bench: Bench, point: Point) -> Row:
@@ -70,14 +73,7 @@ def evaluate(bench: Bench, point: Point) -> Row:
         If ngspice says otherwise than the closed form.
     """
     started = time.perf_counter()
-    row: Row = {
-        "key": point.key,
-        "sample": None,
-        "temp_c": point.conditions.temp_c,
-        "status": "ok",
-        "reason": "",
-        "n": len(bench.labels),
-    }
+    row = bench.begun(point)
     trial: Trial = point.own
     try:
         found = _figures(bench, point, trial)
@@ -94,16 +90,11 @@ def evaluate(bench: Bench, point: Point) -> Row:
 def _asked(bench: Bench, point: Point, trial: Trial) -> Asked:
     from ..physics.sheet import Asked
 
-    some = _spread(len(bench.volts), IMAGES)
+    some = evenly(len(bench.volts), IMAGES)
     return Asked(
         build=bench.build, chip=bench.chain(point.hardware), volts=bench.volts[some],
-        few=_spread(len(some), trial.few), assumed=trial.assumed, temp_c=point.conditions.temp_c,
+        few=evenly(len(some), trial.few), assumed=trial.assumed, temp_c=point.conditions.temp_c,
     )  # fmt: skip
-
-
-def _spread(n: int, most: int) -> Any:
-    """At most so many of n positions, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
 def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
@@ -121,12 +112,10 @@ def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     moving = [told[f"class_b_{block}_w"] for block in AMPLIFIERS]
     found["class_b_w"] = sum(watts for watts in moving if watts) + (told["pairs_w"] or 0.0)
     found["bias_rows_w"], found["dacs_w"] = told["class_b_bias_rows_w"], told["class_b_dacs_w"]
-    links = asked.chip.links
-    counts = [element_counts(link.design) for link in links]
-    found["op_amps"] = sum(count["op_amps"] for count in counts)
-    found["cells"] = sum(count["crossbar_resistors"] for count in counts)
-    margins = [stage.stability["c_margin"] for link in links for stage in link.design.stages]
-    found["c_margin"] = min((margin for margin in margins if margin is not None), default=None)
+    counts = circuit_counts(asked.chip)
+    found["op_amps"], found["cells"] = counts["op_amps"], counts["crossbar_resistors"]
+    margin = min(c_margin(link.design) for link in asked.chip.links)
+    found["c_margin"] = margin if math.isfinite(margin) else None
     found["saturated"] = float(saturated(asked.chip, asked.volts).mean())
     found["area_um2"] = area_of(asked.chip, trial.assumed)["total"]
     found["floor_j"] = floor_energy(asked.chip, trial.assumed)
@@ -157,25 +146,22 @@ def _chips(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     good = [row for row in rows if row["status"] == "ok"]
     if not good:
         raise SimulationError(f"no chip could be simulated: {rows[0]['reason']}")
-    found: dict[str, Any] = {"failed_chips": len(rows) - len(good)}
-    if bench.spec.targets is None:
-        reached = np.array([row["accuracy"] for row in good])
-        found |= {"accuracy_mean": float(reached.mean()), "accuracy_std": float(reached.std())}
-        passing = int((reached >= trial.passing).sum())
-    else:
-        reached = np.array([row["rmse"] for row in good])
-        found["rmse_mean"] = float(reached.mean())
-        passing = int((reached <= trial.passing).sum())
+    key = "accuracy" if bench.spec.targets is None else "rmse"
+    reached = np.array([row[key] for row in good])
+    found: dict[str, Any] = {
+        "failed_chips": len(rows) - len(good),
+        f"{key}_mean": float(reached.mean()),
+    }
+    if key == "accuracy":
+        found["accuracy_std"] = float(reached.std())
     if trial.chips and trial.passing:
-        found["yield"] = passing / len(rows)
+        found["yield"] = sum(reaches(row, trial.passing) for row in good) / len(rows)
     return found
 
 
 def _judged(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     """What ngspice says of the same: the operating point of a chip, and of the nominal circuit
     power, ``.tran`` and ``.noise``."""
-    import time
-
     from ..engines.chip_engines import NgspiceEngine, chain_logits
     from ..engines.ngspice import find_ngspice
     from ..engines.verdict import allowed
