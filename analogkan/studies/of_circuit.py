@@ -12,7 +12,7 @@ from ..compiler.spice import TOP
 from ..errors import StudyError
 from ..results import Fact
 from ..tables import Column
-from ..text import many
+from ..text import engineering, interval, many, percent
 from .result import Found, told_of_judge
 from .store import ARRAYS
 
@@ -31,10 +31,14 @@ class OfCircuit(Found):
     ----------
     arrays
         By name, see the subclass.
+    macro_model
+        How far the circuit is from its macro-model, by layer, if it has one: see
+        ``analogkan.studies.macro``.
     """
 
     kept = ARRAYS
     arrays: Mapping[str, Column]
+    macro_model: Mapping[str, Any] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -57,8 +61,8 @@ class OfCircuit(Found):
         return f"{self.model} on {self.images['said']}"
 
     def costs(self, what: str) -> list[Fact]:
-        """How fast it was, ``what`` a second, and a large memory."""
-        s, found = self.summary, list[Fact]()
+        """What a macro-model misses; how fast it was, ``what`` a second; a large memory."""
+        s, found = self.summary, _macro_facts(self.macro_model)
         if s["images_per_second"] is not None:
             jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
             found.append(Fact(f"{what}/s", f"{s['images_per_second']:.1f}", jobs))
@@ -121,3 +125,21 @@ class OfCircuit(Found):
         if not self.simulated:
             raise StudyError(f"{NO_CIRCUIT} has no circuit to plot: simulate with engine ngspice")
         return super().plot()
+
+
+def _macro_facts(found: Mapping[str, Any] | None) -> list[Fact]:
+    """Lines of a result that tell what a macro-model misses."""
+    if not found:
+        return []
+    told: list[Fact] = []
+    for one in found["layers"]:
+        rms, most = (engineering(one[name], "V") for name in ("rms_volts", "max_volts"))
+        pair = one["rms_volts_ci95"]
+        within = "" if pair is None else " to ".join(engineering(end, "V") for end in pair)
+        told.append(
+            Fact(f"macro-model off, layer {one['layer']}", f"{rms} rms, at most {most}", within)
+        )
+    if "agreement" in found:
+        pair = interval(found["agreement_ci95"])
+        told.append(Fact("same class as the macro-model", percent(found["agreement"]), pair))
+    return told
