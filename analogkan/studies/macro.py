@@ -16,7 +16,7 @@ from ..engines.chip_engines import TWIN_BLOCK, TwinEngine, chain_logits
 from ..errors import SimulationError
 from ..intervals import student, wilson
 
-METHOD = "95 % over images: mean squares by Student's t, classes by Wilson"
+METHOD = "95 % over images, of all chips together: mean squares by Student's t, classes by Wilson"
 
 
 def macro_error(
@@ -52,7 +52,7 @@ def macro_error(
         "of": of,
         "gain": circuit.hardware.opamp_gain_used,
         "layers": [_layer(k, twin[k], given[k], units[k], index) for k in sorted(twin)],
-        **(_same_class(twin[last], given[last]) if classes else {}),
+        **(agreement(_same(twin[last], given[last]), len(index)) if classes else {}),
         "intervals": METHOD,
     }
 
@@ -106,15 +106,9 @@ def _layer(
     }
 
 
-def _same_class(twin: np.ndarray, given: np.ndarray) -> dict[str, Any]:
-    """How many images twin and simulator (n, O) put into the same class."""
-    same = int((twin.argmax(axis=1) == given.argmax(axis=1)).sum())
-    return {
-        "same_class": same,
-        "images": len(twin),
-        "agreement": same / len(twin),
-        "agreement_ci95": wilson(same, len(twin)),
-    }
+def agreement(same: int, n: int) -> dict[str, Any]:
+    """Of ``n`` images twin and simulator put ``same`` into one class."""
+    return {"agreement": same / n, "agreement_ci95": wilson(same, n), "agreement_n": n}
 
 
 def chip_agreement(
@@ -122,4 +116,9 @@ def chip_agreement(
 ) -> float:
     """Share of the images that a chip's twin puts into the class that ``given`` (n, O) tells."""
     twin = chain_logits(TwinEngine(), chip, volts, index, temp_c)
-    return float((twin.argmax(axis=1) == given.argmax(axis=1)).mean())
+    return _same(twin, given) / len(index)
+
+
+def _same(twin: np.ndarray, given: np.ndarray) -> int:
+    """How many images (n, O) are in the same class."""
+    return int((twin.argmax(axis=1) == given.argmax(axis=1)).sum())

@@ -133,12 +133,13 @@ def _macro_facts(found: Mapping[str, Any] | None) -> list[Fact]:
         return []
     told: list[Fact] = []
     for one in found["layers"]:
-        rms, most = (engineering(one[name], "V") for name in ("rms_volts", "max_volts"))
+        rms, most, full = (
+            engineering(one[f"{name}_volts"], "V") for name in ("rms", "max", "full_scale")
+        )
         pair = one["rms_volts_ci95"]
         within = "" if pair is None else " to ".join(engineering(end, "V") for end in pair)
-        told.append(
-            Fact(f"macro-model off, layer {one['layer']}", f"{rms} rms, at most {most}", within)
-        )
+        said = f"{rms} rms, at most {most} of {full}"
+        told.append(Fact(f"macro-model off, layer {one['layer']}", said, within))
     if "agreement" in found:
         pair = interval(found["agreement_ci95"])
         told.append(Fact("same class as the macro-model", percent(found["agreement"]), pair))

@@ -153,9 +153,7 @@ def simulate(
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
             "damaged_chunks": given.damaged,
-            "macro_model": None
-            if edited
-            else _macro_error(build, volts, images.index, given),
+            "macro_model": None if edited else _macro_error(build, volts, images.index, given),
             "judge": tell(given.judged, given.why_not, images=len(images)),
             "edited_files": edited,
             "command": command,
