@@ -62,7 +62,7 @@ VERDICT = Record(
 KEPT: dict[str, Rule] = {
     "format": Text(),
     "settings": Record(more=Plain()),
-    **dict.fromkeys(("seconds", "megabytes"), DISTANCE),
+    **dict.fromkeys(("seconds", "megabytes", "first_seconds"), DISTANCE),
     "judge": VERDICT,
 }
 """What a store keeps beside rows and chunks, by its key."""
