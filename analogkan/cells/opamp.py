@@ -112,7 +112,7 @@ class OpAmpKind(CellKind):
                 f"op-amp {self.name} has a macro-model, and declares no gain: declare it, or "
                 "macro=False"
             )
-        text = self.path.read_text(encoding="utf-8").lower()
+        text = self.text.lower()
         for net in SUPPLIES if self.supplies else ():
             if net not in roles and re.search(rf"(?m)^[^*\n].*\b{net}\b", text):
                 raise CompileError(
