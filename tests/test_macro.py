@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import analogkan as ak
 from analogkan import cells
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
@@ -27,7 +28,7 @@ from analogkan.studies.simulate import simulate
 from analogkan.studies.sweep import sweep
 
 from .convolutions import convolutional_images, convolutional_spec
-from .networks import random_images, random_spec
+from .networks import random_checkpoint, random_images, random_spec
 from .outside import cascade, miller
 from .test_values import network
 
@@ -251,3 +252,17 @@ def test_a_regression_has_layers_and_no_classes(ngspice, tmp_path):
     options = StudyOptions(judge="1x4", run=tmp_path / "chips")
     verdict = montecarlo(build, points, samples=1, options=options).judge
     assert verdict is not None and "agreement" not in verdict and verdict["rms_difference"] > 1e-6
+
+
+def test_an_op_amp_of_ones_own_has_a_macro_model(ngspice, tmp_path):
+    random_checkpoint(tmp_path / "net.pt")
+    build = ak.compile(
+        tmp_path / "net.pt",
+        tmp_path / "net.build",
+        cell={"opamp": "two_stage_level1"},
+        hardware={"g_min": 2e-8, "g_max": 2e-6},
+    )
+    name = build.hardware.opamp
+    found = simulate(build, random_images(2, 12, 5), run=tmp_path / "run").macro_model
+    assert found is not None and found["of"] == f"the op-amp {name}"
+    assert 1e-6 < max(one["max_share"] for one in found["layers"]) < 1e-2
