@@ -260,7 +260,7 @@ def test_an_op_amp_of_ones_own_has_a_macro_model(ngspice, tmp_path):
         tmp_path / "net.pt",
         tmp_path / "net.build",
         cell={"opamp": "two_stage_level1"},
-        hardware={"g_min": 2e-8, "g_max": 2e-6},
+        hardware={"g_min": 2e-8, "g_max": 2e-6, "r_diff": 2e5, "headroom": 0.5},
     )
     name = build.hardware.opamp
     found = simulate(build, random_images(2, 12, 5), run=tmp_path / "run").macro_model
