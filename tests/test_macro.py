@@ -213,7 +213,7 @@ def test_a_preset_that_puts_another_op_amp_in_its_place_is_told(build, images, t
     ]
 
 
-def test_limits_follow_from_the_first_image(ngspice, build, images, tmp_path):
+def test_limits_follow_from_the_first_images(ngspice, build, images, tmp_path):
     volts, told = SPEC.dac_volts(images.x), []
     with BatchEngine(build.one_deck(), Runner(ngspice), tmp_path) as engine:
         options = BatchOptions(on_first=lambda *of: told.append(of))
@@ -226,18 +226,18 @@ def test_limits_follow_from_the_first_image(ngspice, build, images, tmp_path):
         list(engine.run(volts, plan_chunks(12), ["logit_0"], BatchOptions(timeout=60)))
         assert engine.first_seconds == 0  # whoever says how long need not be told
     result = simulate(build, images, run=tmp_path / "run")
-    first = result.summary["first_image_seconds"]
+    first = result.summary["first_two_seconds"]
     assert 0 < first < result.summary["seconds"]
-    assert f"the first alone {first:.3g} s" in [note for *_, note in result.facts().rows]
+    assert f"the first two alone {first:.3g} s" in [note for *_, note in result.facts().rows]
 
 
-def test_a_first_image_that_takes_too_long_names_the_option(
+def test_first_images_that_take_too_long_name_the_option(
     ngspice, build, images, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(batch, "FIRST_SECONDS", 1e-3)
     sentence = (
-        "ngspice took longer than 0.001 s and was stopped, one image alone: --timeout gives chunks "
-        "as long as they need"
+        "ngspice took longer than 0.002 s and was stopped, the first two images alone: --timeout "
+        "gives chunks as long as they need"
     )
     with pytest.raises(SimulationError, match=sentence):
         simulate(build, images, run=tmp_path / "run")

@@ -177,9 +177,9 @@ def run_simulation(
             bar.update(task, completed=done, total=total)
 
         def on_first(seconds: float, megabytes: float) -> None:
-            most = seconds * len(images) / (jobs or default_jobs())
-            told = f"the first took {seconds:.3g} s, {megabytes:,.0f} MB: {most / 60:.3g} min"
-            bar.update(task, description=f"{engine}: images ({told} or less)")
+            most = seconds / 2 * len(images) / (jobs or default_jobs())
+            told = f"two took {seconds:.3g} s, {megabytes:,.0f} MB: about {most / 60:.3g} min"
+            bar.update(task, description=f"{engine}: images ({told})")
 
         return run(
             circuit,

@@ -28,10 +28,10 @@ from .verdict import Difference
 
 MIN_CHUNK, MAX_CHUNK = 50, 500
 FIRST_SECONDS = 3600.0
-"""What an image of a circuit with black boxes may take while nothing is known of it. Assumed."""
+"""What images of a circuit with black boxes may take, each, while nothing is known. Assumed."""
 SLOWER = 5.0
-"""Times as long as the first image alone, which starts from nothing, may each of a chunk take:
-others run beside it, and some images are harder. Assumed."""
+"""Times as long as the first two images alone, a start from nothing and a step, may each of a chunk
+take: others run beside it, and some images are harder. Assumed."""
 Check = Callable[[int, np.ndarray], Difference | None]
 """As ``verdict.Reference.check``: called with the number of the first image, and its values."""
 
@@ -66,7 +66,8 @@ class BatchOptions:
     """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you.
 
     ``session`` runs it in libngspice, in a worker process a job, instead of the program.
-    ``on_first`` is told seconds and megabytes of the first image, where it is run alone to know.
+    ``on_first`` is told seconds and megabytes of the first two images, where these are run alone to
+    know.
     """
 
     jobs: int = 1
@@ -118,8 +119,8 @@ class BatchEngine:
     analysis
         What is asked of the deck.
     first_seconds
-        Of the first image alone, if it is known: else it is run, before the others, where the
-        circuit has black boxes, of which nobody else knows how long they take.
+        Of the first two images alone, if it is known: else they are run, before the others, where
+        the circuit has black boxes, of which nobody else knows how long they take.
 
     Attributes
     ----------
@@ -198,8 +199,8 @@ class BatchEngine:
         Raises
         ------
         SimulationError
-            If the first image alone, of a circuit with black boxes, takes longer than
-            ``FIRST_SECONDS``.
+            If the first two images alone, of a circuit with black boxes, take longer than
+            ``FIRST_SECONDS`` each.
         """
         if options.session and isinstance(self.runner, Runner):
             self.runner = SessionRunner()
@@ -226,22 +227,24 @@ class BatchEngine:
         probes: Sequence[str],
         options: BatchOptions,
     ) -> None:
-        """How long the first image takes alone, if that is to be known before several are run."""
+        """How long the first two images take alone, if that is to be known before all are run."""
         several = sum(chunk.stop - chunk.start for chunk in chunks) > 1
         if not self._boxed or options.timeout or self.first_seconds or not several:
             return
-        at, started = chunks[0].start, time.perf_counter()
-        deck, exposure = self._folder / "first.cir", self.exposure.part(Chunk(0, at, at + 1))
-        limit = FIRST_SECONDS * self.analysis.effort
+        started = time.perf_counter()
+        two = Chunk(0, chunks[0].start, min(chunks[0].start + 2, chunks[0].stop))
+        block, exposure = volts[two.start : two.stop], self.exposure.part(two)
+        limit = 2 * FIRST_SECONDS * self.analysis.effort
         try:
             with room_in(self._folder):
-                self._attempt(deck, volts[at : at + 1], probes, False, limit, exposure)
+                self._attempt(self._folder / "first.cir", block, probes, False, limit, exposure)
         except SimulationError as error:
             if TOO_LONG.fullmatch(str(error)):
                 raise SimulationError(
-                    f"{error}, one image alone: --timeout gives chunks as long as they need"
+                    f"{error}, the first two images alone: --timeout gives chunks as long as they "
+                    "need"
                 ) from error
-            return  # that image's chunk says so, when it has been tried both ways
+            return  # their chunk says so, when it has been tried both ways
         self.first_seconds = time.perf_counter() - started
         options.on_first(self.first_seconds, self.runner.peak_megabytes)
 
@@ -318,7 +321,7 @@ class BatchEngine:
 
     def _time_limit(self, n: float) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need; more if the simulator
-        is known to be slower. Of black boxes ``SLOWER`` times what the first image took."""
+        is known to be slower. Of black boxes ``SLOWER`` times what the first two images took."""
         if self._boxed:
             return 60 + n * (SLOWER * self.first_seconds or FIRST_SECONDS)
         return (60 + 30 * n * self._expected) * self.runner.dialect.patience

@@ -39,7 +39,7 @@ class Answers:
     chunks
         How many there were.
     first_seconds
-        Wall time of the first image alone, of all circuits; 0 if it was not run alone.
+        Wall time of the first two images alone, of all circuits; 0 if they were not run alone.
     megabytes
         Of the largest ngspice process; 0 if not known.
     damaged

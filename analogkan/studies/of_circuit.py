@@ -66,10 +66,10 @@ class OfCircuit(Found):
         if s["images_per_second"] is not None:
             jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
             found.append(Fact(f"{what}/s", f"{s['images_per_second']:.1f}", jobs))
-        first = s.get("first_image_seconds")
+        first = s.get("first_two_seconds")
         if first:
             each = f"{engineering(s['seconds'] / s['n'], 's')}, {s['megabytes'] or 0:,.0f} MB"
-            found.append(Fact(f"one of the {what}", each, f"the first alone {first:.3g} s"))
+            found.append(Fact(f"one of the {what}", each, f"the first two alone {first:.3g} s"))
         elif (s["megabytes"] or 0) > LARGE_MEGABYTES:
             memory = f"{s['megabytes']:,.0f} MB"
             found.append(Fact("ngspice's memory", memory, "the largest process"))

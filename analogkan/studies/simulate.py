@@ -149,7 +149,7 @@ def simulate(
             "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
             "megabytes": given.megabytes or None,
-            "first_image_seconds": given.first_seconds or None,
+            "first_two_seconds": given.first_seconds or None,
             "jobs": min(options.jobs, given.chunks),
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
