@@ -271,8 +271,7 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    exact = has_transistors(design) and design.hardware.amplifier.gain
-    return say.solver(bool(exact))
+    return say.solver(has_transistors(design) and design.hardware.amplifier.exact)
 
 
 def write_batch(
