@@ -34,7 +34,8 @@ class Amplifiers:
     Attributes
     ----------
     layer, kind, nets
-        Where they are: ``row``, ``line``, ``output`` or ``cell``, and their nets (k).
+        Where they are: ``row``, ``line``, ``output``, ``hidden output``, whose volts are the next
+        diodes', or squash ``cell``; and the nets (k) of their outputs.
     volts
         (B, k) at the output.
     cells, pairs, rest
@@ -176,6 +177,7 @@ def _columns(
     """Line amplifiers, then those of the outputs."""
     stage = names.stage
     scales = after is None or design.stages[names.layer + 1].front.norm is not None
+    outputs = "output" if scales else "hidden output"
     drawn, taken = _drawn(design, names.layer, volts, after)
     noise = column_gains(stage.g, stage.r_c, stage.gain, stage.readout)
     lines, out, none = volts.lines, volts.outputs, np.zeros(stage.gain.size)
@@ -183,7 +185,7 @@ def _columns(
         negative, r_f, r_n = lines[:, 1::2], stage.r_c[0::2], stage.r_c[1::2]
         for kind, nets, own, g, rest, g_rest, gains in (
             ("line", names.lines()[1::2], negative, 1 / r_n + 1 / stage.r_x, 0, 0, noise[0]),
-            ("output", names.outputs(), out, 1 / r_f, drawn, taken, noise[1]),
+            (outputs, names.outputs(), out, 1 / r_f, drawn, taken, noise[1]),
         ):
             yield Amplifiers(
                 layer=names.layer, kind=kind, nets=nets, volts=own, cells=own * g, pairs=0 * own,
@@ -204,7 +206,7 @@ def _columns(
         noise_gain=noise[0], least_gain=idle, scales=True,
     )  # fmt: skip
     yield Amplifiers(
-        layer=names.layer, kind="output", nets=names.outputs(), volts=out, cells=0 * out,
+        layer=names.layer, kind=outputs, nets=names.outputs(), volts=out, cells=0 * out,
         pairs=(out - common) / (r * ratio), rest=drawn + 0 * out, g_cells=none,
         g_pairs=1 / (r * ratio), g_rest=taken + none, noise_gain=noise[1], least_gain=none,
         scales=scales, common=common,

@@ -33,14 +33,25 @@ DRIVE = {
     "row": "lower g_max or v_fs",
     "line": "raise r_diff, or lower g_max or headroom",
     "output": "raise r_diff, or lower headroom",
+    "hidden output": "raise r_diff, or train for a smaller range",
     "cell": "choose another squash",
 }
 """By kind of amplifier, what makes its current less."""
-LOAD = {"row": "lower g_max", "line": "lower g_max, or raise r_diff", "output": "raise r_diff"}
+LOAD = {
+    "row": "lower g_max",
+    "line": "lower g_max, or raise r_diff",
+    "output": "raise r_diff",
+    "hidden output": "raise r_diff",
+}
 """What makes its load less."""
-NOISE = LOAD | {"row": "lower g_max or v_fs", "output": "raise r_diff or headroom"}
+NOISE = LOAD | {
+    "row": "lower g_max or v_fs",
+    "output": "raise r_diff or headroom",
+    "hidden output": "raise r_diff or headroom",
+}
 """What makes less of its error."""
-INPUT = {"output": "lower headroom or v_rail"}
+INPUT = dict[str, str].fromkeys(("output", "hidden output"), "lower headroom or v_rail")
+"""What brings its inputs nearer to 0 V."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +115,7 @@ class Demand:
     Attributes
     ----------
     layer, kind, net
-        Where: ``row``, ``line``, ``output`` or squash ``cell``; the net of its output.
+        Where, see ``Amplifiers``; the net of its output.
     what
         One of ``QUANTITIES``.
     asked, has
@@ -165,9 +176,10 @@ def asks(group: Amplifiers, limits: Limits, spare: float = 1.0) -> dict[str, tup
     found = {
         "sinks": (-amperes.min(axis=0).clip(None, 0), limits.sink * ones),
         "sources": (amperes.max(axis=0).clip(0), limits.source * ones),
-        "lowest output": _farthest(-1, volts, limits.reach(-1, -amperes)),
-        "highest output": _farthest(1, volts, limits.reach(1, amperes)),
     }
+    for side, what in ((-1, "lowest output"), (1, "highest output")):
+        if (side * volts > 0).any():
+            found[what] = _farthest(side, volts, limits.reach(side, side * amperes))
     if group.common is not None:
         low, high = limits.common
         found["lowest input"] = group.common.min(axis=0).clip(None, 0), low * ones
@@ -185,8 +197,10 @@ def _farthest(side: int, volts: Values, reach: Values) -> tuple[Values, Values]:
     there = (side * volts).clip(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(there > 0, there / reach, 0.0)
-    at: tuple[Values, Values] = np.argmax(share, axis=0), np.arange(volts.shape[1])
-    return side * there[at], side * reach[at]
+    worst: Values = share.argmax(axis=0)[None]
+    each = (np.take_along_axis(one, worst, axis=0)[0] for one in (there, reach))
+    asked, has = each
+    return side * asked, side * has
 
 
 def shares_of(asked: Values, has: Values) -> Values:

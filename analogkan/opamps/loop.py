@@ -2,8 +2,8 @@
 """The loop of a row amplifier around a diode, with the op-amp's input and its second pole.
 
 An op-amp whose gain-bandwidth product is w / 2 pi and whose second pole is p / 2 pi has the gain
-w / (s (1 + s/p)). With C farads and G siemens, of a falling diode a negative G, at its inverting input and R beside
-C_f as feedback its loop is
+w / (s (1 + s/p)). With C farads and G siemens, of a falling diode a negative G, at its inverting
+input and R beside C_f as feedback its loop is
 
     s (1 + s/p) ((C + C_f) s + G + 1/R) + w (C_f s + 1/R) = 0,
 

@@ -22,7 +22,7 @@ from ..network.spec import NetworkSpec
 from ..physics.assumptions import Assumptions
 from ..text import engineering
 from .amplifiers import Amplifiers, amplifiers_of
-from .demand import DRIVE, QUANTITIES, asks, demands_of, shares_of
+from .demand import DRIVE, asks, demands_of, shares_of
 from .limits import Limits
 from .loop import Loop
 
@@ -33,23 +33,29 @@ LEAST = 1e-3
 """Of a conductance that was asked for, the least that is tried; assumed."""
 LEAST_PAIRS = 0.1
 """Of 1 / r_diff, down to where it makes way for lines before g_max does; assumed."""
-PASSES = 10
-"""Mappings after which all is left as it is; assumed."""
-HALVINGS = 30
-"""Of the range of a conductance: to 1e-8 of it."""
+PASSES = 4
+"""Mappings after which a choice is left as it is, where wires or standard values move it;
+assumed."""
+HALVINGS = 18
+"""Of the range of a conductance, in ratios: to 3e-5."""
 DIGITS, MEASURED = 3, 4
 """Of what is chosen, so that people can read and type it; of the op-amp's figures."""
 ZETA = Assumptions().zeta
 """Damping of a row amplifier; as a datasheet assumes."""
-VOLTS = ("lowest output", "highest output", "lowest input", "highest input")
-OTHERS = tuple(what for what in QUANTITIES if what not in VOLTS)
+OUTPUTS = ("lowest output", "highest output")
+INPUTS = ("lowest input", "highest input")
+DRIVEN = ("sinks", "sources", "load", "least gain", "gain")
 CLOSEST = {
-    "headroom": ("", ("line", "output"), VOLTS),
-    "g_max": ("S", ("row", "line"), OTHERS),
-    "r_diff": ("ohm", ("line", "output"), OTHERS),
+    "headroom": (
+        "",
+        {"line": OUTPUTS, "output": (*OUTPUTS, *INPUTS), "hidden output": INPUTS},
+    ),
+    "g_max": ("S", {"row": DRIVEN, "line": DRIVEN}),
+    "r_diff": ("ohm", {"line": DRIVEN, "output": DRIVEN, "hidden output": DRIVEN}),
 }
-"""Of what is chosen by limits: its unit, and of which amplifiers and quantities these are."""
+"""Of what is chosen by limits: its unit, and which limits these are, by kind of amplifier."""
 Deck = tuple[Design, NetworkSpec]
+Groups = Sequence[Amplifiers]
 
 
 def size_hardware(
@@ -83,17 +89,15 @@ def size_hardware(
     """
     limits, asked = Limits.of(conditions), hardware
     hardware = replace(hardware, **_free({"v_rail": limits.supply}, chosen))
-    groups, loaded = _groups(decks_of(spec, hardware, most)), False
-    for _ in range(PASSES):
-        values = _free(_headroom(groups, limits, hardware, asked, loaded), chosen)
-        if not values:
-            values = _conductances(groups, limits, hardware, chosen)
-            if loaded and not values:
+    decks = decks_of(spec, hardware, most)
+    for choose in (_unloaded, _conductances, _loaded, _conductances):
+        for _ in range(PASSES):
+            values = _free(choose(_groups(decks), limits, hardware, asked, chosen), chosen)
+            if not values:
                 break
-            loaded = True
-        if values:
             hardware = replace(hardware, **values)
-            groups = _groups(decks_of(spec, hardware, most))
+            decks = decks_of(spec, hardware, most)
+    groups = _groups(decks)
     notes = _moved(groups, limits, asked, hardware)
     hardware, loop = _loop(groups, limits, hardware, chosen)
     hardware, damped = _damped(decks_of(spec, hardware, most), limits, hardware, chosen)
@@ -117,28 +121,43 @@ def _free(values: Mapping[str, Any], chosen: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in chosen}
 
 
+def _unloaded(
+    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
+) -> dict[str, float]:
+    """Headroom for what the op-amp reaches without a load."""
+    return _headroom(groups, limits, hardware, asked, 0.0)
+
+
+def _loaded(
+    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
+) -> dict[str, float]:
+    """Headroom for what it reaches with the currents that there are."""
+    return _headroom(groups, limits, hardware, asked, 1 / SPARE)
+
+
 def _headroom(
-    groups: Sequence[Amplifiers], limits: Limits, hardware: Hardware, asked: Hardware, loaded: bool
+    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, currents: float
 ) -> dict[str, float]:
     """Headroom at which lines, and what follows from them, go to that share of what the op-amp
-    reaches which was asked for of the supplies; nothing where it is so."""
+    reaches, with so many times their currents, which was asked for of the supplies; nothing where
+    they do not go farther."""
     room = [math.inf]
     for group in groups:
         for side in (-1, 1) if group.scales else ():
             there = (side * group.volts).clip(1e-9 * limits.supply)
-            amperes = side * group.amperes / SPARE if loaded else 0 * there
-            room.append(float((limits.reach(side, amperes) / there).min()))
+            reach = limits.reach(side, side * currents * group.amperes)
+            room.append(float((reach / there).min()))
         if group.common is not None:
             ends = zip(limits.common, (group.common.min(), group.common.max()), strict=True)
             room += [float(end / far) for end, far in ends if end * far > 0]
-    if not min(room) > 0:  # no volts help: it is refused for its current
+    share = asked.headroom * min(room)
+    if not 0 < share < 1 - 1e-3:  # at 0 no volts help: it is refused for its current
         return {}
-    most = _rounded(min(asked.headroom, hardware.headroom * asked.headroom * min(room)), -1)
-    return {} if math.isclose(most, hardware.headroom, rel_tol=2e-3) else {"headroom": most}
+    return {"headroom": _rounded(hardware.headroom * share, -1)}
 
 
 def _conductances(
-    groups: Sequence[Amplifiers], limits: Limits, hardware: Hardware, chosen: Collection[str]
+    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
 ) -> dict[str, float]:
     """g_max with g_min, and r_diff, that are within an op-amp's limits; nothing where all are.
 
@@ -147,10 +166,10 @@ def _conductances(
 
     def fits(kind: str, cells: float, pairs: float) -> bool:
         return all(
-            shares_of(asked, has).max() <= 1
+            shares_of(wanted, has).max() <= 1
             for group in groups
-            if group.kind == kind
-            for what, (asked, has) in asks(group.scaled(cells, pairs), limits, SPARE).items()
+            if group.kind.endswith(kind)
+            for what, (wanted, has) in asks(group.scaled(cells, pairs), limits, SPARE).items()
             if not what.endswith("input")
         )
 
@@ -170,7 +189,7 @@ def _conductances(
     if s < 1:
         found["g_max"] = _rounded(s * hardware.g_max, -1)
         if "g_min" not in chosen:
-            found["g_min"] = found["g_max"] * (hardware.g_min / hardware.g_max)
+            found["g_min"] = float(f"{found['g_max'] / hardware.g_max * hardware.g_min:.6g}")
     if t < 1:
         found["r_diff"] = _rounded(hardware.r_diff / t, 1)
         if hardware.series:
@@ -200,16 +219,14 @@ def _rounded(value: float, side: int, digits: int = DIGITS) -> float:
     return float(f"{near * step:.{digits}g}")
 
 
-def _moved(
-    groups: Sequence[Amplifiers], limits: Limits, asked: Hardware, hardware: Hardware
-) -> list[str]:
+def _moved(groups: Groups, limits: Limits, asked: Hardware, hardware: Hardware) -> list[str]:
     """What is other than was asked for, with the amplifier that is closest to its limit."""
     found, notes = demands_of(groups, limits), list[str]()
-    for name, (unit, kinds, what) in CLOSEST.items():
+    for name, (unit, limiting) in CLOSEST.items():
         before, now = getattr(asked, name), getattr(hardware, name)
         if now == before:
             continue
-        near = [one for one in found if one.kind in kinds and one.what in what]
+        near = [one for one in found if one.what in limiting.get(one.kind, ())]
         most = max(near, key=lambda one: one.share)
         notes.append(
             f"{name} = {engineering(now, unit)} in place of {engineering(before, unit)}: layer "
@@ -227,7 +244,7 @@ def _moved(
 
 
 def _loop(
-    groups: Sequence[Amplifiers], limits: Limits, hardware: Hardware, chosen: Collection[str]
+    groups: Groups, limits: Limits, hardware: Hardware, chosen: Collection[str]
 ) -> tuple[Hardware, list[str]]:
     """Open-loop gain and bandwidth at the heaviest load of all, one for all op-amps."""
     heaviest = max(groups, key=lambda group: group.load.max())
