@@ -19,7 +19,7 @@ from analogkan.engines.ngspice import Runner
 from analogkan.errors import CompileError
 from analogkan.network.checkpoint import load_spec
 from analogkan.opamps.amplifiers import amplifiers_of
-from analogkan.opamps.demand import check_demand, demands, loads_wanted
+from analogkan.opamps.demand import check_demand, demands, listing, loads_wanted
 from analogkan.opamps.limits import Limits
 from analogkan.opamps.loop import Loop
 from analogkan.opamps.sizing import SPARE, ZETA, decks_of, size_hardware
@@ -100,8 +100,11 @@ def test_class_a_is_refused_where_conductances_are_as_by_default(mnist):
     )
     with pytest.raises(CompileError, match=re.escape(said)):
         check_demand(CLASS_A, design, mnist)
-    second = [one for one in demands(CLASS_A, design, mnist) if one.layer == 1]
-    assert not any(one.beyond for one in second)
+    found = demands(CLASS_A, design, mnist)
+    assert not any(one.beyond for one in found if one.layer == 1)
+    assert listing(found).rows[0] == [
+        "0", "row", "l0_i077_d1", "sinks 457 uA of 124 uA", "368 %", "235 of 392"
+    ]  # fmt: skip
 
 
 def test_class_a_is_sized_to_what_it_sinks(mnist, sized):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..compiler.design import Design
 from ..errors import CompileError
 from ..network.spec import NetworkSpec
+from ..results import Listing
 from ..text import engineering, many, percent
 from .amplifiers import Amplifiers, amplifiers_of
 from .limits import Limits
@@ -50,7 +51,10 @@ NOISE = LOAD | {
     "hidden output": "raise r_diff or headroom",
 }
 """What makes less of its error."""
-INPUT = dict[str, str].fromkeys(("output", "hidden output"), "lower headroom or v_rail")
+INPUT = {
+    "output": "lower headroom or v_rail",
+    "hidden output": "lower headroom or v_rail",
+}
 """What brings its inputs nearer to 0 V."""
 
 
@@ -242,6 +246,19 @@ def demands_of(groups: Sequence[Amplifiers], limits: Limits) -> list[Demand]:
                 )
             )  # fmt: skip
     return found
+
+
+def listing(found: Sequence[Demand]) -> Listing:
+    """A table of ``found``, a row each."""
+    head = ["layer", "amplifier", "asked most", "", "of what its op-amp has", "asked too much"]
+    rows = [
+        [
+            str(one.layer), one.kind, one.net, one.told, percent(one.share, 0),
+            f"{one.beyond} of {one.amplifiers}",
+        ]
+        for one in found
+    ]  # fmt: skip
+    return Listing(head, rows)
 
 
 def check_demand(conditions: Mapping[str, Any], design: Design, spec: NetworkSpec) -> list[Demand]:
