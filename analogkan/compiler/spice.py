@@ -265,7 +265,8 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    exact = has_transistors(design) and design.hardware.amplifier.gain
+    hw = design.hardware
+    exact = has_transistors(design) and hw.amplifier.gain and hw.transistor is None
     return say.solver(bool(exact))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from .. import cells
 from .deck import Deck
 from .hardware import Hardware
-from .lines import Subcircuit, definition, read_library
+from .lines import Line, Subcircuit, definition, read_library
 from .netlist import FLATTENED, Netlist
 
 DEFINED = re.compile(r"(?im)^\s*\.(?:subckt|model)\s+(\S+)")
@@ -35,6 +35,8 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
+            if hardware.transistor is not None and "npn" in declared.models:
+                wanted = _with_transistors(wanted, hardware, hardware.transistor)
             said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
 
@@ -56,6 +58,22 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
         for line in cell.lines
     ]
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
+
+
+def _with_transistors(
+    cell: Subcircuit, hardware: Hardware, kind: cells.OwnTransistor
+) -> Subcircuit:
+    """A cell of the library with a netlist's transistors in the place of its own."""
+    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    lines: list[Line] = []
+    for line in cell.lines:
+        name, *nets = line.text.split()
+        if name[0] == "q" and nets[3:] == ["npn"]:
+            at = dict(zip("cbe", nets, strict=False)) | {"s": low}
+            words = [f"x_{name}", *(at[pin.name] for pin in kind.pins), kind.name]
+            line = replace(line, text=" ".join(words))
+        lines.append(line)
+    return replace(cell, lines=lines)
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
@@ -103,7 +121,8 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and hw.transistor is None:
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
