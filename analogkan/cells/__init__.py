@@ -141,7 +141,9 @@ def squash_kind(name: str) -> SquashKind:
 def transistors() -> dict[str, OwnTransistor | None]:
     """Transistors of the pairs by the values of ``npn`` that choose them; None is the model of
     ``npn_bf`` and ``npn_vaf``."""
-    return {"model": None} | {kind.name: kind for kind in known() if isinstance(kind, OwnTransistor)}
+    return {"model": None} | {
+        kind.name: kind for kind in known() if isinstance(kind, OwnTransistor)
+    }
 
 
 def opamps() -> dict[str, OpAmpKind]:

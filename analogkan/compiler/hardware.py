@@ -108,8 +108,8 @@ class Hardware:
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
     npn
-        Transistors of sigmoid and tanh cells: ``model``, Gummel and Poon's, of the two figures below;
-        or the name of a netlist's in a BUILD, see ``compile --cell npn=FILE``.
+        Transistors of sigmoid and tanh cells: ``model``, of the two figures below; of a BUILD
+        whose are a netlist's, its name, see ``compile --cell npn=FILE``.
     npn_bf, npn_vaf
         Forward current gain and Early voltage (V) of the transistors of sigmoid and tanh cells;
         assumed.

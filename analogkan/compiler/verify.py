@@ -177,6 +177,9 @@ def verify_deck(build: Deck) -> Verification:
     found.add(symbol_differences(build, netlist))
     if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
+    if build.hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.notes.append(f"transistor {build.hardware.npn} {told}")
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from .. import cells
 from .deck import Deck
 from .hardware import Hardware
-from .lines import Line, Subcircuit, definition, read_library
+from .lines import Subcircuit, definition, read_library
 from .netlist import FLATTENED, Netlist
 
 DEFINED = re.compile(r"(?im)^\s*\.(?:subckt|model)\s+(\S+)")
@@ -35,8 +35,8 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
-            if hardware.transistor is not None and "npn" in declared.models:
-                wanted = _with_transistors(wanted, hardware, hardware.transistor)
+            if "npn" in declared.models:
+                wanted = _with_transistors(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
 
@@ -60,20 +60,21 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
 
 
-def _with_transistors(
-    cell: Subcircuit, hardware: Hardware, kind: cells.OwnTransistor
-) -> Subcircuit:
+def _with_transistors(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
     """A cell of the library with a netlist's transistors in the place of its own."""
-    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
-    lines: list[Line] = []
-    for line in cell.lines:
-        name, *nets = line.text.split()
-        if name[0] == "q" and nets[3:] == ["npn"]:
-            at = dict(zip("cbe", nets, strict=False)) | {"s": low}
-            words = [f"x_{name}", *(at[pin.name] for pin in kind.pins), kind.name]
-            line = replace(line, text=" ".join(words))
-        lines.append(line)
+    lines = [replace(line, text=_respelled(line.text, hardware)) for line in cell.lines]
     return replace(cell, lines=lines)
+
+
+def _respelled(text: str, hardware: Hardware) -> str:
+    """A line, of a transistor as an instance of the netlist's."""
+    words, kind = text.split(), hardware.transistor
+    if kind is None or words[4:] != ["npn"] or words[0][0] != "q":
+        return text
+    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    at = dict(zip("cbes", [*words[1:4], low], strict=True))
+    told = " ".join([f"x_{words[0]}", *(at[pin.name] for pin in kind.pins), kind.name])
+    return text[: text.index(words[0])] + told
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:

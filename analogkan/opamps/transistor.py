@@ -41,7 +41,7 @@ TIMEOUT = 60.0
 """Seconds for the deck."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Gains:
     """What the closed form knows of a transistor.
 
@@ -65,7 +65,7 @@ class Gains:
     @property
     def bf(self) -> float:
         """``npn_bf``: the current gain without the Early effect."""
-        return self.current_gain / (1 + COLLECTOR_BASE / self.v_early)
+        return float(f"{self.current_gain / (1 + COLLECTOR_BASE / self.v_early):.5g}")
 
 
 def read_transistor(
@@ -115,7 +115,12 @@ def _roles(file: OpAmpFile) -> tuple[str, ...]:
 
 
 def measure_transistor(
-    file: OpAmpFile, includes: Sequence[Include], runner: Runner, *, i_tail: float, v_substrate: float
+    file: OpAmpFile,
+    includes: Sequence[Include],
+    runner: Runner,
+    *,
+    i_tail: float,
+    v_substrate: float,
 ) -> Gains:
     """What ngspice says at 26.85 degC of the transistor of ``file`` with ``i_tail`` amperes out of
     its emitter, its collector at ground, its base 1 V below that, its substrate at ``v_substrate``.
@@ -143,16 +148,15 @@ def measure_transistor(
     early = here / bent - COLLECTOR_BASE if bent > 0 else np.inf
     if not LEAST_EARLY <= early <= MOST_EARLY:
         raise SimulationError(
-            f"{where} has an Early voltage of {early:.3g} V, and the closed form of the pairs takes "
-            f"{LEAST_EARLY:g} to {MOST_EARLY:g} V: give another transistor"
+            f"{where} has an Early voltage of {early:.3g} V, and the closed form of the pairs "
+            f"takes {LEAST_EARLY:g} to {MOST_EARLY:g} V: give another transistor"
         )
     v_be = -COLLECTOR_BASE - read["v(e)"].item()
-    return Gains(i_tail=i_tail, current_gain=here / base, v_early=early, v_be=v_be)
+    told = (float(f"{x:.5g}") for x in (here / base, early, v_be))
+    return Gains(i_tail, *told)
 
 
-def _bench(
-    file: OpAmpFile, includes: Sequence[Include], i_tail: float, v_substrate: float
-) -> str:
+def _bench(file: OpAmpFile, includes: Sequence[Include], i_tail: float, v_substrate: float) -> str:
     """One as in a pair that carries all of the tail's current, and two of the same base and emitter
     whose collectors are lower and higher."""
     lines = ["* a transistor of a pair"]
