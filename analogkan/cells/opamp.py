@@ -42,6 +42,8 @@ class OpAmpKind(CellKind):
     stand_in
         The op-amp that chips have in its place; None for itself, behind a source of offset and
         drift where it has no parameters for them.
+    steps
+        Steps from one image to the next in a sweep: one of transistors does not follow a whole one.
     in_time
         The op-amp with one pole that stands for it where time counts; None: it takes ``gbw``
         itself, or its bandwidth is not known.
@@ -53,6 +55,7 @@ class OpAmpKind(CellKind):
     gain: Callable[[Any], float] | None = None
     flat: bool = False
     stand_in: OpAmpKind | None = None
+    steps: int = 1
     in_time: OpAmpKind | None = None
 
     @property

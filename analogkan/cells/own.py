@@ -29,6 +29,8 @@ LIBRARY_ENTRY = Record(
 """``Library.told``, in a file."""
 DIGITS = 8
 """Of a hash, in a name."""
+STEPS = 16
+"""`python -m benchmarks steps`: with 8 ngspice falls back to stepping gmin, image by image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +161,7 @@ def own_opamp(library: Library) -> OwnOpAmp:
         name=library.name,
         pins=tuple(Pin(name, NETS[name]) for name in library.pins),
         gain=lambda hardware: hardware.opamp_gain,
+        steps=STEPS,
         library=library,
     )
 
