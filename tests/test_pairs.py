@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
 from analogkan.opamps.transistor import measure_transistor, read_transistor
+from analogkan.physics.deck import dynamic_design, still_design
+from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.simulate import simulate
 
-from .networks import random_checkpoint, random_spec
+from .networks import random_checkpoint, random_images, random_spec
 from .outside import miller
 from .test_symbol import solved
 
@@ -260,3 +265,35 @@ def test_the_command_line_takes_it(ngspice, file, tmp_path):
     result = CliRunner().invoke(main, [*map(str, words), "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["own"]["npn"]["subckt"] == "my_npn"
+
+
+# ---- what the closed form misses
+
+
+def test_what_the_closed_form_misses_is_a_result(ngspice, file, tmp_path):
+    """A current gain that falls with the current, which its two figures cannot tell."""
+    file.write_text(FILE.replace("bf=80", "bf=80 ise=1e-13 ne=1.5"), encoding="utf-8")
+    build, images = compiled(file, tmp_path / "net.build"), random_images(2, 12, 4)
+    found = simulate(build, images, run=tmp_path / "run").summary
+    assert found["judge"]["passed"] is None
+    of = f"the transistor {build.hardware.npn}"
+    assert found["judge"]["why_not"] == (
+        f"the closed form has a macro-model of {of}, whose error is a result"
+    )
+    first, last = found["macro_model"]["layers"]
+    assert found["macro_model"]["of"] == of
+    assert first["rms_share"] < 1e-5 and 1e-4 < last["rms_share"] < 0.1
+    options = StudyOptions(run=tmp_path / "chips")
+    chips = montecarlo(build, images, samples=2, options=options)
+    assert chips.judge is not None and chips.judge["passed"] is None
+    assert of in chips.judge["why_not"]
+    assert chips.summary["notes"][-1].startswith(f"{of}: the twin, trim, calibration, power, ")
+
+
+def test_power_settling_and_noise_are_those_of_its_two_figures(ngspice, file, tmp_path):
+    build = compiled(file, tmp_path / "net.build")
+    design = build.one_deck().design
+    wanted = replace(design, hardware=replace(design.hardware, npn="model"))
+    for of in (still_design, dynamic_design):
+        assert of(design).hardware == of(wanted).hardware
+        assert of(design).hardware.npn_bf == pytest.approx(80, rel=1e-3)

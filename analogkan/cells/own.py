@@ -161,6 +161,7 @@ def own_opamp(library: Library) -> OwnOpAmp:
         name=library.name,
         pins=tuple(Pin(name, NETS[name]) for name in library.pins),
         gain=lambda hardware: hardware.opamp_gain,
+        macro=True,
         steps=STEPS,
         library=library,
     )

@@ -272,8 +272,8 @@ def format_options(
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
     hw = design.hardware
-    exact = has_transistors(design) and hw.amplifier.gain and hw.transistor is None
-    return say.solver(bool(exact))
+    pairs = has_transistors(design) and hw.transistor is None
+    return say.solver(pairs and hw.amplifier.exact)
 
 
 def write_batch(

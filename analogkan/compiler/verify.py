@@ -372,7 +372,7 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
-    if pairs and build.hardware.amplifier.gain and build.hardware.transistor is None:
+    if pairs and build.hardware.amplifier.exact and build.hardware.transistor is None:
         wanted |= TRANSISTORS
     said = []
     files = [
