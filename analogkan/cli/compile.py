@@ -70,9 +70,10 @@ MUCH_MEMORY = 8000
 @click.option(
     "--cell",
     multiple=True,
-    metavar="opamp=FILE[:SUBCKT]",
-    help="A netlist of yours, or a shipped op-amp's name, in the place of every op-amp; the "
-    "circuit is sized for it (docs/own-op-amp.md).",
+    metavar="PLACE=FILE[:SUBCKT]",
+    help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), or of "
+    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it "
+    "(docs/own-op-amp.md, docs/squash-and-norm.md).",
 )
 @click.option(
     "--include",
@@ -128,6 +129,7 @@ def compile(
       analogkan compile mnist-d2                      a shipped model, by its name
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
+      analogkan compile paper-mnist-d2 --cell npn=gf180_npn
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model

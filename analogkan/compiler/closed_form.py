@@ -30,8 +30,10 @@ def require_closed_form(circuit: Design | Circuit) -> None:
 
 def macro_models(circuit: Design | Circuit) -> str:
     """What of ``circuit`` its closed form has only a macro-model of, in words; empty: nothing."""
-    hardware = circuit.hardware
-    return f"the op-amp {hardware.opamp}" if hardware.amplifier.macro else ""
+    hw = circuit.hardware
+    found = [f"the op-amp {hw.opamp}"] if hw.amplifier.macro else []
+    found += [] if hw.transistor is None else [f"the transistor {hw.npn}"]
+    return " and ".join(found)
 
 
 def why_no_verdict(circuit: Design | Circuit) -> str:

@@ -271,7 +271,9 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    return say.solver(has_transistors(design) and design.hardware.amplifier.exact)
+    hw = design.hardware
+    pairs = has_transistors(design) and hw.transistor is None
+    return say.solver(pairs and hw.amplifier.exact)
 
 
 def write_batch(

@@ -177,6 +177,9 @@ def verify_deck(build: Deck) -> Verification:
     found.add(symbol_differences(build, netlist))
     if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
+    if build.hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.notes.append(f"transistor {build.hardware.npn} {told}")
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -369,7 +372,7 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
-    if pairs and build.hardware.amplifier.exact:
+    if pairs and build.hardware.amplifier.exact and build.hardware.transistor is None:
         wanted |= TRANSISTORS
     said = []
     files = [

@@ -35,6 +35,8 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
+            if "npn" in declared.models:
+                wanted = _with_transistors(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
 
@@ -56,6 +58,23 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
         for line in cell.lines
     ]
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
+
+
+def _with_transistors(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
+    """A cell of the library with a netlist's transistors in the place of its own."""
+    lines = [replace(line, text=_respelled(line.text, hardware)) for line in cell.lines]
+    return replace(cell, lines=lines)
+
+
+def _respelled(text: str, hardware: Hardware) -> str:
+    """A line, of a transistor as an instance of the netlist's."""
+    words, kind = text.split(), hardware.transistor
+    if kind is None or words[4:] != ["npn"] or words[0][0] != "q":
+        return text
+    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    at = dict(zip("cbes", [*words[1:4], low], strict=True))
+    told = " ".join([f"x_{words[0]}", *(at[pin.name] for pin in kind.pins), kind.name])
+    return text[: text.index(words[0])] + told
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
@@ -103,7 +122,8 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and hw.transistor is None:
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
