@@ -263,10 +263,14 @@ def print_build(build) -> None:
 
 
 def print_asked(s: dict) -> None:
-    """What amplifiers ask of an op-amp of the user's, beside what it has, and what it decided."""
+    """What amplifiers of each kind ask most of an op-amp of the user's, and what it decided."""
     from ..opamps.demand import Demand, listing
 
-    found = listing([Demand(**one) for one in s["opamp_asked"]])
+    most: dict[tuple[int, str], Demand] = {}
+    for one in (Demand(**entry) for entry in s["opamp_asked"]):
+        kind = one.layer, one.kind
+        most[kind] = max(most.get(kind, one), one, key=lambda demand: demand.share)
+    found = listing(list(most.values()))
     shown = common.table("", *found.columns)
     for row in found.rows:
         shown.add_row(*row)
