@@ -567,7 +567,7 @@ FLAGS = {
     "plan": ("resume", "progress"),
     "simulate": ("descending", "session", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
-    "compile": ("odd", "symbol", "verify", "progress"),
+    "compile": ("odd", "symbol", "refer", "verify", "progress"),
     "convert": ("beyond_measured", "distil"),
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),

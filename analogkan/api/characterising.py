@@ -117,7 +117,7 @@ def characterise(
     )
     require(0 <= seed <= MOST_SEED, "seed", seed, f"0 to {MOST_SEED:,}")
     own = [one for text in include for one in resolve(text, Path.cwd())]
-    file = read_opamp(_found(opamp), subckt, [one.path.parent for one in own])
+    file = read_opamp(shipped_or(opamp), subckt, [one.path.parent for one in own])
     setup = _setup(file, own, vdd, vss, load)
     places = [setup.at(temp_c, corner) for corner in (corners or ("",)) for temp_c in _temps(temps)]
     if corners and not any(one.corner for one in setup.includes):
@@ -148,7 +148,8 @@ def characterise(
     return found
 
 
-def _found(opamp: AnyPath) -> Path:
+def shipped_or(opamp: AnyPath) -> Path:
+    """The file of a shipped op-amp of that name, or the file itself."""
     path = as_path(opamp, "opamp", "a file with a .subckt, or the name of a shipped op-amp")
     shipped = {file.stem: file for file in resources.path(FOLDER).glob("*.lib")}
     return path if path.exists() else shipped.get(str(path), path)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..network.targets import Targets
 from ..objects import as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
+from .own import OwnCells
 from .progress import shown_progress, tell
 
 
@@ -34,6 +36,9 @@ def compile(
     odd: bool = False,
     dialect: str = "ngspice",
     symbol: bool = False,
+    cell: Mapping[str, AnyPath] | None = None,
+    include: Sequence[str] = (),
+    refer: bool = False,
     verify: bool = True,
     progress: bool = True,
 ) -> Build:
@@ -68,6 +73,13 @@ def compile(
         whose are written, not run.
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
+    cell
+        A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped op-amp, by the
+        cell in whose place it stands: ``{"opamp": "mine.lib"}``. ngspice measures it, and the
+        circuit is sized for it.
+    include, refer
+        Its models, as for ``characterise``; ``refer`` names them where they are, instead of copying
+        them into the BUILD.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -89,9 +101,16 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held)
-    check_flags(verify=verify, odd=odd, symbol=symbol)
+    check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer)
+    require_type(cell, (Mapping, type(None)), "cell", "files by place, {'opamp': 'mine.lib'}")
+    own = OwnCells(
+        files={place: str(file) for place, file in (cell or {}).items()},
+        include=include,
+        refer=refer,
+    )
     require_type(dialect, str, "dialect", "a text")
     chosen = given.load_preset(preset, hardware=hardware).hardware
+    choices = making.differing(chosen)
     target, inputs = given.optional_path(out, "out"), given.calibration(calibrate)
     with shown_progress(progress) as on_progress:
 
@@ -103,16 +122,14 @@ def compile(
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
                 spec, chosen, target, held=held, odd=odd, dialect=dialect, symbol=symbol,
-                verify=verify,
-                on_circuit=on_circuit,
+                verify=verify, own=own, chosen=choices, on_circuit=on_circuit,
             )  # fmt: skip
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
                 file, target, chosen, calibrate=inputs, held=held, odd=odd, dialect=dialect,
-                symbol=symbol,
-                verify=verify, on_circuit=on_circuit,
+                symbol=symbol, verify=verify, own=own, chosen=choices, on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:
         tell(f"compiled into {built.folder}", progress)

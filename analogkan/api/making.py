@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
+from .own import OwnCells, fitted
 
 CALIBRATION_IMAGES = 256
 
@@ -41,6 +42,7 @@ def compile_model(
     odd: bool = False,
     dialect: str = "ngspice",
     symbol: bool = False,
+    own: OwnCells = OwnCells(),
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
@@ -73,6 +75,8 @@ def compile_model(
         the same design is.
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
+    own
+        Cells of the user's netlists in the place of the library's.
     command
         What a report says made the BUILD.
     on_circuit
@@ -91,8 +95,20 @@ def compile_model(
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
         held=held, odd=odd, dialect=dialect, symbol=symbol, command=command,
-        on_circuit=on_circuit,
+        on_circuit=on_circuit, own=own, chosen=chosen_of(preset, parse_assignments(settings)),
     )  # fmt: skip
+
+
+def chosen_of(preset: str, settings: Iterable[str]) -> set[str]:
+    """Names of hardware's settings that ``settings`` choose, or a preset otherwise than by
+    default."""
+    return differing(load_hardware(preset)) | {*settings}
+
+
+def differing(hardware: Hardware) -> set[str]:
+    """Names of settings that are not as by default."""
+    default = asdict(Hardware())
+    return {key for key, value in asdict(hardware).items() if value != default[key]}
 
 
 def build_of(model: str | Path, command: str = "") -> tuple[Path, bool]:
@@ -151,10 +167,12 @@ def compile_spec(
     on_circuit: Progress,
     odd: bool = False,
     dialect: str = "ngspice",
+    own: OwnCells = OwnCells(),
+    chosen: Collection[str] = (),
     **told: Any,
 ) -> Build:
     """``compile_model`` of a network in memory; ``told`` as ``model``, ``command`` and ``symbol``
-    there."""
+    there, ``chosen`` names of settings that cells of ``own`` leave as they are."""
     spec = spec.odd() if odd else spec
     if held is None and spec.convolutional:
         held = MOST_RESISTORS
@@ -162,6 +180,9 @@ def compile_spec(
         raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
     write = write_verified if verify else write_build
     say = DIALECTS.find(dialect)
+    if own.files:
+        found = fitted(own, spec, hardware, chosen)
+        hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
     return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from .. import outside
+from ..errors import NetlistError
 from ..objects import require_type
 from .amplifiers import AMPLIFIERS
 from .base import (
@@ -21,6 +26,7 @@ from .base import (
 from .layernorm import LAYERNORM
 from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
+from .own import LIBRARY_ENTRY, Library, OwnOpAmp, own_opamp, read_library
 from .squash import CLAMP, SIGMOID, TANH
 
 _registry = Registry()
@@ -30,19 +36,25 @@ for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
 __all__ = [
     "EXACT",
     "INPUT",
+    "LIBRARY_ENTRY",
     "NUMPY",
     "OUTPUT",
     "SUPPLIES",
     "SUPPLY",
     "CellKind",
     "CellPower",
+    "Library",
     "OpAmpKind",
+    "OwnOpAmp",
     "Param",
     "Pin",
     "SquashKind",
     "find",
     "known",
     "opamps",
+    "own",
+    "own_opamp",
+    "read_own",
     "register",
     "same",
     "squash_kind",
@@ -66,6 +78,26 @@ def register(kind: CellKind) -> None:
     _registry.require_new(kind)
     outside.note((outside.CELL, kind.name), kind.lib)
     _registry.add(kind)
+
+
+def own(kind: OwnOpAmp) -> OwnOpAmp:
+    """Add a kind of a user's netlist, if it is not there yet; names tell what they are of."""
+    _registry.kinds.setdefault(kind.name, kind)
+    return kind
+
+
+def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
+    """Add the kind that a deck in ``folder`` has in the ``place`` of a cell, as its summary tells.
+
+    Raises
+    ------
+    NetlistError
+        As ``own.read_library``, or if there is no such place.
+    """
+    make = {"opamp": own_opamp}.get(place)
+    if make is None:
+        raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
+    own(make(read_library(entry, folder)))
 
 
 def unregister(name: str) -> None:

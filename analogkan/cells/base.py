@@ -77,6 +77,11 @@ class CellKind:
         return self.lib or resources.path("netlists/cells") / f"{self.name}.lib"
 
     @property
+    def text(self) -> str:
+        """Of its file."""
+        return self.path.read_bytes().decode("utf-8")
+
+    @property
     def values(self) -> tuple[str, ...]:
         """Values of ``opamp`` that choose it: an op-amp's alone."""
         return ()
@@ -117,7 +122,7 @@ class CellKind:
             raise CompileError(f"cell {self.name!r}: a name is of a-z, 0-9 and _")
         if not self.path.is_file():
             raise CompileError(f"cell {self.name}: there is no file {self.path}")
-        text = self.path.read_bytes().decode("utf-8")
+        text = self.text
         heads = {found[1]: found for found in HEAD.finditer(text)}
         if self.name not in heads:
             raise CompileError(f"cell {self.name}: {self.path.name} has no .subckt {self.name}")

@@ -93,7 +93,7 @@ class OpAmpKind(CellKind):
             raise CompileError(
                 f"op-amp {self.name} has a parameter gain, and declares no gain to give it"
             )
-        text = self.path.read_text(encoding="utf-8").lower()
+        text = self.text.lower()
         for net in SUPPLIES if self.supplies else ():
             if net not in roles and re.search(rf"(?m)^[^*\n].*\b{net}\b", text):
                 raise CompileError(

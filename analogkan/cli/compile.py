@@ -67,12 +67,29 @@ MUCH_MEMORY = 8000
     is_flag=True,
     help="Write it as one subcircuit too, with symbols for KiCad and xschem: folder symbol.",
 )
+@click.option(
+    "--cell",
+    multiple=True,
+    metavar="opamp=FILE[:SUBCKT]",
+    help="A netlist of yours, or a shipped op-amp's name, in the place of every op-amp; the "
+    "circuit is sized for it (docs/own-op-amp.md).",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="LIB:SECTION",
+    help="Its models: FILE, FILE:SECTION, or gf180mcu:typical.  [default: the file's]",
+)
+@click.option(
+    "--refer", is_flag=True, help="Name its models where they are; by default they are copied."
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
 def compile(
-    model, out, preset, assignments, calibrate, held, odd, dialect, symbol, no_verify, as_json
-) -> None:
+    model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
+    refer, no_verify, as_json,
+) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
     Writes a folder that plain ngspice runs (`ngspice -b network.cir` prints image 0's logits):
@@ -114,8 +131,10 @@ def compile(
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
+    from ..api.own import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
+    own = OwnCells(files=parse_cells(cell), include=include, refer=refer)
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,
@@ -128,6 +147,7 @@ def compile(
             odd=odd,
             dialect=dialect,
             symbol=symbol,
+            own=own,
             command=common.command_line(),
             on_circuit=on_circuit,
         )

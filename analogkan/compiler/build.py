@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, outside
+from .. import __version__, cells, outside
 from ..dialects import NGSPICE, Dialect
 from ..errors import CompileError, NetlistError, SettingsError
-from ..files import atomic_folder, brief, changed_files, read_json, sha256, write_text
+from ..files import atomic_folder, brief, changed_files, sha256, write_text
 from ..network.spec import NetworkSpec, load_spec
 from ..objects import Described, Facts
 from ..schema import Record, Text, Whole
@@ -26,7 +26,6 @@ from .circuit import Circuit, Link
 from .deck import (
     ANYTHING,
     FILES,
-    FORMAT,
     MODEL,
     SUMMARY,
     SUMMARY_ENTRIES,
@@ -34,18 +33,27 @@ from .deck import (
     load_deck,
     make_deck,
     plugins_of,
+    read_own,
     read_summary,
     respell,
 )
 from .design import Design
 from .hardware import HARDWARE_ENTRY, Hardware
 from .lines import deck_bytes
-from .parts import NETWORK, design_hash, files_of, joined, part_of, told_of
+from .parts import (
+    HELD_FORMAT,
+    HELD_SUMMARY,
+    NETWORK,
+    design_hash,
+    files_of,
+    joined,
+    part_of,
+    told_of,
+)
+from .replaceable import check_replaceable
 from .sections import Section, circuits, divide, whole
 from .verification import Verification
 
-HELD_FORMAT = "analogkan-held-1"
-HELD_SUMMARY = "held.json"
 Progress = Callable[[str, int, int], None]
 """Called with a deck's name, how many are done and how many there are."""
 Check = Callable[[Deck], Verification]
@@ -58,7 +66,12 @@ HELD_ENTRIES = Record(
         "design": Text(),
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text()},
+    {
+        "command": Text(),
+        "plugins": outside.ENTRY,
+        "dialect": Text(),
+        "own": Record(more=cells.LIBRARY_ENTRY),
+    },
     more=ANYTHING,
 )
 """What is read of ``held.json``."""
@@ -236,6 +249,8 @@ def write_build(
     model: dict[str, Any] | None = None,
     command: str = "",
     symbol: bool = False,
+    beside: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
     on_circuit: Progress = lambda name, done, total: None,
     dialect: Dialect = NGSPICE,
 ) -> Build:
@@ -248,7 +263,7 @@ def write_build(
         give is held between them. None is one deck.
     check
         Looks at each deck under a temporary name, and raises to keep all from coming.
-    model, command, symbol
+    model, command, symbol, beside, more
         As for ``make_deck``.
     on_circuit
         Called before each of several decks.
@@ -276,7 +291,10 @@ def write_build(
     check_replaceable(folder)
     if most is None:
         with atomic_folder(folder) as partial:
-            deck = make_deck(spec, hardware, partial, model=model, command=command, symbol=symbol)
+            deck = make_deck(
+                spec, hardware, partial, model=model, command=command, symbol=symbol,
+                beside=beside, more=more,
+            )  # fmt: skip
             found = None if check is None else check(deck)
             if dialect is not NGSPICE:
                 deck = respell(deck, dialect)
@@ -289,7 +307,7 @@ def write_build(
     with atomic_folder(folder) as partial:
         for name, circuit in circuits(folded, sections):
             on_circuit(name, len(parts), total)
-            deck = make_deck(circuit, hardware, partial / name, command=command)
+            deck = make_deck(circuit, hardware, partial / name, command=command, beside=beside)
             parts.append(part_of(name, deck))
             if check is not None:
                 together.join(name, check(deck))
@@ -302,6 +320,7 @@ def write_build(
             "model": {"fingerprint": spec.fingerprint(), **(model or {})},
             "dialect": dialect.name,
             "command": command,
+            **(more or {}),
             "most_resistors": most,
             **told_of(folded, hardware, sections, parts),
             "design": design_hash(partial, parts),
@@ -311,51 +330,6 @@ def write_build(
     return Build(
         folder, spec, hardware, sections, summary, None, None if check is None else together
     )
-
-
-def check_replaceable(folder: Path) -> None:
-    """Refuse to replace a file, or a folder that holds anything but an earlier BUILD.
-
-    Raises
-    ------
-    CompileError
-        If it would.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise CompileError(f"{folder} is a file: give another folder with -o")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    foreign = _foreign(folder)
-    if foreign:
-        raise CompileError(
-            f"{folder} holds {foreign[0]}, which no compile wrote, so it is not replaced: "
-            "give another folder with -o"
-        )
-
-
-def _foreign(folder: Path) -> list[str]:
-    """What in ``folder``, and in the circuits of a BUILD with held stages, no compile wrote."""
-    ours: set[str] = set()
-    for name, written in ((SUMMARY, FORMAT), (HELD_SUMMARY, HELD_FORMAT)):
-        try:
-            summary = read_json(folder / name)
-            FILES.check(summary.get("files"), "files")
-        except ValueError:
-            continue
-        if summary.get("format") == written:
-            ours |= {name, *summary["files"]}
-    circuits = {name.split("/")[0] for name in ours if name.endswith(f"/{SUMMARY}")}
-    folders = {name.split("/")[0] for name in ours if "/" in name}
-    found = sorted(p.name for p in folder.iterdir() if p.name not in ours | folders)
-    for name in sorted(folders):
-        if not (folder / name).is_dir():
-            continue
-        if name in circuits:
-            found += [f"{name}/{inner}" for inner in _foreign(folder / name)]
-        else:
-            inner = sorted(f"{name}/{p.name}" for p in (folder / name).iterdir())
-            found += [path for path in inner if path not in ours]
-    return found
 
 
 def load_build(folder: str | Path) -> Build:
@@ -373,6 +347,9 @@ def load_build(folder: str | Path) -> Build:
         return Build(folder, deck.spec, deck.hardware, whole(deck.spec), deck.summary, deck)
     summary = read_summary(path, HELD_ENTRIES)
     fingerprint, most = summary["model"]["fingerprint"], summary["most_resistors"]
+    if "own" in summary:  # cells that its hardware names
+        for name in sorted({name.split("/")[0] for name in summary["files"] if "/" in name})[:1]:
+            read_own(folder / name)
     try:
         hardware = Hardware(**summary["hardware"])
     except (ValueError, TypeError, OverflowError, SettingsError) as error:

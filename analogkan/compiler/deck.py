@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,13 @@ SUMMARY_ENTRIES = Record(
         "files": FILES,
         "hardware": HARDWARE_ENTRY,
     },
-    {"command": Text(), "plugins": outside.ENTRY, "dialect": Text(), "symbol": Text()},
+    {
+        "command": Text(),
+        "plugins": outside.ENTRY,
+        "dialect": Text(),
+        "symbol": Text(),
+        "own": Record(more=cells.LIBRARY_ENTRY),
+    },
     more=ANYTHING,
 )
 """What is read of ``design.json``."""
@@ -106,6 +113,8 @@ def make_deck(
     model: dict[str, Any] | None = None,
     command: str = "",
     symbol: bool = False,
+    beside: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Deck:
     """Compile ``spec`` into the empty ``folder`` as one deck.
 
@@ -117,6 +126,8 @@ def make_deck(
         What a report says made it.
     symbol
         Write it as one subcircuit too, with its symbols.
+    beside, more
+        Texts of files that it has beside, and what its summary says beside.
 
     Raises
     ------
@@ -131,7 +142,9 @@ def make_deck(
     _write_texts(folder, spec, design, volts, expected, NGSPICE)
     spec.save(folder / "network.npz")
     save_design(design, folder / "design.npz")
-    summary = summarise(spec, design, expected, model or {}) | {"command": command}
+    for name, text in (beside or {}).items():
+        write_text(folder / name, text)
+    summary = summarise(spec, design, expected, model or {}) | {"command": command, **(more or {})}
     if symbol:
         top = spice.write_network(
             design,
@@ -198,13 +211,11 @@ def _write_texts(
     say: Dialect,
 ) -> None:
     """Write the files of a deck."""
-    write_text(folder / "cells.cir", spice_cells.write_cells(design, say))
-    write_text(folder / "stimulus.cir", spice.write_stimulus(design, volts, say))
-    top = spice.write_network(design, _title(spec), expected, say, spec.targets)
-    write_text(folder / "network.cir", top)
-    for k in range(len(design.stages)):
-        layer = spice.write_layer(design, k, spice_cells.TEMPERATURE_C, say)
-        write_text(folder / spice.layer_file(k), layer)
+    texts = write_circuit(design, say=say)
+    texts["stimulus.cir"] = spice.write_stimulus(design, volts, say)
+    texts["network.cir"] = spice.write_network(design, _title(spec), expected, say, spec.targets)
+    for name, text in texts.items():
+        write_text(folder / name, text)
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:
@@ -228,10 +239,7 @@ def load_deck(folder: Path) -> Deck:
     NetlistError
         If it is none, is damaged, or its network is another model's.
     """
-    path = folder / SUMMARY
-    if not path.is_file():
-        raise NetlistError(mistaken(folder, "BUILD") or _no_build(folder))
-    summary = read_summary(path, SUMMARY_ENTRIES)
+    summary = read_own(folder)
     fingerprint = summary["model"]["fingerprint"]
     spec = load_spec(folder / "network.npz")
     if spec.fingerprint() != fingerprint:
@@ -242,11 +250,50 @@ def load_deck(folder: Path) -> Deck:
     return Deck(folder, spec, load_design(folder / "design.npz"), summary)
 
 
+def read_own(folder: Path) -> dict[str, Any]:
+    """The summary of a deck, whose users' cells are known from then on.
+
+    Raises
+    ------
+    NetlistError
+        If the folder is no deck's, is damaged, or a cell is not what was compiled.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise NetlistError(mistaken(folder, "BUILD") or _no_build(folder))
+    summary = read_summary(path, SUMMARY_ENTRIES)
+    for place, entry in summary.get("own", {}).items():
+        cells.read_own(place, entry, folder)
+    return summary
+
+
 def _no_build(folder: Path) -> str:
     makes = "run `analogkan compile`"
     if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # one deck of several
         return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
     return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
+
+
+def write_circuit(
+    design: Design, temp_c: float = spice_cells.TEMPERATURE_C, say: Dialect = NGSPICE
+) -> dict[str, str]:
+    """The texts of the files that a deck is made of, by name.
+
+    Raises
+    ------
+    CompileError
+        If the dialect cannot say something that the circuit needs.
+    """
+    texts = {library.deck_file: library.text for library in design.hardware.libraries.values()}
+    if texts and say is not NGSPICE:
+        raise CompileError(
+            f"{design.name} has cells of netlists of its own, which are in ngspice's words: "
+            f"{say.name} cannot be given them; leave --dialect, or --engine, out"
+        )
+    texts[spice.CELLS] = spice_cells.write_cells(design, say)
+    for k in range(len(design.stages)):
+        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c, say)
+    return texts
 
 
 def image0_volts(spec: NetworkSpec) -> np.ndarray:
@@ -302,6 +349,7 @@ def summarise(
         "image0_software_logits": [float(v) for v in expected],
         "notes": list(design.notes),
         **plugins_of(spec, design.hardware),
+        **own_of(design.hardware),
     }
 
 
@@ -317,9 +365,15 @@ def plugins_of(spec: NetworkSpec, hardware: Hardware) -> dict[str, Any]:
     return outside.told(outside.used(cells_of(spec, hardware)))
 
 
+def own_of(hardware: Hardware) -> dict[str, Any]:
+    """What a summary says of the netlists that users' cells are from; nothing if there is none."""
+    entry = {place: library.told() for place, library in hardware.libraries.items()}
+    return {"own": entry} if entry else {}
+
+
 def deck_files(design: Design) -> list[str]:
     """Names of the files that make up a deck."""
-    return [*spice.FILES, *(spice.layer_file(k) for k in range(len(design.stages)))]
+    return [*spice.circuit_files(design), *spice.TOP]
 
 
 def _range(values: np.ndarray) -> list[float]:

@@ -7,7 +7,7 @@ Understands the subset of SPICE that a compiled deck uses, and refuses the rest 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -66,8 +66,8 @@ class Resistors:
     rest: list[Line]
 
 
-def read_deck(top: Path, shell: str | None = None) -> Netlist:
-    """The flat netlist of the deck whose top file is ``top``.
+def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) -> Netlist:
+    """The flat netlist of the deck whose top file is ``top``, but for its files ``boxes``.
 
     Of the subcircuit ``shell``, in an instance called ``x_<shell>``, what it holds counts as the
     top level.
@@ -77,7 +77,7 @@ def read_deck(top: Path, shell: str | None = None) -> Netlist:
     NetlistError
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
-    deck = read_lines(top, shell)
+    deck = read_lines(top, shell, boxes)
     netlist = Netlist()
     netlist.models, netlist.options = deck.models, deck.options
     netlist.controls, netlist.includes = deck.controls, deck.includes

@@ -189,6 +189,12 @@ class Hardware:
         return cells.opamps()[self.opamp]
 
     @property
+    def libraries(self) -> dict[str, cells.Library]:
+        """What its decks have of users' netlists, by the cells in whose place they are."""
+        kind = self.amplifier
+        return {"opamp": kind.library} if isinstance(kind, cells.OwnOpAmp) else {}
+
+    @property
     def rails(self) -> bool:
         """Whether outputs of amplifiers stop at ``v_rail``."""
         return self.opamp == self.amplifier.railed

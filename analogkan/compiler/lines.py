@@ -8,10 +8,11 @@ comments, names it has of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..cells import CellKind
 from ..errors import NetlistError
 from ..files import read_bytes
 from .expressions import number
@@ -63,7 +64,7 @@ class Deck:
     """The lines of a deck's files, sorted.
 
     ``top`` holds the elements of the top level, ``reaching`` names the nets that reach into every
-    subcircuit; the other fields are as in ``Netlist``.
+    subcircuit, ``boxes`` files that are not read; the other fields are as in ``Netlist``.
     """
 
     top: Subcircuit = field(default_factory=lambda: Subcircuit("", [], {}))
@@ -73,6 +74,7 @@ class Deck:
     controls: list[str] = field(default_factory=list)
     reaching: list[str] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
+    boxes: Collection[str] = ()
 
 
 def require(condition: bool, what: str) -> None:
@@ -88,8 +90,8 @@ def name(text: str) -> str:
     return text
 
 
-def read_lines(top: Path, shell: str | None = None) -> Deck:
-    """The lines of the deck whose top file is ``top``, and of what it includes.
+def read_lines(top: Path, shell: str | None = None, boxes: Collection[str] = ()) -> Deck:
+    """The lines of the deck whose top file is ``top``, and of what it includes, but for ``boxes``.
 
     The subcircuit ``shell`` may have subcircuits and models in it, which are its own.
 
@@ -100,16 +102,16 @@ def read_lines(top: Path, shell: str | None = None) -> Deck:
     """
     if not _text(top).startswith("* "):  # ngspice takes the first line for a title, whatever it is
         raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
-    deck = Deck()
+    deck = Deck(boxes=boxes)
     _collect(top, deck, top_file=True, shell=shell)
     return deck
 
 
-def read_library(path: Path) -> dict[str, Subcircuit]:
-    """The subcircuits of a cell's library file."""
+def read_library(kind: CellKind) -> Subcircuit:
+    """A cell's subcircuit as its declaration has it."""
     deck = Deck()
-    _collect(path, deck, top_file=False)
-    return deck.subcircuits
+    _sort(Path(kind.name), kind.text, deck, top_file=False)
+    return deck.subcircuits[kind.name]
 
 
 def deck_bytes(path: Path) -> bytes:
@@ -141,10 +143,10 @@ def _text(path: Path) -> str:
         raise NetlistError(f"cannot read {path}: {error}") from error
 
 
-def _logical_lines(path: Path) -> Iterator[Line]:
+def _logical_lines(path: Path, text: str) -> Iterator[Line]:
     pending: Line | None = None
     open_line = False
-    rows = enumerate(_text(path).split("\n"), 1)
+    rows = enumerate(text.split("\n"), 1)
     for at, raw in rows:
         where = f"{path.name}:{at}"
         if not raw.isprintable() or raw.startswith("*#"):
@@ -184,9 +186,14 @@ def _box(rows: Iterator[tuple[int, str]], cell: str, path: Path) -> list[str]:
 
 def _collect(path: Path, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
     """Sort the lines of a file and of what it includes."""
+    _sort(path, _text(path), deck, top_file=top_file, shell=shell)
+
+
+def _sort(path: Path, text: str, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
+    """Sort the lines of the ``text`` of a file."""
     base, in_control, ended = deck.top, False, False
     target = base
-    for line in _logical_lines(path):
+    for line in _logical_lines(path, text):
         word, _, rest = line.text.partition(" ")
         if ended:
             raise NetlistError(f"{line.where}: something follows .end")
@@ -245,6 +252,8 @@ def _include(
     if not top_file or not _FILE.fullmatch(line.text):
         raise line.refuse("only the top file includes, and plain file names")
     deck.includes.append(included)
+    if included in deck.boxes:
+        return
     _collect(path.parent / included, deck, top_file=False, shell=shell)
 
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from ..files import sha256
 from ..network.spec import NetworkSpec
-from .deck import SUMMARY, Deck, plugins_of
+from .deck import SUMMARY, Deck, own_of, plugins_of
 from .hardware import Hardware
 from .sections import Section
 
 NETWORK = "network.npz"
+HELD_FORMAT = "analogkan-held-1"
+HELD_SUMMARY = "held.json"
 
 
 def files_of(sections: tuple[Section, ...]) -> list[str]:
@@ -45,6 +47,7 @@ def told_of(
         "expected": _expected(sections, parts),
         "notes": _beyond_rails(spec, hardware, sections),
         **plugins_of(spec, hardware),
+        **own_of(hardware),
     }
 
 

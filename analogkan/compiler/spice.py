@@ -26,8 +26,7 @@ from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
 """What a sweep over images has its own of."""
-FILES = ("cells.cir", *TOP)
-"""Files of every deck beside its ``layer<k>.cir``."""
+CELLS = "cells.cir"
 COLUMNS = {
     "differences": "* Columns: an amplifier per line; the difference of a pair is the output.",
     "summing": "* Columns: an amplifier per line; the positive one subtracts the negative.",
@@ -229,8 +228,13 @@ def _quantities(nets: Iterable[str], targets: Targets | None) -> Iterator[str]:
 
 def format_includes(design: Design, say: Dialect = NGSPICE) -> list[str]:
     """What a deck is made of, whatever drives it."""
-    files = ["cells.cir", *(layer_file(k) for k in range(len(design.stages)))]
-    return [say.include(file) for file in files]
+    return [say.include(file) for file in circuit_files(design)]
+
+
+def circuit_files(design: Design) -> list[str]:
+    """Those files: of users' netlists, the cells, the layers."""
+    own = (library.deck_file for library in design.hardware.libraries.values())
+    return [*own, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
 
 
 def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:

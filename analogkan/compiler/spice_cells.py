@@ -39,7 +39,7 @@ def write_cells(
     names = get_cells(design) + (companions.cells if companions else [])
     used = [kind for kind in cells.known() if kind.name in names]
     for kind in used:
-        text = kind.path.read_text(encoding="utf-8")
+        text = kind.text
         if has_bandwidths(design) and kind in cells.AMPLIFIERS:
             text = _with_bandwidth(text, hw)
         parts.append(format_cell(text, kind.name, say))

@@ -27,7 +27,8 @@ def write_symbol(design: Design, folder: Path, top: str) -> None:
     """Write the folder of ``design`` as one symbol; ``top`` is the text of its deck."""
     name = symbol_name(design)
     pins = place_pins(list(symbol_pins(design)))
-    texts = {
+    texts = {own.deck_file: own.text for own in design.hardware.libraries.values()}
+    texts |= {
         f"{name}.cir": format_symbol_circuit(design),
         SYMBOL_TOP: top,
         f"{name}.kicad_sym": format_kicad(name, pins),
@@ -64,8 +65,9 @@ def format_around(design: Design, volts: np.ndarray) -> list[str]:
     """What stands around the subcircuit: the DACs at ``volts`` (I,), supplies, its instance."""
     name = symbol_name(design)
     first, *rest = NGSPICE.instance(f"x_{name}", list(symbol_pins(design).values()), name, {})
+    own = [library.deck_file for library in design.hardware.libraries.values()]
     return [
-        NGSPICE.include(f"{name}.cir"),
+        *map(NGSPICE.include, [*own, f"{name}.cir"]),
         "",
         "* The input DACs, set to image 0, and the network.",
         *spice.format_inputs(design, volts),

@@ -19,12 +19,7 @@ from ..network.spec import LayerSpec, NetworkSpec
 from ..network.targets import Targets
 from . import names
 from .blocks import Blocks
-from .build import (
-    HELD_SUMMARY,
-    Build,
-    Progress,
-    write_build,
-)
+from .build import HELD_SUMMARY, Build, Progress, write_build
 from .counts import element_counts
 from .deck import SUMMARY, Deck, image0_volts, plugins_of, summarise
 from .design import ARRAYS, CrossbarStage, map_design
@@ -35,7 +30,7 @@ from .netlist import GROUND, Netlist
 from .parts import design_hash, part_of, told_of
 from .sections import Section, targets_of
 from .verification import Verification
-from .verify_cells import definition_differences, model_differences
+from .verify_cells import definition_differences, model_differences, names_taken
 from .verify_devices import device_differences
 from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
@@ -157,7 +152,7 @@ def verify_deck(build: Deck) -> Verification:
         return verify_respelled(build, verify_deck)
     found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
-    netlist = read_deck(build.folder / "network.cir")
+    netlist = read_deck(build.folder / "network.cir", boxes=_boxes(build))
     graph = block_graph(netlist)
     idle = _idle(build)
     found.add(unconnected(netlist, idle))
@@ -167,6 +162,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(device_differences(build, netlist))
     found.add(definition_differences(netlist, build.hardware))
     found.add(model_differences(build, netlist))
+    found.add(names_taken(build.hardware, netlist))
     found.add(resistor_differences(netlist, build.hardware))
     found.add(_design_differences(build))
     found.add(_summary_differences(build))
@@ -322,6 +318,11 @@ def _errors(netlist: Netlist) -> list[str]:
     ]
 
 
+def _boxes(build: Deck) -> list[str]:
+    """Files of users' netlists."""
+    return [library.deck_file for library in build.hardware.libraries.values()]
+
+
 def startup_files(build: Deck) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
@@ -371,7 +372,11 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     if pairs and build.hardware.amplifier.gain:
         wanted |= TRANSISTORS
     said = []
-    files = ["cells.cir", *(f"layer{k}.cir" for k in range(len(build.design.stages)))]
+    files = [
+        *_boxes(build),
+        "cells.cir",
+        *(f"layer{k}.cir" for k in range(len(build.design.stages))),
+    ]
     if netlist.includes != [*files, "stimulus.cir"]:
         said.append(f"the deck includes {', '.join(netlist.includes)}, not just its own files")
     said += [

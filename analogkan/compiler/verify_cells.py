@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from .. import cells
@@ -9,6 +10,8 @@ from .deck import Deck
 from .hardware import Hardware
 from .lines import Subcircuit, definition, read_library
 from .netlist import FLATTENED, Netlist
+
+DEFINED = re.compile(r"(?im)^\s*\.(?:subckt|model)\s+(\S+)")
 
 
 def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -29,7 +32,7 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
         elif declared is None:
             said.append(f"{kind} is no cell of the library")
         else:
-            wanted = read_library(declared.path)[kind]
+            wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
@@ -106,4 +109,14 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
         for name in sorted({*netlist.models, *wanted})
         if netlist.models.get(name) != wanted.get(name)
+    ]
+
+
+def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
+    """Models and subcircuits of users' netlists that are called as others of the deck."""
+    ours = {*netlist.models, *netlist.definitions}
+    return [
+        f"{library.file} defines {taken}, and so does the deck: rename it there"
+        for library in hardware.libraries.values()
+        for taken in sorted(ours.intersection(map(str.lower, DEFINED.findall(library.text))))
     ]

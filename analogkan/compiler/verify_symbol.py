@@ -10,6 +10,7 @@ from typing import Any
 
 from .deck import Deck
 from .extract import read_deck
+from .lines import deck_bytes
 from .names import SYMBOL_FOLDER, SYMBOL_TOP, symbol_name, symbol_pins
 from .netlist import Instance, Netlist, Term
 
@@ -30,10 +31,16 @@ def symbol_differences(build: Deck, deck: Netlist) -> list[str]:
     if "symbol" not in build.summary and not folder.exists():
         return []
     name, pins = symbol_name(build.design), symbol_pins(build.design)
-    have = read_deck(folder / SYMBOL_TOP, shell=name)
+    own = [library.deck_file for library in build.hardware.libraries.values()]
+    have = read_deck(folder / SYMBOL_TOP, shell=name, boxes=own)
     said = []
-    if have.includes != [f"{name}.cir"]:
-        said.append(f"it includes {', '.join(have.includes)}, not {name}.cir")
+    if have.includes != [*own, f"{name}.cir"]:
+        said.append(f"it includes {', '.join(have.includes)}, not {', '.join([*own, name])}.cir")
+    said += [
+        f"{file} is not the deck's"
+        for file in own
+        if deck_bytes(folder / file) != deck_bytes(build.folder / file)
+    ]
     if have.definitions.pop(name, [""])[0] != " ".join(pins):
         said.append(f"the pins of {name} are not {_span(pins)} in order")
     whole = Instance(f"x_{name}", tuple(pins.values()), name, {})

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compiler import spice, spice_cells
-from ..compiler.deck import Deck, deck_files
+from ..compiler import spice_cells
+from ..compiler.deck import Deck, deck_files, write_circuit
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
@@ -296,8 +296,5 @@ def copy_deck(build: Deck, folder: Path) -> None:
 
 def write_deck(design: Design, folder: Path, temp_c: float, say: Dialect = NGSPICE) -> None:
     """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
-    texts = {"cells.cir": spice_cells.write_cells(design, say)}
-    for k in range(len(design.stages)):
-        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c, say)
-    for name, text in texts.items():
+    for name, text in write_circuit(design, temp_c, say).items():
         write_text(folder / name, text)

@@ -71,8 +71,9 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
         raise NetlistError(f"volts[{bad}] = {volts[bad]:g} is not finite")
     title = spice_cells.format_comment(f"analogkan: {design.name}").splitlines()[0]
     circuit = DeckCircuit(title.lstrip("* "))
+    own = [library.text for library in design.hardware.libraries.values()]
     circuit.raw_spice = "\n".join(
-        [spice_cells.write_cells(design), *spice.format_options(design), ""]
+        [*own, spice_cells.write_cells(design), *spice.format_options(design), ""]
     )
     texts = [spice.write_layer(design, k) for k in range(len(design.stages))]
     texts += [spice.write_stimulus(design, volts), "\n".join(spice.format_read_out(design))]

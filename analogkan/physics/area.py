@@ -36,7 +36,7 @@ def _of_design(design: Design, assumed: Assumptions) -> dict[str, float]:
     for stage in design.stages:
         squash = stage.front.squash
         if squash.kind != "none":
-            text = squash.cell.path.read_text(encoding="utf-8")
+            text = squash.cell.text
             op_amps += int(stage.driven.sum()) * len(OPAMP.findall(text))
         c = capacitors_of(stage, hardware, assumed)
         farads += float(c.rows[stage.kept].sum() + c.lines.sum() + 2 * c.diffs.sum())

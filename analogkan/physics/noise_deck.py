@@ -90,7 +90,7 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
     )
     circuit = [
         spice_cells.write_cells(design, say, companions),
-        *spice.format_includes(design, say)[1:],
+        *(say.include(file) for file in spice.circuit_files(design) if file != spice.CELLS),
         *format_capacitors(design, assumed, say),
     ]
     first, *more = spice.format_inputs(design, asked.volts[0], say)

@@ -258,7 +258,7 @@ def squash_blocks(front: Front, w: float) -> Linear | None:
         return None
     cell = front.squash.cell
     if not cell.in_time:
-        if OPAMP.search(cell.path.read_text(encoding="utf-8")):
+        if OPAMP.search(cell.text):
             raise SimulationError(
                 f"cell {cell.name} has op-amps, and declares no in_time to say how it follows them"
             )

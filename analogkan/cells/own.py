@@ -1,0 +1,162 @@
+# pyright: strict
+"""Cells that a user's netlists bring: what a deck has of their files, and how it names them.
+
+The files with all that they need, flattened, are one more file of the deck, which ngspice reads and
+nothing else looks into: it is known by its hash, which is in the cell's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import NetlistError
+from ..files import read_bytes
+from ..files import sha256 as sha256_of
+from ..schema import Record, Several, Text
+from .opamp import NETS, OpAmpKind, Pin
+
+LIBRARY_ENTRY = Record(
+    {"subckt": Text(), "pins": Several(Text()), "file": Text(), "sha256": Text()},
+    {"refers": Record(more=Text())},
+)
+"""``Library.told``, in a file."""
+DIGITS = 8
+"""Of a hash, in a name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """What a deck has of a user's subcircuit.
+
+    Attributes
+    ----------
+    subckt, pins
+        Its name and pins, in its order.
+    file
+        The name of the user's file.
+    text
+        All that it needs, and itself: models, sections of libraries, what it includes.
+    refers
+        Files that ``text`` refers to where they are, and their sha256, where they were not copied.
+    """
+
+    subckt: str
+    pins: tuple[str, ...]
+    file: str
+    text: str
+    refers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Of the text, and of what it refers to."""
+        told = [self.subckt, self.pins, self.text, [sha256 for _, sha256 in self.refers]]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """Of the cell in a deck: that of the subcircuit, and a hash."""
+        return _name(self.subckt, self.sha256)
+
+    @property
+    def deck_file(self) -> str:
+        """The file of a deck that holds ``text``."""
+        return f"own_{self.name}.cir"
+
+    @property
+    def wrapper(self) -> str:
+        """The cell as ``cells.cir`` defines it: an instance of the subcircuit."""
+        pins = " ".join(self.pins)
+        return (
+            f"* {self.name}: {self.subckt} of {self.file}, in {self.deck_file}.\n"
+            f".subckt {self.name} {pins}\n"
+            f"x1 {pins} {self.subckt}\n"
+            f".ends {self.name}\n"
+        )
+
+    def told(self) -> dict[str, Any]:
+        """What a BUILD says of it, beside the file."""
+        entry: dict[str, Any] = {
+            "subckt": self.subckt, "pins": list(self.pins), "file": self.file,
+            "sha256": self.sha256,
+        }  # fmt: skip
+        return entry | ({"refers": dict(self.refers)} if self.refers else {})
+
+
+def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
+    """The library of which the summary of a deck's ``folder`` says ``entry``.
+
+    Raises
+    ------
+    NetlistError
+        If it, or what it refers to, is gone or is not what was compiled.
+    """
+    refers = tuple(entry.get("refers", {}).items())
+    for name, sha256 in refers:
+        if not Path(name).is_file() or sha256_of(Path(name)) != sha256:
+            raise NetlistError(
+                f"{folder} refers to {name}, which is gone or no more what it was compiled with: "
+                "compile the model again; without --refer models are copied into the BUILD"
+            )
+    named = _name(entry["subckt"], entry["sha256"])
+    path = folder / f"own_{named}.cir"
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except (ValueError, OSError) as error:
+        raise NetlistError(f"cannot read {path}: {error}: compile the model again") from error
+    found = Library(
+        subckt=entry["subckt"],
+        pins=tuple(entry["pins"]),
+        file=entry["file"],
+        text=text,
+        refers=refers,
+    )
+    if found.sha256 != entry["sha256"]:
+        raise NetlistError(
+            f"{path} is not what was compiled of {found.file}: compile the model again, with that "
+            "file as it is to be"
+        )
+    return found
+
+
+def _name(subckt: str, sha256: str) -> str:
+    return f"{re.sub('[^a-z0-9_]', '_', subckt.lower())}_{sha256[:DIGITS]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnOpAmp(OpAmpKind):
+    """An op-amp of a user's netlist, for which its macro-model stands in closed form.
+
+    Attributes
+    ----------
+    library
+        What a deck has of it.
+    """
+
+    library: Library
+
+    @property
+    def text(self) -> str:
+        return self.library.wrapper
+
+    @property
+    def boxed(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """Nothing: its file was checked where it was read."""
+
+
+def own_opamp(library: Library) -> OwnOpAmp:
+    """The op-amp that is a ``library``'s subcircuit."""
+    return OwnOpAmp(
+        name=library.name,
+        pins=tuple(Pin(name, NETS[name]) for name in library.pins),
+        gain=lambda hardware: hardware.opamp_gain,
+        library=library,
+    )
