@@ -230,9 +230,7 @@ def test_another_version_and_another_name_are_told(verilog, loads, tmp_path):
     made, other, late = (tmp_path / f"{name}.osdi" for name in ("esaki", "other", "late"))
     compile_verilog(ESAKI, made)
     other.write_bytes(made.read_bytes())
-    with pytest.raises(
-        AnalogKanError, match=r"other.osdi: .*: is the module called so\?"
-    ):
+    with pytest.raises(AnalogKanError, match=r"other.osdi: .*: is the module called so\?"):
         ak.tabulate(other, span=(0, 1))
     content = made.read_bytes()
     at = content.find((0).to_bytes(4, "little") + (5).to_bytes(4, "little"))  # 0.5, read-only data

@@ -35,18 +35,31 @@ class OwnCells:
         Models beside them, as for ``characterise``.
     refer
         Name models where they are, instead of copying them.
+    osdi
+        What models of a diode's netlist are of: Verilog-A, or compiled.
     """
 
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     include: Sequence[str] = ()
     refer: bool = False
+    osdi: Path | None = None
+
+    @property
+    def diodes(self) -> dict[str, str]:
+        """Those in the place of devices."""
+        return {place: file for place, file in self.files.items() if place.startswith(cells.DIODE)}
 
     def __post_init__(self) -> None:
+        if self.osdi is not None and not self.diodes:
+            raise SettingsError(
+                f"osdi {self.osdi} is what a diode's netlist is of: give one with --cell "
+                f"{cells.DIODE}NAME=FILE"
+            )
         for place in self.files:
-            if place not in PLACES:
+            if place not in (*PLACES, *self.diodes):
                 raise SettingsError(
                     f"there is no cell {place!r} to be replaced{nearest(place, PLACES)} "
-                    f"Known: {', '.join(PLACES)}"
+                    f"Known: {', '.join(PLACES)}, and {cells.DIODE}NAME of each device"
                 )
         if self.include and not self.files:
             raise SettingsError("include names models of a cell of yours: give one with --cell")
@@ -106,8 +119,8 @@ def fitted(own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collect
     return Fitted(hardware=fits, beside={"opamp.toml": write_preset(figures.summary)}, told=told)
 
 
-def _split(text: str) -> tuple[Path, str | None]:
-    """File and subcircuit."""
+def split(text: str) -> tuple[Path, str | None]:
+    """File and subcircuit of ``FILE`` or ``FILE:SUBCKT``."""
     name, colon, subckt = text.rpartition(":")
     if colon and not Path(text).exists() and not any(sign in subckt for sign in "/\\"):
         return Path(name), subckt
@@ -117,7 +130,7 @@ def _split(text: str) -> tuple[Path, str | None]:
 def _read(own: OwnCells) -> tuple[OpAmpFile, tuple[Include, ...]]:
     from .characterising import shipped_or
 
-    path, subckt = _split(own.files[OPAMP])
+    path, subckt = split(own.files[OPAMP])
     given = [one for text in own.include for one in resolve(text, Path.cwd())]
     file = read_opamp(shipped_or(path), subckt, [one.path.parent for one in given])
     includes = given or [

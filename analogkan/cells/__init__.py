@@ -30,10 +30,14 @@ from .own import LIBRARY_ENTRY, Library, OwnOpAmp, own_opamp, read_library
 from .squash import CLAMP, SIGMOID, TANH
 
 _registry = Registry()
+_diodes: dict[str, Library] = {}
+DIODE = "diode_"
+"""What the place of a diode begins with, before the device's name."""
 for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
+    "DIODE",
     "EXACT",
     "INPUT",
     "LIBRARY_ENTRY",
@@ -49,10 +53,12 @@ __all__ = [
     "Param",
     "Pin",
     "SquashKind",
+    "diodes",
     "find",
     "known",
     "opamps",
     "own",
+    "own_diode",
     "own_opamp",
     "read_own",
     "register",
@@ -86,6 +92,16 @@ def own(kind: OwnOpAmp) -> OwnOpAmp:
     return kind
 
 
+def own_diode(library: Library) -> str:
+    """Add a diode of a user's model, if it is not there yet; its name."""
+    return _diodes.setdefault(library.name, library).name
+
+
+def diodes() -> dict[str, Library]:
+    """Diodes of users' models by name."""
+    return dict(_diodes)
+
+
 def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     """Add the kind that a deck in ``folder`` has in the ``place`` of a cell, as its summary tells.
 
@@ -94,6 +110,9 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
+    if place.startswith(DIODE):
+        own_diode(read_library(entry, folder))
+        return
     make = {"opamp": own_opamp}.get(place)
     if make is None:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")

@@ -70,9 +70,10 @@ MUCH_MEMORY = 8000
 @click.option(
     "--cell",
     multiple=True,
-    metavar="opamp=FILE[:SUBCKT]",
+    metavar="opamp=FILE[:SUBCKT]|diode_NAME=FILE",
     help="A netlist of yours, or a shipped op-amp's name, in the place of every op-amp; the "
-    "circuit is sized for it (docs/own-op-amp.md).",
+    "circuit is sized for it (docs/own-op-amp.md). Or a model of a diode: .va, .osdi or a netlist "
+    "(docs/own-diode.md).",
 )
 @click.option(
     "--include",
@@ -83,12 +84,17 @@ MUCH_MEMORY = 8000
 @click.option(
     "--refer", is_flag=True, help="Name its models where they are; by default they are copied."
 )
+@click.option(
+    "--osdi",
+    type=common.FILE,
+    help="What models of a diode's netlist are of: .va, compiled by OpenVAF, or .osdi.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
 def compile(
     model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
-    refer, no_verify, as_json,
+    refer, osdi, no_verify, as_json,
 ) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -134,7 +140,7 @@ def compile(
     from ..api.own import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
-    own = OwnCells(files=parse_cells(cell), include=include, refer=refer)
+    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, osdi=osdi)
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,
@@ -206,7 +212,11 @@ def print_held(build) -> None:
             of.setdefault(note, []).append(part["name"])
     shared = {note: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
               for note, names in of.items()}  # fmt: skip
-    for note in [*s["notes"], *(f"{names}: {note}" for note, names in shared.items())]:
+    for note in [
+        *s["notes"],
+        *s.get("diode_notes", []),
+        *(f"{names}: {note}" for note, names in shared.items()),
+    ]:
         common.out.print(f"note: {note}", style="yellow")
 
 
@@ -252,7 +262,7 @@ def print_build(build) -> None:
             style="yellow",
         )
     common.out.print(_stability(s["stages"]))
-    for note in s["notes"]:
+    for note in [*s["notes"], *s.get("diode_notes", [])]:
         common.out.print(f"note: {note}", style="yellow")
 
 

@@ -152,7 +152,7 @@ def verify_deck(build: Deck) -> Verification:
         return verify_respelled(build, verify_deck)
     found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
-    netlist = read_deck(build.folder / "network.cir", boxes=_boxes(build))
+    netlist = read_deck(build.folder / "network.cir", boxes=build.hardware.own_files)
     graph = block_graph(netlist)
     idle = _idle(build)
     found.add(unconnected(netlist, idle))
@@ -318,11 +318,6 @@ def _errors(netlist: Netlist) -> list[str]:
     ]
 
 
-def _boxes(build: Deck) -> list[str]:
-    """Files of users' netlists."""
-    return [library.deck_file for library in build.hardware.libraries.values()]
-
-
 def startup_files(build: Deck) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
@@ -373,7 +368,7 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
         wanted |= TRANSISTORS
     said = []
     files = [
-        *_boxes(build),
+        *build.hardware.own_files,
         "cells.cir",
         *(f"layer{k}.cir" for k in range(len(build.design.stages))),
     ]

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..cells import Library
 from ..devices.curve import NOMINAL_TEMP_C
 from ..dialects import NGSPICE
 from ..dialects.words import format_number as say
 from ..engines.ngspice import Runner
 from ..engines.scratch import room_in, scratch
 from ..errors import DeviceError, SimulationError
+from ..files import write_text
 from ..text import engineering, percent
-from .source import DiodeModel
 
 Values = npt.NDArray[Any]
 OPTIONS = ".option reltol=1e-6 vntol=1e-9 abstol=1e-15 gmin=1e-18"
@@ -75,7 +76,7 @@ class Swept:
 
 
 def sweep(
-    model: DiodeModel, span: tuple[float, float], temps_c: Sequence[float], runner: Runner
+    model: Library, span: tuple[float, float], temps_c: Sequence[float], runner: Runner
 ) -> Swept:
     """Current of ``model`` over ``span``, volts, at temperatures, and its capacitance.
 
@@ -88,7 +89,8 @@ def sweep(
     """
     temps = tuple(sorted(temps_c))
     with scratch() as folder, room_in(folder):
-        for name, content in model.files.items():
+        write_text(folder / model.deck_file, model.text)
+        for name, content in model.loaded.items():
             (folder / name).write_bytes(content)
 
         def run(name: str, lines: Sequence[str]) -> Mapping[str, Values]:
@@ -119,7 +121,7 @@ def sweep(
     )
 
 
-def _current(model: DiodeModel, span: tuple[float, float], temp_c: float, run: Any) -> Values:
+def _current(model: Library, span: tuple[float, float], temp_c: float, run: Any) -> Values:
     """Amperes (P,) at one temperature; DeviceError if up and down differ."""
     low, high = span
     found: list[Values] = []
@@ -145,7 +147,7 @@ def _current(model: DiodeModel, span: tuple[float, float], temp_c: float, run: A
     return up
 
 
-def _farads(model: DiodeModel, places: Values, temp_c: float, run: Any) -> Values:
+def _farads(model: Library, places: Values, temp_c: float, run: Any) -> Values:
     """Farads (K,) at ``places``: a diode each, of which the current that leads is asked for."""
     lines = _head(model, temp_c)
     for k, volts in enumerate(places):
@@ -157,7 +159,7 @@ def _farads(model: DiodeModel, places: Values, temp_c: float, run: Any) -> Value
     return np.where(np.abs(farads) < LEAST_FARADS, 0.0, farads)
 
 
-def _head(model: DiodeModel, temp_c: float) -> list[str]:
+def _head(model: Library, temp_c: float) -> list[str]:
     return [
         f"* {model.subckt}",
         NGSPICE.include(model.deck_file),
@@ -166,6 +168,6 @@ def _head(model: DiodeModel, temp_c: float) -> list[str]:
     ]
 
 
-def _diode(model: DiodeModel, name: str, anode: str) -> str:
+def _diode(model: Library, name: str, anode: str) -> str:
     nets = {"a": anode, "c": "0"}
     return " ".join([f"x_{name}", *(nets[pin] for pin in model.pins), model.subckt])

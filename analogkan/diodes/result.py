@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..cells import Library
 from ..devices.curve import IVCurve
 from ..devices.knots import followed
 from ..devices.sweep import Sweep
@@ -21,7 +22,6 @@ from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 from ..text import engineering, percent
 from .bench import FREQUENCY, Swept
-from .source import DiodeModel
 
 Values = npt.NDArray[Any]
 ROUNDING = 1e-9
@@ -144,7 +144,7 @@ class DiodeFigures(Result):
 
 
 def figures_of(
-    model: DiodeModel,
+    model: Library,
     swept: Swept,
     curve: IVCurve,
     against: IVCurve | None,

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ..cells import Library
+from ..cells.own import loading
 from ..engines.others import compile_verilog
 from ..errors import NetlistError
 from ..files import read_bytes, read_text
-from ..opamps.source import read_cell
+from ..opamps.flatten import library_of
+from ..opamps.libraries import Include
+from ..opamps.source import check_models, read_cell
 
 PINS = ("a", "c")
 """Anode and cathode."""
@@ -22,60 +26,14 @@ COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 NAME = re.compile(r"[A-Za-z]\w*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DiodeModel:
-    """A diode's subcircuit, and what is compiled for it.
-
-    Attributes
-    ----------
-    subckt, pins
-        Its name and pins, in its order.
-    file
-        The name of the user's file.
-    netlist
-        Its text.
-    osdi
-        What ngspice loads before it reads the netlist; empty: nothing.
-    """
-
-    subckt: str
-    pins: tuple[str, ...]
-    file: str
-    netlist: str
-    osdi: bytes = b""
-
-    @property
-    def text(self) -> str:
-        """What a deck includes."""
-        return f"{_loading(self.osdi)}{self.netlist}"
-
-    @property
-    def deck_file(self) -> str:
-        """The file of a deck that holds ``text``."""
-        return f"own_{self.subckt}_{_digits(self.text.encode())}.cir"
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Files of a deck by name."""
-        found = {self.deck_file: self.text.encode()}
-        return found | ({osdi_file(self.osdi): self.osdi} if self.osdi else {})
-
-
-def _digits(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:8]
-
-
-def osdi_file(osdi: bytes) -> str:
-    """The file of a deck that holds ``osdi``."""
-    return f"own_{_digits(osdi)}{OSDI}"
-
-
-def _loading(osdi: bytes) -> str:
-    """Lines that load ``osdi`` before the circuit is read, from beside it."""
-    return f".control\npre_osdi {osdi_file(osdi)}\n.endc\n" if osdi else ""
-
-
-def read_diode(path: Path, *, osdi: Path | None = None, subckt: str | None = None) -> DiodeModel:
+def read_diode(
+    path: Path,
+    *,
+    osdi: Path | None = None,
+    subckt: str | None = None,
+    includes: Sequence[Include] = (),
+    refer: bool = False,
+) -> Library:
     """The diode of a netlist, of a Verilog-A module, or of what is compiled of one.
 
     Parameters
@@ -87,6 +45,8 @@ def read_diode(path: Path, *, osdi: Path | None = None, subckt: str | None = Non
         What such a netlist's models are of: Verilog-A, or compiled.
     subckt
         Which subcircuit, where the netlist has several.
+    includes, refer
+        Its models, which are copied, or named where they are.
 
     Raises
     ------
@@ -96,29 +56,33 @@ def read_diode(path: Path, *, osdi: Path | None = None, subckt: str | None = Non
         If Verilog-A cannot be compiled.
     """
     if path.suffix.lower() in (VERILOG, OSDI):
-        for option, given in (("--osdi", osdi), ("--subckt", subckt)):
-            if given is not None:
+        for option, given in (("osdi", osdi), ("subckt", subckt), ("include", includes)):
+            if given:
                 raise NetlistError(
-                    f"{option} {given} is of a netlist, and {path.name} is none: leave it out"
+                    f"{option} is of a netlist, and {path.name} is none: leave it out"
                 )
-        module, pins = _module(path)
-        netlist = (
-            f"* {path.name}\n.subckt {module}_model {pins[0]} {pins[1]}\n"
-            f"n1 {pins[0]} {pins[1]} {module}_card\n.model {module}_card {module}\n"
-            f".ends {module}_model\n"
-        )
-        return DiodeModel(
-            subckt=f"{module}_model", pins=pins, file=path.name, netlist=netlist,
-            osdi=_compiled(path),
-        )  # fmt: skip
-    found = read_cell(path, subckt, wanted=PINS, what="a diode")
-    return DiodeModel(
-        subckt=found.name.lower(),
-        pins=found.pins,
-        file=path.name,
-        netlist=read_text(found.path),
-        osdi=b"" if osdi is None else _compiled(osdi),
+        return _of_module(path)
+    check_models(includes)
+    file = read_cell(
+        path, subckt, [one.path.parent for one in includes], wanted=PINS, what="a diode"
     )
+    found = library_of(file, includes, refer=refer)
+    return found if osdi is None else _with(found, _compiled(osdi))
+
+
+def _with(library: Library, osdi: bytes) -> Library:
+    return replace(library, text=f"{loading(osdi)}{library.text}", osdi=osdi)
+
+
+def _of_module(path: Path) -> Library:
+    module, pins = _module(path)
+    a, c = pins
+    text = (
+        f"* {path.name}\n.subckt {module}_model {a} {c}\nn1 {a} {c} card\n"
+        f".model card {module}\n.ends {module}_model\n"
+    )
+    found = Library(subckt=f"{module}_model", pins=pins, file=path.name, text=text)
+    return _with(found, _compiled(path))
 
 
 def _module(path: Path) -> tuple[str, tuple[str, ...]]:
