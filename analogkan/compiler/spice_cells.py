@@ -213,10 +213,10 @@ def _format_own(own: cells.Library, chip: bool, say: Dialect) -> Iterable[list[s
     if chip:
         volts = say.expression(own.name, _scaled("v(a,c)"))
         yield say.source("b1", "behind", "c", "v", [volts])
-        yield say.fixed("v1", "behind", "scaled", "0").split()
+        yield [say.fixed("v1", "behind", "scaled", "0")]
         drawn = say.expression(own.name, "{ki}*i(v1)")
         yield say.source("b2", "a", "c", "i", [drawn])
-    yield say.instance("x_model", [nets[pin] for pin in own.pins], own.subckt, {})
+    yield [" ".join(say.instance("x_model", [nets[pin] for pin in own.pins], own.subckt, {}))]
 
 
 def _scaled(volts: str) -> str:

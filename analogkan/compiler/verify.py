@@ -177,6 +177,12 @@ def verify_deck(build: Deck) -> Verification:
     found.add(symbol_differences(build, netlist))
     if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
+    found.notes += [
+        f"{name} is {model.subckt} of {model.file}, a black box: its current is that which compile "
+        "compared"
+        for name, model in build.hardware.libraries.items()
+        if name.startswith(cells.DIODE)
+    ]
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
