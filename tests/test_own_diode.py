@@ -168,7 +168,7 @@ def test_what_a_chunk_needs_is_kept_with_it(esaki, ngspice, tmp_path):
 
 def test_pyspice_and_powers_judge_say_what_they_cannot_do(esaki, build, tmp_path):
     with pytest.raises(
-        SimulationError, match="the diodes d=mine_.* are models of yours, whose ins"
+        SimulationError, match=r"the diodes d=mine_\w+ are models of yours, whose ins"
     ):
         _Asked(build.one_deck(), 26.85, tmp_path)
     with pytest.raises(NetlistError, match="net4 has compiled models, which are files beside a d"):
@@ -192,12 +192,6 @@ def test_pyspice_and_powers_judge_say_what_they_cannot_do(esaki, build, tmp_path
             "x_model c a mine",
             "x_model c a other",
             "diode_d is not mine of d.lib, 'x_m",
-        ),
-        (
-            "cells.cir",
-            "x_model c a mine",
-            "x_model c a mine\nr1 a c 1k",
-            "is not one model of your",
         ),
         ("network.cir", ".include own_", "* ", "the deck includes cells.cir, layer0.cir"),
     ],
@@ -256,10 +250,8 @@ def test_a_model_of_another_curve_is_refused_with_what_makes_a_device_of_it(
     )
     with pytest.raises(CompileError, match=re.escape(why)) as found:
         compiled(spec, tmp_path, table_netlist("mine", other))
-    assert (
-        "5 % is the most: make a device of it, `analogkan devices tabulate model.lib --range 0.05:0.9 -o d.toml`, and train with that"
-        in str(found.value)
-    )
+    told = "`analogkan devices tabulate model.lib --range 0.05:0.9 -o d.toml`, and train with that"
+    assert f"5 % is the most: make a device of it, {told}" in str(found.value)
     assert not (tmp_path / "m.build").exists()
 
 
@@ -337,9 +329,7 @@ def test_the_command_says_how_far_the_model_is_from_the_table(
         main, ["devices", "tabulate", "esaki", "--range", "0:1", "-o", "esaki.toml"]
     )
     assert said.exit_code == 0, said.output
-    config = ak.TDKANConfig(
-        sizes=(4, 3), curves=ak.devices.resolve("esaki.toml"), squash=ak.TDKANConfig.squash
-    )
+    config = ak.TDKANConfig(sizes=(4, 3), curves=ak.devices.resolve("esaki.toml"))
     checkpoint.save(
         ak.TDKAN(config),
         Path("m.pt"),
