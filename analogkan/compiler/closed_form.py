@@ -98,8 +98,9 @@ def drifted(tc1: float, tc2: float, dt: float) -> float:
 def nominal_table(
     curve: IVCurve, hardware: Hardware, temp_c: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Volts and amperes (K,) of a device by the law that it follows; ``curve`` is a design's."""
+    """Volts and amperes (K,) of a device by the law that it follows; ``curve`` is a design's,
+    which has tables at temperatures where they are its law."""
     law = {}
-    if hardware.law_of(curve) == "linear":
+    if not curve.temperatures:
         law = {"tc_current": hardware.diode_tc_current, "tc_voltage": hardware.diode_tc_voltage}
     return table_at(curve, temp_c, **law)

@@ -234,7 +234,7 @@ def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts
     name, ki = diode_name(curve), ""
     if chip:
         volts, ki = _scaled(volts), "{ki}*"
-    if hardware.law_of(curve) == "linear":
+    if not curve.temperatures:  # a design's has them where they are its law
         weights = [format_drift(hardware.diode_tc_current)]
         volts += "/" + format_drift(hardware.diode_tc_voltage)
         tables = [curve.i]
