@@ -239,8 +239,7 @@ def format_includes(design: Design, say: Dialect = NGSPICE) -> list[str]:
 
 def circuit_files(design: Design) -> list[str]:
     """Those files: of users' netlists, the cells, the layers."""
-    own = (library.deck_file for library in design.hardware.libraries.values())
-    return [*own, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
+    return [*design.hardware.own_files, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
 
 
 def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:
