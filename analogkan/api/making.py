@@ -25,7 +25,8 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from .own import OwnCells, fitted
+from .fitting import fitted
+from .own import OwnCells
 
 CALIBRATION_IMAGES = 256
 
@@ -181,7 +182,7 @@ def compile_spec(
     write = write_verified if verify else write_build
     say = DIALECTS.find(dialect)
     if own.files:
-        found = fitted(own, spec, hardware, chosen)
+        found = fitted(own, spec, hardware, chosen, held)
         hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
     return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)
 

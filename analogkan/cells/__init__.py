@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import outside
 from ..errors import NetlistError
@@ -26,14 +26,27 @@ from .base import (
 from .layernorm import LAYERNORM
 from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
-from .own import LIBRARY_ENTRY, Library, OwnOpAmp, own_opamp, read_library
+from .own import (
+    LIBRARY_ENTRY,
+    Library,
+    OwnOpAmp,
+    OwnTransistor,
+    own_opamp,
+    own_transistor,
+    read_library,
+)
 from .squash import CLAMP, SIGMOID, TANH
 
+Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
+_diodes: dict[str, Library] = {}
+DIODE = "diode_"
+"""What the place of a diode begins with, before the device's name."""
 for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
+    "DIODE",
     "EXACT",
     "INPUT",
     "LIBRARY_ENTRY",
@@ -46,19 +59,24 @@ __all__ = [
     "Library",
     "OpAmpKind",
     "OwnOpAmp",
+    "OwnTransistor",
     "Param",
     "Pin",
     "SquashKind",
+    "diodes",
     "find",
     "known",
     "opamps",
     "own",
+    "own_diode",
     "own_opamp",
+    "own_transistor",
     "read_own",
     "register",
     "same",
     "squash_kind",
     "squashes",
+    "transistors",
     "unregister",
 ]
 
@@ -80,10 +98,20 @@ def register(kind: CellKind) -> None:
     _registry.add(kind)
 
 
-def own(kind: OwnOpAmp) -> OwnOpAmp:
+def own(kind: Own) -> Own:
     """Add a kind of a user's netlist, if it is not there yet; names tell what they are of."""
     _registry.kinds.setdefault(kind.name, kind)
     return kind
+
+
+def own_diode(library: Library) -> str:
+    """Add a diode of a user's model, if it is not there yet; its name."""
+    return _diodes.setdefault(library.name, library).name
+
+
+def diodes() -> dict[str, Library]:
+    """Diodes of users' models by name."""
+    return dict(_diodes)
 
 
 def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
@@ -94,7 +122,10 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
-    make = {"opamp": own_opamp}.get(place)
+    if place.startswith(DIODE):
+        own_diode(read_library(entry, folder))
+        return
+    make = {"opamp": own_opamp, "npn": own_transistor}.get(place)
     if make is None:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
     own(make(read_library(entry, folder)))
@@ -124,6 +155,14 @@ def squashes() -> dict[str, SquashKind]:
 def squash_kind(name: str) -> SquashKind:
     """The squash kind of that name, which must be one."""
     return squashes()[name]
+
+
+def transistors() -> dict[str, OwnTransistor | None]:
+    """Transistors of the pairs by the values of ``npn`` that choose them; None is the model of
+    ``npn_bf`` and ``npn_vaf``."""
+    return {"model": None} | {
+        kind.name: kind for kind in known() if isinstance(kind, OwnTransistor)
+    }
 
 
 def opamps() -> dict[str, OpAmpKind]:

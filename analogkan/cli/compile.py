@@ -70,9 +70,10 @@ MUCH_MEMORY = 8000
 @click.option(
     "--cell",
     multiple=True,
-    metavar="opamp=FILE[:SUBCKT]",
-    help="A netlist of yours, or a shipped op-amp's name, in the place of every op-amp; the "
-    "circuit is sized for it (docs/own-op-amp.md).",
+    metavar="PLACE=FILE[:SUBCKT]",
+    help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), or of "
+    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it. Or a model of a "
+    "diode (diode_NAME): .va, .osdi or a netlist (docs/own-op-amp.md, own-diode.md).",
 )
 @click.option(
     "--include",
@@ -83,12 +84,17 @@ MUCH_MEMORY = 8000
 @click.option(
     "--refer", is_flag=True, help="Name its models where they are; by default they are copied."
 )
+@click.option(
+    "--osdi",
+    type=common.FILE,
+    help="What models of a diode's netlist are of: .va, compiled by OpenVAF, or .osdi.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
 def compile(
     model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
-    refer, no_verify, as_json,
+    refer, osdi, no_verify, as_json,
 ) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -128,13 +134,14 @@ def compile(
       analogkan compile mnist-d2                      a shipped model, by its name
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
+      analogkan compile paper-mnist-d2 --cell npn=gf180_npn
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
     from ..api.own import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
-    own = OwnCells(files=parse_cells(cell), include=include, refer=refer)
+    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, osdi=osdi)
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,
@@ -206,7 +213,13 @@ def print_held(build) -> None:
             of.setdefault(note, []).append(part["name"])
     shared = {note: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
               for note, names in of.items()}  # fmt: skip
-    for note in [*s["notes"], *(f"{names}: {note}" for note, names in shared.items())]:
+    if "opamp_asked" in s:
+        print_asked(s)
+    for note in [
+        *s["notes"],
+        *s.get("diode_notes", []),
+        *(f"{names}: {note}" for note, names in shared.items()),
+    ]:
         common.out.print(f"note: {note}", style="yellow")
 
 
@@ -252,8 +265,27 @@ def print_build(build) -> None:
             style="yellow",
         )
     common.out.print(_stability(s["stages"]))
-    for note in s["notes"]:
+    if "opamp_asked" in s:
+        print_asked(s)
+    for note in [*s["notes"], *s.get("diode_notes", [])]:
         common.out.print(f"note: {note}", style="yellow")
+
+
+def print_asked(s: dict) -> None:
+    """What amplifiers of each kind ask most of an op-amp of the user's, and what it decided."""
+    from ..opamps.demand import Demand, listing
+
+    most: dict[tuple[int, str], Demand] = {}
+    for one in (Demand(**entry) for entry in s["opamp_asked"]):
+        kind = one.layer, one.kind
+        most[kind] = max(most.get(kind, one), one, key=lambda demand: demand.share)
+    found = listing(list(most.values()))
+    shown = common.table("", *found.columns)
+    for row in found.rows:
+        shown.add_row(*row)
+    common.out.print(shown)
+    for note in s["opamp_notes"]:
+        common.out.print(note)
 
 
 def _span(pair) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import cells
+from ..devices import IVCurve
 from ..devices.thermal import LAWS as DIODE_LAWS
 from ..errors import SettingsError, SimulationError
 from ..schema import Either, Number, Record, Text, Whole
@@ -107,6 +108,9 @@ class Hardware:
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
+    npn
+        Transistors of sigmoid and tanh cells: ``model``, of the two figures below; of a BUILD
+        whose are a netlist's, its name, see ``compile --cell npn=FILE``.
     npn_bf, npn_vaf
         Forward current gain and Early voltage (V) of the transistors of sigmoid and tanh cells;
         assumed.
@@ -126,6 +130,8 @@ class Hardware:
         Of ``linear``, 1/K: currents grow by 1 + tc dT, voltages by 1 + tc dT; assumed.
     smear_width
         Of ``smear``: 1 as derived, 0 none, 2 twice as wide.
+    own_diodes
+        Diodes that are users' models, ``a21=esaki_1a2b3c4d,...``, as ``compile --cell`` names them.
     r_wire
         Ohms of a wire segment between two cells of a tile, and at its ends; 0 is no wires.
     wire_tc1
@@ -167,6 +173,7 @@ class Hardware:
     readout: str = choice("differences", lambda: READOUTS)
     drop_rows: float = setting(0.0, "share", "0 to 0.9", within(0, 0.9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
+    npn: str = choice("model", cells.transistors)
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))
     i_tail: float = setting(10e-6, "A", "1e-9 to 1e-2 A", within(1e-9, 1e-2))
@@ -178,6 +185,12 @@ class Hardware:
     diode_tc_current: float = _per_kelvin(-1e-3)
     diode_tc_voltage: float = _per_kelvin(-3e-4)
     smear_width: float = setting(1.0, "", "0 to 5", within(0, 5))
+    own_diodes: str = setting(
+        "",
+        "",
+        "what `compile --cell diode_NAME=FILE` makes of models",
+        lambda text: set(parse_diodes(text).values()) <= set(cells.diodes()),
+    )
     r_wire: float = _none_or(1e4, "ohm a segment")
     wire_tc1: float = _per_kelvin(3.9e-3)
     r_driver: float = _none_or(1e5, "ohm")
@@ -189,10 +202,36 @@ class Hardware:
         return cells.opamps()[self.opamp]
 
     @property
+    def transistor(self) -> cells.OwnTransistor | None:
+        """What is declared of its pairs' transistors, if they are of a user's netlist."""
+        return cells.transistors()[self.npn]
+
+    @property
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
-        kind = self.amplifier
-        return {"opamp": kind.library} if isinstance(kind, cells.OwnOpAmp) else {}
+        own, known = (cells.OwnOpAmp, cells.OwnTransistor), cells.diodes()
+        kinds = {"opamp": self.amplifier, "npn": self.transistor}
+        found = {place: kind.library for place, kind in kinds.items() if isinstance(kind, own)}
+        return found | {
+            f"{cells.DIODE}{device}": known[name]
+            for device, name in parse_diodes(self.own_diodes).items()
+        }
+
+    @property
+    def own_files(self) -> list[str]:
+        """Files of its decks that hold them."""
+        return list(dict.fromkeys(one.deck_file for one in self.libraries.values()))
+
+    @property
+    def loaded(self) -> dict[str, bytes]:
+        """Compiled models that its decks load, by the names of their files."""
+        libraries = self.libraries.values()
+        return {name: osdi for one in libraries for name, osdi in one.loaded.items()}
+
+    def law_of(self, curve: IVCurve) -> str:
+        """How a diode's curve follows temperature: ``diode_law``, or as its model does."""
+        own = curve.name.lower() in parse_diodes(self.own_diodes)
+        return "tables" if own and len(curve.temperatures) > 1 else self.diode_law
 
     @property
     def rails(self) -> bool:
@@ -257,6 +296,12 @@ class Hardware:
         if self.series:
             _check_series(self)
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
+
+
+def parse_diodes(text: str) -> dict[str, str]:
+    """Names of users' models by devices' names, of ``own_diodes``."""
+    pairs = (one.partition("=") for one in text.split(",") if one)
+    return {device: name for device, _, name in pairs}
 
 
 def _check_series(hardware: Hardware) -> None:

@@ -239,8 +239,7 @@ def format_includes(design: Design, say: Dialect = NGSPICE) -> list[str]:
 
 def circuit_files(design: Design) -> list[str]:
     """Those files: of users' netlists, the cells, the layers."""
-    own = (library.deck_file for library in design.hardware.libraries.values())
-    return [*own, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
+    return [*design.hardware.own_files, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
 
 
 def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:
@@ -271,7 +270,9 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    return say.solver(has_transistors(design) and design.hardware.amplifier.exact)
+    hw = design.hardware
+    pairs = has_transistors(design) and hw.transistor is None
+    return say.solver(pairs and hw.amplifier.exact)
 
 
 def write_batch(
@@ -288,8 +289,9 @@ def write_batch(
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
     The index goes from 0 to n - 1, or down, in the steps of the op-amp; each input is a table of
-    its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for each stage, the currents
-    (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
+    its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for
+    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more``
+    are lines beside them.
     """
     n = len(volts)
     if n < 2:

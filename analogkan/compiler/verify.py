@@ -30,7 +30,7 @@ from .netlist import GROUND, Netlist
 from .parts import design_hash, part_of, told_of
 from .sections import Section, targets_of
 from .verification import Verification
-from .verify_cells import definition_differences, model_differences, names_taken
+from .verify_cells import box_notes, definition_differences, model_differences, names_taken
 from .verify_devices import device_differences
 from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
@@ -152,7 +152,7 @@ def verify_deck(build: Deck) -> Verification:
         return verify_respelled(build, verify_deck)
     found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
-    netlist = read_deck(build.folder / "network.cir", boxes=_boxes(build))
+    netlist = read_deck(build.folder / "network.cir", boxes=build.hardware.own_files)
     graph = block_graph(netlist)
     idle = _idle(build)
     found.add(unconnected(netlist, idle))
@@ -175,8 +175,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
     found.add(symbol_differences(build, netlist))
-    if build.hardware.amplifier.boxed:
-        found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
+    found.notes += box_notes(build.hardware)
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -318,11 +317,6 @@ def _errors(netlist: Netlist) -> list[str]:
     ]
 
 
-def _boxes(build: Deck) -> list[str]:
-    """Files of users' netlists."""
-    return [library.deck_file for library in build.hardware.libraries.values()]
-
-
 def startup_files(build: Deck) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
@@ -369,11 +363,11 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
-    if pairs and build.hardware.amplifier.exact:
+    if pairs and build.hardware.amplifier.exact and build.hardware.transistor is None:
         wanted |= TRANSISTORS
     said = []
     files = [
-        *_boxes(build),
+        *build.hardware.own_files,
         "cells.cir",
         *(f"layer{k}.cir" for k in range(len(build.design.stages))),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import cells
@@ -11,7 +12,7 @@ from .hardware import Hardware
 from .lines import Subcircuit, definition, read_library
 from .netlist import FLATTENED, Netlist
 
-DEFINED = re.compile(r"(?im)^\s*\.(?:subckt|model)\s+(\S+)")
+DEFINED = re.compile(r"\s*\.(subckt|model)\s+(\S+)")
 
 
 def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -27,14 +28,18 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             if lines[0] != _opamp_ports(hardware) or not _is_opamp(lines[1:], hardware):
                 said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
         elif kind.startswith("diode_"):
-            if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith("b"):
-                said.append(f"{kind} is not one source between a and c")
+            first = "x" if kind in hardware.libraries else "b"
+            if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith(first):
+                what = "model of yours" if first == "x" else "source"
+                said.append(f"{kind} is not one {what} between a and c")
         elif declared is None:
             said.append(f"{kind} is no cell of the library")
         else:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
+            if "npn" in declared.models:
+                wanted = _with_transistors(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
 
@@ -56,6 +61,23 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
         for line in cell.lines
     ]
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
+
+
+def _with_transistors(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
+    """A cell of the library with a netlist's transistors in the place of its own."""
+    lines = [replace(line, text=_respelled(line.text, hardware)) for line in cell.lines]
+    return replace(cell, lines=lines)
+
+
+def _respelled(text: str, hardware: Hardware) -> str:
+    """A line, of a transistor as an instance of the netlist's."""
+    words, kind = text.split(), hardware.transistor
+    if kind is None or words[4:] != ["npn"] or words[0][0] != "q":
+        return text
+    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    at = dict(zip("cbes", [*words[1:4], low], strict=True))
+    told = " ".join([f"x_{words[0]}", *(at[pin.name] for pin in kind.pins), kind.name])
+    return text[: text.index(words[0])] + told
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
@@ -103,7 +125,8 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and hw.transistor is None:
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
@@ -114,9 +137,41 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
     """Models and subcircuits of users' netlists that are called as others of the deck."""
-    ours = {*netlist.models, *netlist.definitions}
-    return [
-        f"{library.file} defines {taken}, and so does the deck: rename it there"
-        for library in hardware.libraries.values()
-        for taken in sorted(ours.intersection(map(str.lower, DEFINED.findall(library.text))))
+    taken = dict.fromkeys([*netlist.models, *netlist.definitions], "the deck")
+    said = []
+    for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
+        found = sorted({name.lower() for name in _defined(library.text)})
+        said += [
+            f"{library.file} defines {name}, and so does {taken[name]}: rename it there"
+            for name in found
+            if name in taken
+        ]
+        taken |= dict.fromkeys(found, library.file)
+    return said
+
+
+def _defined(text: str) -> Iterator[str]:
+    """What a text defines outside of its subcircuits, whose own definitions are theirs."""
+    depth = 0
+    for line in text.lower().splitlines():
+        if found := DEFINED.match(line):
+            if not depth:
+                yield found[2]
+            depth += found[1] == "subckt"
+        depth -= line.lstrip().startswith(".ends")
+
+
+def box_notes(hardware: Hardware) -> list[str]:
+    """What of cells from outside nothing here vouches for."""
+    found = []
+    if hardware.amplifier.boxed:
+        found.append(f"op-amp {hardware.opamp} is a black box: its gain is not checked")
+    if hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.append(f"transistor {hardware.npn} {told}")
+    return found + [
+        f"{name} is {model.subckt} of {model.file}, a black box: its current is that which compile "
+        "compared"
+        for name, model in hardware.libraries.items()
+        if name.startswith(cells.DIODE)
     ]

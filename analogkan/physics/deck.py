@@ -14,6 +14,7 @@ import numpy as np
 
 from ..cells.opamp import LINEAR, OPAMPS
 from ..compiler.design import Design
+from ..compiler.hardware import Hardware
 from ..compiler.names import StageNames
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_number
@@ -23,8 +24,7 @@ from .capacitors import Values, capacitors_of
 
 
 def dynamic_design(design: Design) -> Design:
-    """``design`` with one-pole op-amps in every amplifier, in the place of those that have a
-    macro-model too; one that has them already as it is.
+    """``design`` with one-pole op-amps in every amplifier, and what has a macro-model by that.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def dynamic_design(design: Design) -> Design:
 
 
 def still_design(design: Design) -> Design:
-    """``design`` with the op-amps that one-pole ones, and those that have a macro-model, are at
-    direct current; others as they are."""
+    """``design`` with the op-amps that one-pole ones are at direct current, and what has a
+    macro-model by that; others as they are."""
     design = _by_macro_model(design)
     hardware = design.hardware
     for kind in OPAMPS:
@@ -58,7 +58,10 @@ def still_design(design: Design) -> Design:
 
 
 def _by_macro_model(design: Design) -> Design:
-    """``design`` with ``LINEAR`` op-amps where its own have a macro-model: their gain alone."""
+    """``design`` with ``LINEAR`` op-amps where its own have a macro-model, their gain alone, and
+    pairs of transistors that are their current gain and Early voltage alone."""
+    if design.hardware.transistor is not None:
+        design = replace(design, hardware=replace(design.hardware, npn=Hardware.npn))
     hardware = design.hardware
     if not hardware.amplifier.macro:
         return design
