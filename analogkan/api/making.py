@@ -181,7 +181,7 @@ def compile_spec(
     write = write_verified if verify else write_build
     say = DIALECTS.find(dialect)
     if own.files:
-        found = fitted(own, spec, hardware, chosen)
+        found = fitted(own, spec, hardware, chosen, held)
         hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
     return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)
 

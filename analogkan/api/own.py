@@ -13,16 +13,21 @@ from ..compiler.hardware import Hardware
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SettingsError
 from ..network.spec import NetworkSpec
+from ..opamps.demand import check_demand, loads_wanted
 from ..opamps.flatten import library_of
 from ..opamps.libraries import Include, resolve
 from ..opamps.preset import write_preset
+from ..opamps.sizing import decks_of, size_hardware
 from ..opamps.source import OpAmpFile, check_models, read_opamp
 from ..opamps.transistor import measure_transistor, read_transistor
 from ..text import nearest
+from .characterising import characterise, shipped_or, supplies_of
 
 OPAMP, NPN = "opamp", "npn"
 PLACES = (OPAMP, NPN)
 """What a user's cell may stand in the place of."""
+PRESET = "opamp.toml"
+"""The file of a BUILD with the macro-model of its op-amp, for studies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +82,15 @@ def parse_cells(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def fitted(own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collection[str]) -> Fitted:
+def fitted(
+    own: OwnCells,
+    spec: NetworkSpec,
+    hardware: Hardware,
+    chosen: Collection[str],
+    most: int | None = None,
+) -> Fitted:
     """Measure the cells in ngspice, and choose hardware for them; ``chosen`` are settings that stay
-    as they are.
+    as they are, ``most`` is that of ``write_build``.
 
     Raises
     ------
@@ -95,12 +106,16 @@ def fitted(own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collect
     """
     found = Fitted(hardware=hardware, beside={}, told={})
     if OPAMP in own.files:
-        found = _with_opamp(own, spec, hardware, chosen)
+        found = _with_opamp(own, spec, hardware, chosen, most)
     return _with_npn(own, spec, found, chosen) if NPN in own.files else found
 
 
 def _with_opamp(
-    own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collection[str]
+    own: OwnCells,
+    spec: NetworkSpec,
+    hardware: Hardware,
+    chosen: Collection[str],
+    most: int | None,
 ) -> Fitted:
     if OPAMP in chosen:
         raise SettingsError(
@@ -110,12 +125,27 @@ def _with_opamp(
     file, includes = _read(own)
     library = library_of(file, includes, refer=own.refer)
     kind = cells.own(cells.own_opamp(library))
-    figures = _measured(own, file, hardware, chosen)
-    tables: dict[str, dict[str, float]] = figures.summary["preset"]
-    free = {key: x for key, x in tables["hardware"].items() if key not in chosen}
-    fits = replace(hardware, opamp=kind.name, **free)
-    told = {"opamp": figures.to_document()}
-    return Fitted(hardware=fits, beside={"opamp.toml": write_preset(figures.summary)}, told=told)
+    rail = hardware.v_rail if "v_rail" in chosen else min(supplies_of(file))
+    asked = replace(hardware, opamp=kind.name, v_rail=rail)
+    figures = characterise(
+        file.path,
+        subckt=file.name,
+        vdd=rail if "v_rail" in chosen else None,
+        vss=-rail if "v_rail" in chosen else None,
+        include=own.include,
+        load=loads_wanted(decks_of(spec, asked, most)),
+        progress=False,
+    )
+    nominal = figures.summary["conditions"][figures.summary["nominal"]]
+    fits, notes = size_hardware(nominal, spec, asked, chosen, most)
+    demands = [
+        asdict(one)
+        for design, part in decks_of(spec, fits, most)
+        for one in check_demand(nominal, design, part)
+    ]
+    told = {"opamp": figures.to_document(), "opamp_notes": notes, "opamp_asked": demands}
+    preset = write_preset(figures.summary, fits)
+    return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
 
 
 def _with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
@@ -158,8 +188,6 @@ def _split(text: str) -> tuple[Path, str | None]:
 
 
 def _read(own: OwnCells) -> tuple[OpAmpFile, tuple[Include, ...]]:
-    from .characterising import shipped_or
-
     (path, subckt), given = _split(own.files[OPAMP]), _given(own)
     file = read_opamp(shipped_or(path), subckt, [one.path.parent for one in given])
     return file, _models(file, given)
@@ -177,17 +205,3 @@ def _models(file: OpAmpFile, given: list[Include]) -> tuple[Include, ...]:
     ]
     check_models(includes)
     return tuple(includes)
-
-
-def _measured(own: OwnCells, file: OpAmpFile, hardware: Hardware, chosen: Collection[str]) -> Any:
-    from .characterising import characterise
-
-    rail = hardware.v_rail if "v_rail" in chosen else None
-    return characterise(
-        file.path,
-        subckt=file.name,
-        vdd=rail,
-        vss=None if rail is None else -rail,
-        include=own.include,
-        progress=False,
-    )

@@ -208,6 +208,8 @@ def print_held(build) -> None:
             of.setdefault(note, []).append(part["name"])
     shared = {note: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
               for note, names in of.items()}  # fmt: skip
+    if "opamp_asked" in s:
+        print_asked(s)
     for note in [*s["notes"], *(f"{names}: {note}" for note, names in shared.items())]:
         common.out.print(f"note: {note}", style="yellow")
 
@@ -254,8 +256,23 @@ def print_build(build) -> None:
             style="yellow",
         )
     common.out.print(_stability(s["stages"]))
+    if "opamp_asked" in s:
+        print_asked(s)
     for note in s["notes"]:
         common.out.print(f"note: {note}", style="yellow")
+
+
+def print_asked(s: dict) -> None:
+    """What amplifiers ask of an op-amp of the user's, beside what it has, and what it decided."""
+    from ..opamps.demand import Demand, listing
+
+    found = listing([Demand(**one) for one in s["opamp_asked"]])
+    shown = common.table("", *found.columns)
+    for row in found.rows:
+        shown.add_row(*row)
+    common.out.print(shown)
+    for note in s["opamp_notes"]:
+        common.out.print(note)
 
 
 def _span(pair) -> str:
