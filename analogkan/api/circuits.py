@@ -39,6 +39,7 @@ def compile(
     cell: Mapping[str, AnyPath] | None = None,
     include: Sequence[str] = (),
     refer: bool = False,
+    osdi: AnyPath | None = None,
     verify: bool = True,
     progress: bool = True,
 ) -> Build:
@@ -76,10 +77,14 @@ def compile(
     cell
         A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped one, by the cell
         in whose place it stands: ``{"opamp": "mine.lib"}``, or ``npn``, the transistors of sigmoid
-        and tanh cells. ngspice measures it, and the circuit is sized for it.
+        and tanh cells. ngspice measures it, and the circuit is sized for it. ``{"diode_A21":
+        "mine.va"}`` is a model of a diode, whose current must be that of the device's table, see
+        ``tabulate``.
     include, refer
         Its models, as for ``characterise``; ``refer`` names them where they are, instead of copying
         them into the BUILD.
+    osdi
+        What models of a diode's netlist are of, ``.va`` or ``.osdi``.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -107,6 +112,7 @@ def compile(
         files={place: str(file) for place, file in (cell or {}).items()},
         include=include,
         refer=refer,
+        osdi=given.optional_path(osdi, "osdi"),
     )
     require_type(dialect, str, "dialect", "a text")
     chosen = given.load_preset(preset, hardware=hardware).hardware

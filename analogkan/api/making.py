@@ -25,7 +25,8 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from .own import OwnCells, fitted
+from .fitting import fitted
+from .own import OwnCells
 
 CALIBRATION_IMAGES = 256
 

@@ -42,18 +42,31 @@ class OwnCells:
         Models beside them, as for ``characterise``.
     refer
         Name models where they are, instead of copying them.
+    osdi
+        What models of a diode's netlist are of: Verilog-A, or compiled.
     """
 
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     include: Sequence[str] = ()
     refer: bool = False
+    osdi: Path | None = None
+
+    @property
+    def diodes(self) -> dict[str, str]:
+        """Those in the place of devices."""
+        return {place: file for place, file in self.files.items() if place.startswith(cells.DIODE)}
 
     def __post_init__(self) -> None:
+        if self.osdi is not None and not self.diodes:
+            raise SettingsError(
+                f"osdi {self.osdi} is what a diode's netlist is of: give one with --cell "
+                f"{cells.DIODE}NAME=FILE"
+            )
         for place in self.files:
-            if place not in PLACES:
+            if place not in (*PLACES, *self.diodes):
                 raise SettingsError(
                     f"there is no cell {place!r} to be replaced{nearest(place, PLACES)} "
-                    f"Known: {', '.join(PLACES)}"
+                    f"Known: {', '.join(PLACES)}, and {cells.DIODE}NAME of each device"
                 )
         if self.include and not self.files:
             raise SettingsError("include names models of a cell of yours: give one with --cell")
@@ -82,41 +95,14 @@ def parse_cells(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def fitted(
-    own: OwnCells,
-    spec: NetworkSpec,
-    hardware: Hardware,
-    chosen: Collection[str],
-    most: int | None = None,
-) -> Fitted:
-    """Measure the cells in ngspice, and choose hardware for them; ``chosen`` are settings that stay
-    as they are, ``most`` is that of ``write_build``.
-
-    Raises
-    ------
-    SettingsError
-        If another of the kind is chosen too, what is given is out of its range, or the network has
-        no place for it.
-    NetlistError
-        If a file is no such cell's.
-    SimulationError
-        As for ``characterise`` and ``measure_transistor``.
-    CompileError
-        If the op-amp cannot do what the network asks.
-    """
-    found = Fitted(hardware=hardware, beside={}, told={})
-    if OPAMP in own.files:
-        found = _with_opamp(own, spec, hardware, chosen, most)
-    return _with_npn(own, spec, found, chosen) if NPN in own.files else found
-
-
-def _with_opamp(
+def with_opamp(
     own: OwnCells,
     spec: NetworkSpec,
     hardware: Hardware,
     chosen: Collection[str],
     most: int | None,
 ) -> Fitted:
+    """The op-amp, measured, and hardware that is sized for it."""
     if OPAMP in chosen:
         raise SettingsError(
             f"opamp = {hardware.opamp} and a cell {OPAMP} of your own are two op-amps: leave one "
@@ -148,7 +134,7 @@ def _with_opamp(
     return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
 
 
-def _with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
+def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
     """``found`` with the transistor too, measured at what the pairs ask of it."""
     hw = found.hardware
     if NPN in chosen:
@@ -160,7 +146,7 @@ def _with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collectio
             f"cell {NPN} stands in transistor pairs, those of sigmoid and tanh cells, and "
             f"{spec.name} has none: leave it out"
         )
-    (path, subckt), given = _split(own.files[NPN]), _given(own)
+    (path, subckt), given = split(own.files[NPN]), _given(own)
     file = read_transistor(_shipped(path), subckt, [one.path.parent for one in given])
     includes = _models(file, given)
     kind = cells.own(cells.own_transistor(library_of(file, includes, refer=own.refer)))
@@ -179,8 +165,8 @@ def _shipped(path: Path) -> Path:
     return path if path.exists() else shipped.get(str(path), path)
 
 
-def _split(text: str) -> tuple[Path, str | None]:
-    """File and subcircuit."""
+def split(text: str) -> tuple[Path, str | None]:
+    """File and subcircuit of ``FILE`` or ``FILE:SUBCKT``."""
     name, colon, subckt = text.rpartition(":")
     if colon and not Path(text).exists() and not any(sign in subckt for sign in "/\\"):
         return Path(name), subckt
@@ -188,7 +174,7 @@ def _split(text: str) -> tuple[Path, str | None]:
 
 
 def _read(own: OwnCells) -> tuple[OpAmpFile, tuple[Include, ...]]:
-    (path, subckt), given = _split(own.files[OPAMP]), _given(own)
+    (path, subckt), given = split(own.files[OPAMP]), _given(own)
     file = read_opamp(shipped_or(path), subckt, [one.path.parent for one in given])
     return file, _models(file, given)
 

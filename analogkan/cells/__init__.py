@@ -39,10 +39,14 @@ from .squash import CLAMP, SIGMOID, TANH
 
 Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
+_diodes: dict[str, Library] = {}
+DIODE = "diode_"
+"""What the place of a diode begins with, before the device's name."""
 for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
+    "DIODE",
     "EXACT",
     "INPUT",
     "LIBRARY_ENTRY",
@@ -59,10 +63,12 @@ __all__ = [
     "Param",
     "Pin",
     "SquashKind",
+    "diodes",
     "find",
     "known",
     "opamps",
     "own",
+    "own_diode",
     "own_opamp",
     "own_transistor",
     "read_own",
@@ -98,6 +104,16 @@ def own(kind: Own) -> Own:
     return kind
 
 
+def own_diode(library: Library) -> str:
+    """Add a diode of a user's model, if it is not there yet; its name."""
+    return _diodes.setdefault(library.name, library).name
+
+
+def diodes() -> dict[str, Library]:
+    """Diodes of users' models by name."""
+    return dict(_diodes)
+
+
 def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     """Add the kind that a deck in ``folder`` has in the ``place`` of a cell, as its summary tells.
 
@@ -106,6 +122,9 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
+    if place.startswith(DIODE):
+        own_diode(read_library(entry, folder))
+        return
     make = {"opamp": own_opamp, "npn": own_transistor}.get(place)
     if make is None:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")

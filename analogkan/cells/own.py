@@ -24,7 +24,7 @@ from .opamp import NETS, OpAmpKind, Pin
 
 LIBRARY_ENTRY = Record(
     {"subckt": Text(), "pins": Several(Text()), "file": Text(), "sha256": Text()},
-    {"refers": Record(more=Text())},
+    {"refers": Record(more=Text()), "osdi": Text()},
 )
 """``Library.told``, in a file."""
 DIGITS = 8
@@ -47,6 +47,8 @@ class Library:
         All that it needs, and itself: models, sections of libraries, what it includes.
     refers
         Files that ``text`` refers to where they are, and their sha256, where they were not copied.
+    osdi
+        Compiled models that ``text`` loads; empty: none.
     """
 
     subckt: str
@@ -54,6 +56,7 @@ class Library:
     file: str
     text: str
     refers: tuple[tuple[str, str], ...] = ()
+    osdi: bytes = b""
 
     @property
     def sha256(self) -> str:
@@ -72,6 +75,11 @@ class Library:
         return f"own_{self.name}.cir"
 
     @property
+    def loaded(self) -> dict[str, bytes]:
+        """The file that ``text`` loads, by name; none, if it does not."""
+        return {osdi_file(self.osdi): self.osdi} if self.osdi else {}
+
+    @property
     def wrapper(self) -> str:
         """The cell as ``cells.cir`` defines it: an instance of the subcircuit."""
         pins = " ".join(self.pins)
@@ -88,7 +96,20 @@ class Library:
             "subckt": self.subckt, "pins": list(self.pins), "file": self.file,
             "sha256": self.sha256,
         }  # fmt: skip
+        entry |= {"osdi": hashlib.sha256(self.osdi).hexdigest()} if self.osdi else {}
         return entry | ({"refers": dict(self.refers)} if self.refers else {})
+
+
+def osdi_file(osdi: bytes) -> str:
+    """The file of a deck that holds compiled models."""
+    return f"own_{hashlib.sha256(osdi).hexdigest()[:DIGITS]}.osdi"
+
+
+def loading(osdi: bytes) -> str:
+    """The lines by which ngspice loads compiled models from beside the file that they stand in,
+    before it reads a circuit; they name them by their whole hash."""
+    sha256 = hashlib.sha256(osdi).hexdigest()
+    return f"* {sha256}\n.control\npre_osdi {osdi_file(osdi)}\n.endc\n" if osdi else ""
 
 
 def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
@@ -108,8 +129,10 @@ def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
             )
     named = _name(entry["subckt"], entry["sha256"])
     path = folder / f"own_{named}.cir"
+    compiled = folder / f"own_{entry.get('osdi', '')[:DIGITS]}.osdi"
     try:
         text = read_bytes(path).decode("utf-8")
+        osdi = read_bytes(compiled) if "osdi" in entry else b""
     except (ValueError, OSError) as error:
         raise NetlistError(f"cannot read {path}: {error}: compile the model again") from error
     found = Library(
@@ -118,7 +141,12 @@ def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
         file=entry["file"],
         text=text,
         refers=refers,
+        osdi=osdi,
     )
+    if found.told().get("osdi") != entry.get("osdi"):
+        raise NetlistError(
+            f"{compiled} is not what was compiled of {found.file}: compile the model again"
+        )
     if found.sha256 != entry["sha256"]:
         raise NetlistError(
             f"{path} is not what was compiled of {found.file}: compile the model again, with that "

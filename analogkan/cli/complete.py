@@ -89,6 +89,12 @@ def netlist(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
     return _items([*shipped, *_paths(incomplete, "*.lib", "*.cir", "*.sp")], incomplete)
 
 
+def diode(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Models of diodes."""
+    shipped = [path.stem for path in sorted(resources.path("netlists/devices").glob("*.va"))]
+    return _items([*shipped, *_paths(incomplete, "*.va", "*.osdi", "*.lib", "*.cir")], incomplete)
+
+
 def plugin(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Python files."""
     return _items(_paths(incomplete, "*.py"), incomplete)

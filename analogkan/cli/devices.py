@@ -10,6 +10,7 @@ from ..devices import get, library
 from ..ours import require_marked
 from . import common, complete
 from .device_files import fit_device, import_device
+from .device_models import tabulate_model
 from .group import Group
 
 
@@ -25,6 +26,7 @@ def devices() -> None:
 
 devices.add_command(import_device)
 devices.add_command(fit_device)
+devices.add_command(tabulate_model)
 
 
 @devices.command("list")

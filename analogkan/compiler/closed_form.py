@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..devices import IVCurve
+from ..devices.thermal import table_at
 from ..errors import SimulationError
 from .chip import RAMP_VOLTS
 
 if TYPE_CHECKING:  # design brings more with it than these equations need
     from .circuit import Circuit
     from .design import Design
+    from .hardware import Hardware
 
 
 def require_closed_form(circuit: Design | Circuit) -> None:
@@ -102,3 +107,14 @@ def difference_volts(p: Any, n: Any, ratio: Any, gain: Any, offset: Any) -> Any:
 def drifted(tc1: float, tc2: float, dt: float) -> float:
     """Factor of a resistance ``dt`` kelvins above 26.85 degC."""
     return 1 + tc1 * dt + tc2 * dt * dt
+
+
+def nominal_table(
+    curve: IVCurve, hardware: Hardware, temp_c: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Volts and amperes (K,) of a device by the law that it follows; ``curve`` is a design's,
+    which has tables at temperatures where they are its law."""
+    law = {}
+    if not curve.temperatures:
+        law = {"tc_current": hardware.diode_tc_current, "tc_voltage": hardware.diode_tc_voltage}
+    return table_at(curve, temp_c, **law)

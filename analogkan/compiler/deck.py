@@ -216,6 +216,13 @@ def _write_texts(
     texts["network.cir"] = spice.write_network(design, _title(spec), expected, say, spec.targets)
     for name, text in texts.items():
         write_text(folder / name, text)
+    write_loaded(design.hardware, folder)
+
+
+def write_loaded(hardware: Hardware, folder: Path) -> None:
+    """Write the compiled models that a deck loads beside its files."""
+    for name, osdi in hardware.loaded.items():
+        (folder / name).write_bytes(osdi)
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:
@@ -373,7 +380,7 @@ def own_of(hardware: Hardware) -> dict[str, Any]:
 
 def deck_files(design: Design) -> list[str]:
     """Names of the files that make up a deck."""
-    return [*spice.circuit_files(design), *spice.TOP]
+    return [*design.hardware.loaded, *spice.circuit_files(design), *spice.TOP]
 
 
 def _range(values: np.ndarray) -> list[float]:

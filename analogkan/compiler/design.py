@@ -241,7 +241,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
             notes.append(f"layer {k}: {beyond}: its end value holds there")
         dac = None if parts or spec.held else spec.dac_range()
         reaches.append(driven_range(layer.squash, dac))
-        curves = (with_law(c, hardware.diode_law, hardware.smear_width) for c in layer.curves)
+        curves = (with_law(c, hardware.law_of(c), hardware.smear_width) for c in layer.curves)
         parts.append(
             {
                 "curves": tuple(curves),

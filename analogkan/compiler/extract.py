@@ -212,6 +212,10 @@ class _Reader:
         numbers = {port: net(text) for port, text in zip(sub.ports, nets, strict=True)}
         if prefix in self.top:
             self.netlist.instances.append(Instance(own, tuple(nets), kind, inner))
+        if _is_own_diode(sub):
+            a, c = (numbers[port] for port in sub.ports)
+            self.netlist.tables.append(Table(prefix + own, "i", kind, (a, c), (a, c), []))
+            return
         if pins := closed(kind):
             declared = {pin.name for pin in pins.pins}
             ports = [port for port in sub.ports if port in declared or port not in self.handed]
@@ -254,6 +258,15 @@ class _Reader:
             require(formula[match.end() : at] in ("", "+"), "tables are added, nothing else")
         require(len(controls) == 1, "its tables see different voltages")
         self.netlist.tables.append(Table(full, kind, sub.name, nets, controls.pop(), terms))
+
+
+def _is_own_diode(sub: Subcircuit) -> bool:
+    """Whether a diode is nothing but an instance, which is of a user's model."""
+    return (
+        sub.name.startswith("diode_")
+        and len(sub.ports) == 2
+        and [line.text[0] for line in sub.lines] == ["x"]
+    )
 
 
 def _formula(words: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import cells
+from ..devices import IVCurve
 from ..devices.thermal import LAWS as DIODE_LAWS
 from ..errors import SettingsError, SimulationError
 from ..schema import Either, Number, Record, Text, Whole
@@ -129,6 +130,8 @@ class Hardware:
         Of ``linear``, 1/K: currents grow by 1 + tc dT, voltages by 1 + tc dT; assumed.
     smear_width
         Of ``smear``: 1 as derived, 0 none, 2 twice as wide.
+    own_diodes
+        Diodes that are users' models, ``a21=esaki_1a2b3c4d,...``, as ``compile --cell`` names them.
     r_wire
         Ohms of a wire segment between two cells of a tile, and at its ends; 0 is no wires.
     wire_tc1
@@ -182,6 +185,12 @@ class Hardware:
     diode_tc_current: float = _per_kelvin(-1e-3)
     diode_tc_voltage: float = _per_kelvin(-3e-4)
     smear_width: float = setting(1.0, "", "0 to 5", within(0, 5))
+    own_diodes: str = setting(
+        "",
+        "",
+        "what `compile --cell diode_NAME=FILE` makes of models",
+        lambda text: set(parse_diodes(text).values()) <= set(cells.diodes()),
+    )
     r_wire: float = _none_or(1e4, "ohm a segment")
     wire_tc1: float = _per_kelvin(3.9e-3)
     r_driver: float = _none_or(1e5, "ohm")
@@ -200,9 +209,29 @@ class Hardware:
     @property
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
-        found = {"opamp": self.amplifier, "npn": self.transistor}
-        own = (cells.OwnOpAmp, cells.OwnTransistor)
-        return {place: kind.library for place, kind in found.items() if isinstance(kind, own)}
+        own, known = (cells.OwnOpAmp, cells.OwnTransistor), cells.diodes()
+        kinds = {"opamp": self.amplifier, "npn": self.transistor}
+        found = {place: kind.library for place, kind in kinds.items() if isinstance(kind, own)}
+        return found | {
+            f"{cells.DIODE}{device}": known[name]
+            for device, name in parse_diodes(self.own_diodes).items()
+        }
+
+    @property
+    def own_files(self) -> list[str]:
+        """Files of its decks that hold them."""
+        return list(dict.fromkeys(one.deck_file for one in self.libraries.values()))
+
+    @property
+    def loaded(self) -> dict[str, bytes]:
+        """Compiled models that its decks load, by the names of their files."""
+        libraries = self.libraries.values()
+        return {name: osdi for one in libraries for name, osdi in one.loaded.items()}
+
+    def law_of(self, curve: IVCurve) -> str:
+        """How a diode's curve follows temperature: ``diode_law``, or as its model does."""
+        own = curve.name.lower() in parse_diodes(self.own_diodes)
+        return "tables" if own and len(curve.temperatures) > 1 else self.diode_law
 
     @property
     def rails(self) -> bool:
@@ -267,6 +296,12 @@ class Hardware:
         if self.series:
             _check_series(self)
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
+
+
+def parse_diodes(text: str) -> dict[str, str]:
+    """Names of users' models by devices' names, of ``own_diodes``."""
+    pairs = (one.partition("=") for one in text.split(",") if one)
+    return {device: name for device, _, name in pairs}
 
 
 def _check_series(hardware: Hardware) -> None:

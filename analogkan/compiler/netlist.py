@@ -61,7 +61,10 @@ class Term:
 
 @dataclass
 class Table:
-    """A behavioural PWL source, a sum of terms: current or voltage against a voltage."""
+    """A behavioural PWL source, a sum of terms: current or voltage against a voltage.
+
+    A diode that is a user's model has no terms.
+    """
 
     name: str
     kind: str

@@ -239,8 +239,7 @@ def format_includes(design: Design, say: Dialect = NGSPICE) -> list[str]:
 
 def circuit_files(design: Design) -> list[str]:
     """Those files: of users' netlists, the cells, the layers."""
-    own = (library.deck_file for library in design.hardware.libraries.values())
-    return [*own, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
+    return [*design.hardware.own_files, CELLS, *(layer_file(k) for k in range(len(design.stages)))]
 
 
 def format_read_out(design: Design, say: Dialect = NGSPICE) -> list[str]:
@@ -292,7 +291,8 @@ def write_batch(
 
     The index goes from 0 to n - 1, or down, in the steps of the op-amp; each input is a table of
     its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for
-    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
+    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more``
+    are lines beside them.
     """
     n = len(volts)
     if n < 2:

@@ -8,7 +8,7 @@ that a simulator executes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -215,13 +215,37 @@ def format_diode(
     """
     name = diode_name(curve)
     current = partial(_current, curve, hardware, chip, say)
-    lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
+    own = hardware.libraries.get(name)
+    if own is None:
+        lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
+    else:
+        lines = list(_format_own(own, chip, say))
     lines += companions.format_beside_diode(current, say) if companions else []
     factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
     first, last = say.subcircuit(name, ["a", "c"], factors)
-    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {curve.source}")
+    source = curve.source if own is None else f"{own.subckt} of {own.file}, in {own.deck_file}."
+    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {source}")
     body = "\n".join(format_wrapped(head, words, in_line=say.in_line) for head, *words in lines)
     return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
+
+
+def _format_own(own: cells.Library, chip: bool, say: Dialect) -> Iterable[list[str]]:
+    """Lines of a diode that is a user's model; on a ``chip`` with a source before it that scales
+    its voltage, and one beside it that draws its current ``ki`` times."""
+    nets = {"a": "scaled" if chip else "a", "c": "c"}
+    if chip:
+        volts = say.expression(own.name, _scaled("v(a,c)"))
+        yield say.source("b1", "behind", "c", "v", [volts])
+        yield [say.fixed("v1", "behind", "scaled", "0")]
+        drawn = say.expression(own.name, "{ki}*i(v1)")
+        yield say.source("b2", "a", "c", "i", [drawn])
+    yield [" ".join(say.instance("x_model", [nets[pin] for pin in own.pins], own.subckt, {}))]
+
+
+def _scaled(volts: str) -> str:
+    """What a chip's diode has across it in place of ``volts``."""
+    ramp = f"min(max({volts}/{format_number(RAMP_VOLTS)},0),1)"
+    return f"({{kv}}*{volts}+{{dv}}*{ramp})"
 
 
 def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts: str) -> list[str]:
@@ -232,9 +256,8 @@ def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts
     """
     name, ki = diode_name(curve), ""
     if chip:
-        ramp = f"min(max({volts}/{format_number(RAMP_VOLTS)},0),1)"
-        volts, ki = f"({{kv}}*{volts}+{{dv}}*{ramp})", "{ki}*"
-    if hardware.diode_law == "linear":
+        volts, ki = _scaled(volts), "{ki}*"
+    if not curve.temperatures:  # a design's has them where they are its law
         weights = [format_drift(hardware.diode_tc_current)]
         volts += "/" + format_drift(hardware.diode_tc_voltage)
         tables = [curve.i]

@@ -40,6 +40,8 @@ def write_symbol(design: Design, folder: Path, top: str) -> None:
     folder.mkdir()
     for file, text in texts.items():
         write_text(folder / file, text)
+    for file, osdi in design.hardware.loaded.items():
+        (folder / file).write_bytes(osdi)
 
 
 def format_symbol_circuit(design: Design) -> str:
@@ -85,7 +87,7 @@ def format_around(design: Design, volts: np.ndarray) -> list[str]:
     """What stands around the subcircuit: the DACs at ``volts`` (I,), supplies, its instance."""
     name = symbol_name(design)
     first, *rest = NGSPICE.instance(f"x_{name}", list(symbol_pins(design).values()), name, {})
-    own = [library.deck_file for library in design.hardware.libraries.values()]
+    own = design.hardware.own_files
     return [
         *map(NGSPICE.include, [*own, f"{name}.cir"]),
         "",

@@ -30,7 +30,7 @@ from .netlist import GROUND, Netlist
 from .parts import design_hash, part_of, told_of
 from .sections import Section, targets_of
 from .verification import Verification
-from .verify_cells import definition_differences, model_differences, names_taken
+from .verify_cells import box_notes, definition_differences, model_differences, names_taken
 from .verify_devices import device_differences
 from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
@@ -155,7 +155,7 @@ def verify_deck(build: Deck) -> Verification:
         return verify_respelled(build, verify_deck)
     found = Verification(plugins=plugins_of(build.spec, build.hardware))
     found.add([f"{name} was edited after it was compiled" for name in build.edited_files()])
-    netlist = read_deck(build.folder / "network.cir", boxes=_boxes(build))
+    netlist = read_deck(build.folder / "network.cir", boxes=build.hardware.own_files)
     graph = block_graph(netlist)
     idle = _idle(build)
     found.add(unconnected(netlist, idle))
@@ -178,11 +178,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
     found.add(symbol_differences(build, netlist))
-    if build.hardware.amplifier.boxed:
-        found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
-    if build.hardware.transistor is not None:
-        told = "is a black box: its current gain and Early voltage are not checked"
-        found.notes.append(f"transistor {build.hardware.npn} {told}")
+    found.notes += box_notes(build.hardware)
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -324,11 +320,6 @@ def _errors(netlist: Netlist) -> list[str]:
     ]
 
 
-def _boxes(build: Deck) -> list[str]:
-    """Files of users' netlists."""
-    return [library.deck_file for library in build.hardware.libraries.values()]
-
-
 def startup_files(build: Deck) -> list[str]:
     """Start-up files of ngspice in the folder, which a plain run there would obey."""
     return [name for name in (".spiceinit", "spice.rc") if (build.folder / name).exists()]
@@ -381,7 +372,7 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
         wanted |= TRANSISTORS
     said = []
     files = [
-        *_boxes(build),
+        *build.hardware.own_files,
         "cells.cir",
         *(f"layer{k}.cir" for k in range(len(build.design.stages))),
     ]

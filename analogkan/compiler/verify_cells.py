@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import cells
@@ -11,7 +12,7 @@ from .hardware import Hardware
 from .lines import Subcircuit, definition, read_library
 from .netlist import FLATTENED, Netlist
 
-DEFINED = re.compile(r"(?im)^\s*\.(?:subckt|model)\s+(\S+)")
+DEFINED = re.compile(r"\s*\.(subckt|model)\s+(\S+)")
 
 
 def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -27,8 +28,10 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             if lines[0] != _opamp_ports(hardware) or not _is_opamp(lines[1:], hardware):
                 said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
         elif kind.startswith("diode_"):
-            if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith("b"):
-                said.append(f"{kind} is not one source between a and c")
+            first = "x" if kind in hardware.libraries else "b"
+            if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith(first):
+                what = "model of yours" if first == "x" else "source"
+                said.append(f"{kind} is not one {what} between a and c")
         elif declared is None:
             said.append(f"{kind} is no cell of the library")
         else:
@@ -134,9 +137,41 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
     """Models and subcircuits of users' netlists that are called as others of the deck."""
-    ours = {*netlist.models, *netlist.definitions}
-    return [
-        f"{library.file} defines {taken}, and so does the deck: rename it there"
-        for library in hardware.libraries.values()
-        for taken in sorted(ours.intersection(map(str.lower, DEFINED.findall(library.text))))
+    taken = dict.fromkeys([*netlist.models, *netlist.definitions], "the deck")
+    said = []
+    for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
+        found = sorted({name.lower() for name in _defined(library.text)})
+        said += [
+            f"{library.file} defines {name}, and so does {taken[name]}: rename it there"
+            for name in found
+            if name in taken
+        ]
+        taken |= dict.fromkeys(found, library.file)
+    return said
+
+
+def _defined(text: str) -> Iterator[str]:
+    """What a text defines outside of its subcircuits, whose own definitions are theirs."""
+    depth = 0
+    for line in text.lower().splitlines():
+        if found := DEFINED.match(line):
+            if not depth:
+                yield found[2]
+            depth += found[1] == "subckt"
+        depth -= line.lstrip().startswith(".ends")
+
+
+def box_notes(hardware: Hardware) -> list[str]:
+    """What of cells from outside nothing here vouches for."""
+    found = []
+    if hardware.amplifier.boxed:
+        found.append(f"op-amp {hardware.opamp} is a black box: its gain is not checked")
+    if hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.append(f"transistor {hardware.npn} {told}")
+    return found + [
+        f"{name} is {model.subckt} of {model.file}, a black box: its current is that which compile "
+        "compared"
+        for name, model in hardware.libraries.items()
+        if name.startswith(cells.DIODE)
     ]

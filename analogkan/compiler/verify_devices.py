@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -36,8 +36,22 @@ def device_differences(build: Deck, netlist: Netlist) -> list[str]:
         if curve is None:
             said.append(f"{table.subcircuit} is no device of the model")
             continue
+        if table.subcircuit in hw.libraries:
+            said += _model_differences(table, netlist.definitions, hw)
+            continue
         said += _differences(table, with_law(curve, hw.diode_law, hw.smear_width), hw)
     return said
+
+
+def _model_differences(
+    table: Table, definitions: Mapping[str, list[str]], hardware: Hardware
+) -> list[str]:
+    """A diode that is a user's model: an instance of it between a and c, and nothing else."""
+    own = hardware.libraries[table.subcircuit]
+    have, wanted = definitions[table.subcircuit][1:], f"x_model {' '.join(own.pins)} {own.subckt}"
+    if have == [wanted]:
+        return []
+    return [f"{table.subcircuit} is not {own.subckt} of {own.file}, '{wanted}', but {have}"]
 
 
 def _differences(table: Table, curve: IVCurve, hardware: Hardware) -> list[str]:

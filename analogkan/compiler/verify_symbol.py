@@ -34,14 +34,14 @@ def symbol_differences(build: Deck, deck: Netlist) -> list[str]:
     if "symbol" not in build.summary and not folder.exists():
         return []
     name, pins = symbol_name(build.design), symbol_pins(build.design)
-    own = [library.deck_file for library in build.hardware.libraries.values()]
+    own = build.hardware.own_files
     have = read_deck(folder / SYMBOL_TOP, shell=name, boxes=own)
     said = []
     if have.includes != [*own, f"{name}.cir"]:
         said.append(f"it includes {', '.join(have.includes)}, not {', '.join([*own, name])}.cir")
     said += [
         f"{file} is not the deck's"
-        for file in own
+        for file in (*own, *build.hardware.loaded)
         if deck_bytes(folder / file) != deck_bytes(build.folder / file)
     ]
     if have.definitions.pop(name, [""])[0] != " ".join(pins):

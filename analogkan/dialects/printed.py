@@ -34,6 +34,10 @@ NO_CONVERGENCE = re.compile(
     r"no convergence|not converge|failed to converge|singular matrix|stepping failed|aborted",
     re.IGNORECASE,
 )
+LOADING = re.compile(
+    r".*(osdi lib \"|Library .* couldn't be loaded|OSDI (version|v\d))", re.IGNORECASE
+)
+"""What is said, here and there, of a compiled model that is not loaded: together they are why."""
 TOO_LONG = re.compile(r"\w+ took longer than (\S+) s and was stopped")
 """What is said of a run that reached its time limit."""
 OF_EVERY_RUN = re.compile(
@@ -106,6 +110,9 @@ def find_trouble(text: str) -> str:
     Where ngspice says what it is about in the next lines they are in it.
     """
     lines = [line.strip() for line in text.splitlines()]
+    loading = list(dict.fromkeys(line for line in lines if LOADING.match(line)))
+    if loading:
+        return " ".join(loading)
     for k, line in enumerate(lines):
         lower = line.lower()
         if any(word in lower for word in SOUNDS_WRONG) and not any(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compiler import spice_cells
-from ..compiler.deck import Deck, deck_files, write_circuit
+from ..compiler.deck import Deck, deck_files, write_circuit, write_loaded
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
@@ -355,3 +355,4 @@ def write_deck(design: Design, folder: Path, temp_c: float, say: Dialect = NGSPI
     """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
     for name, text in write_circuit(design, temp_c, say).items():
         write_text(folder / name, text)
+    write_loaded(design.hardware, folder)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -36,7 +36,7 @@ INSTALL = (
     f"or name the program in {ENVIRONMENT}"
 )
 MOST_VERSION = 10_000
-"""Bytes that are read of what a program says of itself."""
+"""Bytes that are read of what a program says of itself, or of a file."""
 SAMPLED_SECONDS = 0.01, 0.5
 """A run's memory is looked at after the first, then after twice as long, up to the second."""
 
@@ -72,21 +72,35 @@ def find_ngspice() -> Ngspice:
     found = locate()
     if not found:
         raise SimulationError(f"ngspice is not installed: {INSTALL}")
+    try:
+        _, said = printed_by([found, "-v"], timeout=30)
+    except OSError as error:
+        raise SimulationError(f"{found} does not answer -v ({error}): {INSTALL}") from error
+    return identify(Path(found).absolute(), said)
+
+
+def printed_by(command: Sequence[str], *, timeout: float) -> tuple[int, str]:
+    """The exit code of ``command``, and the first ``MOST_VERSION`` bytes that it printed.
+
+    Raises
+    ------
+    OSError
+        If it cannot start, or takes more than ``timeout`` seconds.
+    """
     with tempfile.TemporaryFile() as printed:
         try:
-            subprocess.run(
-                [found, "-v"],
+            done = subprocess.run(
+                command,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
-                timeout=30,
+                timeout=timeout,
                 stdin=subprocess.DEVNULL,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise SimulationError(f"{found} does not answer -v ({error}): {INSTALL}") from error
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(str(error)) from error
         printed.seek(0)
-        said = printed.read(MOST_VERSION).decode(errors="replace")
-    return identify(Path(found).absolute(), said)
+        return done.returncode, printed.read(MOST_VERSION).decode(errors="replace")
 
 
 def own_environment() -> dict[str, str]:

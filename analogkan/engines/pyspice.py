@@ -71,6 +71,11 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
         raise NetlistError(f"volts[{bad}] = {volts[bad]:g} is not finite")
     title = spice_cells.format_comment(f"analogkan: {design.name}").splitlines()[0]
     circuit = DeckCircuit(title.lstrip("* "))
+    if design.hardware.loaded:
+        raise NetlistError(
+            f"{design.name} has compiled models, which are files beside a deck, and a circuit of "
+            "PySpice has none: run the BUILD's own deck"
+        )
     own = [library.text for library in design.hardware.libraries.values()]
     circuit.raw_spice = "\n".join(
         [*own, spice_cells.write_cells(design), *spice.format_options(design), ""]

@@ -19,6 +19,7 @@ import torch
 from ..compiler.chip import RAMP_VOLTS, ReadNoise, StageErrors
 from ..compiler.closed_form import (
     drifted,
+    nominal_table,
     require_closed_form,
     row_volts,
     summing_volts,
@@ -30,7 +31,6 @@ from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..compiler.wires import wire_layer
 from ..devices import IVCurve
-from ..devices.thermal import table_at
 from ..errors import SimulationError
 from .threads import WhileUsed
 from .twin_front import normed_volts, squashed_volts
@@ -376,10 +376,7 @@ def current_table(
     curve: IVCurve, hardware: Hardware, temp_c: float, errors: StageErrors | None, d: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Voltages across the diodes and currents, (I or 1, K), at the kinks of I = kI f(kV V + dV)."""
-    law = {}
-    if hardware.diode_law == "linear":
-        law = {"tc_current": hardware.diode_tc_current, "tc_voltage": hardware.diode_tc_voltage}
-    u, i = table_at(curve, temp_c, **law)
+    u, i = nominal_table(curve, hardware, temp_c)
     if errors is None:
         return u[None], i[None]
     k_i, k_v, d_v = (f[:, d, None] for f in (errors.k_i, errors.k_v, errors.d_v))

@@ -7,8 +7,8 @@ A netlist is a program: ngspice's control lines can start others, and includes r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..cells.opamp import SUPPLIES
@@ -58,7 +58,27 @@ class OpAmpFile:
 
 
 def read_opamp(path: Path, subckt: str | None = None, allowed: Iterable[Path] = ()) -> OpAmpFile:
-    """The op-amp of a file, of its subcircuit ``subckt`` where it has several.
+    """The op-amp of a file, see ``read_cell``, with what it says of itself.
+
+    Raises
+    ------
+    NetlistError
+        As ``read_cell``, or if it says what nothing is known of.
+    """
+    found = read_cell(path, subckt, allowed)
+    return replace(found, said=tuple(_said(found.path)))
+
+
+def read_cell(
+    path: Path,
+    subckt: str | None = None,
+    allowed: Iterable[Path] = (),
+    *,
+    wanted: Sequence[str] = PINS,
+    what: str = "an op-amp",
+) -> OpAmpFile:
+    """The cell of a file with the pins ``wanted``, of its subcircuit ``subckt`` where it has
+    several; ``what`` it is called.
 
     It may include what is in its own folder and in those ``allowed``, or below.
 
@@ -72,33 +92,33 @@ def read_opamp(path: Path, subckt: str | None = None, allowed: Iterable[Path] = 
     lines = list(_lines(path))
     check_lines(path, lines, [path.parent, *allowed])
     found = {words[1].lower(): words[2:] for _, words in lines if words[0] == ".subckt"}
-    name = _chosen(path, list(found), subckt)
+    own = f"{what}'s are {', '.join(wanted)}, in any order"
+    name = _chosen(path, list(found), subckt, f"{what} is one, with the pins {', '.join(wanted)}")
     pins = tuple(
         word.lower() for word in found[name] if "=" not in word and word.lower() != "params:"
     )
-    for pin in PINS:
+    for pin in wanted:
         if pin not in pins:
             raise NetlistError(
-                f"{path}: .subckt {name} has no pin {pin}; its pins are {' '.join(pins)}, and an "
-                f"op-amp's are {', '.join(PINS)}, in any order: rename it in the .subckt line"
+                f"{path}: .subckt {name} has no pin {pin}; its pins are {' '.join(pins)}, and "
+                f"{own}: rename it in the .subckt line"
             )
-    if len(pins) > len(PINS):
-        extra = next(pin for k, pin in enumerate(pins) if pin not in PINS or pin in pins[:k])
+    if len(pins) > len(wanted):
+        extra = next(pin for k, pin in enumerate(pins) if pin not in wanted or pin in pins[:k])
         raise NetlistError(
-            f"{path}: .subckt {name} has a pin {extra} too many; an op-amp's are "
-            f"{', '.join(PINS)}: feed bias and the like from inside"
+            f"{path}: .subckt {name} has a pin {extra} too many; {what}'s are "
+            f"{', '.join(wanted)}: feed bias and the like from inside"
         )
-    return OpAmpFile(path=path, name=name, pins=pins, said=tuple(_said(path)))
+    return OpAmpFile(path=path, name=name, pins=pins)
 
 
-def _chosen(path: Path, names: list[str], subckt: str | None) -> str:
+def _chosen(path: Path, names: list[str], subckt: str | None, told: str) -> str:
     if not names:
-        raise NetlistError(
-            f"{path} has no .subckt: an op-amp is one, with the pins {', '.join(PINS)}"
-        )
+        raise NetlistError(f"{path} has no .subckt: {told}")
     if subckt is None and len(names) > 1:
+        what = told.partition(" is ")[0].removeprefix("an ").removeprefix("a ")
         raise NetlistError(
-            f"{path} has {len(names)} subcircuits ({', '.join(names)}): say which is the op-amp "
+            f"{path} has {len(names)} subcircuits ({', '.join(names)}): say which is the {what} "
             "with --subckt NAME"
         )
     wanted = names[0] if subckt is None else subckt.lower()

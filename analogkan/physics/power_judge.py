@@ -36,6 +36,7 @@ from ..engines.batch import (
 )
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
+from ..errors import SimulationError
 from ..files import write_text
 from .blocks import CROSSBAR
 from .deck import still_design
@@ -142,6 +143,11 @@ class _Asked:
         self.circuit, self.temp_c, self.keep = circuit, temp_c, keep
         self.design = circuit.design if isinstance(circuit, Deck) else circuit
         require_counted(self.design)
+        if self.design.hardware.own_diodes:
+            raise SimulationError(
+                f"the diodes {self.design.hardware.own_diodes} are models of yours, whose inside "
+                "is not counted: the closed form counts their tables"
+            )
         with scratch() as folder, room_in(folder):
             if isinstance(circuit, Deck):
                 copy_deck(circuit, folder)

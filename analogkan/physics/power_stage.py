@@ -15,13 +15,13 @@ from ..cells import NUMPY
 from ..compiler.chip import OpAmpErrors
 from ..compiler.closed_form import (
     drifted,
+    nominal_table,
     require_closed_form,
     shifted,
     summing_volts,
 )
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.spice_cells import TEMPERATURE_C
-from ..devices.thermal import table_at
 from ..engines.ideal import rail
 from ..engines.twin import Twin, TwinStage
 from ..errors import SimulationError
@@ -152,10 +152,7 @@ class _Stage:
         dt = temp_c - TEMPERATURE_C
         self.r_f = stage.r_f * drifted(hw.feedback_tc1, hw.feedback_tc2, dt)
         self.row = _opamp(hw.opamp_gain_used, stage.errors and stage.errors.rows, dt)
-        law = {}
-        if hw.diode_law == "linear":
-            law = {"tc_current": hw.diode_tc_current, "tc_voltage": hw.diode_tc_voltage}
-        self.tables = [table_at(curve, temp_c, **law) for curve in stage.curves]
+        self.tables = [nominal_table(curve, hw, temp_c) for curve in stage.curves]
 
     def solve(self, x: Values) -> tuple[StagePower, _Outputs, Values]:
         """For ``x`` (B, I) volts at the front: watts without what the amplifiers of its outputs

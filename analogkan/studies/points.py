@@ -13,7 +13,7 @@ from typing import Any
 from ..compiler.circuit import Circuit
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
-from ..devices.thermal import law_range
+from ..devices.thermal import LAWS, law_range
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..numerals import read_number, why_not
@@ -22,7 +22,7 @@ from ..streams import MAX_SAMPLE
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
-LATER = ("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout", "npn")
+LATER = (*("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout", "npn", "own_diodes"),)
 """Hardware that points have had a choice of only since there were RUNs: left out of what names a
 point where it is as it was before, so that a RUN of then goes on."""
 
@@ -169,8 +169,12 @@ def parse_temps(text: str) -> list[float]:
 
 def check_temps(circuit: Design | Circuit, temps_c: Iterable[float]) -> None:
     """Raise SettingsError unless the diodes' law holds at every temperature."""
-    law = circuit.hardware.diode_law
-    lo, hi = law_range(tuple(c for stage in circuit.stages for c in stage.curves), law)
+    hardware = circuit.hardware
+    curves = [curve for stage in circuit.stages for curve in stage.curves]
+    laws = {law: tuple(c for c in curves if hardware.law_of(c) == law) for law in LAWS}
+    each = {law: law_range(of, law) for law, of in laws.items() if of}
+    law = max(each, key=lambda one: (each[one][0], -each[one][1]))
+    lo, hi = max(low for low, _ in each.values()), min(high for _, high in each.values())
     for temp_c in temps_c:
         require(
             lo <= temp_c <= hi,

@@ -1,0 +1,1 @@
+"""Diodes as models of a circuit simulator: read, swept, made tables of."""
