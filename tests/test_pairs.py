@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,13 @@ FILE = f"* mine\n.subckt my_npn sub base c e\n{MODEL}\nq1 c base e sub mine\n.en
 
 
 @pytest.fixture(autouse=True)
-def declared(own_plugins) -> None:
+def declared(own_plugins) -> Iterator[None]:
+    """Cells of a test's netlists are taken back too."""
     cells.register(miller.KIND)
+    before = set(cells.known())
+    yield
+    for kind in set(cells.known()) - before:
+        cells.unregister(kind.name)
 
 
 @pytest.fixture
