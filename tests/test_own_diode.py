@@ -99,6 +99,8 @@ def test_a_model_that_is_the_table_is_simulated_as_the_table_is(build):
     assert verify_build(build).ok
     found = ak.simulate(build, random_images(5, 20, 5), progress=False)
     assert found.summary["agreement"] == 1
+    assert found.macro_model is not None and found.macro_model["of"] == "the diode d"
+    assert max(one["max_share"] for one in found.macro_model["layers"]) < 1e-6
     told = build.summary["diodes"]["D"]
     assert told["differences"]["26.85"]["largest"] < 1e-9 and told["farads"] == 0
 

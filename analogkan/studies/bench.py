@@ -294,7 +294,7 @@ class Bench:
     ) -> Row:
         """Of a chip with a macro-model the share of images that its twin puts into the class of
         ``logits``."""
-        if self.spec.targets is not None or None in seen or not macro_models(chip):
+        if self.spec.targets is not None or None in seen or not macro_models(chip.hardware):
             return {}
         found = chip_agreement(chip, self.volts, self.index, temp_c, logits)
         return {"macro_agreement": found}
