@@ -85,16 +85,16 @@ def random_images(seed: int, n: int, width: int, classes: int = 3) -> ImageSet:
     )
 
 
-def random_checkpoint(path: Path, seed: int = 0) -> None:
-    """Write a checkpoint of a small random network: 5 inputs, 3 classes, a clamp, a norm."""
+def random_checkpoint(path: Path, seed: int = 0, squash: str = "clamp") -> None:
+    """Write a checkpoint of a small random network: 5 inputs, 3 classes, a squash, a norm."""
     import torch
 
     from analogkan.network import checkpoint
     from analogkan.network.model import TDKAN, TDKANConfig
 
     curves = (random_curve(np.random.default_rng(seed), "T0"), get("A21"))
-    squash = Squash(kind="clamp", v_lo=0.05, v_hi=0.9)
-    model = TDKAN(TDKANConfig(sizes=(5, 4, 3), curves=curves, squash=squash)).eval()
+    kind = Squash(kind=squash, v_lo=0.05, v_hi=0.9)
+    model = TDKAN(TDKANConfig(sizes=(5, 4, 3), curves=curves, squash=kind)).eval()
     generator = torch.Generator().manual_seed(seed)
     model.initialise([0.3], generator, gamma=0.3, beta=0.4)
     encoding = Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(5,))

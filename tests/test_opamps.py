@@ -177,12 +177,13 @@ def test_chips_of_a_black_box_have_offsets_in_ngspice_and_no_gains(ngspice, imag
     found = montecarlo(build, images, samples=2, settings=settings, options=options)
     assert found.summary["judge"]["why_not"] == "2 circuits have no closed form"
     assert [row["status"] for row in found.rows] == ["ok", "ok"]
+    made = chip(SPEC, Variation(opamp_gain_sigma=0.1))
     with pytest.raises(
         CompileError,
         match="op-amp miller has no parameter gain, and a chip's op-amps have gains of their own: "
         "set opamp_gain_sigma and dead_amplifiers to 0",
     ):
-        write_cells(chip(SPEC, Variation(opamp_gain_sigma=0.1), opamp="miller"))
+        write_cells(replace(made, hardware=Hardware(opamp="miller")))
     offsets = Variation(offset_sigma=2e-3, offset_drift_sigma=5e-6)
     volts, run = SPEC.dac_volts(images.x), NgspiceEngine(ngspice, tmp_path)
     nominal, boxed, linear = (

@@ -117,6 +117,40 @@ def test_two_networks_on_a_sheet_each_keep_their_own_cells(ngspice, tmp_path):
         assert found[net][0] == pytest.approx(volts, abs=1e-12)
 
 
+@pytest.fixture
+def supplied(tmp_path) -> Path:
+    """The network of op-amps of transistors."""
+    return write_verified(*circuit("miller"), tmp_path / "net.build", symbol=True).folder
+
+
+def test_one_network_twice_on_a_sheet_has_two_supplies(ngspice, supplied, tmp_path):
+    """At 2.5 and at 2.2 V, which moves logits by up to 0.3 mV."""
+    shutil.copy(supplied / "symbol" / "net3.cir", tmp_path)
+    assert ".global" not in (tmp_path / "net3.cir").read_text(encoding="utf-8")
+    top = (supplied / "symbol" / "top.cir").read_text(encoding="utf-8").replace("\n+ ", " ")
+    lines, wanted = ["* a sheet", ".include net3.cir"], {}
+    for letter, volts in (("a", 2.5), ("b", 2.2)):
+        deck = shutil.copytree(supplied, tmp_path / f"{letter}.build")
+        told = (deck / "cells.cir").read_text(encoding="utf-8")
+        assert told.count("2.5\n") == 2
+        (deck / "cells.cir").write_text(told.replace("2.5\n", f"{volts}\n"), encoding="utf-8")
+        found = solved(ngspice, deck / "network.cir")
+        wanted |= {f"v({letter}_logit_{k})": found[f"v(logit_{k})"][0] for k in range(3)}
+        own = re.sub(r"\b(l\d_[vy]\d|logit_\d|vdd|vss)\b", rf"{letter}_\1", top)
+        own = re.sub(r"^([vex]_\S+)", rf"\1_{letter}", own, flags=re.M)
+        own = own.replace("2.5\n", f"{volts}\n")
+        lines += [x for x in own.splitlines() if x.startswith(("v_", "x_", "e_"))]
+    rest = re.sub(r"print .*\n", "", top[top.index(".option") :]).splitlines()
+    at = rest.index("op") + 1
+    sheet = [*lines, *rest[:at], *(f"print {net}" for net in wanted), *rest[at:]]
+    (tmp_path / "sheet.cir").write_text("\n".join(sheet) + "\n", encoding="utf-8")
+    found = solved(ngspice, tmp_path / "sheet.cir")
+    have = [found[net][0] for net in wanted]
+    np.testing.assert_allclose(have, list(wanted.values()), rtol=0, atol=1e-9)
+    moved = max(abs(wanted[f"v(a_logit_{k})"] - wanted[f"v(b_logit_{k})"]) for k in range(3))
+    assert moved > 1e-4
+
+
 # ---- what differs is found
 
 CELL = "x_l0_tile_0_0.r_i0_d0_o0_p"
@@ -142,6 +176,34 @@ def test_another_circuit_in_the_symbol_is_found(build, edit):
     findings = verify_build(load_build(build)).findings
     assert n == 1 and f"symbol: {sentence}" in findings
     assert findings[0] == "symbol/plain.cir was edited after it was compiled"
+
+
+SUPPLY_EDITS = [
+    ("net3", r"(x_l0_i0_d0_amp .*)vdd vss", r"\1vss vdd", "x_l0_i0_d0_amp is not as in the deck"),
+    ("net3", r"(x1 0 in out) vdd vss", r"\1 vss vdd", "subcircuit row_amp is not as in the deck"),
+    ("net3", r"(subckt opamp .*) vdd vss", r"\1 vss vdd", "subcircuit opamp is not as in the deck"),
+    ("net3", r"(x1 0 c1 out) vdd", r"\1 0", "subcircuit sigmoid is not as in the deck"),
+    ("net3", r"(subckt sigmoid .*)vdd vss", r"\1vss vdd", "subcircuit sigmoid is not as in the"),
+    ("net3", r"vdd\n\+ vss", "vss\n+ vdd", "the pins of net3 are not v0 to vss in order"),
+    ("net3", r"\n(\* The cells)", r"\n.global vdd vss\n\1", ".global inside subcircuit net3"),
+    ("top", r"vdd\n\+ vss", "vss\n+ vdd", "x_net3 does not join each pin to the deck's net"),
+    ("top", r"dc 2.5", "dc 2.6", "v_vdd is not as in the deck"),
+]  # fmt: skip
+
+
+def test_other_supplies_in_the_symbol_are_found(supplied):
+    assert verify_build(load_build(supplied)).findings == []
+    for file, pattern, text, sentence in SUPPLY_EDITS:
+        path = supplied / "symbol" / f"{file}.cir"
+        before = path.read_text(encoding="utf-8")
+        told, n = re.subn(pattern, text, before, count=1)
+        path.write_text(told, encoding="utf-8")
+        try:
+            said = verify_build(load_build(supplied)).findings
+        except NetlistError as error:
+            said = [str(error)]
+        assert n == 1 and any(sentence in line for line in said), (pattern, said)
+        path.write_text(before, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -267,6 +329,27 @@ def test_the_xschem_symbol_has_the_pins_in_the_subcircuits_order(build):
     assert all(
         match and (x < 0) == (match[2] == "in") for match, (x, _) in zip(names, places, strict=True)
     )
+
+
+def test_supplies_are_pins_of_both_symbols_above_and_below(supplied):
+    assert ports(supplied, "net3")[-3:] == ["y2", "vdd", "vss"]
+    kicad = s_expression((supplied / "symbol" / "net3.kicad_sym").read_text(encoding="utf-8"))
+    fields = {key.strip('"'): value.strip('"') for _, key, value, *_ in named(kicad, "property")}
+    assert fields["Sim.Pins"].endswith("7=y2 8=vdd 9=vss")
+    at = [(pin[1], *map(float, next(named(pin, "at"))[1:])) for pin in named(kicad, "pin")]
+    (box,) = named(kicad, "rectangle")
+    top, bottom = (float(box[k][2]) for k in (1, 2))
+    assert at[-2:] == [
+        ("power_in", -7.62, pytest.approx(top + 2.54), 270),
+        ("power_in", -7.62, pytest.approx(bottom - 2.54), 90),
+    ]
+    xschem = (supplied / "symbol" / "net3.sym").read_text(encoding="utf-8")
+    assert XSCHEM.fullmatch(xschem)
+    pins = re.findall(r"^B 5 (\S+) (\S+) .*name=(\w+) dir=(\w+)", xschem, re.M)
+    assert [name for _, _, name, _ in pins] == ports(supplied, "net3")
+    assert [kind for *_, kind in pins[-2:]] == ["inout"] * 2
+    rows = [float(y) for _, y, _, _ in pins]
+    assert rows[-2] < min(rows[:-2]) and rows[-1] > max(rows[:-2])
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (3, 2), (196, 10), (2, 30)])

@@ -166,8 +166,9 @@ def _setup(
         one for text in file.values("include") for one in resolve(text, file.path.parent)
     ]
     check_models(includes)
-    high = float(vdd) if vdd is not None else _volts(file, "vdd", SUPPLY)
-    low = float(vss) if vss is not None else _volts(file, "vss", -SUPPLY)
+    said = supplies_of(file)
+    high = float(vdd) if vdd is not None else said[0]
+    low = float(vss) if vss is not None else -said[1]
     require(0 < high <= MOST_VOLTS, "vdd", high, f"above 0, at most {MOST_VOLTS:g} V")
     require(
         -MOST_VOLTS <= low < 0, "vss", low,
@@ -181,6 +182,11 @@ def _setup(
         loads=tuple(_load(one) for one in loads),
         temp_c=NOMINAL_TEMP_C,
     )
+
+
+def supplies_of(file: OpAmpFile) -> tuple[float, float]:
+    """Volts above and below ground at which a file says that it is characterised."""
+    return _volts(file, "vdd", SUPPLY), -_volts(file, "vss", -SUPPLY)
 
 
 def _volts(file: OpAmpFile, key: str, default: float) -> float:

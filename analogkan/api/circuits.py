@@ -75,10 +75,10 @@ def compile(
     symbol
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
     cell
-        A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped op-amp, by the
-        cell in whose place it stands: ``{"opamp": "mine.lib"}``. ngspice measures it, and the
-        circuit is sized for it. ``{"diode_A21": "mine.va"}`` is a model of a diode, whose current
-        must be that of the device's table, see ``tabulate``.
+        A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped one, by the cell
+        in whose place it stands: ``{"opamp": "mine.lib"}``, or ``npn``, the transistors of sigmoid
+        and tanh cells. ngspice measures it, and the circuit is sized for it. ``diode_A21``: a model
+        of that diode, whose current must be that of the device's table, see ``tabulate``.
     include, refer
         Its models, as for ``characterise``; ``refer`` names them where they are, instead of copying
         them into the BUILD.

@@ -25,7 +25,7 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from .own import OPAMP, OwnCells, fitted
+from .own import OwnCells, fitted
 from .own_diodes import with_diodes
 
 CALIBRATION_IMAGES = 256
@@ -181,8 +181,8 @@ def compile_spec(
         raise SettingsError(f"held = {held} is out of range: 1 resistor a circuit, or more")
     write = write_verified if verify else write_build
     say = DIALECTS.find(dialect)
-    if OPAMP in own.files:
-        found = fitted(own, spec, hardware, chosen)
+    if own.files:
+        found = fitted(own, spec, hardware, chosen, held)
         hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
     if own.diodes:
         found = with_diodes(own, spec, hardware)

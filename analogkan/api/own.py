@@ -4,23 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import cells
+from .. import cells, resources
 from ..compiler.hardware import Hardware
+from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SettingsError
 from ..network.spec import NetworkSpec
+from ..opamps.demand import check_demand, loads_wanted
 from ..opamps.flatten import library_of
 from ..opamps.libraries import Include, resolve
 from ..opamps.preset import write_preset
+from ..opamps.sizing import decks_of, size_hardware
 from ..opamps.source import OpAmpFile, check_models, read_opamp
+from ..opamps.transistor import measure_transistor, read_transistor
 from ..text import nearest
+from .characterising import characterise, shipped_or, supplies_of
 
-OPAMP = "opamp"
-PLACES = (OPAMP,)
+OPAMP, NPN = "opamp", "npn"
+PLACES = (OPAMP, NPN)
 """What a user's cell may stand in the place of."""
+PRESET = "opamp.toml"
+"""The file of a BUILD with the macro-model of its op-amp, for studies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,21 +95,41 @@ def parse_cells(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def fitted(own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collection[str]) -> Fitted:
-    """Measure the op-amp in ngspice, and choose hardware for it; ``chosen`` are settings that stay
-    as they are.
+def fitted(
+    own: OwnCells,
+    spec: NetworkSpec,
+    hardware: Hardware,
+    chosen: Collection[str],
+    most: int | None = None,
+) -> Fitted:
+    """Measure the cells in ngspice, and choose hardware for them; ``chosen`` are settings that stay
+    as they are, ``most`` is that of ``write_build``.
 
     Raises
     ------
     SettingsError
-        If another op-amp is chosen too, or what is given is out of its range.
+        If another of the kind is chosen too, what is given is out of its range, or the network has
+        no place for it.
     NetlistError
         If a file is no such cell's.
     SimulationError
-        As for ``characterise``.
+        As for ``characterise`` and ``measure_transistor``.
     CompileError
         If the op-amp cannot do what the network asks.
     """
+    found = Fitted(hardware=hardware, beside={}, told={})
+    if OPAMP in own.files:
+        found = _with_opamp(own, spec, hardware, chosen, most)
+    return _with_npn(own, spec, found, chosen) if NPN in own.files else found
+
+
+def _with_opamp(
+    own: OwnCells,
+    spec: NetworkSpec,
+    hardware: Hardware,
+    chosen: Collection[str],
+    most: int | None,
+) -> Fitted:
     if OPAMP in chosen:
         raise SettingsError(
             f"opamp = {hardware.opamp} and a cell {OPAMP} of your own are two op-amps: leave one "
@@ -111,12 +138,58 @@ def fitted(own: OwnCells, spec: NetworkSpec, hardware: Hardware, chosen: Collect
     file, includes = _read(own)
     library = library_of(file, includes, refer=own.refer)
     kind = cells.own(cells.own_opamp(library))
-    figures = _measured(own, file, hardware, chosen)
-    tables: dict[str, dict[str, float]] = figures.summary["preset"]
-    free = {key: x for key, x in tables["hardware"].items() if key not in chosen}
-    fits = replace(hardware, opamp=kind.name, **free)
-    told = {"opamp": figures.to_document()}
-    return Fitted(hardware=fits, beside={"opamp.toml": write_preset(figures.summary)}, told=told)
+    rail = hardware.v_rail if "v_rail" in chosen else min(supplies_of(file))
+    asked = replace(hardware, opamp=kind.name, v_rail=rail)
+    figures = characterise(
+        file.path,
+        subckt=file.name,
+        vdd=rail if "v_rail" in chosen else None,
+        vss=-rail if "v_rail" in chosen else None,
+        include=own.include,
+        load=loads_wanted(decks_of(spec, asked, most)),
+        progress=False,
+    )
+    nominal = figures.summary["conditions"][figures.summary["nominal"]]
+    fits, notes = size_hardware(nominal, spec, asked, chosen, most)
+    demands = [
+        asdict(one)
+        for design, part in decks_of(spec, fits, most)
+        for one in check_demand(nominal, design, part)
+    ]
+    told = {"opamp": figures.to_document(), "opamp_notes": notes, "opamp_asked": demands}
+    preset = write_preset(figures.summary, fits)
+    return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
+
+
+def _with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
+    """``found`` with the transistor too, measured at what the pairs ask of it."""
+    hw = found.hardware
+    if NPN in chosen:
+        raise SettingsError(
+            f"npn = {hw.npn} and a cell {NPN} of your own are two transistors: leave one out"
+        )
+    if not any("npn" in layer.squash.models for layer in spec.fronted):
+        raise SettingsError(
+            f"cell {NPN} stands in transistor pairs, those of sigmoid and tanh cells, and "
+            f"{spec.name} has none: leave it out"
+        )
+    (path, subckt), given = split(own.files[NPN]), _given(own)
+    file = read_transistor(_shipped(path), subckt, [one.path.parent for one in given])
+    includes = _models(file, given)
+    kind = cells.own(cells.own_transistor(library_of(file, includes, refer=own.refer)))
+    low = -hw.v_rail if "vss" in hw.amplifier.supplies else 0.0
+    gains = measure_transistor(
+        file, includes, Runner(find_ngspice()), i_tail=hw.i_tail, v_substrate=low
+    )
+    free = {"npn_bf": gains.bf, "npn_vaf": gains.v_early}
+    fits = replace(hw, npn=kind.name, **{k: x for k, x in free.items() if k not in chosen})
+    return replace(found, hardware=fits, told={**found.told, NPN: asdict(gains)})
+
+
+def _shipped(path: Path) -> Path:
+    """The file of a shipped transistor of that name, or the file itself."""
+    shipped = {file.stem: file for file in resources.path("netlists/pairs").glob("*.lib")}
+    return path if path.exists() else shipped.get(str(path), path)
 
 
 def split(text: str) -> tuple[Path, str | None]:
@@ -128,27 +201,20 @@ def split(text: str) -> tuple[Path, str | None]:
 
 
 def _read(own: OwnCells) -> tuple[OpAmpFile, tuple[Include, ...]]:
-    from .characterising import shipped_or
-
-    path, subckt = split(own.files[OPAMP])
-    given = [one for text in own.include for one in resolve(text, Path.cwd())]
+    (path, subckt), given = split(own.files[OPAMP]), _given(own)
     file = read_opamp(shipped_or(path), subckt, [one.path.parent for one in given])
+    return file, _models(file, given)
+
+
+def _given(own: OwnCells) -> list[Include]:
+    """The models that are asked for."""
+    return [one for text in own.include for one in resolve(text, Path.cwd())]
+
+
+def _models(file: OpAmpFile, given: list[Include]) -> tuple[Include, ...]:
+    """Those that are ``given``, or that a file says itself."""
     includes = given or [
         one for text in file.values("include") for one in resolve(text, file.path.parent)
     ]
     check_models(includes)
-    return file, tuple(includes)
-
-
-def _measured(own: OwnCells, file: OpAmpFile, hardware: Hardware, chosen: Collection[str]) -> Any:
-    from .characterising import characterise
-
-    rail = hardware.v_rail if "v_rail" in chosen else None
-    return characterise(
-        file.path,
-        subckt=file.name,
-        vdd=rail,
-        vss=None if rail is None else -rail,
-        include=own.include,
-        progress=False,
-    )
+    return tuple(includes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import outside
 from ..errors import NetlistError
@@ -26,9 +26,18 @@ from .base import (
 from .layernorm import LAYERNORM
 from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
-from .own import LIBRARY_ENTRY, Library, OwnOpAmp, own_opamp, read_library
+from .own import (
+    LIBRARY_ENTRY,
+    Library,
+    OwnOpAmp,
+    OwnTransistor,
+    own_opamp,
+    own_transistor,
+    read_library,
+)
 from .squash import CLAMP, SIGMOID, TANH
 
+Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
 _diodes: dict[str, Library] = {}
 DIODE = "diode_"
@@ -50,6 +59,7 @@ __all__ = [
     "Library",
     "OpAmpKind",
     "OwnOpAmp",
+    "OwnTransistor",
     "Param",
     "Pin",
     "SquashKind",
@@ -60,11 +70,13 @@ __all__ = [
     "own",
     "own_diode",
     "own_opamp",
+    "own_transistor",
     "read_own",
     "register",
     "same",
     "squash_kind",
     "squashes",
+    "transistors",
     "unregister",
 ]
 
@@ -86,7 +98,7 @@ def register(kind: CellKind) -> None:
     _registry.add(kind)
 
 
-def own(kind: OwnOpAmp) -> OwnOpAmp:
+def own(kind: Own) -> Own:
     """Add a kind of a user's netlist, if it is not there yet; names tell what they are of."""
     _registry.kinds.setdefault(kind.name, kind)
     return kind
@@ -113,7 +125,7 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     if place.startswith(DIODE):
         own_diode(read_library(entry, folder))
         return
-    make = {"opamp": own_opamp}.get(place)
+    make = {"opamp": own_opamp, "npn": own_transistor}.get(place)
     if make is None:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
     own(make(read_library(entry, folder)))
@@ -143,6 +155,14 @@ def squashes() -> dict[str, SquashKind]:
 def squash_kind(name: str) -> SquashKind:
     """The squash kind of that name, which must be one."""
     return squashes()[name]
+
+
+def transistors() -> dict[str, OwnTransistor | None]:
+    """Transistors of the pairs by the values of ``npn`` that choose them; None is the model of
+    ``npn_bf`` and ``npn_vaf``."""
+    return {"model": None} | {
+        kind.name: kind for kind in known() if isinstance(kind, OwnTransistor)
+    }
 
 
 def opamps() -> dict[str, OpAmpKind]:

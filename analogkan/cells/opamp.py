@@ -42,9 +42,14 @@ class OpAmpKind(CellKind):
     stand_in
         The op-amp that chips have in its place; None for itself, behind a source of offset and
         drift where it has no parameters for them.
+    steps
+        Steps from one image to the next in a sweep: one of transistors does not follow a whole one.
     in_time
         The op-amp with one pole that stands for it where time counts; None: it takes ``gbw``
         itself, or its bandwidth is not known.
+    macro
+        Whether ``gain`` is a macro-model of what its file is: the twin has that alone, and how far
+        simulators with the file are from it is a result, no verdict.
     """
 
     block: str = "op-amp"
@@ -53,7 +58,9 @@ class OpAmpKind(CellKind):
     gain: Callable[[Any], float] | None = None
     flat: bool = False
     stand_in: OpAmpKind | None = None
+    steps: int = 1
     in_time: OpAmpKind | None = None
+    macro: bool = False
 
     @property
     def value(self) -> str:
@@ -75,6 +82,16 @@ class OpAmpKind(CellKind):
         """Whether it is from outside, and its gain and bandwidth are what its declaration says."""
         return not self.flat and self.lib is not None
 
+    @property
+    def exact(self) -> bool:
+        """Whether its closed form is what its file does, to all digits."""
+        return self.gain is not None and not self.macro
+
+    @property
+    def own_gains(self) -> bool:
+        """Whether each op-amp of a chip can have a gain of its own."""
+        return (self.stand_in or self).takes("gain")
+
     def takes(self, *names: str) -> bool:
         """Whether it has all these parameters."""
         return set(names) <= {param.name for param in self.params}
@@ -92,6 +109,11 @@ class OpAmpKind(CellKind):
         if self.takes("gain") and self.gain is None:
             raise CompileError(
                 f"op-amp {self.name} has a parameter gain, and declares no gain to give it"
+            )
+        if self.macro and self.gain is None:
+            raise CompileError(
+                f"op-amp {self.name} has a macro-model, and declares no gain: declare it, or "
+                "macro=False"
             )
         text = self.text.lower()
         for net in SUPPLIES if self.supplies else ():

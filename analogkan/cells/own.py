@@ -19,6 +19,7 @@ from ..errors import NetlistError
 from ..files import read_bytes
 from ..files import sha256 as sha256_of
 from ..schema import Record, Several, Text
+from .base import INPUT, CellKind
 from .opamp import NETS, OpAmpKind, Pin
 
 LIBRARY_ENTRY = Record(
@@ -28,6 +29,8 @@ LIBRARY_ENTRY = Record(
 """``Library.told``, in a file."""
 DIGITS = 8
 """Of a hash, in a name."""
+STEPS = 16
+"""`python -m benchmarks steps`: with 8 ngspice falls back to stepping gmin, image by image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,5 +189,35 @@ def own_opamp(library: Library) -> OwnOpAmp:
         name=library.name,
         pins=tuple(Pin(name, NETS[name]) for name in library.pins),
         gain=lambda hardware: hardware.opamp_gain,
+        macro=True,
+        steps=STEPS,
         library=library,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTransistor(CellKind):
+    """An NPN transistor of a user's netlist, for which the closed form of the pairs has a current
+    gain and an Early voltage.
+
+    Attributes
+    ----------
+    library
+        What a deck has of it; its pins are ``c``, ``b``, ``e`` and perhaps ``s``, the substrate.
+    """
+
+    block: str = "transistor"
+    library: Library
+
+    @property
+    def text(self) -> str:
+        return self.library.wrapper
+
+    def check(self) -> None:
+        """Nothing: its file was checked where it was read."""
+
+
+def own_transistor(library: Library) -> OwnTransistor:
+    """The transistor that is a ``library``'s subcircuit."""
+    pins = tuple(Pin(name, INPUT) for name in library.pins)
+    return OwnTransistor(name=library.name, pins=pins, library=library)

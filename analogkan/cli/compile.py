@@ -70,10 +70,11 @@ MUCH_MEMORY = 8000
 @click.option(
     "--cell",
     multiple=True,
-    metavar="opamp=FILE[:SUBCKT]|diode_NAME=FILE",
-    help="A netlist of yours, or a shipped op-amp's name, in the place of every op-amp; the "
-    "circuit is sized for it (docs/own-op-amp.md). Or a model of a diode: .va, .osdi or a netlist "
-    "(docs/own-diode.md).",
+    metavar="PLACE=FILE[:SUBCKT]",
+    help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), or of "
+    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it "
+    "(docs/own-op-amp.md, docs/squash-and-norm.md). diode_NAME: a model of that diode, .va, .osdi "
+    "or a netlist (docs/own-diode.md).",
 )
 @click.option(
     "--include",
@@ -134,6 +135,7 @@ def compile(
       analogkan compile mnist-d2                      a shipped model, by its name
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
+      analogkan compile paper-mnist-d2 --cell npn=gf180_npn
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
@@ -212,11 +214,10 @@ def print_held(build) -> None:
             of.setdefault(note, []).append(part["name"])
     shared = {note: names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
               for note, names in of.items()}  # fmt: skip
-    for note in [
-        *s["notes"],
-        *s.get("diode_notes", []),
-        *(f"{names}: {note}" for note, names in shared.items()),
-    ]:
+    if "opamp_asked" in s:
+        print_asked(s)
+    each = [f"{names}: {note}" for note, names in shared.items()]
+    for note in [*s["notes"], *s.get("diode_notes", []), *each]:
         common.out.print(f"note: {note}", style="yellow")
 
 
@@ -262,8 +263,23 @@ def print_build(build) -> None:
             style="yellow",
         )
     common.out.print(_stability(s["stages"]))
+    if "opamp_asked" in s:
+        print_asked(s)
     for note in [*s["notes"], *s.get("diode_notes", [])]:
         common.out.print(f"note: {note}", style="yellow")
+
+
+def print_asked(s: dict) -> None:
+    """What amplifiers ask of an op-amp of the user's, beside what it has, and what it decided."""
+    from ..opamps.demand import Demand, listing
+
+    found = listing([Demand(**one) for one in s["opamp_asked"]])
+    shown = common.table("", *found.columns)
+    for row in found.rows:
+        shown.add_row(*row)
+    common.out.print(shown)
+    for note in s["opamp_notes"]:
+        common.out.print(note)
 
 
 def _span(pair) -> str:

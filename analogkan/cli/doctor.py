@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from ..errors import SimulationError
+from ..errors import SettingsError, SimulationError
 from . import common
 
 PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "networkx", "matplotlib")
@@ -27,7 +27,8 @@ START_UP = (Path(".spiceinit"), Path("~/.spiceinit"))
 def doctor(settings, as_json) -> None:
     """Check what inference needs: Python, its packages, and ngspice.
 
-    Exits with 1 when ngspice or a package is missing, and prints the line that mends it.
+    Exits with 1 when ngspice or a package is missing, and prints the line that mends it. Other
+    simulators, a compiler of Verilog-A and a foundry's models may be missing.
 
     \b
     Examples:
@@ -80,7 +81,7 @@ def print_settings(as_json: bool) -> None:
 def examine() -> dict:
     """The checks, and whether inference can run."""
     checks = [_python(), *(_package(name) for name in PACKAGES), *_ngspice(), _library()]
-    checks += _ignored()
+    checks += [*_others(), *_models(), *_ignored()]
     return {
         "can_simulate": all(check["ok"] is not False for check in checks),
         "checks": checks,
@@ -120,6 +121,43 @@ def _ngspice() -> list[dict]:
         "can have it (Debian 12: bookworm-backports)"
     )
     return [found, _check("KLU", None, "not in this ngspice", mend)]
+
+
+def _others() -> list[dict]:
+    """Other simulators, and the compiler of Verilog-A that comes with one."""
+    from ..dialects import VACASK
+    from ..engines.others import PACKAGES as BRINGS
+    from ..engines.others import find_simulator
+
+    asked = [(name, name, f"--engine {name}") for name in BRINGS]
+    checks = []
+    for what, name, needs in (*asked, ("OpenVAF", VACASK.name, "a model in Verilog-A")):
+        try:
+            program = find_simulator(name)
+        except SimulationError as error:
+            checks.append(_check(what, None, "not installed", f"only {needs} needs it: {error}"))
+            continue
+        path = program.path
+        if what != name:
+            path = path.with_name(f"openvaf-r{path.suffix}")
+        checks.append(_check(what, True, f"{BRINGS[name]} {program.version} at {path}"))
+    return checks
+
+
+def _models() -> list[dict]:
+    """Foundries' models that a package brings."""
+    from ..opamps.libraries import LIBRARIES, resolve
+
+    checks = []
+    for name, library in LIBRARIES.items():
+        try:
+            models = resolve(name, Path())[-1].path
+            version = importlib.metadata.version(library.distribution)
+        except (SettingsError, importlib.metadata.PackageNotFoundError) as error:
+            checks.append(_check(name, None, "not installed", str(error)))
+        else:
+            checks.append(_check(name, True, f"{library.distribution} {version} at {models}"))
+    return checks
 
 
 def _ignored() -> list[dict]:

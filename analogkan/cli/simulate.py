@@ -176,6 +176,11 @@ def run_simulation(
         def on_progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
+        def on_first(seconds: float, megabytes: float) -> None:
+            most = seconds / 2 * len(images) / (jobs or default_jobs())
+            told = f"two took {seconds:.3g} s, {megabytes:,.0f} MB: about {most / 60:.3g} min"
+            bar.update(task, description=f"{engine}: images ({told})")
+
         return run(
             circuit,
             images,
@@ -186,6 +191,7 @@ def run_simulation(
                 timeout=timeout or 0.0,
                 descending=descending,
                 session=session,
+                on_first=on_first,
             ),
             run=out,
             allow_edited=allow_edited,

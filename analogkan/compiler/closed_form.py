@@ -33,6 +33,21 @@ def require_closed_form(circuit: Design | Circuit) -> None:
             )
 
 
+def macro_models(circuit: Design | Circuit) -> str:
+    """What of ``circuit`` its closed form has only a macro-model of, in words; empty: nothing."""
+    hw = circuit.hardware
+    found = [f"the op-amp {hw.opamp}"] if hw.amplifier.macro else []
+    found += [] if hw.transistor is None else [f"the transistor {hw.npn}"]
+    found += [f"the diodes {hw.own_diodes}"] if hw.own_diodes else []
+    return " and ".join(found)
+
+
+def why_no_verdict(circuit: Design | Circuit) -> str:
+    """Why the closed form of ``circuit`` is no verdict on a simulator; empty: it is one."""
+    of = macro_models(circuit)
+    return of and f"the closed form has a macro-model of {of}, whose error is a result"
+
+
 def shifted(v: Any, k_v: Any, d_v: Any) -> Any:
     """Volts at which a diode of voltage factor ``k_v`` and shift ``d_v`` is its type's at ``v``."""
     return k_v * v + d_v * (v / RAMP_VOLTS).clip(0, 1)

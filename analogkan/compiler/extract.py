@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cells import OpAmpKind
+from ..cells import SUPPLIES, OpAmpKind
 from ..errors import NetlistError
 from .expressions import number, value
 from .lines import GROUNDS, Deck, Line, Subcircuit, definition, name, read_lines, require, settings
@@ -70,7 +70,7 @@ def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) 
     """The flat netlist of the deck whose top file is ``top``, but for its files ``boxes``.
 
     Of the subcircuit ``shell``, in an instance called ``x_<shell>``, what it holds counts as the
-    top level.
+    top level; cells in it may have pins for supplies.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) 
         sub.name: definition(sub) for sub in deck.subcircuits.values() if not sub.is_tile
     }
     netlist.supplies = {netlist.net(name): None for name in deck.reaching}
-    reader = _Reader(deck, netlist, ("", f"x_{shell}."))
+    reader = _Reader(deck, netlist, shell)
     reader.expand(deck.top, {}, "", {}, 0)
     netlist.close()
     _require_resistances(netlist)
@@ -106,10 +106,11 @@ def _require_resistances(netlist: Netlist) -> None:
 
 
 class _Reader:
-    """Flattens subcircuits into a netlist; names that begin as one of ``top`` are of its top."""
+    """Flattens subcircuits into a netlist; what is in ``shell`` is of its top."""
 
-    def __init__(self, deck: Deck, netlist: Netlist, top: tuple[str, ...]) -> None:
-        self.top = top
+    def __init__(self, deck: Deck, netlist: Netlist, shell: str | None) -> None:
+        self.top = ("", f"x_{shell}.")
+        self.handed = SUPPLIES if shell else ()
         self.subcircuits = deck.subcircuits
         self.reaching = frozenset(deck.reaching)
         self.netlist = netlist
@@ -216,7 +217,9 @@ class _Reader:
             self.netlist.tables.append(Table(prefix + own, "i", kind, (a, c), (a, c), []))
             return
         if pins := closed(kind):
-            at = tuple(numbers[port] for port in sub.ports)
+            declared = {pin.name for pin in pins.pins}
+            ports = [port for port in sub.ports if port in declared or port not in self.handed]
+            at = tuple(numbers[port] for port in ports)
             require(len(at) == len(pins.pins), f"{kind} has {len(at)} ports, not the library's")
             if isinstance(pins, OpAmpKind):
                 to = {pin.name: number for pin, number in zip(pins.pins, at, strict=True)}

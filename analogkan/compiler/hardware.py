@@ -108,6 +108,9 @@ class Hardware:
     r_out
         Output resistance of what drives a diode node, ohms: must leave the node stiff against
         falling diodes, and is not in the deck; assumed.
+    npn
+        Transistors of sigmoid and tanh cells: ``model``, of the two figures below; of a BUILD
+        whose are a netlist's, its name, see ``compile --cell npn=FILE``.
     npn_bf, npn_vaf
         Forward current gain and Early voltage (V) of the transistors of sigmoid and tanh cells;
         assumed.
@@ -170,6 +173,7 @@ class Hardware:
     readout: str = choice("differences", lambda: READOUTS)
     drop_rows: float = setting(0.0, "share", "0 to 0.9", within(0, 0.9))
     r_out: float = setting(50.0, "ohm", "0 to 1e9 ohm", within(0, 1e9))
+    npn: str = choice("model", cells.transistors)
     npn_bf: float = setting(100.0, "", "1 to 1e6", within(1, 1e6))
     npn_vaf: float = setting(50.0, "V", "1 to 1e6 V", within(1, 1e6))
     i_tail: float = setting(10e-6, "A", "1e-9 to 1e-2 A", within(1e-9, 1e-2))
@@ -198,11 +202,16 @@ class Hardware:
         return cells.opamps()[self.opamp]
 
     @property
+    def transistor(self) -> cells.OwnTransistor | None:
+        """What is declared of its pairs' transistors, if they are of a user's netlist."""
+        return cells.transistors()[self.npn]
+
+    @property
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
-        kind, known = self.amplifier, cells.diodes()
-        found = {"opamp": kind.library} if isinstance(kind, cells.OwnOpAmp) else {}
-        return found | {
+        known, found = cells.diodes(), {"opamp": self.amplifier, "npn": self.transistor}
+        own = (cells.OwnOpAmp, cells.OwnTransistor)
+        return {place: kind.library for place, kind in found.items() if isinstance(kind, own)} | {
             f"{cells.DIODE}{device}": known[name]
             for device, name in parse_diodes(self.own_diodes).items()
         }

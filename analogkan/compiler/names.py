@@ -125,7 +125,9 @@ def symbol_name(design: Design) -> str:
 
 
 def symbol_pins(design: Design) -> dict[str, str]:
-    """The subcircuit's pins in their order, inputs before outputs, and the deck's net of each."""
+    """The subcircuit's pins in their order, inputs, outputs, then the supplies that its op-amps
+    need, and the deck's net of each."""
     outputs = StageNames(design, len(design.stages) - 1).outputs()
     sides = {"v": StageNames(design, 0).sources(), "y": outputs}
-    return {f"{letter}{k}": net for letter, nets in sides.items() for k, net in enumerate(nets)}
+    pins = {f"{letter}{k}": net for letter, nets in sides.items() for k, net in enumerate(nets)}
+    return pins | {net: net for net in design.hardware.amplifier.supplies}

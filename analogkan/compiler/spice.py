@@ -21,7 +21,13 @@ from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
 from .names import StageNames, dacs_of, logits
-from .spice_cells import TEMPERATURE_C, diode_name, has_bandwidths, has_transistors
+from .spice_cells import (
+    TEMPERATURE_C,
+    diode_name,
+    get_opamp,
+    has_bandwidths,
+    has_transistors,
+)
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -264,8 +270,9 @@ def format_options(
 
 def get_solver(design: Design, say: Dialect = NGSPICE) -> str:
     """Solver options of a design's decks."""
-    exact = has_transistors(design) and design.hardware.amplifier.gain
-    return say.solver(bool(exact))
+    hw = design.hardware
+    pairs = has_transistors(design) and hw.transistor is None
+    return say.solver(pairs and hw.amplifier.exact)
 
 
 def write_batch(
@@ -281,9 +288,9 @@ def write_batch(
 ) -> str:
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
-    The index goes from 0 to n - 1, or down; each input is a table of its n voltages over it.
-    ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for each stage, the currents
-    (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
+    The index goes from 0 to n - 1, or down, in the steps of the op-amp; each input is a table of
+    its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for
+    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
     """
     n = len(volts)
     if n < 2:
@@ -293,10 +300,15 @@ def write_batch(
     for k, currents in enumerate(noise):
         for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
             drive.append(_swept(top, f"b_{net}_noise", "0", net, "i", column))
-    start, stop, step = (n - 1, 0, -1) if descending else (0, n - 1, 1)
-    run = ["dc", "v_index", str(start), str(stop), str(step)]
+    run = ["dc", "v_index", *(f"{x:g}" for x in get_sweep(design, n, descending=descending))]
     title = f"{n} images as one sweep"
     return write_run(design, title, drive, run, ["v(index)", *probes], temp_c=temp_c, say=say)
+
+
+def get_sweep(design: Design, n: int, *, descending: bool) -> tuple[float, float, float]:
+    """First and last index of a sweep over ``n`` images, and its step."""
+    step = 1 / get_opamp(design).steps
+    return (n - 1, 0, -step) if descending else (0, n - 1, step)
 
 
 def write_run(

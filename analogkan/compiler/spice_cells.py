@@ -7,6 +7,7 @@ that a simulator executes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -26,6 +27,7 @@ from .hardware import Hardware
 from .readout import READOUTS
 from .spice_noise import Companions
 
+TRANSISTOR = re.compile(r"^( *)(q\w*) (\S+) (\S+) (\S+) npn$", re.MULTILINE)
 TEMPERATURE_C = 26.85
 """300 K. Simulators' own default is 27 degrees, so every deck says this."""
 
@@ -42,6 +44,8 @@ def write_cells(
         text = kind.text
         if has_bandwidths(design) and kind in cells.AMPLIFIERS:
             text = _with_bandwidth(text, hw)
+        if "npn" in kind.models and hw.transistor is not None:
+            text = _with_transistors(text, kind.name, design)
         parts.append(format_cell(text, kind.name, say))
     parts += companions.format_models(say) if companions else []
     parts.append(format_opamp(design, say, companions))
@@ -52,7 +56,7 @@ def write_cells(
     )
     if hw.segments:
         parts.append("* wire: a segment.\n" + _drifting("wire", hw.wire_tc1, 0.0, say))
-    if has_transistors(design):
+    if has_transistors(design) and hw.transistor is None:
         npn = {"is": NPN_IS, "bf": hw.npn_bf, "vaf": hw.npn_vaf}
         told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
         parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
@@ -66,6 +70,23 @@ def _with_bandwidth(text: str, hardware: Hardware) -> str:
     """An amplifier's file ``text`` whose op-amp has a gain-bandwidth product of its own."""
     told = text.replace(" drift=0\n", f" drift=0 gbw={format_number(hardware.gbw)}\n")
     return told.replace(" drift={drift}\n", " drift={drift} gbw={gbw}\n")
+
+
+def _with_transistors(text: str, cell: str, design: Design) -> str:
+    """A squash cell's file ``text`` whose transistors are of a user's netlist; their substrates are
+    at the lower supply of the op-amps, or at ground."""
+    kind = design.hardware.transistor
+    assert kind is not None
+    substrate = "vss" if "vss" in get_opamp(design).supplies else "0"
+    nets = {"c": r"\3", "b": r"\4", "e": r"\5", "s": substrate}
+    line = " ".join([r"\1x_\2", *(nets[pin.name] for pin in kind.pins), kind.name])
+    told = TRANSISTOR.sub(line, text)
+    if re.search(r"(?m)^[^*\n].* npn\b", told):
+        raise CompileError(
+            f"cell {cell} has a transistor that is not written as `q1 C B E npn`, so that one of a "
+            "netlist cannot stand in its place: write it so, or leave --cell npn out"
+        )
+    return told
 
 
 def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
@@ -159,6 +180,8 @@ def get_cells(design: Design) -> list[str]:
     fronts = [stage.front for stage in design.stages]
     cells = [get_opamp(design).name, f"row_amp{rails}"]
     cells += [f"{cell}{rails}" for cell in READOUTS[design.hardware.readout].cells]
+    if has_transistors(design) and design.hardware.transistor is not None:
+        cells.append(design.hardware.npn)
     if any(front.norm is not None for front in fronts):
         cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})

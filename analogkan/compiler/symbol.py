@@ -1,12 +1,14 @@
 """The network as one symbol: a subcircuit that holds the circuit, a deck around it, symbols.
 
 The cells stand inside the subcircuit, where simulators keep definitions to themselves: so two
-networks on a sheet each have their own.
+networks on a sheet each have their own. So have they supplies: to ngspice a global net wins over a
+pin of its name, so none is global here, and every cell with an op-amp in it has pins for them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from .symbol_files import format_kicad, format_xschem, place_pins
 
 NET = re.compile(r"\bl\d+_[vxy]\d+\b")
 """A net of a layer's inputs or outputs, as a word of its own."""
+CELL = re.compile(r"^\.subckt (\S+) (.*?)^\.ends", re.MULTILINE | re.DOTALL)
 
 
 def write_symbol(design: Design, folder: Path, top: str) -> None:
@@ -47,9 +50,8 @@ def format_symbol_circuit(design: Design) -> str:
     own = {net: pin for pin, net in pins.items()}
     layers = [spice.write_layer(design, k) for k in range(len(design.stages))]
     inside = [NET.sub(lambda net: own.get(net[0], net[0]), text) for text in layers]
-    shared, sources = _supplies(design)
     cells = spice_cells.write_cells(design)
-    for line in (*shared, *sources):
+    for line in spice_cells.format_supplies(design):
         cells = cells.replace(f"{line}\n", "", 1)
     first, last = NGSPICE.subcircuit(name, list(pins), {})
     idle = [pin for pin, there in zip(pins, dacs_of(design), strict=False) if not there]
@@ -58,9 +60,27 @@ def format_symbol_circuit(design: Design) -> str:
         f"y0 and on volts, of which {design.v_per_logit:.6g} are a logit."
     ]
     told += [f"Led to nothing inside: {' '.join(idle)}."] if idle else []
-    told += [f"Its op-amps take their supplies from the nets of {shared[0]}."] if shared else []
-    parts = [*map(format_comment, told), *shared, format_wrapped(" ".join(first[:2]), first[2:])]
-    return "\n".join([*parts, cells, *inside, last]) + "\n"
+    head = [*map(format_comment, told), format_wrapped(" ".join(first[:2]), first[2:])]
+    text = "\n".join([*head, cells, *inside, last]) + "\n"
+    supplies = design.hardware.amplifier.supplies
+    return _hand_down(text, supplies) if supplies else text
+
+
+def _hand_down(text: str, supplies: Sequence[str]) -> str:
+    """``text`` with pins of the names ``supplies`` for ``opamp``, and for what has it inside."""
+    holders: set[str] = set()
+    more = {"opamp"}
+    while more - holders:
+        holders |= more
+        more = {cell for cell, lines in CELL.findall(text) if _instances(holders).search(lines)}
+    pins, names = " ".join(supplies), "|".join(holders)
+    heads = rf"(?m)^(\.subckt (?:{names})(?: \w+)*)(?= params:|$)"
+    return _instances(holders).sub(rf"\1 {pins}\2", re.sub(heads, rf"\1 {pins}", text))
+
+
+def _instances(cells: Iterable[str]) -> re.Pattern[str]:
+    """Of ``cells``: name and nets, then the cell and its settings."""
+    return re.compile(rf"(?m)^( *x.*)( (?:{'|'.join(cells)})(?: \S+=\S+)*)$")
 
 
 def format_around(design: Design, volts: np.ndarray) -> list[str]:
@@ -73,12 +93,6 @@ def format_around(design: Design, volts: np.ndarray) -> list[str]:
         "",
         "* The input DACs, set to image 0, and the network.",
         *spice.format_inputs(design, volts),
-        *_supplies(design)[1],
+        *spice_cells.format_supplies(design)[1:],
         format_wrapped(first, rest),
     ]
-
-
-def _supplies(design: Design) -> tuple[list[str], list[str]]:
-    """The line that shares the op-amp's supplies, and a source at each."""
-    lines = spice_cells.format_supplies(design)
-    return lines[:1], lines[1:]

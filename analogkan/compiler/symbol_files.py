@@ -1,5 +1,6 @@
 # pyright: strict
-"""Symbols of a subcircuit for schematic editors: inputs on the left, outputs on the right.
+"""Symbols of a subcircuit for schematic editors: inputs on the left, outputs on the right, supplies
+at the top and at the bottom.
 
 Written from the formats' descriptions, KiCad's of its version 8 and xschem's 1.2; not opened in
 either program.
@@ -11,14 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..cells import SUPPLIES
 from ..ours import MARK
 
 HALF_WIDTH = 6
 """Grid steps from a symbol's middle to its sides."""
+SUPPLY_AT = -3
+"""Grid steps from a symbol's middle to its supplies, beside what is written there."""
 KICAD_STEP, XSCHEM_STEP = 2.54, 20
 """Between pins: millimetres, and xschem's units."""
 KICAD_VERSION = 20231120
 """What KiCad 8 writes, and later ones read."""
+KICAD_PINS = {
+    (1, 0): ("input", 0), (-1, 0): ("output", 180), (0, 1): ("power_in", 270),
+    (0, -1): ("power_in", 90),
+}  # fmt: skip
+"""A pin's type, and degrees it is turned by, from the step to the box."""
+XSCHEM_PINS = {(1, 0): "in", (-1, 0): "out", (0, 1): "inout", (0, -1): "inout"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +43,38 @@ class Pin:
     @property
     def is_input(self) -> bool:
         """Whether it is on the left."""
-        return self.x < 0
+        return self.x < SUPPLY_AT
+
+    @property
+    def inward(self) -> tuple[int, int]:
+        """The step from it to the box, y down."""
+        if self.name in SUPPLIES:
+            return 0, 1 - 2 * SUPPLIES.index(self.name)
+        return 1 if self.is_input else -1, 0
 
 
 def place_pins(names: Sequence[str]) -> list[Pin]:
-    """The pins ``names``: those that begin with ``v`` on the left, the others on the right, each
-    side from the top on, in the order of the subcircuit's pins."""
-    sides = [name for name in names if name[0] == "v"], [name for name in names if name[0] != "v"]
+    """The pins ``names``: supplies, which are the last, above and below, what else begins with
+    ``v`` on the left, the others on the right, each side from the top on, in the order of the
+    subcircuit's pins."""
+    signals = [name for name in names if name not in SUPPLIES]
+    sides = [[x for x in signals if (x[0] == "v") is left] for left in (True, False)]
     placed: list[Pin] = []
     for x, side in zip((-HALF_WIDTH - 1, HALF_WIDTH + 1), sides, strict=True):
         placed += [
             Pin(name=name, number=len(placed) + 1 + k, x=x, y=k - len(side) // 2)
             for k, name in enumerate(side)
         ]
+    for name, y, out in zip(SUPPLIES, get_ends(placed), (-1, 1), strict=True):
+        if name in names:
+            placed.append(Pin(name=name, number=len(placed) + 1, x=SUPPLY_AT, y=y + out))
     return placed
 
 
 def get_ends(pins: Sequence[Pin]) -> tuple[int, int]:
     """The box's upper and lower side, in grid steps."""
-    return min(pin.y for pin in pins) - 1, max(pin.y for pin in pins) + 1
+    rows = [pin.y for pin in pins if pin.name not in SUPPLIES]
+    return min(rows) - 1, max(rows) + 1
 
 
 def format_kicad(name: str, pins: Sequence[Pin]) -> str:
@@ -95,7 +118,7 @@ def _property(key: str, text: str, at: str, more: str = "") -> str:
 
 
 def _kicad_pin(pin: Pin) -> str:
-    kind, turned = ("input", 0) if pin.is_input else ("output", 180)
+    kind, turned = KICAD_PINS[pin.inward]
     at = f"{_mm(pin.x * KICAD_STEP)} {_mm(-pin.y * KICAD_STEP)} {turned}"
     font = "(effects (font (size 1.27 1.27)))"
     return (
@@ -132,10 +155,10 @@ def format_xschem(name: str, pins: Sequence[Pin]) -> str:
 def _xschem_pin(pin: Pin) -> list[str]:
     """A pin's square, its line to the box, its name inside: xschem numbers squares as they come."""
     x, y = pin.x * XSCHEM_STEP, pin.y * XSCHEM_STEP
-    inward = 1 if pin.is_input else -1
-    kind, flip = ("in", 0) if pin.is_input else ("out", 1)
+    (right, down), kind = pin.inward, XSCHEM_PINS[pin.inward]
+    told = x + right * (XSCHEM_STEP + 5), y + down * (XSCHEM_STEP + 8) - 4
     return [
         f"B 5 {x - 2.5} {y - 2.5} {x + 2.5} {y + 2.5} {{name={pin.name} dir={kind}}}",
-        f"L 4 {x} {y} {x + inward * XSCHEM_STEP} {y} {{}}",
-        f"T {{{pin.name}}} {x + inward * (XSCHEM_STEP + 5)} {y - 4} 0 {flip} 0.2 0.2 {{}}",
+        f"L 4 {x} {y} {x + right * XSCHEM_STEP} {y + down * XSCHEM_STEP} {{}}",
+        f"T {{{pin.name}}} {told[0]} {told[1]} 0 {int(right < 0)} 0.2 0.2 {{}}",
     ]

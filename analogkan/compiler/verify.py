@@ -31,7 +31,7 @@ from .parts import design_hash, part_of, told_of
 from .sections import Section, targets_of
 from .verification import Verification
 from .verify_cells import definition_differences, model_differences, names_taken
-from .verify_devices import device_differences
+from .verify_devices import device_differences, model_notes
 from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
 from .verify_resistors import resistor_differences
@@ -177,12 +177,10 @@ def verify_deck(build: Deck) -> Verification:
     found.add(symbol_differences(build, netlist))
     if build.hardware.amplifier.boxed:
         found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
-    found.notes += [
-        f"{name} is {model.subckt} of {model.file}, a black box: its current is that which compile "
-        "compared"
-        for name, model in build.hardware.libraries.items()
-        if name.startswith(cells.DIODE)
-    ]
+    found.notes += model_notes(build.hardware)
+    if build.hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.notes.append(f"transistor {build.hardware.npn} {told}")
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),
@@ -370,7 +368,7 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
-    if pairs and build.hardware.amplifier.gain:
+    if pairs and build.hardware.amplifier.exact and build.hardware.transistor is None:
         wanted |= TRANSISTORS
     said = []
     files = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import cells
@@ -38,6 +37,8 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
+            if "npn" in declared.models:
+                wanted = _with_transistors(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
     return said + _supply_differences(netlist, hardware)
 
@@ -59,6 +60,23 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
         for line in cell.lines
     ]
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
+
+
+def _with_transistors(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
+    """A cell of the library with a netlist's transistors in the place of its own."""
+    lines = [replace(line, text=_respelled(line.text, hardware)) for line in cell.lines]
+    return replace(cell, lines=lines)
+
+
+def _respelled(text: str, hardware: Hardware) -> str:
+    """A line, of a transistor as an instance of the netlist's."""
+    words, kind = text.split(), hardware.transistor
+    if kind is None or words[4:] != ["npn"] or words[0][0] != "q":
+        return text
+    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    at = dict(zip("cbes", [*words[1:4], low], strict=True))
+    told = " ".join([f"x_{words[0]}", *(at[pin.name] for pin in kind.pins), kind.name])
+    return text[: text.index(words[0])] + told
 
 
 def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
@@ -106,7 +124,8 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
     }
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
-    if any("npn" in layer.squash.models for layer in build.spec.fronted):
+    pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
+    if pairs and hw.transistor is None:
         wanted["npn"] = f"npn(is=1e-16 bf={hw.npn_bf!r} vaf={hw.npn_vaf!r})"
     return [
         f"model {name} is {netlist.models.get(name, 'missing')}, not {wanted.get(name, 'known')}"
@@ -116,26 +135,28 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 
 
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
-    """Models and subcircuits of users' netlists that are called as others of the deck."""
-    taken = dict.fromkeys([*netlist.models, *netlist.definitions], "the deck")
+    """Models and subcircuits of users' netlists that are called as others of the deck; two may
+    have the same ones of a library."""
+    ours = dict.fromkeys((*netlist.models, *netlist.definitions), ("the deck", ""))
     said = []
     for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
-        found = sorted({name.lower() for name in _defined(library.text)})
-        said += [
-            f"{library.file} defines {name}, and so does {taken[name]}: rename it there"
-            for name in found
-            if name in taken
-        ]
-        taken |= dict.fromkeys(found, library.file)
+        for name, text in sorted(_defined(library.text).items()):
+            file, other = ours.setdefault(name, (library.file, text))
+            if text != other:
+                said.append(f"{library.file} defines {name}, and so does {file}: rename it there")
     return said
 
 
-def _defined(text: str) -> Iterator[str]:
-    """What a text defines outside of its subcircuits, whose own definitions are theirs."""
-    depth = 0
+def _defined(text: str) -> dict[str, str]:
+    """What a text defines outside of its subcircuits, whose own definitions are theirs; by name."""
+    found: dict[str, str] = {}
+    depth, name = 0, ""
     for line in text.lower().splitlines():
-        if found := DEFINED.match(line):
-            if not depth:
-                yield found[2]
-            depth += found[1] == "subckt"
+        begins = DEFINED.match(line)
+        if not depth and not line.startswith("+"):
+            name = begins[2] if begins else ""
+        depth += begins is not None and begins[1] == "subckt"
+        if name:
+            found[name] = f"{found.get(name, '')}{line}\n"
         depth -= line.lstrip().startswith(".ends")
+    return found

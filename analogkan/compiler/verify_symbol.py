@@ -3,16 +3,19 @@ value."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import fields, replace
 from typing import Any
 
+from ..cells import OpAmpKind, find
 from .deck import Deck
 from .extract import read_deck
 from .lines import deck_bytes
 from .names import SYMBOL_FOLDER, SYMBOL_TOP, symbol_name, symbol_pins
-from .netlist import Instance, Netlist, Term
+from .netlist import GROUND, Instance, Netlist, Source, Term
 
 NETS = ("out", "control", "nets")
 """Fields of elements that are numbers of nets."""
@@ -55,10 +58,56 @@ def symbol_differences(build: Deck, deck: Netlist) -> list[str]:
         if x != whole
     ]
     prefix = f"{whole.name}."
-    told, wanted = Counter(_elements(have, nets, prefix)), Counter(_elements(deck, deck.nets))
+    supplied = _supplied(deck, build.hardware.amplifier.supplies)
+    told, wanted = Counter(_elements(have, nets, prefix)), Counter(_elements(supplied, deck.nets))
     said += [f"{what} is not as in the deck" for what, _ in (wanted - told)]
     said += [f"{what} is not in the deck" for what, _ in (told - wanted)]
     return [f"{SYMBOL_FOLDER}: {text}" for text in dict.fromkeys(said)]
+
+
+def _supplied(deck: Netlist, supplies: tuple[str, ...]) -> Netlist:
+    """``deck`` without nets that reach into every cell: what has an op-amp in it has pins for them,
+    after its others and of their names, at which their nets are."""
+    fed: set[str] = set()
+    more = {"opamp"} if supplies else fed
+    while more - fed:
+        fed |= more
+        more = {
+            kind
+            for kind, (_, *lines) in deck.definitions.items()
+            if not isinstance(find(kind), OpAmpKind) and any(_kind(line) in fed for line in lines)
+        }
+    made = copy(deck)
+    made.supplies = {}
+    rails = [
+        Source(f"v_{deck.nets[at]}", (at, GROUND), volts)
+        for at, volts in deck.supplies.items()
+        if volts is not None
+    ]
+    made.volts = [*deck.volts, *rails]
+    made.instances = [
+        replace(x, nets=x.nets + supplies) if x.kind in fed else x for x in deck.instances
+    ]
+    made.definitions = {
+        kind: [
+            _with(head, supplies, 0) if kind in fed else head,
+            *(_with(line, supplies, 1) if _kind(line) in fed else line for line in lines),
+        ]
+        for kind, (head, *lines) in deck.definitions.items()
+    }
+    return made
+
+
+def _kind(line: str) -> str:
+    """What a line is an instance of; empty for another element."""
+    words = [word for word in line.split() if "=" not in word]
+    return words[-1] if words and words[0][0] == "x" else ""
+
+
+def _with(line: str, supplies: tuple[str, ...], last: int) -> str:
+    """``line`` with ``supplies`` before its settings, and before so many words."""
+    found = re.fullmatch(rf"(.*?)((?: \S+){{{last}}}(?: \S+=\S+)*)", line)
+    return " ".join([found[1], *supplies]) + found[2] if found else line
 
 
 def _span(pins: dict[str, str]) -> str:

@@ -111,13 +111,20 @@ def at_least_two(points: Values) -> Values:
 
 
 def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
-    order = np.arange(len(at_least_two(asked.volts)))
-    step = -1 if asked.descending else 1
-    if not np.array_equal(vectors[INDEX], order[::step]):
+    n = len(at_least_two(asked.volts))
+    first, last, step = spice.get_sweep(asked.design, n, descending=asked.descending)
+    if not np.array_equal(vectors[INDEX], np.linspace(first, last, swept_points(asked))):
         by = asked.dialect.name
         raise SimulationError(f"{by} swept other points than it was asked for")
-    values = np.stack([vectors[name] for name in asked.vectors], axis=1)
-    return values[::step][: len(asked.volts)]
+    values = np.stack([vectors[name] for name in asked.vectors], axis=1)[:: round(1 / abs(step))]
+    return values[:: -1 if asked.descending else 1][: len(asked.volts)]
+
+
+def swept_points(asked: Asked) -> int:
+    """Points of a sweep: images, and the steps between them."""
+    n = len(at_least_two(asked.volts))
+    _, _, step = spice.get_sweep(asked.design, n, descending=asked.descending)
+    return round((n - 1) / abs(step)) + 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -167,7 +174,7 @@ class Analysis:
     about: str = ""
     probes: Callable[[Design], Sequence[str]] | None = None
     write: Callable[[Asked], str] = _write_sweep
-    points: Callable[[Asked], int | None] = lambda asked: len(at_least_two(asked.volts))
+    points: Callable[[Asked], int | None] = swept_points
     axis: str = INDEX
     circuit: Callable[[Design], Design] | None = None
     series: Callable[[Values, Values | None], Values] | None = None

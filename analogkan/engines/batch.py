@@ -17,6 +17,7 @@ from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
 from ..dialects import NGSPICE, Dialect
+from ..dialects.printed import TOO_LONG
 from ..errors import SimulationError
 from ..files import copy_file, write_text
 from .analysis import INDEX_SWEEP, Analysis, Asked
@@ -26,6 +27,11 @@ from .session import SessionRunner
 from .verdict import Difference
 
 MIN_CHUNK, MAX_CHUNK = 50, 500
+FIRST_SECONDS = 3600.0
+"""What images of a circuit with black boxes may take, each, while nothing is known. Assumed."""
+SLOWER = 5.0
+"""Times as long as the first two images alone, a start from nothing and a step, may each of a chunk
+take: others run beside it, and some images are harder. Assumed."""
 Check = Callable[[int, np.ndarray], Difference | None]
 """As ``verdict.Reference.check``: called with the number of the first image, and its values."""
 
@@ -60,6 +66,8 @@ class BatchOptions:
     """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you.
 
     ``session`` runs it in libngspice, in a worker process a job, instead of the program.
+    ``on_first`` is told seconds and megabytes of the first two images, where these are run alone to
+    know.
     """
 
     jobs: int = 1
@@ -67,6 +75,7 @@ class BatchOptions:
     timeout: float = 0.0
     descending: bool = False
     session: bool = False
+    on_first: Callable[[float, float], None] = lambda seconds, megabytes: None
 
 
 def plan_chunks(n: int, size: int = 0) -> list[Chunk]:
@@ -109,6 +118,14 @@ class BatchEngine:
         Temperature, and noise of the images that will be run.
     analysis
         What is asked of the deck.
+    first_seconds
+        Of the first two images alone, if it is known: else they are run, before the others, where
+        the circuit has black boxes, of which nobody else knows how long they take.
+
+    Attributes
+    ----------
+    first_seconds
+        The same, once it is known; 0 where it is not.
     """
 
     def __init__(
@@ -118,6 +135,7 @@ class BatchEngine:
         keep: Path,
         exposure: Exposure = Exposure(),
         analysis: Analysis = INDEX_SWEEP,
+        first_seconds: float = 0.0,
     ) -> None:
         self.circuit, self.analysis = circuit, analysis
         self.exposure = exposure
@@ -125,6 +143,9 @@ class BatchEngine:
         self.keep = keep
         self.runner: Runner | SessionRunner = runner
         self._expected = expected_cost(self.design)["seconds_per_image"]
+        hardware = self.design.hardware
+        self._boxed = hardware.amplifier.boxed or bool(hardware.own_diodes)
+        self.first_seconds = first_seconds
         self._folder = Path()
         self._stack = contextlib.ExitStack()
 
@@ -175,9 +196,16 @@ class BatchEngine:
         A chunk that fails, or whose values ``check`` refuses, is tried once more, cold and swept
         the other way; if it fails again its result carries the error and its deck is kept. Leaving
         the engine kills what still runs.
+
+        Raises
+        ------
+        SimulationError
+            If the first two images alone, of a circuit with black boxes, take longer than
+            ``FIRST_SECONDS`` each.
         """
         if options.session and isinstance(self.runner, Runner):
             self.runner = SessionRunner()
+        self._measure(volts, chunks, probes, options)
         waiting = list(reversed(chunks))
         jobs = max(1, options.jobs)
         # On the stack, so that its threads have ended before their folder is removed.
@@ -192,6 +220,34 @@ class BatchEngine:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
+
+    def _measure(
+        self,
+        volts: np.ndarray,
+        chunks: Sequence[Chunk],
+        probes: Sequence[str],
+        options: BatchOptions,
+    ) -> None:
+        """How long the first two images take alone, if that is to be known before all are run."""
+        several = sum(chunk.stop - chunk.start for chunk in chunks) > 1
+        if not self._boxed or options.timeout or self.first_seconds or not several:
+            return
+        started = time.perf_counter()
+        two = Chunk(0, chunks[0].start, min(chunks[0].start + 2, chunks[0].stop))
+        block, exposure = volts[two.start : two.stop], self.exposure.part(two)
+        limit = 2 * FIRST_SECONDS * self.analysis.effort
+        try:
+            with room_in(self._folder):
+                self._attempt(self._folder / "first.cir", block, probes, False, limit, exposure)
+        except SimulationError as error:
+            if TOO_LONG.fullmatch(str(error)):
+                raise SimulationError(
+                    f"{error}, the first two images alone: --timeout gives chunks as long as they "
+                    "need"
+                ) from error
+            return  # their chunk says so, when it has been tried both ways
+        self.first_seconds = time.perf_counter() - started
+        options.on_first(self.first_seconds, self.runner.peak_megabytes)
 
     def _chunk(
         self,
@@ -266,7 +322,9 @@ class BatchEngine:
 
     def _time_limit(self, n: float) -> float:
         """Seconds: a minute, and thirty times what KLU is expected to need; more if the simulator
-        is known to be slower."""
+        is known to be slower. Of black boxes ``SLOWER`` times what the first two images took."""
+        if self._boxed:
+            return 60 + n * (SLOWER * self.first_seconds or FIRST_SECONDS)
         return (60 + 30 * n * self._expected) * self.runner.dialect.patience
 
     def _keep(self, chunk: Chunk) -> Path:

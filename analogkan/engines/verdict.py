@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.closed_form import why_no_verdict
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
@@ -95,7 +96,8 @@ class Reference:
     logits
         Its outputs are logits, not values that are held.
     why_not
-        Why the twin is not that very circuit, so that a difference is no verdict; empty if it is.
+        Why the twin is not that very circuit, so that a difference is no verdict; by default what
+        ``closed_form.why_no_verdict`` says.
     by
         What the simulator is called.
     """
@@ -124,7 +126,7 @@ class Reference:
         self._first, self._column, self._logits = layer, column, logits
         self._lock = threading.Lock()
         self._wanted: list[np.ndarray] = []
-        self.why_not, self._by = why_not, by
+        self.why_not, self._by = why_not or why_no_verdict(design), by
 
     def check(self, start: int, values: np.ndarray) -> Difference | None:
         """Compare ``values`` (m, outputs), of images ``start`` and on; the largest difference.

@@ -8,14 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import SettingsError
 from .base import Draw, Imperfection, errors_of, upto
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
+    from ..compiler.hardware import Hardware
 
 GROUPS = {"rows": ("row", "row_gain"), "lines": ("line", "line_gain"),
           "diffs": ("diff", "diff_open_gain")}  # fmt: skip
 """Of op-amps: how their streams begin, and that of their gain."""
+
+
+OWN_GAINS = "opamp_gain_sigma", "dead_amplifiers"
+"""Settings by which op-amps of a chip have gains of their own."""
+
+
+def require_gains(settings: Any, hardware: Hardware) -> None:
+    """SettingsError if op-amps of a chip are to have gains that those of ``hardware`` cannot."""
+    for name in () if hardware.amplifier.own_gains else OWN_GAINS:
+        if value := getattr(settings, name):
+            raise SettingsError(
+                f"{name} = {value:g} gives op-amps of a chip gains of their own, and the op-amp "
+                f"{hardware.opamp} has no parameter gain: set {name} to 0"
+            )
 
 
 def _err(stage: CrossbarStage, draw: Draw) -> CrossbarStage:

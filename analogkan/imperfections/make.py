@@ -18,6 +18,7 @@ from ..files import brief
 from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..streams import Place
+from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .registry import BUILT_IN, acting
@@ -84,6 +85,11 @@ def perturb(
         The chip, and what drawing it counted, such as ``clipped_cells``: see ``counts`` of each
         imperfection.
 
+    Raises
+    ------
+    SettingsError
+        If op-amps are to have gains of their own, and have no parameter for them.
+
     Examples
     --------
     >>> build = ak.load_build("mnist-d2.build")
@@ -94,6 +100,7 @@ def perturb(
     >>> counts["stuck_cells"] > 0
     True
     """
+    require_gains(variation, design.hardware)
     on = variation.on()
     # Of those from outside only what is on: a row does not depend on what else is registered.
     told = (one.counts for one in acting() if one in BUILT_IN or one in on)

@@ -103,16 +103,23 @@ def _head(setup: Setup, title: str, options: str = OPTIONS) -> list[str]:
     lines = [f"* {title}"]
     for one in setup.includes:
         section = setup.corner if one.corner and setup.corner else one.section
-        lines.append(_include(str(one.path), section))
+        lines.append(include_line(str(one.path), section))
     return [
         *lines,
-        _include(str(setup.opamp.path), ""),
+        include_line(str(setup.opamp.path), ""),
         f".option temp={say(setup.temp_c)}",
         options,
     ]
 
 
-def _include(path: str, section: str) -> str:
+def include_line(path: str, section: str) -> str:
+    """The line of a deck that includes a file, or a section of it.
+
+    Raises
+    ------
+    SettingsError
+        If either cannot stand in a deck.
+    """
     if not SAFE.fullmatch(path) or not re.fullmatch(r"\w*", section):
         raise SettingsError(f"include {path}:{section} cannot stand in a deck: rename it")
     return f'.lib "{path}" {section}' if section else f'.include "{path}"'

@@ -17,6 +17,11 @@ from ..settings import build
 from ..text import engineering
 
 FIRST = f"# An op-amp by {MARK} cells characterise: "
+SIZED = (
+    *("opamp_gain", "gbw", "v_rail", "headroom", "r_out"),
+    *("g_min", "g_max", "r_diff", "c_f"),
+)
+"""What an op-amp decides when a circuit is compiled."""
 KINDS = {"hardware": Hardware, "variation": Variation, "assumptions": Assumptions}
 
 
@@ -77,8 +82,9 @@ def preset_of(
     return tables, notes
 
 
-def write_preset(summary: Mapping[str, Any]) -> str:
-    """The preset of a characterised op-amp, each figure with its condition."""
+def write_preset(summary: Mapping[str, Any], sized: Hardware | None = None) -> str:
+    """The preset of a characterised op-amp, each figure with its condition; of a circuit that is
+    ``sized`` for it what that has."""
     found = summary["conditions"][summary["nominal"]]
     load = found["loads"][0]
     about = {
@@ -101,9 +107,13 @@ def write_preset(summary: Mapping[str, Any]) -> str:
     ]
     if found["offset"]:
         lines.append(f"# Systematic offset, on every op-amp: {engineering(found['offset'], 'V')}.")
+    tables = dict(summary["preset"])
+    if sized is not None:
+        tables["hardware"] = {key: getattr(sized, key) for key in SIZED}
+        about = {key: said for key, said in about.items() if key not in SIZED}
     for name in KINDS:
-        if name in summary["preset"]:
+        if name in tables:
             lines += ["", f"[{name}]"]
-            for key, value in summary["preset"][name].items():
+            for key, value in tables[name].items():
                 lines.append(f"{key} = {value!r}" + (f"  # {about[key]}" if key in about else ""))
     return "\n".join(lines) + "\n"

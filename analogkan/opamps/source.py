@@ -227,3 +227,29 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         held = number, [words[0].lower(), *words[1:]]
     if held is not None:
         yield held
+
+
+def read_subcircuits(path: Path, allowed: Iterable[Path] = ()) -> list[OpAmpFile]:
+    """The subcircuits of a file, whatever their pins, with what it says of itself.
+
+    Raises
+    ------
+    NetlistError
+        If it cannot be read, has a line that a cell may not have, or no subcircuit.
+    """
+    path = path.resolve()
+    lines = list(_lines(path))
+    check_lines(path, lines, [path.parent, *allowed])
+    heads = [words[1:] for _, words in lines if words[0] == ".subckt" and len(words) > 1]
+    if not heads:
+        raise NetlistError(f"{path} has no .subckt: a cell is one")
+    said = tuple(_said(path))
+    return [
+        OpAmpFile(
+            path=path,
+            name=name.lower(),
+            pins=tuple(x.lower() for x in pins if "=" not in x and x.lower() != "params:"),
+            said=said,
+        )
+        for name, *pins in heads
+    ]

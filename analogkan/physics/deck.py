@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..cells import OPAMPS
+from ..cells.opamp import LINEAR, OPAMPS
 from ..compiler.design import Design
+from ..compiler.hardware import Hardware
 from ..compiler.names import StageNames
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_number
@@ -23,13 +24,14 @@ from .capacitors import Values, capacitors_of
 
 
 def dynamic_design(design: Design) -> Design:
-    """``design`` with one-pole op-amps in every amplifier; one that has them already as it is.
+    """``design`` with one-pole op-amps in every amplifier, and what has a macro-model by that.
 
     Raises
     ------
     SimulationError
         If its op-amps are ideal, or of a kind whose bandwidth is not known.
     """
+    design = _by_macro_model(design)
     hardware = design.hardware
     kind = hardware.amplifier
     moving = kind if kind.takes("gbw") else kind.in_time
@@ -44,13 +46,30 @@ def dynamic_design(design: Design) -> Design:
 
 
 def still_design(design: Design) -> Design:
-    """``design`` with the op-amps that one-pole ones are at direct current; others as they are."""
+    """``design`` with the op-amps that one-pole ones are at direct current, and what has a
+    macro-model by that; others as they are."""
+    design = _by_macro_model(design)
     hardware = design.hardware
     for kind in OPAMPS:
         if kind.in_time is hardware.amplifier:
             opamp = kind.railed if hardware.rails else kind.value
             return replace(design, hardware=replace(hardware, opamp=opamp))
     return design
+
+
+def _by_macro_model(design: Design) -> Design:
+    """``design`` with ``LINEAR`` op-amps where its own have a macro-model, their gain alone, pairs
+    of transistors that are their current gain and Early voltage alone, and diodes by their tables.
+    """
+    if design.hardware.own_diodes:
+        design = replace(design, hardware=replace(design.hardware, own_diodes=""))
+    if design.hardware.transistor is not None:
+        design = replace(design, hardware=replace(design.hardware, npn=Hardware.npn))
+    hardware = design.hardware
+    if not hardware.amplifier.macro:
+        return design
+    gain = hardware.opamp_gain_used
+    return replace(design, hardware=replace(hardware, opamp=LINEAR.value, opamp_gain=gain))
 
 
 def format_capacitors(

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..compiler.closed_form import macro_models
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
@@ -32,6 +33,7 @@ from ..errors import DataError, DisagreementError, SettingsError, SimulationErro
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from .entries import COLUMNS, TWO_POINT
+from .macro import chip_agreement
 from .points import Point
 from .result import Row
 from .summary import mean
@@ -275,6 +277,7 @@ class Bench:
                 row |= self._compensated(chip, logits, point.conditions.temp_c, seen)
             if seen:
                 row |= dict(zip(JUDGED, _told(seen), strict=True))
+                row |= self._same_as_twin(chip, made, point.conditions.temp_c, seen)
         except DisagreementError as error:
             raise type(error)(
                 f"{point.label}: {error}",
@@ -285,6 +288,16 @@ class Bench:
         except SimulationError as error:
             row |= {"status": "failed", "reason": str(error)}
         return row | {"seconds": time.perf_counter() - started}
+
+    def _same_as_twin(
+        self, chip: Circuit, logits: np.ndarray, temp_c: float, seen: list[Difference | None]
+    ) -> Row:
+        """Of a chip with a macro-model the share of images that its twin puts into the class of
+        ``logits``."""
+        if self.spec.targets is not None or None in seen or not macro_models(chip):
+            return {}
+        found = chip_agreement(chip, self.volts, self.index, temp_c, logits)
+        return {"macro_agreement": found}
 
     def _figures(self, logits: np.ndarray) -> Row:
         if self.spec.targets is not None:

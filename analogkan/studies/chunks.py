@@ -19,6 +19,8 @@ from ..errors import DisagreementError
 from .evidence import hidden_nets
 from .store import FAILED, StudyStore
 
+FIRST = "first_seconds"
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -36,6 +38,8 @@ class Answers:
         Wall time, in this and earlier sessions of the RUN.
     chunks
         How many there were.
+    first_seconds
+        Wall time of the first two images alone, of all circuits; 0 if they were not run alone.
     megabytes
         Of the largest ngspice process; 0 if not known.
     damaged
@@ -51,6 +55,7 @@ class Answers:
     retried: int
     seconds: float
     chunks: int
+    first_seconds: float
     megabytes: float
     damaged: int
     judged: list[Difference | None]
@@ -110,6 +115,7 @@ def run_deck(
         retried,
         store.spent(),
         len(chunks),
+        store.get(FIRST) or 0.0,
         store.peak(),
         store.damaged,
         judged,
@@ -165,6 +171,8 @@ def _run_chunks(
             values[result.chunk.start : result.chunk.stop] = result.values
             done += len(result.values)
             on_progress(done, len(volts))
+        if engine.first_seconds:
+            store.put(FIRST, engine.first_seconds)
     if failures:
         _raise_failures(failures, store.path, index, len(chunks))
     return values, retried, judged

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import outside, plugins
-from ..compiler.closed_form import require_closed_form
+from ..compiler.closed_form import macro_models, require_closed_form
 from ..compiler.hardware import Hardware
 from ..engines.chip_engines import NgspiceEngine
 from ..engines.ngspice import Ngspice
 from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
+from ..imperfections.amplifiers import require_gains
 from ..settings import require
 from .bench import ENGINES, Bench, open_engine
 from .entries import COLUMNS
@@ -113,6 +114,7 @@ def conduct(
     from_files = plugins.used(job.build, plan.points, bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
+    notes += _macro_notes(bench, plan)
     settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -238,11 +240,23 @@ def run_points(
 
 
 def _check_points(bench: Bench, plan: Plan) -> None:
-    """Raise SettingsError unless the diodes' law holds wherever something is simulated, and
-    SimulationError unless what makes a chip has a closed form that it needs, as the twin has."""
+    """Raise what keeps points from being simulated, before there is a RUN.
+
+    Raises
+    ------
+    SettingsError
+        If the diodes' law does not hold at a temperature, or a chip's op-amps cannot have the gains
+        that they are to have.
+    SimulationError
+        If what makes a chip lacks a closed form that it needs, as the twin does.
+    """
     temps: dict[Hardware, set[float]] = {}
     for point in plan.points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
+    for hardware, variation in {
+        (p.hardware, p.variation) for p in plan.points if p.sample is not None
+    }:
+        require_gains(variation, hardware)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
         if bench.engine.name == "twin":
@@ -253,6 +267,25 @@ def _check_points(bench: Bench, plan: Plan) -> None:
             )
             if chip is not None:
                 bench.chip(chip)
+
+
+def _macro_notes(bench: Bench, plan: Plan) -> list[str]:
+    """What is of a macro-model, and where a preset has put another op-amp in its place."""
+    one_of_each = {p.hardware.opamp: p.hardware for p in plan.points}.values()
+    circuits = [bench.chain(hardware) for hardware in one_of_each]
+    own, notes = bench.build.hardware, []
+    for of in sorted({macro_models(circuit) for circuit in circuits} - {""}):
+        notes.append(
+            f"{of}: the twin, trim, calibration, power, settling and noise have its "
+            "macro-model alone"
+        )
+    others = sorted({c.hardware.opamp for c in circuits} - {own.opamp})
+    if own.amplifier.macro and others:
+        notes.append(
+            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's "
+            f"{own.opamp}: --set opamp={own.opamp} keeps that"
+        )
+    return notes
 
 
 def _verdict(
@@ -266,7 +299,7 @@ def _verdict(
 ) -> tuple[dict[str, Any] | None, StudyError | None]:
     """What the judge says, and its refusal, which ends the study once its result is kept."""
     if isinstance(bench.engine, NgspiceEngine):
-        return (judged_by_twin(rows, bench) if plan.evaluate is None else None), None
+        return (judged_by_twin(plan.points, rows, bench) if plan.evaluate is None else None), None
     if not share:
         return None, None
     assert program is not None

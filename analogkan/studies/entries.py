@@ -43,12 +43,13 @@ _ASKED: dict[str, Rule] = {
     **dict.fromkeys(("rmse_uncalibrated", "max_abs_uncalibrated"), DISTANCE),
     "curve": Several(Number(), most=1000),
     "calibration": Text((TWO_POINT,)),
+    "macro_agreement": SHARE,
     **dict.fromkeys(("rmse_compensated", "max_abs_compensated"), DISTANCE),
     **dict.fromkeys(("judge_difference", "judge_share"), Maybe(DISTANCE)),
 }
 VERDICT = Record(
     {
-        "passed": Truth(),
+        "passed": Maybe(Truth()),
         "tag": Text(),
         **dict.fromkeys(("chips", "images"), Whole(1, 2**40)),
         **dict.fromkeys(("max_abs_difference", "share_of_full_scale", "full_scale"), DISTANCE),
@@ -61,7 +62,7 @@ VERDICT = Record(
 KEPT: dict[str, Rule] = {
     "format": Text(),
     "settings": Record(more=Plain()),
-    **dict.fromkeys(("seconds", "megabytes"), DISTANCE),
+    **dict.fromkeys(("seconds", "megabytes", "first_seconds"), DISTANCE),
     "judge": VERDICT,
 }
 """What a store keeps beside rows and chunks, by its key."""

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.closed_form import why_no_verdict
 from ..engines.chip_engines import NgspiceEngine, chain_logits, keep_decks
 from ..engines.verdict import TOLERANCE, allowed
 from ..errors import SettingsError, StudyError
+from ..intervals import student
 from .bench import JUDGED, Bench
+from .macro import METHOD, agreement
 from .points import Point
 from .result import Row
 from .store import StudyStore
@@ -70,14 +73,17 @@ def judge(
     asked = [[point.key for point in chosen], share.images, engine.versions(), TOLERANCE]
     tag = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
     kept = store.get(KEY)
-    if kept is not None and kept["tag"] == tag and kept["passed"]:
+    if kept is not None and kept["tag"] == tag and kept["passed"] is not False:
         return kept
-    started, found, worst = time.perf_counter(), [], None
+    started, found, worst, why_not = time.perf_counter(), [], None, ""
+    squares: list[np.ndarray] = []
     on_progress(0, len(chosen))
     for k, point in enumerate(chosen):
         chip, _ = bench.chip(point)
         twin = bench.logits(point)
-        at = choose_images(twin, share.images, bench.seed, point.sample)
+        macro = why_no_verdict(chip)
+        why_not = why_not or macro
+        at = choose_images(twin, share.images, bench.seed, point.sample, close=not macro)
         temp_c = point.conditions.temp_c
         spice = chain_logits(engine, chip, bench.volts[at], bench.index[at], temp_c)
         difference = np.abs(twin[at] - spice)
@@ -94,13 +100,18 @@ def judge(
             "ngspice": float(spice[i, o]),
             "tolerance": allowed(chip.hardware, engine.program.klu),
         }
+        if macro:
+            squares.append((difference**2).mean(axis=1))
+            entry |= _chip_error(twin[at], spice, squares[-1], classes=bench.spec.targets is None)
         found.append(entry)
         if worst is None or not _excess(entry) <= _excess(worst[0]):
             worst = entry, point, chip, at[i]
         on_progress(k + 1, len(chosen))
     assert worst is not None
     largest, tolerance = worst[0]["max_abs_difference"], worst[0]["tolerance"]
-    passed = bool(largest <= tolerance * bench.full_scale)
+    passed = None
+    if not why_not or not np.isfinite(largest):  # what is no number is no result either
+        passed = bool(largest <= tolerance * bench.full_scale)
     verdict = {
         "passed": passed,
         "chips": len(chosen),
@@ -114,28 +125,62 @@ def judge(
         "worst": worst[0],
         "found": found,
         "tag": tag,
+        **_macro_error(why_not, found, squares),
     }
     store.put(KEY, verdict)
-    if not passed:
+    if passed is False:
         _refuse(verdict, worst, bench, engine)
     return verdict
 
 
-def judged_by_twin(rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
+def _chip_error(
+    twin: np.ndarray, spice: np.ndarray, squares: np.ndarray, *, classes: bool
+) -> dict[str, Any]:
+    """What one chip's macro-model misses: ``squares`` (n,) are the mean ones of each image."""
+    same = twin.argmax(axis=1) == spice.argmax(axis=1)
+    found: dict[str, Any] = {"rms_difference": float(np.sqrt(squares.mean()))}
+    return found | ({"same_class": int(same.sum())} if classes else {})
+
+
+def _macro_error(
+    why_not: str, found: Sequence[dict[str, Any]], squares: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """The same of all chips' images together; empty if nothing has a macro-model."""
+    if not why_not:
+        return {}
+    every = np.concatenate(squares)
+    pair = student(every, least=0.0, skewed=True)
+    told: dict[str, Any] = {
+        "why_not": why_not,
+        "rms_difference": float(np.sqrt(every.mean())),
+        "rms_difference_ci95": None if pair is None else [float(np.sqrt(end)) for end in pair],
+        "intervals": METHOD,
+    }
+    same = [(entry["same_class"], entry["images"]) for entry in found if "same_class" in entry]
+    return told | (agreement(*np.sum(same, axis=0).tolist()) if same else {})
+
+
+def judged_by_twin(points: Sequence[Point], rows: Sequence[Row], bench: Bench) -> dict[str, Any]:
     """What a study in ngspice says of its judge: the closed form of every one of its chips.
 
-    One that differs by more than is ``allowed`` has ended the study.
+    One that differs by more than is ``allowed`` has ended the study, unless it has a macro-model.
     """
     difference, share = JUDGED
     good = [row for row in rows if row["status"] == "ok"]
     seen = [row for row in good if row.get(share) is not None]
     worst = max(seen, key=lambda row: row[share], default=None)
     left = len(good) - len(seen)
+    one_of_each = {p.hardware.opamp: p.hardware for p in points}.values()
+    reasons = [why_no_verdict(bench.chain(hardware)) for hardware in one_of_each]
+    why_not = f"{left} circuits have no closed form" if left else max(reasons)
+    same = [round(row["macro_agreement"] * row["n"]) for row in good if "macro_agreement" in row]
+    images = len(bench.labels)
     return {
-        "passed": None if left or worst is None else True,
-        "why_not": f"{left} circuits have no closed form" if left else "",
+        "passed": None if why_not or worst is None else True,
+        "why_not": why_not,
+        **(agreement(sum(same), len(same) * images) | {"intervals": METHOD} if same else {}),
         "chips": len(seen),
-        "images": len(bench.labels),
+        "images": images,
         "max_abs_difference": None if worst is None else worst[difference],
         "share_of_full_scale": None if worst is None else worst[share],
         "full_scale": bench.full_scale,
@@ -194,17 +239,19 @@ def choose_points(
     return chosen
 
 
-def choose_images(logits: np.ndarray, count: int, seed: int, sample: int | None) -> np.ndarray:
+def choose_images(
+    logits: np.ndarray, count: int, seed: int, sample: int | None, *, close: bool = True
+) -> np.ndarray:
     """Positions of ``count`` of the images of ``logits`` (B, O), rising.
 
-    Half are those whose two largest logits are closest, the rest are random.
+    Half are those whose two largest logits are closest, unless not ``close``; the rest are random.
     """
     count = min(count, len(logits))
     two = np.sort(logits, axis=1)[:, -2:]
-    close = np.argsort(two[:, -1] - two[:, 0], kind="stable")
-    half = (count + 1) // 2
+    order = np.argsort(two[:, -1] - two[:, 0], kind="stable")
+    half = (count + 1) // 2 if close else 0
     rng = np.random.default_rng([seed, 1, 0 if sample is None else sample + 1])
-    return np.sort(np.concatenate([close[:half], rng.permutation(close[half:])[: count - half]]))
+    return np.sort(np.concatenate([order[:half], rng.permutation(order[half:])[: count - half]]))
 
 
 def evenly(n: int, most: int) -> np.ndarray:

@@ -109,6 +109,7 @@ def run_circuit(
         sum(one.retried for one in found),
         seconds,
         sum(one.chunks for one in found),
+        sum(one.first_seconds for one in found),
         max(one.megabytes for one in found),
         sum(one.damaged for one in found),
         [difference for one in found for difference in one.judged],

@@ -12,7 +12,7 @@ from ..compiler.spice import TOP
 from ..errors import StudyError
 from ..results import Fact
 from ..tables import Column
-from ..text import many
+from ..text import engineering, interval, many, percent
 from .result import Found, told_of_judge
 from .store import ARRAYS
 
@@ -31,10 +31,14 @@ class OfCircuit(Found):
     ----------
     arrays
         By name, see the subclass.
+    macro_model
+        How far the circuit is from its macro-model, by layer, if it has one: see
+        ``analogkan.studies.macro``.
     """
 
     kept = ARRAYS
     arrays: Mapping[str, Column]
+    macro_model: Mapping[str, Any] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -57,12 +61,16 @@ class OfCircuit(Found):
         return f"{self.model} on {self.images['said']}"
 
     def costs(self, what: str) -> list[Fact]:
-        """How fast it was, ``what`` a second, and a large memory."""
-        s, found = self.summary, list[Fact]()
+        """What a macro-model misses; how fast it was, ``what`` a second; a large memory."""
+        s, found = self.summary, _macro_facts(self.macro_model)
         if s["images_per_second"] is not None:
             jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
             found.append(Fact(f"{what}/s", f"{s['images_per_second']:.1f}", jobs))
-        if (s["megabytes"] or 0) > LARGE_MEGABYTES:
+        first = s.get("first_two_seconds")
+        if first:
+            each = f"{engineering(s['seconds'] / s['n'], 's')}, {s['megabytes'] or 0:,.0f} MB"
+            found.append(Fact(f"one of the {what}", each, f"the first two alone {first:.3g} s"))
+        elif (s["megabytes"] or 0) > LARGE_MEGABYTES:
             memory = f"{s['megabytes']:,.0f} MB"
             found.append(Fact("ngspice's memory", memory, "the largest process"))
         return found
@@ -121,3 +129,22 @@ class OfCircuit(Found):
         if not self.simulated:
             raise StudyError(f"{NO_CIRCUIT} has no circuit to plot: simulate with engine ngspice")
         return super().plot()
+
+
+def _macro_facts(found: Mapping[str, Any] | None) -> list[Fact]:
+    """Lines of a result that tell what a macro-model misses."""
+    if not found:
+        return []
+    told: list[Fact] = []
+    for one in found["layers"]:
+        rms, most, full = (
+            engineering(one[f"{name}_volts"], "V") for name in ("rms", "max", "full_scale")
+        )
+        pair = one["rms_volts_ci95"]
+        within = "" if pair is None else " to ".join(engineering(end, "V") for end in pair)
+        said = f"{rms} rms, at most {most} of {full}"
+        told.append(Fact(f"macro-model off, layer {one['layer']}", said, within))
+    if "agreement" in found:
+        pair = interval(found["agreement_ci95"])
+        told.append(Fact("same class as the macro-model", percent(found["agreement"]), pair))
+    return told

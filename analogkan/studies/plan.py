@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
 from ..physics import Assumptions
 from ..planner.limits import BUDGETS, LOSS, OBJECTIVES, Limit, parse_budgets
 from ..settings import require
@@ -69,6 +70,12 @@ def make_plan(
     from .points import Point
 
     hardware, variation, conditions, _ = job.read_settings()
+    if hardware.amplifier.macro:
+        raise SettingsError(
+            f"a plan chooses supplies, bandwidths and currents of op-amps, and {hardware.opamp} is "
+            "what its file is: plan with opamp = linear and a preset of its figures (analogkan "
+            "cells characterise)"
+        )
     base = hardware, job.own
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)

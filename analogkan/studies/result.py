@@ -163,8 +163,10 @@ class StudyResult(Found):
         judge = self.judge
         if judge is None:
             return "none: no chip was simulated in ngspice"
+        if judge["passed"] is None:
+            return str(judge["why_not"])
         if self.engine != "twin":
-            return "every chip by its closed form" if judge["passed"] else str(judge["why_not"])
+            return "every chip by its closed form"
         chips, images = many(judge["chips"], "chip"), many(judge["images"], "image")
         return f"ngspice {judge['versions']['ngspice']}, {chips} x {images}: passed"
 
@@ -175,16 +177,21 @@ class StudyResult(Found):
 
     def judged(self) -> str:
         judge = self.judge
-        if self.engine != "twin" and judge is not None:
-            told = told_of_judge(judge, "chip and image")
-            return f"in {self.simulated_by()}: {told}"
         if judge is None:
             return "not judged: no chip of this study was simulated in ngspice"
+        same = ""
+        if "agreement" in judge:
+            pair = interval(judge["agreement_ci95"])
+            same = f"; same class as the twin {percent(judge['agreement'])} ({pair})"
+        if self.engine != "twin":
+            return f"in {self.simulated_by()}: {told_of_judge(judge, 'chip and image')}{same}"
+        found = judge["passed"] is not None
+        why = f"{judge['tolerance']:g} is allowed" if found else judge["why_not"]
         return (
-            f"judged by ngspice {judge['versions']['ngspice']}: {many(judge['chips'], 'chip')} x "
-            f"{many(judge['images'], 'image')}, largest logit difference "
-            f"{judge['max_abs_difference']:.1e}, {judge['share_of_full_scale']:.1e} of full "
-            f"scale ({judge['tolerance']:g} is allowed)"
+            f"{'judged by' if found else 'compared with'} ngspice {judge['versions']['ngspice']}: "
+            f"{many(judge['chips'], 'chip')} x {many(judge['images'], 'image')}, largest logit "
+            f"difference {judge['max_abs_difference']:.1e}, {judge['share_of_full_scale']:.1e} of "
+            f"full scale ({why}){same}"
         )
 
     def closing(self) -> list[str]:

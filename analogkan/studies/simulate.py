@@ -20,9 +20,11 @@ from ..engines.others import SIMULATORS, find_simulator
 from ..engines.verdict import tell
 from ..errors import DataError, NetlistError, SettingsError
 from ..files import write_npz
+from .chunks import Answers
 from .compare import compare
 from .evidence import layer_evidence, telling_images
 from .links import run_circuit
+from .macro import macro_error
 from .notes import image_notes
 from .simulation import Simulation
 from .store import ARRAYS, RESULT, StudyStore, default_run, identity, write_result
@@ -147,10 +149,12 @@ def simulate(
             "images_per_second": len(images) / seconds if seconds > 0 else None,
             "seconds": seconds,
             "megabytes": given.megabytes or None,
+            "first_two_seconds": given.first_seconds or None,
             "jobs": min(options.jobs, given.chunks),
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
             "damaged_chunks": given.damaged,
+            "macro_model": None if edited else _macro_error(build, volts, images.index, given),
             "judge": tell(given.judged, given.why_not, images=len(images)),
             "edited_files": edited,
             "command": command,
@@ -168,6 +172,15 @@ def simulate(
         write_npz(folder / ARRAYS, arrays)
         summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _macro_error(
+    build: Build, volts: np.ndarray, index: np.ndarray, given: Answers
+) -> dict[str, Any] | None:
+    """What the macro-model misses, if the circuit has one."""
+    layers = given.hidden | {len(given.hidden): given.logits}
+    classes = build.spec.targets is None
+    return macro_error(build.circuit(), volts, index, layers, classes=classes)
 
 
 def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
