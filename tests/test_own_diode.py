@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import analogkan as ak
 from analogkan.cli import main
 from analogkan.compiler.build import load_build
+from analogkan.compiler.spice_cells import write_cells
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import IVCurve
 from analogkan.engines.batch import BatchEngine
@@ -29,7 +30,7 @@ from analogkan.errors import (
 )
 from analogkan.imperfections.make import perturb
 from analogkan.network.spec import NetworkSpec
-from analogkan.physics.power_judge import _Asked
+from analogkan.physics.deck import still_design
 
 from .chips import EVERYTHING, OLD
 from .networks import random_images, random_inputs, random_spec
@@ -138,6 +139,11 @@ def test_a_device_of_several_temperatures_follows_them_by_itself(spec, ngspice, 
 # ---- compiled models, and a BUILD that is moved
 
 
+def made_of(build) -> str:
+    """Its diodes, as its hardware names them."""
+    return build.hardware.own_diodes
+
+
 def test_a_build_with_a_compiled_model_is_moved_and_runs(esaki, ngspice, tmp_path):
     told = esaki.summary["diodes"]["esaki"]
     assert told["differences"]["26.85"]["largest"] < 1.1e-3
@@ -148,7 +154,9 @@ def test_a_build_with_a_compiled_model_is_moved_and_runs(esaki, ngspice, tmp_pat
     assert verify_build(again).ok
     found = ak.simulate(again, random_images(5, 20, 5), progress=False)
     assert found.summary["agreement"] == 1
-    assert 1e-7 < found.summary["max_logit_error_full_scale"] < 3e-3
+    missed = found.macro_model
+    assert missed["of"] == f"the diodes {made_of(again)}" and missed["agreement"] == 1
+    assert 1e-7 < missed["layers"][-1]["max_share"] < 3e-3
     log = Runner(ngspice).run(moved / "network.cir", tmp_path / "by_hand.raw", timeout=60)
     said = [float(x) for x in re.findall(r"v\(logit_\d\) = (\S+)", log)]
     wanted = esaki.summary["image0_software_logits"]
@@ -166,13 +174,22 @@ def test_what_a_chunk_needs_is_kept_with_it(esaki, ngspice, tmp_path):
     assert {*esaki.hardware.loaded, *esaki.hardware.own_files} < files
 
 
-def test_pyspice_and_powers_judge_say_what_they_cannot_do(esaki, build, tmp_path):
-    with pytest.raises(
-        SimulationError, match=r"the diodes d=mine_\w+ are models of yours, whose ins"
-    ):
-        _Asked(build.one_deck(), 26.85, tmp_path)
-    with pytest.raises(NetlistError, match="net4 has compiled models, which are files beside a d"):
+def test_pyspice_has_no_files_beside_a_circuit(esaki):
+    with pytest.raises(NetlistError, match=r"net4 has compiled models, which are files beside a d"):
         ak.to_pyspice(esaki.design)
+
+
+def test_power_settling_and_noise_are_the_tables(build, spec, tmp_path):
+    plain = ak.compile(spec, tmp_path / "plain.build", progress=False)
+    images, found = random_images(5, 3, 5), []
+    for one in (build, plain):
+        sheet = ak.datasheet(
+            one, images, progress=False, judge="none", out=tmp_path / f"{one.folder.name}.run"
+        )
+        found.append([(row.label, row.value) for row in sheet.headline()])
+    assert found[0] == found[1]
+    still = still_design(build.design)
+    assert not still.hardware.own_diodes and "x_model" not in write_cells(still)
 
 
 # ---- verification
