@@ -39,6 +39,7 @@ def compile(
     cell: Mapping[str, AnyPath] | None = None,
     include: Sequence[str] = (),
     refer: bool = False,
+    draws: int = 0,
     osdi: AnyPath | None = None,
     verify: bool = True,
     progress: bool = True,
@@ -77,13 +78,17 @@ def compile(
     cell
         A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped one, by the cell
         in whose place it stands: ``{"opamp": "mine.lib"}``, or ``npn``, the transistors of sigmoid
-        and tanh cells. ngspice measures it, and the circuit is sized for it. ``diode_A21``: a model
-        of that diode, whose current must be that of the device's table, see ``tabulate``.
+        and tanh cells. ngspice measures it, and the circuit is sized for it. ``{"diode_A21":
+        "mine.va"}`` is a model of a diode, whose current must be that of the device's table, see
+        ``tabulate``.
     include, refer
         Its models, as for ``characterise``; ``refer`` names them where they are, instead of copying
         them into the BUILD.
     osdi
         What models of a diode's netlist are of, ``.va`` or ``.osdi``.
+    draws
+        So many op-amps are drawn by the library's mismatch, whose sigma of offset studies take
+        from the BUILD's ``opamp.toml``.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -104,13 +109,14 @@ def compile(
     >>> coarse.hardware.levels, coarse.verification.ok
     (8, True)
     """
-    given.check_whole(held=held)
+    given.check_whole(held=held, draws=draws)
     check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer)
     require_type(cell, (Mapping, type(None)), "cell", "files by place, {'opamp': 'mine.lib'}")
     own = OwnCells(
         files={place: str(file) for place, file in (cell or {}).items()},
         include=include,
         refer=refer,
+        draws=draws,
         osdi=given.optional_path(osdi, "osdi"),
     )
     require_type(dialect, str, "dialect", "a text")

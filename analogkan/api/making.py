@@ -25,8 +25,8 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from .own import OwnCells, fitted
-from .own_diodes import with_diodes
+from .fitting import fitted
+from .own import OwnCells
 
 CALIBRATION_IMAGES = 256
 
@@ -184,9 +184,6 @@ def compile_spec(
     if own.files:
         found = fitted(own, spec, hardware, chosen, held)
         hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
-    if own.diodes:
-        found = with_diodes(own, spec, hardware)
-        hardware, told = found.hardware, {**told, "more": {**told.get("more", {}), **found.told}}
     return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)
 
 

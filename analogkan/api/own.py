@@ -42,6 +42,8 @@ class OwnCells:
         Models beside them, as for ``characterise``.
     refer
         Name models where they are, instead of copying them.
+    draws
+        Op-amps drawn by the library's mismatch, for the offsets of chips.
     osdi
         What models of a diode's netlist are of: Verilog-A, or compiled.
     """
@@ -49,6 +51,7 @@ class OwnCells:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     include: Sequence[str] = ()
     refer: bool = False
+    draws: int = 0
     osdi: Path | None = None
 
     @property
@@ -68,6 +71,8 @@ class OwnCells:
                     f"there is no cell {place!r} to be replaced{nearest(place, PLACES)} "
                     f"Known: {', '.join(PLACES)}, and {cells.DIODE}NAME of each device"
                 )
+        if self.draws and OPAMP not in self.files:
+            raise SettingsError("draws are of an op-amp of yours: give one with --cell opamp=FILE")
         if self.include and not self.files:
             raise SettingsError("include names models of a cell of yours: give one with --cell")
 
@@ -95,41 +100,14 @@ def parse_cells(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def fitted(
-    own: OwnCells,
-    spec: NetworkSpec,
-    hardware: Hardware,
-    chosen: Collection[str],
-    most: int | None = None,
-) -> Fitted:
-    """Measure the cells in ngspice, and choose hardware for them; ``chosen`` are settings that stay
-    as they are, ``most`` is that of ``write_build``.
-
-    Raises
-    ------
-    SettingsError
-        If another of the kind is chosen too, what is given is out of its range, or the network has
-        no place for it.
-    NetlistError
-        If a file is no such cell's.
-    SimulationError
-        As for ``characterise`` and ``measure_transistor``.
-    CompileError
-        If the op-amp cannot do what the network asks.
-    """
-    found = Fitted(hardware=hardware, beside={}, told={})
-    if OPAMP in own.files:
-        found = _with_opamp(own, spec, hardware, chosen, most)
-    return _with_npn(own, spec, found, chosen) if NPN in own.files else found
-
-
-def _with_opamp(
+def with_opamp(
     own: OwnCells,
     spec: NetworkSpec,
     hardware: Hardware,
     chosen: Collection[str],
     most: int | None,
 ) -> Fitted:
+    """The op-amp, measured, and hardware that is sized for it."""
     if OPAMP in chosen:
         raise SettingsError(
             f"opamp = {hardware.opamp} and a cell {OPAMP} of your own are two op-amps: leave one "
@@ -147,6 +125,7 @@ def _with_opamp(
         vss=-rail if "v_rail" in chosen else None,
         include=own.include,
         load=loads_wanted(decks_of(spec, asked, most)),
+        draws=own.draws,
         progress=False,
     )
     nominal = figures.summary["conditions"][figures.summary["nominal"]]
@@ -161,7 +140,7 @@ def _with_opamp(
     return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
 
 
-def _with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
+def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
     """``found`` with the transistor too, measured at what the pairs ask of it."""
     hw = found.hardware
     if NPN in chosen:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import cells
-from ..compiler.hardware import Hardware
 from ..diodes.placed import place
 from ..diodes.source import read_diode
 from ..engines.ngspice import Runner, find_ngspice
@@ -17,8 +16,8 @@ from .own import Fitted, OwnCells, split
 from .tabulating import found_file
 
 
-def with_diodes(own: OwnCells, spec: NetworkSpec, hardware: Hardware) -> Fitted:
-    """Hold models to the devices in whose place they are, and choose the hardware that has them.
+def with_diodes(own: OwnCells, spec: NetworkSpec, found: Fitted) -> Fitted:
+    """``found`` with models too, held to the devices in whose place they are.
 
     Raises
     ------
@@ -41,14 +40,14 @@ def with_diodes(own: OwnCells, spec: NetworkSpec, hardware: Hardware) -> Fitted:
             includes=[] if alone else includes,
             refer=own.refer,
         )
-    told, notes = place(models, spec, hardware, Runner(find_ngspice()))
+    told, notes = place(models, spec, found.hardware, Runner(find_ngspice()))
     named = {
         where.removeprefix(cells.DIODE).lower(): cells.own_diode(model)
         for where, model in models.items()
     }
     text = ",".join(f"{device}={name}" for device, name in sorted(named.items()))
-    return Fitted(
-        hardware=replace(hardware, own_diodes=text),
-        beside={},
-        told={"diodes": told, "diode_notes": notes},
+    return replace(
+        found,
+        hardware=replace(found.hardware, own_diodes=text),
+        told={**found.told, "diodes": told, "diode_notes": notes},
     )

@@ -72,15 +72,21 @@ MUCH_MEMORY = 8000
     multiple=True,
     metavar="PLACE=FILE[:SUBCKT]",
     help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), or of "
-    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it "
-    "(docs/own-op-amp.md, docs/squash-and-norm.md). diode_NAME: a model of that diode, .va, .osdi "
-    "or a netlist (docs/own-diode.md).",
+    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it. Or a model of a "
+    "diode (diode_NAME): .va, .osdi or a netlist (docs/own-op-amp.md, own-diode.md).",
 )
 @click.option(
     "--include",
     multiple=True,
     metavar="LIB:SECTION",
     help="Its models: FILE, FILE:SECTION, or gf180mcu:typical.  [default: the file's]",
+)
+@click.option(
+    "--draws",
+    type=common.Whole(0, 100_000),
+    default=0,
+    show_default=True,
+    help="Op-amps drawn by its library's mismatch: the sigma of chips' offsets, in opamp.toml.",
 )
 @click.option(
     "--refer", is_flag=True, help="Name its models where they are; by default they are copied."
@@ -95,7 +101,7 @@ MUCH_MEMORY = 8000
 @common.guarded
 def compile(
     model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
-    refer, osdi, no_verify, as_json,
+    refer, draws, osdi, no_verify, as_json,
 ) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -142,7 +148,7 @@ def compile(
     from ..api.own import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
-    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, osdi=osdi)
+    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, draws=draws, osdi=osdi)
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,
@@ -216,8 +222,11 @@ def print_held(build) -> None:
               for note, names in of.items()}  # fmt: skip
     if "opamp_asked" in s:
         print_asked(s)
-    each = [f"{names}: {note}" for note, names in shared.items()]
-    for note in [*s["notes"], *s.get("diode_notes", []), *each]:
+    for note in [
+        *s["notes"],
+        *s.get("diode_notes", []),
+        *(f"{names}: {note}" for note, names in shared.items()),
+    ]:
         common.out.print(f"note: {note}", style="yellow")
 
 
@@ -270,10 +279,14 @@ def print_build(build) -> None:
 
 
 def print_asked(s: dict) -> None:
-    """What amplifiers ask of an op-amp of the user's, beside what it has, and what it decided."""
+    """What amplifiers of each kind ask most of an op-amp of the user's, and what it decided."""
     from ..opamps.demand import Demand, listing
 
-    found = listing([Demand(**one) for one in s["opamp_asked"]])
+    most: dict[tuple[int, str], Demand] = {}
+    for one in (Demand(**entry) for entry in s["opamp_asked"]):
+        kind = one.layer, one.kind
+        most[kind] = max(most.get(kind, one), one, key=lambda demand: demand.share)
+    found = listing(list(most.values()))
     shown = common.table("", *found.columns)
     for row in found.rows:
         shown.add_row(*row)

@@ -209,9 +209,10 @@ class Hardware:
     @property
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
-        known, found = cells.diodes(), {"opamp": self.amplifier, "npn": self.transistor}
-        own = (cells.OwnOpAmp, cells.OwnTransistor)
-        return {place: kind.library for place, kind in found.items() if isinstance(kind, own)} | {
+        own, known = (cells.OwnOpAmp, cells.OwnTransistor), cells.diodes()
+        kinds = {"opamp": self.amplifier, "npn": self.transistor}
+        found = {place: kind.library for place, kind in kinds.items() if isinstance(kind, own)}
+        return found | {
             f"{cells.DIODE}{device}": known[name]
             for device, name in parse_diodes(self.own_diodes).items()
         }

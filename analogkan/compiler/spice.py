@@ -290,7 +290,8 @@ def write_batch(
 
     The index goes from 0 to n - 1, or down, in the steps of the op-amp; each input is a table of
     its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for
-    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more`` are lines beside them.
+    each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more``
+    are lines beside them.
     """
     n = len(volts)
     if n < 2:

@@ -30,8 +30,8 @@ from .netlist import GROUND, Netlist
 from .parts import design_hash, part_of, told_of
 from .sections import Section, targets_of
 from .verification import Verification
-from .verify_cells import definition_differences, model_differences, names_taken
-from .verify_devices import device_differences, model_notes
+from .verify_cells import box_notes, definition_differences, model_differences, names_taken
+from .verify_devices import device_differences
 from .verify_dialect import verify_respelled, written_note
 from .verify_front import driving
 from .verify_resistors import resistor_differences
@@ -175,12 +175,7 @@ def verify_deck(build: Deck) -> Verification:
     found.add(_strangers(build, blocks))
     found.add(_top(build, netlist))
     found.add(symbol_differences(build, netlist))
-    if build.hardware.amplifier.boxed:
-        found.notes.append(f"op-amp {build.hardware.opamp} is a black box: its gain is not checked")
-    found.notes += model_notes(build.hardware)
-    if build.hardware.transistor is not None:
-        told = "is a black box: its current gain and Early voltage are not checked"
-        found.notes.append(f"transistor {build.hardware.npn} {told}")
+    found.notes += box_notes(build.hardware)
     found.facts |= {
         "nets": len(netlist.nets),
         "resistors": len(netlist.r_name),

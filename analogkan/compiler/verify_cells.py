@@ -160,3 +160,19 @@ def _defined(text: str) -> dict[str, str]:
             found[name] = f"{found.get(name, '')}{line}\n"
         depth -= line.lstrip().startswith(".ends")
     return found
+
+
+def box_notes(hardware: Hardware) -> list[str]:
+    """What of cells from outside nothing here vouches for."""
+    found = []
+    if hardware.amplifier.boxed:
+        found.append(f"op-amp {hardware.opamp} is a black box: its gain is not checked")
+    if hardware.transistor is not None:
+        told = "is a black box: its current gain and Early voltage are not checked"
+        found.append(f"transistor {hardware.npn} {told}")
+    return found + [
+        f"{name} is {model.subckt} of {model.file}, a black box: its current is that which compile "
+        "compared"
+        for name, model in hardware.libraries.items()
+        if name.startswith(cells.DIODE)
+    ]

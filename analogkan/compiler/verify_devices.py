@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..cells import DIODE
 from ..devices import IVCurve
 from ..devices.thermal import law_range, with_law
 from .deck import Deck
@@ -42,16 +41,6 @@ def device_differences(build: Deck, netlist: Netlist) -> list[str]:
             continue
         said += _differences(table, with_law(curve, hw.diode_law, hw.smear_width), hw)
     return said
-
-
-def model_notes(hardware: Hardware) -> list[str]:
-    """What is not checked of diodes that are users' models."""
-    return [
-        f"{name} is {model.subckt} of {model.file}, a black box: its current is not checked, which "
-        "compile compared with the table"
-        for name, model in hardware.libraries.items()
-        if name.startswith(DIODE)
-    ]
 
 
 def _model_differences(
