@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan import cells
 from analogkan.cli import main
 from analogkan.compiler.build import load_build
 from analogkan.compiler.spice_cells import write_cells
@@ -31,6 +33,7 @@ from analogkan.errors import (
 from analogkan.imperfections.make import perturb
 from analogkan.network.spec import NetworkSpec
 from analogkan.physics.deck import still_design
+from analogkan.studies.bench import Bench
 
 from .chips import EVERYTHING, OLD
 from .networks import random_images, random_inputs, random_spec
@@ -192,6 +195,13 @@ def test_power_settling_and_noise_are_the_tables(build, spec, tmp_path):
     assert not still.hardware.own_diodes and "x_model" not in write_cells(still)
 
 
+def test_a_worker_elsewhere_knows_the_model(build, monkeypatch):
+    body = pickle.dumps(Bench(build, random_images(5, 3, 5), TwinEngine()))
+    monkeypatch.setattr(cells, "_diodes", {})
+    again = pickle.loads(body)
+    assert again.build.hardware.libraries["diode_d"].file == "d.lib"
+
+
 # ---- verification
 
 
@@ -252,6 +262,17 @@ def test_models_that_share_a_name_are_refused(spec, tmp_path, lib):
         ak.compile(
             spec, tmp_path / "x.build", cell={"diode_D": lib, "diode_E": other}, progress=False
         )
+
+
+def test_models_may_have_the_same_of_a_library(spec, tmp_path, ngspice):
+    shared = ".model common r()\n"
+    paths = {}
+    for device in (D, E):
+        paths[f"diode_{device.name}"] = tmp_path / f"{device.name}.lib"
+        text = shared + table_netlist(f"own_{device.name.lower()}", device)
+        paths[f"diode_{device.name}"].write_text(text, encoding="utf-8")
+    made = ak.compile(spec, tmp_path / "x.build", cell=paths, progress=False)
+    assert made.verification.ok and len(made.hardware.own_files) == 2
 
 
 # ---- what does not fit the device

@@ -137,7 +137,9 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
     """Models and subcircuits of users' netlists that are called as others of the deck; two may
     have the same ones of a library."""
-    ours = dict.fromkeys((*netlist.models, *netlist.definitions), ("the deck", ""))
+    ours: dict[str, tuple[str, str]] = dict.fromkeys(
+        (*netlist.models, *netlist.definitions), ("the deck", "")
+    )
     said = []
     for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
         for name, text in sorted(_defined(library.text).items()):
