@@ -30,7 +30,7 @@ LIBRARY_ENTRY = Record(
 DIGITS = 8
 """Of a hash, in a name."""
 STEPS = 16
-"""`python -m benchmarks steps`: with 8 ngspice falls back to stepping gmin, image by image."""
+"""`python -m benchmarks steps`: with fewer, some circuits fall back to stepping gmin."""
 
 
 @dataclass(frozen=True, kw_only=True)
