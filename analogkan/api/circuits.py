@@ -39,6 +39,7 @@ def compile(
     cell: Mapping[str, AnyPath] | None = None,
     include: Sequence[str] = (),
     refer: bool = False,
+    draws: int = 0,
     osdi: AnyPath | None = None,
     verify: bool = True,
     progress: bool = True,
@@ -85,6 +86,9 @@ def compile(
         them into the BUILD.
     osdi
         What models of a diode's netlist are of, ``.va`` or ``.osdi``.
+    draws
+        So many op-amps are drawn by the library's mismatch, whose sigma of offset studies take
+        from the BUILD's ``opamp.toml``.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
@@ -105,13 +109,14 @@ def compile(
     >>> coarse.hardware.levels, coarse.verification.ok
     (8, True)
     """
-    given.check_whole(held=held)
+    given.check_whole(held=held, draws=draws)
     check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer)
     require_type(cell, (Mapping, type(None)), "cell", "files by place, {'opamp': 'mine.lib'}")
     own = OwnCells(
         files={place: str(file) for place, file in (cell or {}).items()},
         include=include,
         refer=refer,
+        draws=draws,
         osdi=given.optional_path(osdi, "osdi"),
     )
     require_type(dialect, str, "dialect", "a text")

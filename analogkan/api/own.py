@@ -42,6 +42,8 @@ class OwnCells:
         Models beside them, as for ``characterise``.
     refer
         Name models where they are, instead of copying them.
+    draws
+        Op-amps drawn by the library's mismatch, for the offsets of chips.
     osdi
         What models of a diode's netlist are of: Verilog-A, or compiled.
     """
@@ -49,6 +51,7 @@ class OwnCells:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     include: Sequence[str] = ()
     refer: bool = False
+    draws: int = 0
     osdi: Path | None = None
 
     @property
@@ -68,6 +71,8 @@ class OwnCells:
                     f"there is no cell {place!r} to be replaced{nearest(place, PLACES)} "
                     f"Known: {', '.join(PLACES)}, and {cells.DIODE}NAME of each device"
                 )
+        if self.draws and OPAMP not in self.files:
+            raise SettingsError("draws are of an op-amp of yours: give one with --cell opamp=FILE")
         if self.include and not self.files:
             raise SettingsError("include names models of a cell of yours: give one with --cell")
 
@@ -120,6 +125,7 @@ def with_opamp(
         vss=-rail if "v_rail" in chosen else None,
         include=own.include,
         load=loads_wanted(decks_of(spec, asked, most)),
+        draws=own.draws,
         progress=False,
     )
     nominal = figures.summary["conditions"][figures.summary["nominal"]]

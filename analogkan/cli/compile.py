@@ -82,6 +82,13 @@ MUCH_MEMORY = 8000
     help="Its models: FILE, FILE:SECTION, or gf180mcu:typical.  [default: the file's]",
 )
 @click.option(
+    "--draws",
+    type=common.Whole(0, 100_000),
+    default=0,
+    show_default=True,
+    help="Op-amps drawn by its library's mismatch: the sigma of chips' offsets, in opamp.toml.",
+)
+@click.option(
     "--refer", is_flag=True, help="Name its models where they are; by default they are copied."
 )
 @click.option(
@@ -94,7 +101,7 @@ MUCH_MEMORY = 8000
 @common.guarded
 def compile(
     model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
-    refer, osdi, no_verify, as_json,
+    refer, draws, osdi, no_verify, as_json,
 ) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -141,7 +148,7 @@ def compile(
     from ..api.own import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
-    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, osdi=osdi)
+    own = OwnCells(files=parse_cells(cell), include=include, refer=refer, draws=draws, osdi=osdi)
     with common.circuit_progress(as_json, "compiling") as on_circuit:
         build = compile_model(
             model,

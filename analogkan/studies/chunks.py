@@ -16,7 +16,7 @@ from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_
 from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
 from ..errors import DisagreementError
-from .evidence import hidden_nets
+from .evidence import hidden_nets, supply_currents, supply_watts
 from .store import FAILED, StudyStore
 
 FIRST = "first_seconds"
@@ -48,6 +48,8 @@ class Answers:
         The largest difference from the closed form, a chunk; None where there is none.
     why_not
         Why these are no verdict, a circuit; empty if they are.
+    watts
+        (n,) out of the supplies of op-amps of transistors; (0,) where there are none.
     """
 
     logits: np.ndarray
@@ -60,6 +62,7 @@ class Answers:
     damaged: int
     judged: list[Difference | None]
     why_not: list[str]
+    watts: np.ndarray
 
 
 def run_deck(
@@ -120,6 +123,7 @@ def run_deck(
         store.damaged,
         judged,
         [reference.why_not],
+        supply_watts(design, values[:, start:]) if start < values.shape[1] else np.zeros(0),
     )
 
 
@@ -136,7 +140,8 @@ def _run_chunks(
 ) -> tuple[np.ndarray, int, list[Difference | None]]:
     """Logits and hidden nodes of all chunks, (n, O + nets), how many were retried, and how far
     each is from ``reference``."""
-    probes = [*names.logits(deck.design), *hidden_nets(deck.design)]
+    design = deck.design
+    probes = [*names.logits(design), *hidden_nets(design), *supply_currents(design)]
     values = np.empty((len(volts), len(probes)))
     missing, judged = [], []
     for chunk in chunks:

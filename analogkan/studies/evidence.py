@@ -25,6 +25,18 @@ def hidden_nets(design: Design) -> list[str]:
     return [net for k in stages for net in names.StageNames(design, k).outputs()]
 
 
+def supply_currents(design: Design) -> list[str]:
+    """Vectors of the currents into the supplies of op-amps of transistors; none without any."""
+    amplifier = design.hardware.amplifier
+    return [f"i(v_{net})" for net in amplifier.supplies] if amplifier.macro else []
+
+
+def supply_watts(design: Design, amperes: np.ndarray) -> np.ndarray:
+    """Watts (n,) out of the supplies, of ``supply_currents`` (n, 2)."""
+    rail = {"vdd": design.hardware.v_rail, "vss": -design.hardware.v_rail}
+    return -amperes @ np.array([rail[net] for net in design.hardware.amplifier.supplies])
+
+
 def layer_evidence(
     software: Sequence[np.ndarray], hidden: Mapping[int, np.ndarray]
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:

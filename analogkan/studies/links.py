@@ -114,6 +114,7 @@ def run_circuit(
         sum(one.damaged for one in found),
         [difference for one in found for difference in one.judged],
         [reason for one in found for reason in one.why_not],
+        found[0].watts if build.deck is not None else np.zeros(0),
     )
     return together, told, beyond
 

@@ -63,6 +63,11 @@ class OfCircuit(Found):
     def costs(self, what: str) -> list[Fact]:
         """What a macro-model misses; how fast it was, ``what`` a second; a large memory."""
         s, found = self.summary, _macro_facts(self.macro_model)
+        supplied = s.get("supplies")
+        if supplied:
+            pair = supplied["watts_ci95"]
+            within = "" if pair is None else " to ".join(engineering(end, "W") for end in pair)
+            found.append(Fact("op-amps' supplies", engineering(supplied["watts"], "W"), within))
         if s["images_per_second"] is not None:
             jobs = "1 process" if s["jobs"] == 1 else f"{s['jobs']} processes"
             found.append(Fact(f"{what}/s", f"{s['images_per_second']:.1f}", jobs))

@@ -20,6 +20,7 @@ from ..engines.others import SIMULATORS, find_simulator
 from ..engines.verdict import tell
 from ..errors import DataError, NetlistError, SettingsError
 from ..files import write_npz
+from ..intervals import student
 from .chunks import Answers
 from .compare import compare
 from .evidence import layer_evidence, telling_images
@@ -154,6 +155,7 @@ def simulate(
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
             "damaged_chunks": given.damaged,
+            "supplies": _supplied(given.watts),
             "macro_model": None if edited else _macro_error(build, volts, images.index, given),
             "judge": tell(given.judged, given.why_not, images=len(images)),
             "edited_files": edited,
@@ -172,6 +174,18 @@ def simulate(
         write_npz(folder / ARRAYS, arrays)
         summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _supplied(watts: np.ndarray) -> dict[str, Any] | None:
+    """Power out of the supplies of op-amps of transistors, over images."""
+    if not watts.size:
+        return None
+    return {
+        "watts": float(watts.mean()),
+        "watts_ci95": student(watts),
+        "least_watts": float(watts.min()),
+        "most_watts": float(watts.max()),
+    }
 
 
 def _macro_error(
