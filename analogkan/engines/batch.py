@@ -143,7 +143,8 @@ class BatchEngine:
         self.keep = keep
         self.runner: Runner | SessionRunner = runner
         self._expected = expected_cost(self.design)["seconds_per_image"]
-        self._boxed = self.design.hardware.amplifier.boxed
+        hardware = self.design.hardware
+        self._boxed = hardware.amplifier.boxed or bool(hardware.libraries)
         self.first_seconds = first_seconds
         self._folder = Path()
         self._stack = contextlib.ExitStack()

@@ -126,7 +126,7 @@ class Reference:
         self._first, self._column, self._logits = layer, column, logits
         self._lock = threading.Lock()
         self._wanted: list[np.ndarray] = []
-        self.why_not, self._by = why_not or why_no_verdict(design), by
+        self.why_not, self._by = why_not or why_no_verdict(design.hardware), by
 
     def check(self, start: int, values: np.ndarray) -> Difference | None:
         """Compare ``values`` (m, outputs), of images ``start`` and on; the largest difference.

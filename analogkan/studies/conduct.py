@@ -114,7 +114,7 @@ def conduct(
     from_files = plugins.used(job.build, plan.points, bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
-    notes += _macro_notes(bench, plan)
+    notes += _macro_notes(job.build.hardware, plan)
     settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -269,21 +269,16 @@ def _check_points(bench: Bench, plan: Plan) -> None:
                 bench.chip(chip)
 
 
-def _macro_notes(bench: Bench, plan: Plan) -> list[str]:
+def _macro_notes(own: Hardware, plan: Plan) -> list[str]:
     """What is of a macro-model, and where a preset has put another op-amp in its place."""
-    one_of_each = {p.hardware.opamp: p.hardware for p in plan.points}.values()
-    circuits = [bench.chain(hardware) for hardware in one_of_each]
-    own, notes = bench.build.hardware, []
-    for of in sorted({macro_models(circuit) for circuit in circuits} - {""}):
-        notes.append(
-            f"{of}: the twin, trim, calibration, power, settling and noise have its "
-            "macro-model alone"
-        )
-    others = sorted({c.hardware.opamp for c in circuits} - {own.opamp})
+    found = sorted({macro_models(point.hardware) for point in plan.points} - {""})
+    alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
+    notes = [f"{of}: {alone}" for of in found]
+    others = sorted({point.hardware.opamp for point in plan.points} - {own.opamp})
     if own.amplifier.macro and others:
         notes.append(
-            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's "
-            f"{own.opamp}: --set opamp={own.opamp} keeps that"
+            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "
+            f"--set opamp={own.opamp} keeps that"
         )
     return notes
 

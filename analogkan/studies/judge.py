@@ -76,12 +76,13 @@ def judge(
     if kept is not None and kept["tag"] == tag and kept["passed"] is not False:
         return kept
     started, found, worst, why_not = time.perf_counter(), [], None, ""
+    rank = False, -1.0  # of the worst: whether it fails, and how far it is off
     squares: list[np.ndarray] = []
     on_progress(0, len(chosen))
     for k, point in enumerate(chosen):
         chip, _ = bench.chip(point)
         twin = bench.logits(point)
-        macro = why_no_verdict(chip)
+        macro = why_no_verdict(chip.hardware)
         why_not = why_not or macro
         at = choose_images(twin, share.images, bench.seed, point.sample, close=not macro)
         temp_c = point.conditions.temp_c
@@ -100,20 +101,21 @@ def judge(
             "ngspice": float(spice[i, o]),
             "tolerance": allowed(chip.hardware, engine.program.klu),
         }
+        fits = bool(entry["max_abs_difference"] <= entry["tolerance"] * bench.full_scale)
         if macro:
+            fits = bool(np.isfinite(difference).all())  # what is no number is no result either
             squares.append((difference**2).mean(axis=1))
             entry |= _chip_error(twin[at], spice, squares[-1], classes=bench.spec.targets is None)
         found.append(entry)
-        if worst is None or not _excess(entry) <= _excess(worst[0]):
+        if (not fits, _excess(entry)) > rank:
+            rank = not fits, _excess(entry)
             worst = entry, point, chip, at[i]
         on_progress(k + 1, len(chosen))
     assert worst is not None
+    passed = not rank[0]
     largest, tolerance = worst[0]["max_abs_difference"], worst[0]["tolerance"]
-    passed = None
-    if not why_not or not np.isfinite(largest):  # what is no number is no result either
-        passed = bool(largest <= tolerance * bench.full_scale)
     verdict = {
-        "passed": passed,
+        "passed": None if passed and why_not else passed,
         "chips": len(chosen),
         "images": found[0]["images"],
         "max_abs_difference": largest,
@@ -128,7 +130,7 @@ def judge(
         **_macro_error(why_not, found, squares),
     }
     store.put(KEY, verdict)
-    if passed is False:
+    if not passed:
         _refuse(verdict, worst, bench, engine)
     return verdict
 
@@ -170,8 +172,7 @@ def judged_by_twin(points: Sequence[Point], rows: Sequence[Row], bench: Bench) -
     seen = [row for row in good if row.get(share) is not None]
     worst = max(seen, key=lambda row: row[share], default=None)
     left = len(good) - len(seen)
-    one_of_each = {p.hardware.opamp: p.hardware for p in points}.values()
-    reasons = [why_no_verdict(bench.chain(hardware)) for hardware in one_of_each]
+    reasons = {why_no_verdict(point.hardware) for point in points}
     why_not = f"{left} circuits have no closed form" if left else max(reasons)
     same = [round(row["macro_agreement"] * row["n"]) for row in good if "macro_agreement" in row]
     images = len(bench.labels)
@@ -204,8 +205,8 @@ def _refuse(verdict: dict[str, Any], worst: tuple, bench: Bench, engine: Ngspice
 
 
 def _excess(entry: dict[str, Any]) -> float:
-    """How far twin and ngspice are apart, for what is allowed."""
-    return entry["max_abs_difference"] / entry["tolerance"]
+    """How far twin and ngspice are apart, for what is allowed; what is no number is farthest."""
+    return float(np.nan_to_num(entry["max_abs_difference"], nan=np.inf)) / entry["tolerance"]
 
 
 def choose_points(

@@ -39,7 +39,7 @@ def macro_error(
     classes
         Whether the logits tell classes.
     """
-    of = macro_models(circuit)
+    of = macro_models(circuit.hardware)
     try:
         require_closed_form(circuit)
     except SimulationError:
