@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import analogkan as ak
 from analogkan import cells, resources
 from analogkan.cli import main
-from analogkan.compiler.build import load_build
+from analogkan.compiler import names
+from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
-from analogkan.errors import CompileError, NetlistError, SettingsError
+from analogkan.devices import resolve as resolve_devices
+from analogkan.dialects.rawfile import read_raw
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.ngspice import Runner
+from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
 from analogkan.opamps.flatten import library_of
 from analogkan.opamps.libraries import resolve
 from analogkan.opamps.source import read_opamp
+from analogkan.physics.deck import format_capacitors
+from analogkan.studies import slewing
+from analogkan.studies.analyses import ask, kept_analyses
+from analogkan.studies.settling import CHANGES
+from analogkan.studies.slewing import SLEWING, measured_of
 
 from .networks import random_images, random_spec
 
-SPEC = random_spec(3, (4, 3, 3))
+SPEC = random_spec(6, (5, 4, 3), curves=resolve_devices("A21,Z21"))
 SHIPPED = resources.path("netlists/opamps") / "two_stage_level1.lib"
 MODELS = """* models.lib: whose these are
 * License: anybody's
@@ -114,7 +127,7 @@ def test_a_build_moves_without_the_files_it_was_made_of(split, ngspice, tmp_path
     shutil.unpack_archive(archive, tmp_path / "far away")
     moved = load_build(tmp_path / "far away")
     assert verify_build(moved).findings == []
-    images = random_images(2, 4, 4)
+    images = random_images(2, 4, 5)
     result = ak.simulate(moved, images, out=tmp_path / "net.run", progress=False)
     assert result.circuit is not None and result.summary["judge"]["passed"] is None
 
@@ -147,6 +160,10 @@ def test_a_cell_that_was_edited_is_not_what_was_compiled(split, tmp_path):
     summary["own"] = {"valve": summary["own"]["opamp"]}
     (folder / "design.json").write_text(json.dumps(summary))
     with pytest.raises(NetlistError, match="a cell valve of its own, of which nothing is known"):
+        load_build(folder)
+    summary["opamp"]["preset"]["assumptions"] = {}
+    (folder / "design.json").write_text(json.dumps(summary))
+    with pytest.raises(NetlistError, match="it lacks the entry 'c_in' of opamp.preset.assumptions"):
         load_build(folder)
 
 
@@ -194,3 +211,96 @@ def test_the_command_line_takes_a_cell(tmp_path, ngspice):
     assert "cell opamp is given twice" in said("--cell", "opamp=a.lib", "--cell", "opamp=b.lib")
     assert "leave one out" in said("--cell", "opamp=two_stage_level1", "--set", "opamp=linear")
     assert not (tmp_path / "net.build").exists()
+
+
+# ---- in time
+
+
+@pytest.fixture(scope="module")
+def in_time(split, ngspice, tmp_path_factory):
+    """What its transistors answer over time, from 0 V to a point, to another and back."""
+    build = load_build(split[2].folder)
+    first, second = build.spec.dac_volts(random_images(2, 2, 5).x)
+    assert SLEWING.series is not None
+    volts = SLEWING.series(second, first)
+    return ask(build, volts, SLEWING, tmp_path_factory.mktemp("failed"))
+
+
+def test_transistors_settle_beside_their_macro_model_and_what_is_assumed(in_time, ngspice):
+    assert SLEWING.summarise is not None
+    found, arrays = SLEWING.summarise(in_time)
+    assert [row["change"] for row in found["changes"]] == list(CHANGES)
+    assert found["hold_s"] == pytest.approx(arrays["time"][-1], rel=1e-9)
+    for row in found["changes"]:
+        assert row["macro_settling_s"] == pytest.approx(row["settling_s"], rel=0.15)
+        assert row["moving"] < 1e-6 and 0 < row["end_error"] < 5e-3
+    macro, assumed = (
+        max(row[f"{who}_waveform_error"] for row in found["changes"])
+        for who in ("macro", "assumed")
+    )
+    assert 0 < macro < min(0.05, assumed / 2)
+    (answered,) = in_time
+    with BatchEngine(answered.deck, Runner(ngspice), Path("failed")) as engine:
+        still = engine.answer(answered.points, names.logits(answered.deck.design))
+    for ends, wanted in ((0, still[:-1]), (-1, still[1:])):
+        np.testing.assert_allclose(arrays["logits"][ends], wanted, rtol=0, atol=1e-5)
+
+
+def test_transistors_have_no_capacitance_at_their_inputs_beside_their_own(split):
+    _, _, build = split
+    measured = measured_of(build.one_deck())
+    assert 1e-15 < measured.c_in < 1e-13
+
+    def capacitors(own: bool) -> dict[str, float]:
+        lines = [line.split() for line in format_capacitors(build.design, measured, own=own)]
+        return {name: float(farads) for name, _, _, farads in lines}
+
+    one_pole, own = capacitors(False), capacitors(True)
+    inputs = [name for name in one_pole if name.endswith(("_in", "_inn", "_inp"))]
+    assert {name: one_pole[name] for name in one_pole if name not in inputs} == {
+        name: own[name] for name in own if name not in inputs
+    }
+    for name in inputs:
+        assert own.get(name, 0.0) == pytest.approx(one_pole[name] - measured.c_in, abs=1e-24)
+
+
+def test_what_does_not_come_to_rest_has_no_times(in_time, monkeypatch):
+    monkeypatch.setattr(slewing, "MOVING", -1.0)
+    assert SLEWING.summarise is not None
+    found, arrays = SLEWING.summarise(in_time)
+    assert {row[key] for row in found["changes"] for key in slewing.TIMES} == {None}
+    document = found | {"image": 1, "images": {"said": "2 images"}}
+    told = slewing.Slewing.from_document(document, arrays=arrays)
+    assert re.match(
+        r"from zero: after [\d.]+ us the transistors have not come to rest, in the last tenth of "
+        r"it they move by [\d.e-]+ % of full scale: they have no times; see slewing.csv$",
+        told.notes()[0],
+    )
+    assert told.plot() is not None and told.headline()[0].value == "-"
+
+
+def test_it_is_asked_for_by_name_and_leaves_a_deck_that_plain_ngspice_runs(
+    split, ngspice, tmp_path
+):
+    build = load_build(split[2].folder)
+    images = random_images(2, 4, 5)
+    result = ak.analyse(build, images[0], "slewing", out=tmp_path / "run")
+    text = " ".join(str(result.facts().rows).split())
+    assert "transistors" in text and "macro-model" in text and "assumed" in text
+    kept = tmp_path / "run" / f"slewing-{int(images.index[0])}"
+    Runner(ngspice).run(kept / "deck" / "slewing.cir", kept / "deck" / "x.raw", timeout=60)
+    vectors = read_raw(kept / "deck" / "x.raw", points=None)
+    waves = np.loadtxt(kept / "slewing.csv", delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(waves[:, 1], vectors["v(logit_0)"])
+    (shown,) = kept_analyses(tmp_path / "run")
+    assert shown.table().height == 1 and shown.notes() == []
+
+
+def test_slewing_is_of_op_amps_that_are_a_netlist(tmp_path, ngspice):
+    build = write_build(SPEC, Hardware(), tmp_path / "net.build")
+    sentence = (
+        "slewing is of op-amps that are a netlist, and .*net.build has opamp = linear: ask for "
+        "settling, or compile with --cell opamp=FILE"
+    )
+    with pytest.raises(SimulationError, match=f"{sentence}$"):
+        ak.analyse(build, random_images(2, 1, 5), "slewing")

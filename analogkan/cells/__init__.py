@@ -27,6 +27,7 @@ from .layernorm import LAYERNORM
 from .noise import NOISE
 from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
 from .own import (
+    FIGURES_ENTRY,
     LIBRARY_ENTRY,
     Library,
     OwnOpAmp,
@@ -49,6 +50,7 @@ for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
 __all__ = [
     "DIODE",
     "EXACT",
+    "FIGURES_ENTRY",
     "INPUT",
     "LIBRARY_ENTRY",
     "NUMPY",

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import NetlistError
 from ..files import read_bytes
 from ..files import sha256 as sha256_of
-from ..schema import Record, Several, Text
+from ..schema import Number, Plain, Record, Several, Text
 from .base import INPUT, CellKind
 from .opamp import NETS, OpAmpKind, Pin
 
@@ -27,6 +27,12 @@ LIBRARY_ENTRY = Record(
     {"refers": Record(more=Text()), "osdi": Text()},
 )
 """``Library.told``, in a file."""
+_ANYTHING = Plain(most=1_000_000)
+_ASSUMED = Record({"c_in": Number(low=0, high=1e-6)}, more=_ANYTHING)
+FIGURES_ENTRY = Record(
+    {"preset": Record({"assumptions": _ASSUMED}, more=_ANYTHING)}, more=_ANYTHING
+)
+"""What is read of an op-amp's figures, in a file."""
 DIGITS = 8
 """Of a hash, in a name."""
 STEPS = 16

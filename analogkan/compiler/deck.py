@@ -49,6 +49,7 @@ SUMMARY_ENTRIES = Record(
         "dialect": Text(),
         "symbol": Text(),
         "own": Record(more=cells.LIBRARY_ENTRY),
+        "opamp": cells.FIGURES_ENTRY,
     },
     more=ANYTHING,
 )

@@ -148,6 +148,9 @@ class Analysis:
         The vector over which it is run, such as ``time``; empty: there is none.
     circuit
         What is asked in place of a deck's design; None: the deck's own files, as they are.
+    of_deck
+        ``(deck)``: the analysis as it is asked of a deck, where that depends on what its summary
+        says; raises if it cannot be asked; None: as it is.
     series
         ``(volts, before)``: inputs (n, I) that are asked about one image (I,), ``before`` being the
         image before it in its set, or None; None: the image alone.
@@ -177,6 +180,7 @@ class Analysis:
     points: Callable[[Asked], int | None] = swept_points
     axis: str = INDEX
     circuit: Callable[[Design], Design] | None = None
+    of_deck: Callable[[Deck], Analysis] | None = None
     series: Callable[[Values, Values | None], Values] | None = None
     require: Callable[[Design, Values, Path], None] | None = None
     leave: Callable[[Sequence[Answered], Path], None] | None = None

@@ -229,7 +229,7 @@ class BatchEngine:
         options: BatchOptions,
     ) -> None:
         """How long the first two images take alone, if that is to be known before all are run."""
-        several = sum(chunk.stop - chunk.start for chunk in chunks) > 1
+        several = self.analysis.sweeps and sum(chunk.stop - chunk.start for chunk in chunks) > 1
         if not self._boxed or options.timeout or self.first_seconds or not several:
             return
         started = time.perf_counter()

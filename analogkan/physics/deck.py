@@ -73,11 +73,17 @@ def _by_macro_model(design: Design) -> Design:
 
 
 def format_capacitors(
-    design: Design, assumed: Assumptions, say: Dialect = NGSPICE
+    design: Design, assumed: Assumptions, say: Dialect = NGSPICE, *, own: bool = False
 ) -> Iterator[str]:
-    """What ``capacitors_of`` every stage adds to the deck of ``dynamic_design``; none of 0 F."""
+    """What ``capacitors_of`` every stage adds to the deck of ``dynamic_design``; none of 0 F.
+
+    With ``own`` op-amps have inputs of their own in the deck, and only what they are is left out.
+    """
     for layer, stage in enumerate(design.stages):
         c, names = capacitors_of(stage, design.hardware, assumed), StageNames(design, layer)
+        if own:
+            bare = capacitors_of(stage, design.hardware, replace(assumed, c_in=0.0))
+            c = replace(c, rows_in=bare.rows_in, lines_in=bare.lines_in, diffs_in=bare.diffs_in)
         rows, kept = names.rows()[: stage.r_f.size], stage.kept
         lines, outputs = names.lines(), names.outputs()
         inner = ".lin" if design.hardware.rails else ""  # what a limiter stands behind

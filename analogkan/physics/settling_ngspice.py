@@ -12,13 +12,14 @@ import numpy as np
 
 from ..compiler import spice
 from ..compiler.build import Build
+from ..compiler.deck import Deck
 from ..compiler.design import Design
 from ..compiler.names import logits
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, Exposure, write_deck
+from ..engines.batch import BatchEngine, Exposure, copy_deck, write_deck
 from ..engines.ngspice import Runner, find_ngspice
 from ..files import write_text
 from .assumptions import Assumptions
@@ -32,23 +33,29 @@ STEPS = 50
 """A held point is at least so many steps; what their length is says the tolerance."""
 EFFORT = 2000.0
 """Times of a sweep: a run over time has some thousand points for each of its images."""
+LONGER = 3
+"""Times as long as a macro-model's is a point held for op-amps that may slew; assumed."""
 
 
-def hold_seconds(design: Design, volts: Values, assumed: Assumptions, temp_c: float) -> float:
-    """How long each of ``volts`` (n, I) is held: a run's least, with its first decimals."""
+def hold_seconds(
+    design: Design, volts: Values, assumed: Assumptions, temp_c: float, *, own: bool = False
+) -> float:
+    """How long each of ``volts`` (n, I) is held: a run's least, with its first decimals; with
+    ``own`` op-amps ``LONGER`` than that."""
     least = InTime(design, assumed, temp_c).least_seconds(volts.T)
-    return float(f"{1.001 * least:.2e}")
+    return (LONGER if own else 1) * float(f"{1.001 * least:.2e}")
 
 
-def over_time(assumed: Assumptions) -> Analysis:
+def over_time(assumed: Assumptions, *, own: bool = False) -> Analysis:
     """What is asked: the logits over time, ``volts`` (n, I) held one after the other.
 
     Its answer has a line a time, the first of its columns. A circuit that does not settle by the
-    twin is refused before ngspice is started.
+    twin is refused before ngspice is started. With ``own`` it is asked of the deck's own op-amps,
+    whose inputs are in their netlist, in the place of those with one pole.
     """
 
     def write(asked: Asked) -> str:
-        hold = hold_seconds(asked.design, asked.volts, assumed, asked.temp_c)
+        hold = hold_seconds(asked.design, asked.volts, assumed, asked.temp_c, own=own)
         ends = [(k * hold, k * hold + RISE) for k in range(len(asked.volts) - 1)]
         points = [(t, k + up) for k, pair in enumerate(ends) for up, t in enumerate(pair)]
         told = [(format_number(t), format_number(x)) for t, x in points]
@@ -56,9 +63,9 @@ def over_time(assumed: Assumptions) -> Analysis:
         drive = [
             say.wave("v_index", "index", "0", told),
             *spice.format_swept(asked.design, asked.volts, say),
-            *format_capacitors(asked.design, assumed, say),
+            *format_capacitors(asked.design, assumed, say, own=own),
         ]
-        step = format_number(hold / STEPS)
+        step = format_number(hold / STEPS / (LONGER if own else 1))
         run = ["tran", step, format_number(hold * len(ends)), "0", step]
         title = f"{len(asked.volts)} points, each held for {format_number(hold)} s"
         temp_c = asked.temp_c
@@ -75,8 +82,8 @@ def over_time(assumed: Assumptions) -> Analysis:
         require=require,
         points=lambda asked: None,
         axis="time",
-        circuit=dynamic_design,
-        effort=EFFORT,
+        circuit=None if own else dynamic_design,
+        effort=1.0 if own else EFFORT,  # each may take as long as an image of transistors at most
         read=_read,
     )
 
@@ -85,17 +92,16 @@ def _read(asked: Asked, vectors: Vectors) -> Values:
     return np.stack([vectors[name] for name in ["time", *asked.vectors]], axis=1)
 
 
-def write_alone(
-    design: Design, volts: Values, assumed: Assumptions, folder: Path, temp_c: float = TEMPERATURE_C
-) -> None:
-    """Write the whole deck of ``over_time`` for ``ngspice -b -r settling.raw settling.cir``.
-
-    ``design`` is a ``dynamic_design``.
-    """
-    asked = Asked(design=design, volts=volts, probes=logits(design), temp_c=temp_c)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_deck(design, folder, temp_c)
-    write_text(folder / "settling.cir", over_time(assumed).write(asked))
+def write_alone(circuit: Deck | Design, volts: Values, analysis: Analysis, top: Path) -> None:
+    """Write all that ``analysis``, of ``over_time``, asks of ``circuit`` beside ``top``, for
+    ``ngspice -b -r x.raw <top>``: a deck's own files as they are, or a design's."""
+    design = circuit.design if isinstance(circuit, Deck) else circuit
+    top.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(circuit, Deck):
+        copy_deck(circuit, top.parent)
+    else:
+        write_deck(circuit, top.parent, TEMPERATURE_C)
+    write_text(top, analysis.write(Asked(design=design, volts=volts, probes=logits(design))))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -186,7 +192,7 @@ def judge(
 ) -> Judged:
     """Compare ngspice's ``answer`` over time, each value held for ``hold`` seconds, with a twin's
     run."""
-    times, parts = _cut(answer, hold, len(twin.last))
+    times, parts = cut(answer, hold, len(twin.last))
     waves = Waveforms(time=times, nets=twin.waves.nets, values=parts)
     by_twin, by_ngspice = (
         settled([run], assumed, regression=regression, full_scale=full_scale, waveforms=True)
@@ -202,7 +208,7 @@ def judge(
     )
 
 
-def _cut(answer: Values, hold: float, n: int) -> tuple[Values, Values]:
+def cut(answer: Values, hold: float, n: int) -> tuple[Values, Values]:
     """Times (T,) after a change of the inputs, and logits (T, n, O) of every change."""
     time, values = answer[:, 0], answer[:, 1:]
     own = [(time >= k * hold - 1e-15) & (time <= (k + 1) * hold + 1e-15) for k in range(n)]

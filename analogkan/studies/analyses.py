@@ -23,10 +23,11 @@ from ..ours import require_ours
 from ..results import Result
 from .noise import NOISE
 from .settling import SETTLING
+from .slewing import SLEWING
 from .store import FAILED, require_as_written, write_result
 from .trace import TRACE
 
-ANALYSES = Declared[Analysis]("an analysis", (TRACE, SETTLING, NOISE))
+ANALYSES = Declared[Analysis]("an analysis", (TRACE, SETTLING, SLEWING, NOISE))
 """Those that can be asked for, by name."""
 
 
@@ -134,6 +135,8 @@ def _ask(
     keep: Path,
     of: str,
 ) -> Answered:
+    if analysis.of_deck is not None:
+        analysis = analysis.of_deck(deck)
     assert analysis.probes is not None
     wanted = list(analysis.probes(deck.design))
     if analysis.sweeps:

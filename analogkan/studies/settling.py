@@ -48,8 +48,8 @@ def _summarise(
     for k, name in enumerate(CHANGES[: len(found.waveform_error)]):
         row: dict[str, Any] = {"change": name}
         for key in TIMES:
-            row[key] = _or_none(getattr(found.ngspice, key)[k])
-            row[f"twin_{key}"] = _or_none(getattr(found.twin, key)[k])
+            row[key] = or_none(getattr(found.ngspice, key)[k])
+            row[f"twin_{key}"] = or_none(getattr(found.twin, key)[k])
         row["waveform_error"] = float(found.waveform_error[k])
         row["end_error"] = float(found.end_error[k])
         changes.append(row)
@@ -68,7 +68,7 @@ def _summarise(
     return document, arrays
 
 
-def _or_none(seconds: float) -> float | None:
+def or_none(seconds: float) -> float | None:
     return None if np.isnan(seconds) else float(seconds)
 
 
@@ -76,11 +76,16 @@ def _leave(answers: Sequence[Answered], folder: Path) -> None:
     """A deck that plain ngspice runs, and its waveforms as CSV."""
     (answered,) = answers
     design = dynamic_design(answered.deck.design)
-    write_alone(design, answered.points, ASSUMED, folder / "deck")
+    write_alone(design, answered.points, over_time(ASSUMED), folder / "deck" / "settling.cir")
+    write_waves(answered, folder / "settling.csv")
+
+
+def write_waves(answered: Answered, path: Path) -> None:
+    """Write what was answered over time as CSV."""
     waves = Waveforms(
         time=answered.values[:, 0], nets=answered.probes, values=answered.values[:, None, 1:]
     )
-    waves.write(folder / "settling.csv")
+    waves.write(path)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
