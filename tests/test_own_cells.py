@@ -163,7 +163,9 @@ def test_a_cell_that_was_edited_is_not_what_was_compiled(split, tmp_path):
         load_build(folder)
     summary["opamp"]["preset"]["assumptions"] = {}
     (folder / "design.json").write_text(json.dumps(summary))
-    with pytest.raises(NetlistError, match="it lacks the entry 'c_in' of opamp.preset.assumptions"):
+    with pytest.raises(
+        NetlistError, match=r"it lacks the entry 'c_in' of opamp.preset.assumptions"
+    ):
         load_build(folder)
 
 
