@@ -14,6 +14,8 @@ from .base import (
     EXACT,
     INPUT,
     NUMPY,
+    OPAMP,
+    OPAMPS,
     OUTPUT,
     CellKind,
     CellPower,
@@ -25,7 +27,8 @@ from .base import (
 )
 from .layernorm import LAYERNORM
 from .noise import NOISE
-from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
+from .opamp import OPAMPS as KINDS
+from .opamp import SUPPLIES, SUPPLY, OpAmpKind
 from .own import (
     LIBRARY_ENTRY,
     Library,
@@ -42,7 +45,7 @@ _registry = Registry()
 _diodes: dict[str, Library] = {}
 DIODE = "diode_"
 """What the place of a diode begins with, before the device's name."""
-for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
+for _kind in (*KINDS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
@@ -51,6 +54,8 @@ __all__ = [
     "INPUT",
     "LIBRARY_ENTRY",
     "NUMPY",
+    "OPAMP",
+    "OPAMPS",
     "OUTPUT",
     "SUPPLIES",
     "SUPPLY",
@@ -63,6 +68,7 @@ __all__ = [
     "Param",
     "Pin",
     "SquashKind",
+    "are_own_opamps",
     "diodes",
     "find",
     "known",
@@ -114,6 +120,14 @@ def diodes() -> dict[str, Library]:
     return dict(_diodes)
 
 
+def are_own_opamps(names: Mapping[str, str]) -> bool:
+    """Whether these, of ``rows``, ``lines`` or ``outputs``, are op-amps of users' netlists."""
+    return all(
+        f"{OPAMP}_{of}" in OPAMPS.values() and isinstance(find(name), OwnOpAmp)
+        for of, name in names.items()
+    )
+
+
 def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     """Add the kind that a deck in ``folder`` has in the ``place`` of a cell, as its summary tells.
 
@@ -125,10 +139,10 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     if place.startswith(DIODE):
         own_diode(read_library(entry, folder))
         return
-    make = {"opamp": own_opamp, "npn": own_transistor}.get(place)
-    if make is None:
+    make = dict.fromkeys((OPAMP, *OPAMPS.values()), own_opamp) | {"npn": own_transistor}
+    if place not in make:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
-    own(make(read_library(entry, folder)))
+    own(make[place](read_library(entry, folder)))
 
 
 def unregister(name: str) -> None:
