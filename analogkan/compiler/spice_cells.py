@@ -177,18 +177,16 @@ def _format_opamp(
 
 def format_supplies(design: Design, say: Dialect = NGSPICE) -> list[str]:
     """The nets of the supplies that op-amps need, and a source at each; empty without any."""
-    needed = {net for kind in get_opamps(design).values() for net in kind.supplies}
-    v_rail = design.hardware.v_rail
-    sources = [
-        say.fixed(f"v_{net}", net, "0", format_number(volts))
+    kinds, v_rail = get_opamps(design).values(), design.hardware.v_rail
+    rails = {
+        net: volts
         for net, volts in zip(cells.SUPPLIES, (v_rail, -v_rail), strict=True)
-        if net in needed
+        if any(net in kind.supplies for kind in kinds)
+    }
+    sources = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts)) for net, volts in rails.items()
     ]
-    return (
-        [say.shared("opamp", [net for net in cells.SUPPLIES if net in needed]), *sources]
-        if sources
-        else []
-    )
+    return [say.shared("opamp", [*rails]), *sources] if sources else []
 
 
 def _require_equal_gains(design: Design) -> None:
