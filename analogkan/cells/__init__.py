@@ -138,11 +138,12 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     """
     if place.startswith(DIODE):
         own_diode(read_library(entry, folder))
-        return
-    make = dict.fromkeys((OPAMP, *OPAMPS.values()), own_opamp) | {"npn": own_transistor}
-    if place not in make:
+    elif place == OPAMP or place in OPAMPS.values():
+        own(own_opamp(read_library(entry, folder)))
+    elif place == "npn":
+        own(own_transistor(read_library(entry, folder)))
+    else:
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
-    own(make[place](read_library(entry, folder)))
 
 
 def unregister(name: str) -> None:

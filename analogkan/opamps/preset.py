@@ -120,9 +120,10 @@ def _mixed(
     presets = {place: others.get(place, summary)["preset"] for place in amplifiers}
     by_place = {place: one["assumptions"] for place, one in presets.items()}
     mixed = dict(summary["preset"]["assumptions"])
-    about = dict.fromkeys(("c_in", "e_n", "f_corner"), "the largest of its op-amps")
-    for key in about:
+    about: dict[str, str] = {}
+    for key in ("c_in", "e_n", "f_corner"):
         mixed[key] = max(one[key] for one in by_place.values())
+        about[key] = "the largest of its op-amps"
     drawn = sum(n * by_place[place]["i_quiescent"] for place, n in amplifiers.items())
     mixed["i_quiescent"] = float(f"{drawn / sum(amplifiers.values()):.4g}")
     about["i_quiescent"] = "the mean over its amplifiers"
