@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 from dataclasses import replace
@@ -13,8 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan import cells
 from analogkan.cli import main
 from analogkan.compiler.build import load_build
+from analogkan.compiler.spice_cells import write_cells
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import IVCurve
 from analogkan.engines.batch import BatchEngine
@@ -29,7 +32,8 @@ from analogkan.errors import (
 )
 from analogkan.imperfections.make import perturb
 from analogkan.network.spec import NetworkSpec
-from analogkan.physics.power_judge import _Asked
+from analogkan.physics.deck import still_design
+from analogkan.studies.bench import Bench
 
 from .chips import EVERYTHING, OLD
 from .networks import random_images, random_inputs, random_spec
@@ -140,6 +144,11 @@ def test_a_device_of_several_temperatures_follows_them_by_itself(spec, ngspice, 
 # ---- compiled models, and a BUILD that is moved
 
 
+def made_of(build) -> str:
+    """Its diodes, as its hardware names them."""
+    return build.hardware.own_diodes
+
+
 def test_a_build_with_a_compiled_model_is_moved_and_runs(esaki, ngspice, tmp_path):
     told = esaki.summary["diodes"]["esaki"]
     assert told["differences"]["26.85"]["largest"] < 1.1e-3
@@ -150,7 +159,9 @@ def test_a_build_with_a_compiled_model_is_moved_and_runs(esaki, ngspice, tmp_pat
     assert verify_build(again).ok
     found = ak.simulate(again, random_images(5, 20, 5), progress=False)
     assert found.summary["agreement"] == 1
-    assert 1e-7 < found.summary["max_logit_error_full_scale"] < 3e-3
+    missed = found.macro_model
+    assert missed["of"] == f"the diodes {made_of(again)}" and missed["agreement"] == 1
+    assert 1e-7 < missed["layers"][-1]["max_share"] < 3e-3
     log = Runner(ngspice).run(moved / "network.cir", tmp_path / "by_hand.raw", timeout=60)
     said = [float(x) for x in re.findall(r"v\(logit_\d\) = (\S+)", log)]
     wanted = esaki.summary["image0_software_logits"]
@@ -168,13 +179,29 @@ def test_what_a_chunk_needs_is_kept_with_it(esaki, ngspice, tmp_path):
     assert {*esaki.hardware.loaded, *esaki.hardware.own_files} < files
 
 
-def test_pyspice_and_powers_judge_say_what_they_cannot_do(esaki, build, tmp_path):
-    with pytest.raises(
-        SimulationError, match=r"the diodes d=mine_\w+ are models of yours, whose ins"
-    ):
-        _Asked(build.one_deck(), 26.85, tmp_path)
-    with pytest.raises(NetlistError, match="net4 has compiled models, which are files beside a d"):
+def test_pyspice_has_no_files_beside_a_circuit(esaki):
+    with pytest.raises(NetlistError, match=r"net4 has compiled models, which are files beside a d"):
         ak.to_pyspice(esaki.design)
+
+
+def test_power_settling_and_noise_are_the_tables(build, spec, tmp_path):
+    plain = ak.compile(spec, tmp_path / "plain.build", progress=False)
+    images, found = random_images(5, 3, 5), []
+    for one in (build, plain):
+        sheet = ak.datasheet(
+            one, images, progress=False, judge="none", out=tmp_path / f"{one.folder.name}.run"
+        )
+        found.append([(row.label, row.value) for row in sheet.headline()])
+    assert found[0] == found[1]
+    still = still_design(build.design)
+    assert not still.hardware.own_diodes and "x_model" not in write_cells(still)
+
+
+def test_a_worker_elsewhere_knows_the_model(build, monkeypatch):
+    body = pickle.dumps(Bench(build, random_images(5, 3, 5), TwinEngine()))
+    monkeypatch.setattr(cells, "_diodes", {})
+    again = pickle.loads(body)
+    assert again.build.hardware.libraries["diode_d"].file == "d.lib"
 
 
 # ---- verification
@@ -237,6 +264,17 @@ def test_models_that_share_a_name_are_refused(spec, tmp_path, lib):
         ak.compile(
             spec, tmp_path / "x.build", cell={"diode_D": lib, "diode_E": other}, progress=False
         )
+
+
+def test_models_may_have_the_same_of_a_library(spec, tmp_path, ngspice):
+    shared = ".model common r()\n"
+    paths = {}
+    for device in (D, E):
+        paths[f"diode_{device.name}"] = tmp_path / f"{device.name}.lib"
+        text = shared + table_netlist(f"own_{device.name.lower()}", device)
+        paths[f"diode_{device.name}"].write_text(text, encoding="utf-8")
+    made = ak.compile(spec, tmp_path / "x.build", cell=paths, progress=False)
+    assert made.verification.ok and len(made.hardware.own_files) == 2
 
 
 # ---- what does not fit the device

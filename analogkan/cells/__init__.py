@@ -43,6 +43,7 @@ from .squash import CLAMP, SIGMOID, TANH
 Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
 _diodes: dict[str, Library] = {}
+_OWN_OPAMPS = (OPAMP, *OPAMPS.values())
 DIODE = "diode_"
 """What the place of a diode begins with, before the device's name."""
 for _kind in (*KINDS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
@@ -68,6 +69,7 @@ __all__ = [
     "Param",
     "Pin",
     "SquashKind",
+    "add_library",
     "are_own_opamps",
     "diodes",
     "find",
@@ -136,14 +138,19 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
-    if place.startswith(DIODE):
-        own_diode(read_library(entry, folder))
-    elif place == OPAMP or place in OPAMPS.values():
-        own(own_opamp(read_library(entry, folder)))
-    elif place == "npn":
-        own(own_transistor(read_library(entry, folder)))
-    else:
+    if place not in (*_OWN_OPAMPS, "npn") and not place.startswith(DIODE):
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
+    add_library(place, read_library(entry, folder))
+
+
+def add_library(place: str, library: Library) -> None:
+    """Add the kind that a ``library`` is in the ``place`` of a cell."""
+    if place.startswith(DIODE):
+        own_diode(library)
+    elif place in _OWN_OPAMPS:
+        own(own_opamp(library))
+    else:
+        own(own_transistor(library))
 
 
 def unregister(name: str) -> None:

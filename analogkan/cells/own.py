@@ -107,9 +107,15 @@ def osdi_file(osdi: bytes) -> str:
 
 def loading(osdi: bytes) -> str:
     """The lines by which ngspice loads compiled models from beside the file that they stand in,
-    before it reads a circuit; they name them by their whole hash."""
-    sha256 = hashlib.sha256(osdi).hexdigest()
-    return f"* {sha256}\n.control\npre_osdi {osdi_file(osdi)}\n.endc\n" if osdi else ""
+    before it reads a circuit; they name them by their whole hash.
+
+    Without a word it spreads them over as many threads as it can have, which wait for each other
+    longer than they compute.
+    """
+    if not osdi:
+        return ""
+    control = [".control", "pre_set num_threads=1", f"pre_osdi {osdi_file(osdi)}", ".endc"]
+    return "\n".join([f"* {hashlib.sha256(osdi).hexdigest()}", *control, ""])
 
 
 def read_library(entry: Mapping[str, Any], folder: Path) -> Library:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import cells
@@ -156,29 +155,33 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 
 
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
-    """Models and subcircuits of users' netlists that are called as others of the deck."""
-    taken = dict.fromkeys([*netlist.models, *netlist.definitions], "the deck")
+    """Models and subcircuits of users' netlists that are called as others of the deck; two may
+    have the same ones of a library."""
+    ours: dict[str, tuple[str, str]] = dict.fromkeys(
+        (*netlist.models, *netlist.definitions), ("the deck", "")
+    )
     said = []
     for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
-        found = sorted({name.lower() for name in _defined(library.text)})
-        said += [
-            f"{library.file} defines {name}, and so does {taken[name]}: rename it there"
-            for name in found
-            if name in taken
-        ]
-        taken |= dict.fromkeys(found, library.file)
+        for name, text in sorted(_defined(library.text).items()):
+            file, other = ours.setdefault(name, (library.file, text))
+            if text != other:
+                said.append(f"{library.file} defines {name}, and so does {file}: rename it there")
     return said
 
 
-def _defined(text: str) -> Iterator[str]:
-    """What a text defines outside of its subcircuits, whose own definitions are theirs."""
-    depth = 0
+def _defined(text: str) -> dict[str, str]:
+    """What a text defines outside of its subcircuits, whose own definitions are theirs; by name."""
+    found: dict[str, str] = {}
+    depth, name = 0, ""
     for line in text.lower().splitlines():
-        if found := DEFINED.match(line):
-            if not depth:
-                yield found[2]
-            depth += found[1] == "subckt"
+        begins = DEFINED.match(line)
+        if not depth and not line.startswith("+"):
+            name = begins[2] if begins else ""
+        depth += begins is not None and begins[1] == "subckt"
+        if name:
+            found[name] = f"{found.get(name, '')}{line}\n"
         depth -= line.lstrip().startswith(".ends")
+    return found
 
 
 def box_notes(hardware: Hardware) -> list[str]:

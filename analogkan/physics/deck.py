@@ -58,8 +58,11 @@ def still_design(design: Design) -> Design:
 
 
 def _by_macro_model(design: Design) -> Design:
-    """``design`` with ``LINEAR`` op-amps where its own have a macro-model, their gain alone, and
-    pairs of transistors that are their current gain and Early voltage alone."""
+    """``design`` with ``LINEAR`` op-amps where its own have a macro-model, their gain alone, pairs
+    of transistors that are their current gain and Early voltage alone, and diodes by their tables.
+    """
+    if design.hardware.own_diodes:
+        design = replace(design, hardware=replace(design.hardware, own_diodes=""))
     if design.hardware.transistor is not None:
         design = replace(design, hardware=replace(design.hardware, npn=Hardware.npn))
     hardware = design.hardware

@@ -36,7 +36,6 @@ from ..engines.batch import (
 )
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
-from ..errors import SimulationError
 from ..files import write_text
 from .blocks import CROSSBAR
 from .deck import still_design
@@ -132,7 +131,8 @@ def _circuits(build: Build, chip: Circuit | None, temp_c: float) -> Iterator[tup
         return
     for section in build.sections:
         decks = build.decks(section)
-        as_it_is = temp_c == TEMPERATURE_C and build.hardware.amplifier.flat
+        flat = build.hardware.amplifier.flat and not build.hardware.own_diodes
+        as_it_is = temp_c == TEMPERATURE_C and flat
         yield section, decks if as_it_is else (still_design(deck.design) for deck in decks)
 
 
@@ -143,11 +143,6 @@ class _Asked:
         self.circuit, self.temp_c, self.keep = circuit, temp_c, keep
         self.design = circuit.design if isinstance(circuit, Deck) else circuit
         require_counted(self.design)
-        if self.design.hardware.own_diodes:
-            raise SimulationError(
-                f"the diodes {self.design.hardware.own_diodes} are models of yours, whose inside "
-                "is not counted: the closed form counts their tables"
-            )
         with scratch() as folder, room_in(folder):
             if isinstance(circuit, Deck):
                 copy_deck(circuit, folder)

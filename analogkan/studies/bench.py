@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cells
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models
@@ -138,9 +139,12 @@ class Bench:
             "compensate": self.compensate,
             "calibrate": self.calibrate,
             "chain": self._own,
+            "libraries": self.build.hardware.libraries,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        for place, library in state.pop("libraries").items():
+            cells.add_library(place, library)
         name = state.pop("engine")
         program = None if name == "twin" else find_simulator(name)
         engine = open_engine(name, program, Path())
