@@ -46,8 +46,8 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
         (
             "colour=red",
             "--set: unknown setting 'colour'. Known: v_fs, v_rail, headroom, g_min, g_max, levels, "
-            "max_bias_rows, tile_rows, tile_cols, opamp, opamp_gain, gbw, gbw_by_stage, "
-            "gain_split, c_f, r_diff, readout, drop_rows, r_out, npn, "
+            "max_bias_rows, tile_rows, tile_cols, opamp, own_opamps, opamp_gain, gbw, "
+            "gbw_by_stage, gain_split, c_f, r_diff, readout, drop_rows, r_out, npn, "
             "npn_bf, npn_vaf, i_tail, cell_tc1, cell_tc2, feedback_tc1, feedback_tc2, diode_law, "
             "diode_tc_current, diode_tc_voltage, smear_width, own_diodes, r_wire, wire_tc1, "
             "r_driver, wires",

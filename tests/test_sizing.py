@@ -147,6 +147,59 @@ def test_the_level_1_opamp_is_sized_between(mnist, sized):
     check_demand(LEVEL_1, map_design(mnist, hardware), mnist)
 
 
+# ---- several op-amps
+
+
+ROWS = {"opamp_rows": CLASS_AB | {"opamp": "gf180_class_ab"}}
+REST = CLASS_A | {"opamp": "gf180_class_a"}
+
+
+def test_rows_of_a_stronger_op_amp_keep_their_conductances(mnist, sized):
+    hardware, notes = size_hardware(REST, mnist, Hardware(), others=ROWS)
+    assert hardware.g_max == 25e-6 > sized["gf180_class_a"][0].g_max
+    assert hardware.v_rail == 1.65 and hardware.r_diff > 10e3
+    design = map_design(mnist, hardware)
+    assert all(not one.beyond for one in check_demand(REST, design, mnist, ROWS))
+    loads = {"row": 0.0, "line": 0.0, "output": 0.0}
+    for group in amplifiers_of(design, mnist):
+        kind = group.kind.removeprefix("hidden ")
+        loads[kind] = max(loads[kind], group.load.max())
+    rows, rest = Limits.of(CLASS_AB), Limits.of(CLASS_A)
+    heaviest = max(loads["line"], loads["output"])
+    for name, one in (("opamp_gain", "gain_at"), ("gbw", "gbw_at")):
+        least = min(getattr(rows, one)(loads["row"]), getattr(rest, one)(heaviest))
+        assert getattr(hardware, name) == pytest.approx(least, rel=1e-3)
+    assert hardware.r_out == pytest.approx(rest.r_out, rel=1e-3)
+    said = "opamp_gain is the least, the op-amp gf180_class_a's at "
+    assert [note for note in notes if note.startswith(said)]
+    assert [
+        note for note in notes if note.startswith("gbw is the least, the op-amp gf180_class_ab")
+    ]
+    for gbw in (hardware.gbw, float(rows.gbw_at(loads["row"]))):
+        for stage in design.stages:
+            for curve, r_f in zip(stage.curves, stage.r_f[0], strict=True):
+                fall = (np.diff(curve.i) / np.diff(curve.v)).min()
+                loop = Loop(rows.c_in, fall, r_f, gbw, rows.second_at(loads["row"]))
+                assert loop.damping(hardware.c_f) >= ZETA - 1e-2
+
+
+def test_what_is_refused_names_its_op_amp(mnist):
+    lines = {"opamp_lines": CLASS_A | {"opamp": "gf180_class_a"}}
+    strong = STRONG | {"opamp": "strong"}
+    design = map_design(mnist, Hardware(v_rail=1.65))
+    said = "line l0_o{} .* and its op-amp gf180_class_a has .*: lower g_max, or raise r_diff, or ta"
+    with pytest.raises(CompileError, match=said.format(r"\d+_[pn]")):
+        check_demand(strong, design, mnist, lines)
+    assert not any(one.beyond for one in demands(strong, design, mnist))
+    rows = {"opamp_rows": CLASS_A | {"opamp": "gf180_class_a"}}
+    said = "row l0_i077_d1 sinks 457 uA .*, and its op-amp gf180_class_a sinks 124 uA .235 of 392"
+    with pytest.raises(CompileError, match=said):
+        check_demand(strong, design, mnist, rows)
+    said = "v_rail = 2 V, and the op-amp gf180_class_a is characterised at 1.65 and -1.65 V: leave"
+    with pytest.raises(CompileError, match=said):
+        check_demand(strong, map_design(mnist, Hardware(v_rail=2.0)), mnist, rows)
+
+
 # ---- what is asked
 
 

@@ -77,8 +77,9 @@ def compile(
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
     cell
         A netlist of yours, ``FILE`` or ``FILE:SUBCKT``, or the name of a shipped one, by the cell
-        in whose place it stands: ``{"opamp": "mine.lib"}``, or ``npn``, the transistors of sigmoid
-        and tanh cells. ngspice measures it, and the circuit is sized for it. ``{"diode_A21":
+        in whose place it stands: ``{"opamp": "mine.lib"}``, ``opamp_rows``, ``opamp_lines`` and
+        ``opamp_outputs`` for those that have another, or ``npn``, the transistors of sigmoid and
+        tanh cells. ngspice measures it, and the circuit is sized for it. ``{"diode_A21":
         "mine.va"}`` is a model of a diode, whose current must be that of the device's table, see
         ``tabulate``.
     include, refer

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from ..compiler.hardware import Hardware
 from ..network.spec import NetworkSpec
-from .own import NPN, OPAMP, Fitted, OwnCells, with_npn, with_opamp
+from .own import NPN, Fitted, OwnCells, with_npn, with_opamp
 from .own_diodes import with_diodes
 
 
@@ -34,7 +34,7 @@ def fitted(
         If the op-amp cannot do what the network asks.
     """
     found = Fitted(hardware=hardware, beside={}, told={})
-    if OPAMP in own.files:
+    if own.opamps:
         found = with_opamp(own, spec, hardware, chosen, most)
     if NPN in own.files:
         found = with_npn(own, spec, found, chosen)

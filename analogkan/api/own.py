@@ -13,18 +13,21 @@ from ..compiler.hardware import Hardware
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SettingsError
 from ..network.spec import NetworkSpec
-from ..opamps.demand import check_demand, loads_wanted
+from ..opamps.demand import amplifiers_at, check_demand, loads_wanted
 from ..opamps.flatten import library_of
 from ..opamps.libraries import Include, resolve
 from ..opamps.preset import write_preset
-from ..opamps.sizing import decks_of, size_hardware
+from ..opamps.result import OpAmpFigures
+from ..opamps.sizing import Deck, decks_of, size_hardware
 from ..opamps.source import OpAmpFile, check_models, read_opamp
 from ..opamps.transistor import measure_transistor, read_transistor
 from ..text import nearest
 from .characterising import characterise, shipped_or, supplies_of
 
-OPAMP, NPN = "opamp", "npn"
-PLACES = (OPAMP, NPN)
+OPAMP, NPN = cells.OPAMP, "npn"
+OPAMPS = (OPAMP, *dict.fromkeys(cells.OPAMPS.values()))
+"""Places of op-amps: of all, and of rows, lines and outputs."""
+PLACES = (*OPAMPS, NPN)
 """What a user's cell may stand in the place of."""
 PRESET = "opamp.toml"
 """The file of a BUILD with the macro-model of its op-amp, for studies."""
@@ -59,6 +62,11 @@ class OwnCells:
         """Those in the place of devices."""
         return {place: file for place, file in self.files.items() if place.startswith(cells.DIODE)}
 
+    @property
+    def opamps(self) -> dict[str, str]:
+        """Those in the place of op-amps, that of all first."""
+        return {place: self.files[place] for place in OPAMPS if place in self.files}
+
     def __post_init__(self) -> None:
         if self.osdi is not None and not self.diodes:
             raise SettingsError(
@@ -71,6 +79,11 @@ class OwnCells:
                     f"there is no cell {place!r} to be replaced{nearest(place, PLACES)} "
                     f"Known: {', '.join(PLACES)}, and {cells.DIODE}NAME of each device"
                 )
+        if self.opamps and OPAMP not in self.files:
+            raise SettingsError(
+                f"cell {next(iter(self.opamps))} is of some amplifiers alone: give the op-amp of "
+                "all others too, with --cell opamp=FILE"
+            )
         if self.draws and OPAMP not in self.files:
             raise SettingsError("draws are of an op-amp of yours: give one with --cell opamp=FILE")
         if self.include and not self.files:
@@ -107,37 +120,85 @@ def with_opamp(
     chosen: Collection[str],
     most: int | None,
 ) -> Fitted:
-    """The op-amp, measured, and hardware that is sized for it."""
+    """The op-amps, measured, and hardware that is sized for them."""
     if OPAMP in chosen:
         raise SettingsError(
             f"opamp = {hardware.opamp} and a cell {OPAMP} of your own are two op-amps: leave one "
             "out"
         )
-    file, includes = _read(own)
-    library = library_of(file, includes, refer=own.refer)
-    kind = cells.own(cells.own_opamp(library))
-    rail = hardware.v_rail if "v_rail" in chosen else min(supplies_of(file))
-    asked = replace(hardware, opamp=kind.name, v_rail=rail)
-    figures = characterise(
-        file.path,
-        subckt=file.name,
-        vdd=rail if "v_rail" in chosen else None,
-        vss=-rail if "v_rail" in chosen else None,
-        include=own.include,
-        load=loads_wanted(decks_of(spec, asked, most)),
-        draws=own.draws,
-        progress=False,
+    given = {place: _read(own, text) for place, text in own.opamps.items()}
+    libraries = _libraries(given, refer=own.refer)
+    names = {place: cells.own(cells.own_opamp(one)).name for place, one in libraries.items()}
+    fixed = "v_rail" in chosen
+    rail = hardware.v_rail if fixed else min(min(supplies_of(file)) for file, _ in given.values())
+    others = [place for place in names if place != OPAMP]
+    asked = replace(
+        hardware,
+        opamp=names[OPAMP],
+        own_opamps=",".join(f"{one.removeprefix(f'{OPAMP}_')}={names[one]}" for one in others),
+        v_rail=rail,
     )
-    nominal = figures.summary["conditions"][figures.summary["nominal"]]
-    fits, notes = size_hardware(nominal, spec, asked, chosen, most)
-    demands = [
-        asdict(one)
-        for design, part in decks_of(spec, fits, most)
-        for one in check_demand(nominal, design, part)
-    ]
-    told = {"opamp": figures.to_document(), "opamp_notes": notes, "opamp_asked": demands}
-    preset = write_preset(figures.summary, fits)
+    measured = _measured(own, given, names, decks_of(spec, asked, most), rail if fixed else None)
+    summaries = {place: one.summary for place, one in measured.items()}
+    figures = {
+        place: one["conditions"][one["nominal"]] | ({"opamp": one["opamp"]} if others else {})
+        for place, one in summaries.items()
+    }
+    nominal = figures.pop(OPAMP)
+    fits, notes = size_hardware(nominal, spec, asked, chosen, most, figures)
+    decks = decks_of(spec, fits, most)
+    demands = [asdict(one) for deck in decks for one in check_demand(nominal, *deck, figures)]
+    told = {place: one.to_document() for place, one in measured.items()}
+    told |= {"opamp_notes": notes, "opamp_asked": demands}
+    preset = write_preset(summaries.pop(OPAMP), fits, summaries, amplifiers_at(decks))
     return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
+
+
+def _measured(
+    own: OwnCells,
+    given: Mapping[str, tuple[OpAmpFile, tuple[Include, ...]]],
+    names: Mapping[str, str],
+    decks: Sequence[Deck],
+    rail: float | None,
+) -> dict[str, OpAmpFigures]:
+    """Figures by place, at loads of the amplifiers there, and supplies of ``rail`` volts; by
+    default those of its file, or the smallest of all."""
+    least = min(min(supplies_of(file)) for file, _ in given.values())
+    found: dict[str, OpAmpFigures] = {}
+    for name in dict.fromkeys(names.values()):
+        at = [place for place in OPAMPS if names.get(place, names[OPAMP]) == name]
+        file, _ = next(given[place] for place in at if place in given)
+        volts = least if rail is None and min(supplies_of(file)) > least else rail
+        figures = characterise(
+            file.path,
+            subckt=file.name,
+            vdd=volts,
+            vss=None if volts is None else -volts,
+            include=own.include,
+            load=loads_wanted(decks, places=at),
+            draws=own.draws,
+            progress=False,
+        )
+        found |= {place: figures for place in at if place in given}
+    return {place: found[place] for place in given}
+
+
+def _libraries(
+    given: Mapping[str, tuple[OpAmpFile, tuple[Include, ...]]], *, refer: bool
+) -> dict[str, cells.Library]:
+    """What a deck has of op-amps' files by place; a file, and models, that several have once."""
+    found: dict[str, cells.Library] = {}
+    files: dict[Path, cells.Library] = {}
+    known: list[tuple[Include, ...]] = []
+    for place, (file, includes) in given.items():
+        library = library_of(file, () if includes in known else includes, refer=refer)
+        first = files.setdefault(file.path, library)
+        if first.subckt != library.subckt:
+            text = f"* {library.subckt} of {library.file}: in {first.deck_file}.\n"
+            library = replace(library, text=text)
+        found[place] = library if first.subckt != library.subckt else first
+        known.append(includes)
+    return found
 
 
 def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection[str]) -> Fitted:
@@ -156,7 +217,7 @@ def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection
     file = read_transistor(_shipped(path), subckt, [one.path.parent for one in given])
     includes = _models(file, given)
     kind = cells.own(cells.own_transistor(library_of(file, includes, refer=own.refer)))
-    low = -hw.v_rail if "vss" in hw.amplifier.supplies else 0.0
+    low = -hw.v_rail if "vss" in hw.supplies else 0.0
     gains = measure_transistor(
         file, includes, Runner(find_ngspice()), i_tail=hw.i_tail, v_substrate=low
     )
@@ -179,8 +240,8 @@ def split(text: str) -> tuple[Path, str | None]:
     return Path(text), None
 
 
-def _read(own: OwnCells) -> tuple[OpAmpFile, tuple[Include, ...]]:
-    (path, subckt), given = split(own.files[OPAMP]), _given(own)
+def _read(own: OwnCells, text: str) -> tuple[OpAmpFile, tuple[Include, ...]]:
+    (path, subckt), given = split(text), _given(own)
     file = read_opamp(shipped_or(path), subckt, [one.path.parent for one in given])
     return file, _models(file, given)
 

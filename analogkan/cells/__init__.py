@@ -14,6 +14,8 @@ from .base import (
     EXACT,
     INPUT,
     NUMPY,
+    OPAMP,
+    OPAMPS,
     OUTPUT,
     CellKind,
     CellPower,
@@ -25,7 +27,8 @@ from .base import (
 )
 from .layernorm import LAYERNORM
 from .noise import NOISE
-from .opamp import OPAMPS, SUPPLIES, SUPPLY, OpAmpKind
+from .opamp import OPAMPS as KINDS
+from .opamp import SUPPLIES, SUPPLY, OpAmpKind
 from .own import (
     FIGURES_ENTRY,
     LIBRARY_ENTRY,
@@ -41,10 +44,10 @@ from .squash import CLAMP, SIGMOID, TANH
 Own = TypeVar("Own", OwnOpAmp, OwnTransistor)
 _registry = Registry()
 _diodes: dict[str, Library] = {}
-_MAKE = {"opamp": own_opamp, "npn": own_transistor}
+_OWN_OPAMPS = (OPAMP, *OPAMPS.values())
 DIODE = "diode_"
 """What the place of a diode begins with, before the device's name."""
-for _kind in (*OPAMPS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
+for _kind in (*KINDS, *AMPLIFIERS, *LAYERNORM, *NOISE, CLAMP, SIGMOID, TANH):
     _registry.add(_kind)
 
 __all__ = [
@@ -54,6 +57,8 @@ __all__ = [
     "INPUT",
     "LIBRARY_ENTRY",
     "NUMPY",
+    "OPAMP",
+    "OPAMPS",
     "OUTPUT",
     "SUPPLIES",
     "SUPPLY",
@@ -67,6 +72,7 @@ __all__ = [
     "Pin",
     "SquashKind",
     "add_library",
+    "are_own_opamps",
     "diodes",
     "find",
     "known",
@@ -118,6 +124,14 @@ def diodes() -> dict[str, Library]:
     return dict(_diodes)
 
 
+def are_own_opamps(names: Mapping[str, str]) -> bool:
+    """Whether these, of ``rows``, ``lines`` or ``outputs``, are op-amps of users' netlists."""
+    return all(
+        f"{OPAMP}_{of}" in OPAMPS.values() and isinstance(find(name), OwnOpAmp)
+        for of, name in names.items()
+    )
+
+
 def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     """Add the kind that a deck in ``folder`` has in the ``place`` of a cell, as its summary tells.
 
@@ -126,7 +140,7 @@ def read_own(place: str, entry: Mapping[str, Any], folder: Path) -> None:
     NetlistError
         As ``own.read_library``, or if there is no such place.
     """
-    if place not in _MAKE and not place.startswith(DIODE):
+    if place not in (*_OWN_OPAMPS, "npn") and not place.startswith(DIODE):
         raise NetlistError(f"{folder} has a cell {place} of its own, of which nothing is known")
     add_library(place, read_library(entry, folder))
 
@@ -135,8 +149,10 @@ def add_library(place: str, library: Library) -> None:
     """Add the kind that a ``library`` is in the ``place`` of a cell."""
     if place.startswith(DIODE):
         own_diode(library)
+    elif place in _OWN_OPAMPS:
+        own(own_opamp(library))
     else:
-        own(_MAKE[place](library))
+        own(own_transistor(library))
 
 
 def unregister(name: str) -> None:

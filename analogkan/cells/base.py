@@ -21,6 +21,15 @@ EXACT = 1e-12
 """Relative: what writing and reading a number may cost."""
 HEAD = re.compile(r"^\.subckt (\S+) (.*?)(?: params: (.*))?$", re.MULTILINE)
 NAME = "[a-z0-9_]+"
+OPAMP = "opamp"
+"""The subcircuit of a deck that is its op-amp, and the place that a user's stands in."""
+OPAMPS = {
+    "row amplifier": "opamp_rows",
+    "line amplifier": "opamp_lines",
+    "difference": "opamp_outputs",
+    "summing amplifier": "opamp_outputs",
+}
+"""By block, those of amplifiers that have a user's op-amp of their own."""
 INSIDE = (".model", ".param", ".subckt", ".ends")
 """Lines with a dot that stay inside a subcircuit; ngspice takes others for the whole deck."""
 
@@ -259,7 +268,7 @@ class Registry:
 
     def require_new(self, kind: CellKind) -> None:
         """Raise CompileError if the name of ``kind`` is taken."""
-        if kind.name in self.kinds or kind.name in ("none", "opamp"):
+        if kind.name in self.kinds or kind.name in ("none", OPAMP, *OPAMPS.values()):
             raise CompileError(f"there is a cell {kind.name} already: give yours another name")
         taken = {value for one in self.kinds.values() for value in one.values}
         for value in taken.intersection(kind.values):

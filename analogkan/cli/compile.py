@@ -71,8 +71,9 @@ MUCH_MEMORY = 8000
     "--cell",
     multiple=True,
     metavar="PLACE=FILE[:SUBCKT]",
-    help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), or of "
-    "the transistors of sigmoid and tanh cells (npn); the circuit is sized for it. Or a model of a "
+    help="A netlist of yours, or a shipped one's name, in the place of every op-amp (opamp), of "
+    "others in rows, lines or outputs (opamp_rows, opamp_lines, opamp_outputs), or of the "
+    "transistors of sigmoid and tanh cells (npn); the circuit is sized for it. Or a model of a "
     "diode (diode_NAME): .va, .osdi or a netlist (docs/own-op-amp.md, own-diode.md).",
 )
 @click.option(
@@ -142,6 +143,7 @@ def compile(
       analogkan compile mnist.pt --preset ideal --set g_max=50u -o mnist-50.build
       analogkan compile cifar.pt --held 1500000
       analogkan compile paper-mnist-d2 --cell npn=gf180_npn
+      analogkan compile mnist-d2 --cell opamp=gf180_class_a --cell opamp_rows=gf180_class_ab
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model

@@ -37,7 +37,8 @@ def require_closed_form(circuit: Design | Circuit) -> None:
 def macro_models(hardware: Hardware) -> str:
     """Of what the closed form of circuits of ``hardware`` has only a macro-model, in words; empty:
     of nothing."""
-    found = [f"the op-amp {hardware.opamp}"] if hardware.amplifier.macro else []
+    opamps = dict.fromkeys(hardware.opamps.values()) if hardware.amplifier.macro else ()
+    found = [f"the op-amp {name}" for name in opamps]
     found += [] if hardware.transistor is None else [f"the transistor {hardware.npn}"]
     places = hardware.libraries
     found += [f"the diode {at.removeprefix(DIODE)}" for at in places if at.startswith(DIODE)]

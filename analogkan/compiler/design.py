@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cells
 from ..devices import IVCurve
 from ..devices.thermal import with_law
 from ..errors import AnalogKanError, CompileError, NetlistError
@@ -197,8 +198,9 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     layers = spec.layers
     notes = []
     if hardware.amplifier.boxed:
+        rows = hardware.opamps.get(cells.OPAMPS["row amplifier"], hardware.opamp)
         notes.append(
-            f"op-amp {hardware.opamp} is a black box: rows' capacitors are sized for gbw = "
+            f"op-amp {rows} is a black box: rows' capacitors are sized for gbw = "
             f"{hardware.gbw:g} Hz as it is set"
         )
     volts = None

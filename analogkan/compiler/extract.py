@@ -225,7 +225,7 @@ class _Reader:
                 to = {pin.name: number for pin, number in zip(pins.pins, at, strict=True)}
                 ends = (to["out"], GROUND), (to["inp"], to["inn"])
                 told = inner.get("gain", np.nan), inner.get("gbw", np.nan)
-                self.netlist.controlled.append(Controlled(prefix + own, *ends, *told))
+                self.netlist.controlled.append(Controlled(prefix + own, *ends, *told, kind))
                 return
             self.netlist.cells.append(Cell(prefix + own, kind, at, inner, pins))
             return

@@ -79,6 +79,9 @@ class Hardware:
         output leaves the supplies; ``pole`` and ``pole_rails`` are these two with the bandwidth
         ``gbw``, which direct current does not see; or the name of one from outside, see
         ``cells.OpAmpKind``.
+    own_opamps
+        Where ``opamp`` is of a user's netlist, others of ``rows``, ``lines`` and ``outputs``:
+        ``rows=mine_1a2b3c4d,...``, as ``compile --cell`` names them.
     opamp_gain
         Open-loop gain of all but ``ideal``; assumed.
     gbw
@@ -164,6 +167,12 @@ class Hardware:
     tile_rows: int = setting(64, "", "2 to 65536", within(2, 65536))
     tile_cols: int = setting(64, "", "2 to 65536, even", within(2, 65536))
     opamp: str = choice("linear", cells.opamps)
+    own_opamps: str = setting(
+        "",
+        "",
+        "what `compile --cell opamp_rows=FILE`, opamp_lines or opamp_outputs makes of netlists",
+        lambda text: cells.are_own_opamps(parse_own(text)),
+    )
     opamp_gain: float = setting(1e5, "", "10 to 1e12", within(10, 1e12))
     gbw: float = setting(10e6, "Hz", "1 to 1e12 Hz", within(1, 1e12))
     gbw_by_stage: float = setting(0.0, "", "0 to 2", within(0, 2))
@@ -189,7 +198,7 @@ class Hardware:
         "",
         "",
         "what `compile --cell diode_NAME=FILE` makes of models",
-        lambda text: set(parse_diodes(text).values()) <= set(cells.diodes()),
+        lambda text: set(parse_own(text).values()) <= set(cells.diodes()),
     )
     r_wire: float = _none_or(1e4, "ohm a segment")
     wire_tc1: float = _per_kelvin(3.9e-3)
@@ -202,6 +211,20 @@ class Hardware:
         return cells.opamps()[self.opamp]
 
     @property
+    def opamps(self) -> dict[str, str]:
+        """Values of ``opamp`` by the subcircuits of a deck that are op-amps: ``cells.OPAMP``, and
+        those of amplifiers that have one of their own."""
+        own = parse_own(self.own_opamps) if isinstance(self.amplifier, cells.OwnOpAmp) else {}
+        return {cells.OPAMP: self.opamp} | {f"{cells.OPAMP}_{of}": own[of] for of in sorted(own)}
+
+    @property
+    def supplies(self) -> tuple[str, ...]:
+        """The supplies that its op-amps need."""
+        known = cells.opamps()
+        needed = {net for name in self.opamps.values() for net in known[name].supplies}
+        return tuple(net for net in cells.SUPPLIES if net in needed)
+
+    @property
     def transistor(self) -> cells.OwnTransistor | None:
         """What is declared of its pairs' transistors, if they are of a user's netlist."""
         return cells.transistors()[self.npn]
@@ -210,11 +233,13 @@ class Hardware:
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
         own, known = (cells.OwnOpAmp, cells.OwnTransistor), cells.diodes()
-        kinds = {"opamp": self.amplifier, "npn": self.transistor}
+        opamps = cells.opamps()
+        kinds = {place: opamps[name] for place, name in self.opamps.items()}
+        kinds |= {"npn": self.transistor}
         found = {place: kind.library for place, kind in kinds.items() if isinstance(kind, own)}
         return found | {
             f"{cells.DIODE}{device}": known[name]
-            for device, name in parse_diodes(self.own_diodes).items()
+            for device, name in parse_own(self.own_diodes).items()
         }
 
     @property
@@ -230,7 +255,7 @@ class Hardware:
 
     def law_of(self, curve: IVCurve) -> str:
         """How a diode's curve follows temperature: ``diode_law``, or as its model does."""
-        own = curve.name.lower() in parse_diodes(self.own_diodes)
+        own = curve.name.lower() in parse_own(self.own_diodes)
         return "tables" if own and len(curve.temperatures) > 1 else self.diode_law
 
     @property
@@ -298,8 +323,8 @@ class Hardware:
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
 
 
-def parse_diodes(text: str) -> dict[str, str]:
-    """Names of users' models by devices' names, of ``own_diodes``."""
+def parse_own(text: str) -> dict[str, str]:
+    """Names of users' cells by what has them, of ``own_diodes`` or ``own_opamps``."""
     pairs = (one.partition("=") for one in text.split(",") if one)
     return {device: name for device, _, name in pairs}
 

@@ -119,7 +119,7 @@ def symbol_name(design: Design) -> str:
     """The network's name where it is one subcircuit: what a simulator, a file and a symbol may be
     called, and no cell of the circuit is."""
     text = re.sub(r"[^a-z0-9_]", "_", design.name.lower())
-    inside = {"opamp", *(kind.name for kind in cells.known())}
+    inside = {cells.OPAMP, *cells.OPAMPS.values(), *(kind.name for kind in cells.known())}
     taken = text in inside or re.match(r"diode_|l\d+_tile_", text)
     return text if text[:1].isalpha() and not taken else f"net_{text}"
 
@@ -130,4 +130,4 @@ def symbol_pins(design: Design) -> dict[str, str]:
     outputs = StageNames(design, len(design.stages) - 1).outputs()
     sides = {"v": StageNames(design, 0).sources(), "y": outputs}
     pins = {f"{letter}{k}": net for letter, nets in sides.items() for k, net in enumerate(nets)}
-    return pins | {net: net for net in design.hardware.amplifier.supplies}
+    return pins | {net: net for net in design.hardware.supplies}

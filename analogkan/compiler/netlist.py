@@ -28,13 +28,15 @@ class Instance:
 
 @dataclass
 class Controlled:
-    """A voltage-controlled voltage source; ``gbw`` hertz of an op-amp that is told its own."""
+    """A voltage-controlled voltage source; ``gbw`` hertz of an op-amp that is told its own, whose
+    ``kind`` is "" where it is this source itself."""
 
     name: str
     out: tuple[int, int]
     control: tuple[int, int]
     gain: float
     gbw: float = np.nan
+    kind: str = ""
 
 
 @dataclass

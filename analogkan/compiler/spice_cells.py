@@ -28,6 +28,7 @@ from .readout import READOUTS
 from .spice_noise import Companions
 
 TRANSISTOR = re.compile(r"^( *)(q\w*) (\S+) (\S+) (\S+) npn$", re.MULTILINE)
+OPAMP = re.compile(r"(?m)^(x1 .*) opamp ")
 TEMPERATURE_C = 26.85
 """300 K. Simulators' own default is 27 degrees, so every deck says this."""
 
@@ -44,11 +45,13 @@ def write_cells(
         text = kind.text
         if has_bandwidths(design) and kind in cells.AMPLIFIERS:
             text = _with_bandwidth(text, hw)
+        if cells.OPAMPS.get(kind.block) in hw.opamps:
+            text = OPAMP.sub(rf"\1 {cells.OPAMPS[kind.block]} ", text)
         if "npn" in kind.models and hw.transistor is not None:
             text = _with_transistors(text, kind.name, design)
         parts.append(format_cell(text, kind.name, say))
     parts += companions.format_models(say) if companions else []
-    parts.append(format_opamp(design, say, companions))
+    parts.append("\n".join(format_opamps(design, say, companions)))
     parts.append(
         "* Resistors: the crossbar's cells, and the feedback of row and line amplifiers.\n"
         + _drifting("cell", hw.cell_tc1, hw.cell_tc2, say)
@@ -77,7 +80,7 @@ def _with_transistors(text: str, cell: str, design: Design) -> str:
     at the lower supply of the op-amps, or at ground."""
     kind = design.hardware.transistor
     assert kind is not None
-    substrate = "vss" if "vss" in get_opamp(design).supplies else "0"
+    substrate = "vss" if "vss" in design.hardware.supplies else "0"
     nets = {"c": r"\3", "b": r"\4", "e": r"\5", "s": substrate}
     line = " ".join([r"\1x_\2", *(nets[pin.name] for pin in kind.pins), kind.name])
     told = TRANSISTOR.sub(line, text)
@@ -95,23 +98,49 @@ def _drifting(name: str, tc1: float, tc2: float, say: Dialect) -> str:
     return say.model(name, "r", drift) + "\n"
 
 
+def get_opamps(design: Design) -> dict[str, OpAmpKind]:
+    """Op-amps by the subcircuits that they are: those that were chosen, or on chips what stands in
+    for them."""
+    known, chip = cells.opamps(), is_chip(design)
+    kinds = {place: known[name] for place, name in design.hardware.opamps.items()}
+    return {place: (chip and kind.stand_in) or kind for place, kind in kinds.items()}
+
+
 def get_opamp(design: Design) -> OpAmpKind:
-    """The op-amp in every cell: the one that was chosen, or on chips what stands in for it."""
-    kind = design.hardware.amplifier
-    return (is_chip(design) and kind.stand_in) or kind
+    """The op-amp in every cell that has none of its own."""
+    return get_opamps(design)[cells.OPAMP]
 
 
-def format_opamp(
+def format_opamps(
     design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
+) -> list[str]:
+    """Supplies, ``opamp``, which every cell instances, and those of amplifiers with their own."""
+    opamps = get_opamps(design)
+    lines = format_supplies(design, say)
+    for place, kind in opamps.items():
+        about = f"the amplifier of {place.removeprefix(f'{cells.OPAMP}_')}"
+        if place == cells.OPAMP:
+            about = "the amplifier in every cell" + " that has none of its own" * (len(opamps) > 1)
+        lines.append(_format_opamp(place, kind, about, design, say, companions))
+    return lines
+
+
+def _format_opamp(
+    place: str,
+    kind: OpAmpKind,
+    about: str,
+    design: Design,
+    say: Dialect,
+    companions: Companions | None,
 ) -> str:
-    """``opamp``, which every cell instances, and the supplies that it needs.
+    """The subcircuit ``place``, an op-amp of a ``kind``.
 
     Raises
     ------
     CompileError
         If a chip's op-amps have errors that the one that was chosen cannot have.
     """
-    hw, kind, chip = design.hardware, get_opamp(design), is_chip(design)
+    hw, chip = design.hardware, is_chip(design)
     given: dict[str, str] = {}
     lines, inp = companions.format_before_opamp(say) if companions else ([], "inp")
     if kind.takes("gain"):
@@ -125,7 +154,7 @@ def format_opamp(
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
         offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
-        offset = say.expression("b1 in the cell opamp", offset)
+        offset = say.expression(f"b1 in the cell {place}", offset)
         lines.append(" ".join(say.source("b1", "pos", inp, "v", [offset])))
         inp = "pos"
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
@@ -133,12 +162,11 @@ def format_opamp(
     pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
     if has_bandwidths(design):
         params["gbw"] = format_number(hw.gbw)
-    first, last = say.subcircuit("opamp", pins, params)
-    settings = {name: say.expression("opamp", value) for name, value in given.items()}
+    first, last = say.subcircuit(place, pins, params)
+    settings = {name: say.expression(place, value) for name, value in given.items()}
     return "\n".join(
         [
-            *format_supplies(design, say),
-            f"* opamp: the amplifier in every cell.{errors}",
+            f"* {place}: {about}.{errors}",
             " ".join(first),
             *lines,
             " ".join(say.instance("x1", nets, kind.name, settings)),
@@ -148,14 +176,17 @@ def format_opamp(
 
 
 def format_supplies(design: Design, say: Dialect = NGSPICE) -> list[str]:
-    """The nets of the supplies that the op-amp needs, and a source at each; empty without any."""
-    needed, v_rail = get_opamp(design).supplies, design.hardware.v_rail
-    sources = [
-        say.fixed(f"v_{net}", net, "0", format_number(volts))
+    """The nets of the supplies that op-amps need, and a source at each; empty without any."""
+    kinds, v_rail = get_opamps(design).values(), design.hardware.v_rail
+    rails = {
+        net: volts
         for net, volts in zip(cells.SUPPLIES, (v_rail, -v_rail), strict=True)
-        if net in needed
+        if any(net in kind.supplies for kind in kinds)
+    }
+    sources = [
+        say.fixed(f"v_{net}", net, "0", format_number(volts)) for net, volts in rails.items()
     ]
-    return [say.shared("opamp", needed), *sources] if sources else []
+    return [say.shared("opamp", [*rails]), *sources] if sources else []
 
 
 def _require_equal_gains(design: Design) -> None:
@@ -178,7 +209,7 @@ def get_cells(design: Design) -> list[str]:
     """Names of the cells that a design uses."""
     rails = "_rails" if design.hardware.rails else ""
     fronts = [stage.front for stage in design.stages]
-    cells = [get_opamp(design).name, f"row_amp{rails}"]
+    cells = [*(kind.name for kind in get_opamps(design).values()), f"row_amp{rails}"]
     cells += [f"{cell}{rails}" for cell in READOUTS[design.hardware.readout].cells]
     if has_transistors(design) and design.hardware.transistor is not None:
         cells.append(design.hardware.npn)

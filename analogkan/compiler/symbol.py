@@ -62,14 +62,15 @@ def format_symbol_circuit(design: Design) -> str:
     told += [f"Led to nothing inside: {' '.join(idle)}."] if idle else []
     head = [*map(format_comment, told), format_wrapped(" ".join(first[:2]), first[2:])]
     text = "\n".join([*head, cells, *inside, last]) + "\n"
-    supplies = design.hardware.amplifier.supplies
-    return _hand_down(text, supplies) if supplies else text
+    supplies = design.hardware.supplies
+    return _hand_down(text, supplies, design.hardware.opamps) if supplies else text
 
 
-def _hand_down(text: str, supplies: Sequence[str]) -> str:
-    """``text`` with pins of the names ``supplies`` for ``opamp``, and for what has it inside."""
+def _hand_down(text: str, supplies: Sequence[str], opamps: Iterable[str]) -> str:
+    """``text`` with pins of the names ``supplies`` for the subcircuits ``opamps``, and for what has
+    one inside."""
     holders: set[str] = set()
-    more = {"opamp"}
+    more = {*opamps}
     while more - holders:
         holders |= more
         more = {cell for cell, lines in CELL.findall(text) if _instances(holders).search(lines)}

@@ -9,7 +9,7 @@ from .. import cells
 from .deck import Deck
 from .hardware import Hardware
 from .lines import Subcircuit, definition, read_library
-from .netlist import FLATTENED, Netlist
+from .netlist import FLATTENED, Controlled, Netlist
 
 DEFINED = re.compile(r"\s*\.(subckt|model)\s+(\S+)")
 
@@ -23,9 +23,9 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     said = []
     for kind, lines in netlist.definitions.items():
         declared = cells.find(kind)
-        if kind == "opamp":
-            if lines[0] != _opamp_ports(hardware) or not _is_opamp(lines[1:], hardware):
-                said.append(f"opamp is not one of the library's op-amps but {lines[1:]}")
+        if kind in hardware.opamps:
+            if lines[0] != _opamp_ports(hardware) or not _is_opamp(kind, lines[1:], hardware):
+                said.append(f"{kind} is not one of the library's op-amps but {lines[1:]}")
         elif kind.startswith("diode_"):
             first = "x" if kind in hardware.libraries else "b"
             if lines[0] != "a c" or len(lines) != 2 or not lines[1].startswith(first):
@@ -37,6 +37,8 @@ def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
             wanted = read_library(declared)
             if _bandwidths(hardware) and declared.block in FLATTENED:
                 wanted = _with_bandwidth(wanted, hardware)
+            if (place := cells.OPAMPS.get(declared.block)) in hardware.opamps:
+                wanted = _with_opamp(wanted, str(place))
             if "npn" in declared.models:
                 wanted = _with_transistors(wanted, hardware)
             said += _library_differences(kind, lines, definition(wanted))
@@ -62,6 +64,12 @@ def _with_bandwidth(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
     return replace(cell, params=cell.params | {"gbw": repr(hardware.gbw)}, lines=lines)
 
 
+def _with_opamp(cell: Subcircuit, place: str) -> Subcircuit:
+    """An amplifier of the library with the op-amp ``place`` for its own."""
+    lines = [replace(line, text=re.sub(r"\bopamp\b", place, line.text)) for line in cell.lines]
+    return replace(cell, lines=lines)
+
+
 def _with_transistors(cell: Subcircuit, hardware: Hardware) -> Subcircuit:
     """A cell of the library with a netlist's transistors in the place of its own."""
     lines = [replace(line, text=_respelled(line.text, hardware)) for line in cell.lines]
@@ -73,18 +81,19 @@ def _respelled(text: str, hardware: Hardware) -> str:
     words, kind = text.split(), hardware.transistor
     if kind is None or words[4:] != ["npn"] or words[0][0] != "q":
         return text
-    low = "vss" if "vss" in hardware.amplifier.supplies else "0"
+    low = "vss" if "vss" in hardware.supplies else "0"
     at = dict(zip("cbes", [*words[1:4], low], strict=True))
     told = " ".join([f"x_{words[0]}", *(at[pin.name] for pin in kind.pins), kind.name])
     return text[: text.index(words[0])] + told
 
 
-def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
-    """Whether the one line is the op-amp, connected by its pins' names and given what it takes.
+def _is_opamp(place: str, lines: list[str], hardware: Hardware) -> bool:
+    """Whether the one line is the op-amp of a ``place``, connected by its pins' names and given
+    what it takes.
 
     The gain of one that is found by its elements is asked there.
     """
-    kind = hardware.amplifier
+    kind = cells.opamps()[hardware.opamps[place]]
     wanted = " ".join(["x1", *(pin.name for pin in kind.pins), kind.name])
     if kind.takes("gain"):
         wanted += f" gain={hardware.opamp_gain_used!r}"
@@ -95,11 +104,22 @@ def _is_opamp(lines: list[str], hardware: Hardware) -> bool:
     return lines == [wanted]
 
 
+def opamp_difference(opamp: Controlled, gbw: float, block: str, hardware: Hardware) -> str:
+    """What is wrong with the op-amp of a ``block``, where there are several kinds, or each is told
+    its own ``gbw`` hertz; empty: nothing."""
+    wanted = hardware.opamps.get(cells.OPAMPS[block], hardware.opamp)
+    if len(hardware.opamps) > 1 and opamp.kind != wanted:
+        return f"op-amp {opamp.kind or 'of its elements'}, not {wanted}"
+    if hardware.amplifier.takes("gbw") and opamp.gbw != gbw:
+        return f"gain-bandwidth product of {opamp.gbw!r} Hz, not {gbw!r}"
+    return ""
+
+
 def _supply_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     """The nets that reach into every cell, against what the op-amps need."""
     have = {netlist.nets[net]: f"at {volts} V" for net, volts in netlist.supplies.items()}
     rails = {"vdd": hardware.v_rail, "vss": -hardware.v_rail}
-    wanted = {net: f"at {rails[net]} V" for net in hardware.amplifier.supplies}
+    wanted = {net: f"at {rails[net]} V" for net in hardware.supplies}
     return [
         f"supply {net} is {have.get(net, 'missing')}, not {wanted.get(net, 'known')}"
         for net in sorted({*have, *wanted})
@@ -166,9 +186,8 @@ def _defined(text: str) -> dict[str, str]:
 
 def box_notes(hardware: Hardware) -> list[str]:
     """What of cells from outside nothing here vouches for."""
-    found = []
-    if hardware.amplifier.boxed:
-        found.append(f"op-amp {hardware.opamp} is a black box: its gain is not checked")
+    boxed = dict.fromkeys(hardware.opamps.values()) if hardware.amplifier.boxed else ()
+    found = [f"op-amp {name} is a black box: its gain is not checked" for name in boxed]
     if hardware.transistor is not None:
         told = "is a black box: its current gain and Early voltage are not checked"
         found.append(f"transistor {hardware.npn} {told}")

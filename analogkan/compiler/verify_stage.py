@@ -14,6 +14,7 @@ from .elimination import wired
 from .netlist import Controlled
 from .series import coarseness
 from .verification import Verification
+from .verify_cells import opamp_difference
 from .verify_front import compiled, front_differences
 
 WIRED = 1e-11
@@ -87,7 +88,7 @@ class StageCheck:
                     continue
                 rows[amp.out] = i * n_dev + d
                 what = f"row amplifier of input {i}, {curve.name}"
-                said += self._bandwidth(amp.opamp, self.stage.gbw[0], what)
+                said += self._opamp(amp.opamp, self.stage.gbw[0], "row amplifier", what)
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
                     said.append(
@@ -120,8 +121,9 @@ class StageCheck:
         lines: dict[int, int] = {}
         gains = np.full(2 * self.stage.shape[1], np.nan)
         said: list[str] = []
-        gbw = self.stage.line_gbw
-        legs = self._legs if self.stage.readout.differences else self._summing_legs
+        gbw, legs, blocks = self.stage.line_gbw, self._legs, ["line amplifier"] * 2
+        if not self.stage.readout.differences:
+            legs, blocks[0] = self._summing_legs, "summing amplifier"
         for o, name in enumerate(self.names.outputs()):
             for side, (net, gain) in enumerate(legs(o, name, said)):
                 line = 2 * o + side
@@ -131,7 +133,7 @@ class StageCheck:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
                     continue
                 lines[amp.total] = line
-                said += self._bandwidth(amp.opamp, gbw[line], f"line amplifier {label}")
+                said += self._opamp(amp.opamp, gbw[line], blocks[side], f"line amplifier {label}")
                 if amp.capacitors:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
@@ -153,7 +155,8 @@ class StageCheck:
         if diff is None:
             said.append(self._say(f"no difference amplifier drives {name}"))
             return []
-        said += self._bandwidth(diff.opamp, self.stage.gbw[2], f"difference amplifier {name}")
+        what = f"difference amplifier {name}"
+        said += self._opamp(diff.opamp, self.stage.gbw[2], "difference", what)
         r_diff = self.build.design.hardware.r_diff
         said += [
             self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
@@ -194,12 +197,10 @@ class StageCheck:
         feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
         return [(net, 1.0), (negative, feedback / ohms)]
 
-    def _bandwidth(self, opamp: Controlled, gbw: float, what: str) -> list[str]:
-        """Whether an op-amp that is told a gain-bandwidth product has ``gbw`` hertz."""
-        wanted = float(gbw)
-        if not self.build.design.hardware.amplifier.takes("gbw") or opamp.gbw == wanted:
-            return []
-        return [self._say(f"{what}: gain-bandwidth product of {opamp.gbw!r} Hz, not {wanted!r}")]
+    def _opamp(self, opamp: Controlled, gbw: float, block: str, what: str) -> list[str]:
+        """Whether an op-amp is that of a ``block``, and has ``gbw`` hertz if it is told them."""
+        found = opamp_difference(opamp, float(gbw), block, self.build.design.hardware)
+        return [self._say(f"{what}: {found}")] if found else []
 
     def _conductances(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
         """The crossbar (R, 2 O), siemens, from the resistors between these rows and lines."""

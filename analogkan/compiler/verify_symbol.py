@@ -13,6 +13,7 @@ from typing import Any
 from ..cells import OpAmpKind, find
 from .deck import Deck
 from .extract import read_deck
+from .hardware import Hardware
 from .lines import deck_bytes
 from .names import SYMBOL_FOLDER, SYMBOL_TOP, symbol_name, symbol_pins
 from .netlist import GROUND, Instance, Netlist, Source, Term
@@ -58,18 +59,18 @@ def symbol_differences(build: Deck, deck: Netlist) -> list[str]:
         if x != whole
     ]
     prefix = f"{whole.name}."
-    supplied = _supplied(deck, build.hardware.amplifier.supplies)
+    supplied = _supplied(deck, build.hardware)
     told, wanted = Counter(_elements(have, nets, prefix)), Counter(_elements(supplied, deck.nets))
     said += [f"{what} is not as in the deck" for what, _ in (wanted - told)]
     said += [f"{what} is not in the deck" for what, _ in (told - wanted)]
     return [f"{SYMBOL_FOLDER}: {text}" for text in dict.fromkeys(said)]
 
 
-def _supplied(deck: Netlist, supplies: tuple[str, ...]) -> Netlist:
+def _supplied(deck: Netlist, hardware: Hardware) -> Netlist:
     """``deck`` without nets that reach into every cell: what has an op-amp in it has pins for them,
     after its others and of their names, at which their nets are."""
-    fed: set[str] = set()
-    more = {"opamp"} if supplies else fed
+    fed, supplies = set[str](), hardware.supplies
+    more = {*hardware.opamps} if supplies else fed
     while more - fed:
         fed |= more
         more = {

@@ -113,7 +113,7 @@ class NgspiceEngine:
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
         found: list[Difference | None] = []
         keep = self.keep / chip_tag(design, temp_c)
-        alike = (design.hardware.opamp, *(stage.shape for stage in design.stages))
+        alike = (*design.hardware.opamps.values(), *(stage.shape for stage in design.stages))
         known = self._first_seconds.get(alike, 0.0)
         with (
             self._runner() as runner,

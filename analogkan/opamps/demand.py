@@ -7,7 +7,8 @@ Axes: B images, k amplifiers of a kind.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..network.spec import NetworkSpec
 from ..results import Listing
 from ..text import engineering, many, percent
 from .amplifiers import Amplifiers, amplifiers_of
-from .limits import Limits
+from .limits import AllLimits, Limits, place_of
 
 Values = npt.NDArray[Any]
 MOST_ERROR = 0.01
@@ -128,6 +129,8 @@ class Demand:
         Of both.
     amplifiers, beyond
         How many there are of the kind, and of how many more is asked than they have.
+    opamp
+        The name of its op-amp, where there are several.
     """
 
     layer: int
@@ -139,6 +142,7 @@ class Demand:
     unit: str
     amplifiers: int
     beyond: int
+    opamp: str = ""
 
     @property
     def share(self) -> float:
@@ -152,6 +156,8 @@ class Demand:
         said = quantity.said.format(
             asked=self._amount(self.asked), has=self._amount(self.has), images=images
         )
+        if self.opamp:
+            said = said.replace("its op-amp", f"its op-amp {self.opamp}")
         others = ""
         if self.beyond > 1:
             others = f" ({self.beyond} of {many(self.amplifiers, self.kind)} are asked too much)"
@@ -213,7 +219,12 @@ def shares_of(asked: Values, has: Values) -> Values:
         return np.where(asked == 0, 0.0, asked / has)
 
 
-def demands(conditions: Mapping[str, Any], design: Design, spec: NetworkSpec) -> list[Demand]:
+def demands(
+    conditions: Mapping[str, Any],
+    design: Design,
+    spec: NetworkSpec,
+    others: Mapping[str, Mapping[str, Any]] = {},
+) -> list[Demand]:
     """What each kind of amplifier of ``design`` is asked for most, layer by layer.
 
     Parameters
@@ -224,15 +235,19 @@ def demands(conditions: Mapping[str, Any], design: Design, spec: NetworkSpec) ->
         Of one deck; its ``opamp`` may be any.
     spec
         Its network, of whose calibration images it is told; without any at worst.
+    others
+        Figures of op-amps that stand in one place alone, by place, such as ``opamp_rows``; each
+        has ``opamp``, its name.
     """
-    return demands_of(amplifiers_of(design, spec), Limits.of(conditions))
+    return demands_of(amplifiers_of(design, spec), AllLimits.of(conditions, others))
 
 
-def demands_of(groups: Sequence[Amplifiers], limits: Limits) -> list[Demand]:
+def demands_of(groups: Sequence[Amplifiers], limits: AllLimits) -> list[Demand]:
     """``demands`` of some amplifiers."""
     found: list[Demand] = []
     for group in groups:
-        for what, (asked, has) in asks(group, limits).items():
+        own = limits.at(group.kind)
+        for what, (asked, has) in asks(group, own).items():
             share = shares_of(asked, has)
             if not share.any():
                 continue
@@ -242,7 +257,7 @@ def demands_of(groups: Sequence[Amplifiers], limits: Limits) -> list[Demand]:
                     layer=group.layer, kind=group.kind, net=group.nets[worst], what=what,
                     asked=float(asked[worst]), has=float(has[worst]),
                     unit=QUANTITIES[what].unit, amplifiers=len(group.nets),
-                    beyond=int((share > 1).sum()),
+                    beyond=int((share > 1).sum()), opamp=own.name,
                 )
             )  # fmt: skip
     return found
@@ -261,7 +276,12 @@ def listing(found: Sequence[Demand]) -> Listing:
     return Listing(head, rows)
 
 
-def check_demand(conditions: Mapping[str, Any], design: Design, spec: NetworkSpec) -> list[Demand]:
+def check_demand(
+    conditions: Mapping[str, Any],
+    design: Design,
+    spec: NetworkSpec,
+    others: Mapping[str, Mapping[str, Any]] = {},
+) -> list[Demand]:
     """``demands``, none of which is beyond what the op-amp has.
 
     Raises
@@ -270,13 +290,15 @@ def check_demand(conditions: Mapping[str, Any], design: Design, spec: NetworkSpe
         If one is, or the op-amp was not characterised at the supplies of ``design``: it names row,
         line or output, what is asked and the limit.
     """
-    limits, rail = Limits.of(conditions), design.hardware.v_rail
-    if rail > limits.supply * (1 + 1e-9):
-        raise CompileError(
-            f"v_rail = {rail:g} V, and the op-amp is characterised at {limits.vdd:g} and "
-            f"{limits.vss:g} V: leave v_rail out, or characterise it at {rail:g} and {-rail:g} V"
-        )
-    found = demands(conditions, design, spec)
+    rail = design.hardware.v_rail
+    for limits in AllLimits.of(conditions, others).every:
+        if rail > limits.supply * (1 + 1e-9):
+            raise CompileError(
+                f"v_rail = {rail:g} V, and {limits.called} is characterised at {limits.vdd:g} and "
+                f"{limits.vss:g} V: leave v_rail out, or characterise it at {rail:g} and "
+                f"{-rail:g} V"
+            )
+    found = demands(conditions, design, spec, others)
     calibrated = spec.calibration is not None and len(spec.calibration) > 0
     for one in found:
         if one.beyond:
@@ -284,13 +306,26 @@ def check_demand(conditions: Mapping[str, Any], design: Design, spec: NetworkSpe
     return found
 
 
+def amplifiers_at(designs: Sequence[tuple[Design, NetworkSpec]]) -> dict[str, int]:
+    """How many amplifiers there are by the place of their own op-amp."""
+    found: Counter[str] = Counter()
+    for one in designs:
+        for group in amplifiers_of(*one):
+            found[place_of(group.kind)] += len(group.nets)
+    return dict(found)
+
+
 def loads_wanted(
-    designs: Sequence[tuple[Design, NetworkSpec]], farads: float = 1e-12
+    designs: Sequence[tuple[Design, NetworkSpec]],
+    farads: float = 1e-12,
+    places: Collection[str] | None = None,
 ) -> list[tuple[float, float]]:
     """Loads, ohms and ``farads``, from the lightest to the heaviest amplifier, between which
     figures of an op-amp are read; ``LIGHTEST`` at least, and the lightest first: there it must have
-    gain."""
-    groups = [group.load for one in designs for group in amplifiers_of(*one)]
+    gain. Of one that stands at ``places`` those of their amplifiers, if there are any."""
+    found = [group for one in designs for group in amplifiers_of(*one)]
+    at_places = [one for one in found if places is None or place_of(one.kind) in places]
+    groups = [group.load for group in at_places or found]
     heaviest = float(np.max([load.max() for load in groups]))
     lightest = max(LIGHTEST, 1 / float(np.min([load.min() for load in groups])))
     steps = math.ceil(math.log(lightest * heaviest) / math.log(PER_LOAD))

@@ -8,14 +8,28 @@ Axes: L loads; arrays of any shape.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cells import OPAMP, OPAMPS
+
 Values = npt.NDArray[Any]
+BLOCKS = {
+    "row": "row amplifier",
+    "line": "line amplifier",
+    "output": "difference",
+    "hidden output": "difference",
+}
+"""By kind of amplifier, the block that it is; a summing amplifier has an output's op-amp too."""
+
+
+def place_of(kind: str) -> str:
+    """The place of a user's op-amp for a ``kind`` of amplifier alone."""
+    return OPAMPS[BLOCKS[kind]] if kind in BLOCKS else OPAMP
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,6 +54,8 @@ class Limits:
     edges
         For sinking and for sourcing, amperes (N,), rising, and how far from 0 V the output gets
         with them, volts (N,): from the lightest load on, to 0 V where it is at its limit.
+    name
+        Of the op-amp, where there are several.
     """
 
     vdd: float
@@ -54,10 +70,12 @@ class Limits:
     gbw: Values
     second: Values
     edges: dict[int, tuple[Values, Values]]
+    name: str = ""
 
     @classmethod
     def of(cls, conditions: Mapping[str, Any]) -> Limits:
-        """Of figures as ``OpAmpFigures.summary["conditions"]`` has them."""
+        """Of figures as ``OpAmpFigures.summary["conditions"]`` has them, and perhaps ``opamp``, its
+        name."""
         least: dict[float, Mapping[str, Any]] = {}
         for load in sorted(conditions["loads"], key=lambda load: -load["farads"]):
             least[load["ohms"]] = load
@@ -89,7 +107,13 @@ class Limits:
                 [load["second_pole"] if _known(load["second_pole"]) else math.inf for load in loads]
             ),
             edges=edges,
+            name=conditions.get("opamp", ""),
         )
+
+    @property
+    def called(self) -> str:
+        """What a sentence calls it."""
+        return f"the op-amp {self.name}" if self.name else "the op-amp"
 
     @property
     def supply(self) -> float:
@@ -121,6 +145,48 @@ class Limits:
     def _at(self, siemens: Values, figure: Values) -> Values:
         log = np.interp(-np.log(siemens), np.log(self.ohms), np.log(figure))
         return np.exp(log)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AllLimits:
+    """Of every op-amp of a circuit.
+
+    Attributes
+    ----------
+    rest
+        Of what has no op-amp of its own.
+    own
+        By place.
+    """
+
+    rest: Limits
+    own: Mapping[str, Limits]
+
+    @classmethod
+    def of(
+        cls, conditions: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]
+    ) -> AllLimits:
+        """Of figures as for ``Limits.of``, those of ``others`` by place."""
+        own = {place: Limits.of(figures) for place, figures in others.items()}
+        return cls(rest=Limits.of(conditions), own=own)
+
+    def at(self, kind: str) -> Limits:
+        """Of a ``kind`` of amplifier."""
+        return self.own.get(place_of(kind), self.rest)
+
+    @property
+    def every(self) -> list[Limits]:
+        """Of each op-amp."""
+        return [self.rest, *self.own.values()]
+
+    @property
+    def supply(self) -> float:
+        """Volts: the smallest supply."""
+        return min(one.supply for one in self.every)
+
+    def among(self, kinds: Iterable[str]) -> list[Limits]:
+        """Of each op-amp of these kinds of amplifiers, once."""
+        return list({id(one): one for one in map(self.at, kinds)}.values())
 
 
 def _known(figure: float | None) -> bool:

@@ -22,6 +22,8 @@ SIZED = (
     *("g_min", "g_max", "r_diff", "c_f"),
 )
 """What an op-amp decides when a circuit is compiled."""
+PLACES = {"opamp_rows": "rows", "opamp_lines": "lines", "opamp_outputs": "differences"}
+"""What assumptions call the amplifiers of a place."""
 KINDS = {"hardware": Hardware, "variation": Variation, "assumptions": Assumptions}
 
 
@@ -82,12 +84,65 @@ def preset_of(
     return tables, notes
 
 
-def write_preset(summary: Mapping[str, Any], sized: Hardware | None = None) -> str:
+def write_preset(
+    summary: Mapping[str, Any],
+    sized: Hardware | None = None,
+    others: Mapping[str, Mapping[str, Any]] = {},
+    amplifiers: Mapping[str, int] = {},
+) -> str:
     """The preset of a characterised op-amp, each figure with its condition; of a circuit that is
-    ``sized`` for it what that has."""
+    ``sized`` for it what that has. Of ``others``, which stand in one place alone, summaries are by
+    place, and so are numbers of ``amplifiers``."""
+    if others:
+        every = list({id(one): one for one in (summary, *others.values())}.values())
+        heads = [line for one in every for line in _head(one)]
+        tables, about = _mixed(summary, others, amplifiers)
+    else:
+        heads, tables, about = _head(summary), dict(summary["preset"]), _about(summary)
+    if sized is not None:
+        tables["hardware"] = {key: getattr(sized, key) for key in SIZED}
+        about = {key: said for key, said in about.items() if key not in SIZED}
+    lines = heads
+    for name in KINDS:
+        if name in tables:
+            lines += ["", f"[{name}]"]
+            for key, value in tables[name].items():
+                lines.append(f"{key} = {value!r}" + (f"  # {about[key]}" if key in about else ""))
+    return "\n".join(lines) + "\n"
+
+
+def _mixed(
+    summary: Mapping[str, Any],
+    others: Mapping[str, Mapping[str, Any]],
+    amplifiers: Mapping[str, int],
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """Tables of several op-amps, and comments: settings have one of each but for ``class_ab``."""
+    presets = {place: others.get(place, summary)["preset"] for place in amplifiers}
+    by_place = {place: one["assumptions"] for place, one in presets.items()}
+    mixed = dict(summary["preset"]["assumptions"])
+    about: dict[str, str] = {}
+    for key in ("c_in", "e_n", "f_corner"):
+        mixed[key] = max(one[key] for one in by_place.values())
+        about[key] = "the largest of its op-amps"
+    drawn = sum(n * by_place[place]["i_quiescent"] for place, n in amplifiers.items())
+    mixed["i_quiescent"] = float(f"{drawn / sum(amplifiers.values()):.4g}")
+    about["i_quiescent"] = "the mean over its amplifiers"
+    for place, block in PLACES.items():
+        if place in others and "class_ab" in by_place.get(place, {}):
+            mixed[f"class_ab_{block}"] = by_place[place]["class_ab"]
+    sigmas = [one["variation"]["offset_sigma"] for one in presets.values() if "variation" in one]
+    tables = {"assumptions": mixed}
+    if sigmas:
+        tables["variation"] = {"offset_sigma": max(sigmas)}
+        about["offset_sigma"] = about["e_n"]
+    return tables, about
+
+
+def _about(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Conditions of figures, as comments."""
     found = summary["conditions"][summary["nominal"]]
     load = found["loads"][0]
-    about = {
+    return {
         "opamp_gain": f"at {load['said']}",
         "gbw": f"at {load['said']}",
         "v_rail": "the smaller supply",
@@ -99,6 +154,12 @@ def write_preset(summary: Mapping[str, Any], sized: Hardware | None = None) -> s
             f"sinks {engineering(found['sink'], 'A')}, sources {engineering(found['source'], 'A')}"
         ),
     }
+
+
+def _head(summary: Mapping[str, Any]) -> list[str]:
+    """What it is of, and what no setting says."""
+    found = summary["conditions"][summary["nominal"]]
+    load = found["loads"][0]
     where = f"{found['said']}, {found['vdd']:g} and {found['vss']:g} V"
     lines = [
         f"{FIRST}{summary['opamp']}, {where}, ngspice {summary['ngspice']}.",
@@ -107,13 +168,4 @@ def write_preset(summary: Mapping[str, Any], sized: Hardware | None = None) -> s
     ]
     if found["offset"]:
         lines.append(f"# Systematic offset, on every op-amp: {engineering(found['offset'], 'V')}.")
-    tables = dict(summary["preset"])
-    if sized is not None:
-        tables["hardware"] = {key: getattr(sized, key) for key in SIZED}
-        about = {key: said for key, said in about.items() if key not in SIZED}
-    for name in KINDS:
-        if name in tables:
-            lines += ["", f"[{name}]"]
-            for key, value in tables[name].items():
-                lines.append(f"{key} = {value!r}" + (f"  # {about[key]}" if key in about else ""))
-    return "\n".join(lines) + "\n"
+    return lines

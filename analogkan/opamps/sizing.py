@@ -23,7 +23,7 @@ from ..physics.assumptions import Assumptions
 from ..text import engineering
 from .amplifiers import Amplifiers, amplifiers_of
 from .demand import DRIVE, asks, demands_of, shares_of
-from .limits import Limits
+from .limits import AllLimits
 from .loop import Loop
 
 SPARE = 0.8
@@ -64,8 +64,9 @@ def size_hardware(
     hardware: Hardware,
     chosen: Collection[str] = (),
     most: int | None = None,
+    others: Mapping[str, Mapping[str, Any]] = {},
 ) -> tuple[Hardware, list[str]]:
-    """``hardware`` for an op-amp, and sentences on what was chosen and why.
+    """``hardware`` for an op-amp, or for several, and sentences on what was chosen and why.
 
     What an op-amp cannot drive even so, ``check_demand`` refuses.
 
@@ -81,13 +82,15 @@ def size_hardware(
         Names of settings that are left as they are.
     most
         Crossbar resistors of a deck, where values are held between several.
+    others
+        As for ``demands``.
 
     Raises
     ------
     CompileError, SettingsError
         As ``map_design``, or of a resistor that no series has.
     """
-    limits, asked = Limits.of(conditions), hardware
+    limits, asked = AllLimits.of(conditions, others), hardware
     hardware = replace(hardware, **_free({"v_rail": limits.supply}, chosen))
     decks = decks_of(spec, hardware, most)
     for choose in (_unloaded, _conductances, _loaded, _conductances):
@@ -122,33 +125,34 @@ def _free(values: Mapping[str, Any], chosen: Collection[str]) -> dict[str, Any]:
 
 
 def _unloaded(
-    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
+    groups: Groups, limits: AllLimits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
 ) -> dict[str, float]:
     """Headroom for what the op-amp reaches without a load."""
     return _headroom(groups, limits, hardware, asked, 0.0)
 
 
 def _loaded(
-    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
+    groups: Groups, limits: AllLimits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
 ) -> dict[str, float]:
     """Headroom for what it reaches with the currents that there are."""
     return _headroom(groups, limits, hardware, asked, 1 / SPARE)
 
 
 def _headroom(
-    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, currents: float
+    groups: Groups, limits: AllLimits, hardware: Hardware, asked: Hardware, currents: float
 ) -> dict[str, float]:
     """Headroom at which lines, and what follows from them, go to that share of what the op-amp
     reaches, with so many times their currents, which was asked for of the supplies; nothing where
     they do not go farther."""
     room = [math.inf]
     for group in groups:
+        own = limits.at(group.kind)
         for side in (-1, 1) if group.scales else ():
-            there = (side * group.volts).clip(1e-9 * limits.supply)
-            reach = limits.reach(side, side * currents * group.amperes)
+            there = (side * group.volts).clip(1e-9 * own.supply)
+            reach = own.reach(side, side * currents * group.amperes)
             room.append(float((reach / there).min()))
         if group.common is not None:
-            ends = zip(limits.common, (group.common.min(), group.common.max()), strict=True)
+            ends = zip(own.common, (group.common.min(), group.common.max()), strict=True)
             room += [float(end / far) for end, far in ends if end * far > 0]
     share = asked.headroom * min(room)
     if not 0 < share < 1 - 1e-3:  # at 0 no volts help: it is refused for its current
@@ -157,7 +161,7 @@ def _headroom(
 
 
 def _conductances(
-    groups: Groups, limits: Limits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
+    groups: Groups, limits: AllLimits, hardware: Hardware, asked: Hardware, chosen: Collection[str]
 ) -> dict[str, float]:
     """g_max with g_min, and r_diff, that are within an op-amp's limits; nothing where all are.
 
@@ -169,7 +173,9 @@ def _conductances(
             shares_of(wanted, has).max() <= 1
             for group in groups
             if group.kind.endswith(kind)
-            for what, (wanted, has) in asks(group.scaled(cells, pairs), limits, SPARE).items()
+            for what, (wanted, has) in asks(
+                group.scaled(cells, pairs), limits.at(group.kind), SPARE
+            ).items()
             if not what.endswith("input")
         )
 
@@ -219,7 +225,7 @@ def _rounded(value: float, side: int, digits: int = DIGITS) -> float:
     return float(f"{near * step:.{digits}g}")
 
 
-def _moved(groups: Groups, limits: Limits, asked: Hardware, hardware: Hardware) -> list[str]:
+def _moved(groups: Groups, limits: AllLimits, asked: Hardware, hardware: Hardware) -> list[str]:
     """What is other than was asked for, with the amplifier that is closest to its limit."""
     found, notes = demands_of(groups, limits), list[str]()
     for name, (unit, limiting) in CLOSEST.items():
@@ -234,54 +240,75 @@ def _moved(groups: Groups, limits: Limits, asked: Hardware, hardware: Hardware) 
         )
     rail = hardware.v_rail
     if rail != asked.v_rail:
-        notes.append(f"v_rail = {rail:g} V in place of {asked.v_rail:g} V: the op-amp's supply")
-    if rail < limits.supply or limits.vdd != -limits.vss:
-        notes.append(
-            f"its op-amps are characterised at {limits.vdd:g} and {limits.vss:g} V and stand at "
-            f"{rail:g} and {-rail:g} V, where their figures may be others"
-        )
+        supply = "the smallest supply of its op-amps" if limits.own else "the op-amp's supply"
+        notes.append(f"v_rail = {rail:g} V in place of {asked.v_rail:g} V: {supply}")
+    for one in limits.every:
+        if rail < one.supply or one.vdd != -one.vss:
+            its = f"{one.called} is" if limits.own else "its op-amps are"
+            stand = "stands" if limits.own else "stand"
+            notes.append(
+                f"{its} characterised at {one.vdd:g} and {one.vss:g} V and {stand} at {rail:g} and "
+                f"{-rail:g} V, where their figures may be others"
+            )
     return notes
 
 
 def _loop(
-    groups: Groups, limits: Limits, hardware: Hardware, chosen: Collection[str]
+    groups: Groups, limits: AllLimits, hardware: Hardware, chosen: Collection[str]
 ) -> tuple[Hardware, list[str]]:
-    """Open-loop gain and bandwidth at the heaviest load of all, one for all op-amps."""
-    heaviest = max(groups, key=lambda group: group.load.max())
-    at = int(heaviest.load.argmax())
-    load = heaviest.load[at]
-    found = {
-        "opamp_gain": float(limits.gain_at(load)),
-        "gbw": float(limits.gbw_at(load)),
-        "r_out": limits.r_out,
-    }
-    found = {name: float(f"{value:.{MEASURED}g}") for name, value in found.items()}
-    where = (
-        f"at {engineering(1 / load, 'ohm')}, the heaviest load: layer {heaviest.layer}, "
-        f"{heaviest.kind} {heaviest.nets[at]}"
-    )
-    notes = [f"opamp_gain and gbw are the op-amp's {where}"]
-    if chosen_ones := [name for name in found if name in chosen]:
-        told = ", ".join(f"{name} = {found[name]:g}" for name in chosen_ones)
-        notes = [f"the op-amp has {told} {where}; what was set stays"]
-    return replace(hardware, **_free(found, chosen)), notes
+    """Open-loop gain and bandwidth at the heaviest load of all, one for all op-amps; of several
+    the least, each at its own heaviest load."""
+    kinds = dict.fromkeys(group.kind for group in groups)
+    found: dict[str, tuple[float, str, str]] = {}
+    for own in limits.among(kinds):
+        here = [group for group in groups if limits.at(group.kind) is own]
+        heaviest = max(here, key=lambda group: group.load.max())
+        at = int(heaviest.load.argmax())
+        load = heaviest.load[at]
+        its = "its heaviest load" if limits.own else "the heaviest load"
+        where = (
+            f"at {engineering(1 / load, 'ohm')}, {its}: layer {heaviest.layer}, {heaviest.kind} "
+            f"{heaviest.nets[at]}"
+        )
+        for name, value in (("opamp_gain", own.gain_at(load)), ("gbw", own.gbw_at(load))):
+            if name not in found or value < found[name][0]:
+                found[name] = float(value), own.called, where
+    driving = [kind for kind in kinds if kind in ("hidden output", "cell")] or ["output"]
+    weakest = max(limits.among(driving), key=lambda own: own.r_out)
+    where = "in open loop" if limits.own else found["gbw"][2]
+    found["r_out"] = weakest.r_out, weakest.called, where
+    values = {name: float(f"{value:.{MEASURED}g}") for name, (value, *_) in found.items()}
+    notes: list[str] = []
+    for called, where in dict.fromkeys((one[1], one[2]) for one in found.values()):
+        names = [name for name in found if found[name][1:] == (called, where)]
+        free = [name for name in names if name != "r_out"]
+        if left := [name for name in names if name in chosen]:
+            told = ", ".join(f"{name} = {values[name]:g}" for name in left)
+            notes.append(f"{called} has {told} {where}; what was set stays")
+        elif free:
+            are = "are" if len(free) > 1 else "is"
+            least = "the least, " * bool(limits.own)
+            notes.append(f"{' and '.join(free)} {are} {least}{called}'s {where}")
+    return replace(hardware, **_free(values, chosen)), notes
 
 
 def _damped(
-    decks: Sequence[Deck], limits: Limits, hardware: Hardware, chosen: Collection[str]
+    decks: Sequence[Deck], limits: AllLimits, hardware: Hardware, chosen: Collection[str]
 ) -> tuple[Hardware, list[str]]:
     """One capacitor for all row amplifiers, which damps them on their diodes' steepest falls with
     what stands at the op-amp's input; a sentence where the one there is does not."""
-    loops: list[Loop] = []
+    rows, loops = limits.at("row"), list[Loop]()
     farads: list[float] = []
     for design, _ in decks:
         for stage in design.stages:
             heaviest = float((1 / stage.r_f.min() + stage.g.sum(axis=1)).max())
-            second, gbw = limits.second_at(heaviest), float(stage.gbw[0])
+            second, gbws = rows.second_at(heaviest), {float(stage.gbw[0])}
+            if limits.own:  # the least of all is the macro-model's, and rows may be faster
+                gbws.add(float(rows.gbw_at(np.array(heaviest))))
             for curve, r_f, c_f in zip(stage.curves, stage.r_f[0], stage.c_f, strict=True):
                 g = -steepest_fall(curve, -math.inf, math.inf)
-                loops.append(Loop(limits.c_in, g, float(r_f), gbw, second))
-                farads.append(float(c_f))
+                loops += [Loop(rows.c_in, g, float(r_f), gbw, second) for gbw in sorted(gbws)]
+                farads += [float(c_f)] * len(gbws)
     if "c_f" not in chosen:
         wanted = _rounded(max(SMALLEST_C_F, *(loop.least_c_f(ZETA) for loop in loops)), 1)
         hardware, farads = replace(hardware, c_f=wanted), [wanted] * len(loops)
@@ -291,6 +318,6 @@ def _damped(
         return hardware, []
     return hardware, [
         f"c_f = {engineering(min(farads), 'F')} leaves a row amplifier on the steepest fall of its "
-        f"diode a damping of {least:.2f}, with {engineering(limits.c_in, 'F')} at the op-amp's "
-        f"input and its second pole at {engineering(limits.second_at(0.0), 'Hz')}: it rings"
+        f"diode a damping of {least:.2f}, with {engineering(rows.c_in, 'F')} at the op-amp's "
+        f"input and its second pole at {engineering(rows.second_at(0.0), 'Hz')}: it rings"
     ]

@@ -27,14 +27,14 @@ def hidden_nets(design: Design) -> list[str]:
 
 def supply_currents(design: Design) -> list[str]:
     """Vectors of the currents into the supplies of op-amps of transistors; none without any."""
-    amplifier = design.hardware.amplifier
-    return [f"i(v_{net})" for net in amplifier.supplies] if amplifier.macro else []
+    hardware = design.hardware
+    return [f"i(v_{net})" for net in hardware.supplies] if hardware.amplifier.macro else []
 
 
 def supply_watts(design: Design, amperes: np.ndarray) -> np.ndarray:
     """Watts (n,) out of the supplies, of ``supply_currents`` (n, 2)."""
     rail = {"vdd": design.hardware.v_rail, "vss": -design.hardware.v_rail}
-    return -amperes @ np.array([rail[net] for net in design.hardware.amplifier.supplies])
+    return -amperes @ np.array([rail[net] for net in design.hardware.supplies])
 
 
 def layer_evidence(

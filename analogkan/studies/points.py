@@ -22,7 +22,10 @@ from ..streams import MAX_SAMPLE
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
-LATER = (*("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout", "npn", "own_diodes"),)
+LATER = (
+    *("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout", "npn"),
+    *("own_diodes", "own_opamps"),
+)
 """Hardware that points have had a choice of only since there were RUNs: left out of what names a
 point where it is as it was before, so that a RUN of then goes on."""
 
