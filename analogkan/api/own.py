@@ -129,8 +129,8 @@ def with_opamp(
     given = {place: _read(own, text) for place, text in own.opamps.items()}
     libraries = _libraries(given, refer=own.refer)
     names = {place: cells.own(cells.own_opamp(one)).name for place, one in libraries.items()}
-    fixed = "v_rail" in chosen
-    rail = hardware.v_rail if fixed else min(min(supplies_of(file)) for file, _ in given.values())
+    least = min(min(supplies_of(file)) for file, _ in given.values())
+    rail = hardware.v_rail if "v_rail" in chosen else least
     others = [place for place in names if place != OPAMP]
     asked = replace(
         hardware,
@@ -138,7 +138,7 @@ def with_opamp(
         own_opamps=",".join(f"{one.removeprefix(f'{OPAMP}_')}={names[one]}" for one in others),
         v_rail=rail,
     )
-    measured = _measured(own, given, names, decks_of(spec, asked, most), rail if fixed else None)
+    measured = _measured(own, given, names, decks_of(spec, asked, most), rail)
     summaries = {place: one.summary for place, one in measured.items()}
     figures = {
         place: one["conditions"][one["nominal"]] | ({"opamp": one["opamp"]} if others else {})
@@ -159,21 +159,19 @@ def _measured(
     given: Mapping[str, tuple[OpAmpFile, tuple[Include, ...]]],
     names: Mapping[str, str],
     decks: Sequence[Deck],
-    rail: float | None,
+    rail: float,
 ) -> dict[str, OpAmpFigures]:
-    """Figures by place, at loads of the amplifiers there, and supplies of ``rail`` volts; by
-    default those of its file, or the smallest of all."""
-    least = min(min(supplies_of(file)) for file, _ in given.values())
+    """Figures by place, at loads of the amplifiers there, and supplies of plus and minus ``rail``
+    volts."""
     found: dict[str, OpAmpFigures] = {}
     for name in dict.fromkeys(names.values()):
         at = [place for place in OPAMPS if names.get(place, names[OPAMP]) == name]
         file, _ = next(given[place] for place in at if place in given)
-        volts = least if rail is None and min(supplies_of(file)) > least else rail
         figures = characterise(
             file.path,
             subckt=file.name,
-            vdd=volts,
-            vss=None if volts is None else -volts,
+            vdd=rail,
+            vss=-rail,
             include=own.include,
             load=loads_wanted(decks, places=at),
             draws=own.draws,

@@ -197,7 +197,7 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     spec, gone = without_rows(spec, hardware.drop_rows)
     layers = spec.layers
     notes = []
-    if hardware.amplifier.boxed:
+    if hardware.amplifier.boxed and not hardware.amplifier.macro:
         rows = hardware.opamps.get(cells.OPAMPS["row amplifier"], hardware.opamp)
         notes.append(
             f"op-amp {rows} is a black box: rows' capacitors are sized for gbw = "
