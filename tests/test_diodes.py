@@ -155,7 +155,8 @@ def test_a_series_resistance_that_makes_several_solutions_is_refused(tmp_path, n
         (".control\nshell ls\n.endc\n", ".control begins a program of ngspice's"),
         (
             ".subckt d a c\nr1 a c 1k\n.ends\n.subckt e a c\nr1 a c 1k\n.ends\n",
-            "has 2 subcircuits (d, e): say which is the diode with --subckt NAME",
+            "has 2 subcircuits (d, e): say which is the diode with --subckt NAME, or FILE:NAME in a "
+            "--cell",
         ),
     ],
 )

@@ -178,6 +178,31 @@ def test_a_name_of_the_deck_is_not_a_cells(tmp_path, ngspice):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            ".param a=1 w = {2*a}",
+            ".param a=1\n+ w=3u",
+            r"b.lib defines .param w, and so does a.lib",
+        ),
+        (".func f(x) {x}", ".func f(x) {2*x}", r"b.lib defines .func f, and so does a.lib: rename"),
+        (
+            ".param a=1",
+            ".option scale=1",
+            r"b.lib has .option scale, which would be of the others' transistors too: write sizes",
+        ),
+    ],
+)
+def test_what_one_cell_sets_is_not_set_for_another(first, second, said, tmp_path, ngspice):
+    for name, more in (("a", first), ("b", second)):
+        text = SHIPPED.read_text().replace("two_stage_level1", f"amp_{name}")
+        (tmp_path / f"{name}.lib").write_text(f"{text}{more}\n")
+    given = {"opamp": tmp_path / "a.lib", "opamp_lines": tmp_path / "b.lib"}
+    with pytest.raises(NetlistError, match=said):
+        ak.compile(SPEC, tmp_path / "net.build", cell=given, progress=False)
+
+
+@pytest.mark.parametrize(
     ("given", "error", "said"),
     [
         (
