@@ -565,7 +565,7 @@ FLAGS = {
     "sweep": ("resume", "progress"),
     "datasheet": ("resume", "progress"),
     "plan": ("resume", "progress"),
-    "simulate": ("descending", "session", "allow_edited", "progress"),
+    "simulate": ("descending", "session", "alone", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
     "compile": ("odd", "symbol", "refer", "verify", "progress"),
     "convert": ("beyond_measured", "distil"),

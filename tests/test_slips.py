@@ -128,7 +128,7 @@ SLIPS = {
     "simlate model.build": (2, "No such command 'simlate', did you mean simulate?"),
     "COMPILE model.pt": (2, "No such command 'COMPILE', did you mean compile?"),
     "device list": (2, "No such command 'device', did you mean devices?"),
-    "devices A21": (2, "No such command 'A21'. Known: fit, import, list, plot, show"),
+    "devices A21": (2, "No such command 'A21'. Known: fit, import, list, plot, show, tabulate"),
     "help compile": (
         2,
         "No such command 'help': `analogkan --help`, and `analogkan COMMAND --help`",

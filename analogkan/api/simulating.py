@@ -32,6 +32,7 @@ def simulate(
     timeout: float | None = None,
     descending: bool = False,
     session: bool = False,
+    alone: bool = False,
     out: AnyPath | None = None,
     allow_edited: bool = False,
     progress: bool = True,
@@ -54,6 +55,9 @@ def simulate(
         Sweep from the last image to the first.
     session
         libngspice in worker processes instead of the program.
+    alone
+        Each image by itself, Newton starting at the macro-model's volts: for op-amps of transistors
+        whose sweeps take ngspice long.
     out
         RUN folder; by default ``<build>.run/<hash of the settings>``. Finished chunks in it are
         not run again.
@@ -81,7 +85,7 @@ def simulate(
     """
     given.check_whole(jobs=jobs, chunk=chunk)
     given.check_numbers(timeout=timeout)
-    check_flags(descending=descending, session=session, allow_edited=allow_edited)
+    check_flags(descending=descending, session=session, alone=alone, allow_edited=allow_edited)
     circuit, images = given.circuit(build), given.image_set(images)
     if engine not in of_images.ENGINES:
         raise SettingsError(f"engine = {engine!r} is none of {', '.join(of_images.ENGINES)}")
@@ -91,6 +95,7 @@ def simulate(
         timeout=timeout or 0.0,
         descending=descending,
         session=session,
+        alone=alone,
     )
     with shown_progress(progress) as on_progress:
         return of_images.simulate(

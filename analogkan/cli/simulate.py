@@ -64,6 +64,12 @@ def _analyses() -> dict:
 @click.option("--timeout", type=common.Number(1), help="Seconds for a chunk.")
 @click.option("--descending", is_flag=True, help="Sweep from the last image to the first.")
 @click.option(
+    "--alone",
+    is_flag=True,
+    help="Each image by itself, from the macro-model's volts: for transistors that do not follow "
+    "a sweep.",
+)
+@click.option(
     "--session", is_flag=True, help="libngspice in worker processes instead of the program."
 )
 @click.option(
@@ -96,8 +102,8 @@ def _analyses() -> dict:
 @common.json_option
 @common.guarded
 def simulate(
-    build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, session,
-    out, analysis, image, trace_image, allow_edited, fail_under, as_json,
+    build, dataset, data, download, subset, engine, jobs, chunk, timeout, descending, alone,
+    session, out, analysis, image, trace_image, allow_edited, fail_under, as_json,
 ) -> None:  # fmt: skip
     """Simulate inference in ngspice over test images, and compare with the software network.
 
@@ -125,11 +131,11 @@ def simulate(
     if (analysis is None) != (image is None):
         raise click.UsageError("--analysis NAME and --image K go together")
     if analysis is not None:
-        if subset or engine != "ngspice" or fail_under is not None or session:
+        if subset or engine != "ngspice" or fail_under is not None or session or alone:
             option = "--analysis" if trace_image is None else "--trace"
             raise click.UsageError(
                 f"{option} runs one image in the ngspice program: no --subset, --fail-under, "
-                f"--session or --engine {'software' if engine == 'ngspice' else engine}"
+                f"--session, --alone or --engine {'software' if engine == 'ngspice' else engine}"
             )
         _analyse(circuit, images, analysis, image, out, as_json, allow_edited)
         return
@@ -149,6 +155,7 @@ def simulate(
         timeout=timeout,
         descending=descending,
         session=session,
+        alone=alone,
         out=out,
         allow_edited=allow_edited,
         as_json=as_json,
@@ -164,7 +171,7 @@ def simulate(
 
 def run_simulation(
     circuit, images, *, engine="ngspice", jobs=None, chunk=None, timeout=None, descending=False,
-    session=False, out=None, allow_edited=False, as_json=False,
+    session=False, alone=False, out=None, allow_edited=False, as_json=False,
 ):  # fmt: skip
     """Call ``studies.simulate`` with a progress bar."""
     from ..engines.batch import BatchOptions
@@ -191,6 +198,7 @@ def run_simulation(
                 timeout=timeout or 0.0,
                 descending=descending,
                 session=session,
+                alone=alone,
                 on_first=on_first,
             ),
             run=out,

@@ -20,6 +20,7 @@ from ..dialects import NGSPICE, Dialect
 from ..dialects.dialect import Vectors
 from ..errors import SimulationError
 from ..results import Result
+from .starts import format_starts
 
 Values = npt.NDArray[Any]
 INDEX = "v(index)"
@@ -46,6 +47,8 @@ class Asked:
         For each stage the currents (n, 2 O), amperes, that flow into its summing nodes, or none.
     dialect
         What it is asked in.
+    alone
+        Whether it is of one image, and Newton starts at the macro-model's volts.
     """
 
     design: Design
@@ -55,6 +58,7 @@ class Asked:
     temp_c: float = TEMPERATURE_C
     noise: Sequence[Values] = ()
     dialect: Dialect = NGSPICE
+    alone: bool = False
 
     @property
     def vectors(self) -> list[str]:
@@ -101,6 +105,7 @@ def _write_sweep(asked: Asked) -> str:
         descending=asked.descending,
         temp_c=asked.temp_c,
         noise=[at_least_two(part) for part in asked.noise],
+        more=[*format_starts(asked.design, asked.volts[0])] if asked.alone else (),
         say=asked.dialect,
     )
 

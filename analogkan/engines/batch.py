@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ class ChunkResult:
 class BatchOptions:
     """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you.
 
-    ``session`` runs it in libngspice, in a worker process a job, instead of the program.
+    ``session`` runs it in libngspice, in a worker process a job, instead of the program; ``alone``
+    runs image by image, each from the macro-model's volts.
     ``on_first`` is told seconds and megabytes of the first two images, where these are run alone to
     know.
     """
@@ -75,6 +77,7 @@ class BatchOptions:
     timeout: float = 0.0
     descending: bool = False
     session: bool = False
+    alone: bool = False
     on_first: Callable[[float, float], None] = lambda seconds, megabytes: None
 
 
@@ -230,7 +233,8 @@ class BatchEngine:
     ) -> None:
         """How long the first two images take alone, if that is to be known before all are run."""
         several = self.analysis.sweeps and sum(chunk.stop - chunk.start for chunk in chunks) > 1
-        if not self._boxed or options.timeout or self.first_seconds or not several:
+        known = bool(options.timeout or self.first_seconds)
+        if not self._boxed or known or not several or options.alone:
             return
         started = time.perf_counter()
         two = Chunk(0, chunks[0].start, min(chunks[0].start + 2, chunks[0].stop))
@@ -265,9 +269,18 @@ class BatchEngine:
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
                 with room_in(self._folder):
-                    values = self._attempt(
-                        deck, volts, probes, descending, options.timeout, exposure
-                    )
+                    ask = partial(self._attempt, deck, probes=probes, timeout=options.timeout)
+                    if options.alone:
+                        parts = [
+                            ask(
+                                volts=volts[k : k + 1], descending=False,
+                                exposure=exposure.part(Chunk(0, k, k + 1)), alone=True,
+                            )
+                            for k in range(len(volts))
+                        ]  # fmt: skip
+                        values = np.concatenate(parts)
+                    else:
+                        values = ask(volts=volts, descending=descending, exposure=exposure)
                 found = check(chunk.start, values)
             except SimulationError as failure:
                 if self.runner.stopped:
@@ -296,8 +309,9 @@ class BatchEngine:
         descending: bool,
         timeout: float,
         exposure: Exposure,
+        alone: bool = False,
     ) -> np.ndarray:
-        """One run of one chunk: what the analysis reads, or SimulationError."""
+        """One run of one chunk, or image: what the analysis reads, or SimulationError."""
         asked = Asked(
             design=self.design,
             volts=volts,
@@ -306,6 +320,7 @@ class BatchEngine:
             temp_c=exposure.temp_c,
             noise=exposure.noise,
             dialect=self.runner.dialect,
+            alone=alone,
         )
         deck.write_text(self.analysis.write(asked), encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")

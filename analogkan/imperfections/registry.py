@@ -31,7 +31,7 @@ FIGURES = (
     "offset", "accuracy_uncalibrated", "agreement_uncalibrated", "accuracy_compensated",
     "agreement_compensated", "rmse", "max_abs", "r2", "rmse_between", "max_abs_between", "curve",
     "rmse_uncalibrated", "max_abs_uncalibrated", "rmse_compensated", "max_abs_compensated",
-    "judge_difference", "judge_share", "uncalibrated_columns", "calibration",
+    "judge_difference", "judge_share", "macro_agreement", "uncalibrated_columns", "calibration",
 )  # fmt: skip
 """What else a row has: no count is called so."""
 

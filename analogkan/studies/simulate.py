@@ -110,8 +110,7 @@ def simulate(
         arrays |= {} if spec.targets is None else {"inputs": x}
         return Simulation.from_document(summary, arrays=arrays)
 
-    if options.session and engine != "ngspice":
-        raise SettingsError(f"session is a way to run ngspice: engine {engine} has none")
+    _check_options(options, engine, build)
     program = find_simulator(engine)
     edited = _edited(build, engine, allow_edited)
     chunks = plan_chunks(len(images), options.chunk)
@@ -124,8 +123,7 @@ def simulate(
         "descending": options.descending,
         **outside.identity(from_files),
     }
-    if options.session:
-        settings["session"] = True
+    settings |= {name: True for name in ("session", "alone") if getattr(options, name)}
     folder = run or default_run(build, settings)
     with StudyStore(folder, settings) as store:
         given, held, saturated = run_circuit(
@@ -195,6 +193,17 @@ def _macro_error(
     layers = given.hidden | {len(given.hidden): given.logits}
     classes = build.spec.targets is None
     return macro_error(build.circuit(), volts, index, layers, classes=classes)
+
+
+def _check_options(options: BatchOptions, engine: str, build: Build) -> None:
+    """SettingsError if ngspice would be run in a way that ``engine`` or the circuit has not."""
+    if options.session and engine != "ngspice":
+        raise SettingsError(f"session is a way to run ngspice: engine {engine} has none")
+    if options.alone and (engine != "ngspice" or options.session or not build.hardware.libraries):
+        raise SettingsError(
+            "alone starts ngspice, the program, at the macro-model's volts: it is for circuits "
+            "with an op-amp of yours (compile --cell), and goes without session"
+        )
 
 
 def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
