@@ -397,6 +397,7 @@ def test_what_is_no_opamp_is_refused_with_a_sentence(ngspice, tmp_path, case):
         ({"load": [(1e3,)]}, "load (1000.0,) is not ohms and farads, such as 20e3,1e-12"),
         ({"draws": 5}, "draws = 5 is out of range: 0 (none), or 10 to 100,000"),
         ({"draws": 10, "mismatch": ["a b"]}, "mismatch 'a b' is not NAME=VALUE, such as sw_stat"),
+        ({"corners": "ss"}, "corners = 'ss' is of type str: give a list of texts"),
         ({"include": ["none.lib:tt"]}, "include 'none.lib:tt': no file "),
         ({"temps": [-300.0]}, "temps = -300.0 is out of range: -273 to 1000"),
     ],

@@ -227,6 +227,17 @@ def test_what_one_cell_sets_is_not_set_for_another(first, second, said, tmp_path
             SettingsError,
             "there is no cell 'opmap' to be replaced, did you mean opamp",
         ),
+        (
+            {"cell": {"opamp": None}},
+            SettingsError,
+            "cell opamp = None is of type NoneType: give",
+        ),
+        (
+            {"cell": {3: "a.lib"}},
+            SettingsError,
+            "a place of cell = 3 is of type int: give a t",
+        ),
+        ({"include": "gf180mcu:typical"}, SettingsError, "is of type str: give a list, such as"),
         ({"include": ["gf180mcu:typical"]}, SettingsError, "include names models of a cell of yo"),
         (
             {"cell": {"opamp": "two_stage_level1"}, "dialect": "vacask"},
