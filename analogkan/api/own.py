@@ -138,7 +138,8 @@ def with_opamp(
         own_opamps=",".join(f"{one.removeprefix(f'{OPAMP}_')}={names[one]}" for one in others),
         v_rail=rail,
     )
-    measured = _measured(own, given, names, decks_of(spec, asked, most), rail if fixed else None)
+    decks = decks_of(spec, replace(asked, c_f=0.0), most)
+    measured = _measured(own, given, names, decks, rail if fixed else None)
     summaries = {place: one.summary for place, one in measured.items()}
     figures = {
         place: one["conditions"][one["nominal"]] | ({"opamp": one["opamp"]} if others else {})
