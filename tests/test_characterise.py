@@ -298,7 +298,8 @@ REFUSED = {
     ),
     "two": (
         opamp() + opamp().replace("mine", "other"), NetlistError,
-        "has 2 subcircuits (mine, other): say which is the op-amp with --subckt NAME",
+        "has 2 subcircuits (mine, other): say which is the op-amp with --subckt NAME, or "
+        "FILE:NAME in a --cell",
     ),
     "control": (
         opamp(before=".control\nshell rm x\n.endc\n"), NetlistError,
@@ -324,7 +325,23 @@ REFUSED = {
     ),
     "an include on two lines": (
         opamp(before=".include\n+ ../../secret.lib\n"), NetlistError,
-        "line 1: .include ../../secret.lib leads outside ",
+        "line 2: a line continues .include: write it as one line",
+    ),
+    "a section on two lines": (
+        opamp(before='.lib "m.lib"\n+ tt\n'), NetlistError,
+        "line 2: a line continues .lib: write it as one line",
+    ),
+    "an include with a blank": (
+        opamp(before='.include "../my models.lib"\n'), NetlistError,
+        "line 1: .include ../my models.lib leads outside ",
+    ),
+    "a subcircuit without a name": (
+        ".subckt\n.ends\n", NetlistError,
+        "line 1: .subckt has no name: give it one, and its pins",
+    ),
+    "a net of a pin's name": (
+        opamp(before=".param a=1\n.global gnd VDD\n"), NetlistError,
+        "line 2: .global vdd is a pin of mine too, and the net wins over it: take it out",
     ),
     "an unknown word": (
         opamp(before="* characterise: vd 3\n"), NetlistError,
@@ -380,6 +397,7 @@ def test_what_is_no_opamp_is_refused_with_a_sentence(ngspice, tmp_path, case):
         ({"load": [(1e3,)]}, "load (1000.0,) is not ohms and farads, such as 20e3,1e-12"),
         ({"draws": 5}, "draws = 5 is out of range: 0 (none), or 10 to 100,000"),
         ({"draws": 10, "mismatch": ["a b"]}, "mismatch 'a b' is not NAME=VALUE, such as sw_stat"),
+        ({"corners": "ss"}, "corners = 'ss' is of type str: give a list of texts"),
         ({"include": ["none.lib:tt"]}, "include 'none.lib:tt': no file "),
         ({"temps": [-300.0]}, "temps = -300.0 is out of range: -273 to 1000"),
     ],
@@ -393,6 +411,13 @@ def test_a_mismatch_that_is_off_is_no_mismatch(ngspice):
     sentence = r"^10 op-amps drawn with mismatch=0 all have the offset 5\.9\d uV: the library's "
     with pytest.raises(SimulationError, match=sentence):
         ak.characterise(LEVEL_1, load=LOADS[:1], draws=10, mismatch=["mismatch=0"], progress=False)
+
+
+def test_a_subcircuit_may_have_parameters_and_subcircuits_of_its_own(tmp_path):
+    mine = tmp_path / "mine.lib"
+    inside = ".subckt inner a b\nr1 a b 1k\n.ends\nx1 vdd vss inner"
+    mine.write_text(opamp(inside, pins="inp inn out vdd VSS w = 2u l='2 * 1u'"))
+    assert read_opamp(mine).pins == ("inp", "inn", "out", "vdd", "vss")
 
 
 def test_an_include_that_is_allowed_leads_where_it_may(tmp_path):

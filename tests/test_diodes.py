@@ -146,6 +146,14 @@ def test_a_series_resistance_that_makes_several_solutions_is_refused(tmp_path, n
         ak.tabulate(path, subckt="late", span=(0, 1))
 
 
+def test_a_current_that_does_not_leave_at_the_cathode_is_refused(tmp_path, ngspice):
+    path = tmp_path / "leak.lib"
+    path.write_text(".subckt leak a c\nr1 a c 1meg\nr2 a 0 1meg\n.ends\n", encoding="utf-8")
+    why = r"leak.lib at 26.85 degC takes 2 uA at its anode at 1.000 V, and 1 uA leave at its cat"
+    with pytest.raises(DeviceError, match=why):
+        ak.tabulate(path, span=(0, 1))
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -155,7 +163,8 @@ def test_a_series_resistance_that_makes_several_solutions_is_refused(tmp_path, n
         (".control\nshell ls\n.endc\n", ".control begins a program of ngspice's"),
         (
             ".subckt d a c\nr1 a c 1k\n.ends\n.subckt e a c\nr1 a c 1k\n.ends\n",
-            "has 2 subcircuits (d, e): say which is the diode with --subckt NAME",
+            "has 2 subcircuits (d, e): say which is the diode with --subckt NAME, or "
+            "FILE:NAME in a --cell",
         ),
     ],
 )

@@ -146,6 +146,34 @@ def test_images_alone_are_those_of_a_sweep(split, ngspice, tmp_path):
         ak.simulate(plain, images, alone=True, out=tmp_path / "plain.run", progress=False)
 
 
+def test_a_study_that_compiles_again_asks_no_more_of_the_op_amp_than_it_has(split, tmp_path):
+    _, _, build = split
+    given = {"images": random_images(2, 4, 5), "samples": 1, "judge": "none", "progress": False}
+    with pytest.raises(
+        CompileError, match=r"v_rail = 5 V, and .* is characterised at 2.5 and -2.5"
+    ):
+        ak.montecarlo(build, hardware={"v_rail": 5.0}, out=tmp_path / "a.run", **given)
+    with pytest.raises(
+        CompileError, match=r"layer 0: row l0_i\d+_d\d sinks .* and its op-amp sinks"
+    ):
+        ak.montecarlo(
+            build, hardware={"g_max": 2e-3, "g_min": 2e-5}, out=tmp_path / "b.run", **given
+        )
+    assert not (tmp_path / "a.run").exists() and not (tmp_path / "b.run").exists()
+
+
+def test_a_datasheet_says_where_the_op_amps_own_figures_are(split, tmp_path):
+    _, _, build = split
+    given = {"images": random_images(2, 4, 5), "judge": "none", "only": "power"}
+    preset = str(build.folder / "opamp.toml")
+    told = [
+        ak.datasheet(build, preset=one, out=tmp_path / f"{k}.run", progress=False, **given).notes()
+        for k, one in enumerate((None, preset))
+    ]
+    said = [any(f"--preset {preset} has that" in note for note in notes) for notes in told]
+    assert said == [True, False]
+
+
 def test_models_that_are_referred_to_are_named_and_held_to_what_they_were(split, tmp_path):
     file, _, _ = split
     own = tmp_path / "models"
@@ -190,6 +218,31 @@ def test_a_name_of_the_deck_is_not_a_cells(tmp_path, ngspice):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            ".param a=1 w = {2*a}",
+            ".param a=1\n+ w=3u",
+            r"b.lib defines .param w, and so does a.lib",
+        ),
+        (".func f(x) {x}", ".func f(x) {2*x}", r"b.lib defines .func f, and so does a.lib: rename"),
+        (
+            ".param a=1",
+            ".option scale=1",
+            r"b.lib has .option scale, which would be of the others' transistors too: write sizes",
+        ),
+    ],
+)
+def test_what_one_cell_sets_is_not_set_for_another(first, second, said, tmp_path, ngspice):
+    for name, more in (("a", first), ("b", second)):
+        text = SHIPPED.read_text().replace("two_stage_level1", f"amp_{name}")
+        (tmp_path / f"{name}.lib").write_text(f"{text}{more}\n")
+    given = {"opamp": tmp_path / "a.lib", "opamp_lines": tmp_path / "b.lib"}
+    with pytest.raises(NetlistError, match=said):
+        ak.compile(SPEC, tmp_path / "net.build", cell=given, progress=False)
+
+
+@pytest.mark.parametrize(
     ("given", "error", "said"),
     [
         (
@@ -202,6 +255,17 @@ def test_a_name_of_the_deck_is_not_a_cells(tmp_path, ngspice):
             SettingsError,
             "there is no cell 'opmap' to be replaced, did you mean opamp",
         ),
+        (
+            {"cell": {"opamp": None}},
+            SettingsError,
+            "cell opamp = None is of type NoneType: give",
+        ),
+        (
+            {"cell": {3: "a.lib"}},
+            SettingsError,
+            "a place of cell = 3 is of type int: give a t",
+        ),
+        ({"include": "gf180mcu:typical"}, SettingsError, "is of type str: give a list, such as"),
         ({"include": ["gf180mcu:typical"]}, SettingsError, "include names models of a cell of yo"),
         (
             {"cell": {"opamp": "two_stage_level1"}, "dialect": "vacask"},

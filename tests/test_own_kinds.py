@@ -60,6 +60,8 @@ def test_lines_have_an_op_amp_of_their_own(build):
         f".subckt opamp_lines inp inn out params: a=1 vos=0 drift=0\nx1 inp inn out vdd vss {weak}"
         in text
     )
+    symbol = (build.folder / "symbol" / "net3.cir").read_text().replace("\n* ", " ")
+    assert f"Include before it: {' '.join(build.hardware.own_files)}." in symbol
     assert text.count(" opamp_lines a={a}") == 1 and text.count(" opamp a={a}") == 2
     assert "* opamp: the amplifier in every cell that has none of its own." in text
     found = verify_build(build)

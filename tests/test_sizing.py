@@ -412,6 +412,14 @@ def test_one_that_is_chosen_stays_and_the_others_are_sized(name, small):
     assert (hardware.g_max < asked.g_max) == (name != "g_max")
 
 
+def test_a_chosen_capacitor_is_held_to_the_op_amps_bandwidth_alone(small):
+    asked = Hardware(gbw=1e3, c_f=1e-12)
+    with pytest.raises(CompileError, match=r"c_f = 1e-12 F is below .* GBW 1000 Hz"):
+        map_design(small, asked)
+    hardware, _ = size_hardware(CLASS_A, small, asked, {"c_f"})
+    assert hardware.c_f == 1e-12 and hardware.gbw > 1e6
+
+
 @pytest.mark.parametrize("key", ["gf180_class_a", "two_stage_level1"])
 def test_what_is_sized_is_left_as_it_is(key, mnist, sized):
     once, _ = sized[key]

@@ -16,7 +16,7 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SettingsError
 from ..intervals import FEWEST_FOR_SPREAD, spread
 from ..numerals import read_number
-from ..objects import as_path, check_flags
+from ..objects import as_path, check_flags, require_type
 from ..opamps.deck import Load, Setup
 from ..opamps.libraries import Include, resolve
 from ..opamps.result import OpAmpFigures, figures_of, require_replaceable
@@ -106,6 +106,8 @@ def characterise(
     check_flags(progress=progress)
     given.check_whole(draws=draws, seed=seed)
     given.check_numbers(vdd=vdd, vss=vss)
+    for name, texts in (("include", include), ("corners", corners), ("mismatch", mismatch)):
+        require_type(texts, (list, tuple), name, "a list of texts")
     folder = given.optional_path(out, "out")
     if folder is not None:
         require_replaceable(folder)

@@ -16,7 +16,7 @@ from ..errors import CheckpointError, SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..objects import as_path, check_flags, require_type
+from ..objects import PATHS, as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
 from .own import OwnCells
@@ -113,6 +113,10 @@ def compile(
     given.check_whole(held=held, draws=draws)
     check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer)
     require_type(cell, (Mapping, type(None)), "cell", "files by place, {'opamp': 'mine.lib'}")
+    for place, file in (cell or {}).items():
+        require_type(place, str, "a place of cell", "a text, such as opamp")
+        require_type(file, PATHS, f"cell {place}", "a file, or a shipped one's name")
+    require_type(include, (list, tuple), "include", "a list, such as ['gf180mcu:typical']")
     own = OwnCells(
         files={place: str(file) for place, file in (cell or {}).items()},
         include=include,

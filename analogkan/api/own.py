@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import cells, resources
+from ..compiler.deck import OPAMP_PRESET
 from ..compiler.hardware import Hardware
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SettingsError
 from ..network.spec import NetworkSpec
-from ..opamps.demand import amplifiers_at, check_demand, loads_wanted
+from ..opamps.demand import amplifiers_at, check_demand, loads_wanted, nominal_figures
 from ..opamps.flatten import library_of
 from ..opamps.libraries import Include, resolve
 from ..opamps.preset import write_preset
@@ -29,8 +30,6 @@ OPAMPS = (OPAMP, *dict.fromkeys(cells.OPAMPS.values()))
 """Places of op-amps: of all, and of rows, lines and outputs."""
 PLACES = (*OPAMPS, NPN)
 """What a user's cell may stand in the place of."""
-PRESET = "opamp.toml"
-"""The file of a BUILD with the macro-model of its op-amp, for studies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +137,10 @@ def with_opamp(
         own_opamps=",".join(f"{one.removeprefix(f'{OPAMP}_')}={names[one]}" for one in others),
         v_rail=rail,
     )
-    measured = _measured(own, given, names, decks_of(spec, asked, most), rail)
+    decks = decks_of(spec, replace(asked, c_f=0.0), most)
+    measured = _measured(own, given, names, decks, rail)
     summaries = {place: one.summary for place, one in measured.items()}
-    figures = {
-        place: one["conditions"][one["nominal"]] | ({"opamp": one["opamp"]} if others else {})
-        for place, one in summaries.items()
-    }
+    figures = nominal_figures(summaries)
     nominal = figures.pop(OPAMP)
     fits, notes = size_hardware(nominal, spec, asked, chosen, most, figures)
     decks = decks_of(spec, fits, most)
@@ -151,7 +148,7 @@ def with_opamp(
     told = {place: one.to_document() for place, one in measured.items()}
     told |= {"opamp_notes": notes, "opamp_asked": demands}
     preset = write_preset(summaries.pop(OPAMP), fits, summaries, amplifiers_at(decks))
-    return Fitted(hardware=fits, beside={PRESET: preset}, told=told)
+    return Fitted(hardware=fits, beside={OPAMP_PRESET: preset}, told=told)
 
 
 def _measured(

@@ -32,6 +32,8 @@ from .symbol import format_around, write_symbol
 
 FORMAT = "analogkan-build-1"
 SUMMARY = "design.json"
+OPAMP_PRESET = "opamp.toml"
+"""Of a deck with an op-amp of the user's netlist: its macro-model, for studies."""
 ARRAYS = ("design.npz", "network.npz")
 ANYTHING = Plain(most=1_000_000)
 FILES = Record(more=Text())

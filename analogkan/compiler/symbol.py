@@ -59,6 +59,8 @@ def format_symbol_circuit(design: Design) -> str:
         f"{name}: {design.name} as one subcircuit. Inputs v0 and on are volts of the DACs, outputs "
         f"y0 and on volts, of which {design.v_per_logit:.6g} are a logit."
     ]
+    needs = design.hardware.own_files
+    told += [f"Include before it: {' '.join(needs)}."] if needs else []
     told += [f"Led to nothing inside: {' '.join(idle)}."] if idle else []
     head = [*map(format_comment, told), format_wrapped(" ".join(first[:2]), first[2:])]
     text = "\n".join([*head, cells, *inside, last]) + "\n"

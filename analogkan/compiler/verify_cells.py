@@ -12,6 +12,9 @@ from .lines import Subcircuit, definition, read_library
 from .netlist import FLATTENED, Controlled, Netlist
 
 DEFINED = re.compile(r"\s*\.(subckt|model)\s+(\S+)")
+CONTINUED = re.compile(r"\n\s*\+")
+GIVEN = re.compile(r"([a-z_]\w*)\s*=(?!=)")
+"""Before a parameter's value."""
 
 
 def definition_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -155,14 +158,23 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
 
 
 def names_taken(hardware: Hardware, netlist: Netlist) -> list[str]:
-    """Models and subcircuits of users' netlists that are called as others of the deck; two may
-    have the same ones of a library."""
+    """Models, subcircuits, parameters and functions of users' netlists that are called as others
+    of the deck; two may have the same ones of a library. A scale is of the whole deck."""
     ours: dict[str, tuple[str, str]] = dict.fromkeys(
         (*netlist.models, *netlist.definitions), ("the deck", "")
     )
     said = []
-    for library in {one.deck_file: one for one in hardware.libraries.values()}.values():
-        for name, text in sorted(_defined(library.text).items()):
+    libraries = {one.deck_file: one for one in hardware.libraries.values()}.values()
+    defined = [_defined(one.text) for one in libraries]
+    scales = {one.get(".option scale") for one in defined}
+    for library, found in zip(libraries, defined, strict=True):
+        if len(scales) > 1 and ".option scale" in found:
+            said.append(
+                f"{library.file} has .option scale, which would be of the others' transistors too: "
+                "write sizes without it"
+            )
+            continue
+        for name, text in sorted(found.items()):
             file, other = ours.setdefault(name, (library.file, text))
             if text != other:
                 said.append(f"{library.file} defines {name}, and so does {file}: rename it there")
@@ -173,15 +185,30 @@ def _defined(text: str) -> dict[str, str]:
     """What a text defines outside of its subcircuits, whose own definitions are theirs; by name."""
     found: dict[str, str] = {}
     depth, name = 0, ""
-    for line in text.lower().splitlines():
+    for line in CONTINUED.sub(" ", text.lower()).splitlines():
         begins = DEFINED.match(line)
-        if not depth and not line.startswith("+"):
+        if not depth:
             name = begins[2] if begins else ""
+            for word, value in _set(line):
+                found[word] = f"{found.get(word, '')}{value.strip()}\n"
         depth += begins is not None and begins[1] == "subckt"
         if name:
             found[name] = f"{found.get(name, '')}{line}\n"
         depth -= line.lstrip().startswith(".ends")
     return found
+
+
+def _set(line: str) -> list[tuple[str, str]]:
+    """The parameters, the function or the scale that a line sets, and their values."""
+    words = line.split(maxsplit=1)
+    if len(words) < 2 or words[0] not in (".param", ".func", ".option", ".options"):
+        return []
+    if words[0] == ".func":
+        name, _, value = words[1].partition("(")
+        return [(f".func {name.strip()}", value)]
+    _, *pairs = GIVEN.split(words[1])
+    first = words[0].removesuffix("s")
+    return [(f"{first} {name}", value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)]
 
 
 def box_notes(hardware: Hardware) -> list[str]:

@@ -85,7 +85,8 @@ def sweep(
     SimulationError
         If ngspice does not deliver.
     DeviceError
-        If the current at a voltage depends on where the sweep comes from.
+        If the current at a voltage depends on where the sweep comes from, or what enters at the
+        anode does not leave at the cathode.
     """
     temps = tuple(sorted(temps_c))
     with scratch() as folder, room_in(folder):
@@ -125,13 +126,16 @@ def _current(model: Library, span: tuple[float, float], temp_c: float, run: Any)
     """Amperes (P,) at one temperature; DeviceError if up and down differ."""
     low, high = span
     found: list[Values] = []
+    left: list[Values] = []
     for way, (start, stop) in (("up", span), ("down", (high, low))):
         step = (stop - start) / (POINTS - 1)
-        lines = [*_head(model, temp_c), f"v_x x 0 dc {say(start)}", _diode(model, "x", "x")]
+        lines = [*_head(model, temp_c), f"v_x x 0 dc {say(start)}", _diode(model, "x", "x", "y")]
+        lines += ["v_y y 0 dc 0", ".save i(v_x) i(v_y)"]
         # half a step more, or the last point may be lost to rounding
         ends = f"{say(start)} {say(stop + step / 2)} {say(step)}"
-        swept = run(f"{way}", [*lines, ".save i(v_x)", f".dc v_x {ends}"])
+        swept = run(f"{way}", [*lines, f".dc v_x {ends}"])
         found.append(0.0 - swept["i(v_x)"][:POINTS])
+        left.append(swept["i(v_y)"][:POINTS])
     up, down = found[0], found[1][::-1]
     off, most = np.abs(up - down), np.abs(up).max()
     worst = int(off.argmax())
@@ -143,6 +147,15 @@ def _current(model: Library, span: tuple[float, float], temp_c: float, run: Any)
             f"{percent(off[worst] / most)} of its largest current apart: it has several solutions, "
             "as with a series resistance above 1/|g_d|, and a node that holds its voltage has no "
             "unique current: lower that resistance"
+        )
+    lost = np.abs(up - left[0])
+    worst = int(lost.argmax())
+    if lost[worst] > SAME * most:
+        volts = low + worst * (high - low) / (POINTS - 1)
+        raise DeviceError(
+            f"{model.file} at {temp_c:g} degC takes {engineering(up[worst], 'A')} at its anode at "
+            f"{volts:.3f} V, and {engineering(left[0][worst], 'A')} leave at its cathode: the rest "
+            "goes to ground inside, past the row that adds currents up: let all of it leave at c"
         )
     return up
 
@@ -168,6 +181,6 @@ def _head(model: Library, temp_c: float) -> list[str]:
     ]
 
 
-def _diode(model: Library, name: str, anode: str) -> str:
-    nets = {"a": anode, "c": "0"}
+def _diode(model: Library, name: str, anode: str, cathode: str = "0") -> str:
+    nets = {"a": anode, "c": cathode}
     return " ".join([f"x_{name}", *(nets[pin] for pin in model.pins), model.subckt])

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..cells import OPAMP, OPAMPS
+from ..compiler.build import Build
+from ..compiler.circuit import Circuit
 from ..compiler.design import Design
 from ..errors import CompileError
 from ..network.spec import NetworkSpec
@@ -332,3 +335,28 @@ def loads_wanted(
     ohms = np.geomspace(lightest, 1 / heaviest, steps + 1)
     step = 10 ** np.floor(np.log10(ohms) - 1)
     return [(float(value), farads) for value in np.floor(ohms / step) * step]
+
+
+def nominal_figures(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By place the figures that a circuit is sized by, of ``OpAmpFigures.summary`` of each; of
+    several with their names."""
+    several = len(summaries) > 1
+    return {
+        place: one["conditions"][one["nominal"]] | ({"opamp": one["opamp"]} if several else {})
+        for place, one in summaries.items()
+    }
+
+
+def require_driven(build: Build, circuit: Circuit) -> None:
+    """Raise what ``check_demand`` finds where ``circuit`` is of a BUILD with op-amps of netlists,
+    compiled again."""
+    hardware, own = circuit.hardware, build.hardware
+    if hardware == own or not own.amplifier.macro or hardware.opamp != own.opamp:
+        return
+    told = {place: build.summary.get(place) for place in (OPAMP, *OPAMPS.values())}
+    figures = nominal_figures({place: one for place, one in told.items() if one})
+    if OPAMP not in figures:
+        return
+    nominal = figures.pop(OPAMP)
+    for link in circuit.links:
+        check_demand(nominal, link.design, link.spec, figures)

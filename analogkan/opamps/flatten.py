@@ -11,7 +11,7 @@ from ..cells import Library
 from ..errors import NetlistError
 from ..files import read_text, sha256
 from .libraries import Include
-from .source import OpAmpFile
+from .source import OpAmpFile, words_of
 
 MOST_DEPTH = 20
 SCALE = re.compile(r"\.options?\s+scale\s*=\s*\S+", re.IGNORECASE)
@@ -58,7 +58,7 @@ def _taken(path: Path, section: str, depth: int = 0) -> Iterator[str]:
         raise NetlistError(f"cannot read {path}: {error}") from error
     inside, found = "", False
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
+        words = words_of(line)
         first = words[0].lower() if words else ""
         if first == ".lib" and len(words) == 2:
             inside = words[1].strip("\"'").lower()

@@ -91,7 +91,8 @@ def size_hardware(
         As ``map_design``, or of a resistor that no series has.
     """
     limits, asked = AllLimits.of(conditions, others), hardware
-    hardware = replace(hardware, **_free({"v_rail": limits.supply}, chosen))
+    # no bandwidth but the op-amp's own decides whether a capacitor suffices
+    hardware = replace(hardware, c_f=0.0, **_free({"v_rail": limits.supply}, chosen))
     decks = decks_of(spec, hardware, most)
     for choose in (_unloaded, _conductances, _loaded, _conductances):
         for _ in range(PASSES):
@@ -102,7 +103,7 @@ def size_hardware(
             decks = decks_of(spec, hardware, most)
     groups = _groups(decks)
     notes = _moved(groups, limits, asked, hardware)
-    hardware, loop = _loop(groups, limits, hardware, chosen)
+    hardware, loop = _loop(groups, limits, replace(hardware, c_f=asked.c_f), chosen)
     hardware, damped = _damped(decks_of(spec, hardware, most), limits, hardware, chosen)
     return hardware, [*notes, *loop, *damped]
 

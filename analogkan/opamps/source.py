@@ -29,6 +29,10 @@ SAID = re.compile(r"\*\s*characterise:\s*(\S+)\s+(\S.*?)\s*$")
 """What a file says of how it is to be characterised."""
 SAFE = re.compile(r"[^\"'`\n\r;${}]+")
 """Paths that can stand in a deck."""
+PARAMETERS = re.compile(r"\bparams:|\S+\s*=")
+"""Where those of a subcircuit begin."""
+WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
+"""A file's name in quotes may have blanks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +95,10 @@ def read_cell(
     path = path.resolve()
     lines = list(_lines(path))
     check_lines(path, lines, [path.parent, *allowed])
-    found = {words[1].lower(): words[2:] for _, words in lines if words[0] == ".subckt"}
+    found = {words[1].lower(): words[2:] for words in _heads(lines)}
     own = f"{what}'s are {', '.join(wanted)}, in any order"
     name = _chosen(path, list(found), subckt, f"{what} is one, with the pins {', '.join(wanted)}")
-    pins = tuple(
-        word.lower() for word in found[name] if "=" not in word and word.lower() != "params:"
-    )
+    pins = _pins(found[name])
     for pin in wanted:
         if pin not in pins:
             raise NetlistError(
@@ -109,7 +111,28 @@ def read_cell(
             f"{path}: .subckt {name} has a pin {extra} too many; {what}'s are "
             f"{', '.join(wanted)}: feed bias and the like from inside"
         )
+    for number, words in lines:
+        for pin in pins if words[0] == ".global" else ():
+            if pin in map(str.lower, words[1:]):
+                raise NetlistError(
+                    f"{path}, line {number}: .global {pin} is a pin of {name} too, and the net "
+                    "wins over it: take it out"
+                )
     return OpAmpFile(path=path, name=name, pins=pins)
+
+
+def _heads(lines: Iterable[tuple[int, list[str]]]) -> Iterator[list[str]]:
+    """The words of every subcircuit that is in no other."""
+    depth = 0
+    for _, words in lines:
+        if words[0] == ".subckt" and depth == 0:
+            yield words
+        depth += (words[0] == ".subckt") - (words[0] == ".ends")
+
+
+def _pins(words: Sequence[str]) -> tuple[str, ...]:
+    """Those of a subcircuit, of what stands behind its name: all before its parameters."""
+    return tuple(PARAMETERS.split(" ".join(words).lower(), maxsplit=1)[0].split())
 
 
 def _chosen(path: Path, names: list[str], subckt: str | None, told: str) -> str:
@@ -119,7 +142,7 @@ def _chosen(path: Path, names: list[str], subckt: str | None, told: str) -> str:
         what = told.partition(" is ")[0].removeprefix("an ").removeprefix("a ")
         raise NetlistError(
             f"{path} has {len(names)} subcircuits ({', '.join(names)}): say which is the {what} "
-            "with --subckt NAME"
+            "with --subckt NAME, or FILE:NAME in a --cell"
         )
     wanted = names[0] if subckt is None else subckt.lower()
     if wanted not in names:
@@ -165,6 +188,8 @@ def check_lines(
     for number, words in lines:
         first, where = words[0], f"{path}, line {number}"
         depth += (first == ".subckt") - (first == ".ends")
+        if first == ".subckt" and len(words) == 1:
+            raise NetlistError(f"{where}: .subckt has no name: give it one, and its pins")
         if first in INCLUDES and not (first == ".lib" and len(words) == 2):
             target = _target(path, where, words, folders)
             if target not in seen and target.is_file():  # else ngspice says so, if it is wanted
@@ -201,6 +226,11 @@ def _target(path: Path, where: str, words: list[str], folders: list[Path]) -> Pa
     return target
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a line of a netlist; what stands in quotes from its first sign on is one."""
+    return WORD.findall(line)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and words of the lines of a netlist, continued ones as one; the first in lower case.
 
@@ -216,10 +246,14 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         )
     held: tuple[int, list[str]] | None = None
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
+        words = words_of(line)
         if not words or (words[0][0] == "*" and not words[0].startswith(("*#", "*ng_script"))):
             continue
         if words[0][0] == "+" and held is not None:
+            if held[1][0] in INCLUDES:
+                raise NetlistError(
+                    f"{path}, line {number}: a line continues {held[1][0]}: write it as one line"
+                )
             held[1].extend(filter(None, [words[0][1:], *words[1:]]))
             continue
         if held is not None:
@@ -240,7 +274,7 @@ def read_subcircuits(path: Path, allowed: Iterable[Path] = ()) -> list[OpAmpFile
     path = path.resolve()
     lines = list(_lines(path))
     check_lines(path, lines, [path.parent, *allowed])
-    heads = [words[1:] for _, words in lines if words[0] == ".subckt" and len(words) > 1]
+    heads = [words[1:] for words in _heads(lines)]
     if not heads:
         raise NetlistError(f"{path} has no .subckt: a cell is one")
     said = tuple(_said(path))
@@ -248,7 +282,7 @@ def read_subcircuits(path: Path, allowed: Iterable[Path] = ()) -> list[OpAmpFile
         OpAmpFile(
             path=path,
             name=name.lower(),
-            pins=tuple(x.lower() for x in pins if "=" not in x and x.lower() != "params:"),
+            pins=_pins(pins),
             said=said,
         )
         for name, *pins in heads

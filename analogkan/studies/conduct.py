@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import outside, plugins
 from ..compiler.closed_form import macro_models, require_closed_form
+from ..compiler.deck import OPAMP_PRESET
 from ..compiler.hardware import Hardware
 from ..engines.chip_engines import NgspiceEngine
 from ..engines.ngspice import Ngspice
@@ -19,6 +20,8 @@ from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
+from ..opamps.demand import require_driven
+from ..physics.assumptions import Assumptions
 from ..settings import require
 from .bench import ENGINES, Bench, open_engine
 from .entries import COLUMNS
@@ -114,7 +117,7 @@ def conduct(
     from_files = plugins.used(job.build, plan.points, bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
-    notes += _macro_notes(job.build.hardware, plan)
+    notes += _macro_notes(job, plan)
     settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -259,6 +262,7 @@ def _check_points(bench: Bench, plan: Plan) -> None:
         require_gains(variation, hardware)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
+        require_driven(bench.build, bench.chain(hardware))
         if bench.engine.name == "twin":
             require_closed_form(bench.chain(hardware))
         elif hardware.amplifier.gain is None:  # trim and read noise need it, before a RUN is begun
@@ -269,8 +273,10 @@ def _check_points(bench: Bench, plan: Plan) -> None:
                 bench.chip(chip)
 
 
-def _macro_notes(own: Hardware, plan: Plan) -> list[str]:
-    """What is of a macro-model, and where a preset has put another op-amp in its place."""
+def _macro_notes(job: Job, plan: Plan) -> list[str]:
+    """What is of a macro-model, where a preset has put another op-amp in its place, and where what
+    is assumed is not what was measured."""
+    own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
     found = sorted({macro_models(point.hardware) for point in plan.points} - {""})
     alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
     notes = [f"{of}: {alone}" for of in found]
@@ -279,6 +285,11 @@ def _macro_notes(own: Hardware, plan: Plan) -> list[str]:
         notes.append(
             f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "
             f"--set opamp={own.opamp} keeps that"
+        )
+    if isinstance(job.own, Assumptions) and not job.own.i_quiescent and preset.exists():
+        notes.append(
+            "noise, input capacitance and quiescent current are assumed, not what was measured of "
+            f"the op-amp: --preset {preset} has that"
         )
     return notes
 
