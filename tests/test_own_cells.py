@@ -113,6 +113,14 @@ def test_what_cannot_be_flattened_is_refused(tmp_path, section, more, said):
         library_of(read_opamp(file), resolve(f"models.lib:{section}", file.parent))
 
 
+def test_a_library_of_sections_wants_one_of_them(tmp_path):
+    file = split_in_files(tmp_path / "files")
+    with pytest.raises(
+        NetlistError, match=r"models.lib has sections \(tt, ff\): say which one, FI"
+    ):
+        ak.characterise(file, include=[str(file.parent / "models.lib")], progress=False)
+
+
 def test_the_netlist_is_the_network_with_the_op_amp_in_every_amplifier(split):
     _, _, build = split
     assert build.verification is not None and build.verification.ok
@@ -272,6 +280,11 @@ def test_what_one_cell_sets_is_not_set_for_another(first, second, said, tmp_path
             "a place of cell = 3 is of type int: give a t",
         ),
         ({"include": "gf180mcu:typical"}, SettingsError, "is of type str: give a list, such as"),
+        (
+            {"cell": {"opamp": "two_stage_levl1"}},
+            NetlistError,
+            "cannot read two_stage_levl1: no such file.*did you mean two_stage_level1.* Those ",
+        ),
         ({"include": ["gf180mcu:typical"]}, SettingsError, "include names models of a cell of yo"),
         (
             {"cell": {"opamp": "two_stage_level1"}, "dialect": "vacask"},

@@ -13,7 +13,8 @@ import numpy as np
 from .. import resources
 from ..devices.curve import NOMINAL_TEMP_C
 from ..engines.ngspice import Runner, find_ngspice
-from ..errors import SettingsError
+from ..errors import NetlistError, SettingsError
+from ..files import near
 from ..intervals import FEWEST_FOR_SPREAD, spread
 from ..numerals import read_number
 from ..objects import as_path, check_flags, require_type
@@ -150,11 +151,24 @@ def characterise(
     return found
 
 
-def shipped_or(opamp: AnyPath) -> Path:
-    """The file of a shipped op-amp of that name, or the file itself."""
+def shipped_or(opamp: AnyPath, folder: str = FOLDER) -> Path:
+    """The file of a shipped cell of that name, by default an op-amp, or the file itself.
+
+    Raises
+    ------
+    NetlistError
+        If there is neither.
+    """
     path = as_path(opamp, "opamp", "a file with a .subckt, or the name of a shipped op-amp")
-    shipped = {file.stem: file for file in resources.path(FOLDER).glob("*.lib")}
-    return path if path.exists() else shipped.get(str(path), path)
+    shipped = {file.stem: file for file in resources.path(folder).glob("*.lib")}
+    if path.exists():
+        return path
+    if str(path) not in shipped:
+        raise NetlistError(
+            f"cannot read {path}: no such file{near(path, shipped) or '.'} Those that ship: "
+            f"{', '.join(sorted(shipped))}"
+        )
+    return shipped[str(path)]
 
 
 def _setup(

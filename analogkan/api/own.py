@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import cells, resources
+from .. import cells
 from ..compiler.deck import OPAMP_PRESET
 from ..compiler.hardware import Hardware
 from ..engines.ngspice import Runner, find_ngspice
@@ -209,9 +209,13 @@ def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection
             f"{spec.name} has none: leave it out"
         )
     (path, subckt), given = split(own.files[NPN]), _given(own)
-    file = read_transistor(_shipped(path), subckt, [one.path.parent for one in given])
+    file = read_transistor(
+        shipped_or(path, "netlists/pairs"), subckt, [one.path.parent for one in given]
+    )
     includes = _models(file, given)
-    kind = cells.own(cells.own_transistor(library_of(file, includes, refer=own.refer)))
+    there = own.opamps and given  # models that the op-amps' file has in the deck already
+    library = library_of(file, () if there else includes, refer=own.refer)
+    kind = cells.own(cells.own_transistor(library))
     low = -hw.v_rail if "vss" in hw.supplies else 0.0
     gains = measure_transistor(
         file, includes, Runner(find_ngspice()), i_tail=hw.i_tail, v_substrate=low
@@ -219,12 +223,6 @@ def with_npn(own: OwnCells, spec: NetworkSpec, found: Fitted, chosen: Collection
     free = {"npn_bf": gains.bf, "npn_vaf": gains.v_early}
     fits = replace(hw, npn=kind.name, **{k: x for k, x in free.items() if k not in chosen})
     return replace(found, hardware=fits, told={**found.told, NPN: asdict(gains)})
-
-
-def _shipped(path: Path) -> Path:
-    """The file of a shipped transistor of that name, or the file itself."""
-    shipped = {file.stem: file for file in resources.path("netlists/pairs").glob("*.lib")}
-    return path if path.exists() else shipped.get(str(path), path)
 
 
 def split(text: str) -> tuple[Path, str | None]:

@@ -165,9 +165,32 @@ def _said(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def check_models(includes: Iterable[Include]) -> None:
-    """Refuse files of models that have, or include from other folders, what a cell may not."""
+    """Refuse files of models that have, or include from other folders, what a cell may not, and
+    those of sections of which none is named."""
+    whole = {one.path for one in includes if not one.section}
     for path in {one.path for one in includes}:
-        check_lines(path, _lines(path), [path.parent])
+        lines = list(_lines(path))
+        check_lines(path, lines, [path.parent])
+        sections, outside = _sections(lines)
+        if path in whole and sections and not outside:
+            raise NetlistError(
+                f"{path} has sections ({', '.join(sections[:8])}{', ...' * (len(sections) > 8)}): "
+                "say which one, FILE:SECTION"
+            )
+
+
+def _sections(lines: Iterable[tuple[int, list[str]]]) -> tuple[list[str], bool]:
+    """Names of a file's sections, and whether it has anything outside of them."""
+    names, inside, outside = list[str](), False, False
+    for _, words in lines:
+        if words[0] == ".lib" and len(words) == 2:
+            names.append(words[1].strip("\"'"))
+            inside = True
+        elif words[0] == ".endl":
+            inside = False
+        else:
+            outside |= not inside
+    return names, outside
 
 
 def check_lines(
