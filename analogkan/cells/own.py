@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Library:
     refers: tuple[tuple[str, str], ...] = ()
     osdi: bytes = b""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of the text, and of what it refers to."""
         told = [self.subckt, self.pins, self.text, [sha256 for _, sha256 in self.refers]]
@@ -78,7 +79,7 @@ class Library:
     @property
     def deck_file(self) -> str:
         """The file of a deck that holds ``text``."""
-        return f"own_{self.name}.cir"
+        return _deck_file(self.name)
 
     @property
     def loaded(self) -> dict[str, bytes]:
@@ -108,7 +109,11 @@ class Library:
 
 def osdi_file(osdi: bytes) -> str:
     """The file of a deck that holds compiled models."""
-    return f"own_{hashlib.sha256(osdi).hexdigest()[:DIGITS]}.osdi"
+    return _osdi_file(hashlib.sha256(osdi).hexdigest())
+
+
+def _osdi_file(sha256: str) -> str:
+    return f"own_{sha256[:DIGITS]}.osdi"
 
 
 def loading(osdi: bytes) -> str:
@@ -139,9 +144,8 @@ def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
                 f"{folder} refers to {name}, which is gone or no more what it was compiled with: "
                 "compile the model again; without --refer models are copied into the BUILD"
             )
-    named = _name(entry["subckt"], entry["sha256"])
-    path = folder / f"own_{named}.cir"
-    compiled = folder / f"own_{entry.get('osdi', '')[:DIGITS]}.osdi"
+    path = folder / _deck_file(_name(entry["subckt"], entry["sha256"]))
+    compiled = folder / _osdi_file(entry.get("osdi", ""))
     try:
         text = read_bytes(path).decode("utf-8")
         osdi = read_bytes(compiled) if "osdi" in entry else b""
@@ -167,13 +171,17 @@ def read_library(entry: Mapping[str, Any], folder: Path) -> Library:
     return found
 
 
+def _deck_file(name: str) -> str:
+    return f"own_{name}.cir"
+
+
 def _name(subckt: str, sha256: str) -> str:
     return f"{re.sub('[^a-z0-9_]', '_', subckt.lower())}_{sha256[:DIGITS]}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnOpAmp(OpAmpKind):
-    """An op-amp of a user's netlist, for which its macro-model stands in closed form.
+class OfLibrary:
+    """What kinds of cells of users' netlists have in place of a file of their own.
 
     Attributes
     ----------
@@ -185,14 +193,20 @@ class OwnOpAmp(OpAmpKind):
 
     @property
     def text(self) -> str:
+        """The cell as it is defined."""
         return self.library.wrapper
+
+    def check(self) -> None:
+        """Nothing: its file was checked where it was read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnOpAmp(OfLibrary, OpAmpKind):
+    """An op-amp of a user's netlist, for which its macro-model stands in closed form."""
 
     @property
     def boxed(self) -> bool:
         return True
-
-    def check(self) -> None:
-        """Nothing: its file was checked where it was read."""
 
 
 def own_opamp(library: Library) -> OwnOpAmp:
@@ -208,25 +222,12 @@ def own_opamp(library: Library) -> OwnOpAmp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnTransistor(CellKind):
+class OwnTransistor(OfLibrary, CellKind):
     """An NPN transistor of a user's netlist, for which the closed form of the pairs has a current
-    gain and an Early voltage.
-
-    Attributes
-    ----------
-    library
-        What a deck has of it; its pins are ``c``, ``b``, ``e`` and perhaps ``s``, the substrate.
+    gain and an Early voltage; its pins are ``c``, ``b``, ``e`` and perhaps ``s``, the substrate.
     """
 
     block: str = "transistor"
-    library: Library
-
-    @property
-    def text(self) -> str:
-        return self.library.wrapper
-
-    def check(self) -> None:
-        """Nothing: its file was checked where it was read."""
 
 
 def own_transistor(library: Library) -> OwnTransistor:

@@ -294,7 +294,7 @@ def write_circuit(
     CompileError
         If the dialect cannot say something that the circuit needs.
     """
-    texts = {library.deck_file: library.text for library in design.hardware.libraries.values()}
+    texts = design.hardware.own_files
     if texts and say is not NGSPICE:
         raise CompileError(
             f"{design.name} has cells of netlists of its own, which are in ngspice's words: "

@@ -232,20 +232,22 @@ class Hardware:
     @property
     def libraries(self) -> dict[str, cells.Library]:
         """What its decks have of users' netlists, by the cells in whose place they are."""
-        own, known = (cells.OwnOpAmp, cells.OwnTransistor), cells.diodes()
-        opamps = cells.opamps()
+        opamps, known = cells.opamps(), cells.diodes()
         kinds = {place: opamps[name] for place, name in self.opamps.items()}
-        kinds |= {"npn": self.transistor}
-        found = {place: kind.library for place, kind in kinds.items() if isinstance(kind, own)}
+        found = {
+            place: kind.library
+            for place, kind in {**kinds, "npn": self.transistor}.items()
+            if isinstance(kind, cells.OfLibrary)
+        }
         return found | {
             f"{cells.DIODE}{device}": known[name]
             for device, name in parse_own(self.own_diodes).items()
         }
 
     @property
-    def own_files(self) -> list[str]:
-        """Files of its decks that hold them."""
-        return list(dict.fromkeys(one.deck_file for one in self.libraries.values()))
+    def own_files(self) -> dict[str, str]:
+        """Texts of the files of its decks that hold them, by name."""
+        return {one.deck_file: one.text for one in self.libraries.values()}
 
     @property
     def loaded(self) -> dict[str, bytes]:

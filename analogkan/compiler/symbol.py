@@ -30,7 +30,7 @@ def write_symbol(design: Design, folder: Path, top: str) -> None:
     """Write the folder of ``design`` as one symbol; ``top`` is the text of its deck."""
     name = symbol_name(design)
     pins = place_pins(list(symbol_pins(design)))
-    texts = {own.deck_file: own.text for own in design.hardware.libraries.values()}
+    texts = design.hardware.own_files
     texts |= {
         f"{name}.cir": format_symbol_circuit(design),
         SYMBOL_TOP: top,

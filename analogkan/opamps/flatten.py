@@ -10,6 +10,7 @@ from pathlib import Path
 from ..cells import Library
 from ..errors import NetlistError
 from ..files import read_text, sha256
+from .deck import include_line
 from .libraries import Include
 from .source import OpAmpFile, words_of
 
@@ -30,7 +31,7 @@ def library_of(file: OpAmpFile, includes: Iterable[Include], *, refer: bool = Fa
     lines: list[str] = []
     for one in includes:
         if refer:
-            lines.append(f'.lib "{one.path}" {one.section}' if one.section else _include(one.path))
+            lines.append(include_line(str(one.path), one.section))
         else:
             lines += [f"* {one.path.name}{':' * bool(one.section)}{one.section}"]
             lines += _taken(one.path, one.section)
@@ -42,10 +43,6 @@ def library_of(file: OpAmpFile, includes: Iterable[Include], *, refer: bool = Fa
         text="\n".join(lines) + "\n",
         refers=tuple((str(one.path), sha256(one.path)) for one in includes) if refer else (),
     )
-
-
-def _include(path: Path) -> str:
-    return f'.include "{path}"'
 
 
 def _taken(path: Path, section: str, depth: int = 0) -> Iterator[str]:

@@ -92,10 +92,7 @@ def read_cell(
         If it cannot be read, has a line that a cell may not have, no subcircuit, several and none
         was chosen, or one that lacks a pin.
     """
-    path = path.resolve()
-    lines = list(_lines(path))
-    check_lines(path, lines, [path.parent, *allowed])
-    found = {words[1].lower(): words[2:] for words in _heads(lines)}
+    path, lines, found = _read(path, allowed)
     own = f"{what}'s are {', '.join(wanted)}, in any order"
     name = _chosen(path, list(found), subckt, f"{what} is one, with the pins {', '.join(wanted)}")
     pins = _pins(found[name])
@@ -119,6 +116,17 @@ def read_cell(
                     "wins over it: take it out"
                 )
     return OpAmpFile(path=path, name=name, pins=pins)
+
+
+def _read(
+    path: Path, allowed: Iterable[Path]
+) -> tuple[Path, list[tuple[int, list[str]]], dict[str, list[str]]]:
+    """The path, resolved, the lines, which are those of a cell, and by name in lower case what
+    stands behind those of its subcircuits."""
+    path = path.resolve()
+    lines = list(_lines(path))
+    check_lines(path, lines, [path.parent, *allowed])
+    return path, lines, {words[1].lower(): words[2:] for words in _heads(lines)}
 
 
 def _heads(lines: Iterable[tuple[int, list[str]]]) -> Iterator[list[str]]:
@@ -294,19 +302,11 @@ def read_subcircuits(path: Path, allowed: Iterable[Path] = ()) -> list[OpAmpFile
     NetlistError
         If it cannot be read, has a line that a cell may not have, or no subcircuit.
     """
-    path = path.resolve()
-    lines = list(_lines(path))
-    check_lines(path, lines, [path.parent, *allowed])
-    heads = [words[1:] for words in _heads(lines)]
-    if not heads:
+    path, _, found = _read(path, allowed)
+    if not found:
         raise NetlistError(f"{path} has no .subckt: a cell is one")
     said = tuple(_said(path))
     return [
-        OpAmpFile(
-            path=path,
-            name=name.lower(),
-            pins=_pins(pins),
-            said=said,
-        )
-        for name, *pins in heads
+        OpAmpFile(path=path, name=name, pins=_pins(words), said=said)
+        for name, words in found.items()
     ]

@@ -89,15 +89,13 @@ def write_waves(answered: Answered, path: Path) -> None:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Settling(Result):
-    """How long the outputs take to settle on one image.
+class OverTime(Result):
+    """What outputs do over time on one image, as its inputs change.
 
     Attributes
     ----------
     changes
-        A row for each change of the inputs: its settling times in seconds, in ngspice and by the
-        twin (None of a regression's class); the largest difference of the waveforms, and of
-        ngspice's last values from those at rest, shares of full scale.
+        A row for each change of the inputs, see the subclass.
     bits, full_scale
         To within half a step of so many bits of so many logits outputs are settled.
     hold_s
@@ -109,10 +107,9 @@ class Settling(Result):
     image
         Its number.
     arrays
-        Waveforms of both: times (T,) and logits (T, n, O).
+        Waveforms: times (T,) and logits (T, n, O), of each who makes them.
     """
 
-    heading: ClassVar[str] = "Settling, in time"
     changes: list[dict[str, Any]]
     bits: int
     full_scale: float
@@ -121,6 +118,45 @@ class Settling(Result):
     images: dict[str, Any]
     image: int
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+
+    def drawn(self, name: str, lines: str, dots: str, by: str) -> list[Figure]:
+        """Logits over time of those whose arrays' names begin with ``lines`` and ``dots``, who are
+        ``by``; a change that has not settled is shown for as long as it was held."""
+        from ..report.figures import waveforms_figure
+
+        a = self.arrays
+        waves = [
+            (
+                f"image {self.image}, {row['change']}",
+                a[f"{lines}time"],
+                a[f"{lines}logits"][:, k],
+                a[f"{dots}time"],
+                a[f"{dots}logits"][:, k],
+                row["settling_s"] or self.hold_s,
+            )
+            for k, row in enumerate(self.changes)
+        ]
+        caption = f"Logits over time, {by}; dotted: {self.bits} bits."
+        return [Figure(name, caption, partial(waveforms_figure, waves))]
+
+    def table(self) -> Table:
+        """A row a change."""
+        return table_of(self.changes)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Settling(OverTime):
+    """How long the outputs take to settle on one image.
+
+    Attributes
+    ----------
+    changes
+        A row for each change of the inputs: its settling times in seconds, in ngspice and by the
+        twin (None of a regression's class); the largest difference of the waveforms, and of
+        ngspice's last values from those at rest, shares of full scale.
+    """
+
+    heading: ClassVar[str] = "Settling, in time"
 
     def title(self) -> str:
         """The image."""
@@ -165,26 +201,7 @@ class Settling(Result):
 
     def figures(self) -> list[Figure]:
         """Logits over time."""
-        from ..report.figures import waveforms_figure
-
-        a = self.arrays
-        waves = [
-            (
-                f"image {self.image}, {row['change']}",
-                a["ngspice_time"],
-                a["ngspice_logits"][:, k],
-                a["twin_time"],
-                a["twin_logits"][:, k],
-                row["settling_s"],
-            )
-            for k, row in enumerate(self.changes)
-        ]
-        caption = f"Logits over time, ngspice (lines) and twin (dots); dotted: {self.bits} bits."
-        return [Figure("settling", caption, partial(waveforms_figure, waves))]
-
-    def table(self) -> Table:
-        """A row a change."""
-        return table_of(self.changes)
+        return self.drawn("settling", "ngspice_", "twin_", "ngspice (lines) and twin (dots)")
 
 
 def micro(seconds: float | None) -> str:

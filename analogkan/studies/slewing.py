@@ -4,8 +4,7 @@ time, and two twins beside them, of the macro-model and of what is assumed by de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,10 +18,9 @@ from ..physics import Assumptions
 from ..physics.settling import Run, run_design, settled
 from ..physics.settling_ngspice import cut, hold_seconds, over_time, write_alone
 from ..physics.waveforms import Waveforms
-from ..results import Fact, Figure, Listing, Result
-from ..tables import Table, table_of
+from ..results import Fact, Figure, Listing
 from ..text import engineering
-from .settling import ASSUMED, CHANGES, SETTLING, TIMES, micro, or_none, write_waves
+from .settling import ASSUMED, CHANGES, SETTLING, TIMES, OverTime, micro, or_none, write_waves
 
 WHO = {"": "transistors", "macro_": "macro-model", "assumed_": "assumed"}
 """Whose times they are, by what stands before their keys."""
@@ -112,7 +110,7 @@ def _leave(answers: Sequence[Answered], folder: Path) -> None:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Slewing(Result):
+class Slewing(OverTime):
     """How long the outputs take to settle on one image by op-amps that are a netlist.
 
     Attributes
@@ -124,34 +122,14 @@ class Slewing(Result):
         transistors that did not come to rest. Shares of full scale: the largest differences of
         the twins' waveforms from the transistors', ``end_error`` of the ends, and ``moving``, by
         which these still moved in the last tenth.
-    bits, full_scale
-        To within half a step of so many bits of so many logits outputs are settled.
-    hold_s
-        Seconds that each value was held.
     opamp, gbw, c_in
         The op-amp; the hertz and, measured, the farads of its macro-model.
-    assumed
-        Settings of the ``Assumptions``.
-    images
-        What the image is one of.
-    image
-        Its number.
-    arrays
-        Waveforms of all three: times (T,) and logits (T, n, O).
     """
 
     heading: ClassVar[str] = "Settling by the op-amps' own transistors"
-    changes: list[dict[str, Any]]
-    bits: int
-    full_scale: float
-    hold_s: float
     opamp: str
     gbw: float
     c_in: float
-    assumed: dict[str, Any]
-    images: dict[str, Any]
-    image: int
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     def title(self) -> str:
         """The image."""
@@ -213,29 +191,8 @@ class Slewing(Result):
 
     def figures(self) -> list[Figure]:
         """Logits over time."""
-        from ..report.figures import waveforms_figure
-
-        a = self.arrays
-        waves = [
-            (
-                f"image {self.image}, {row['change']}",
-                a["time"],
-                a["logits"][:, k],
-                a["macro_time"],
-                a["macro_logits"][:, k],
-                row["settling_s"] or self.hold_s,
-            )
-            for k, row in enumerate(self.changes)
-        ]
-        caption = (
-            "Logits over time, transistors in ngspice (lines) and the macro-model (dots); dotted: "
-            f"{self.bits} bits."
-        )
-        return [Figure("slewing", caption, partial(waveforms_figure, waves))]
-
-    def table(self) -> Table:
-        """A row a change."""
-        return table_of(self.changes)
+        by = "transistors in ngspice (lines) and the macro-model (dots)"
+        return self.drawn("slewing", "", "macro_", by)
 
 
 SLEWING = replace(
