@@ -38,6 +38,7 @@ LAYERS = (
     {"data"},
     {"dialects"},
     {"compiler"},
+    {"die"},
     {"imperfections"},
     {"engines"},
     {"physics"},

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import SettingsError
 from .base import Draw, Imperfection, errors_of, upto
+from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -43,10 +45,22 @@ def _err(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
         changed[group] = replace(
             made,
             gain=np.exp(draw.normal(gain, shape, of.opamp_gain_sigma)),
-            offset=draw.normal(f"{kind}_offset", shape, of.offset_sigma),
+            offset=differ(draw, _offset(of, f"{kind}_offset"), group, shape),
             drift=draw.normal(f"{kind}_drift", shape, of.offset_drift_sigma),
         )
     return replace(stage, errors=replace(errors, **changed))
+
+
+def _offset(of: Any, own: str) -> Quantity:
+    return Quantity(
+        name="offset",
+        own=own,
+        sigma=of.offset_sigma,
+        length=of.offset_length,
+        kind="offset",
+        local=of.offset_pelgrom / math.sqrt(of.offset_area),
+        steep=of.offset_slope,
+    )
 
 
 def _resist(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
@@ -71,12 +85,15 @@ OP_AMPS = Imperfection(
         upto(0.1, "offset_sigma", "Input offset of an op-amp, volts.", "V"),
         upto(1e-3, "offset_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
         upto(2.0, "opamp_gain_sigma", "Of ln(open-loop gain).", ""),
+        length_setting("offset_length", "``offset_sigma``", "one offset for all op-amps"),
+        *pelgrom_settings("offset", "an offset, which is a pair's,", (("", "V", 0.1),), 100.0, ""),
     ),
     draw=_err,
     streams={
         "row_offset": 10, "row_drift": 11, "row_gain": 12,
         "line_offset": 13, "line_drift": 14, "line_gain": 15,
         "diff_offset": 16, "diff_drift": 17, "diff_open_gain": 18,
+        **own_streams("op-amps", "die_offset", "field_offset", "slope_offset"),
     },
 )  # fmt: skip
 FEEDBACK = Imperfection(

@@ -22,7 +22,9 @@ from ..settings import within
 from ..streams import DIE, Place, derived
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.chip import Warmth
     from ..compiler.design import CrossbarStage
+    from ..die.floorplan import Floorplan, Sites
     from ..network.spec import LayerSpec
 
 Floats = npt.NDArray[np.float64]
@@ -131,6 +133,10 @@ class Chip:
         Names of its diodes' types, sorted.
     counts
         What was counted so far.
+    plan
+        Gives its floorplan, or refuses.
+    warmth
+        By layer and share how much warmer than the ambient its parts are; None: not worked out.
     """
 
     variation: Any
@@ -138,6 +144,8 @@ class Chip:
     hardware: Hardware
     devices: tuple[str, ...]
     counts: Counter[str]
+    plan: Callable[[], Floorplan]
+    warmth: Mapping[tuple[int, int], Warmth] | None = None
 
 
 class Draw:
@@ -161,6 +169,27 @@ class Draw:
         self.settings: Any = SimpleNamespace(**own)
         self.hardware, self.conditions = chip.hardware, chip.conditions
 
+    @property
+    def floorplan(self) -> Floorplan:
+        """Of the die.
+
+        Raises
+        ------
+        SettingsError
+            If the circuit has none.
+        """
+        return self._chip.plan()
+
+    def sites(self, group: str) -> Sites:
+        """Where the layer's ``group`` of parts is: ``cells``, ``rows``, ``lines`` or ``diffs``."""
+        return getattr(self.floorplan.of(self.place.layer, self.place.share), group)
+
+    @property
+    def warmth(self) -> Warmth | None:
+        """How much warmer than the ambient the parts are; None where that is not worked out."""
+        known = self._chip.warmth
+        return None if known is None else known[self.place.layer, self.place.share]
+
     def number(self, stream: str) -> int:
         """The number of one of its own streams; SettingsError if it is none of them."""
         if stream not in self._of.numbers:
@@ -176,9 +205,20 @@ class Draw:
 
     def common(self, stream: str, stage: CrossbarStage, sigma: float) -> Floats:
         """The same (D,), one for each type of diode on the chip."""
-        die = replace(self.place, layer=DIE, share=0)
-        drawn = self._normal(die, stream, (len(self._chip.devices),), sigma)
-        return drawn[[self._chip.devices.index(curve.name) for curve in stage.curves]]
+        return self.die(stream, (len(self._chip.devices),), sigma)[self.types(stage)]
+
+    def types(self, stage: CrossbarStage) -> list[int]:
+        """(D,) the numbers of the stage's types of diode among the chip's ``n_types``."""
+        return [self._chip.devices.index(curve.name) for curve in stage.curves]
+
+    @property
+    def n_types(self) -> int:
+        """How many types of diode the chip has."""
+        return len(self._chip.devices)
+
+    def die(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
+        """``normal`` draws that all layers of the chip see."""
+        return self._normal(replace(self.place, layer=DIE, share=0), stream, shape, sigma)
 
     def uniform(self, stream: str, shape: tuple[int, ...]) -> Floats:
         """Draws from 0 to 1."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..compiler.chip import ReadNoise
 from .base import Draw, Imperfection, errors_of, upto
+from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -17,7 +19,16 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
 
 def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     of, hardware = draw.settings, draw.hardware
-    g = stage.g * (1 + draw.normal("cell", stage.g.shape, of.sigma_g))
+    what = Quantity(
+        name="cell",
+        own="cell",
+        sigma=of.sigma_g,
+        length=of.cell_length,
+        kind="cell",
+        local=of.cell_pelgrom / math.sqrt(2 * of.cell_area),
+        steep=of.cell_slope,
+    )
+    g = stage.g * (1 + differ(draw, what, "cells", stage.g.shape))
     g += hardware.g_max * draw.normal("cell_abs", stage.g.shape, of.sigma_g_abs)
     least, there = hardware.g_min / 10, stage.g != 0
     draw.count("clipped_cells", (g < least) & there)
@@ -36,9 +47,14 @@ PROGRAMMING = Imperfection(
         upto(1.0, "sigma_g", "Programming error of a cell, as a share of its own conductance."),
         upto(1.0, "sigma_g_abs", "Programming error as a share of ``g_max``. Much harder on a "
              "network than the same number relative: always say which."),
+        length_setting("cell_length", "``sigma_g``", "one factor for all cells"),
+        *pelgrom_settings("cell", "a cell's conductance", (("", "share", 1.0),), 0.25, "2 "),
     ),
     draw=_programme,
-    streams={"cell": 0, "cell_abs": 1},
+    streams={
+        "cell": 0, "cell_abs": 1,
+        **own_streams("programming", "die_cell", "field_cell", "slope_cell"),
+    },
     counts={"clipped_cells": "cells clipped"},
 )  # fmt: skip
 READ_NOISE = Imperfection(

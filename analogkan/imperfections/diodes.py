@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..compiler.chip import RAMP_VOLTS
-from .base import Draw, Imperfection, errors_of, upto
+from ..die.fields import WHOLE_DIE
+from ..errors import SettingsError
+from .base import Draw, Floats, Imperfection, errors_of, upto
+from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -22,13 +26,13 @@ PARTS = (("current", 0.5, "share"), ("voltage", 0.1, "share"), ("shift", 2e-2, "
 
 
 def _mismatch(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
-    of, rows = draw.settings, stage.r_f.shape
+    of = draw.settings
     k_i = 1 + draw.common("die_current", stage, of.die_sigma_current)
     k_v = 1 + draw.common("die_voltage", stage, of.die_sigma_voltage)
     d_v = draw.common("die_shift", stage, of.die_sigma_shift)
-    k_i = k_i * (1 + draw.normal("diode_current", rows, of.diode_sigma_current))
-    k_v = k_v * (1 + draw.normal("diode_voltage", rows, of.diode_sigma_voltage))
-    d_v = d_v + draw.normal("diode_shift", rows, of.diode_sigma_shift)
+    k_i = k_i * (1 + _each(stage, draw, "current"))
+    k_v = k_v * (1 + _each(stage, draw, "voltage"))
+    d_v = d_v + _each(stage, draw, "shift")
     clipped = (k_i < LEAST_CURRENT) | (np.abs(d_v) > MOST_SHIFT)
     draw.count("clipped_diodes", clipped & stage.kept)
     errors = replace(
@@ -38,6 +42,33 @@ def _mismatch(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
         d_v=np.clip(d_v, -MOST_SHIFT, MOST_SHIFT),
     )
     return replace(stage, errors=errors)
+
+
+def _each(stage: CrossbarStage, draw: Draw, part: str) -> Floats:
+    """What a quantity of each diode (I, D) differs by from its type's on the die."""
+    of = draw.settings
+    what = Quantity(
+        name=part,
+        own=f"diode_{part}",
+        sigma=getattr(of, f"diode_sigma_{part}"),
+        length=of.diode_length,
+        kind="diode",
+        local=getattr(of, f"diode_pelgrom_{part}") / math.sqrt(2 * of.diode_area),
+        steep=getattr(of, f"diode_slope_{part}"),
+    )
+    return differ(draw, what, "rows", stage.r_f.shape, draw.types(stage))
+
+
+def _apart(settings: Any) -> None:
+    """SettingsError if what each diode has is common to the die, and so is what the die has."""
+    for part, *_ in PARTS:
+        whole, own = (getattr(settings, f"{of}_sigma_{part}") for of in ("die", "diode"))
+        if settings.diode_length >= WHOLE_DIE and whole and own:
+            raise SettingsError(
+                f"diode_length = {settings.diode_length:g} makes diode_sigma_{part} = {own:g} what "
+                f"die_sigma_{part} = {whole:g} is, common to all diodes of a type: set one of them "
+                "to 0"
+            )
 
 
 DIODES = Imperfection(
@@ -50,11 +81,19 @@ DIODES = Imperfection(
             ("die", "The same, common to all diodes of one type on a chip."),
         )
         for part, most, unit in PARTS
+    ) + (
+        length_setting("diode_length", "``diode_sigma_*``", "as ``die_sigma_*``"),
+        *pelgrom_settings(
+            "diode", "a diode", tuple((f"_{part}", unit, most) for part, most, unit in PARTS),
+            area=1.0, one="2 "
+        ),
     ),
     draw=_mismatch,
     streams={
         "diode_current": 4, "diode_voltage": 5, "diode_shift": 6,
         "die_current": 7, "die_voltage": 8, "die_shift": 9,
+        **own_streams("diodes", *(f"{of}_{p}" for p, *_ in PARTS for of in ("field", "slope"))),
     },
     counts={"clipped_diodes": "diodes clipped"},
+    check=_apart,
 )  # fmt: skip
