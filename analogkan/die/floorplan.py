@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.hardware import Hardware
 
 Floats = npt.NDArray[np.float64]
+AREA_CELL, AREA_OPAMP = 0.5, 2000.0
+"""um^2 of a cell with its share of wires, and of an op-amp without its feedback; assumed."""
 TILE_GAP = 10.0
 """Micrometres between tiles, for what drives and joins them; assumed."""
 BLOCK_GAP = 40.0

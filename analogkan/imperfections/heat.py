@@ -6,15 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..die.floorplan import Sizes
+from ..die.floorplan import AREA_CELL, AREA_OPAMP, Sizes
 from ..errors import SettingsError
 from .base import Draw, Imperfection, Setting, errors_of, upto
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
-
-AREA_CELL, AREA_OPAMP = 0.5, 2000.0
-"""um^2, as datasheets assume them too."""
 
 
 def sizes_of(settings: Any) -> Sizes:
