@@ -29,6 +29,7 @@ from analogkan.imperfections import (
     upto,
 )
 from analogkan.imperfections.catalogue import settings
+from analogkan.imperfections.heat import HEAT
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.registry import BUILT_IN, acting, check
 from analogkan.streams import FIRST_DERIVED, derived
@@ -85,14 +86,17 @@ def chip(variation: Variation, sample: int = 0) -> dict[str, Any]:
 
 def test_streams_have_the_numbers_they_always_had():
     found = {name: number for one in BUILT_IN for name, number in one.numbers.items()}
-    assert found == NUMBERS
+    assert {name: n for name, n in found.items() if n < FIRST_DERIVED} == NUMBERS
     assert derived("shorted cells", "short") == SHORTED.numbers["short"] == 635652960
     assert SHORTED.numbers["short"] >= FIRST_DERIVED > max(NUMBERS.values())
 
 
-@pytest.mark.parametrize("one", BUILT_IN, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "one", [one for one in BUILT_IN if one is not HEAT], ids=lambda one: one.name
+)
 def test_each_alone_changes_something_and_off_changes_nothing(one):
-    own = {s.name: getattr(EVERYTHING, s.name) or 0.3 for s in one.settings}
+    lengths = {"um": 100.0, "um^2": 100.0}
+    own = {s.name: getattr(EVERYTHING, s.name) or lengths.get(s.unit, 0.3) for s in one.settings}
     variation = Variation(**own)
     assert variation.on() == [one]
     assert chip(variation)["sha256"] != chip(Variation())["sha256"]

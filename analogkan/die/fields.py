@@ -23,8 +23,8 @@ REACH = 6.25
 """Correlation lengths beyond which a weight is below 1e-16."""
 MOST_NODES = 4_000_000
 """Of a lattice."""
-WHOLE_DIE = 1e9
-"""Micrometres that stand for a length without end: all of a die is alike."""
+WHOLE_DIE = 1e6
+"""Micrometres, a metre, that stand for a length without end: all of a die is alike."""
 
 
 @dataclass(frozen=True, kw_only=True)

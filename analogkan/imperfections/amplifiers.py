@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..errors import SettingsError
 from .base import Draw, Imperfection, errors_of, upto
-from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
+from .mismatch import Quantity, check_area, die_settings, differ, own_streams, pelgrom
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -58,7 +57,7 @@ def _offset(of: Any, own: str) -> Quantity:
         sigma=of.offset_sigma,
         length=of.offset_length,
         kind="offset",
-        local=of.offset_pelgrom / math.sqrt(of.offset_area),
+        local=pelgrom(of, "offset", pair=True),
         steep=of.offset_slope,
     )
 
@@ -85,16 +84,17 @@ OP_AMPS = Imperfection(
         upto(0.1, "offset_sigma", "Input offset of an op-amp, volts.", "V"),
         upto(1e-3, "offset_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
         upto(2.0, "opamp_gain_sigma", "Of ln(open-loop gain).", ""),
-        length_setting("offset_length", "``offset_sigma``", "one offset for all op-amps"),
-        *pelgrom_settings("offset", "an offset, which is a pair's,", (("", "V", 0.1),), 100.0, ""),
+        *die_settings("offset", "``offset_sigma``", "one offset of all op-amps",
+                      "an offset, a pair's, gains A / sqrt(W L), of", (("", "V"),)),
     ),
     draw=_err,
     streams={
         "row_offset": 10, "row_drift": 11, "row_gain": 12,
         "line_offset": 13, "line_drift": 14, "line_gain": 15,
         "diff_offset": 16, "diff_drift": 17, "diff_open_gain": 18,
-        **own_streams("op-amps", "die_offset", "field_offset", "slope_offset"),
+        **own_streams("op-amps", "offset"),
     },
+    check=lambda settings: check_area(settings, "offset"),
 )  # fmt: skip
 FEEDBACK = Imperfection(
     name="feedback",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..compiler.chip import ReadNoise
 from .base import Draw, Imperfection, errors_of, upto
-from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
+from .mismatch import Quantity, check_area, die_settings, differ, own_streams, pelgrom
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -25,7 +24,7 @@ def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
         sigma=of.sigma_g,
         length=of.cell_length,
         kind="cell",
-        local=of.cell_pelgrom / math.sqrt(2 * of.cell_area),
+        local=pelgrom(of, "cell"),
         steep=of.cell_slope,
     )
     g = stage.g * (1 + differ(draw, what, "cells", stage.g.shape))
@@ -47,14 +46,15 @@ PROGRAMMING = Imperfection(
         upto(1.0, "sigma_g", "Programming error of a cell, as a share of its own conductance."),
         upto(1.0, "sigma_g_abs", "Programming error as a share of ``g_max``. Much harder on a "
              "network than the same number relative: always say which."),
-        length_setting("cell_length", "``sigma_g``", "one factor for all cells"),
-        *pelgrom_settings("cell", "a cell's conductance", (("", "share", 1.0),), 0.25, "2 "),
+        *die_settings("cell", "``sigma_g``", "one factor of all cells",
+                      "a cell gains A / sqrt(2 W L), of", (("", "share"),)),
     ),
     draw=_programme,
     streams={
         "cell": 0, "cell_abs": 1,
-        **own_streams("programming", "die_cell", "field_cell", "slope_cell"),
+        **own_streams("programming", "cell"),
     },
+    check=lambda settings: check_area(settings, "cell"),
     counts={"clipped_cells": "cells clipped"},
 )  # fmt: skip
 READ_NOISE = Imperfection(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from ..compiler.chip import RAMP_VOLTS
 from ..die.fields import WHOLE_DIE
 from ..errors import SettingsError
 from .base import Draw, Floats, Imperfection, errors_of, upto
-from .mismatch import Quantity, differ, length_setting, own_streams, pelgrom_settings
+from .mismatch import Quantity, check_area, die_settings, differ, own_streams, pelgrom
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -53,14 +52,16 @@ def _each(stage: CrossbarStage, draw: Draw, part: str) -> Floats:
         sigma=getattr(of, f"diode_sigma_{part}"),
         length=of.diode_length,
         kind="diode",
-        local=getattr(of, f"diode_pelgrom_{part}") / math.sqrt(2 * of.diode_area),
+        local=pelgrom(of, "diode", f"_{part}"),
         steep=getattr(of, f"diode_slope_{part}"),
     )
     return differ(draw, what, "rows", stage.r_f.shape, draw.types(stage))
 
 
 def _apart(settings: Any) -> None:
-    """SettingsError if what each diode has is common to the die, and so is what the die has."""
+    """SettingsError if settings do not go together: what each diode has may not be common to the
+    die where what the die has is, too."""
+    check_area(settings, "diode")
     for part, *_ in PARTS:
         whole, own = (getattr(settings, f"{of}_sigma_{part}") for of in ("die", "diode"))
         if settings.diode_length >= WHOLE_DIE and whole and own:
@@ -81,18 +82,15 @@ DIODES = Imperfection(
             ("die", "The same, common to all diodes of one type on a chip."),
         )
         for part, most, unit in PARTS
-    ) + (
-        length_setting("diode_length", "``diode_sigma_*``", "as ``die_sigma_*``"),
-        *pelgrom_settings(
-            "diode", "a diode", tuple((f"_{part}", unit, most) for part, most, unit in PARTS),
-            area=1.0, one="2 "
-        ),
+    ) + die_settings(
+        "diode", "``diode_sigma_*``", "as ``die_sigma_*``", "a diode gains A / sqrt(2 W L), of",
+        tuple((f"_{part}", unit) for part, _, unit in PARTS),
     ),
     draw=_mismatch,
     streams={
         "diode_current": 4, "diode_voltage": 5, "diode_shift": 6,
         "die_current": 7, "die_voltage": 8, "die_shift": 9,
-        **own_streams("diodes", *(f"{of}_{p}" for p, *_ in PARTS for of in ("field", "slope"))),
+        **own_streams("diodes", *(part for part, *_ in PARTS), common=False),
     },
     counts={"clipped_diodes": "diodes clipped"},
     check=_apart,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..die.floorplan import AREA_CELL, AREA_OPAMP, Sizes
 from ..errors import SettingsError
+from ..settings import within
 from .base import Draw, Imperfection, Setting, errors_of, upto
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
@@ -45,8 +46,8 @@ def _area(name: str, about: str, default: float) -> Setting:
         name=name,
         about=about,
         unit="um^2",
-        limit="above 0, to 1e6 um^2",
-        fits=lambda area: 0 < area <= 1e6,
+        limit="0 to 1e6 um^2",
+        fits=within(0, 1e6),
         default=default,
         later=True,
     )

@@ -27,7 +27,6 @@ from .heat import sizes_of
 from .registry import BUILT_IN, acting
 from .variation import Variation
 
-
 Warm = Mapping[tuple[int, int], Warmth]
 """By layer and share how much warmer than the ambient the parts of a stage are."""
 

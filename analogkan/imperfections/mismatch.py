@@ -1,22 +1,23 @@
 # pyright: strict
 """Mismatch by area and distance: how one quantity of one kind of part differs over a die.
 
-Its part of a type's own mean is the sum of what is each part's own, of what neighbours share, and
-of a straight gradient. Pelgrom, JSSC 24, 1433 (1989), doi:10.1109/JSSC.1989.572629: the difference
-of two parts has the variance A^2 / (W L) + S^2 D^2. The first term is each part's own; the second is
-a gradient whose slopes across and down are normal with sigma S, drawn a chip.
+That is the sum of what is each part's own, of what neighbours share, and of a straight gradient.
+Pelgrom, JSSC 24, 1433 (1989), doi:10.1109/JSSC.1989.572629: the difference of two parts D apart has
+the variance A^2 / (W L) + S^2 D^2. The first term is each part's own; the second is a gradient
+whose slopes across and down are normal with sigma S, drawn a chip.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..die.fields import WHOLE_DIE, gradient, lattice_of
 from ..die.floorplan import Sites
-from ..settings import within
+from ..errors import SettingsError
 from ..streams import derived
 from .base import Draw, Floats, Setting, upto
 
@@ -88,45 +89,52 @@ def _field(draw: Draw, what: Quantity, sites: Sites, types: list[int] | None) ->
 # ---- what declares it
 
 
-def length_setting(name: str, of: str, whole: str) -> Setting:
-    """A correlation length of the settings ``of``; ``whole`` is what they are on the whole die."""
-    return Setting(
-        name=name,
-        about=f"Correlation length l of {of}: parts d apart have the correlation "
-        f"exp(-d^2 / 2 l^2). 0: each part its own; {WHOLE_DIE:g}: {whole}.",
-        unit="um",
-        limit=f"0 to {WHOLE_DIE:g} um",
-        fits=within(0, WHOLE_DIE),
-        later=True,
-    )
+def pelgrom(settings: Any, kind: str, quantity: str = "", *, pair: bool = False) -> float:
+    """Standard deviation of a part by its area; of ``pair`` what differs is a pair's already."""
+    a, area = (getattr(settings, f"{kind}_{word}") for word in (f"pelgrom{quantity}", "area"))
+    return a / math.sqrt(area if pair else 2 * area) if a else 0.0
 
 
-def pelgrom_settings(
-    kind: str, of: str, quantities: tuple[tuple[str, str, float], ...], area: float, one: str
+def check_area(settings: Any, kind: str) -> None:
+    """SettingsError if Pelgrom's A of ``kind`` has no area to go with."""
+    for name in settings.__dataclass_fields__:
+        a = getattr(settings, name)
+        if name.startswith(f"{kind}_pelgrom") and a and not getattr(settings, f"{kind}_area"):
+            raise SettingsError(
+                f"{name} = {a:g} is divided by the square root of an area, and {kind}_area is 0: "
+                "set that to W L, um^2"
+            )
+
+
+def die_settings(
+    kind: str, sigmas: str, whole: str, gains: str, quantities: tuple[tuple[str, str], ...]
 ) -> tuple[Setting, ...]:
-    """A, the area and S of Pelgrom's law for ``quantities``: endings of names, units, largest A.
+    """Settings of how parts of a ``kind`` resemble each other.
 
-    ``one`` says what part of a pair's difference ``of`` is.
+    ``sigmas`` have the correlation length, and are ``whole`` where it has no end; a part ``gains``
+    what Pelgrom's law says, in each of the ``quantities``: endings of names, and units.
     """
     return (
+        upto(WHOLE_DIE, f"{kind}_length", f"Correlation length l of {sigmas}: parts d apart have "
+             "the correlation exp(-d^2 / 2 l^2); 0 leaves each its own, "
+             f"{WHOLE_DIE:g} is {whole}.", "um", later=True),
         *(
-            upto(most, f"{kind}_pelgrom{end}", f"Pelgrom's A, of the difference of a pair: {of} "
-                 f"gains A / sqrt({one}W L), each part its own, W L being ``{kind}_area``.",
-                 f"{unit} um", later=True)
-            for end, unit, most in quantities
+            upto(1.0, f"{kind}_pelgrom{end}", "Pelgrom's A, of the difference of a pair, each part "
+                 f"its own: {gains} ``{kind}_area``.", f"{unit} um", later=True)
+            for end, unit in quantities
         ),
-        Setting(name=f"{kind}_area", about="Area W L of Pelgrom's law; assumed.", unit="um^2",
-                limit="above 0, to 1e6 um^2", fits=lambda area: 0 < area <= 1e6, default=area,
-                later=True),
+        upto(1e6, f"{kind}_area", "Area W L of Pelgrom's law.", "um^2", later=True),
         *(
-            upto(1.0, f"{kind}_slope{end}", "Pelgrom's S: standard deviation of the slopes, across "
-                 "and down, of a straight gradient over the die, drawn a chip; two parts D apart "
-                 "differ by S D.", f"{unit}/mm", later=True)
-            for end, unit, _ in quantities
+            upto(1.0, f"{kind}_slope{end}", "Pelgrom's S: standard deviation of the slopes across "
+                 "and down of a straight gradient over the die, drawn a chip.", f"{unit}/mm",
+                 later=True)
+            for end, unit in quantities
         ),
     )  # fmt: skip
 
 
-def own_streams(owner: str, *names: str) -> dict[str, int]:
+def own_streams(owner: str, *quantities: str, common: bool = True) -> dict[str, int]:
     """Streams of what ``owner`` draws of a die beside those that it numbers by hand."""
+    of = ("die", "field", "slope") if common else ("field", "slope")
+    names = [f"{one}_{quantity}" for quantity in quantities for one in of]
     return {name: derived(owner, name) for name in names}

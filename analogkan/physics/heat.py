@@ -165,9 +165,7 @@ def _watts(
 class _StageHeat:
     """A stage's power at blocks of points, made into watts of its parts."""
 
-    def __init__(
-        self, design: Design, stage: CrossbarStage, parts: tuple[StagePower, ...]
-    ) -> None:
+    def __init__(self, design: Design, stage: CrossbarStage, parts: tuple[StagePower, ...]) -> None:
         self.stage, self.parts, self.hardware = stage, parts, design.hardware
 
     def watts(self) -> StageWatts:
