@@ -53,6 +53,7 @@ LAYERS = (
 DRAWING = (
     *(
         "datasheets",
+        "dies",
         "figures",
         "functions",
         "grids",

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..imperfections.make import perturb_chain
 from ..results import Fact, Listing
+from ..studies.dies import Die, die_of, has_places
 from . import figures, maps
+from .dies import die_figure
 from .exhibits import Exhibit, Section
 from .runs import Run
 
@@ -81,6 +82,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     """Conductances of the worst chip of the first Monte Carlo, or of the design; IR drop."""
     if build.summary["elements"]["crossbar_resistors"] > MOST_DRAWN:
         return []
+    found: list[Section] = []
     circuit, hardware = build.circuit(), build.hardware
     what, made = "compiled", circuit
     study = next((run for run in runs if run.kind == "montecarlo"), None)
@@ -89,15 +91,18 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
         number = study.summary["worst_chip"]["sample"]
         seed = study.summary["seed"]
         circuit = circuit.mapped(hardware)
-        made, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=number)
-        what = f"chip {number}"
+        die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
+        made, what = die.chip, die.name
+        if has_places(variation):
+            found.append(_die(die))
     wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(
         np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
     )
     which = "the design" if made is circuit else "the worst chip of the Monte Carlo"
-    found = [
+    found.insert(
+        0,
         Section(
             name="conductances",
             title="Conductances, tile by tile",
@@ -112,8 +117,8 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
                     figure=maps.tile_figure(wanted, cells, hardware, what),
                 )
             ],
-        )
-    ]
+        ),
+    )
     wired = next((run for run in runs if _wired(run)), None)
     if wired is not None and not hardware.wired:
         hardware = wired.settings()[0]
@@ -137,3 +142,20 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
             )
         )
     return found
+
+
+def _die(die: Die) -> Section:
+    """A chip on its floorplan."""
+    return Section(
+        name="die",
+        title="The die",
+        words=[f"{die.name.capitalize()}, {die.sentence()}."],
+        exhibits=[
+            Exhibit(
+                name="die",
+                caption=f"{die.name.capitalize()}: diodes, op-amps and temperature over the die; "
+                "conductances, layer by layer.",
+                figure=die_figure(die),
+            )
+        ],
+    )
