@@ -239,5 +239,5 @@ class _Strip:
             return np.zeros(0), np.zeros(0)
         across = math.ceil(math.sqrt(n))
         left = self.block(name, across * self.side, -(-n // across) * self.side)
-        k = np.arange(n)
+        k = np.arange(n, dtype=np.float64)
         return left + self.side * (k % across + 0.5), self.top + self.side * (k // across + 0.5)

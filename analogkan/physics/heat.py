@@ -258,7 +258,9 @@ def _spread(
     waves = [2 - 2 * np.cos(np.pi * np.arange(n) / n) for n in shape]
     away = 1 / (ambient * heat.size)
     along = (wide / tall * waves[0][:, None] + tall / wide * waves[1]) / sheet
-    return fft.idctn(fft.dctn(heat, norm="ortho") / (away + along), norm="ortho")
+    modes: Any = fft.dctn(heat, norm="ortho")
+    kelvins: Any = fft.idctn(modes / (away + along), norm="ortho")
+    return kelvins
 
 
 def _warmth(plan: Floorplan, p: LayerPlan, kelvins: Values) -> Warmth:

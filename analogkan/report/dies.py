@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from ..die.floorplan import Floorplan, LayerPlan, Sites
-
-if TYPE_CHECKING:
-    from ..studies.dies import Die
 
 MOST_ZOOMED = 4
 """Layers whose cells have a picture of their own: the first ones."""
@@ -24,28 +22,45 @@ SHOWN = 0.998
 OUTLINE = "#777777"
 
 
-def die_figure(die: Die) -> Figure:
-    """Diodes, op-amps and temperature over the floorplan; below, each layer's cells, larger."""
-    panels = 3 if die.heat is not None else 2
-    tall = min(max(9.4 / panels * die.plan.height / die.plan.width, 1.5), 5.0) + 1.0
-    fig = Figure(figsize=(9.4, tall + 3.2), layout="constrained")
-    fig.get_layout_engine().set(w_pad=0.12, h_pad=0.08)  # or labels at its edges are cut
-    upper, lower = fig.subfigures(2, 1, height_ratios=[tall, 3.2])
+def die_figure(
+    plan: Floorplan,
+    cells: Sequence[np.ndarray],
+    diodes: Sequence[np.ndarray],
+    offsets: Sequence[Sequence[np.ndarray]],
+    kelvins: np.ndarray | None,
+) -> Figure:
+    """Diodes, op-amps and temperature over the floorplan; below, each layer's cells, larger.
+
+    Parameters
+    ----------
+    cells, diodes
+        (R, 2 O) and (I, D) shares that conductances and currents are off by, layer by layer.
+    offsets
+        Volts (I, D), (2 O,) and (O,) of rows, lines and differences.
+    kelvins
+        (N, M) above the ambient, of squares of the die.
+    """
+    panels = 2 if kelvins is None else 3
+    tall = min(max(9.4 / panels * plan.height / plan.width, 1.5), 5.0) + 1.0
+    engine = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)  # or labels at its edges are cut
+    fig = Figure(figsize=(9.4, tall + 3.2), layout=engine)
+    halves: Any = fig.subfigures(2, 1, height_ratios=[tall, 3.2])
+    upper, lower = halves
     wide = upper.subplots(1, panels, squeeze=False)[0]
-    plans = die.plan.layers
-    _parts(upper, wide[0], die.plan, "diodes: kI (%)", [
-        (p, "rows", p.rows, 100 * of) for p, of in zip(plans, die.diodes, strict=True)
+    plans = plan.layers
+    _parts(upper, wide[0], plan, "diodes: kI (%)", [
+        (p, "rows", p.rows, 100 * of) for p, of in zip(plans, diodes, strict=True)
     ])  # fmt: skip
-    _parts(upper, wide[1], die.plan, "op-amps: offset (mV)", [
+    _parts(upper, wide[1], plan, "op-amps: offset (mV)", [
         (p, name, sites, 1e3 * volts)
-        for p, of in zip(plans, die.offsets, strict=True)
+        for p, of in zip(plans, offsets, strict=True)
         for name, sites, volts in zip(
             ("rows", "lines", "differences"), (p.rows, p.lines, p.diffs), of, strict=True
         )
     ])  # fmt: skip
-    if die.heat is not None:
-        _temperature(upper, wide[2], die)
-    errors = [100 * error for error in die.cells]
+    if kelvins is not None:
+        _temperature(upper, wide[2], plan, kelvins)
+    errors = [100 * error for error in cells]
     largest = _limit(errors)
     zoomed = plans[:MOST_ZOOMED]
     axes = lower.subplots(1, len(zoomed), squeeze=False)[0]
@@ -102,13 +117,12 @@ def _parts(
     fig.colorbar(mappable, ax=ax, location="bottom", shrink=0.8, aspect=25)
 
 
-def _temperature(fig: Any, ax: Axes, die: Die) -> None:
-    assert die.heat is not None
+def _temperature(fig: Any, ax: Axes, plan: Floorplan, kelvins: np.ndarray) -> None:
     shown = ax.imshow(
-        die.heat.kelvins, extent=(0, die.plan.width / 1e3, die.plan.height / 1e3, 0),
+        kelvins, extent=(0, plan.width / 1e3, plan.height / 1e3, 0),
         cmap="inferno", interpolation="nearest",
     )  # fmt: skip
-    _outline(ax, die.plan)
+    _outline(ax, plan)
     _axes(ax, "above the ambient (K)")
     fig.colorbar(shown, ax=ax, location="bottom", shrink=0.8, aspect=25)
 

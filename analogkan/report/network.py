@@ -11,7 +11,6 @@ from ..compiler.build import Build
 from ..results import Fact, Listing
 from ..studies.dies import Die, die_of, has_places
 from . import figures, maps
-from .dies import die_figure
 from .exhibits import Exhibit, Section
 from .runs import Run
 
@@ -155,7 +154,7 @@ def _die(die: Die) -> Section:
                 name="die",
                 caption=f"{die.name.capitalize()}: diodes, op-amps and temperature over the die; "
                 "conductances, layer by layer.",
-                figure=die_figure(die),
+                figure=die.figure(),
             )
         ],
     )

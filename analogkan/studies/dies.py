@@ -74,13 +74,17 @@ class Die(Described):
             for e, kept in errors
         ]
 
-    def plot(self) -> Any:
+    def figure(self) -> Any:
         """The die with its errors and temperatures, a matplotlib Figure."""
         from ..report.dies import die_figure
 
-        figure = die_figure(self)
+        kelvins = None if self.heat is None else self.heat.kelvins
+        return die_figure(self.plan, self.cells, self.diodes, self.offsets, kelvins)
+
+    def plot(self) -> Any:
+        """``figure``, shown in a notebook as a picture."""
         show_figures()
-        return figure
+        return self.figure()
 
     def sentence(self) -> str:
         """How large it is, and how warm."""
@@ -135,7 +139,5 @@ def die_of(
     if variation.heat_ambient:
         heat = heat_of(circuit, spec, variation, conditions.temp_c)
     warmth = None if heat is None else heat.warmth
-    chip, _ = perturb_chain(
-        circuit, variation, conditions, seed=seed, sample=sample, warmth=warmth
-    )
+    chip, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=sample, warmth=warmth)
     return Die(name=f"chip {sample}", circuit=circuit, chip=chip, plan=plan, heat=heat)
