@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..streams import Place
+from .cell_law import CellLaw
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,6 +107,8 @@ class StageErrors:
         (R, 2 O) 1/K, each cell's own first coefficient of resistance; None: the hardware's.
     warmth
         What its parts have above the ambient; None: nothing.
+    law
+        How the current of its cells follows voltage; None: as a resistor's.
     """
 
     k_i: np.ndarray
@@ -118,6 +121,7 @@ class StageErrors:
     noise: ReadNoise | None = None
     cell_tc1: np.ndarray | None = None
     warmth: Warmth | None = None
+    law: CellLaw | None = None
 
     @property
     def unusual(self) -> tuple[str, ...]:
@@ -125,6 +129,7 @@ class StageErrors:
         found = {
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
+            self.law.words if self.law else "": self.law,
         }
         return tuple(words for words, part in found.items() if part is not None)
 
