@@ -26,6 +26,7 @@ NAMES = (
     "settling",
     "plan",
     "steps",
+    "die",
 )
 
 

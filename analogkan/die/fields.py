@@ -50,11 +50,26 @@ class Lattice:
         return scale * np.exp(-(((at[:, None] - nodes) / self.length) ** 2))
 
     def field(self, noise: Floats, sites: Sites) -> Floats:
-        """The field at ``sites`` of standard normal ``noise`` of ``shape``: of variance 1."""
-        down, across = self.weights(sites.y.ravel(), 0), self.weights(sites.x.ravel(), 1)
+        """The field at ``sites`` of standard normal ``noise`` of ``shape``: of variance 1.
+
+        With several fields' noise (D, ...) the last axis of ``sites`` is which one.
+        """
+        down, across = self._known(sites)
         if sites.grid:
             return down @ noise @ across.T
-        return ((down @ noise) * across).sum(axis=1).reshape(sites.shape)
+        if noise.ndim == len(self.shape):
+            return ((down @ noise) * across).sum(axis=1).reshape(sites.shape)
+        kinds = len(noise)
+        parts = [((down[d::kinds] @ noise[d]) * across[d::kinds]).sum(axis=1) for d in range(kinds)]
+        return np.stack(parts, axis=-1)
+
+    def _known(self, sites: Sites) -> tuple[Floats, Floats]:
+        """``weights`` of ``sites`` along both axes."""
+        known = sites.known.get("field")  # one entry: other threads may put another there
+        if known is None or known[0] != self:
+            weights = self.weights(sites.y.ravel(), 0), self.weights(sites.x.ravel(), 1)
+            sites.known["field"] = known = self, weights
+        return known[1]
 
 
 def lattice_of(plan: Floorplan, length: float, name: str) -> Lattice:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +60,14 @@ class Sites:
         y (n,) of its rows.
     grid
         Whether parts (n, k) stand at every crossing.
+    known
+        What was worked out of them last, by name: chips of a study ask for the same.
     """
 
     x: Floats
     y: Floats
     grid: bool = False
+    known: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -160,12 +164,18 @@ def floorplan_of(circuit: Circuit, sizes: Sizes) -> Floorplan:
     SettingsError
         If it is a board: its parts are on no die.
     """
-    stages = (
-        (link.section.first + k, link.share, stage)
-        for link in circuit.links
-        for k, stage in enumerate(link.design.stages)
-    )
-    return place(stages, circuit.hardware, sizes)
+    known = _PLANS.setdefault(circuit, {})
+    if sizes not in known:
+        stages = (
+            (link.section.first + k, link.share, stage)
+            for link in circuit.links
+            for k, stage in enumerate(link.design.stages)
+        )
+        known[sizes] = place(stages, circuit.hardware, sizes)
+    return known[sizes]
+
+
+_PLANS: WeakKeyDictionary[Circuit, dict[Sizes, Floorplan]] = WeakKeyDictionary()
 
 
 def place(

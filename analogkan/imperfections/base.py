@@ -137,6 +137,8 @@ class Chip:
         Gives its floorplan, or refuses.
     warmth
         By layer and share how much warmer than the ambient its parts are; None: not worked out.
+    shared
+        What was drawn for the whole die so far.
     """
 
     variation: Any
@@ -146,6 +148,7 @@ class Chip:
     counts: Counter[str]
     plan: Callable[[], Floorplan]
     warmth: Mapping[tuple[int, int], Warmth] | None = None
+    shared: dict[Any, Floats] = field(default_factory=dict[Any, Floats])
 
 
 class Draw:
@@ -218,7 +221,11 @@ class Draw:
 
     def die(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
         """``normal`` draws that all layers of the chip see."""
-        return self._normal(replace(self.place, layer=DIE, share=0), stream, shape, sigma)
+        key = self.number(stream), shape, sigma
+        if key not in self._chip.shared:
+            place = replace(self.place, layer=DIE, share=0)
+            self._chip.shared[key] = self._normal(place, stream, shape, sigma)
+        return self._chip.shared[key]
 
     def uniform(self, stream: str, shape: tuple[int, ...]) -> Floats:
         """Draws from 0 to 1."""

@@ -13,8 +13,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..die.fields import WHOLE_DIE, gradient, lattice_of
 from ..die.floorplan import Sites
 from ..errors import SettingsError
@@ -78,12 +76,9 @@ def _field(draw: Draw, what: Quantity, sites: Sites, types: list[int] | None) ->
     """Fields at ``sites``, of each type its own."""
     lattice = lattice_of(draw.floorplan, what.length, f"{what.kind}_length")
     stream = f"field_{what.name}"
-    if types is None:
-        return lattice.field(draw.die(stream, lattice.shape, what.sigma), sites)
-    noise = draw.die(stream, (draw.n_types, *lattice.shape), what.sigma)
-    columns = [Sites(sites.x[:, d], sites.y[:, d]) for d in range(len(types))]
-    fields = [lattice.field(noise[t], at) for t, at in zip(types, columns, strict=True)]
-    return np.stack(fields, axis=1)
+    kinds = () if types is None else (draw.n_types,)
+    noise = draw.die(stream, (*kinds, *lattice.shape), what.sigma)
+    return lattice.field(noise if types is None else noise[types], sites)
 
 
 # ---- what declares it
