@@ -256,6 +256,31 @@ def test_the_twin_is_the_circuit_with_all_that_has_a_place(build, temp_c, ngspic
     assert np.abs(unheated - of_twin).max() > 1e-6 * np.abs(of_twin).max()
 
 
+@pytest.mark.campaign
+@pytest.mark.parametrize("temp_c", [-40.0, 26.85, 125.0])
+@pytest.mark.parametrize(("model", "images"), [("mnist-d2", 5), ("mnist-conv", 1)])
+def test_the_twin_of_a_whole_network_is_its_circuit(model, images, temp_c, ngspice, tmp_path):
+    build = ak.compile(model, tmp_path / "m.build", verify=False)
+    hardware, _, _ = load_settings("rram", (), build.hardware)
+    v = Variation(
+        **SPREAD, diode_length=200.0, offset_length=300.0, cell_length=50.0, trim="dark",
+        diode_slope_current=0.02, offset_slope=5e-4, cell_slope=0.02, diode_pelgrom_current=0.05,
+        diode_area=1.0, read_noise=0.02, heat_ambient=40.0, heat_sheet=22.5,
+    )  # fmt: skip
+    circuit = build.circuit().mapped(hardware)
+    die = die_of(circuit, build.spec, v, Conditions(temp_c=temp_c), seed=0, sample=1)
+    calibration = build.spec.calibration
+    assert calibration is not None
+    volts, index = build.spec.dac_volts(calibration[:images]), np.arange(images)
+    of_twin, of_ngspice = (
+        chain_logits(engine, die.chip, volts, index, temp_c, [])
+        for engine in (TwinEngine(), NgspiceEngine(ngspice, tmp_path))
+    )
+    share = np.abs(of_twin - of_ngspice).max() / np.abs(of_ngspice).max()
+    print(f"{model} at {temp_c:g} degC: {share:.1e} of full scale")
+    assert share < EXACT
+
+
 # ---- heat
 
 

@@ -81,9 +81,8 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     """Conductances of the worst chip of the first Monte Carlo, or of the design; IR drop."""
     if build.summary["elements"]["crossbar_resistors"] > MOST_DRAWN:
         return []
-    found: list[Section] = []
     circuit, hardware = build.circuit(), build.hardware
-    what, made = "compiled", circuit
+    what, made, dies = "compiled", circuit, list[Section]()
     study = next((run for run in runs if run.kind == "montecarlo"), None)
     if study is not None and study.summary["worst_chip"] is not None:
         hardware, variation, conditions = study.settings()
@@ -92,16 +91,14 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
         circuit = circuit.mapped(hardware)
         die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
         made, what = die.chip, die.name
-        if has_places(variation):
-            found.append(_die(die))
+        dies = [_section(die)] if has_places(variation) else []
     wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(
         np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
     )
     which = "the design" if made is circuit else "the worst chip of the Monte Carlo"
-    found.insert(
-        0,
+    found = [
         Section(
             name="conductances",
             title="Conductances, tile by tile",
@@ -117,7 +114,8 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
                 )
             ],
         ),
-    )
+        *dies,
+    ]
     wired = next((run for run in runs if _wired(run)), None)
     if wired is not None and not hardware.wired:
         hardware = wired.settings()[0]
@@ -143,7 +141,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     return found
 
 
-def _die(die: Die) -> Section:
+def _section(die: Die) -> Section:
     """A chip on its floorplan."""
     return Section(
         name="die",
@@ -152,8 +150,8 @@ def _die(die: Die) -> Section:
         exhibits=[
             Exhibit(
                 name="die",
-                caption=f"{die.name.capitalize()}: diodes, op-amps and temperature over the die; "
-                "conductances, layer by layer.",
+                caption="Errors of diodes and op-amps, and temperature, where the chip has them; "
+                "types of diode alternate. Below, conductances, each layer in micrometres.",
                 figure=die.figure(),
             )
         ],
