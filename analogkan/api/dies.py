@@ -37,6 +37,12 @@ def map_die(
         If a setting is not what it may be, or the circuit is a board.
     NetlistError
         If the BUILD is none.
+
+    Examples
+    --------
+    >>> die = ak.map_die("mnist-d2.build", 7, variation={"diode_length": 200})
+    >>> [round(side) for side in (die.plan.width, die.plan.height)]
+    [2089, 1506]
     """
     given.check_whole(chip=chip, seed=seed)
     made = given.circuit(build)
