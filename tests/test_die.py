@@ -28,6 +28,7 @@ from analogkan.report.network import build_sections
 from analogkan.report.runs import read_runs
 from analogkan.studies.bench import Bench
 from analogkan.studies.dies import die_of
+from analogkan.studies.grid import budget_cells
 from analogkan.studies.points import montecarlo_points
 
 from .chips import errors_of
@@ -120,6 +121,15 @@ def test_a_cut_between_layers_changes_no_place(tmp_path):
     field = Variation(diode_sigma_current=0.05, diode_length=100.0)
     pairs = zip(drawn(whole, field).stages, drawn(cut, field).stages, strict=True)
     assert all((errors_of(a).k_i == errors_of(b).k_i).all() for a, b in pairs)
+
+
+def test_a_design_that_is_all_there_is_is_drawn_as_its_circuit_is(wide):
+    field = Variation(sigma_g=0.05, cell_length=30.0, offset_slope=1e-3)
+    (link,) = wide.circuit().links
+    alone, _ = perturb(link.design, field, Conditions(), spec=link.spec, seed=0, sample=2)
+    for a, b in zip(alone.stages, drawn(wide, field, 2).stages, strict=True):
+        assert (a.g == b.g).all()
+        assert (errors_of(a).lines.offset == errors_of(b).lines.offset).all()
 
 
 # ---- fields and gradients
@@ -231,6 +241,20 @@ def test_settings_that_are_off_are_in_no_name_of_a_study():
     assert names == {n for n in vars(PLACED) if any(w in n for w in (
         "length", "slope", "pelgrom", "area", "heat"
     ))}  # fmt: skip
+
+
+def test_a_budget_takes_lengths_and_areas_along():
+    texts = [f"{name}={value}" for name, value in vars(PLACED).items()]
+    cells = budget_cells(texts, "nominal", Hardware())
+    by_name = {(c.labels["imperfection"], c.labels["cell"]): c.variation for c in cells}
+    alone = by_name["diode_sigma_current", "alone"]
+    shaping = {n for n in vars(PLACED) if n.endswith(("_length", "_area", "_sheet"))}
+    assert set(vars(alone)) == {"diode_sigma_current", "trim", *shaping}
+    without = by_name["heat_ambient", "all but"]
+    assert set(vars(PLACED)) - set(vars(without)) == {"heat_ambient"}
+    assert not shaping & {name for name, _ in by_name}
+    lone = budget_cells(["sigma_g=0.1", "cell_length=9"], "nominal", Hardware())
+    assert [c.variation.off for c in lone] == [True, False, True, False]
 
 
 # ---- deck and twin
@@ -375,11 +399,6 @@ def test_a_part_of_a_network_has_no_die_of_its_own(tmp_path):
             {"diode_sigma_voltage": 0.1, "die_sigma_voltage": 0.05, "diode_length": WHOLE_DIE},
             "diode_length = 1e+06 makes diode_sigma_voltage = 0.1 what die_sigma_voltage = 0.05 "
             "is, common to all diodes of a type: set one of them to 0",
-        ),
-        (
-            {"heat_sheet": 22.5},
-            "heat_sheet = 22.5 K/W is what heat meets on its way across the die, and "
-            "heat_ambient = 0 leaves none there: set heat_ambient, or heat_sheet to 0",
         ),
         ({"cell_length": 2e6}, "cell_length = 2000000.0 is out of range: 0 to 1e+06 um"),
     ],

@@ -52,6 +52,8 @@ class Setting:
     later
         Of one that comes with the package, whether there were RUNs before it: what a study is
         names it only where it is not at its default.
+    shapes
+        Whether it says how others act and does nothing without them: it has no cell in a budget.
     """
 
     name: str
@@ -62,15 +64,29 @@ class Setting:
     default: float | str = 0.0
     words: tuple[str, ...] = ()
     later: bool = False
+    shapes: bool = False
 
 
 def upto(
-    most: float, name: str, about: str, unit: str = "share", *, later: bool = False
+    most: float,
+    name: str,
+    about: str,
+    unit: str = "share",
+    *,
+    later: bool = False,
+    shapes: bool = False,
 ) -> Setting:
     """A number from 0, which is off, to ``most``."""
     limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
-    fits = within(0, most)
-    return Setting(name=name, about=about, unit=unit, limit=limit, fits=fits, later=later)
+    return Setting(
+        name=name,
+        about=about,
+        unit=unit,
+        limit=limit,
+        fits=within(0, most),
+        later=later,
+        shapes=shapes,
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -33,14 +33,6 @@ def _warm(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     return replace(stage, errors=replace(errors_of(stage), warmth=draw.warmth))
 
 
-def _spread(settings: Any) -> None:
-    if settings.heat_sheet and not settings.heat_ambient:
-        raise SettingsError(
-            f"heat_sheet = {settings.heat_sheet:g} K/W is what heat meets on its way across the "
-            "die, and heat_ambient = 0 leaves none there: set heat_ambient, or heat_sheet to 0"
-        )
-
-
 def _area(name: str, about: str, default: float) -> Setting:
     return Setting(
         name=name,
@@ -50,6 +42,7 @@ def _area(name: str, about: str, default: float) -> Setting:
         fits=within(0, 1e6),
         default=default,
         later=True,
+        shapes=True,
     )
 
 
@@ -58,9 +51,10 @@ HEAT = Imperfection(
     settings=(
         upto(1e4, "heat_ambient", "Thermal resistance from the die to the ambient, kelvins a watt; "
              "0: parts are as warm as that.", "K/W", later=True),
-        upto(1e6, "heat_sheet", "Thermal resistance of a square of the die along its surface; 0: "
+        upto(1e6, "heat_sheet", "Thermal resistance of a square of the die along its surface, for "
+             "what ``heat_ambient`` heats; 0: "
              "all of it is equally warm. 22.5 is 300 um of silicon at 148 W/(m K).", "K/W",
-             later=True),
+             later=True, shapes=True),
         _area("die_cell", "Of a cell on the floorplan, with its share of wires; assumed.",
               AREA_CELL),
         _area("die_opamp", "Of an op-amp on the floorplan, with what is around it; assumed.",
@@ -68,5 +62,4 @@ HEAT = Imperfection(
     ),
     draw=_warm,
     acts="read",
-    check=_spread,
 )  # fmt: skip

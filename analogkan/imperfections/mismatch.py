@@ -112,13 +112,14 @@ def die_settings(
     return (
         upto(WHOLE_DIE, f"{kind}_length", f"Correlation length l of {sigmas}: parts d apart have "
              "the correlation exp(-d^2 / 2 l^2); 0 leaves each its own, "
-             f"{WHOLE_DIE:g} is {whole}.", "um", later=True),
+             f"{WHOLE_DIE:g} is {whole}.", "um", later=True, shapes=True),
         *(
             upto(1.0, f"{kind}_pelgrom{end}", "Pelgrom's A, of the difference of a pair, each part "
                  f"its own: {gains} ``{kind}_area``.", f"{unit} um", later=True)
             for end, unit in quantities
         ),
-        upto(1e6, f"{kind}_area", "Area W L of Pelgrom's law.", "um^2", later=True),
+        upto(1e6, f"{kind}_area", "Area W L of Pelgrom's law.", "um^2", later=True,
+             shapes=True),
         *(
             upto(1.0, f"{kind}_slope{end}", "Pelgrom's S: standard deviation of the slopes across "
                  "and down of a straight gradient over the die, drawn a chip.", f"{unit}/mm",
