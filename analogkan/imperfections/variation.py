@@ -33,7 +33,8 @@ class Variation:
         for name in settings:
             if name not in known:
                 raise SettingsError(f"variation: {unknown_setting(name, known)}")
-        vars(self).update(settings)
+        kept = {s.name: s.kept for one in self.declared for s in one.settings if s.name in settings}
+        vars(self).update({name: kept[name](value) for name, value in settings.items()})
         check_fields(self)
         # Only what is on is kept: a setting that comes later changes no Variation made before.
         for name, field in known.items():
@@ -87,14 +88,14 @@ class Variation:
         return [i for i in self.declared if any(s.name in vars(self) for s in i.settings)]
 
     def document(self) -> dict[str, Any]:
-        """Every setting that comes with the package, and of others those that are on.
+        """Every setting that there was from the first, and of others those that are on.
 
-        So what a study is does not depend on what else is registered.
+        So what a study is does not depend on what else is registered, or came later.
         """
         return {
             name: getattr(self, name)
             for name, field in self.__dataclass_fields__.items()
-            if name in vars(self) or not field.metadata["outside"]
+            if name in vars(self) or not field.metadata["later"]
         }
 
     def _told(self) -> list[tuple[str, Any]]:
@@ -108,13 +109,14 @@ def _made(settings: dict[str, Any]) -> Variation:
     return Variation(**settings)
 
 
-def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
-    """Give ``Variation`` the settings of ``imperfections``; the first ``built_in`` are ours."""
+def declare(imperfections: Sequence[Imperfection], first: int) -> None:
+    """Give ``Variation`` the settings of ``imperfections``; of all after the ``first`` of them only
+    what is on is told."""
     fields: list[tuple[str, str, dataclasses.Field[Any]]] = []
     for k, imperfection in enumerate(imperfections):
         for s in imperfection.settings:
             told = setting(s.default, s.unit, s.limit, s.fits)
-            told.metadata = {**told.metadata, "outside": k >= built_in}
+            told.metadata = {**told.metadata, "later": k >= first}
             fields.append((s.name, type(s.default).__name__, told))
     for name in {*Variation.__dataclass_fields__} - {name for name, *_ in fields}:
         delattr(Variation, name)
