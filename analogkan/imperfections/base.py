@@ -49,6 +49,9 @@ class Setting:
         What it may be, if it is a text.
     kept
         What is kept of what is given, before it is checked.
+    later
+        Of one that comes with the package, whether there were RUNs before it: what a study is
+        names it only where it is not at its default.
     """
 
     name: str
@@ -59,12 +62,16 @@ class Setting:
     default: float | str = 0.0
     words: tuple[str, ...] = ()
     kept: Callable[[Any], Any] = lambda given: given
+    later: bool = False
 
 
-def upto(most: float, name: str, about: str, unit: str = "share") -> Setting:
+def upto(
+    most: float, name: str, about: str, unit: str = "share", *, later: bool = False
+) -> Setting:
     """A number from 0, which is off, to ``most``."""
     limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
-    return Setting(name=name, about=about, unit=unit, limit=limit, fits=within(0, most))
+    fits = within(0, most)
+    return Setting(name=name, about=about, unit=unit, limit=limit, fits=fits, later=later)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,6 +119,11 @@ class Imperfection:
     check: Callable[[Any], None] = lambda settings: None
     reads: tuple[Imperfection, ...] = ()
     follows: tuple[Imperfection, ...] = ()
+
+    @property
+    def later(self) -> bool:
+        """Whether there were RUNs before any of its settings: rows tell of it where it is on."""
+        return all(s.later for s in self.settings)
 
     @property
     def given(self) -> tuple[Imperfection, ...]:

@@ -22,7 +22,7 @@ from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .measured import require_measured
-from .registry import BUILT_IN, FIRST, acting
+from .registry import BUILT_IN, acting, always_told
 from .variation import Variation
 
 
@@ -107,8 +107,8 @@ def perturb(
     on = variation.on()
     acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
     # Of what came later only what is on: a row does not depend on what else is registered.
-    told = (one.counts for one in acting() if one in FIRST or one in on)
-    counted = Counter({name: 0 for names in told for name in names})
+    told = {*always_told(), *on}
+    counted = Counter({name: 0 for one in acting() if one in told for name in one.counts})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
