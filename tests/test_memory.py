@@ -174,20 +174,22 @@ RANGES = {"pcm": (0.25, 25), "cmo-hfox": (9, 88), "sonos": (0.2, 16)}
 
 
 @pytest.mark.parametrize(
-    ("name", "squash", "norm", "temp_c", "r_wire"),
+    ("name", "squash", "norm", "temp_c", "r_wire", "others"),
     [
-        ("pcm", "sigmoid", "layer", -40.0, 0.0),
-        ("cmo-hfox", "none", "batch", 26.85, 5.0),
-        ("sonos", "clamp", "layer", 125.0, 0.0),
+        ("pcm", "sigmoid", "layer", -40.0, 0.0, {}),
+        ("cmo-hfox", "none", "batch", 26.85, 5.0, {}),
+        ("sonos", "clamp", "layer", 125.0, 0.0, {}),
+        ("pcm", "none", "none", 85.0, 0.0, {"cell_v0": 0.5}),
+        ("pcm", "none", "none", 85.0, 0.0, {"r_access": 3e3, "access_sigma": 0.2}),
     ],
 )
 def test_the_twin_is_the_circuit_of_measured_cells(
-    name, squash, norm, temp_c, r_wire, ngspice, tmp_path
+    name, squash, norm, temp_c, r_wire, others, ngspice, tmp_path
 ):
     spec = random_spec(2, (6, 5, 4), squash=squash, norm=norm)
     low, high = (1e-6 * g for g in RANGES[name])
     design = build_design(spec, Hardware(g_min=low, g_max=high, r_wire=r_wire))
-    variation = Variation(**{**ALL, "cells": name})
+    variation = Variation(**{**ALL, "cells": name, **others})
     made, _ = perturb(design, variation, Conditions(age_s=DAY), spec=spec, seed=0, sample=1)
     noise = errors_of(made.stages[0]).noise
     assert noise is not None and np.ndim(noise.sigma) == 2
@@ -229,6 +231,23 @@ def test_every_read_of_a_cell_has_its_own_noise():
     wanted = np.sqrt(((noise.sigma * stage.g * rows[:, None]) ** 2).sum(axis=0))
     found = run.noise[0][0].numpy()
     assert np.abs(found.std(axis=1) / wanted - 1).max() < 5 / np.sqrt(2 * 4000)
+
+
+@pytest.mark.parametrize("others", [{}, {"cell_v0": 0.5}, {"r_access": 3e3, "access_sigma": 0.2}])
+def test_cells_of_equal_noise_are_cells_of_that_noise(others):
+    even = chip(Variation(read_noise=0.02, **others))[0]
+    stages = []
+    for stage in even.stages:
+        noise = errors_of(stage).noise
+        assert noise is not None
+        own = replace(noise, sigma=np.full(stage.g.shape, 0.02))
+        stages.append(replace(stage, errors=replace(errors_of(stage), noise=own)))
+    runs = [
+        Twin([design]).run(Inputs.of(images(5, 6)), np.arange(5))
+        for design in (even, replace(even, stages=tuple(stages)))
+    ]
+    for a, b in zip(*(run.noise for run in runs), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
 
 
 def test_what_stands_for_a_change_of_cells_has_no_noise_of_its_own():

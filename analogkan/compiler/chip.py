@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..streams import Place
+from .cell_law import CellLaw
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,6 +135,8 @@ class StageErrors:
         (R, 2 O) 1/K, each cell's own first coefficient of resistance; None: the hardware's.
     warmth
         What its parts have above the ambient; None: nothing.
+    law
+        How the current of its cells follows voltage; None: as a resistor's.
     written
         How its cells were programmed, where their aging follows from it.
     """
@@ -148,6 +151,7 @@ class StageErrors:
     noise: ReadNoise | None = None
     cell_tc1: np.ndarray | None = None
     warmth: Warmth | None = None
+    law: CellLaw | None = None
     written: Written | None = None
 
     @property
@@ -156,6 +160,7 @@ class StageErrors:
         found = {
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
+            self.law.words if self.law else "": self.law,
         }
         return tuple(words for words, part in found.items() if part is not None)
 
