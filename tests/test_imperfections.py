@@ -36,7 +36,7 @@ from analogkan.streams import FIRST_DERIVED, derived
 from analogkan.studies.grid import drawn_faults, fault_cells
 from analogkan.studies.points import montecarlo_points
 
-from .chips import EVERYTHING, OLD
+from .chips import EVERYTHING, LATER, OLD
 from .networks import random_npz, random_spec
 from .test_cli import done
 from .test_frozen_chips import digest
@@ -96,12 +96,14 @@ def test_streams_have_the_numbers_they_always_had():
 )
 def test_each_alone_changes_something_and_off_changes_nothing(one):
     lengths = {"um": 100.0, "um^2": 100.0}
-    own = {s.name: getattr(EVERYTHING, s.name) or lengths.get(s.unit, 0.3) for s in one.settings}
-    variation = Variation(**own)
-    assert variation.on() == [one]
-    assert chip(variation)["sha256"] != chip(Variation())["sha256"]
+    early = {s.name: getattr(EVERYTHING, s.name) or lengths.get(s.unit, 0.3) for s in one.settings}
+    given = LATER.get(one.name, early)
+    variation, own = Variation(**given), {s.name for s in one.settings}
+    others = Variation(**{name: value for name, value in given.items() if name not in own})
+    assert [i for i in variation.on() if i not in others.on()] == [one]
+    assert chip(variation)["sha256"] != chip(others)["sha256"]
     assert {*chip(variation)["counts"]} >= {*one.counts}
-    assert variation.drawn is not one.adjusts
+    assert variation.drawn is (others.drawn or not one.adjusts)
 
 
 @pytest.mark.parametrize("one", BUILT_IN, ids=lambda one: one.name)

@@ -4,40 +4,68 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.chip import ReadNoise
-from .base import Draw, Imperfection, errors_of, upto
-from .mismatch import Quantity, check_area, die_settings, differ, own_streams, pelgrom
+from ..compiler.chip import ReadNoise, Written
+from .base import Draw, Floats, Imperfection, errors_of, upto
+from .measured import MEASURED, RANGE, Cells
+from .mismatch import (
+    Quantity,
+    alike,
+    check_area,
+    die_settings,
+    die_streams,
+    differ,
+    own_streams,
+    pelgrom,
+)
+from .programming import STREAMS, WRITE_VERIFY, written
+from .technologies import NONE
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
 
 
 def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
-    of, hardware = draw.settings, draw.hardware
-    what = Quantity(
+    of, least = draw.settings, draw.hardware.g_min / 10
+
+    def normal(name: str, shape: tuple[int, ...], k: int) -> Floats:
+        what = Quantity(name=name, own=name, kind="cell", group="cells", length=of.cell_length)
+        return alike(draw, what, shape, block=k)
+
+    g, counts = written(stage.g, of, draw.hardware, normal)
+    made = Quantity(
         name="cell",
-        own="cell",
-        sigma=of.sigma_g,
-        length=of.cell_length,
+        own="cell_local",
         kind="cell",
+        group="cells",
         local=pelgrom(of, "cell"),
         steep=of.cell_slope,
     )
-    g = stage.g * (1 + differ(draw, what, "cells", stage.g.shape))
-    g += hardware.g_max * draw.normal("cell_abs", stage.g.shape, of.sigma_g_abs)
-    least, there = hardware.g_min / 10, stage.g != 0
-    draw.count("clipped_cells", (g < least) & there)
-    return replace(stage, g=np.where(there, np.maximum(g, least), 0.0))
+    if made.local or made.steep:
+        low, g = g == least, g * (1 + differ(draw, made, g.shape))
+        low = (low | (g < least)) & (stage.g != 0)
+        g, counts = np.where(low, least, g), counts | {"clipped_cells": int(low.sum())}
+    for name, count in counts.items():
+        draw.count(name, count)
+    if of.cells == NONE:
+        return replace(stage, g=g)
+    kept = Written(target=stage.g, g=g)
+    return replace(stage, g=g, errors=replace(errors_of(stage), written=kept))
 
 
 def _read(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
-    stream = draw.number("read_noise")
-    noise = ReadNoise(sigma=draw.settings.read_noise, place=draw.place, stream=stream)
-    return replace(stage, errors=replace(errors_of(stage), noise=noise))
+    errors, cells = errors_of(stage), Cells.of(draw.settings, draw.hardware)
+    sigma: Any = draw.settings.read_noise
+    if cells is not None and errors.written is not None:
+        found = cells.noise(errors.written.g, stage.g, draw.conditions.age_s)
+        sigma = sigma if found is None else np.where(stage.g > 0, found, 0.0)
+    if not np.any(sigma):
+        return stage
+    noise = ReadNoise(sigma=sigma, place=draw.place, stream=draw.number("read_noise"))
+    return replace(stage, errors=replace(errors, noise=noise))
 
 
 PROGRAMMING = Imperfection(
@@ -46,16 +74,19 @@ PROGRAMMING = Imperfection(
         upto(1.0, "sigma_g", "Programming error of a cell, as a share of its own conductance."),
         upto(1.0, "sigma_g_abs", "Programming error as a share of ``g_max``. Much harder on a "
              "network than the same number relative: always say which."),
-        *die_settings("cell", "``sigma_g``", "one factor of all cells",
+        *die_settings("cell", "a cell's errors of programming", "the same of all cells",
                       "a cell gains A / sqrt(2 W L), of", (("", "share"),)),
     ),
     draw=_programme,
     streams={
         "cell": 0, "cell_abs": 1,
-        **own_streams("programming", "cell"),
+        **own_streams("programming", "cell_state", "cell_local"),
+        **die_streams("programming", *STREAMS),
     },
     check=lambda settings: check_area(settings, "cell"),
     counts={"clipped_cells": "cells clipped"},
+    reads=(WRITE_VERIFY, RANGE),
+    follows=(MEASURED,),
 )  # fmt: skip
 READ_NOISE = Imperfection(
     name="read noise",
@@ -66,4 +97,6 @@ READ_NOISE = Imperfection(
     draw=_read,
     acts="read",
     streams={"read_noise": 23},
+    reads=(RANGE,),
+    follows=(MEASURED,),
 )  # fmt: skip

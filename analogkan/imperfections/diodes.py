@@ -12,7 +12,7 @@ from ..compiler.chip import RAMP_VOLTS
 from ..die.fields import WHOLE_DIE
 from ..errors import SettingsError
 from .base import Draw, Floats, Imperfection, errors_of, upto
-from .mismatch import Quantity, check_area, die_settings, differ, own_streams, pelgrom
+from .mismatch import Quantity, check_area, die_settings, die_streams, differ, pelgrom
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -52,10 +52,11 @@ def _each(stage: CrossbarStage, draw: Draw, part: str) -> Floats:
         sigma=getattr(of, f"diode_sigma_{part}"),
         length=of.diode_length,
         kind="diode",
+        group="rows",
         local=pelgrom(of, "diode", f"_{part}"),
         steep=getattr(of, f"diode_slope_{part}"),
     )
-    return differ(draw, what, "rows", stage.r_f.shape, draw.types(stage))
+    return differ(draw, what, stage.r_f.shape, draw.types(stage))
 
 
 def _apart(settings: Any) -> None:
@@ -90,7 +91,7 @@ DIODES = Imperfection(
     streams={
         "diode_current": 4, "diode_voltage": 5, "diode_shift": 6,
         "die_current": 7, "die_voltage": 8, "die_shift": 9,
-        **own_streams("diodes", *(part for part, *_ in PARTS), common=False),
+        **die_streams("diodes", *(part for part, *_ in PARTS), common=False),
     },
     counts={"clipped_diodes": "diodes clipped"},
     check=_apart,

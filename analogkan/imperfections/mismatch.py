@@ -13,8 +13,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..die.fields import WHOLE_DIE, gradient, lattice_of
-from ..die.floorplan import Sites
 from ..errors import SettingsError
 from ..streams import derived
 from .base import Draw, Floats, Setting, upto
@@ -30,10 +31,10 @@ class Quantity:
         Of its streams: ``die_``, ``field_`` and ``slope_`` before it.
     own
         The stream of what is each part's own.
+    kind, group
+        Of the setting ``KIND_length``; of the parts in a layer's floorplan.
     sigma, length
         Standard deviation of what has a correlation length, and that, micrometres.
-    kind
-        Of the setting ``KIND_length``.
     local
         Standard deviation of what is each part's own whatever the length.
     steep
@@ -42,43 +43,56 @@ class Quantity:
 
     name: str
     own: str
-    sigma: float
-    length: float
     kind: str
-    local: float
-    steep: float
+    group: str
+    sigma: float = 0.0
+    length: float = 0.0
+    local: float = 0.0
+    steep: float = 0.0
 
 
 def differ(
-    draw: Draw, what: Quantity, group: str, shape: tuple[int, ...], types: list[int] | None = None
+    draw: Draw, what: Quantity, shape: tuple[int, ...], types: list[int] | None = None
 ) -> Floats:
-    """What the parts ``group`` of a layer's floorplan, of ``shape``, differ by.
+    """What the parts of a layer, of ``shape``, differ by.
 
     Those of ``types``, the numbers of diode types along the last axis, share nothing with those of
     other types.
     """
-    kinds = () if types is None else (draw.n_types,)
-    each, whole = math.hypot(what.sigma, what.local), what.length >= WHOLE_DIE
-    found = draw.normal(what.own, shape, what.local if what.length else each)
-    if whole:
-        common = draw.die(f"die_{what.name}", kinds, what.sigma)
-        found = found + (common if types is None else common[types])
-    elif what.length and what.sigma:
-        found = found + _field(draw, what, draw.sites(group), types)
+    if not what.length:
+        found = draw.normal(what.own, shape, math.hypot(what.sigma, what.local))
+    else:
+        found = draw.normal(what.own, shape, what.local)
+        if what.sigma:
+            found = found + what.sigma * alike(draw, what, shape, types)
     if what.steep:
+        kinds = () if types is None else (draw.n_types,)
         slopes = draw.die(f"slope_{what.name}", (*kinds, 2), what.steep)
         slopes = slopes if types is None else slopes[types]
-        found = found + gradient(draw.floorplan, draw.sites(group), slopes)
+        found = found + gradient(draw.floorplan, draw.sites(what.group), slopes)
     return found
 
 
-def _field(draw: Draw, what: Quantity, sites: Sites, types: list[int] | None) -> Floats:
-    """Fields at ``sites``, of each type its own."""
-    lattice = lattice_of(draw.floorplan, what.length, f"{what.kind}_length")
-    stream = f"field_{what.name}"
+def alike(
+    draw: Draw,
+    what: Quantity,
+    shape: tuple[int, ...],
+    types: list[int] | None = None,
+    block: int = 0,
+) -> Floats:
+    """Standard normal draws that resemble each other by their distance; see ``differ``.
+
+    Another ``block`` has others.
+    """
+    if not what.length:
+        return draw.normal(what.own, shape, block=block)
     kinds = () if types is None else (draw.n_types,)
-    noise = draw.die(stream, (*kinds, *lattice.shape), what.sigma)
-    return lattice.field(noise if types is None else noise[types], sites)
+    if what.length >= WHOLE_DIE:
+        common = draw.die(f"die_{what.name}", kinds, block=block)
+        return np.broadcast_to(common if types is None else common[types], shape)
+    lattice = lattice_of(draw.floorplan, what.length, f"{what.kind}_length")
+    noise = draw.die(f"field_{what.name}", (*kinds, *lattice.shape), block=block)
+    return lattice.field(noise if types is None else noise[types], draw.sites(what.group))
 
 
 # ---- what declares it
@@ -129,8 +143,12 @@ def die_settings(
     )  # fmt: skip
 
 
-def own_streams(owner: str, *quantities: str, common: bool = True) -> dict[str, int]:
-    """Streams of what ``owner`` draws of a die beside those that it numbers by hand."""
-    of = ("die", "field", "slope") if common else ("field", "slope")
-    names = [f"{one}_{quantity}" for quantity in quantities for one in of]
+def own_streams(owner: str, *names: str) -> dict[str, int]:
+    """Streams of ``owner`` beside those that it numbers by hand."""
     return {name: derived(owner, name) for name in names}
+
+
+def die_streams(owner: str, *quantities: str, common: bool = True) -> dict[str, int]:
+    """What ``owner`` draws of a die for ``quantities``; ``common`` unless it is numbered."""
+    of = ("die", "field", "slope") if common else ("field", "slope")
+    return own_streams(owner, *(f"{one}_{quantity}" for quantity in quantities for one in of))
