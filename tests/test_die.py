@@ -154,34 +154,49 @@ def correlation(values: np.ndarray, p: Any, length: float) -> None:
 def test_chips_have_the_fields_asked_for(wide):
     given = {"diode_sigma_current": 0.05, "offset_sigma": 1e-3, "sigma_g": 0.01}
     v = Variation(**given, diode_length=150.0, offset_length=300.0, cell_length=40.0)
-    chips, p = [drawn(wide, v, m).stages[0] for m in range(600)], plan_of(wide).layers[0]
+    chips, p = [drawn(wide, v, m).stages[0] for m in range(400)], plan_of(wide).layers[0]
     k_i = np.array([errors_of(s).k_i - 1 for s in chips]) / 0.05
     for d in range(2):
         one = replace(p.rows, x=p.rows.x[:, d], y=p.rows.y[:, d])
         correlation(k_i[:, :, d], one, 150.0)
-    assert abs((k_i[:, :, 0] * k_i[:, :, 1]).mean()) < 6 / (600 * 5) ** 0.5  # types share nothing
+    assert abs((k_i[:, :, 0] * k_i[:, :, 1]).mean()) < 6 / (400 * 5) ** 0.5  # types share nothing
     assert stats.kstest(k_i[:, 0, 0], "norm").pvalue > 1e-3
     offsets = np.array([errors_of(s).rows.offset.ravel() for s in chips]) / 1e-3
     correlation(offsets, p.rows, 300.0)
     lines = np.array([errors_of(s).lines.offset for s in chips]) / 1e-3
     d2 = (p.rows.x[0, 0] - p.lines.x) ** 2 + (p.rows.y[0, 0] - p.lines.y) ** 2
     np.testing.assert_allclose(
-        (offsets[:, :1] * lines).mean(axis=0), np.exp(-d2 / (2 * 300.0**2)), atol=6 / 600**0.5
+        (offsets[:, :1] * lines).mean(axis=0), np.exp(-d2 / (2 * 300.0**2)), atol=6 / 400**0.5
     )
     was = wide.circuit().stages[0].g
     cells = np.array([(s.g / was - 1)[::29, ::5] for s in chips]) / 0.01
     some = replace(p.cells, x=p.cells.x[::5], y=p.cells.y[::29])
-    correlation(cells.reshape(600, -1), some, 40.0)
+    correlation(cells.reshape(400, -1), some, 40.0)
+
+
+@pytest.mark.parametrize("more", [{"sigma_g": 0.05}, {"sigma_g_abs": 0.01}, {"cells": "pcm"}])
+def test_every_error_of_programming_has_the_length(wide, more):
+    more |= {"cell_range": "extrapolated"} if "cells" in more else {}
+    whole = drawn(wide, Variation(**more, cell_length=WHOLE_DIE)).stages
+    targets, found = (
+        np.concatenate([stage.g.ravel() for stage in stages])
+        for stages in (wide.circuit().stages, whole)
+    )
+    _, first, same = np.unique(targets, return_index=True, return_inverse=True)
+    assert len(first) < len(targets)
+    np.testing.assert_array_equal(found, found[first][same])  # equal targets err alike
+    near = drawn(wide, Variation(**more, cell_length=3.0)).stages[0].g[:, 0]
+    assert len({*near[wide.circuit().stages[0].g[:, 0] == targets.min()]}) > 10
 
 
 def test_two_parts_differ_as_pelgrom_has_it(wide):
     law = {"diode_pelgrom_voltage": 0.01, "diode_area": 4.0, "diode_slope_voltage": 0.02}
-    k_v = np.array([errors_of(drawn(wide, Variation(**law), m).stages[0]).k_v for m in range(3000)])
+    k_v = np.array([errors_of(drawn(wide, Variation(**law), m).stages[0]).k_v for m in range(1200)])
     p = plan_of(wide).layers[0].rows
     for a, b in ((0, 1), (0, 60), (3, 35)):
         mm = np.hypot(p.x[a, 0] - p.x[b, 0], p.y[a, 0] - p.y[b, 0]) / 1e3
         wanted = np.sqrt(0.01**2 / 4.0 + (0.02 * mm) ** 2)
-        assert abs(np.std(k_v[:, a, 0] - k_v[:, b, 0]) / wanted - 1) < 4 / np.sqrt(2 * 3000)
+        assert abs(np.std(k_v[:, a, 0] - k_v[:, b, 0]) / wanted - 1) < 4 / np.sqrt(2 * 1200)
 
 
 def test_an_offset_is_a_pairs_already(wide):
