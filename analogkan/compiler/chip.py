@@ -16,12 +16,12 @@ from ..streams import Place
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OpAmpErrors:
-    """Errors of a group of op-amps, arrays of the group's shape.
+    """Errors of a group of op-amps, or of other amplifying blocks, arrays of the group's shape.
 
     Attributes
     ----------
     gain
-        Open-loop gain as a share of the design's.
+        Gain as a share of the design's; of an op-amp its open-loop gain.
     offset
         Volts at the input at 26.85 degC.
     drift
@@ -59,6 +59,64 @@ class ReadNoise:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class SquashErrors:
+    """Errors of a stage's squash cells.
+
+    Attributes
+    ----------
+    pair
+        (I,) volts between the bases of each pair at 26.85 degC, as k T / q ln(Is1 / Is2): it grows
+        with the absolute temperature. Nothing to a cell without transistors.
+    loads
+        (I, n) each load as a share of the design's; n is the kind's ``n_loads``.
+    tail
+        (I,) tail currents as shares of the design's.
+    offset, drift
+        (I,) volts at the outputs at 26.85 degC, and volts per kelvin of that: a cell's amplifier
+        has a gain of 1 for its own offset.
+    load_tc1, tail_tc1
+        1/K, of the loads' resistance and of the tail currents, from 26.85 degC on.
+    """
+
+    pair: np.ndarray
+    loads: np.ndarray
+    tail: np.ndarray
+    offset: np.ndarray
+    drift: np.ndarray
+    load_tc1: float
+    tail_tc1: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NormErrors:
+    """Errors of a LayerNorm's parts; gains as shares of the design's, offsets at the inputs.
+
+    Attributes
+    ----------
+    r_mean, r_square
+        (I,) averaging resistors of the mean and of the variance, as shares of the design's.
+    squares, outputs
+        Squarers and multipliers, (I,).
+    core
+        The reciprocal square root, (1,).
+    """
+
+    r_mean: np.ndarray
+    r_square: np.ndarray
+    squares: OpAmpErrors
+    outputs: OpAmpErrors
+    core: OpAmpErrors
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrontErrors:
+    """Errors of what stands before a stage's diodes; None: as designed, or not there."""
+
+    squash: SquashErrors | None = None
+    norm: NormErrors | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StageErrors:
     """Errors of one stage of one chip.
 
@@ -77,6 +135,8 @@ class StageErrors:
         (R, 2 O) cells that programming does not change.
     noise
         Of its cells at every read; None without.
+    front
+        Of its squash and LayerNorm cells; None: they are as designed.
     """
 
     k_i: np.ndarray
@@ -87,6 +147,7 @@ class StageErrors:
     diffs: OpAmpErrors
     stuck: np.ndarray
     noise: ReadNoise | None = None
+    front: FrontErrors | None = None
 
 
 RAMP_VOLTS = 0.05

@@ -11,14 +11,15 @@ from itertools import compress
 
 import numpy as np
 
+from ..cells.layernorm import R_MEAN
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
 from ..errors import CompileError
 from ..network.squash import Norm
 from ..network.targets import Targets
-from .chip import OpAmpErrors
+from .chip import NormErrors, OpAmpErrors
 from .design import CrossbarStage, Design
-from .front import Front
+from .front import Front, real_squash
 from .hardware import Hardware
 from .names import StageNames, dacs_of, logits
 from .spice_cells import (
@@ -69,10 +70,11 @@ def write_layer(
     parts += crossbar.subcircuits
     if stage.front.norm is not None:
         parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
-        parts += _layernorm(stage.front.norm, names, say)
+        errors = stage.errors and stage.errors.front and stage.errors.front.norm
+        parts += _layernorm(stage.front.norm, names, say, errors, temp_c)
     if stage.front.squash.kind != "none":
         parts += ["* Squash cells: hidden nodes to diode voltages."]
-        parts += _squash_cells(stage.front, names, design.hardware, say)
+        parts += _squash_cells(stage.front, names, design.hardware, say, temp_c)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
     suffix, (rows, *columns) = _amplifiers(design, stage)
     parts += _row_drivers(stage, names, suffix, rows, say)
@@ -103,30 +105,52 @@ def _cell(say: Dialect, name: str, nets: Sequence[str], cell: str, **settings: f
     return " ".join(say.instance(name, nets, cell, told))
 
 
-def _layernorm(norm: Norm, names: StageNames, say: Dialect) -> Iterable[str]:
+def _layernorm(
+    norm: Norm, names: StageNames, say: Dialect, errors: NormErrors | None, temp_c: float
+) -> Iterable[str]:
     mean, square, rms = names.shared()
-    for net in names.sources():
-        yield _cell(say, f"x_{names.prefix}{net}_ln", [net, mean, square], "layernorm_input")
-    yield _cell(say, f"x_{names.prefix}ln", [square, rms], "layernorm_core", eps=norm.eps)
-    for net, out, scale, shift, driven in zip(
-        names.sources(), names.normed(), norm.scale, norm.shift, names.stage.driven, strict=True
-    ):
-        if not driven:
-            continue
+    e, dt = errors, temp_c - TEMPERATURE_C
+    real = "" if e is None else "_real"
+    for i, net in enumerate(names.sources()):
+        own = {} if e is None else {"r": R_MEAN * e.r_mean[i], "rs": R_MEAN * e.r_square[i]}
+        own |= _block(e and e.squares, i, dt)
+        nets = [net, mean, square]
+        yield _cell(say, f"x_{names.prefix}{net}_ln", nets, f"layernorm_input{real}", **own)
+    own = {"eps": norm.eps} | _block(e and e.core, 0, dt)
+    yield _cell(say, f"x_{names.prefix}ln", [square, rms], f"layernorm_core{real}", **own)
+    for i in np.flatnonzero(names.stage.driven):
+        net, out = names.sources()[i], names.normed()[i]
+        own = {"scale": norm.scale[i], "shift": norm.shift[i]} | _block(e and e.outputs, i, dt)
         nets = [net, mean, rms, out]
-        yield _cell(say, f"x_{out}_ln", nets, "layernorm_output", scale=scale, shift=shift)
+        yield _cell(say, f"x_{out}_ln", nets, f"layernorm_output{real}", **own)
+
+
+def _block(errors: OpAmpErrors | None, at: int, dt: float) -> dict[str, float]:
+    """What a LayerNorm block's errors add to its cell's settings."""
+    if errors is None:
+        return {}
+    return {"gain": errors.gain[at], "vos": errors.offset_at(dt)[at]}
 
 
 def _squash_cells(
-    front: Front, names: StageNames, hardware: Hardware, say: Dialect
+    front: Front, names: StageNames, hardware: Hardware, say: Dialect, temp_c: float
 ) -> Iterable[str]:
-    kind = front.squash.cell
+    kind, e = front.squash.cell, names.stage.errors
     nets = list(zip(names.normed(), names.inputs(), strict=True))
+    real = None
+    if e is not None and e.front is not None and e.front.squash is not None:
+        real = real_squash(front, e.front.squash, hardware, temp_c)
     for i in np.flatnonzero(names.stage.driven):
         x, v = nets[i]
         params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
+        ends = [x, v]
+        if real is not None:
+            params |= {name: values[i] for name, values in real.params.items()}
+            ends = [f"{v}_in", f"{v}_out"]
+            yield say.fixed(f"v_{v}_in", ends[0], x, format_number(real.before[i]))
+            yield say.fixed(f"v_{v}_out", v, ends[1], format_number(real.after[i]))
         settings = {p.name: params[p.name] for p in kind.params}
-        yield _cell(say, f"x_{v}", [x, v], kind.name, **settings)
+        yield _cell(say, f"x_{v}", ends, kind.name, **settings)
 
 
 def _row_drivers(

@@ -33,7 +33,7 @@ from ..compiler.wires import wire_layer
 from ..devices import IVCurve
 from ..errors import SimulationError
 from .threads import WhileUsed
-from .twin_front import normed_volts, squashed_volts
+from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
 
 NOISE_BLOCK = 1000
@@ -69,7 +69,9 @@ class TwinStage:
     Attributes
     ----------
     front
-        The cells before the diodes; alike on all chips.
+        The cells before the diodes as designed; alike on all chips.
+    real
+        What is not as designed in them; None: nothing.
     x, r
         (M, I, D, K) volts: a row amplifier's output r over the voltage x at its diode.
     g
@@ -101,6 +103,7 @@ class TwinStage:
     diff_gain: torch.Tensor
     diff_offset: torch.Tensor
     differences: bool
+    real: RealFront | None = None
 
     @property
     def n_rows(self) -> int:
@@ -161,6 +164,12 @@ class Twin:
         self.stages = [
             TwinStage(
                 front=chips[0].stages[k].front,
+                real=real_front(
+                    chips[0].stages[k].front,
+                    [chip.stages[k].errors for chip in chips],
+                    self.hardware,
+                    temp_c,
+                ),
                 differences=chips[0].stages[k].readout.differences,
                 **{
                     name: torch.from_numpy(np.stack([arrays[k][name] for arrays in per_chip]))
@@ -207,9 +216,9 @@ class Twin:
                 rows = self.first_rows(before)
             else:
                 y = before.volts[None] if isinstance(before, Inputs) else before
-                normed = normed_volts(stage.front, y)
+                normed = normed_volts(stage.front, y, stage.real)
                 found.hidden.extend([normed] if k else [])
-                v = squashed_volts(stage.front, normed, self.hardware, self.temp_c)
+                v = squashed_volts(stage.front, normed, self.hardware, self.temp_c, stage.real)
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])

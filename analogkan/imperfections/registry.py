@@ -17,12 +17,13 @@ from .cells import PROGRAMMING, READ_NOISE
 from .conditions import Conditions
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
+from .fronts import LAYERNORM, SQUASH_CELLS
 from .trim import TRIM
 from .variation import Variation, declare
 
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK,
+    DIODES, OP_AMPS, FEEDBACK, SQUASH_CELLS, LAYERNORM,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (
