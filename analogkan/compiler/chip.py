@@ -54,8 +54,8 @@ class SquashErrors:
     tail
         (I,) tail currents as shares of the design's.
     offset, drift
-        (I,) volts at the outputs at 26.85 degC, and volts per kelvin of that: a cell's amplifier
-        has a gain of 1 for its own offset.
+        (I,) volts at the outputs at 26.85 degC, and volts per kelvin of that: the op-amp's offset
+        of a sigmoid cell; of a tanh cell twice that of its last one, less that of the other.
     load_tc1, tail_tc1
         1/K, of the loads' resistance and of the tail currents, from 26.85 degC on.
     """

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.chip import FrontErrors, NormErrors, OpAmpErrors, SquashErrors
@@ -75,22 +76,26 @@ def _with(stage: CrossbarStage, **errors: Any) -> CrossbarStage:
     return replace(stage, errors=replace(before, front=front))
 
 
+_upto = partial(upto, later=True)
+
+
 def _per_kelvin(name: str, about: str) -> Setting:
     limit = "-5e-3 to 5e-3 per K"
-    return Setting(name=name, about=about, unit="1/K", limit=limit, fits=within(-5e-3, 5e-3))
+    fits = within(-5e-3, 5e-3)
+    return Setting(name=name, about=about, unit="1/K", limit=limit, fits=fits, later=True)
 
 
 SQUASH_CELLS = Imperfection(
     name="squash cells",
     settings=(
-        upto(0.02, "pair_sigma", "Of what stands between the bases of a transistor pair at 26.85 "
+        _upto(0.02, "pair_sigma", "Of what stands between the bases of a transistor pair at 26.85 "
              "degC, volts; it grows with the absolute temperature, as k T / q ln(Is1 / Is2).", "V"),
-        *(upto(0.1, name, "Tolerance of each load resistor, and of the tail current, of a squash "
+        *(_upto(0.1, name, "Tolerance of each load resistor, and of the tail current, of a squash "
                "cell with a transistor pair; shares of 1.")
           for name in ("load_sigma", "tail_sigma")),
-        upto(0.1, "squash_offset_sigma", "Offset at the output of a squash cell of any kind, in "
+        _upto(0.1, "squash_offset_sigma", "Offset at the output of a squash cell of any kind, in "
              "volts.", "V"),
-        upto(1e-3, "squash_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
+        _upto(1e-3, "squash_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
         *(_per_kelvin(name, "Temperature coefficients of the loads and of the tail currents of "
                       "squash cells with a pair, on every chip alike.")
           for name in ("load_tc1", "tail_tc1")),
@@ -101,13 +106,13 @@ SQUASH_CELLS = Imperfection(
 LAYERNORM = Imperfection(
     name="layernorm",
     settings=(
-        upto(0.1, "norm_r_sigma", "Tolerance of each averaging resistor of a LayerNorm, two an "
+        _upto(0.1, "norm_r_sigma", "Tolerance of each averaging resistor of a LayerNorm, two an "
              "input."),
-        upto(0.1, "norm_gain_sigma", "Gain error of each squarer and multiplier of a LayerNorm "
+        _upto(0.1, "norm_gain_sigma", "Gain error of each squarer and multiplier of a LayerNorm "
              "and of its reciprocal root; shares of 1."),
-        upto(0.1, "norm_offset_sigma", "Offset at the input of each of these, volts; the root's "
+        _upto(0.1, "norm_offset_sigma", "Offset at the input of each of these, volts; the root's "
              "stands for square volts.", "V"),
-        upto(1e-3, "norm_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
+        _upto(1e-3, "norm_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
     ),
     draw=_norm,
     streams=(
