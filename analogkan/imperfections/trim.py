@@ -56,24 +56,49 @@ def trim_stage(
     CrossbarStage, int
         And how many outputs could not be reached within the cells' range.
     """
-    n_in, n_out, n_dev = stage.shape
-    errors = stage.errors
-    assert errors is not None
-    target = layer.respond(np.zeros((1, n_in)))[0] * stage.unit
-    a = hardware.opamp_gain_used
-    rows = np.full(len(stage.g), -hardware.v_fs)
-    rows[: n_in * n_dev] = _dark_rows(stage, errors, a).ravel()
-    g = stage.g.copy()
-    crossbar = _Crossbar(g, n_in * n_dev, hardware)
-    bias, free = g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
-    missing = np.zeros(n_out)
+    dark = DarkStage(stage, layer, hardware)
+    missing = np.zeros(stage.shape[1])
     for _ in range(MAX_STEPS):
-        out = crossbar.outputs(rows, stage, errors, a)
-        if np.abs(target - out).max() < EXACT_VOLTS:
+        volts = dark.off()
+        if np.abs(volts).max() < EXACT_VOLTS:
             break
-        siemens = (target - out) / (hardware.v_fs * stage.r_c[0::2] * stage.gain)
-        missing = _programme(bias, free, siemens, hardware)
-    return replace(stage, g=g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
+        missing = _programme(dark.bias, dark.free, dark.siemens(volts), hardware)
+    return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
+
+
+class DarkStage:
+    """A stage of a chip with 0 V at every diode, whose bias cells can be programmed again.
+
+    Attributes
+    ----------
+    g
+        (R, 2 O) siemens, as they are now.
+    bias, free
+        (b, 2 O) those of bias rows, a view; and which of them programming changes.
+    """
+
+    def __init__(self, stage: CrossbarStage, layer: LayerSpec, hardware: Hardware) -> None:
+        n_in, _, n_dev = stage.shape
+        errors = stage.errors
+        assert errors is not None
+        self._stage, self._errors, self._hardware = stage, errors, hardware
+        self._gain = hardware.opamp_gain_used
+        self._target = layer.respond(np.zeros((1, n_in)))[0] * stage.unit
+        self._rows = np.full(len(stage.g), -hardware.v_fs)
+        self._rows[: n_in * n_dev] = _dark_rows(stage, errors, self._gain).ravel()
+        self.g = stage.g.copy()
+        self._crossbar = _Crossbar(self.g, n_in * n_dev, hardware)
+        self.bias, self.free = self.g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
+
+    def off(self) -> np.ndarray:
+        """Volts (O,) that outputs lack."""
+        return self._target - self._crossbar.outputs(
+            self._rows, self._stage, self._errors, self._gain
+        )
+
+    def siemens(self, volts: np.ndarray) -> np.ndarray:
+        """What each pair's difference must grow by, (O,), for ``volts`` more."""
+        return volts / (self._hardware.v_fs * self._stage.r_c[0::2] * self._stage.gain)
 
 
 class _Crossbar:
