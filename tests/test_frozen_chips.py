@@ -23,7 +23,7 @@ from analogkan.engines.twin import noise_draws
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb, perturb_chain
 
-from .chips import EVERYTHING, OLD
+from .chips import EVERYTHING, LATER, OLD
 from .convolutions import convolutional_spec
 from .networks import random_spec
 
@@ -45,6 +45,7 @@ def numbers(design: Design) -> Iterable[np.ndarray]:
         yield from (stage.g, stage.r_f, stage.r_c, stage.gain, e.k_i, e.k_v, e.d_v, e.stuck)
         for group in (e.rows, e.lines, e.diffs):
             yield from (group.gain, group.offset, group.drift)
+        yield from () if e.cell_tc1 is None else (e.cell_tc1,)
     for stage in design.stages:
         assert stage.errors is not None
         yield noise_draws(stage.errors.noise, np.array([0, 3, 1500]), stage.r_c.size)
@@ -84,6 +85,7 @@ def cases(folder: Path) -> dict[str, dict[str, Any]]:
     for opamp, r_wire in (("linear", 0.0), ("ideal", 0.0), ("rails", 20.0)):
         hardware = {"opamp": opamp, "r_wire": r_wire, "levels": 16}
         found[f"everything, {opamp}, wires of {r_wire:g}"] = one(EVERYTHING, hardware=hardware)
+    found |= {name: one(Variation(**given), sample=3) for name, given in LATER.items()}
     found["rram"] = one(load_settings("rram")[1], Conditions(), sample=1)
     for name, spec, most in (
         ("held", random_spec(5, (5, 6, 4, 3)), 60),

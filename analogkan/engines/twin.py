@@ -271,7 +271,12 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
-        squares = (stage.g**2).transpose(1, 2)
+        g = stage.g
+        if any(noise is not None and np.ndim(noise.sigma) for noise in noises):
+            shape = tuple(g.shape[1:])
+            weights = [np.ones(shape) if n is None else n.weights(shape) for n in noises]
+            g = g * torch.from_numpy(np.stack(weights))
+        squares = (g**2).transpose(1, 2)
         power = squares[..., : stage.n_rows] @ rows**2
         power = power + self.hardware.v_fs**2 * squares[..., stage.n_rows :].sum(-1, keepdim=True)
         lines = stage.g.shape[2]
@@ -280,7 +285,7 @@ class Twin:
 
 
 def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:
-    """Normal draws (2 O, B) of standard deviation ``noise.sigma`` for images ``index`` (B,).
+    """Normal draws (2 O, B) of standard deviation ``noise.scale`` for images ``index`` (B,).
 
     An image's draws depend on its position in its data set, not on what else is simulated.
     """
@@ -290,7 +295,7 @@ def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.nd
     for block in np.unique(index // NOISE_BLOCK):
         normal = noise.generator(int(block)).standard_normal((NOISE_BLOCK, lines))
         here = index // NOISE_BLOCK == block
-        drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]
+        drawn[here] = noise.scale * normal[index[here] % NOISE_BLOCK]
     return np.ascontiguousarray(drawn.T)
 
 

@@ -21,7 +21,8 @@ from ..streams import Place
 from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
-from .registry import BUILT_IN, acting
+from .measured import require_measured
+from .registry import BUILT_IN, FIRST, acting
 from .variation import Variation
 
 
@@ -88,7 +89,8 @@ def perturb(
     Raises
     ------
     SettingsError
-        If op-amps are to have gains of their own, and have no parameter for them.
+        If op-amps are to have gains of their own, and have no parameter for them; or cells are to
+        be what was not measured of their technology.
 
     Examples
     --------
@@ -101,9 +103,11 @@ def perturb(
     True
     """
     require_gains(variation, design.hardware)
+    require_measured(variation, design.hardware, conditions)
     on = variation.on()
-    # Of those from outside only what is on: a row does not depend on what else is registered.
-    told = (one.counts for one in acting() if one in BUILT_IN or one in on)
+    acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
+    # Of what came later only what is on: a row does not depend on what else is registered.
+    told = (one.counts for one in acting() if one in FIRST or one in on)
     counted = Counter({name: 0 for names in told for name in names})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
@@ -113,7 +117,7 @@ def perturb(
         devices=tuple(devices),
         counts=counted,
     )
-    draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
+    draws = [(one, one.draw) for one in acts if one.draw is not None]
     stages: list[CrossbarStage] = []
     layers = without_rows(spec, design.hardware.drop_rows)[0].layers
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):

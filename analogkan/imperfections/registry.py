@@ -14,17 +14,23 @@ from .aging import RETENTION
 from .amplifiers import FEEDBACK, OP_AMPS
 from .base import PHASES, Imperfection
 from .cells import PROGRAMMING, READ_NOISE
+from .coefficients import COEFFICIENTS
 from .conditions import Conditions
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
 from .fronts import LAYERNORM, SQUASH_CELLS
+from .measured import MEASURED, RANGE
+from .programming import WRITE_VERIFY
 from .trim import TRIM
 from .variation import Variation, declare
 
-BUILT_IN = (
+FIRST = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK, SQUASH_CELLS, LAYERNORM,
+    DIODES, OP_AMPS, FEEDBACK,
 )  # fmt: skip
+"""Those that every row and study tells of; of what came later only what is on, so that a RUN that
+was begun before goes on."""
+BUILT_IN = (*FIRST, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS, LAYERNORM)
 """In the order of their settings."""
 FIGURES = (
     "key", "sample", "temp_c", "status", "reason", "n", "seconds", "correct", "accuracy",
@@ -56,7 +62,7 @@ def register(imperfection: Imperfection) -> Imperfection:
     known = (*Variation.declared, imperfection)
     check(known)
     outside.note((outside.IMPERFECTION, imperfection.name))
-    declare(known, len(BUILT_IN))
+    declare(known, len(FIRST))
     return imperfection
 
 
@@ -65,7 +71,7 @@ def unregister(imperfection: Imperfection) -> None:
     left = [known for known in Variation.declared if known is not imperfection]
     if imperfection in BUILT_IN or len(left) == len(Variation.declared):
         raise SettingsError(f"imperfection {imperfection.name!r} was not registered")
-    declare(left, len(BUILT_IN))
+    declare(left, len(FIRST))
     outside.drop((outside.IMPERFECTION, imperfection.name))
 
 
@@ -133,4 +139,4 @@ def decisive_faults() -> tuple[str, ...]:
 
 
 check(BUILT_IN)
-declare(BUILT_IN, len(BUILT_IN))
+declare(BUILT_IN, len(FIRST))

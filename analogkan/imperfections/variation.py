@@ -33,7 +33,8 @@ class Variation:
         for name in settings:
             if name not in known:
                 raise SettingsError(f"variation: {unknown_setting(name, known)}")
-        vars(self).update(settings)
+        kept = {s.name: s.kept for one in self.declared for s in one.settings if s.name in settings}
+        vars(self).update({name: kept[name](value) for name, value in settings.items()})
         check_fields(self)
         # Only what is on is kept: a setting that comes later changes no Variation made before.
         for name, field in known.items():
@@ -109,13 +110,14 @@ def _made(settings: dict[str, Any]) -> Variation:
     return Variation(**settings)
 
 
-def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
-    """Give ``Variation`` the settings of ``imperfections``; the first ``built_in`` are ours."""
+def declare(imperfections: Sequence[Imperfection], first: int) -> None:
+    """Give ``Variation`` the settings of ``imperfections``; of all after the ``first`` of them only
+    what is on is told."""
     fields: list[tuple[str, str, dataclasses.Field[Any]]] = []
     for k, imperfection in enumerate(imperfections):
         for s in imperfection.settings:
             told = setting(s.default, s.unit, s.limit, s.fits)
-            told.metadata = {**told.metadata, "always": k < built_in and not s.later}
+            told.metadata = {**told.metadata, "always": k < first and not s.later}
             fields.append((s.name, type(s.default).__name__, told))
     for name in {*Variation.__dataclass_fields__} - {name for name, *_ in fields}:
         delattr(Variation, name)
