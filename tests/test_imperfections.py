@@ -100,7 +100,7 @@ def test_each_alone_changes_something_and_off_changes_nothing(one):
     others = Variation(**{name: value for name, value in given.items() if name not in own})
     assert [i for i in variation.on() if i not in others.on()] == [one]
     assert chip(variation)["sha256"] != chip(others)["sha256"]
-    assert {*chip(variation)["counts"]} >= {*one.counts}
+    assert {*chip(variation)["counts"]} >= {*one.counts} - {*one.seldom}
     assert variation.drawn is (others.drawn or not one.adjusts)
 
 

@@ -238,7 +238,9 @@ def test_unknown_settings_are_refused_with_the_nearest_name():
         SettingsError, match=r"^--set: unknown setting 'sigmag', did you mean sigma_g"
     ):
         load_settings("rram", ["sigmag=0.1"])
-    with pytest.raises(SettingsError, match=r"^trim = 'light' is out of range: none or dark$"):
+    with pytest.raises(
+        SettingsError, match=r"^trim = 'light' is out of range: none, dark or dark-real$"
+    ):
         load_settings("rram", ["trim=light"])
     with pytest.raises(SettingsError, match=r"^temp_c = -300.0 is out of range"):
         Conditions(temp_c=-300)

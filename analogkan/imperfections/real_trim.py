@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..compiler.hardware import Hardware
 from ..compiler.mapping import quantised
 from ..compiler.series import nearest_of
-from .trim import DarkStage
+from .dark import DarkStage
 
 Floats = npt.NDArray[np.float64]
 Write = Callable[[Floats, int], Floats]
