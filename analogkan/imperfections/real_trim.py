@@ -38,7 +38,7 @@ def trim_with_errors(
     In every round outputs are measured and cells read; then of each output that one is chosen
     whose state nearest to what is missing leaves least to expect, error of programming included,
     and another as long as more is missing than the writes so far may err by. An output that no
-    write can be expected to bring nearer is left as it is.
+    write can be expected to bring nearer is done.
 
     Returns
     -------
@@ -47,13 +47,16 @@ def trim_with_errors(
     """
     b, lines = dark.bias.shape
     bias, free = (part.reshape(b, lines // 2, 2) for part in (dark.bias, dark.free))
-    count = 0
+    count, at = 0, np.arange(lines // 2)
     for k in range(ROUNDS):
-        missing = dark.siemens(dark.off())
-        target = _chosen(bias, free, missing, hardware, spread)
-        if not target.any():
+        missing = dark.siemens(dark.off())[at]
+        target = _chosen(bias[:, at], free[:, at], missing, hardware, spread)
+        chosen = target > 0
+        at, target = at[chosen.any(axis=(0, 2))], target[:, chosen.any(axis=(0, 2))]
+        if not at.size:
             break
-        bias[...] = np.where(target > 0, write(target.ravel(), k).reshape(bias.shape), bias)
+        written = write(target.ravel(), k).reshape(target.shape)
+        bias[:, at] = np.where(target > 0, written, bias[:, at])
         count += int((target > 0).sum())
     left = np.abs(dark.siemens(dark.off()))
     return int((left > 0.5 * _step(hardware)).sum()), count
@@ -67,21 +70,23 @@ def _chosen(
     spread: Spread,
 ) -> Floats:
     """States (b, O, 2) to be written, 0 where nothing is; ``missing`` (O,) siemens."""
-    target, open_, left = np.zeros_like(bias), free.copy(), missing.copy()
-    doubt, every = np.zeros_like(left), np.arange(left.size)
+    target, missing = np.zeros_like(bias), missing.copy()
+    doubt, open_ = np.zeros_like(missing), free.copy()
+    at = np.arange(missing.size)  # outputs that get one more
     for _ in range(bias.shape[0] * bias.shape[2]):
-        state = nearest_state(bias + SIDES * left[:, None], hardware)
-        change, error = SIDES * (state - bias), spread(state) ** 2
-        cost = np.where(open_, (left[:, None] - change) ** 2 + error, np.inf)
-        by_output = cost.transpose(1, 0, 2).reshape(left.size, -1)
+        here, left = bias[:, at], missing[at]
+        state = nearest_state(here + SIDES * left[:, None], hardware)
+        change, error = SIDES * (state - here), spread(state) ** 2
+        cost = np.where(open_[:, at], (left[:, None] - change) ** 2 + error, np.inf)
+        by_output = cost.transpose(1, 0, 2).reshape(at.size, -1)
         best = by_output.argmin(axis=1)
-        better = (by_output[every, best] < left**2) & (left**2 > doubt)
-        if not better.any():
+        better = np.flatnonzero((by_output.min(axis=1) < left**2) & (left**2 > doubt[at]))
+        if not better.size:
             break
-        at = (best // 2)[better], every[better], (best % 2)[better]
-        target[at], open_[at] = state[at], False
-        left[better] -= change[at]
-        doubt[better] += error[at]
+        row, side, at = best[better] // 2, best[better] % 2, at[better]
+        target[row, at, side], open_[row, at, side] = state[row, better, side], False
+        missing[at] -= change[row, better, side]
+        doubt[at] += error[row, better, side]
     return target
 
 
