@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..streams import Place
+from .cell_law import CellLaw
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -196,6 +197,8 @@ class StageErrors:
         Of its squash and LayerNorm cells; None: they are as designed.
     written
         How its cells were programmed, where their aging follows from it.
+    law
+        How the current of its cells follows voltage; None: as a resistor's.
     """
 
     k_i: np.ndarray
@@ -210,6 +213,7 @@ class StageErrors:
     warmth: Warmth | None = None
     front: FrontErrors | None = None
     written: Written | None = None
+    law: CellLaw | None = None
 
     @property
     def unusual(self) -> tuple[str, ...]:
@@ -218,6 +222,7 @@ class StageErrors:
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
             "squash or LayerNorm cells of errors of their own": self.front,
+            self.law.words if self.law else "": self.law,
         }
         return tuple(words for words, part in found.items() if part is not None)
 

@@ -19,11 +19,12 @@ import torch
 from ..compiler.chip import ReadNoise
 from ..compiler.closed_form import require_closed_form
 from ..compiler.columns import Columns
-from ..compiler.design import Design
+from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
 from .threads import WhileUsed
 from .twin_arrays import stage_arrays
+from .twin_cells import Bent, bent_of
 from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
 
@@ -80,6 +81,8 @@ class TwinStage:
         (M, O) of the difference amplifiers'; (M, 0) of a summing read-out.
     differences
         Whether its read-out has difference amplifiers.
+    bent
+        How the currents of its cells follow voltage; None: as resistors'.
     """
 
     front: Front
@@ -94,6 +97,7 @@ class TwinStage:
     diff_gain: torch.Tensor
     diff_offset: torch.Tensor
     differences: bool
+    bent: Bent | None = None
     real: RealFront | None = None
 
     @property
@@ -151,24 +155,23 @@ class Twin:
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
         self.noise = [[s.errors and s.errors.noise for s in chip.stages] for chip in chips]
-        per_chip = [[stage_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
         self.stages = [
-            TwinStage(
-                front=chips[0].stages[k].front,
-                real=real_front(
-                    chips[0].stages[k].front,
-                    [chip.stages[k].errors for chip in chips],
-                    self.hardware,
-                    temp_c,
-                ),
-                differences=chips[0].stages[k].readout.differences,
-                **{
-                    name: torch.from_numpy(np.stack([arrays[k][name] for arrays in per_chip]))
-                    for name in per_chip[0][k]
-                },
-            )
-            for k in range(len(chips[0].stages))
+            self._stage([chip.stages[k] for chip in chips]) for k in range(len(chips[0].stages))
         ]
+
+    def _stage(self, stages: Sequence[CrossbarStage]) -> TwinStage:
+        """One stage of all chips."""
+        per_chip = [stage_arrays(stage, self.hardware, self.temp_c) for stage in stages]
+        arrays = {name: np.stack([of[name] for of in per_chip]) for name in per_chip[0]}
+        return TwinStage(
+            front=stages[0].front,
+            differences=stages[0].readout.differences,
+            bent=bent_of(stages, arrays, self.hardware, self.temp_c),
+            real=real_front(
+                stages[0].front, [stage.errors for stage in stages], self.hardware, self.temp_c
+            ),
+            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+        )
 
     def logits(
         self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
@@ -240,6 +243,9 @@ class Twin:
         self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
     ) -> torch.Tensor:
         """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
+        if stage.bent is not None:
+            lines = stage.bent.lines(stage, self._with_bias(stage, rows), noise, self._limited)
+            return self._limited(stage.columns.outputs(lines, self._limited))
         bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
         g = stage.g[:, : stage.n_rows].transpose(1, 2)
         if noise is None and not self.hardware.rails:
@@ -249,6 +255,12 @@ class Twin:
             current = current + noise
         lines = stage.columns.lines(current, self._limited)
         return self._limited(stage.columns.outputs(lines, self._limited))
+
+    def _with_bias(self, stage: TwinStage, rows: torch.Tensor) -> torch.Tensor:
+        """All rows (M, R, B)."""
+        bias = rows.new_full((1, 1, 1), -self.hardware.v_fs)
+        more = stage.g.shape[1] - stage.n_rows
+        return torch.cat([rows, bias.expand(len(rows), more, rows.shape[2])], dim=1)
 
     def _folded(
         self, stage: TwinStage, rows: torch.Tensor, g: torch.Tensor, bias: torch.Tensor
@@ -276,9 +288,13 @@ class Twin:
             shape = tuple(g.shape[1:])
             weights = [np.ones(shape) if n is None else n.weights(shape) for n in noises]
             g = g * torch.from_numpy(np.stack(weights))
-        squares = (g**2).transpose(1, 2)
-        power = squares[..., : stage.n_rows] @ rows**2
-        power = power + self.hardware.v_fs**2 * squares[..., stage.n_rows :].sum(-1, keepdim=True)
+        if stage.bent is not None:
+            power = stage.bent.squares(g, self._with_bias(stage, rows))
+        else:
+            squares = (g**2).transpose(1, 2)
+            power = squares[..., : stage.n_rows] @ rows**2
+            still = squares[..., stage.n_rows :].sum(-1, keepdim=True)
+            power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
         return torch.sqrt(power) * torch.from_numpy(drawn)

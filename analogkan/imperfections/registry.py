@@ -13,6 +13,7 @@ from ..streams import FIRST_DERIVED
 from .aging import RETENTION
 from .amplifiers import FEEDBACK, OP_AMPS
 from .base import PHASES, Imperfection
+from .bent import BENT
 from .cells import PROGRAMMING, READ_NOISE
 from .coefficients import COEFFICIENTS
 from .conditions import Conditions
@@ -26,7 +27,7 @@ from .variation import Variation, declare
 
 FIRST = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK,
+    DIODES, OP_AMPS, FEEDBACK, BENT,
 )  # fmt: skip
 """Those that every row and study tells of; of what came later only what is on, so that a RUN that
 was begun before goes on."""

@@ -85,6 +85,11 @@ class ThroughChips:
                 "noise twin of nominal chips disturbs nothing: give --variation or --set, such as "
                 "--variation rram or --set levels=4"
             )
+        if variation.r_access:
+            raise SettingsError(
+                f"r_access = {variation.r_access:g} ohm: how a cell behind an access device follows "
+                "its coefficient is not worked out for training; set r_access to 0"
+            )
         self.hardware, self.variation, self.conditions = hardware, variation, conditions
         self.chip, self.network = chip, network
         self._source: torch.Generator | None = None
