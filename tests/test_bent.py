@@ -60,6 +60,15 @@ def test_so_it_is_in_every_circuit_warm_or_not(squash, norm, hardware, ngspice, 
         assert worst(heated(design), images(6, 6), 85.0, ngspice, tmp_path) < EXACT
 
 
+@pytest.mark.parametrize("law", list(LAWS))
+def test_a_dark_trim_measures_what_they_give(law):
+    spec = random_spec(3, (4, 3))
+    design = chip(spec, Variation(sigma_g=0.05, trim="dark", **LAWS[law]), opamp_gain=1e5)
+    dark = np.zeros((1, 4))
+    found = TwinEngine().logits(design, dark, np.arange(1), 26.85)
+    np.testing.assert_allclose(found, spec.forward_volts(dark), atol=1e-7)
+
+
 def test_each_law_changes_the_deck_and_the_answers():
     spec = random_spec(3, (4, 3))
     volts, index = images(5, 4), np.arange(5)

@@ -45,10 +45,10 @@ def numbers(design: Design) -> Iterable[np.ndarray]:
         yield from (stage.g, stage.r_f, stage.r_c, stage.gain, e.k_i, e.k_v, e.d_v, e.stuck)
         for group in (e.rows, e.lines, e.diffs):
             yield from (group.gain, group.offset, group.drift)
-        yield from () if e.cell_tc1 is None else (e.cell_tc1,)
         if e.law is not None:
             yield np.array([e.law.v_0, e.law.b_3, e.law.v_read, e.law.v_ov])
             yield from () if e.law.access is None else (e.law.access,)
+        yield from () if e.cell_tc1 is None else (e.cell_tc1,)
     for stage in design.stages:
         assert stage.errors is not None
         yield noise_draws(stage.errors.noise, np.array([0, 3, 1500]), stage.r_c.size)

@@ -158,6 +158,20 @@ class CellLaw:
             )
         return g * self.current(v - s - w, np)
 
+    def sums(self, g: np.ndarray, rows: np.ndarray, temp_c: float) -> Callable[[Any], np.ndarray]:
+        """Amperes (L, 1) of cells ``g`` (R, L) into nodes at volts (L, 1), as a function of these,
+        for one ``rows`` (R,)."""
+
+        def at(s: Any) -> np.ndarray:
+            v, s = rows[:, None], s[:, 0]
+            if self.access is None:
+                found = g * self.current(v - s, np)
+            else:
+                found = self.through(g, v, s, temp_c)
+            return found.sum(axis=0)[:, None]
+
+        return at
+
 
 def transistor_at(v_ov: float, r: Any, temp_c: Any) -> tuple[Any, Any]:
     """Volts above its threshold and A/V^2, at ``temp_c``, of a level-1 transistor that has ``v_ov``

@@ -193,12 +193,12 @@ class StageErrors:
         (R, 2 O) 1/K, each cell's own first coefficient of resistance; None: the hardware's.
     warmth
         What its parts have above the ambient; None: nothing.
-    front
-        Of its squash and LayerNorm cells; None: they are as designed.
-    written
-        How its cells were programmed, where their aging follows from it.
     law
         How the current of its cells follows voltage; None: as a resistor's.
+    written
+        How its cells were programmed, where their aging follows from it.
+    front
+        Of its squash and LayerNorm cells; None: they are as designed.
     """
 
     k_i: np.ndarray
@@ -211,9 +211,9 @@ class StageErrors:
     noise: ReadNoise | None = None
     cell_tc1: np.ndarray | None = None
     warmth: Warmth | None = None
-    front: FrontErrors | None = None
-    written: Written | None = None
     law: CellLaw | None = None
+    written: Written | None = None
+    front: FrontErrors | None = None
 
     @property
     def unusual(self) -> tuple[str, ...]:

@@ -283,21 +283,25 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
-        g = stage.g
-        if any(noise is not None and np.ndim(noise.sigma) for noise in noises):
-            shape = tuple(g.shape[1:])
-            weights = [np.ones(shape) if n is None else n.weights(shape) for n in noises]
-            g = g * torch.from_numpy(np.stack(weights))
+        weights = _weights(noises, tuple(stage.g.shape[1:]))
         if stage.bent is not None:
-            power = stage.bent.squares(g, self._with_bias(stage, rows))
+            power = stage.bent.squares(stage.g, self._with_bias(stage, rows), weights)
         else:
-            squares = (g**2).transpose(1, 2)
+            squares = (stage.g**2 * weights).transpose(1, 2)
             power = squares[..., : stage.n_rows] @ rows**2
             still = squares[..., stage.n_rows :].sum(-1, keepdim=True)
             power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
         return torch.sqrt(power) * torch.from_numpy(drawn)
+
+
+def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torch.Tensor | float:
+    """(M, R, 2 O) squares of ``ReadNoise.weights``; 1 where no cell has noise of its own."""
+    if all(noise is None or np.ndim(noise.sigma) == 0 for noise in noises):
+        return 1.0
+    weights = [np.ones(shape) if noise is None else noise.weights(shape) for noise in noises]
+    return torch.from_numpy(np.stack(weights)) ** 2
 
 
 def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:

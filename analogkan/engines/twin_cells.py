@@ -23,15 +23,10 @@ from ..compiler.cell_law import (
 )
 from ..compiler.design import CrossbarStage
 from ..compiler.hardware import Hardware
-from ..errors import SimulationError
 
 if TYPE_CHECKING:
     from .twin import TwinStage
 
-ROUNDS = 100
-"""Of working out a summing node; an op-amp's gain shrinks what is left by each."""
-SETTLED = 1e-14
-"""Volts by which a round may still move it."""
 AMPLIFIED = 4.0
 """Of the supplies, what a line may reach for the node to be where a series holds."""
 
@@ -50,31 +45,20 @@ class Bent:
         noise: torch.Tensor | None,
         limited: Callable[[Any], Any],
     ) -> torch.Tensor:
-        """Outputs (M, L, B) of line amplifiers for all rows (M, R, B); see ``Columns.lines``.
-
-        Raises
-        ------
-        SimulationError
-            If the rounds do not settle.
-        """
+        """Outputs (M, L, B) of line amplifiers for all rows (M, R, B); see ``Columns.settled``."""
         current = currents_into(self.law, stage.g, self.series, rows, torch)
-        columns, slope = stage.columns, stage.columns.g[..., None]
-        offset, gain = stage.line_offset[..., None], stage.line_gain[..., None]
-        s = offset
-        for _ in range(ROUNDS):
-            arriving = current(s) + slope * s
-            lines = columns.lines(arriving if noise is None else arriving + noise, limited)
-            before, s = s, offset - lines / gain
-            if float((s - before).detach().abs().max()) < SETTLED:
-                return lines
-        raise SimulationError(
-            f"the summing nodes of lines with {self.law.words} do not settle: the op-amps' gain is "
-            "too small, raise opamp_gain"
-        )
+        return stage.columns.settled(current, limited, 0.0 if noise is None else noise)
 
-    def squares(self, g: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Sums (M, L, B) of squared currents of cells, for rows (M, R, B)."""
-        return squares_into(self.law, g**2, self.series, rows, torch)
+    def squares(
+        self, g: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor | float = 1.0
+    ) -> torch.Tensor:
+        """Sums (M, L, B) of squared currents of cells, for rows (M, R, B), each times its weight
+        (M, R, L)."""
+        series = self.series
+        if series is not None and isinstance(weights, torch.Tensor):
+            degrees = series.squares.shape[-2] // g.shape[-2]
+            series = replace(series, squares=series.squares * weights.tile(1, degrees, 1))
+        return squares_into(self.law, g**2 * weights, series, rows, torch)
 
 
 def bent_of(

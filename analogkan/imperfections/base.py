@@ -47,11 +47,11 @@ class Setting:
         With all at their defaults an imperfection does nothing.
     words
         What it may be, if it is a text.
+    kept
+        What is kept of what is given, before it is checked.
     later
         Of one that comes with the package, whether there were RUNs before it: what a study is
         names it only where it is not at its default.
-    kept
-        What is kept of what is given, before it is checked.
     """
 
     name: str
@@ -61,8 +61,8 @@ class Setting:
     fits: Callable[[Any], bool]
     default: float | str = 0.0
     words: tuple[str, ...] = ()
-    later: bool = False
     kept: Callable[[Any], Any] = lambda given: given
+    later: bool = False
 
 
 def upto(
@@ -122,6 +122,11 @@ class Imperfection:
     check: Callable[[Any], None] = lambda settings: None
     reads: tuple[Imperfection, ...] = ()
     follows: tuple[Imperfection, ...] = ()
+
+    @property
+    def later(self) -> bool:
+        """Whether there were RUNs before any of its settings: rows tell of it where it is on."""
+        return all(s.later for s in self.settings)
 
     @property
     def given(self) -> tuple[Imperfection, ...]:

@@ -26,9 +26,9 @@ COEFFICIENTS = Imperfection(
     name="temperature coefficients",
     settings=(
         upto(MOST, "cell_tc1_sigma", "Of each cell's own first coefficient of resistance, around "
-             "its state's mean, 1/K.", "1/K"),
+             "its state's mean, 1/K.", "1/K", later=True),
         upto(MOST, "cell_tc1_fall", "By how much that mean is lower at 0 S than ``cell_tc1``, "
-             "which is at ``g_max``; in between by conductance, 1/K.", "1/K"),
+             "which is at ``g_max``; in between by conductance, 1/K.", "1/K", later=True),
     ),
     draw=_spread,
     acts="read",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cells import NUMPY
+from ..compiler.cell_law import require_no_wires
 from ..compiler.chip import StageErrors
 from ..compiler.closed_form import (
     row_volts,
@@ -20,6 +21,7 @@ from ..compiler.closed_form import (
 from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
+from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import CompileError
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
@@ -62,7 +64,9 @@ class DarkStage:
 
     def siemens(self, volts: np.ndarray) -> np.ndarray:
         """What each pair's difference must grow by, (O,), for ``volts`` more."""
-        return volts / (self._hardware.v_fs * self._stage.r_c[0::2] * self._stage.gain)
+        law, v_fs = self._errors.law, self._hardware.v_fs
+        by_siemens = v_fs if law is None else law.current(v_fs, np)
+        return volts / (by_siemens * self._stage.r_c[0::2] * self._stage.gain)
 
 
 class _Crossbar:
@@ -97,7 +101,11 @@ class _Crossbar:
             differences=stage.readout.differences,
             xp=NUMPY,
         )
-        lines = columns.lines((rows @ g)[:, None], _as_is)
+        if errors.law is None:
+            lines = columns.lines((rows @ g)[:, None], _as_is)
+        else:
+            require_no_wires(errors.law, self.hardware)
+            lines = columns.settled(errors.law.sums(g, rows, NOMINAL_TEMP_C), _as_is)
         return columns.outputs(lines, _as_is)[:, 0]
 
 

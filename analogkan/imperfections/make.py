@@ -22,7 +22,7 @@ from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .measured import require_measured
-from .registry import BUILT_IN, FIRST, acting
+from .registry import BUILT_IN, acting, always_told
 from .variation import Variation
 
 
@@ -107,7 +107,7 @@ def perturb(
     on = variation.on()
     acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
     # Of what came later only what is on: a row does not depend on what else is registered.
-    told = [one for one in acting() if one in FIRST or one in on]
+    told = [one for one in acting() if one in always_told() or one in on]
     counted = Counter({n: 0 for one in told for n in one.counts if n not in one.seldom})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(

@@ -198,6 +198,7 @@ RANGE = Imperfection(
             fits=words.__contains__,
             default=words[0],
             words=words,
+            later=True,
         )
         for name, words, about in (
             ("cell_range", RANGES, "Where g_min or g_max is beyond what was measured: "
@@ -224,6 +225,7 @@ MEASURED = Imperfection(
             default=NONE,
             words=NAMES,
             kept=_kept,
+            later=True,
         ),
     ),
     draw=_age,

@@ -108,14 +108,15 @@ WRITE_VERIFY = Imperfection(
     name="write-verify",
     settings=(
         upto(1.0, "verify_window", "A cell is programmed again until it is this near its target, "
-             "as a share of that; 0 programs it once."),
-        upto(1e-3, "verify_window_abs", "The same window in siemens.", "S"),
+             "as a share of that; 0 programs it once.", later=True),
+        upto(1e-3, "verify_window_abs", "The same window in siemens.", "S", later=True),
         Setting(
             name="verify_tries",
             about="Most tries a cell has; assumed.",
             limit=f"1 to {MOST_TRIES}",
             fits=lambda n: 1 <= n <= MOST_TRIES,
             default=10,
+            later=True,
         ),
     ),
     # What it does is done where cells are programmed.

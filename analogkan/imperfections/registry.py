@@ -25,13 +25,11 @@ from .programming import WRITE_VERIFY
 from .trim import TRIM
 from .variation import Variation, declare
 
-FIRST = (
+BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK, BENT,
+    DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS,
+    LAYERNORM,
 )  # fmt: skip
-"""Those that every row and study tells of; of what came later only what is on, so that a RUN that
-was begun before goes on."""
-BUILT_IN = (*FIRST, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS, LAYERNORM)
 """In the order of their settings."""
 FIGURES = (
     "key", "sample", "temp_c", "status", "reason", "n", "seconds", "correct", "accuracy",
@@ -63,7 +61,7 @@ def register(imperfection: Imperfection) -> Imperfection:
     known = (*Variation.declared, imperfection)
     check(known)
     outside.note((outside.IMPERFECTION, imperfection.name))
-    declare(known, len(FIRST))
+    declare(known, len(BUILT_IN))
     return imperfection
 
 
@@ -72,7 +70,7 @@ def unregister(imperfection: Imperfection) -> None:
     left = [known for known in Variation.declared if known is not imperfection]
     if imperfection in BUILT_IN or len(left) == len(Variation.declared):
         raise SettingsError(f"imperfection {imperfection.name!r} was not registered")
-    declare(left, len(FIRST))
+    declare(left, len(BUILT_IN))
     outside.drop((outside.IMPERFECTION, imperfection.name))
 
 
@@ -124,6 +122,11 @@ def counts() -> dict[str, str]:
     return {name: words for one in acting() for name, words in one.counts.items()}
 
 
+def always_told() -> list[Imperfection]:
+    """Those whose counts every row has; of others those have them in which they are on."""
+    return [one for one in acting() if one in BUILT_IN and not one.later]
+
+
 def settings_of(which: Callable[[Imperfection], bool]) -> tuple[str, ...]:
     """Names of the settings of some imperfections."""
     return tuple(s.name for one in Variation.declared if which(one) for s in one.settings)
@@ -140,4 +143,4 @@ def decisive_faults() -> tuple[str, ...]:
 
 
 check(BUILT_IN)
-declare(BUILT_IN, len(FIRST))
+declare(BUILT_IN, len(BUILT_IN))

@@ -110,14 +110,13 @@ def _made(settings: dict[str, Any]) -> Variation:
     return Variation(**settings)
 
 
-def declare(imperfections: Sequence[Imperfection], first: int) -> None:
-    """Give ``Variation`` the settings of ``imperfections``; of all after the ``first`` of them only
-    what is on is told."""
+def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
+    """Give ``Variation`` the settings of ``imperfections``; the first ``built_in`` are ours."""
     fields: list[tuple[str, str, dataclasses.Field[Any]]] = []
     for k, imperfection in enumerate(imperfections):
         for s in imperfection.settings:
             told = setting(s.default, s.unit, s.limit, s.fits)
-            told.metadata = {**told.metadata, "always": k < first and not s.later}
+            told.metadata = {**told.metadata, "always": k < built_in and not s.later}
             fields.append((s.name, type(s.default).__name__, told))
     for name in {*Variation.__dataclass_fields__} - {name for name, *_ in fields}:
         delattr(Variation, name)

@@ -87,8 +87,8 @@ class ThroughChips:
             )
         if variation.r_access:
             raise SettingsError(
-                f"r_access = {variation.r_access:g} ohm: how a cell behind an access device follows "
-                "its coefficient is not worked out for training; set r_access to 0"
+                f"r_access = {variation.r_access:g} ohm: how cells behind access devices follow "
+                "their coefficients is not worked out for training; set r_access to 0"
             )
         self.hardware, self.variation, self.conditions = hardware, variation, conditions
         self.chip, self.network = chip, network
