@@ -27,7 +27,8 @@ REAL = Variation(
 
 
 def made(variation: Variation = REAL, sample: int = 0, **hardware: Any) -> tuple[Design, dict]:
-    design = build_design(SPEC, Hardware(**{"levels": 32} | hardware))
+    given: dict[str, Any] = {"levels": 32} | hardware
+    design = build_design(SPEC, Hardware(**given))
     return perturb(design, variation, Conditions(), spec=SPEC, seed=0, sample=sample)
 
 

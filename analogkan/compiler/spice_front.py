@@ -44,7 +44,7 @@ def format_layernorm(names: StageNames, say: Dialect, temp_c: float) -> Iterable
         )
     own = {"eps": norm.eps} | _block(e and e.core, 0, dt)
     yield format_instance(say, f"x_{names.prefix}ln", [square, rms], f"layernorm_core{real}", **own)
-    for i in np.flatnonzero(names.stage.driven):
+    for i in np.flatnonzero(names.stage.driven).tolist():
         net, out = names.sources()[i], names.normed()[i]
         own = {"scale": norm.scale[i], "shift": norm.shift[i]} | _block(e and e.outputs, i, dt)
         nets = [net, mean, rms, out]
@@ -66,7 +66,7 @@ def format_squash_cells(
     kind = front.squash.cell
     nets = list(zip(names.normed(), names.inputs(), strict=True))
     real = e and real_squash(front, e, hardware, temp_c)
-    for i in np.flatnonzero(names.stage.driven):
+    for i in np.flatnonzero(names.stage.driven).tolist():
         x, v = nets[i]
         params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
         ends = [x, v]

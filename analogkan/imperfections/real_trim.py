@@ -47,12 +47,12 @@ def trim_with_errors(
     """
     b, lines = dark.bias.shape
     bias, free = (part.reshape(b, lines // 2, 2) for part in (dark.bias, dark.free))
-    count, at = 0, np.arange(lines // 2)
+    count, at = 0, np.arange(lines // 2, dtype=np.intp)
     for k in range(ROUNDS):
         missing = dark.siemens(dark.off())[at]
         target = _chosen(bias[:, at], free[:, at], missing, hardware, spread)
-        chosen = target > 0
-        at, target = at[chosen.any(axis=(0, 2))], target[:, chosen.any(axis=(0, 2))]
+        chosen = np.flatnonzero(target.any(axis=(0, 2)))
+        at, target = at[chosen], target[:, chosen]
         if not at.size:
             break
         written = write(target.ravel(), k).reshape(target.shape)
