@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from re import escape
 from typing import Any
@@ -412,7 +413,9 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_table_is_imported_and_is_the_setting_itself(folder):
-    told = done("devices", "import", "cells.csv", "--kind", "memory", "--t0", 20, "-o", "mine.toml")
+    told = done(
+        "devices", "import", "cells.csv", "--kind", "memory", "--first-read", 20, "-o", "mine.toml"
+    )
     assert told == (
         "mine.toml: cells mine, 2 states from 0.2 to 25 uS, drift from 20 s on\n"
         "next: analogkan montecarlo BUILD --set cells=mine.toml\n"
@@ -435,7 +438,7 @@ def test_a_table_is_imported_and_is_the_setting_itself(folder):
         "cells.csv",
         "--kind",
         "memory",
-        "--t0",
+        "--first-read",
         20,
         "-o",
         "b.toml",
@@ -487,19 +490,19 @@ def test_options_of_one_kind_are_refused_with_the_other(folder):
     assert refused(*args, "--kind", "memory", "--v-col", 1) == (
         "SettingsError", "--v-col is of a diode's sweeps: leave it out with --kind memory",
     )  # fmt: skip
-    assert refused(*args, "--t0", 20) == (
-        "SettingsError", "--t0 20 is of memory cells: give --kind memory, or leave it out",
+    assert refused(*args, "--first-read", 20) == (
+        "SettingsError", "--first-read 20 is of memory cells: give --kind memory, or leave it out",
     )  # fmt: skip
     assert refused(*args, "--kind", "memory") == (
         "SettingsError",
-        "cells.csv has drift: say with --t0, in Python t0_s=, how many seconds after programming "
-        "the states were read",
+        "cells.csv has drift: say with --first-read, in Python t0_s=, how many seconds after "
+        "programming the states were read",
     )
     assert refused(*args[:3], "cells.csv", *args[3:], "--kind", "memory")[1] == (
         "2 files with --kind memory: give one, a state a line"
     )
     Path("mine.toml").write_text("name = 1\n")
-    assert refused(*args, "--kind", "memory", "--t0", 20)[1] == (
+    assert refused(*args, "--kind", "memory", "--first-read", 20)[1] == (
         "mine.toml exists and is no table of cells, so it is not replaced: give another -o, or "
         "remove it"
     )

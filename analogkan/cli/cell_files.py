@@ -13,7 +13,7 @@ from ..errors import SettingsError
 from ..text import many
 from . import common
 
-OWN = {"files", "out", "kind", "t0", "name", "source", "force", "as_json"}
+OWN = {"files", "out", "kind", "first_read", "name", "source", "force", "as_json"}
 
 
 def memory_options(command: Callable) -> Callable:
@@ -25,23 +25,25 @@ def memory_options(command: Callable) -> Callable:
         show_default=True,
         help="A diode's I-V curve, or memory cells: state, sigma and drift a line.",
     )
-    t0 = click.option(
-        "--t0",
+    first_read = click.option(
+        "--first-read",
         type=common.AnyNumber(),
         metavar="SECONDS",
         help="Of memory cells with drift: after programming, when they were first read.",
     )
-    return kind(t0(command))
+    return kind(first_read(command))
 
 
-def require_curve(t0: float | None) -> None:
+def require_curve(first_read: float | None) -> None:
     """SettingsError if what is of memory cells alone was given for a diode."""
-    if t0 is not None:
-        raise SettingsError(f"--t0 {t0:g} is of memory cells: give --kind memory, or leave it out")
+    if first_read is not None:
+        raise SettingsError(
+            f"--first-read {first_read:g} is of memory cells: give --kind memory, or leave it out"
+        )
 
 
 def import_memory(
-    files: tuple[Path, ...], out: Path, t0: float | None, name: str | None, source: str,
+    files: tuple[Path, ...], out: Path, first_read: float | None, name: str | None, source: str,
     force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write the table of one CSV file, and say what it holds."""
@@ -56,7 +58,7 @@ def import_memory(
             )
     if len(files) != 1:
         raise SettingsError(f"{len(files)} files with --kind memory: give one, a state a line")
-    made = import_cells(files[0], out, name=name, t0_s=t0, source=source, force=force)
+    made = import_cells(files[0], out, name=name, t0_s=first_read, source=source, force=force)
     if as_json:
         common.print_json({"file": out, **vars(made), "cells": made.text})
         return

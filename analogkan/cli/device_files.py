@@ -92,8 +92,8 @@ class Unit(common.Choice):
 @common.json_option
 @common.guarded
 def import_device(
-    files, out, kind, t0, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name, source,
-    force, as_json, **choice,
+    files, out, kind, first_read, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name,
+    source, force, as_json, **choice,
 ) -> None:  # fmt: skip
     """Make a device file from measured I-V sweeps, one sweep a file.
 
@@ -110,12 +110,12 @@ def import_device(
     Example:
       analogkan devices import d1.csv d2.csv d3.csv -o mine.toml
       analogkan devices import room.csv --at 85 hot.csv -o mine.toml
-      analogkan devices import cells.csv --kind memory --t0 20 -o mine.toml
+      analogkan devices import cells.csv --kind memory --first-read 20 -o mine.toml
     """
     if kind == "memory":
-        import_memory(files, out, t0, name, source, force, as_json)
+        import_memory(files, out, first_read, name, source, force, as_json)
         return
-    require_curve(t0)
+    require_curve(first_read)
     from ..devices import measured
 
     made = measured.import_device(

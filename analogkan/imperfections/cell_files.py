@@ -109,11 +109,11 @@ def import_cells(
     path = as_path(file, "file", "a CSV file")
     target = None if out is None else as_path(out, "out", "the .toml file to write")
     rows, drifts = _read(path)
-    require(drifts or t0_s is None, "t0", t0_s, f"none, for {path} has no drift")
+    require(drifts or t0_s is None, "t0_s", t0_s, f"none, for {path} has no drift")
     if drifts and t0_s is None:
         raise SettingsError(
-            f"{path} has drift: say with --t0, in Python t0_s=, how many seconds after programming "
-            "the states were read"
+            f"{path} has drift: say with --first-read, in Python t0_s=, how many seconds after "
+            "programming the states were read"
         )
     stem = re.sub(r"[^A-Za-z0-9]+", "_", (target or path).stem).strip("_")
     made = CellTable(
