@@ -143,3 +143,19 @@ def test_a_layer_without_bias_rows_is_left_as_it_is():
 @pytest.mark.parametrize("trim", ["none", "dark"])
 def test_only_such_chips_count_what_was_written(trim):
     assert "trim_written" not in made(replace(REAL, trim=trim))[1]
+
+
+def test_aging_follows_from_what_cells_were_written_to_be():
+    variation = replace(REAL, sigma_g=0.0, cells="rram-milo", cell_range="scaled")
+    hardware: dict[str, Any] = {"g_min": 6e-6, "levels": 16}
+    design, _ = made(variation, **hardware)
+    before, _ = made(replace(variation, trim="none"), **hardware)
+    for a, b in zip(design.stages, before.stages, strict=True):
+        written, first = errors_of(a).written, errors_of(b).written
+        assert written is not None and first is not None
+        again = a.g != b.g
+        assert again.any() and not again[: a.r_f.size].any()
+        np.testing.assert_array_equal(written.g, a.g)
+        np.testing.assert_array_equal(written.target[~again], first.target[~again])
+        states = written.target[again]
+        np.testing.assert_allclose(nearest_state(states, design.hardware), states, rtol=1e-12)

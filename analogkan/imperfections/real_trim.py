@@ -32,7 +32,7 @@ SIDES = np.array([1.0, -1.0])
 
 def trim_with_errors(
     dark: DarkStage, hardware: Hardware, write: Write, spread: Spread
-) -> tuple[int, int]:
+) -> tuple[int, int, Floats]:
     """Program bias cells of ``dark`` again, in place.
 
     In every round outputs are measured and cells read; then of each output that one is chosen
@@ -42,12 +42,14 @@ def trim_with_errors(
 
     Returns
     -------
-    int, int
-        Outputs left by more than half a step, and cells written.
+    int, int, ndarray
+        Outputs left by more than half a step, cells written, and what they were last to be,
+        siemens (b, 2 O), 0 where nothing was written.
     """
     b, lines = dark.bias.shape
     bias, free = (part.reshape(b, lines // 2, 2) for part in (dark.bias, dark.free))
     count, at = 0, np.arange(lines // 2, dtype=np.intp)
+    asked = np.zeros_like(bias)
     for k in range(ROUNDS):
         missing = dark.siemens(dark.off())[at]
         target = _chosen(bias[:, at], free[:, at], missing, hardware, spread)
@@ -57,9 +59,10 @@ def trim_with_errors(
             break
         written = write(target.ravel(), k).reshape(target.shape)
         bias[:, at] = np.where(target > 0, written, bias[:, at])
+        asked[:, at] = np.where(target > 0, target, asked[:, at])
         count += int((target > 0).sum())
     left = np.abs(dark.siemens(dark.off()))
-    return int((left > 0.5 * _step(hardware)).sum()), count
+    return int((left > 0.5 * _step(hardware)).sum()), count, asked.reshape(b, lines)
 
 
 def _chosen(

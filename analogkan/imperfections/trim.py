@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..compiler.chip import Written
 from ..compiler.hardware import Hardware
-from .base import Draw, Imperfection, Setting
+from .base import Draw, Imperfection, Setting, errors_of
 from .cells import PROGRAMMING
 from .dark import DarkStage
 from .measured import MEASURED, RANGE
@@ -107,10 +108,16 @@ def _trim_with_errors(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
             draw.count(name, count)
         return g
 
-    left, count = trim_with_errors(dark, hardware, write, lambda g: spread(g, of, hardware))
+    left, count, asked = trim_with_errors(dark, hardware, write, lambda g: spread(g, of, hardware))
     draw.count("trim_saturated", left)
     draw.count("trim_written", count)
-    return replace(stage, g=dark.g)
+    errors = errors_of(stage)
+    if errors.written is not None:  # aging follows from what cells were to be, and were
+        again = np.concatenate([np.zeros((len(stage.g) - len(asked), asked.shape[1])), asked])
+        target = np.where(again > 0, again, errors.written.target)
+        g = np.where(again > 0, dark.g, errors.written.g)
+        errors = replace(errors, written=Written(target=target, g=g))
+    return replace(stage, g=dark.g, errors=errors)
 
 
 TRIM = Imperfection(
