@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 import torch
 
+from analogkan.compiler.build import write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.engines.twin import Twin, interpolate
 from analogkan.engines.twin_inputs import Inputs
+from analogkan.errors import StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.real_trim import nearest_state
+from analogkan.studies import sweep as studies_sweep
+from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.sweep import sweep
 
 from .chips import EVERYTHING, errors_of
-from .networks import random_spec
+from .networks import random_images, random_spec
 from .test_variation import SPEC, normal
 
 REAL = Variation(
@@ -143,6 +149,26 @@ def test_a_layer_without_bias_rows_is_left_as_it_is():
 @pytest.mark.parametrize("trim", ["none", "dark"])
 def test_only_such_chips_count_what_was_written(trim):
     assert "trim_written" not in made(replace(REAL, trim=trim))[1]
+
+
+def test_runs_of_before_presets_had_it_are_refused_and_not_mixed(tmp_path, monkeypatch):
+    build = write_build(random_spec(3, (5, 4, 3)), Hardware(), tmp_path / "net.build")
+    images = random_images(2, 10, 5)
+    dark: dict[str, Any] = {"samples": 2, "settings": ["trim=dark"]}
+    montecarlo(build, images, **dark, options=StudyOptions(run=tmp_path / "a", judge="none"))
+    given = StudyOptions(run=tmp_path / "a", judge="none")
+    with pytest.raises(StudyError, match=(
+        r"a was started with another trim \('dark' there, 'dark-real' here\): give "
+    )):  # fmt: skip
+        montecarlo(build, images, samples=2, options=given)
+    given = StudyOptions(run=tmp_path / "b", judge="none")
+    with monkeypatch.context() as before:
+        before.setattr(studies_sweep, "_trim_of", lambda cells, axes: {})
+        sweep(build, images, grid="budget", samples=1, options=given)
+    with pytest.raises(StudyError, match=(
+        r"b was started with another trim \(None there, 'dark-real' here\): give another --out"
+    )):  # fmt: skip
+        sweep(build, images, grid="budget", samples=1, options=given)
 
 
 def test_aging_follows_from_what_cells_were_written_to_be():

@@ -260,7 +260,7 @@ def test_presets_say_what_they_are(tmp_path):
         diode_sigma_voltage=0.01,
         offset_sigma=1e-3,
         line_sigma=0.002,
-        trim="dark",
+        trim="dark-real",
     )
     assert conditions == Conditions()
     for name in ("ideal", "nominal"):
