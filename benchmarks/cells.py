@@ -133,7 +133,8 @@ def against(name: str, model: Any, seed: int = SEED) -> dict[str, float]:
             if name.startswith("cmo"):
                 a = np.clip(a, model.g_min, model.g_max)
         shares = a / ours["target"], b.numpy() / ours["target"]
-        found[what] = float(stats.ks_2samp(*shares)[1])
+        result: Any = stats.ks_2samp(*shares)
+        found[what] = float(result.pvalue)
     return found
 
 
