@@ -111,6 +111,8 @@ class Imperfection:
         Names of its streams. Only those that come with the package have numbers fixed by hand.
     counts
         What drawing counts: its name in rows, and the words behind a number of them.
+    seldom
+        Those of its counts that a row has only where they were counted.
     fault
         Whether its settings are shares of parts that fail: grids of faults visit them.
     decisive
@@ -131,6 +133,7 @@ class Imperfection:
     acts: str = "made"
     streams: Mapping[str, int] | tuple[str, ...] = ()
     counts: Mapping[str, str] = field(default_factory=dict[str, str])
+    seldom: tuple[str, ...] = ()
     fault: bool = False
     decisive: bool = False
     adjusts: bool = False

@@ -130,8 +130,8 @@ def perturb(
     on = variation.on()
     acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
     # Of what came later only what is on: a row does not depend on what else is registered.
-    told = {*always_told(), *on}
-    counted = Counter({name: 0 for one in acting() if one in told for name in one.counts})
+    told = [one for one in acting() if one in always_told() or one in on]
+    counted = Counter({n: 0 for one in told for n in one.counts if n not in one.seldom})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
