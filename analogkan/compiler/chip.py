@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..streams import Place
+from .converters import Adcs, Dacs
+from .holds import Holds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,6 +79,12 @@ class StageErrors:
         (R, 2 O) cells that programming does not change.
     noise
         Of its cells at every read; None without.
+    dacs
+        What drives it, of a network's first stage; None if that is exact.
+    adcs
+        What reads its outputs, of the last stage; None if it is the design's.
+    holds
+        What holds its outputs, between circuits; None if that is exact.
     """
 
     k_i: np.ndarray
@@ -87,6 +95,9 @@ class StageErrors:
     diffs: OpAmpErrors
     stuck: np.ndarray
     noise: ReadNoise | None = None
+    dacs: Dacs | None = None
+    adcs: Adcs | None = None
+    holds: Holds | None = None
 
 
 RAMP_VOLTS = 0.05

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..compiler.chip import OpAmpErrors, StageErrors
 from ..compiler.circuit import Circuit, Link
+from ..compiler.converters import Ends, dac_ends
 from ..compiler.design import CrossbarStage, Design
 from ..errors import AnalogKanError, SettingsError
 from ..files import brief
@@ -21,6 +22,7 @@ from ..streams import Place
 from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
+from .converters import require_converters, require_holds
 from .registry import BUILT_IN, acting
 from .variation import Variation
 
@@ -33,10 +35,12 @@ def perturb_chain(
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
     depend on where the network is cut, only on the circuits that share its outputs.
     """
+    require_converters(variation, chain.hardware)
+    require_holds(variation, len({link.section for link in chain.links}) > 1)
     total: Counter[str] = Counter()
     links: list[Link] = []
     for link in chain.links:
-        chip, counted = perturb(
+        chip, counted = _perturb(
             link.design,
             variation,
             conditions,
@@ -45,6 +49,7 @@ def perturb_chain(
             sample=sample,
             first=link.section.first,
             share=link.share,
+            ends=ends_of(chain, link),
         )
         links.append(replace(link, design=chip))
         total.update(counted)
@@ -88,7 +93,8 @@ def perturb(
     Raises
     ------
     SettingsError
-        If op-amps are to have gains of their own, and have no parameter for them.
+        If op-amps are to have gains of their own, and have no parameter for them; or converters
+        errors that ask for hardware which is not there, as holds' always do here.
 
     Examples
     --------
@@ -100,6 +106,28 @@ def perturb(
     >>> counts["stuck_cells"] > 0
     True
     """
+    require_converters(variation, design.hardware)
+    require_holds(variation, False)
+    ends = Ends(dacs=None if spec.held else dac_ends(spec), read=True)
+    return _perturb(
+        design, variation, conditions, spec=spec, seed=seed, sample=sample, first=first,
+        share=share, ends=ends,
+    )  # fmt: skip
+
+
+def _perturb(
+    design: Design,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    spec: NetworkSpec,
+    seed: int,
+    sample: int,
+    first: int,
+    share: int,
+    ends: Ends,
+) -> tuple[Design, dict[str, int]]:
+    """The same of a circuit with ``ends``."""
     require_gains(variation, design.hardware)
     on = variation.on()
     # Of those from outside only what is on: a row does not depend on what else is registered.
@@ -119,10 +147,23 @@ def perturb(
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
+        own = ends.of(k, len(design.stages))
         for one, draw in draws:
-            made = _changed(one, draw, made, Draw(one, chip, place, layer))
+            made = _changed(one, draw, made, Draw(one, chip, place, layer, own))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
+
+
+def ends_of(chain: Circuit, link: Link) -> Ends:
+    """What converts at the ends of one of a network's circuits."""
+    section, last = link.section, chain.links[-1].section
+    held, dacs, seen = 0 if section == last else section.positions, None, None
+    if section.number == 0:
+        dacs = dac_ends(link.spec)
+        if section.patches is not None:
+            seen, width = section.patches.index(), section.patches.values
+            dacs = np.full(width, dacs[0][0]), np.full(width, dacs[1][0])
+    return Ends(dacs=dacs, seen=seen, held=held, read=not held)
 
 
 def _changed(

@@ -15,6 +15,7 @@ from .amplifiers import FEEDBACK, OP_AMPS
 from .base import PHASES, Imperfection
 from .cells import PROGRAMMING, READ_NOISE
 from .conditions import Conditions
+from .converters import ADCS, DACS, HOLDS
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
 from .trim import TRIM
@@ -22,7 +23,7 @@ from .variation import Variation, declare
 
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK,
+    DIODES, OP_AMPS, FEEDBACK, DACS, ADCS, HOLDS,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (
@@ -32,6 +33,7 @@ FIGURES = (
     "agreement_compensated", "rmse", "max_abs", "r2", "rmse_between", "max_abs_between", "curve",
     "rmse_uncalibrated", "max_abs_uncalibrated", "rmse_compensated", "max_abs_compensated",
     "judge_difference", "judge_share", "macro_agreement", "uncalibrated_columns", "calibration",
+    "adc_saturated", "adc_ties",
 )  # fmt: skip
 """What else a row has: no count is called so."""
 

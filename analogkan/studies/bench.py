@@ -21,6 +21,7 @@ from .. import cells
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models
+from ..compiler.converters import digital, rounded
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
@@ -118,6 +119,7 @@ class Bench:
             raise DataError(f"{images.name} has no images to simulate")
         check_answers(images, self.spec)
         self.labels, self.index = images.y, images.index
+        self._given: dict[int, np.ndarray] = {}
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         with one_blas_thread:
             self.software = self.spec.forward_volts(self.volts)
@@ -168,6 +170,15 @@ class Bench:
         with one_blas_thread:
             self._calibration_software = self.spec.forward_volts(self._calibration_volts)
 
+    def volts_of(self, hardware: Hardware) -> np.ndarray:
+        """Volts (B, I) that DACs of ``hardware`` are to give; the same array whenever asked."""
+        with self._lock:
+            known = self._given.setdefault(hardware.dac_bits, self.volts)
+            if hardware.dac_bits and known is self.volts:
+                known = rounded(self.spec, hardware, self.volts)
+                self._given[hardware.dac_bits] = known
+            return known
+
     @property
     def software_right(self) -> int:
         """How many images the software network has right."""
@@ -207,7 +218,8 @@ class Bench:
             return chip, counts
         from ..engines.calibrate import calibrate_chain
 
-        volts, index = self._calibration_volts, self._calibration_index
+        index = self._calibration_index
+        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
         chip, left = calibrate_chain(chip, volts, index, point.conditions.temp_c)
         return chip, counts | {"uncalibrated_columns": left}
 
@@ -223,7 +235,8 @@ class Bench:
     def logits(self, point: Point) -> np.ndarray:
         """Logits (B, O) of the circuits of ``point``."""
         chip, _ = self.chip(point)
-        return self._run(chip, self.volts, self.index, point.conditions.temp_c, [])
+        volts = self.volts_of(point.hardware)
+        return self._run(chip, volts, self.index, point.conditions.temp_c, [])
 
     def _run(
         self,
@@ -241,6 +254,10 @@ class Bench:
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
         return logits
+
+    def _read(self, chip: Circuit, volts: np.ndarray, index: np.ndarray, *how: Any) -> np.ndarray:
+        """The same behind the chip's ADCs."""
+        return digital(chip, self._run(chip, volts, index, *how), index, how[0])[0]
 
     def evaluate(self, point: Point) -> Row:
         """The row of ``point``; a chip that cannot be simulated becomes a failed one.
@@ -270,18 +287,21 @@ class Bench:
         seen: list[Difference | None] = []
         try:
             chip, counts = self.chip(point)
-            logits = made = self._run(chip, self.volts, self.index, point.conditions.temp_c, seen)
+            volts, temp_c = self.volts_of(point.hardware), point.conditions.temp_c
+            made = self._run(chip, volts, self.index, temp_c, seen)
+            read, converted = digital(chip, made, self.index, temp_c)
+            logits, counts = read, counts | converted
             if self.calibrate == TWO_POINT and point.sample is not None:
-                logits, left = self._read_out(chip, made, point.conditions.temp_c, seen)
+                logits, left = self._read_out(chip, read, temp_c, seen)
                 counts = counts | {"uncalibrated_columns": left}
             row |= self._figures(logits) | counts
             if self.calibrate is not None and point.sample is not None:
-                row |= self._uncalibrated(point, made, seen)
+                row |= self._uncalibrated(point, read, seen)
             if self.compensate is not None:
-                row |= self._compensated(chip, logits, point.conditions.temp_c, seen)
+                row |= self._compensated(chip, logits, temp_c, seen)
             if seen:
                 row |= dict(zip(JUDGED, _told(seen), strict=True))
-                row |= self._same_as_twin(chip, made, point.conditions.temp_c, seen)
+                row |= self._same_as_twin(chip, made, temp_c, seen)
         except DisagreementError as error:
             raise type(error)(
                 f"{point.label}: {error}",
@@ -300,7 +320,8 @@ class Bench:
         ``logits``."""
         if self.spec.targets is not None or None in seen or not macro_models(chip.hardware):
             return {}
-        found = chip_agreement(chip, self.volts, self.index, temp_c, logits)
+        volts = self.volts_of(chip.hardware)
+        found = chip_agreement(chip, volts, self.index, temp_c, logits)
         return {"macro_agreement": found}
 
     def _figures(self, logits: np.ndarray) -> Row:
@@ -330,7 +351,8 @@ class Bench:
         """What the chip does as it was made; that gives ``logits`` if its read-out is corrected."""
         if self.calibrate == COLUMNS:
             made, _ = self.drawn(point)
-            logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
+            volts = self.volts_of(point.hardware)
+            logits = self._read(made, volts, self.index, point.conditions.temp_c, seen)
         found = self._figures(logits)
         wanted = ("accuracy", "agreement") if self.spec.targets is None else ("rmse", "max_abs")
         told = {f"{key}_uncalibrated": found[key] for key in wanted}
@@ -345,9 +367,8 @@ class Bench:
 
         at = two_points(self._calibration_software)
         volts, index = self._calibration_volts[at], self._calibration_index[at]
-        answers = self._run(chip, volts.reshape(at.size, -1), index.ravel(), temp_c, seen).reshape(
-            *at.shape, -1
-        )
+        volts = rounded(self.spec, chip.hardware, volts.reshape(at.size, -1))
+        answers = self._read(chip, volts, index.ravel(), temp_c, seen).reshape(*at.shape, -1)
         outputs = np.arange(at.shape[1])
         wanted = self._calibration_software[at, outputs]
         return read_out(logits, answers[:, outputs, outputs], wanted)
@@ -357,7 +378,8 @@ class Bench:
     ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
-        answers = self._run(chip, self._calibration_volts, self._calibration_index, at, seen)
+        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
+        answers = self._read(chip, volts, self._calibration_index, at, seen)
         gain, offset = regress(self._calibration_software, answers)
         dead = ~(gain > 0)  # such a column answers to nothing, or the wrong way round, or was
         # never asked: on these images software's logits do not differ

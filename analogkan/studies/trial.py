@@ -92,7 +92,8 @@ def _asked(bench: Bench, point: Point, trial: Trial) -> Asked:
 
     some = evenly(len(bench.volts), IMAGES)
     return Asked(
-        build=bench.build, chip=bench.chain(point.hardware), volts=bench.volts[some],
+        build=bench.build, chip=bench.chain(point.hardware),
+        volts=bench.volts_of(point.hardware)[some],
         few=evenly(len(some), trial.few), assumed=trial.assumed, temp_c=point.conditions.temp_c,
     )  # fmt: skip
 
@@ -178,7 +179,8 @@ def _judged(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
         at = choose_images(bench.software, trial.judged, bench.seed, chosen.sample)
         temp_c = point.conditions.temp_c
         twin = bench.logits(chosen)[at]
-        spice = chain_logits(engine, chip, bench.volts[at], bench.index[at], temp_c)
+        volts = bench.volts_of(point.hardware)[at]
+        spice = chain_logits(engine, chip, volts, bench.index[at], temp_c)
         differs = float(np.abs(twin - spice).max() / bench.full_scale)
         most = allowed(chip.hardware, engine.program.klu)
     finally:
