@@ -21,7 +21,7 @@ from analogkan.compiler.stability import smallest_c_f
 from analogkan.compiler.wires import reduce_tile
 from analogkan.devices import get
 from analogkan.devices.thermal import smear_share, table_at
-from analogkan.engines.twin import current_table
+from analogkan.engines.twin_arrays import current_table
 from analogkan.network.squash import Squash
 
 A, V_OS = 1e4, 2e-3
@@ -97,7 +97,7 @@ def test_a_chips_factors_and_the_temperature_compose_as_the_page_says(temp_c):
     curve, k_i, k_v, d_v, tc_i, tc_v = get("A21"), 1.05, 0.97, 4e-3, 2e-3, -1e-3
     hardware = Hardware(diode_tc_current=tc_i, diode_tc_voltage=tc_v)
     one = np.ones((1, 1))
-    errors = SimpleNamespace(k_i=k_i * one, k_v=k_v * one, d_v=d_v * one)
+    errors = SimpleNamespace(warmth=None, k_i=k_i * one, k_v=k_v * one, d_v=d_v * one)
     kinks, current = current_table(curve, hardware, temp_c, errors, 0)  # type: ignore[arg-type]
     v, dt = np.linspace(0.0, 1.3, 500), temp_c - 26.85
     u = (k_v * v + d_v * np.clip(v / 0.05, 0, 1)) / (1 + tc_v * dt)

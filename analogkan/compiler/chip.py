@@ -7,10 +7,13 @@ Axes: I inputs, D diodes, O outputs; R rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..errors import SimulationError
 from ..streams import Place
 from .converters import Adcs, Dacs
 from .holds import Holds
@@ -34,7 +37,7 @@ class OpAmpErrors:
     offset: np.ndarray
     drift: np.ndarray
 
-    def offset_at(self, dt: float) -> np.ndarray:
+    def offset_at(self, dt: float | np.ndarray) -> np.ndarray:
         """Offsets, volts, ``dt`` kelvins above 26.85 degC."""
         return self.offset + self.drift * dt
 
@@ -61,6 +64,28 @@ class ReadNoise:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Warmth:
+    """How much warmer than the ambient the parts of one stage are, kelvins.
+
+    Attributes
+    ----------
+    cells
+        (R, 2 O).
+    rows
+        (I, D) diodes, each with its amplifier and feedback.
+    lines
+        (2 O,) line amplifiers and their feedback.
+    diffs
+        (O,) difference amplifiers; (0,) of a summing read-out.
+    """
+
+    cells: np.ndarray
+    rows: np.ndarray
+    lines: np.ndarray
+    diffs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StageErrors:
     """Errors of one stage of one chip.
 
@@ -79,6 +104,10 @@ class StageErrors:
         (R, 2 O) cells that programming does not change.
     noise
         Of its cells at every read; None without.
+    cell_tc1
+        (R, 2 O) 1/K, each cell's own first coefficient of resistance; None: the hardware's.
+    warmth
+        What its parts have above the ambient; None: nothing.
     dacs
         What drives it, of a network's first stage; None if that is exact.
     adcs
@@ -95,9 +124,45 @@ class StageErrors:
     diffs: OpAmpErrors
     stuck: np.ndarray
     noise: ReadNoise | None = None
+    cell_tc1: np.ndarray | None = None
+    warmth: Warmth | None = None
     dacs: Dacs | None = None
     adcs: Adcs | None = None
     holds: Holds | None = None
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What only the circuit's own equations follow, in words: see ``require_usual``."""
+        found = {
+            "temperature coefficients of each cell's own": self.cell_tc1,
+            "parts of unequal temperature": self.warmth,
+            "errors of DACs": self.dacs,
+            "errors of holds": self.holds,
+        }
+        return tuple(words for words, part in found.items() if part is not None)
+
+
+def require_usual(stages: Iterable[Any], what: str) -> None:
+    """Refuse chips with what ``what`` is not worked out for.
+
+    Parameters
+    ----------
+    stages
+        Of a chip or of several.
+    what
+        Such as ``power``.
+
+    Raises
+    ------
+    SimulationError
+        If there is something unusual in one: it is named.
+    """
+    found = [e.unusual for e in (stage.errors for stage in stages) if e is not None]
+    words = dict.fromkeys(word for of_stage in found for word in of_stage)
+    if words:
+        raise SimulationError(
+            f"{what} is not worked out of chips with {' and '.join(words)}: leave that out"
+        )
 
 
 RAMP_VOLTS = 0.05

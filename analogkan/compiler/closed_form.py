@@ -109,7 +109,7 @@ def difference_volts(p: Any, n: Any, ratio: Any, gain: Any, offset: Any) -> Any:
     return ((p - n) * ratio + offset * (1 + ratio)) * gain / (1 + ratio + gain)
 
 
-def drifted(tc1: float, tc2: float, dt: float) -> float:
+def drifted(tc1: Any, tc2: float, dt: Any) -> Any:
     """Factor of a resistance ``dt`` kelvins above 26.85 degC."""
     return 1 + tc1 * dt + tc2 * dt * dt
 

@@ -20,6 +20,7 @@ from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
 from .front import Front
 from .hardware import Hardware
+from .heat import as_warm
 from .names import StageNames, dacs_of, logits
 from .spice_cells import (
     TEMPERATURE_C,
@@ -56,6 +57,7 @@ def write_layer(
     Reduced wires are what they are at ``temp_c``.
     """
     stage, names = design.stages[layer], StageNames(design, layer)
+    stage = as_warm(stage, design.hardware, temp_c)
     n_in, n_out, n_dev = stage.shape
     devices = ", ".join(curve.name for curve in stage.curves)
     parts = [
@@ -136,6 +138,7 @@ def _row_drivers(
     for i, d in np.argwhere(stage.kept).tolist():
         row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
         own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
+        own |= {"dt": e.warmth.rows[i, d]} if e is not None and e.warmth is not None else {}
         yield _cell(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own)
         feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
         errors = _opamp(e and e.rows, (i, d))

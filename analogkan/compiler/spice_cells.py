@@ -64,8 +64,8 @@ def write_cells(
         told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
         parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
     curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
-    chip = is_chip(design)
-    parts += [format_diode(curve, hw, chip, say, companions) for _, curve in sorted(curves.items())]
+    on = {"chip": is_chip(design), "warm": is_warm(design)}
+    parts += [format_diode(c, hw, say, companions, **on) for _, c in sorted(curves.items())]
     return "\n".join(parts)
 
 
@@ -205,6 +205,11 @@ def is_chip(design: Design) -> bool:
     return any(stage.errors is not None for stage in design.stages)
 
 
+def is_warm(design: Design) -> bool:
+    """Whether its parts have temperatures of their own."""
+    return any(stage.errors is not None and stage.errors.warmth for stage in design.stages)
+
+
 def get_cells(design: Design) -> list[str]:
     """Names of the cells that a design uses."""
     rails = "_rails" if design.hardware.rails else ""
@@ -236,23 +241,37 @@ def diode_name(curve: IVCurve) -> str:
 def format_diode(
     curve: IVCurve,
     hardware: Hardware,
-    chip: bool = False,
     say: Dialect = NGSPICE,
     companions: Companions | None = None,
+    *,
+    chip: bool = False,
+    warm: bool = False,
 ) -> str:
     """A two-terminal device: a source whose current is the table, piecewise linear.
 
-    On a ``chip`` each instance has its own factors ki, kv and dv.
+    On a ``chip`` each instance has its own factors ki, kv and dv, and where parts are ``warm`` its
+    kelvins above the ambient, dt.
+
+    Raises
+    ------
+    CompileError
+        If it is a user's model, and is to be warmer than the rest of the deck.
     """
     name = diode_name(curve)
-    current = partial(_current, curve, hardware, chip, say)
+    current = partial(_current, curve, hardware, chip, say, warm)
     own = hardware.libraries.get(name)
+    if own is not None and warm:
+        raise CompileError(
+            f"{name} is a user's model, whose temperature is the deck's: it cannot be warmer than "
+            "the ambient; leave out what warms parts of the die"
+        )
     if own is None:
         lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
     else:
         lines = list(_format_own(own, chip, say))
     lines += companions.format_beside_diode(current, say) if companions else []
     factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
+    factors |= {"dt": "0"} if warm else {}
     first, last = say.subcircuit(name, ["a", "c"], factors)
     source = curve.source if own is None else f"{own.subckt} of {own.file}, in {own.deck_file}."
     told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {source}")
@@ -279,7 +298,9 @@ def _scaled(volts: str) -> str:
     return f"({{kv}}*{volts}+{{dv}}*{ramp})"
 
 
-def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts: str) -> list[str]:
+def _current(
+    curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, warm: bool, volts: str
+) -> list[str]:
     """Words for a device's current where ``volts`` is what stands across it.
 
     A table may go on with its last slope, so one more point at each end, 1 V out and of the same
@@ -295,6 +316,8 @@ def _current(curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, volts
     else:
         weights = format_weights(curve.temps_c)
         tables = list(curve.i_at)
+    if warm:
+        volts, *weights = (text.replace("temper", "(temper+{dt})") for text in (volts, *weights))
     x, words = say.expression(name, volts), []
     for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
         first, *more = say.table(name, x, _points(curve.v, table))

@@ -13,6 +13,7 @@ from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
 from .design import CrossbarStage
 from .hardware import Hardware
+from .heat import cell_drift, cell_words
 from .names import StageNames, padded
 from .spice_cells import TEMPERATURE_C
 from .wires import wire_layer
@@ -35,13 +36,14 @@ def format_crossbar(
 ) -> Crossbar:
     """The crossbar of a stage; reduced wires are what they are at ``temp_c`` degrees Celsius."""
     if not hardware.wired:
-        return _tiles(stage.g, names, hardware, names.rows(), _cells, say)
+        own = cell_words(stage, say)
+        return _tiles(stage.g, names, hardware, names.rows(), _cells, say, own)
     if hardware.segments:
         return _explicit(stage, names, hardware, say)
     return _reduced(stage, names, hardware, temp_c, say)
 
 
-Body = Callable[[Sequence[str], Sequence[str], np.ndarray, Dialect], str]
+Body = Callable[[Sequence[str], Sequence[str], np.ndarray, Dialect, np.ndarray | None], str]
 
 
 def _tiles(
@@ -51,8 +53,10 @@ def _tiles(
     rows: Sequence[str],
     body: Body,
     say: Dialect,
+    own: np.ndarray | None = None,
 ) -> Crossbar:
-    """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes.
+    """Tiles of ``g`` (R, 2 O) between the nets ``rows`` and the summing nodes; cells that are told
+    more are told ``own`` (R, 2 O).
 
     Rows that the circuit has not keep their places in the tiles, where wires pass them.
     """
@@ -68,9 +72,10 @@ def _tiles(
             at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
             if not g[at, to].any():
                 continue
-            own = list(compress(row_ports[at], there[at]))
-            first, last = say.subcircuit(tile, own + line_ports[to], {})
-            resistors = body(row_ports[at], line_ports[to], g[at, to], say)
+            ports = list(compress(row_ports[at], there[at]))
+            first, last = say.subcircuit(tile, ports + line_ports[to], {})
+            told = None if own is None else own[at, to]
+            resistors = body(row_ports[at], line_ports[to], g[at, to], say, told)
             head = format_wrapped(" ".join(first[:2]), first[2:])
             made.subcircuits.append(f"{head}\n{resistors}{last}\n")
             nets = [*compress(rows[at], there[at]), *sums[to]]
@@ -80,16 +85,22 @@ def _tiles(
 
 
 def _cells(
-    rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect, model: str = "cell"
+    rows: Sequence[str],
+    lines: Sequence[str],
+    g: np.ndarray,
+    say: Dialect,
+    own: np.ndarray | None,
+    model: str = "cell",
 ) -> str:
     """A resistor per cell of ``g`` (rows, lines), siemens, named after its row and line; none
     where that is 0."""
-    if not g.all():
-        cells = [(rows[r], lines[c], float(1.0 / g[r, c])) for r, c in np.argwhere(g)]
-        return "".join(
-            say.resistor(f"r_{row}_{line}", row, line, format_number(ohms), model) + "\n"
-            for row, line, ohms in cells
-        )
+    if not g.all() or own is not None:
+        text = []
+        for r, c in np.argwhere(g).tolist():
+            row, line, ohms = rows[r], lines[c], format_number(float(1.0 / g[r, c]))
+            told = model if own is None else model + own[r, c]
+            text.append(say.resistor(f"r_{row}_{line}", row, line, ohms, told) + "\n")
+        return "".join(text)
     template = "".join(say.resistor(f"r_@_{line}", "@", line, "%r", model) + "\n" for line in lines)
     ohms = (1.0 / g).tolist()
     return "".join(
@@ -101,12 +112,11 @@ def _reduced(
     stage: CrossbarStage, names: StageNames, hardware: Hardware, temp_c: float, say: Dialect
 ) -> Crossbar:
     """Between ports: a resistor per row and line, and those between the lines' feet."""
-    at, model = _drift(hardware, temp_c)
-    wired = wire_layer(stage.g, hardware, at)
-
+    at, model = _drift(stage, hardware, temp_c)
+    wired = wire_layer(stage.g, hardware, at, drift=cell_drift(stage, hardware, at))
     made = _tiles(wired.g, names, hardware, names.rows(), partial(_cells, model=model), say)
     holds = "cells and wires drift alike, so this holds at every temperature."
-    if not hardware.wires_scale_with_cells:
+    if not model:
         holds = f"THIS FILE HOLDS AT {format_number(at)} DEGREES CELSIUS ONLY: `temp` must be that."
     made.subcircuits.insert(
         0,
@@ -141,9 +151,10 @@ def format_between_rows(
     without; it does carry power."""
     if not hardware.wired or hardware.segments:
         return
-    at, model = _drift(hardware, temp_c)
+    at, model = _drift(stage, hardware, temp_c)
     rows, ports, start = names.rows(), names.row_ports(), 0
-    for block in wire_layer(stage.g, hardware, at, entries=True).entries:
+    drift = cell_drift(stage, hardware, at)
+    for block in wire_layer(stage.g, hardware, at, entries=True, drift=drift).entries:
         for a, b in np.argwhere(np.triu(block < 0, 1)) + start:
             ohms = format_number(float(-1.0 / block[a - start, b - start]))
             name = f"r_{names.prefix}rows_{ports[a]}_{ports[b]}"
@@ -151,9 +162,10 @@ def format_between_rows(
         start += len(block)
 
 
-def _drift(hardware: Hardware, temp_c: float) -> tuple[float, str]:
-    """The temperature at which wires are reduced, and the model of what they become."""
-    if hardware.wires_scale_with_cells:
+def _drift(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> tuple[float, str]:
+    """The temperature at which wires are reduced, and the model of what they become; empty: it
+    holds there only."""
+    if hardware.wires_scale_with_cells and not (stage.errors and stage.errors.unusual):
         return TEMPERATURE_C, "cell"
     return temp_c, ""
 
@@ -164,24 +176,33 @@ def _explicit(
     """Every segment: along a row from its entry, down a column to its foot."""
     segment = format_number(hardware.r_wire), "wire"
 
-    def body(rows: Sequence[str], lines: Sequence[str], g: np.ndarray, say: Dialect) -> str:
+    def body(
+        rows: Sequence[str],
+        lines: Sequence[str],
+        g: np.ndarray,
+        say: Dialect,
+        own: np.ndarray | None,
+    ) -> str:
         text, there = [], [bool(values.any()) for values in g]
         for k in range(there.index(True), len(rows)):  # columns begin at their first cell
             row, below = rows[k], rows[k + 1] if k + 1 < len(rows) else None
             along = [row, *(f"w_{row}_{line}" for line in lines)]
-            for (before, here), line, siemens in zip(pairwise(along), lines, g[k], strict=True):
+            told = [""] * len(lines) if own is None else own[k]
+            cells = zip(pairwise(along), lines, g[k], told, strict=True)
+            for (before, here), line, siemens, more in cells:
                 foot = f"c_{below}_{line}" if below is not None else line
                 if there[k]:
                     ohms, node = format_number(float(1.0 / siemens)), f"c_{row}_{line}"
                     text.append(say.resistor(f"r_{here}", before, here, *segment))
-                    text.append(say.resistor(f"r_{row}_{line}", here, node, ohms, "cell"))
+                    text.append(say.resistor(f"r_{row}_{line}", here, node, ohms, f"cell{more}"))
                 text.append(say.resistor(f"r_c_{row}_{line}", f"c_{row}_{line}", foot, *segment))
         return "".join(line + "\n" for line in text)
 
+    own = cell_words(stage, say)
     if not hardware.r_driver:
-        return _tiles(stage.g, names, hardware, names.rows(), body, say)
+        return _tiles(stage.g, names, hardware, names.rows(), body, say, own)
     entries = [f"{row}_entry" for row in names.rows()]
-    made = _tiles(stage.g, names, hardware, entries, body, say)
+    made = _tiles(stage.g, names, hardware, entries, body, say, own)
     ohms = format_number(hardware.r_driver)
     made.instances.append("* What drives a row, outside its amplifier's feedback.")
     made.instances += [

@@ -181,14 +181,16 @@ def wire_layer(
     temp_c: float = NOMINAL_TEMP_C,
     *,
     entries: bool = False,
+    drift: float | np.ndarray | None = None,
 ) -> WiredLayer:
     """Reduce a layer of cells ``g`` (R, 2 O), siemens at 26.85 degC, at ``temp_c``.
 
     Tiles share row entries (behind one driver resistance a row) and summing nodes. Power needs
-    ``entries``, voltages do not.
+    ``entries``, voltages do not. ``drift`` is the factor of the cells' resistances, if it is not
+    that of the hardware's coefficients.
     """
     dt = temp_c - NOMINAL_TEMP_C
-    g = g / drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
+    g = g / (drifted(hardware.cell_tc1, hardware.cell_tc2, dt) if drift is None else drift)
     if not hardware.r_wire:  # a row is then one node behind its driver
         seen = hardware.r_driver * g.sum(axis=1, keepdims=True)
         made = g / (1.0 + seen)

@@ -16,23 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..compiler.chip import RAMP_VOLTS, ReadNoise, StageErrors
-from ..compiler.closed_form import (
-    drifted,
-    nominal_table,
-    require_closed_form,
-    row_volts,
-    summing_volts,
-)
+from ..compiler.chip import ReadNoise
+from ..compiler.closed_form import require_closed_form
 from ..compiler.columns import Columns
-from ..compiler.design import CrossbarStage, Design
+from ..compiler.design import Design
 from ..compiler.front import Front
-from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
-from ..compiler.wires import wire_layer
-from ..devices import IVCurve
-from ..errors import SimulationError
 from .threads import WhileUsed
+from .twin_arrays import stage_arrays
 from .twin_front import normed_volts, squashed_volts
 from .twin_inputs import Inputs
 
@@ -307,87 +298,3 @@ def _blocks(
 
 def _as_is(volts: torch.Tensor) -> torch.Tensor:
     return volts
-
-
-# ---- a stage's arrays
-
-
-def stage_arrays(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> dict[str, np.ndarray]:
-    """The fields of a TwinStage for one chip."""
-    dt = temp_c - TEMPERATURE_C
-    cells = drifted(hardware.cell_tc1, hardware.cell_tc2, dt)
-    feedback = drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
-    for name, times in (("cell", cells), ("feedback", feedback)):
-        if times <= 0:
-            raise SimulationError(
-                f"at {temp_c:g} degC {name}_tc1 and {name}_tc2 make resistances {times:.3g} times "
-                "as large, which must stay above 0: choose smaller ones, or another temperature"
-            )
-    a, e = hardware.opamp_gain_used, stage.errors
-    lines, diffs = np.ones(stage.r_c.size), np.ones(stage.n_diffs)
-    x, r = _row_tables(stage, hardware, temp_c, stage.r_f * feedback)
-    if hardware.wired:
-        wired = wire_layer(stage.g, hardware, temp_c)
-        crossbar = {"g": wired.g, "feet": wired.feet}
-    else:
-        crossbar = {"g": stage.g / cells}
-    return {
-        "x": x,
-        "r": r,
-        **crossbar,
-        "r_c": stage.r_c * feedback,
-        "ratio": stage.gain,
-        "line_gain": a * (lines if e is None else e.lines.gain),
-        "line_offset": 0 * lines if e is None else e.lines.offset_at(dt),
-        "diff_gain": a * (diffs if e is None else e.diffs.gain),
-        "diff_offset": 0 * diffs if e is None else e.diffs.offset_at(dt),
-    }
-
-
-def _row_tables(
-    stage: CrossbarStage, hardware: Hardware, temp_c: float, r_f: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Input and output volts (I, D, K) at the kinks of every row; short tables end repeated."""
-    e, a = stage.errors, hardware.opamp_gain_used
-    dt = temp_c - TEMPERATURE_C
-    found = []
-    for d, curve in enumerate(stage.curves):
-        v, i = current_table(curve, hardware, temp_c, e, d)
-        gain, offset = a, 0.0
-        if e is not None:
-            gain = a * e.rows.gain[:, d, None]
-            offset = e.rows.offset_at(dt)[:, d, None]
-        out = row_volts(i, r_f[:, d, None], gain, offset)
-        x = np.broadcast_to(v, out.shape) + summing_volts(out, gain, offset)
-        if (np.diff(x[stage.kept[:, d]]) < -1e-12).any():
-            raise SimulationError(
-                f"a row of diode {curve.name} has several operating points: opamp_gain = {a:g} is "
-                "too small, raise it"
-            )
-        found.append((np.maximum.accumulate(x, axis=1), out))
-    longest = max(x.shape[1] for x, _ in found)
-    padded = [
-        [np.pad(part, ((0, 0), (0, longest - part.shape[1])), mode="edge") for part in pair]
-        for pair in found
-    ]
-    return np.stack([x for x, _ in padded], axis=1), np.stack([r for _, r in padded], axis=1)
-
-
-def current_table(
-    curve: IVCurve, hardware: Hardware, temp_c: float, errors: StageErrors | None, d: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Voltages across the diodes and currents, (I or 1, K), at the kinks of I = kI f(kV V + dV)."""
-    u, i = nominal_table(curve, hardware, temp_c)
-    if errors is None:
-        return u[None], i[None]
-    k_i, k_v, d_v = (f[:, d, None] for f in (errors.k_i, errors.k_v, errors.d_v))
-    if not d_v.any():
-        return u / k_v, k_i * i
-    # The shift's ramp puts kinks of its own at 0 and at RAMP_VOLTS.
-    end = k_v * RAMP_VOLTS + d_v
-    v = np.where(u <= 0, u / k_v, np.where(u <= end, u / (end / RAMP_VOLTS), (u - d_v) / k_v))
-    kinks = np.concatenate([np.zeros_like(end), end], axis=1)
-    v = np.concatenate([v, np.broadcast_to([[0.0, RAMP_VOLTS]], kinks.shape)], axis=1)
-    i = np.concatenate([np.broadcast_to(i, (len(v), i.size)), np.interp(kinks, u, i)], axis=1)
-    order = np.argsort(v, axis=1, kind="stable")
-    return np.take_along_axis(v, order, axis=1), k_i * np.take_along_axis(i, order, axis=1)

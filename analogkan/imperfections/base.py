@@ -48,6 +48,9 @@ class Setting:
         With all at their defaults an imperfection does nothing.
     words
         What it may be, if it is a text.
+    later
+        Of one that comes with the package, whether there were RUNs before it: what a study is
+        names it only where it is not at its default.
     """
 
     name: str
@@ -57,12 +60,16 @@ class Setting:
     fits: Callable[[Any], bool]
     default: float | str = 0.0
     words: tuple[str, ...] = ()
+    later: bool = False
 
 
-def upto(most: float, name: str, about: str, unit: str = "share") -> Setting:
+def upto(
+    most: float, name: str, about: str, unit: str = "share", *, later: bool = False
+) -> Setting:
     """A number from 0, which is off, to ``most``."""
     limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
-    return Setting(name=name, about=about, unit=unit, limit=limit, fits=within(0, most))
+    fits = within(0, most)
+    return Setting(name=name, about=about, unit=unit, limit=limit, fits=fits, later=later)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -144,22 +144,26 @@ def _spread_of_nothing(settings: Any) -> None:
             )
 
 
+def _later(most: float, name: str, about: str, unit: str = "share") -> Setting:
+    return upto(most, name, about, unit, later=True)
+
+
 def _of_codes(kind: str, what: str) -> tuple[Setting, ...]:
     """Settings that DACs and ADCs both have, of a ``kind``, whose INL is of ``what``."""
     each = kind.upper()
     return (
-        upto(0.5, f"{kind}_gain_sigma", f"Gain error of each {each}."),
-        upto(1.0, f"{kind}_offset_sigma", f"Offset of each {each}, volts.", "V"),
-        upto(4.0, f"{kind}_dnl_sigma", f"DNL of each {each}: of every step between {what}; INL is "
-             "their sum, less the line between its ends.", "LSB"),
-        upto(100.0, f"{kind}_inl_sigma", f"Of a parabola that the INL of each {each} has beside, "
-             "at mid-scale.", "LSB"),
+        _later(0.5, f"{kind}_gain_sigma", f"Gain error of each {each}."),
+        _later(1.0, f"{kind}_offset_sigma", f"Offset of each {each}, volts.", "V"),
+        _later(4.0, f"{kind}_dnl_sigma", f"DNL of each {each}: of every step between {what}; INL "
+               "is their sum, less the line between its ends.", "LSB"),
+        _later(100.0, f"{kind}_inl_sigma", f"Of a parabola that the INL of each {each} has "
+               "beside, at mid-scale.", "LSB"),
         _ktc(kind),
     )  # fmt: skip
 
 
 def _ktc(kind: str) -> Setting:
-    return upto(
+    return _later(
         10.0, f"{kind}_ktc", f"Noise of what ``c_{kind}`` samples, anew for every image, times "
         "sqrt(k T / C): 1 is that of the capacitor alone.", "",
     )  # fmt: skip
@@ -180,15 +184,15 @@ ADCS = Imperfection(
 HOLDS = Imperfection(
     name="holds",
     settings=(
-        upto(1.0, "hold_offset_sigma", "Offset of each hold, volts.", "V"),
-        upto(1e-3, "hold_leakage", "Mean current that discharges a hold, amperes at 26.85 degC.",
-             "A"),
-        upto(10.0, "hold_leakage_sigma", "Its spread, a share of it."),
-        upto(1e-9, "hold_injection", "Mean charge that opening the switch of a hold takes "
-             "away, coulombs.", "C"),
-        upto(1e-9, "hold_injection_slope", "The same for each volt that is held, coulombs a volt.",
-             "C/V"),
-        upto(10.0, "hold_injection_sigma", "The spread of both, a share of them."),
+        _later(1.0, "hold_offset_sigma", "Offset of each hold, volts.", "V"),
+        _later(1e-3, "hold_leakage", "Mean current that discharges a hold, amperes at 26.85 degC.",
+               "A"),
+        _later(10.0, "hold_leakage_sigma", "Its spread, a share of it."),
+        _later(1e-9, "hold_injection", "Mean charge that opening the switch of a hold takes "
+               "away, coulombs.", "C"),
+        _later(1e-9, "hold_injection_slope", "The same for each volt that is held, coulombs a "
+               "volt.", "C/V"),
+        _later(10.0, "hold_injection_sigma", "The spread of both, a share of them."),
         _ktc("hold"),
     ),
     draw=_hold,

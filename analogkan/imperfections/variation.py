@@ -87,14 +87,15 @@ class Variation:
         return [i for i in self.declared if any(s.name in vars(self) for s in i.settings)]
 
     def document(self) -> dict[str, Any]:
-        """Every setting that comes with the package, and of others those that are on.
+        """Every setting that came with the package from the start, and of others those that are
+        on.
 
-        So what a study is does not depend on what else is registered.
+        So what a study is does not depend on what else is registered, or came later.
         """
         return {
             name: getattr(self, name)
             for name, field in self.__dataclass_fields__.items()
-            if name in vars(self) or not field.metadata["outside"]
+            if name in vars(self) or field.metadata["always"]
         }
 
     def _told(self) -> list[tuple[str, Any]]:
@@ -114,7 +115,7 @@ def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
     for k, imperfection in enumerate(imperfections):
         for s in imperfection.settings:
             told = setting(s.default, s.unit, s.limit, s.fits)
-            told.metadata = {**told.metadata, "outside": k >= built_in}
+            told.metadata = {**told.metadata, "always": k < built_in and not s.later}
             fields.append((s.name, type(s.default).__name__, told))
     for name in {*Variation.__dataclass_fields__} - {name for name, *_ in fields}:
         delattr(Variation, name)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cells import NUMPY
+from ..compiler.chip import require_usual
 from ..compiler.closed_form import drifted
 from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
@@ -95,6 +96,7 @@ def points_of(design: Design, volts: Values, temp_c: float = TEMPERATURE_C) -> l
     """
     from ..engines.twin import Twin  # torch: an analysis is declared without it
 
+    require_usual(design.stages, "noise")
     twin = Twin([design], temp_c)
     found: list[Point] = []
     for k, stage in enumerate(design.stages):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cells import NUMPY
-from ..compiler.chip import OpAmpErrors
+from ..compiler.chip import OpAmpErrors, require_usual
 from ..compiler.closed_form import (
     drifted,
     nominal_table,
@@ -77,6 +77,7 @@ class DeckPower:
         require_counted(design)
         require_closed_form(design)
         _require_power(design)
+        require_usual(design.stages, "power")
         self.design, self.temp_c = design, temp_c
         twin = Twin([design], temp_c)
         self._stages = [

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cells import NUMPY
+from ..compiler.chip import require_usual
 from ..compiler.closed_form import drifted
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
@@ -90,8 +91,9 @@ class StageInTime:
     def __init__(
         self, stage: CrossbarStage, hardware: Hardware, assumed: Assumptions, temp_c: float
     ) -> None:
-        from ..engines.twin import current_table, stage_arrays
+        from ..engines.twin_arrays import current_table, stage_arrays
 
+        require_usual([stage], "settling")
         arrays = stage_arrays(stage, hardware, temp_c)
         c, e, dt = capacitors_of(stage, hardware, assumed), stage.errors, temp_c - TEMPERATURE_C
         self.front, self.hardware, self.temp_c = stage.front, hardware, temp_c

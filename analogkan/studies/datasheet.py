@@ -75,8 +75,8 @@ def _asked(bench: Bench, chip: Circuit, point: Point, assumed: Assumptions) -> A
     from ..physics.sheet import Asked
 
     return Asked(
-        build=bench.build, chip=chip, volts=bench.volts, few=few_of(bench), assumed=assumed,
-        temp_c=point.conditions.temp_c,
+        build=bench.build, chip=chip, volts=bench.volts_of(point.hardware), few=few_of(bench),
+        assumed=assumed, temp_c=point.conditions.temp_c,
     )  # fmt: skip
 
 

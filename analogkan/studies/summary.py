@@ -23,6 +23,11 @@ from ..intervals import (
 from .result import Row
 
 PERCENTILES = (5, 50, 95)
+CONVERTED = {
+    "adc_saturated": "conversions beyond the range of their ADCs",
+    "adc_ties": "images whose largest digital logit several outputs have: the first is taken",
+}
+"""What ADCs count, and the words behind a number of them; of a circuit that has them alone."""
 
 
 def summarise_chips(
@@ -96,7 +101,8 @@ def failures(rows: Sequence[Row]) -> list[Row]:
 def counted(good: Sequence[Row]) -> dict[str, float | None]:
     """The mean of each count over chips that could be simulated."""
     every = (*counts(), "uncalibrated_columns")
-    return {f"{c}_mean": mean([row[c] for row in good if c in row]) for c in every}
+    read = (c for c in CONVERTED if any(c in row for row in good))
+    return {f"{c}_mean": mean([row[c] for row in good if c in row]) for c in (*every, *read)}
 
 
 def mean_interval(
