@@ -105,6 +105,12 @@ LEVERS = (
         about="bandwidth where noise gains are large and op-amps few",
     ),
     Lever(name="zeta", least=0.4, most=1.0, about="damping: ringing, against capacitors"),
+    Lever(
+        name="dac_bits", least=2, most=10, log=False, about="codes of DACs: energy, and accuracy"
+    ),
+    Lever(
+        name="adc_bits", least=2, most=10, log=False, about="codes of ADCs: energy, and accuracy"
+    ),
     Lever(name="max_bias_rows", least=4, most=64, about="constant rows: power, against range"),
 )  # fmt: skip
 """What is moved where nothing else is said, in the order in which a result tells of them."""

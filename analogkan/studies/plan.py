@@ -62,6 +62,7 @@ def make_plan(
       analogkan plan mnist.build --loss 0.2 --criterion margin --budget settling_s=1u
       analogkan plan mnist.build --objective area --free gm_id=15:22 --set v_rail=1.8
     """
+    from ..physics.supply import conversion
     from ..planner.levers import Space, choose_levers
     from ..planner.search import Goal
     from .judge import parse_share
@@ -77,10 +78,12 @@ def make_plan(
             "cells characterise)"
         )
     base = hardware, job.own
+    for kind in ("dac", "adc"):
+        conversion(kind, *base)
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
-    levers = choose_levers(base, _fixed(job), free, _useless(job.build))
+    levers = choose_levers(base, _fixed(job), free, _useless(job.build, job.own))
     planning = Planning(
         space=Space(base=base, levers=levers),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
@@ -164,9 +167,11 @@ def _fixed(job: Job) -> set[str]:
     return named
 
 
-def _useless(build: Build) -> list[str]:
-    """Levers that bring nothing to a circuit: of one section, or without calibration images."""
+def _useless(build: Build, assumed: Assumptions) -> list[str]:
+    """Levers that bring nothing to a circuit: of one section, without calibration images, or whose
+    conversions cost the same whatever their bits."""
     found = ["gating"] if len({link.section for link in build.circuit().links}) == 1 else []
+    found += [f"{kind}_bits" for kind in ("dac", "adc") if not getattr(assumed, f"{kind}_fom")]
     return found if build.spec.calibration is not None else [*found, "drop_rows"]
 
 

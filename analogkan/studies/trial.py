@@ -100,12 +100,14 @@ def _asked(bench: Bench, point: Point, trial: Trial) -> Asked:
 
 def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     from ..physics.sheet import measure
+    from ..physics.supply import conversions, work_of
 
     asked = _asked(bench, point, trial)
     told = measure(asked, ("power", "settling", "noise"))
     found: dict[str, Any] = {
         name: told[f"{name}_typical"] for name in ("energy_j", "power_w", "settling_s")
     }
+    found["energy_j"] += sum(conversions(work_of(bench.build), point.hardware, trial.assumed))
     found["settling_class_s"] = told.get("settling_class_s_typical")
     found["noise_v_rms"] = told["noise_v_rms_max"]
     found["flip_probability"] = told.get("flip_probability_max")
