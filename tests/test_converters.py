@@ -39,10 +39,15 @@ from analogkan.errors import SettingsError, SimulationError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb, perturb_chain
 from analogkan.network.encoding import Encoding
+from analogkan.physics import Assumptions
+from analogkan.physics.noise_held import noise_of
 from analogkan.physics.power import power_of
+from analogkan.physics.supply import conversions, work_of
 from analogkan.streams import Place
 from analogkan.studies.bench import Bench
 from analogkan.studies.points import montecarlo_points
+from analogkan.studies.trial import Trial, evaluate
+from analogkan.training.through_chips import ThroughChips
 
 from .chips import EVERYTHING, errors_of
 from .convolutions import convolutional_images, convolutional_spec
@@ -516,3 +521,75 @@ def test_datasheets_of_chips_whose_dacs_or_holds_err_are_refused(dense, conv):
         sentence = f"power is not worked out of chips with {words}: leave that out"
         with pytest.raises(SimulationError, match=f"^{sentence}$"):
             power_of(build, volts, chips=[chip])
+
+
+def test_what_training_cannot_go_through_is_refused():
+    for hardware, own, name in (
+        (Hardware(dac_bits=6), {"sigma_g": 0.1}, "dac_bits = 6"),
+        (Hardware(), {"adc_gain_sigma": 0.1}, "adc_gain_sigma = 0.1"),
+    ):
+        sentence = f"{name}: training goes through chips with exact DACs and ADCs: leave"
+        with pytest.raises(SettingsError, match=f"^{sentence}"):
+            ThroughChips(hardware, Variation(**own), Conditions())
+
+
+# ---- noise and energy of a datasheet and of a plan
+
+
+def test_a_datasheet_s_samples_are_those_that_chips_draw(conv, dense):
+    """k T / C of DACs and holds through the slopes, against reads; of ADCs at the end."""
+    temp_c, n = 85.0, 1500
+    given: dict[str, Any] = {"assumed": Assumptions(), "temp_c": temp_c}
+    for build, image in (
+        (dense, DENSE_IMAGES.take(np.arange(1))),
+        (conv, convolutional_images(2, 2).take(np.arange(1))),
+    ):
+        volts = shown(build, image)
+        noises = [
+            noise_of(build, volts, chip=of_hardware(build.circuit(), **farads), **given)
+            for farads in (
+                {"c_dac": 0.0, "c_hold": 0.0, "c_adc": 0.0},
+                {"c_dac": 1e-14, "c_hold": 1e-14, "c_adc": 0.0},
+                {"c_dac": 0.0, "c_hold": 0.0, "c_adc": 1e-14},
+            )
+        ]
+        none, driven, read = (noise.covariance[0] for noise in noises)
+        kt = BOLTZMANN * (temp_c + 273.15)
+        assert np.allclose(read - none, np.eye(len(none)) * kt / 1e-14, rtol=1e-9, atol=0)
+        held = of_hardware(build.circuit(), c_dac=1e-14, c_hold=1e-14)
+        own = {"dac_ktc": 1.0} | ({"hold_ktc": 1.0} if build is conv else {})
+        chip, _ = perturb_chain(held, Variation(**own), Conditions(), seed=0, sample=0)
+        many = np.repeat(volts, n, axis=0)
+        logits = chain_logits(TwinEngine(), chip, many, np.arange(n), temp_c)
+        last = build.circuit().links[-1].design
+        wanted = np.sqrt(np.diag(driven - none)) / last.v_per_logit
+        assert logits.std(axis=0) == pytest.approx(wanted, rel=4 / np.sqrt(2 * n))
+        total = noises[1].shares[0].sum(axis=(0, 1))
+        assert total == pytest.approx(np.diag(driven), rel=1e-6)
+
+
+def test_a_conversion_s_energy_grows_with_its_codes_where_it_is_asked_to(dense):
+    assumed = Assumptions(dac_energy=1e-12, dac_fom=1e-14, adc_fom=2e-14)
+    work = work_of(dense)
+    assert conversions(work, HARDWARE, assumed) == pytest.approx(
+        (work.dacs * (1e-12 + 32e-14), work.outputs * 64 * 2e-14)
+    )
+    assert conversions(work, Hardware(), Assumptions(adc_energy=3e-12)) == (
+        0.0, work.outputs * 3e-12
+    )  # fmt: skip
+    sentence = (
+        "adc_fom = 2e-14 J is of each of 2^adc_bits steps, and adc_bits is 0: compile with --set "
+        "adc_bits=8, or leave adc_fom out"
+    )
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        conversions(work, Hardware(dac_bits=3), assumed)
+
+
+def test_a_plan_s_candidate_has_the_energy_of_its_conversions(dense):
+    bench, rows = Bench(dense, DENSE_IMAGES, TwinEngine()), []
+    for fom in (0.0, 1e-12):
+        own = Trial(assumed=Assumptions(dac_fom=fom, adc_fom=fom), chips=1, few=1)
+        points = montecarlo_points(HARDWARE, Variation(), Conditions(), 1)
+        rows.append(evaluate(bench, replace(points[0], sample=None, own=own)))
+    none, all_of_it = (row["energy_j"] for row in rows)
+    assert all_of_it - none == pytest.approx((6 * 32 + 4 * 64) * 1e-12, rel=1e-6)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..compiler.hardware import Hardware
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.batch import distinct
@@ -78,7 +79,8 @@ def _of_several(
             shares.append(one if last else _read_out(one, design.v_per_logit))
         found.append(_beside(shares, of))
         held = found[-1].volts.reshape(len(volts), -1)
-    return _through(build, found, volts.shape, temp_c)
+    hardware = build.hardware if chip is None else chip.hardware
+    return _through(build.sections, found, volts.shape, hardware, temp_c)
 
 
 def _read_out(noise: Noise, unit: float) -> Noise:
@@ -110,9 +112,14 @@ def _beside(shares: Sequence[Noise], of: Values) -> Noise:
     )
 
 
-def _through(build: Build, found: Sequence[Noise], shape: tuple[int, int], temp_c: float) -> Noise:
+def _through(
+    sections: Sequence[Section],
+    found: Sequence[Noise],
+    shape: tuple[int, int],
+    hardware: Hardware,
+    temp_c: float,
+) -> Noise:
     """The last section's noise with that of those before it, through the slopes between."""
-    sections, hardware = build.sections, build.hardware
     images, last = shape[0], found[-1]
     outputs = last.volts.shape[1]
     shares = np.zeros((images, len(NOISY), sections[-1].last + 1, outputs))

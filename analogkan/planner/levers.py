@@ -142,7 +142,8 @@ def choose_levers(
 ) -> tuple[Lever, ...]:
     """Those of ``LEVERS`` that are not ``fixed``, with what is freed by ``NAME=LO:HI,...``.
 
-    Those that are ``useless`` to a circuit are left out unless they are freed.
+    Those that are ``useless`` to a circuit are left out unless they are freed, and so are bits of
+    conversions whose energy does not depend on them.
 
     Raises
     ------
@@ -152,6 +153,7 @@ def choose_levers(
     """
     fixed = set(fixed)
     left_out = fixed | {*useless}
+    left_out |= {f"{kind}_bits" for kind in ("dac", "adc") if not value_of(base, f"{kind}_fom")}
     found = {lever.name: lever for lever in LEVERS if lever.name not in left_out}
     for word in filter(None, (part.strip() for part in free.split(","))):
         lever = _freed(word, base)

@@ -83,7 +83,7 @@ def make_plan(
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)
-    levers = choose_levers(base, _fixed(job), free, _useless(job.build, job.own))
+    levers = choose_levers(base, _fixed(job), free, _useless(job.build))
     planning = Planning(
         space=Space(base=base, levers=levers),
         goal=Goal(objective=OBJECTIVES[objective], limits=limits),
@@ -167,11 +167,9 @@ def _fixed(job: Job) -> set[str]:
     return named
 
 
-def _useless(build: Build, assumed: Assumptions) -> list[str]:
-    """Levers that bring nothing to a circuit: of one section, without calibration images, or whose
-    conversions cost the same whatever their bits."""
+def _useless(build: Build) -> list[str]:
+    """Levers that bring nothing to a circuit: of one section, or without calibration images."""
     found = ["gating"] if len({link.section for link in build.circuit().links}) == 1 else []
-    found += [f"{kind}_bits" for kind in ("dac", "adc") if not getattr(assumed, f"{kind}_fom")]
     return found if build.spec.calibration is not None else [*found, "drop_rows"]
 
 
