@@ -417,7 +417,7 @@ def test_simulate_rounds_and_reads_as_the_hardware_does(dense, ngspice, tmp_path
     assert {name: found.summary[name] for name in counted} == counted
     assert np.array_equal(found.software, DENSE.logits(DENSE_IMAGES.x))
     assert found.summary["judge"]["passed"] is True
-    noted = "images whose largest digital logit several outputs have: the first is taken"
+    noted = "ties of the largest digital logit (the first output is taken)"
     assert any(note.endswith(noted) for note in found.notes()) == (counted["adc_ties"] > 0)
 
 

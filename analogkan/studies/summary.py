@@ -25,7 +25,7 @@ from .result import Row
 PERCENTILES = (5, 50, 95)
 CONVERTED = {
     "adc_saturated": "conversions beyond the range of their ADCs",
-    "adc_ties": "images whose largest digital logit several outputs have: the first is taken",
+    "adc_ties": "ties of the largest digital logit (the first output is taken)",
 }
 """What ADCs count, and the words behind a number of them; of a circuit that has them alone."""
 
