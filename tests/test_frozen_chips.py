@@ -35,9 +35,7 @@ FAULTY = Variation(
     opamp_gain_sigma=1.0,
 )  # fmt: skip
 """Limits are reached, faults are many."""
-OF_CONVERTERS = "dac_", "adc_", "hold_"
-"""What is drawn for them is held fixed in test_converters.py."""
-ALONE = [f.name for f in fields(EVERYTHING) if not f.name.startswith(OF_CONVERTERS)]
+ALONE = [field.name for field in fields(EVERYTHING) if field.metadata["always"]]
 
 
 def numbers(design: Design) -> Iterable[np.ndarray]:
@@ -47,6 +45,9 @@ def numbers(design: Design) -> Iterable[np.ndarray]:
         yield from (stage.g, stage.r_f, stage.r_c, stage.gain, e.k_i, e.k_v, e.d_v, e.stuck)
         for group in (e.rows, e.lines, e.diffs):
             yield from (group.gain, group.offset, group.drift)
+        if e.law is not None:
+            yield np.array([e.law.v_0, e.law.b_3, e.law.v_read, e.law.v_ov])
+            yield from () if e.law.access is None else (e.law.access,)
     for stage in design.stages:
         assert stage.errors is not None
         yield noise_draws(stage.errors.noise, np.array([0, 3, 1500]), stage.r_c.size)

@@ -68,7 +68,7 @@ TORCH = {
     for name in ("baselines", "basis", "model", "checkpoint", "convert", "entries", "state")
 }
 TORCH |= {"network/torchfile.py", "network/modules.py", "network/teachers.py"}
-TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_front", "twin_inputs")}
+TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_cells", "twin_front", "twin_inputs")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

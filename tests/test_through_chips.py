@@ -452,3 +452,8 @@ def test_refusals(home):
     kind, text = refused(*base, "--recipe", "finetune")
     assert kind == "SettingsError"
     assert text.startswith("recipe finetune names no devices, it trains a model on: give it with")
+
+
+def test_training_through_access_devices_is_refused():
+    with pytest.raises(SettingsError, match=r"^r_access = 1000 ohm: how cells behind"):
+        ThroughChips(Hardware(), Variation(r_access=1e3), Conditions())

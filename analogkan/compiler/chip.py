@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..streams import Place
+from .cell_law import CellLaw
 from .converters import Adcs, Dacs
 from .holds import Holds
 
@@ -108,6 +109,8 @@ class StageErrors:
         (R, 2 O) 1/K, each cell's own first coefficient of resistance; None: the hardware's.
     warmth
         What its parts have above the ambient; None: nothing.
+    law
+        How the current of its cells follows voltage; None: as a resistor's.
     dacs
         What drives it, of a network's first stage; None if that is exact.
     adcs
@@ -126,6 +129,7 @@ class StageErrors:
     noise: ReadNoise | None = None
     cell_tc1: np.ndarray | None = None
     warmth: Warmth | None = None
+    law: CellLaw | None = None
     dacs: Dacs | None = None
     adcs: Adcs | None = None
     holds: Holds | None = None
@@ -136,6 +140,7 @@ class StageErrors:
         found = {
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
+            self.law.words if self.law else "": self.law,
             "errors of DACs": self.dacs,
             "errors of holds": self.holds,
         }

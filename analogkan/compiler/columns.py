@@ -17,7 +17,7 @@ from .closed_form import difference_volts, line_volts, wired_line_volts
 ROUNDS = 50
 """Of working out what limited negative lines do to lines that see them through wires; an op-amp's
 gain shrinks what is left by each."""
-SETTLED = 1e-13
+SETTLED = 1e-14
 """Volts by which a round may still move them."""
 
 
@@ -94,6 +94,37 @@ class Columns:
         arrives, on_node, *rest = p
         positive = line_volts(arrives + coupling * limited(negative), on_node + coupling, *rest)
         return self._interleaved(positive, negative)
+
+    def settled(
+        self, current: Callable[[Any], Any], limited: Callable[[Any], Any], noise: Any = 0.0
+    ) -> Any:
+        """``lines`` where the amperes that arrive are a function of the summing nodes' volts.
+
+        Parameters
+        ----------
+        current
+            From volts (..., L, n) of the nodes to amperes (..., L, n) into them.
+        noise
+            (..., L, n) amperes that arrive beside.
+
+        Raises
+        ------
+        SimulationError
+            If the rounds do not settle; an op-amp's gain shrinks what is left by each.
+        """
+        slope, offset, gain = (
+            part[..., None] for part in (self.g, self.line_offset, self.line_gain)
+        )
+        s = offset
+        for _ in range(ROUNDS):
+            lines = self.lines(current(s) + slope * s + noise, limited)
+            before, s = s, offset - lines / gain
+            if float(abs(s - before).max()) < SETTLED:
+                return lines
+        raise SimulationError(
+            f"summing nodes do not come to rest in {ROUNDS} rounds: what they draw bends too much "
+            "for the op-amps' gain; raise opamp_gain"
+        )
 
     def outputs(self, lines: Any, limited: Callable[[Any], Any]) -> Any:
         """The stage's outputs (..., O, n) of such ``lines``, not limited either."""

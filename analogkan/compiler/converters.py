@@ -187,10 +187,10 @@ class Dacs:
     def drive(self, volts: Values, numbers: Values, temp_c: float) -> Values:
         """What the inputs get (n, I) where ``volts`` (n, I) are meant, at points ``numbers``
         (n,)."""
-        which: Values = np.arange(volts.shape[1])[None]
-        images = numbers
-        if self.seen is not None:
-            which, images = self.seen[numbers % len(self.seen)], numbers // len(self.seen)
+        every: Values = np.arange(volts.shape[1]).reshape(1, -1)
+        seen = every if self.seen is None else self.seen
+        which: Values = seen[numbers % len(seen)]
+        images = numbers // len(seen)
         real = self.real(volts, which)
         if self.noise is not None:
             shown, of = np.unique(images, return_inverse=True)
@@ -252,7 +252,7 @@ class Adcs:
             volts = volts + self.noise.volts(numbers, volts.shape[1], temp_c)
         if not self.bits:
             return volts / self.unit, np.zeros(volts.shape, bool)
-        half = 2 ** (self.bits - 1)
+        half = 1 << (self.bits - 1)
         step = self.v_range / half
         at = volts / step
         code = np.floor(at + 0.5)

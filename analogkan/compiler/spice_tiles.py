@@ -11,6 +11,8 @@ import numpy as np
 
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
+from ..errors import CompileError
+from .cell_law import REACH, CellLaw, require_no_wires
 from .design import CrossbarStage
 from .hardware import Hardware
 from .heat import cell_drift, cell_words
@@ -35,6 +37,8 @@ def format_crossbar(
     say: Dialect = NGSPICE,
 ) -> Crossbar:
     """The crossbar of a stage; reduced wires are what they are at ``temp_c`` degrees Celsius."""
+    if stage.errors is not None and stage.errors.law is not None:
+        return _of_law(stage, stage.errors.law, names, hardware, temp_c, say)
     if not hardware.wired:
         own = cell_words(stage, say)
         return _tiles(stage.g, names, hardware, names.rows(), _cells, say, own)
@@ -106,6 +110,77 @@ def _cells(
     return "".join(
         template.replace("@", row) % tuple(values) for row, values in zip(rows, ohms, strict=True)
     )
+
+
+def _of_law(
+    stage: CrossbarStage,
+    law: CellLaw,
+    names: StageNames,
+    hardware: Hardware,
+    temp_c: float,
+    say: Dialect,
+) -> Crossbar:
+    """Cells that bend, as they are at ``temp_c``, and what stands in series with cells."""
+    require_no_wires(law, hardware)
+    if say is not NGSPICE:
+        raise CompileError(
+            f"{law.words} are written for ngspice alone, not for {say.name}: leave them out, or "
+            "the other simulator"
+        )
+    own = np.full(stage.g.shape, "", object)
+    if law.access is not None:
+        own = _access_words(stage, law, f"{names.prefix}access")
+    g, reach = stage.g / cell_drift(stage, hardware, temp_c), REACH * hardware.v_fs
+
+    def body(
+        rows: Sequence[str],
+        lines: Sequence[str],
+        g: np.ndarray,
+        say: Dialect,
+        own: np.ndarray | None,
+    ) -> str:
+        assert own is not None
+        text = []
+        if law.access is not None and law.v_ov:
+            text.append(say.fixed("v_word", "word", "0", format_number(law.v_ov)))
+        for r, c in np.argwhere(g).tolist():
+            row, line, siemens = rows[r], lines[c], float(g[r, c])
+            cell = f"{row}_{line}"
+            node = line if law.access is None else f"m_{cell}"
+            if law.bent:
+                current = law.expression(format_number(siemens), f"v({row},{node})", reach)
+                text.append(" ".join(say.source(f"b_{cell}", row, node, "i", [current])))
+            else:
+                ohms = format_number(1.0 / siemens)
+                text.append(say.resistor(f"r_{cell}", row, node, ohms, ""))
+            if law.access is not None:
+                text.append(own[r, c].format(cell=cell, line=line, node=node))
+        return "".join(line + "\n" for line in text)
+
+    made = _tiles(g, names, hardware, names.rows(), body, say, own)
+    if law.access is not None and law.v_ov:
+        # Next to no junctions: the bulk is at the source, and what they leak is not modelled.
+        told = {"level": "1", "vto": "0", "kp": format_number(1 / law.v_ov), "is": "1e-30"}
+        made.subcircuits.insert(0, say.model(f"{names.prefix}access", "nmos", told) + "\n")
+    return made
+
+
+def _access_words(stage: CrossbarStage, law: CellLaw, model: str) -> np.ndarray:
+    """(R, 2 O) the line of each access device, with places for its cell, line and node."""
+    assert law.access is not None
+    ohms, e = law.access.ravel().tolist(), stage.errors
+    if not law.v_ov:
+        found = [f"r_access_{{cell}} {{node}} {{line}} {format_number(r)}" for r in ohms]
+    else:
+        warm = np.zeros(law.access.shape)
+        if e is not None and e.warmth is not None:
+            warm = e.warmth.cells
+        found = [
+            f"m_access_{{cell}} {{line}} word {{node}} {{node}} {model} "
+            f"w={format_number(1 / r)} l=1" + (f" dtemp={format_number(dt)}" if dt else "")
+            for r, dt in zip(ohms, warm.ravel().tolist(), strict=True)
+        ]
+    return np.array(found, object).reshape(law.access.shape)
 
 
 def _reduced(

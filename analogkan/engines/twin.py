@@ -19,11 +19,12 @@ import torch
 from ..compiler.chip import ReadNoise
 from ..compiler.closed_form import require_closed_form
 from ..compiler.columns import Columns
-from ..compiler.design import Design
+from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
 from .threads import WhileUsed
 from .twin_arrays import stage_arrays
+from .twin_cells import Bent, bent_of
 from .twin_front import normed_volts, squashed_volts
 from .twin_inputs import Inputs
 
@@ -78,6 +79,8 @@ class TwinStage:
         (M, O) of the difference amplifiers'; (M, 0) of a summing read-out.
     differences
         Whether its read-out has difference amplifiers.
+    bent
+        How the currents of its cells follow voltage; None: as resistors'.
     """
 
     front: Front
@@ -92,6 +95,7 @@ class TwinStage:
     diff_gain: torch.Tensor
     diff_offset: torch.Tensor
     differences: bool
+    bent: Bent | None = None
 
     @property
     def n_rows(self) -> int:
@@ -148,18 +152,20 @@ class Twin:
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
         self.noise = [[s.errors and s.errors.noise for s in chip.stages] for chip in chips]
-        per_chip = [[stage_arrays(s, chip.hardware, temp_c) for s in chip.stages] for chip in chips]
         self.stages = [
-            TwinStage(
-                front=chips[0].stages[k].front,
-                differences=chips[0].stages[k].readout.differences,
-                **{
-                    name: torch.from_numpy(np.stack([arrays[k][name] for arrays in per_chip]))
-                    for name in per_chip[0][k]
-                },
-            )
-            for k in range(len(chips[0].stages))
+            self._stage([chip.stages[k] for chip in chips]) for k in range(len(chips[0].stages))
         ]
+
+    def _stage(self, stages: Sequence[CrossbarStage]) -> TwinStage:
+        """One stage of all chips."""
+        per_chip = [stage_arrays(stage, self.hardware, self.temp_c) for stage in stages]
+        arrays = {name: np.stack([of[name] for of in per_chip]) for name in per_chip[0]}
+        return TwinStage(
+            front=stages[0].front,
+            differences=stages[0].readout.differences,
+            bent=bent_of(stages, arrays, self.hardware, self.temp_c),
+            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+        )
 
     def logits(
         self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
@@ -232,6 +238,9 @@ class Twin:
         self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
     ) -> torch.Tensor:
         """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
+        if stage.bent is not None:
+            lines = stage.bent.lines(stage, self._with_bias(stage, rows), noise, self._limited)
+            return self._limited(stage.columns.outputs(lines, self._limited))
         bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
         g = stage.g[:, : stage.n_rows].transpose(1, 2)
         if noise is None and not self.hardware.rails:
@@ -241,6 +250,12 @@ class Twin:
             current = current + noise
         lines = stage.columns.lines(current, self._limited)
         return self._limited(stage.columns.outputs(lines, self._limited))
+
+    def _with_bias(self, stage: TwinStage, rows: torch.Tensor) -> torch.Tensor:
+        """All rows (M, R, B)."""
+        bias = rows.new_full((1, 1, 1), -self.hardware.v_fs)
+        more = stage.g.shape[1] - stage.n_rows
+        return torch.cat([rows, bias.expand(len(rows), more, rows.shape[2])], dim=1)
 
     def _folded(
         self, stage: TwinStage, rows: torch.Tensor, g: torch.Tensor, bias: torch.Tensor
@@ -263,9 +278,13 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
-        squares = (stage.g**2).transpose(1, 2)
-        power = squares[..., : stage.n_rows] @ rows**2
-        power = power + self.hardware.v_fs**2 * squares[..., stage.n_rows :].sum(-1, keepdim=True)
+        if stage.bent is not None:
+            power = stage.bent.squares(stage.g, self._with_bias(stage, rows))
+        else:
+            squares = (stage.g**2).transpose(1, 2)
+            power = squares[..., : stage.n_rows] @ rows**2
+            still = squares[..., stage.n_rows :].sum(-1, keepdim=True)
+            power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
         return torch.sqrt(power) * torch.from_numpy(drawn)

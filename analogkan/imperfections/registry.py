@@ -13,6 +13,7 @@ from ..streams import FIRST_DERIVED
 from .aging import RETENTION
 from .amplifiers import FEEDBACK, OP_AMPS
 from .base import PHASES, Imperfection
+from .bent import BENT
 from .cells import PROGRAMMING, READ_NOISE
 from .conditions import Conditions
 from .converters import ADCS, DACS, HOLDS
@@ -23,7 +24,7 @@ from .variation import Variation, declare
 
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK, DACS, ADCS, HOLDS,
+    DIODES, OP_AMPS, FEEDBACK, BENT, DACS, ADCS, HOLDS,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cells import NUMPY
+from ..compiler.cell_law import require_no_wires
 from ..compiler.chip import StageErrors
 from ..compiler.closed_form import (
     row_volts,
@@ -21,6 +22,7 @@ from ..compiler.closed_form import (
 from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
+from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import CompileError
 from .base import Draw, Imperfection, Setting
 
@@ -67,11 +69,12 @@ def trim_stage(
     crossbar = _Crossbar(g, n_in * n_dev, hardware)
     bias, free = g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
     missing = np.zeros(n_out)
+    by_siemens = hardware.v_fs if errors.law is None else errors.law.current(hardware.v_fs, np)
     for _ in range(MAX_STEPS):
         out = crossbar.outputs(rows, stage, errors, a)
         if np.abs(target - out).max() < EXACT_VOLTS:
             break
-        siemens = (target - out) / (hardware.v_fs * stage.r_c[0::2] * stage.gain)
+        siemens = (target - out) / (by_siemens * stage.r_c[0::2] * stage.gain)
         missing = _programme(bias, free, siemens, hardware)
     return replace(stage, g=g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
 
@@ -108,7 +111,11 @@ class _Crossbar:
             differences=stage.readout.differences,
             xp=NUMPY,
         )
-        lines = columns.lines((rows @ g)[:, None], _as_is)
+        if errors.law is None:
+            lines = columns.lines((rows @ g)[:, None], _as_is)
+        else:
+            require_no_wires(errors.law, self.hardware)
+            lines = columns.settled(errors.law.sums(g, rows, NOMINAL_TEMP_C), _as_is)
         return columns.outputs(lines, _as_is)[:, 0]
 
 

@@ -86,6 +86,11 @@ class ThroughChips:
                 "noise twin of nominal chips disturbs nothing: give --variation or --set, such as "
                 "--variation rram or --set levels=4"
             )
+        if variation.r_access:
+            raise SettingsError(
+                f"r_access = {variation.r_access:g} ohm: how cells behind access devices follow "
+                "their coefficients is not worked out for training; set r_access to 0"
+            )
         _require_exact_converters(hardware, variation)
         self.hardware, self.variation, self.conditions = hardware, variation, conditions
         self.chip, self.network = chip, network

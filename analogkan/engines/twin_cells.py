@@ -1,0 +1,103 @@
+"""The twin's crossbars of cells that bend, or with devices in series: a fixed point at each node.
+
+Axes: M chips, R rows, L lines, B images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..compiler.cell_law import (
+    REACH,
+    CellLaw,
+    Series,
+    currents_into,
+    require_no_wires,
+    series_of,
+    squares_into,
+)
+from ..compiler.design import CrossbarStage
+from ..compiler.hardware import Hardware
+
+if TYPE_CHECKING:
+    from .twin import TwinStage
+
+AMPLIFIED = 4.0
+"""Of the supplies, what a line may reach for the node to be where a series holds."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bent:
+    """The law of one stage's cells, and of those with access devices their series."""
+
+    law: CellLaw
+    series: Series | None
+
+    def lines(
+        self,
+        stage: TwinStage,
+        rows: torch.Tensor,
+        noise: torch.Tensor | None,
+        limited: Callable[[Any], Any],
+    ) -> torch.Tensor:
+        """Outputs (M, L, B) of line amplifiers for all rows (M, R, B); see ``Columns.settled``."""
+        current = currents_into(self.law, stage.g, self.series, rows, torch)
+        return stage.columns.settled(current, limited, 0.0 if noise is None else noise)
+
+    def squares(self, g: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Sums (M, L, B) of squared currents of cells, for rows (M, R, B)."""
+        return squares_into(self.law, g**2, self.series, rows, torch)
+
+
+def bent_of(
+    stages: Sequence[CrossbarStage],
+    arrays: Mapping[str, np.ndarray],
+    hardware: Hardware,
+    temp_c: float,
+) -> Bent | None:
+    """The law of one stage of M chips whose ``arrays`` are known; None: its cells are resistors.
+
+    Raises
+    ------
+    SimulationError
+        If there are wires besides.
+    """
+    laws = [stage.errors.law for stage in stages if stage.errors and stage.errors.law]
+    if not laws:
+        return None
+    require_no_wires(laws[0], hardware)
+    rows, v_fs = arrays["r"], hardware.v_fs
+    span = float(min(rows.min(), -v_fs)), float(max(rows.max(), 0.0))
+    if hardware.rails:
+        span = max(span[0], -hardware.v_rail), min(span[1], hardware.v_rail)
+    laws[0].require_reach(*span, REACH * v_fs)
+    if laws[0].access is None:
+        return Bent(law=laws[0], series=None)
+    reach = AMPLIFIED * hardware.v_rail / float(arrays["line_gain"].min())
+    most = float(np.abs(arrays["line_offset"]).max()) + reach
+    found = []
+    for law, stage, g in zip(laws, stages, arrays["g"], strict=True):
+        warmth = stage.errors and stage.errors.warmth
+        at = temp_c + (warmth.cells if warmth else 0.0)
+        found.append(series_of(law, g, at, span, most))
+    return Bent(law=laws[0], series=_joined(found))
+
+
+def _joined(found: Sequence[Series]) -> Series:
+    """One series of M chips, of the largest degree."""
+    made = {}
+    for name in ("weights", "squares"):
+        parts = [getattr(of, name) for of in found]
+        most = max(part.shape[-2] for part in parts)
+        short = [most - part.shape[-2] for part in parts]
+        parts = [
+            np.pad(part, [(0, 0)] * (part.ndim - 2) + [(0, by), (0, 0)])
+            for part, by in zip(parts, short, strict=True)
+        ]
+        made[name] = torch.from_numpy(np.stack(parts))
+    return replace(found[0], **made)
