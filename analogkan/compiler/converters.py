@@ -187,8 +187,7 @@ class Dacs:
     def drive(self, volts: Values, numbers: Values, temp_c: float) -> Values:
         """What the inputs get (n, I) where ``volts`` (n, I) are meant, at points ``numbers``
         (n,)."""
-        every: Values = np.arange(volts.shape[1]).reshape(1, -1)
-        seen = every if self.seen is None else self.seen
+        seen = np.arange(len(self.low))[None] if self.seen is None else self.seen
         which: Values = seen[numbers % len(seen)]
         images = numbers // len(seen)
         real = self.real(volts, which)
