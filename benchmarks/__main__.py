@@ -26,6 +26,8 @@ NAMES = (
     "settling",
     "plan",
     "steps",
+    "cells",
+    "technologies",
 )
 
 

@@ -36,6 +36,13 @@ EVERYTHING = Variation(
 )
 """Every imperfection there is, at a size that a real chip may have."""
 OLD = Conditions(age_s=1e5)
+LATER: dict[str, dict[str, Any]] = {
+    "measured cells": {"cells": "pcm"},
+    "measured range": {"cells": "rram-wan", "cell_range": "scaled"},
+    "write-verify": {"sigma_g": 0.1, "verify_window": 0.05},
+    "temperature coefficients": {"cell_tc1_sigma": 5e-4, "cell_tc1_fall": 1e-3},
+}
+"""Those that came later than what is kept of ``EVERYTHING``, each with what it needs to be seen."""
 
 
 def chip(

@@ -21,7 +21,9 @@ from analogkan.devices import library
 from analogkan.studies import store
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
-PRESETS = ["ai301a", "board", "ideal", "nominal", "rram", "rram-absolute"]
+MEASURED = ["cmo-hfox", "hermes", "pcm", "rram-milo", "rram-wan", "sonos"]
+PRESETS = sorted(["ai301a", "board", "ideal", "nominal", "rram", "rram-absolute", *MEASURED])
+RRAM = [name for name in PRESETS if name.startswith("rr")]
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_commands_and_options(here):
 )
 def test_presets(here, before):
     assert offered(f"analogkan {before} ") == [*PRESETS, "mine.toml"]
-    assert offered(f"analogkan {before} rr") == ["rram", "rram-absolute"]
+    assert offered(f"analogkan {before} rr") == RRAM
     assert offered(f"analogkan {before} sub/") == ["sub/deep.toml"]
     (folder,) = items(f"analogkan {before} su")  # none begins so: the shell's own files
     assert (folder.type, folder.value) == ("file", "su")
@@ -179,7 +181,7 @@ def test_settings_are_offered_without_torch(here):
         ("compile --set opa", ["plain,opamp=", "plain,opamp_gain="]),
         ("compile --set opamp =", [f"plain,{word}" for word in opamps()]),
         ("compile --set opamp = r", ["plain,rails"]),
-        ("compile --preset = rr", ["plain,rram", "plain,rram-absolute"]),
+        ("compile --preset = rr", [f"plain,{name}" for name in RRAM]),
         ("compile --set = opamp = r", ["plain,rails"]),
         ("compile --set = smear", ["plain,smear_width="]),
         ("compile --set opamp = rails --preset no", ["plain,nominal"]),
@@ -219,7 +221,7 @@ def test_bash_completes_by_the_script_it_is_given(here, tmp_path_factory, monkey
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         *("compopt -o nospace", "g_max="),
-        "rram rram-absolute",
+        " ".join(RRAM),
         *("compopt -o dirnames", ""),
     ]
 

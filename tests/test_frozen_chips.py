@@ -23,7 +23,7 @@ from analogkan.engines.twin import noise_draws
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb, perturb_chain
 
-from .chips import EVERYTHING, OLD
+from .chips import EVERYTHING, LATER, OLD
 from .convolutions import convolutional_spec
 from .networks import random_spec
 
@@ -48,6 +48,7 @@ def numbers(design: Design) -> Iterable[np.ndarray]:
         if e.law is not None:
             yield np.array([e.law.v_0, e.law.b_3, e.law.v_read, e.law.v_ov])
             yield from () if e.law.access is None else (e.law.access,)
+        yield from () if e.cell_tc1 is None else (e.cell_tc1,)
     for stage in design.stages:
         assert stage.errors is not None
         yield noise_draws(stage.errors.noise, np.array([0, 3, 1500]), stage.r_c.size)
@@ -87,6 +88,7 @@ def cases(folder: Path) -> dict[str, dict[str, Any]]:
     for opamp, r_wire in (("linear", 0.0), ("ideal", 0.0), ("rails", 20.0)):
         hardware = {"opamp": opamp, "r_wire": r_wire, "levels": 16}
         found[f"everything, {opamp}, wires of {r_wire:g}"] = one(EVERYTHING, hardware=hardware)
+    found |= {name: one(Variation(**given), sample=3) for name, given in LATER.items()}
     found["rram"] = one(load_settings("rram")[1], Conditions(), sample=1)
     for name, spec, most in (
         ("held", random_spec(5, (5, 6, 4, 3)), 60),

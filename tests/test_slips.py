@@ -36,7 +36,10 @@ def home(tmp_path_factory) -> Path:
 
 
 IS_MODEL = "is a model (.pt), and a BUILD is wanted: `analogkan compile model.pt` makes its BUILD"
-PRESETS = "Known: ai301a, board, ideal, nominal, rram, rram-absolute, or the path of a .toml file"
+PRESETS = (
+    "Known: ai301a, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, rram-milo, "
+    "rram-wan, sonos, or the path of a .toml file"
+)
 DATA = "Known: mnist, fashion-mnist, cifar10, functions such as thermistor, or the path of an .npz "
 DATA += "or .csv file"
 DEVICES = "Known: A21, AI301A, E2N7002, RTD, Z15, Z21, ZAZ21, or the path of a .toml file"

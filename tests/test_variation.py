@@ -225,7 +225,7 @@ def test_a_trim_lowers_errors_in_the_light_too():
 # ---- settings
 
 
-@pytest.mark.parametrize("field", [f.name for f in fields(Variation) if f.name != "trim"])
+@pytest.mark.parametrize("field", [f.name for f in fields(Variation) if f.type == "float"])
 @pytest.mark.parametrize("value", [-0.01, float("nan"), float("inf"), 1e9])
 def test_sigmas_that_are_none_are_refused(field, value):
     with pytest.raises(SettingsError, match=rf"^{field} = {value!r} is out of range: 0 to"):

@@ -17,6 +17,7 @@ from ..limits import USUAL_PEAK, USUAL_VOLTS, doubt_of_current
 from ..ours import require_marked
 from ..text import percent
 from . import common, complete
+from .cell_files import import_memory, memory_options, require_curve
 
 POOR_FIT = 0.05
 """Rms residual, as a share of the peak, from which on a note says so."""
@@ -37,6 +38,7 @@ class Unit(common.Choice):
 @click.command("import", short_help="Make a device of measured sweeps (CSV).")
 @click.argument("files", nargs=-1, type=FILE, metavar="FILE.csv...")
 @click.option("-o", "out", required=True, type=FILE, help="The device file to write, a .toml.")
+@memory_options
 @click.option(
     "--at",
     multiple=True,
@@ -90,8 +92,8 @@ class Unit(common.Choice):
 @common.json_option
 @common.guarded
 def import_device(
-    files, out, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name, source, force,
-    as_json, **choice,
+    files, out, kind, first_read, at, sweep, step, tolerance, static, g_d, g_d_sigma, plot, name,
+    source, force, as_json, **choice,
 ) -> None:  # fmt: skip
     """Make a device file from measured I-V sweeps, one sweep a file.
 
@@ -101,11 +103,19 @@ def import_device(
     spreads go beside it into a .variation.toml. Points along a tester's load line are no curve
     of the device: the command says so, and --static leaves them out.
 
+    With --kind memory one file has the statistics of memory cells, which --set cells=mine.toml
+    gives to chips: columns state (uS) and sigma (uS), and drift and drift_sigma or neither.
+
     \b
     Example:
       analogkan devices import d1.csv d2.csv d3.csv -o mine.toml
       analogkan devices import room.csv --at 85 hot.csv -o mine.toml
+      analogkan devices import cells.csv --kind memory --first-read 20 -o mine.toml
     """
+    if kind == "memory":
+        import_memory(files, out, first_read, name, source, force, as_json)
+        return
+    require_curve(first_read)
     from ..devices import measured
 
     made = measured.import_device(

@@ -50,18 +50,46 @@ class ReadNoise:
     Attributes
     ----------
     sigma
-        Of a cell, as a share of its conductance.
+        Of a cell, as a share of its conductance: of all alike, or (R, 2 O).
     place, stream
         What the noise is drawn from, beside the image.
     """
 
-    sigma: float
+    sigma: float | np.ndarray
     place: Place
     stream: int
+
+    @property
+    def scale(self) -> float:
+        """What is common to all: 1 where each cell has its own."""
+        return 1.0 if isinstance(self.sigma, np.ndarray) else self.sigma
+
+    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        """What each cell's noise is of ``scale``, (R or more, 2 O). What stands behind the cells
+        for a change of them, as in training, has none where each cell has its own."""
+        if not isinstance(self.sigma, np.ndarray):
+            return np.ones(shape)
+        return np.pad(self.sigma, ((0, shape[0] - len(self.sigma)), (0, 0)))
 
     def generator(self, block: int) -> np.random.Generator:
         """The random numbers of a block of images."""
         return self.place.generator(self.stream, block)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Written:
+    """How the cells of one stage were programmed, siemens (R, 2 O).
+
+    Attributes
+    ----------
+    target
+        What they were to be.
+    g
+        What they were.
+    """
+
+    target: np.ndarray
+    g: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,6 +139,8 @@ class StageErrors:
         What its parts have above the ambient; None: nothing.
     law
         How the current of its cells follows voltage; None: as a resistor's.
+    written
+        How its cells were programmed, where their aging follows from it.
     dacs
         What drives it, of a network's first stage; None if that is exact.
     adcs
@@ -130,6 +160,7 @@ class StageErrors:
     cell_tc1: np.ndarray | None = None
     warmth: Warmth | None = None
     law: CellLaw | None = None
+    written: Written | None = None
     dacs: Dacs | None = None
     adcs: Adcs | None = None
     holds: Holds | None = None

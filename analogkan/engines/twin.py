@@ -278,10 +278,11 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
+        weights = _weights(noises, tuple(stage.g.shape[1:]))
         if stage.bent is not None:
-            power = stage.bent.squares(stage.g, self._with_bias(stage, rows))
+            power = stage.bent.squares(stage.g, self._with_bias(stage, rows), weights)
         else:
-            squares = (stage.g**2).transpose(1, 2)
+            squares = (stage.g**2 * weights).transpose(1, 2)
             power = squares[..., : stage.n_rows] @ rows**2
             still = squares[..., stage.n_rows :].sum(-1, keepdim=True)
             power = power + self.hardware.v_fs**2 * still
@@ -290,8 +291,16 @@ class Twin:
         return torch.sqrt(power) * torch.from_numpy(drawn)
 
 
+def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torch.Tensor | float:
+    """(M, R, 2 O) squares of ``ReadNoise.weights``; 1 where no cell has noise of its own."""
+    if all(noise is None or np.ndim(noise.sigma) == 0 for noise in noises):
+        return 1.0
+    weights = [np.ones(shape) if noise is None else noise.weights(shape) for noise in noises]
+    return torch.from_numpy(np.stack(weights)) ** 2
+
+
 def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:
-    """Normal draws (2 O, B) of standard deviation ``noise.sigma`` for images ``index`` (B,).
+    """Normal draws (2 O, B) of standard deviation ``noise.scale`` for images ``index`` (B,).
 
     An image's draws depend on its position in its data set, not on what else is simulated.
     """
@@ -301,7 +310,7 @@ def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.nd
     for block in np.unique(index // NOISE_BLOCK):
         normal = noise.generator(int(block)).standard_normal((NOISE_BLOCK, lines))
         here = index // NOISE_BLOCK == block
-        drawn[here] = noise.sigma * normal[index[here] % NOISE_BLOCK]
+        drawn[here] = noise.scale * normal[index[here] % NOISE_BLOCK]
     return np.ascontiguousarray(drawn.T)
 
 

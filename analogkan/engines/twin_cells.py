@@ -49,9 +49,16 @@ class Bent:
         current = currents_into(self.law, stage.g, self.series, rows, torch)
         return stage.columns.settled(current, limited, 0.0 if noise is None else noise)
 
-    def squares(self, g: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Sums (M, L, B) of squared currents of cells, for rows (M, R, B)."""
-        return squares_into(self.law, g**2, self.series, rows, torch)
+    def squares(
+        self, g: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor | float = 1.0
+    ) -> torch.Tensor:
+        """Sums (M, L, B) of squared currents of cells, for rows (M, R, B), each times its weight
+        (M, R, L)."""
+        series = self.series
+        if series is not None and isinstance(weights, torch.Tensor):
+            degrees = series.squares.shape[-2] // g.shape[-2]
+            series = replace(series, squares=series.squares * weights.tile(1, degrees, 1))
+        return squares_into(self.law, g**2 * weights, series, rows, torch)
 
 
 def bent_of(

@@ -5,12 +5,13 @@ counts and grids of faults follow from the list of them.
 """
 
 from .base import Draw, Imperfection, Setting, upto
+from .cell_files import CellTable, import_cells
 from .conditions import Conditions
 from .presets import load_settings
 from .registry import register, unregister
 from .variation import Variation
 
 __all__ = [
-    "Conditions", "Draw", "Imperfection", "Setting", "Variation", "load_settings", "register",
-    "unregister", "upto",
+    "CellTable", "Conditions", "Draw", "Imperfection", "Setting", "Variation", "import_cells",
+    "load_settings", "register", "unregister", "upto",
 ]  # fmt: skip

@@ -48,6 +48,8 @@ class Setting:
         With all at their defaults an imperfection does nothing.
     words
         What it may be, if it is a text.
+    kept
+        What is kept of what is given, before it is checked.
     later
         Of one that comes with the package, whether there were RUNs before it: what a study is
         names it only where it is not at its default.
@@ -60,6 +62,7 @@ class Setting:
     fits: Callable[[Any], bool]
     default: float | str = 0.0
     words: tuple[str, ...] = ()
+    kept: Callable[[Any], Any] = lambda given: given
     later: bool = False
 
 
@@ -99,6 +102,10 @@ class Imperfection:
         Whether it is what is done about the others, so in every cell of an error budget.
     check
         Raises SettingsError where settings that are each in range do not go together.
+    reads
+        Others whose settings its draw is given too, and whose counts it adds to.
+    follows
+        Those of them with which it acts as well.
     """
 
     name: str = ""
@@ -111,6 +118,18 @@ class Imperfection:
     decisive: bool = False
     adjusts: bool = False
     check: Callable[[Any], None] = lambda settings: None
+    reads: tuple[Imperfection, ...] = ()
+    follows: tuple[Imperfection, ...] = ()
+
+    @property
+    def later(self) -> bool:
+        """Whether there were RUNs before any of its settings: rows tell of it where it is on."""
+        return all(s.later for s in self.settings)
+
+    @property
+    def given(self) -> tuple[Imperfection, ...]:
+        """Those whose settings its draw is given, itself first."""
+        return (self, *self.reads, *self.follows)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -147,7 +166,7 @@ class Draw:
     Attributes
     ----------
     settings
-        Its own, by their names.
+        Its own, and those it reads, by their names.
     hardware, conditions
         Of the chip.
     place
@@ -163,7 +182,7 @@ class Draw:
     ) -> None:
         self._of, self._chip, self.place, self.layer = of, chip, place, layer
         self.ends = ends
-        own = {s.name: getattr(chip.variation, s.name) for s in of.settings}
+        own = {s.name: getattr(chip.variation, s.name) for one in of.given for s in one.settings}
         self.settings: Any = SimpleNamespace(**own)
         self.hardware, self.conditions = chip.hardware, chip.conditions
 
@@ -176,9 +195,11 @@ class Draw:
             )
         return self._of.numbers[stream]
 
-    def normal(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
-        """Normal draws of mean 0; zeros if ``sigma`` is 0."""
-        return self._normal(self.place, stream, shape, sigma)
+    def normal(
+        self, stream: str, shape: tuple[int, ...], sigma: float = 1.0, block: int = 0
+    ) -> Floats:
+        """Normal draws of mean 0; zeros if ``sigma`` is 0. Another ``block`` has others."""
+        return self._normal(self.place, stream, shape, sigma, block)
 
     def shared(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
         """The same, alike for all circuits that share the layer's outputs out."""
@@ -200,18 +221,20 @@ class Draw:
 
     def count(self, name: str, found: Flags | int) -> None:
         """Add to one of its own counts; SettingsError if it is none of them."""
-        if name not in self._of.counts:
+        if not any(name in one.counts for one in self._of.given):
             raise SettingsError(
                 f"imperfection {self._of.name!r} counts {name!r}, which is not its own: it has "
                 f"{', '.join(self._of.counts) or 'none'}"
             )
         self._chip.counts[name] += int(np.sum(found))
 
-    def _normal(self, place: Place, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
+    def _normal(
+        self, place: Place, stream: str, shape: tuple[int, ...], sigma: float, block: int = 0
+    ) -> Floats:
         number = self.number(stream)
         if not sigma:
             return np.zeros(shape)
-        return sigma * place.generator(number).standard_normal(shape)
+        return sigma * place.generator(number, block).standard_normal(shape)
 
 
 def errors_of(stage: CrossbarStage) -> Any:

@@ -23,7 +23,8 @@ from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .converters import require_converters, require_holds
-from .registry import BUILT_IN, acting
+from .measured import require_measured
+from .registry import BUILT_IN, acting, always_told
 from .variation import Variation
 
 
@@ -93,8 +94,9 @@ def perturb(
     Raises
     ------
     SettingsError
-        If op-amps are to have gains of their own, and have no parameter for them; or converters
-        errors that ask for hardware which is not there, as holds' always do here.
+        If op-amps are to have gains of their own, and have no parameter for them; cells are to be
+        what was not measured of their technology; or converters are to have errors that ask for
+        hardware which is not there, as holds' always do here.
 
     Examples
     --------
@@ -129,10 +131,12 @@ def _perturb(
 ) -> tuple[Design, dict[str, int]]:
     """The same of a circuit with ``ends``."""
     require_gains(variation, design.hardware)
+    require_measured(variation, design.hardware, conditions)
     on = variation.on()
-    # Of those from outside only what is on: a row does not depend on what else is registered.
-    told = (one.counts for one in acting() if one in BUILT_IN or one in on)
-    counted = Counter({name: 0 for names in told for name in names})
+    acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
+    # Of what came later only what is on: a row does not depend on what else is registered.
+    told = {*always_told(), *on}
+    counted = Counter({name: 0 for one in acting() if one in told for name in one.counts})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
@@ -141,7 +145,7 @@ def _perturb(
         devices=tuple(devices),
         counts=counted,
     )
-    draws = [(one, one.draw) for one in acting() if one in on and one.draw is not None]
+    draws = [(one, one.draw) for one in acts if one.draw is not None]
     stages: list[CrossbarStage] = []
     layers = without_rows(spec, design.hardware.drop_rows)[0].layers
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):

@@ -15,16 +15,20 @@ from .amplifiers import FEEDBACK, OP_AMPS
 from .base import PHASES, Imperfection
 from .bent import BENT
 from .cells import PROGRAMMING, READ_NOISE
+from .coefficients import COEFFICIENTS
 from .conditions import Conditions
 from .converters import ADCS, DACS, HOLDS
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
+from .measured import MEASURED, RANGE
+from .programming import WRITE_VERIFY
 from .trim import TRIM
 from .variation import Variation, declare
 
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK, BENT, DACS, ADCS, HOLDS,
+    DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS,
+    DACS, ADCS, HOLDS,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (
@@ -117,6 +121,11 @@ def acting() -> list[Imperfection]:
 def counts() -> dict[str, str]:
     """What drawing a chip counts: names, and the words behind a number of them."""
     return {name: words for one in acting() for name, words in one.counts.items()}
+
+
+def always_told() -> list[Imperfection]:
+    """Those whose counts every row has; of others those have them in which they are on."""
+    return [one for one in acting() if one in BUILT_IN and not one.later]
 
 
 def settings_of(which: Callable[[Imperfection], bool]) -> tuple[str, ...]:

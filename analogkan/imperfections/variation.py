@@ -33,7 +33,8 @@ class Variation:
         for name in settings:
             if name not in known:
                 raise SettingsError(f"variation: {unknown_setting(name, known)}")
-        vars(self).update(settings)
+        kept = {s.name: s.kept for one in self.declared for s in one.settings if s.name in settings}
+        vars(self).update({name: kept[name](value) for name, value in settings.items()})
         check_fields(self)
         # Only what is on is kept: a setting that comes later changes no Variation made before.
         for name, field in known.items():

@@ -20,6 +20,7 @@ from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
+from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
 from ..physics.assumptions import Assumptions
 from ..settings import require
@@ -249,17 +250,18 @@ def _check_points(bench: Bench, plan: Plan) -> None:
     ------
     SettingsError
         If the diodes' law does not hold at a temperature, or a chip's op-amps cannot have the gains
-        that they are to have.
+        that they are to have, or its cells are to be what was not measured of their technology.
     SimulationError
         If what makes a chip lacks a closed form that it needs, as the twin does.
     """
     temps: dict[Hardware, set[float]] = {}
     for point in plan.points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
-    for hardware, variation in {
-        (p.hardware, p.variation) for p in plan.points if p.sample is not None
+    for hardware, variation, conditions in {
+        (p.hardware, p.variation, p.conditions) for p in plan.points if p.sample is not None
     }:
         require_gains(variation, hardware)
+        require_measured(variation, hardware, conditions)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))
         require_driven(bench.build, bench.chain(hardware))

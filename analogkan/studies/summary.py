@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..imperfections.registry import counts, decisive_faults
+from ..imperfections.registry import always_told, counts, decisive_faults
 from ..intervals import (
     FEWEST_FOR_SPREAD,
     bounded,
@@ -99,10 +99,11 @@ def failures(rows: Sequence[Row]) -> list[Row]:
 
 
 def counted(good: Sequence[Row]) -> dict[str, float | None]:
-    """The mean of each count over chips that could be simulated."""
-    every = (*counts(), "uncalibrated_columns")
-    read = (c for c in CONVERTED if any(c in row for row in good))
-    return {f"{c}_mean": mean([row[c] for row in good if c in row]) for c in (*every, *read)}
+    """The mean of each count over chips that could be simulated; of later counts, if there are."""
+    always = {"uncalibrated_columns", *(name for one in always_told() for name in one.counts)}
+    names = (*counts(), "uncalibrated_columns", *CONVERTED)
+    every = {c: [row[c] for row in good if c in row] for c in names}
+    return {f"{c}_mean": mean(found) for c, found in every.items() if found or c in always}
 
 
 def mean_interval(
