@@ -216,15 +216,23 @@ class StageErrors:
     front: FrontErrors | None = None
 
     @property
-    def unusual(self) -> tuple[str, ...]:
-        """What only the circuit's own equations follow, in words: see ``require_usual``."""
+    def uneven(self) -> tuple[str, ...]:
+        """What makes cells follow temperature each its own way, in words."""
         found = {
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
+        }
+        return tuple(words for words, part in found.items() if part is not None)
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What only the circuit's own equations follow, in words: see ``require_usual``."""
+        found = {
             "squash or LayerNorm cells of errors of their own": self.front,
             self.law.words if self.law else "": self.law,
         }
-        return tuple(words for words, part in found.items() if part is not None)
+        more = tuple(words for words, part in found.items() if part is not None)
+        return self.uneven + more
 
 
 def require_usual(stages: Iterable[Any], what: str) -> None:

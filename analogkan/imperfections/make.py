@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..compiler.chip import OpAmpErrors, StageErrors
+from ..compiler.chip import OpAmpErrors, StageErrors, Warmth
 from ..compiler.circuit import Circuit, Link
 from ..compiler.design import CrossbarStage, Design
+from ..die.floorplan import Floorplan, floorplan_of, place
 from ..errors import AnalogKanError, SettingsError
 from ..files import brief
 from ..network.dropped import without_rows
@@ -21,19 +23,31 @@ from ..streams import Place
 from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
+from .heat import sizes_of
 from .measured import require_measured
 from .registry import BUILT_IN, acting, always_told
 from .variation import Variation
 
+Warm = Mapping[tuple[int, int], Warmth]
+"""By layer and share how much warmer than the ambient the parts of a stage are."""
+
 
 def perturb_chain(
-    chain: Circuit, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+    chain: Circuit,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    seed: int,
+    sample: int,
+    warmth: Warm | None = None,
 ) -> tuple[Circuit, dict[str, int]]:
     """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
 
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
-    depend on where the network is cut, only on the circuits that share its outputs.
+    depend on where the network is cut, only on the circuits that share its outputs. ``warmth`` is
+    what heats it, where the variation asks for that.
     """
+    plan = cache(lambda: floorplan_of(chain, sizes_of(variation)))
     total: Counter[str] = Counter()
     links: list[Link] = []
     for link in chain.links:
@@ -46,6 +60,8 @@ def perturb_chain(
             sample=sample,
             first=link.section.first,
             share=link.share,
+            plan=plan,
+            warmth=warmth,
         )
         links.append(replace(link, design=chip))
         total.update(counted)
@@ -62,6 +78,8 @@ def perturb(
     sample: int,
     first: int = 0,
     share: int = 0,
+    plan: Callable[[], Floorplan] | None = None,
+    warmth: Warm | None = None,
 ) -> tuple[Design, dict[str, int]]:
     """Chip number ``sample`` of ``design``.
 
@@ -79,6 +97,10 @@ def perturb(
     first, share
         Of a circuit with held values before it: its first layer, and which of the circuits that
         share that layer's outputs it is.
+    plan
+        Gives the floorplan of the die, or refuses; None: ``design`` is all there is on it.
+    warmth
+        How warm its parts are, where ``variation`` asks for that.
 
     Returns
     -------
@@ -89,8 +111,9 @@ def perturb(
     Raises
     ------
     SettingsError
-        If op-amps are to have gains of their own, and have no parameter for them; or cells are to
-        be what was not measured of their technology.
+        If op-amps are to have gains of their own, and have no parameter for them; cells are to
+        be what was not measured of their technology; distances matter, and there is no floorplan;
+        or parts are to be warm, and it is not said how warm.
 
     Examples
     --------
@@ -116,6 +139,8 @@ def perturb(
         hardware=design.hardware,
         devices=tuple(devices),
         counts=counted,
+        plan=plan or cache(lambda: _alone(design, first, share, variation)),
+        warmth=warmth,
     )
     draws = [(one, one.draw) for one in acts if one.draw is not None]
     stages: list[CrossbarStage] = []
@@ -127,6 +152,23 @@ def perturb(
             made = _changed(one, draw, made, Draw(one, chip, place, layer))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
+
+
+def _alone(design: Design, first: int, share: int, variation: Variation) -> Floorplan:
+    """The floorplan of a design that is a whole network.
+
+    Raises
+    ------
+    SettingsError
+        If it is known to be a part of one.
+    """
+    if first or share:
+        raise SettingsError(
+            f"{design.name} begins at layer {first} of a network whose other circuits stand on the "
+            "same die: draw them together, with plan=, or without lengths and slopes"
+        )
+    stages = ((k, 0, stage) for k, stage in enumerate(design.stages))
+    return place(stages, design.hardware, sizes_of(variation))
 
 
 def _changed(

@@ -20,6 +20,7 @@ from .conditions import Conditions
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
 from .fronts import LAYERNORM, SQUASH_CELLS
+from .heat import HEAT
 from .measured import MEASURED, RANGE
 from .programming import WRITE_VERIFY
 from .trim import TRIM
@@ -28,7 +29,7 @@ from .variation import Variation, declare
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
     DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS,
-    LAYERNORM,
+    LAYERNORM, HEAT,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import cells
 from ..compiler.build import Build
+from ..compiler.chip import Warmth
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models
 from ..compiler.hardware import Hardware
@@ -31,6 +32,7 @@ from ..engines.others import SIMULATORS, find_simulator
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SettingsError, SimulationError
+from ..imperfections.heat import HEAT
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from .entries import COLUMNS, TWO_POINT
@@ -125,6 +127,7 @@ class Bench:
         self.curve = curve_points(self.spec, images)
         self._own = build.circuit() if chain is None else chain
         self._chains: dict[Hardware, Circuit] = {}
+        self._heated: dict[Any, dict[tuple[int, int], Warmth]] = {}
         self._lock = threading.Lock()
         if compensate is not None or calibrate is not None:
             self._take_calibration_images()
@@ -217,8 +220,28 @@ class Bench:
         if point.sample is None:
             return chain, {}
         return perturb_chain(
-            chain, point.variation, point.conditions, seed=self.seed, sample=point.sample
+            chain,
+            point.variation,
+            point.conditions,
+            seed=self.seed,
+            sample=point.sample,
+            warmth=self._warmth(chain, point),
         )
+
+    def _warmth(self, chain: Circuit, point: Point) -> dict[tuple[int, int], Warmth] | None:
+        """What the chips of ``point`` are heated to, where its variation asks for that."""
+        variation = point.variation
+        if not variation.heat_ambient:
+            return None
+        from ..physics.heat import heat_of
+
+        own = tuple(getattr(variation, s.name) for s in HEAT.settings)
+        key = (point.hardware, own, point.conditions.temp_c)
+        with self._lock:
+            if key not in self._heated:
+                found = heat_of(chain, self.spec, variation, point.conditions.temp_c)
+                self._heated[key] = found.warmth
+            return self._heated[key]
 
     def logits(self, point: Point) -> np.ndarray:
         """Logits (B, O) of the circuits of ``point``."""
