@@ -28,6 +28,7 @@ NAMES = (
     "steps",
     "cells",
     "technologies",
+    "as_made",
     "die",
 )
 
