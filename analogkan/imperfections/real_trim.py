@@ -18,7 +18,7 @@ from .dark import DarkStage
 
 Floats = npt.NDArray[np.float64]
 Write = Callable[[Floats, int], Floats]
-"""``(target, round)``: what programming makes of ``target``, siemens (n,); 0 is no cell."""
+"""``(target, round)``: what programming makes of ``target``, siemens (n,)."""
 Spread = Callable[[Floats], Floats]
 """Standard deviation, siemens, of what programming makes of each target."""
 ROUNDS = 10
@@ -57,10 +57,11 @@ def trim_with_errors(
         at, target = at[chosen], target[:, chosen]
         if not at.size:
             break
-        written = write(target.ravel(), k).reshape(target.shape)
-        bias[:, at] = np.where(target > 0, written, bias[:, at])
-        asked[:, at] = np.where(target > 0, target, asked[:, at])
-        count += int((target > 0).sum())
+        row, output, side = np.nonzero(target)
+        states = target[row, output, side]
+        bias[row, at[output], side] = write(states, k)
+        asked[row, at[output], side] = states
+        count += states.size
     left = np.abs(dark.siemens(dark.off()))
     return int((left > 0.5 * _step(hardware)).sum()), count, asked.reshape(b, lines)
 
