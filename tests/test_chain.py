@@ -140,10 +140,10 @@ def test_every_position_of_an_image_has_its_own_read_noise(tmp_path):
         seen.append(TwinEngine().logits(link.design, points, numbers, 26.85))
         return seen[-1]
 
-    quiet.run(volts, np.arange(2), evaluate)
+    quiet.run(volts, np.arange(2), evaluate, 26.85)
     first = seen[0].reshape(2, 9, -1)
     seen.clear()
-    noisy.run(volts, np.arange(2), evaluate)
+    noisy.run(volts, np.arange(2), evaluate, 26.85)
     off = seen[0].reshape(2, 9, -1) - first
     assert len(np.unique(off)) == off.size
 

@@ -29,6 +29,7 @@ from analogkan.imperfections import (
     upto,
 )
 from analogkan.imperfections.catalogue import settings
+from analogkan.imperfections.converters import ADCS, DACS, HOLDS
 from analogkan.imperfections.heat import HEAT
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.registry import BUILT_IN, acting, check
@@ -93,7 +94,11 @@ def test_streams_have_the_numbers_they_always_had():
     assert SHORTED.numbers["short"] >= FIRST_DERIVED > max(NUMBERS.values())
 
 
-@pytest.mark.parametrize("one", [i for i in OF_ALL if i is not HEAT], ids=lambda one: one.name)
+ALONE = [one for one in OF_ALL if one not in (DACS, ADCS, HOLDS, HEAT)]
+"""Converters' ask for hardware, heat for watts: they have tests of their own."""
+
+
+@pytest.mark.parametrize("one", ALONE, ids=lambda one: one.name)
 def test_each_alone_changes_something_and_off_changes_nothing(one):
     lengths = {"um": 100.0, "um^2": 100.0}
     early = {s.name: getattr(EVERYTHING, s.name) or lengths.get(s.unit, 0.3) for s in one.settings}

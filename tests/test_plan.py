@@ -64,11 +64,12 @@ def cli(home, *more: object) -> str:
     "lever", [one for one in LEVERS if not one.choices], ids=lambda lever: lever.name
 )
 def test_every_lever_reaches_both_its_ends(lever):
-    low, high = lever.range_of(BASE)
+    base = replace(BASE[0], adc_range=1.0), BASE[1]
+    low, high = lever.range_of(base)
     for share in (0.0, 0.31, 1.0):
-        value = lever.at(share, BASE)
+        value = lever.at(share, base)
         assert low <= value <= high
-        hardware, assumed = changed(BASE, {lever.name: value})
+        hardware, assumed = changed(base, {lever.name: value})
         assert value in (getattr(hardware, lever.name, None), getattr(assumed, lever.name, None))
 
 
@@ -107,6 +108,14 @@ def test_what_is_fixed_is_not_moved_and_what_is_freed_is():
 def test_a_lever_that_cannot_be_moved_so_is_refused(free, said):
     with pytest.raises(SettingsError, match=said):
         choose_levers(BASE, {"gbw"}, free)
+
+
+def test_bits_are_moved_where_their_conversions_cost_energy():
+    costly = replace(Hardware(), adc_range=1.0), Assumptions(dac_fom=1e-14, adc_fom=1e-14)
+    added = {one.name for one in choose_levers(costly, set(), "")}
+    assert added - {one.name for one in choose_levers(BASE, set(), "")} == {"dac_bits", "adc_bits"}
+    lever = next(one for one in LEVERS if one.name == "dac_bits")
+    assert [lever.at(share, costly) for share in (0.0, 0.49, 1.0)] == [2, 6, 10]
 
 
 def test_nothing_left_to_plan_is_refused():

@@ -50,7 +50,7 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path):
             "gbw_by_stage, gain_split, c_f, r_diff, readout, drop_rows, r_out, npn, "
             "npn_bf, npn_vaf, i_tail, cell_tc1, cell_tc2, feedback_tc1, feedback_tc2, diode_law, "
             "diode_tc_current, diode_tc_voltage, smear_width, own_diodes, r_wire, wire_tc1, "
-            "r_driver, wires",
+            "r_driver, wires, dac_bits, adc_bits, adc_range, c_dac, c_adc, c_hold, t_position",
         ),
         ("g_max", "setting 'g_max' is not key=value, such as g_max=2.5e-5"),
         ("g_max=", "setting 'g_max=' is not key=value, such as g_max=2.5e-5"),

@@ -178,7 +178,7 @@ def test_set_temp_by_hand_gives_what_studies_report(squash, ngspice, tmp_path):
     found = [float(x) for x in re.findall(r"v\(logit_\d\) = (\S+)", printed)]
     from analogkan.compiler.deck import image0_volts
 
-    volts, index = image0_volts(spec)[None], np.arange(1)
+    volts, index = image0_volts(spec, Hardware())[None], np.arange(1)
     for engine in (NgspiceEngine(ngspice, tmp_path / "keep"), TwinEngine()):
         hot = engine.logits(build.design, volts, index, 85.0)[0]
         np.testing.assert_allclose(found, hot, atol=1e-6 * np.abs(hot).max())

@@ -162,6 +162,12 @@ def require_board(build: Build) -> Design:
             f"{build.folder} was compiled with readout = {hardware.readout}, and a board's outputs "
             "are difference amplifiers: compile it with readout = differences"
         )
+    for name in ("dac_bits", "adc_bits"):
+        if bits := getattr(hardware, name):
+            raise CompileError(
+                f"{build.folder} was compiled with {name} = {bits}, and a board's voltages are set "
+                f"and read as they are: compile it with {name} = 0"
+            )
     if not hardware.series:
         raise CompileError(
             f"{build.folder} was compiled with levels = {hardware.levels}, and a board's resistors "

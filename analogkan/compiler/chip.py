@@ -16,6 +16,8 @@ import numpy as np
 from ..errors import SimulationError
 from ..streams import Place
 from .cell_law import CellLaw
+from .converters import Adcs, Dacs
+from .holds import Holds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -199,6 +201,12 @@ class StageErrors:
         How its cells were programmed, where their aging follows from it.
     front
         Of its squash and LayerNorm cells; None: they are as designed.
+    dacs
+        What drives it, of a network's first stage; None if that is exact.
+    adcs
+        What reads its outputs, of the last stage; None if it is the design's.
+    holds
+        What holds its outputs, between circuits; None if that is exact.
     """
 
     k_i: np.ndarray
@@ -214,6 +222,9 @@ class StageErrors:
     law: CellLaw | None = None
     written: Written | None = None
     front: FrontErrors | None = None
+    dacs: Dacs | None = None
+    adcs: Adcs | None = None
+    holds: Holds | None = None
 
     @property
     def uneven(self) -> tuple[str, ...]:
@@ -230,6 +241,8 @@ class StageErrors:
         found = {
             "squash or LayerNorm cells of errors of their own": self.front,
             self.law.words if self.law else "": self.law,
+            "errors of DACs": self.dacs,
+            "errors of holds": self.holds,
         }
         more = tuple(words for words, part in found.items() if part is not None)
         return self.uneven + more

@@ -14,6 +14,7 @@ import numpy as np
 from ..network.spec import NetworkSpec
 from .design import CrossbarStage, Design, map_design
 from .hardware import Hardware
+from .holds import Held, hold
 from .sections import Section
 
 Evaluate = Callable[["Link", np.ndarray, np.ndarray], np.ndarray]
@@ -91,14 +92,19 @@ class Circuit:
             tuple(replace(link, design=map_design(link.spec, hardware)) for link in self.links)
         )
 
-    def run(self, volts: np.ndarray, index: np.ndarray, evaluate: Evaluate) -> np.ndarray:
-        """What the last circuits give (B, O) for ``volts`` (B, W) at the first inputs.
+    def run(
+        self, volts: np.ndarray, index: np.ndarray, evaluate: Evaluate, temp_c: float
+    ) -> np.ndarray:
+        """What the last circuits give (B, O) for ``volts`` (B, W) that the first inputs' DACs are
+        to give, at ``temp_c`` degrees Celsius.
 
         Point p of image ``index[b]`` has the number ``index[b] * P + p``.
         """
-        held = volts
+        held, last = Held(values=volts), self.links[-1].section
         for section, links in self.sections():
-            points, numbers = section.points(held), section.numbers(index)
-            outputs = [evaluate(link, points, numbers) for link in links]
-            held = np.concatenate(outputs, axis=1).reshape(len(volts), -1)
-        return held
+            points, numbers = held.points(section), section.numbers(index)
+            parts = [evaluate(link, points, numbers) for link in links]
+            outputs = np.concatenate(parts, axis=1)
+            if section != last:
+                held = hold(section, links, outputs, index, temp_c)
+        return outputs.reshape(len(volts), -1)

@@ -22,6 +22,7 @@ from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text
 from . import spice, spice_cells
 from .checks import check_design
+from .converters import rounded
 from .counts import element_counts
 from .design import Design, build_design, load_design, save_design
 from .forecast import expected_cost
@@ -139,7 +140,7 @@ def make_deck(
     """
     design = build_design(spec, hardware)
     check_design(design)
-    volts = image0_volts(spec)
+    volts = image0_volts(spec, hardware)
     expected = spec.forward_volts(volts[None])[0]
     folder.mkdir(exist_ok=True)
     _write_texts(folder, spec, design, volts, expected, NGSPICE)
@@ -184,7 +185,7 @@ def respell(deck: Deck, dialect: Dialect) -> Deck:
 
 def write_files(deck: Deck, folder: Path, dialect: Dialect) -> None:
     """Write the files of ``deck`` that a simulator reads into ``folder``, in ``dialect``."""
-    volts = image0_volts(deck.spec)
+    volts = image0_volts(deck.spec, deck.hardware)
     expected = deck.spec.forward_volts(volts[None])[0]
     _write_texts(folder, deck.spec, deck.design, volts, expected, dialect)
 
@@ -306,13 +307,13 @@ def write_circuit(
     return texts
 
 
-def image0_volts(spec: NetworkSpec) -> np.ndarray:
+def image0_volts(spec: NetworkSpec, hardware: Hardware) -> np.ndarray:
     """Voltages (I,) of the image the deck shows: the first calibration image, or mid-scale."""
-    if spec.calibration is not None and len(spec.calibration):
-        return spec.dac_volts(spec.calibration[:1])[0]
     lo, hi = spec.encoding.ends
-    middle = np.broadcast_to((lo + hi) / 2, (1, spec.encoding.inputs))
-    return spec.dac_volts(middle)[0]
+    shown = np.broadcast_to((lo + hi) / 2, (1, spec.encoding.inputs))
+    if spec.calibration is not None and len(spec.calibration):
+        shown = spec.calibration[:1]
+    return rounded(spec, hardware, spec.dac_volts(shown))[0]
 
 
 def summarise(

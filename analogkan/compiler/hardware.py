@@ -27,7 +27,7 @@ from ..settings import (
     within,
 )
 from .readout import READOUTS
-from .series import R_LEAST, R_MOST, SERIES, TOUCH, standard_values
+from .series import SERIES, check_series, standard_values
 
 FOLDER = "presets"
 TABLES = ("hardware", "variation", "conditions", "assumptions")
@@ -144,6 +144,14 @@ class Hardware:
     wires
         How decks hold them: ``reduced`` to what a crossbar is between its ports, exactly, or
         ``explicit``, every segment; without segments drivers alone are reduced.
+    dac_bits, adc_bits
+        Of the DACs and the ADCs; 0 gives and reads any value.
+    adc_range
+        Volts, of either sign, at the ADCs' full scale.
+    c_dac, c_adc, c_hold
+        Farads of what samples in DACs, ADCs and holds: their k T / C noise; 0: none.
+    t_position
+        Seconds of each position in a network with held stages; 0: not said.
 
     Examples
     --------
@@ -204,6 +212,13 @@ class Hardware:
     wire_tc1: float = _per_kelvin(3.9e-3)
     r_driver: float = _none_or(1e5, "ohm")
     wires: str = choice("reduced", lambda: WIRES)
+    dac_bits: int = setting(0, "", "0 (any value), to 12", within(0, 12))
+    adc_bits: int = setting(0, "", "0 (any value), to 16", within(0, 16))
+    adc_range: float = setting(0.0, "V", "0 to 100 V", within(0, 100))
+    c_dac: float = setting(0.0, "F", "0 (none), to 1e-6 F", within(0, 1e-6))
+    c_adc: float = setting(0.0, "F", "0 (none), to 1e-6 F", within(0, 1e-6))
+    c_hold: float = setting(0.0, "F", "0 (none), to 1e-6 F", within(0, 1e-6))
+    t_position: float = setting(0.0, "s", "0 (not said), to 1 s", within(0, 1))
 
     @property
     def amplifier(self) -> cells.OpAmpKind:
@@ -321,34 +336,16 @@ class Hardware:
         above = f"above g_min ({self.g_min:g}), at most 1 S"
         require(self.g_min < self.g_max <= 1, "g_max", self.g_max, above)
         if self.series:
-            _check_series(self)
+            check_series(self)
         require(self.tile_cols % 2 == 0, "tile_cols", self.tile_cols, "even: a pair stays together")
+        said = f"above 0 with adc_bits = {self.adc_bits}: give the volts at the ADCs' full scale"
+        require(self.adc_range > 0 or not self.adc_bits, "adc_range", self.adc_range, said)
 
 
 def parse_own(text: str) -> dict[str, str]:
     """Names of users' cells by what has them, of ``own_diodes`` or ``own_opamps``."""
     pairs = (one.partition("=") for one in text.split(",") if one)
     return {device: name for device, _, name in pairs}
-
-
-def _check_series(hardware: Hardware) -> None:
-    """SettingsError unless a cell can be at least two standard values."""
-    low, high, name = 1 / hardware.g_max, 1 / hardware.g_min, hardware.series
-    for key, ohms in (("g_max", low), ("g_min", high)):
-        require(
-            R_LEAST * (1 - TOUCH) <= ohms <= R_MOST * (1 + TOUCH),
-            key,
-            getattr(hardware, key),
-            f"{1 / R_MOST:g} to {1 / R_LEAST:g} S with levels = {name}, whose resistors are from "
-            f"{R_LEAST:g} to {R_MOST:g} ohm",
-        )
-    require(
-        len(hardware.cell_values) > 1,
-        "levels",
-        name,
-        f"no two values of {name.upper()} lie between {low:.6g} and {high:.6g} ohm, 1/g_max and "
-        "1/g_min: lower g_min or raise g_max",
-    )
 
 
 _WHOLE = Whole(-(2**53), 2**53)

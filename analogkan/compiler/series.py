@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError
+from ..settings import require
+
+if TYPE_CHECKING:
+    from .hardware import Hardware
 
 Values = npt.NDArray[Any]
 _E24 = (
@@ -78,3 +82,23 @@ def standard_of(ohms: Values, series: str, what: str, hint: str, side: int = 0) 
     else:
         at = np.searchsorted(values, ohms * (1 + TOUCH), side="right") - 1
     return values[np.clip(at, 0, len(values) - 1)]
+
+
+def check_series(hardware: Hardware) -> None:
+    """SettingsError unless a cell of ``hardware`` can be at least two standard values."""
+    low, high, name = 1 / hardware.g_max, 1 / hardware.g_min, hardware.series
+    for key, ohms in (("g_max", low), ("g_min", high)):
+        require(
+            R_LEAST * (1 - TOUCH) <= ohms <= R_MOST * (1 + TOUCH),
+            key,
+            getattr(hardware, key),
+            f"{1 / R_MOST:g} to {1 / R_LEAST:g} S with levels = {name}, whose resistors are from "
+            f"{R_LEAST:g} to {R_MOST:g} ohm",
+        )
+    require(
+        len(hardware.cell_values) > 1,
+        "levels",
+        name,
+        f"no two values of {name.upper()} lie between {low:.6g} and {high:.6g} ohm, 1/g_max and "
+        "1/g_min: lower g_min or raise g_max",
+    )

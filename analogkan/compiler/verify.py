@@ -223,7 +223,7 @@ def _told(have: CrossbarStage, made: CrossbarStage) -> Iterator[tuple[str, Any, 
 
 def _summary_differences(build: Deck) -> list[str]:
     """``design.json`` against the network and the design."""
-    expected = build.spec.forward_volts(image0_volts(build.spec)[None])[0]
+    expected = build.spec.forward_volts(image0_volts(build.spec, build.hardware)[None])[0]
     told = json.loads(json.dumps(summarise(build.spec, build.design, expected, {})))
     told["analogkan"] = build.summary.get("analogkan")
     have = {**build.summary, "hardware": _completed(build.summary["hardware"])}
@@ -256,7 +256,7 @@ def same(a: Any, b: Any) -> bool:
 
 def _inputs(build: Deck, blocks: Blocks) -> list[str]:
     """The stimulus of image 0 against the encoding."""
-    volts = image0_volts(build.spec)
+    volts = image0_volts(build.spec, build.hardware)
     said = []
     own = zip(names.StageNames(build.design, 0).sources(), volts, strict=True)
     for name, expected in compress(own, _dacs(build)):

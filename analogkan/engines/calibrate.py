@@ -14,7 +14,9 @@ import numpy as np
 from ..compiler.chip import OpAmpErrors
 from ..compiler.circuit import Circuit, Link
 from ..compiler.columns import Columns
+from ..compiler.converters import driven
 from ..compiler.design import CrossbarStage, Design
+from ..compiler.holds import Held, hold
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
@@ -44,9 +46,9 @@ def calibrate_chain(
     """
     links: list[Link] = []
     left = 0
-    held = aim = volts  # what drives a section on the chip, and in software
+    held, aim = Held(values=volts), volts  # what drives a section on the chip, and in software
     for section, several in chip.sections():
-        points, numbers, aims = section.points(held), section.numbers(index), section.points(aim)
+        points, numbers, aims = held.points(section), section.numbers(index), section.points(aim)
         found, wanted = [], []
         for link in several:
             design, broken = calibrate(link.design, link.spec, points, numbers, temp_c, aims)
@@ -55,10 +57,12 @@ def calibrate_chain(
             if section == chip.links[-1].section:
                 continue  # nothing follows
             twin = Twin([design], temp_c)
-            found.append(twin.answers(prepared(points), numbers, TWIN_BLOCK)[0])
+            inputs = prepared(driven(design, points, numbers, temp_c))
+            found.append(twin.answers(inputs, numbers, TWIN_BLOCK)[0])
             wanted.append(link.spec.forward_volts(aims))
         if found:
-            held, aim = (np.concatenate(p, axis=1).reshape(len(volts), -1) for p in (found, wanted))
+            held = hold(section, several, np.concatenate(found, axis=1), index, temp_c)
+            aim = np.concatenate(wanted, axis=1).reshape(len(volts), -1)
     return Circuit(tuple(links)), left
 
 
@@ -92,7 +96,7 @@ def calibrate(
         And how many columns were left as they are.
     """
     wanted = spec.folded().layer_outputs(volts if aims is None else aims)
-    inputs, left = prepared(volts), 0
+    inputs, left = prepared(driven(chip, volts, index, temp_c)), 0
     for k, target in enumerate(wanted):
         twin = Twin([chip], temp_c)
         found = twin.run(inputs, index).outputs[k][0].detach().numpy().T

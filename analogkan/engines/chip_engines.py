@@ -18,6 +18,7 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.circuit import Circuit, Link
+from ..compiler.converters import dacs_of, driven
 from ..compiler.design import Design
 from ..errors import SimulationError
 from ..files import write_text
@@ -103,7 +104,7 @@ class NgspiceEngine:
         refer: Callable[[np.ndarray, np.ndarray], Reference] | None,
     ) -> tuple[np.ndarray, Difference | None]:
         """Logits (B, O), and the largest difference from what they are referred to."""
-        of = np.arange(len(volts))
+        of, volts = np.arange(len(volts)), driven(design, volts, index, temp_c)
         if not design.noisy:
             first, of = distinct(volts)
             volts, index = volts[first], index[first]
@@ -142,6 +143,7 @@ class NgspiceEngine:
         folder.mkdir(parents=True, exist_ok=True)
         say = self.program.dialect
         write_deck(design, folder, temp_c, say)
+        volts = driven(design, volts, index, temp_c)
         exposure = self._exposure(design, volts, index, temp_c)
         asked = Asked(
             design=design,
@@ -238,6 +240,7 @@ class TwinEngine:
         from . import twin, twin_inputs
 
         self._twin, self._prepare = twin, twin_inputs.prepared
+        self._coded = twin_inputs.Inputs
         self._inputs: list[tuple[np.ndarray, Any]] = []
 
     def logits(
@@ -246,7 +249,18 @@ class TwinEngine:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
         with self._twin.one_torch_thread:
             chip = self._twin.Twin([design], temp_c)
-            return chip.answers(self._prepared(volts), index, TWIN_BLOCK)[0]
+            return chip.answers(self._driven(design, volts, index, temp_c), index, TWIN_BLOCK)[0]
+
+    def _driven(self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Any:
+        """What is at the inputs: of a chip's DACs its own volts for the same codes."""
+        dacs = dacs_of(design)
+        if dacs is None:
+            return self._prepared(volts)
+        if dacs.looked_up:
+            inputs = self._prepared(volts)
+            if isinstance(inputs, self._coded):
+                return inputs.through(dacs)
+        return self._prepare(dacs.drive(volts, index, temp_c))
 
     def _prepared(self, volts: np.ndarray) -> Any:
         """The inputs' codes, worked out once an array: a study asks with the same one."""
@@ -294,7 +308,7 @@ def chain_logits(
 
     size = BLOCK_IMAGES if chip.convolutional else len(volts)
     blocks = [slice(k, k + size) for k in range(0, len(volts), size)]
-    return np.concatenate([chip.run(volts[b], index[b], evaluate) for b in blocks])
+    return np.concatenate([chip.run(volts[b], index[b], evaluate, temp_c) for b in blocks])
 
 
 def keep_decks(
@@ -309,5 +323,5 @@ def keep_decks(
             return points  # nothing follows
         return engine.logits(link.design, points, numbers, temp_c)
 
-    chip.run(volts, index, evaluate)
+    chip.run(volts, index, evaluate, temp_c)
     return found

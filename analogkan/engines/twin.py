@@ -223,7 +223,8 @@ class Twin:
         """Rows (M, I D, B) of the first stage: a look-up, for inputs are codes."""
         stage = self.stages[0]
         m, n_in, n_dev, _ = stage.x.shape
-        at = inputs.codes.expand(m, n_in, n_dev, -1).contiguous()
+        codes = inputs.codes if inputs.codes.ndim == 1 else inputs.codes[:, None]
+        at = codes.expand(m, n_in, n_dev, -1).contiguous()
         table = self._limited(interpolate(stage.x, stage.r, at))
         wide = inputs.index[:, None, :].expand(m, n_in, n_dev, -1)
         return table.gather(-1, wide).reshape(m, n_in * n_dev, -1)

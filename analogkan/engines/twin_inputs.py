@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..compiler.converters import Dacs
+
 LOOK = 1000
 """Images that say whether there are few voltages: as many as the twin evaluates at once."""
 
@@ -21,7 +23,7 @@ class Inputs:
     Attributes
     ----------
     codes
-        (U,) the distinct voltages, rising.
+        (U,) the distinct voltages, rising; (I, U) if each input has its own for them.
     index
         (I, B) which of them each input has.
     """
@@ -42,6 +44,10 @@ class Inputs:
         shaped = np.ascontiguousarray(index.T.astype(np.int64))
         return Inputs(torch.from_numpy(codes), torch.from_numpy(shaped))
 
+    def through(self, dacs: Dacs) -> Inputs:
+        """What inputs get from the DACs of a chip that are to give these."""
+        return Inputs(torch.from_numpy(dacs.table(self.codes.numpy())), self.index)
+
     def block(self, images: slice) -> Inputs:
         """Those of some of the images."""
         return Inputs(self.codes, self.index[:, images].contiguous())
@@ -49,7 +55,9 @@ class Inputs:
     @property
     def volts(self) -> torch.Tensor:
         """(I, B) volts."""
-        return self.codes[self.index]
+        if self.codes.ndim == 1:
+            return self.codes[self.index]
+        return self.codes.gather(1, self.index)
 
 
 def prepared(volts: np.ndarray) -> Inputs | torch.Tensor:

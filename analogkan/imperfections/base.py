@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..compiler.converters import Ends
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..settings import within
@@ -202,10 +203,15 @@ class Draw:
         What is drawn for.
     layer
         The software's, folded.
+    ends
+        What converts before and behind the stage.
     """
 
-    def __init__(self, of: Imperfection, chip: Chip, place: Place, layer: LayerSpec) -> None:
+    def __init__(
+        self, of: Imperfection, chip: Chip, place: Place, layer: LayerSpec, ends: Ends
+    ) -> None:
         self._of, self._chip, self.place, self.layer = of, chip, place, layer
+        self.ends = ends
         own = {s.name: getattr(chip.variation, s.name) for one in of.given for s in one.settings}
         self.settings: Any = SimpleNamespace(**own)
         self.hardware, self.conditions = chip.hardware, chip.conditions
@@ -245,6 +251,10 @@ class Draw:
     ) -> Floats:
         """Normal draws of mean 0; zeros if ``sigma`` is 0. Another ``block`` has others."""
         return self._normal(self.place, stream, shape, sigma, block)
+
+    def shared(self, stream: str, shape: tuple[int, ...], sigma: float) -> Floats:
+        """The same, alike for all circuits that share the layer's outputs out."""
+        return self._normal(replace(self.place, share=0), stream, shape, sigma)
 
     def common(self, stream: str, stage: CrossbarStage, sigma: float) -> Floats:
         """The same (D,), one for each type of diode on the chip."""

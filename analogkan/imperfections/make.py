@@ -13,6 +13,7 @@ import numpy as np
 
 from ..compiler.chip import OpAmpErrors, StageErrors, Warmth
 from ..compiler.circuit import Circuit, Link
+from ..compiler.converters import Ends, dac_ends
 from ..compiler.design import CrossbarStage, Design
 from ..die.floorplan import Floorplan, floorplan_of, place
 from ..errors import AnalogKanError, SettingsError
@@ -23,6 +24,7 @@ from ..streams import Place
 from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
+from .converters import require_converters, require_holds
 from .heat import sizes_of
 from .measured import require_measured
 from .registry import BUILT_IN, acting, always_told
@@ -47,11 +49,13 @@ def perturb_chain(
     depend on where the network is cut, only on the circuits that share its outputs. ``warmth`` is
     what heats it, where the variation asks for that.
     """
+    require_converters(variation, chain.hardware)
+    require_holds(variation, len({link.section for link in chain.links}) > 1)
     plan = cache(lambda: floorplan_of(chain, sizes_of(variation)))
     total: Counter[str] = Counter()
     links: list[Link] = []
     for link in chain.links:
-        chip, counted = perturb(
+        chip, counted = _perturb(
             link.design,
             variation,
             conditions,
@@ -62,6 +66,7 @@ def perturb_chain(
             share=link.share,
             plan=plan,
             warmth=warmth,
+            ends=ends_of(chain, link),
         )
         links.append(replace(link, design=chip))
         total.update(counted)
@@ -113,7 +118,8 @@ def perturb(
     SettingsError
         If op-amps are to have gains of their own, and have no parameter for them; cells are to
         be what was not measured of their technology; distances matter, and there is no floorplan;
-        or parts are to be warm, and it is not said how warm.
+        parts are to be warm, and it is not said how warm; or converters are to have errors that
+        ask for hardware which is not there, as holds' always do here.
 
     Examples
     --------
@@ -125,6 +131,30 @@ def perturb(
     >>> counts["stuck_cells"] > 0
     True
     """
+    require_converters(variation, design.hardware)
+    require_holds(variation, False)
+    ends = Ends(dacs=None if spec.held else dac_ends(spec), read=True)
+    return _perturb(
+        design, variation, conditions, spec=spec, seed=seed, sample=sample, first=first,
+        share=share, ends=ends, plan=plan, warmth=warmth,
+    )  # fmt: skip
+
+
+def _perturb(
+    design: Design,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    spec: NetworkSpec,
+    seed: int,
+    sample: int,
+    first: int,
+    share: int,
+    ends: Ends,
+    plan: Callable[[], Floorplan] | None,
+    warmth: Warm | None,
+) -> tuple[Design, dict[str, int]]:
+    """The same of a circuit with ``ends``."""
     require_gains(variation, design.hardware)
     require_measured(variation, design.hardware, conditions)
     on = variation.on()
@@ -148,8 +178,9 @@ def perturb(
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
         place = Place(seed=seed, sample=sample, layer=first + k, share=share)
         made = replace(stage, errors=_none(stage))
+        own = ends.of(k, len(design.stages))
         for one, draw in draws:
-            made = _changed(one, draw, made, Draw(one, chip, place, layer))
+            made = _changed(one, draw, made, Draw(one, chip, place, layer, own))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
 
@@ -169,6 +200,18 @@ def _alone(design: Design, first: int, share: int, variation: Variation) -> Floo
         )
     stages = ((k, 0, stage) for k, stage in enumerate(design.stages))
     return place(stages, design.hardware, sizes_of(variation))
+
+
+def ends_of(chain: Circuit, link: Link) -> Ends:
+    """What converts at the ends of one of a network's circuits."""
+    section, last = link.section, chain.links[-1].section
+    held, dacs, seen = 0 if section == last else section.positions, None, None
+    if section.number == 0:
+        dacs = dac_ends(link.spec)
+        if section.patches is not None:
+            seen, width = section.patches.index(), section.patches.values
+            dacs = np.full(width, dacs[0][0]), np.full(width, dacs[1][0])
+    return Ends(dacs=dacs, seen=seen, held=held, read=not held)
 
 
 def _changed(

@@ -17,6 +17,7 @@ from .bent import BENT
 from .cells import PROGRAMMING, READ_NOISE
 from .coefficients import COEFFICIENTS
 from .conditions import Conditions
+from .converters import ADCS, DACS, HOLDS
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
 from .fronts import LAYERNORM, SQUASH_CELLS
@@ -29,7 +30,7 @@ from .variation import Variation, declare
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
     DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS,
-    LAYERNORM, HEAT,
+    LAYERNORM, HEAT, DACS, ADCS, HOLDS,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (
@@ -39,6 +40,7 @@ FIGURES = (
     "agreement_compensated", "rmse", "max_abs", "r2", "rmse_between", "max_abs_between", "curve",
     "rmse_uncalibrated", "max_abs_uncalibrated", "rmse_compensated", "max_abs_compensated",
     "judge_difference", "judge_share", "macro_agreement", "uncalibrated_columns", "calibration",
+    "adc_saturated", "adc_ties",
 )  # fmt: skip
 """What else a row has: no count is called so."""
 

@@ -13,6 +13,7 @@ from .blocks import AMPLIFIERS
 LATER = (
     *(f"{name}_{kind}" for name in ("c_load", "class_ab") for kind in AMPLIFIERS[:3]),
     *("gating", "t_wake", "area_opamp", "area_cell", "area_farad", "area_ohm"),
+    *("dac_fom", "adc_fom"),
 )
 """Assumptions that there has been a choice of only since there were RUNs, or that no row of theirs
 depends on."""
@@ -79,6 +80,9 @@ class Assumptions:
         Amperes of each amplifier; 0 derives them from the settings above, from ``gm_id`` on.
     dac_energy, adc_energy
         Joules of a conversion, one an input and one an output; 0 leaves them out.
+    dac_fom, adc_fom
+        Joules that each of the 2^bits steps of a conversion adds (Walden 1999,
+        doi:10.1109/49.761034, of ADCs); 0 leaves them out.
     gating
         1: the circuits of a section draw from the supplies only while it works, and ``t_wake``
         before; 0: all of them all the time. A network that is one section has nothing to switch.
@@ -120,6 +124,8 @@ class Assumptions:
     i_quiescent: float = _amount(0.0, "A", 10.0)
     dac_energy: float = _amount(0.0, "J", 1.0)
     adc_energy: float = _amount(0.0, "J", 1.0)
+    dac_fom: float = _amount(0.0, "J", 1e-3)
+    adc_fom: float = _amount(0.0, "J", 1e-3)
     gating: int = setting(0, "", "0 or 1", within(0, 1))
     t_wake: float = _amount(0.0, "s", 1.0)
     area_opamp: float = _amount(AREA_OPAMP, "um^2", 1e9)

@@ -2,7 +2,8 @@
 """Noise of a whole BUILD: of one deck, or of several between which values are held.
 
 A hold keeps the noise of its moment, so that an earlier circuit's is an error that does not change
-while the next one settles: it goes through that one's slope. Holds add none of their own.
+while the next one settles: it goes through that one's slope. So does what DACs and holds sample,
+k T / C each, and what ADCs sample comes on top: all of it is ``held``.
 
 Axes: B images, O outputs, P positions, C outputs of a section, I inputs, W held values.
 """
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..compiler.hardware import Hardware
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.batch import distinct
@@ -25,9 +27,11 @@ from ..errors import StudyError
 from .assumptions import Assumptions
 from .blocks import NOISY
 from .noise import Noise, joined, noise_of_design
+from .noise_sources import thermal_energy
 from .power import designs_of
 
 Values = npt.NDArray[Any]
+HELD = NOISY.index("held")
 TOGETHER = 25
 """Images whose positions are worked out at once."""
 
@@ -51,7 +55,11 @@ def noise_of(
     """
     if build.deck is not None:
         design = build.design if chip is None else chip.links[0].design
-        return noise_of_design(design, volts, assumed, temp_c=temp_c)
+        noise = noise_of_design(design, volts, assumed, temp_c=temp_c)
+        covariance, shares = noise.covariance.copy(), noise.shares.copy()
+        _add_samples(covariance, shares, None, design.hardware.c_adc, -1, temp_c)
+        _add_samples(covariance, shares, noise.transfer, design.hardware.c_dac, 0, temp_c)
+        return replace(noise, covariance=covariance, shares=shares)
     groups = [volts[k : k + TOGETHER] for k in range(0, len(volts), TOGETHER)]
     return joined([_of_several(build, chip, group, assumed, temp_c) for group in groups])
 
@@ -71,7 +79,8 @@ def _of_several(
             shares.append(one if last else _read_out(one, design.v_per_logit))
         found.append(_beside(shares, of))
         held = found[-1].volts.reshape(len(volts), -1)
-    return _through(build.sections, found, volts.shape)
+    hardware = build.hardware if chip is None else chip.hardware
+    return _through(build.sections, found, volts.shape, hardware, temp_c)
 
 
 def _read_out(noise: Noise, unit: float) -> Noise:
@@ -103,13 +112,20 @@ def _beside(shares: Sequence[Noise], of: Values) -> Noise:
     )
 
 
-def _through(sections: Sequence[Section], found: Sequence[Noise], shape: tuple[int, int]) -> Noise:
+def _through(
+    sections: Sequence[Section],
+    found: Sequence[Noise],
+    shape: tuple[int, int],
+    hardware: Hardware,
+    temp_c: float,
+) -> Noise:
     """The last section's noise with that of those before it, through the slopes between."""
     images, last = shape[0], found[-1]
     outputs = last.volts.shape[1]
     shares = np.zeros((images, len(NOISY), sections[-1].last + 1, outputs))
     shares[:, :, sections[-1].first :] = last.shares
     covariance = np.zeros((images, outputs, outputs))
+    _add_samples(covariance, shares, None, hardware.c_adc, -1, temp_c)
     x = np.broadcast_to(np.eye(outputs), (images, outputs, outputs))
     for section, one in zip(reversed(sections), reversed(found), strict=True):
         count, width = section.positions, one.volts.shape[1]
@@ -118,10 +134,25 @@ def _through(sections: Sequence[Section], found: Sequence[Noise], shape: tuple[i
         part = np.einsum("bopc,bpcd,bqpd->boq", x, own, x, optimize=True)
         covariance += part
         if one is not last:
-            shares[:, NOISY.index("held"), section.first] = np.einsum("boo->bo", part)
+            shares[:, HELD, section.first] += np.einsum("boo->bo", part)
         slopes = one.transfer.reshape(images, count, width, -1)
         x = _gathered(np.einsum("bopc,bpci->bopi", x, slopes, optimize=True), section)
+        farads = hardware.c_hold if section.number else hardware.c_dac
+        _add_samples(covariance, shares, x, farads, section.first, temp_c)
     return replace(last, covariance=covariance, shares=shares)
+
+
+def _add_samples(
+    covariance: Values, shares: Values, x: Values | None, farads: float, layer: int, temp_c: float
+) -> None:
+    """Add to both what capacitors of ``farads`` sample, whose slopes to the outputs are ``x``
+    (B, O, W), and None are 1 each; 0 farads sample nothing."""
+    if not farads:
+        return
+    part: Values = np.eye(covariance.shape[1]) if x is None else x @ x.transpose(0, 2, 1)
+    part = np.broadcast_to(thermal_energy(temp_c) / farads * part, covariance.shape)
+    covariance += part
+    shares[:, HELD, layer] += np.einsum("boo->bo", part)
 
 
 def _gathered(x: Values, section: Section) -> Values:

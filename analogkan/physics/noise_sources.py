@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..compiler.converters import BOLTZMANN
 from ..devices.curve import ABSOLUTE_ZERO_C
 from .assumptions import Assumptions
 
 Values = npt.NDArray[Any]
-BOLTZMANN = 1.380649e-23
-"""J/K, exact (SI, 2019)."""
 CHARGE = 1.602176634e-19
 """C, exact (SI, 2019)."""
 

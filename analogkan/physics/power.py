@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..compiler.converters import rounded
 from ..compiler.design import Design
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
@@ -122,7 +123,8 @@ def volts_of(build: Build, images: ImageSet | Values) -> Values:
     """Volts (n, W) at the first inputs."""
     if not isinstance(images, ImageSet):
         return images
-    return build.spec.dac_volts(images.flat(build.spec.encoding.shape))
+    volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
+    return rounded(build.spec, build.hardware, volts)
 
 
 def compared(one: PowerResult, judge: PowerResult) -> dict[str, float]:

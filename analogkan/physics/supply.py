@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.names import dacs_of
+from ..errors import SettingsError
 from .assumptions import Assumptions
 from .blocks import AMPLIFIERS, SOURCES
 from .power import PowerResult
@@ -180,15 +181,44 @@ def _dacs(build: Build) -> int:
     return build.spec.encoding.width if build.deck is None else sum(dacs_of(build.design))
 
 
+def conversion(kind: str, hardware: Hardware, assumed: Assumptions) -> float:
+    """Joules of a conversion by one of the ``dac`` or ``adc``, a ``kind``.
+
+    Raises
+    ------
+    SettingsError
+        If each step has its energy, and the converters have no bits.
+    """
+    fixed, fom = getattr(assumed, f"{kind}_energy"), getattr(assumed, f"{kind}_fom")
+    bits = getattr(hardware, f"{kind}_bits")
+    if fom and not bits:
+        raise SettingsError(
+            f"{kind}_fom = {fom:g} J is of each of 2^{kind}_bits steps, and {kind}_bits is 0: "
+            f"compile with --set {kind}_bits=8, or leave {kind}_fom out"
+        )
+    return fixed + fom * 2**bits if fom else fixed
+
+
+def conversions(work: Work, hardware: Hardware, assumed: Assumptions) -> tuple[float, float]:
+    """Joules of an inference's DACs and of its ADCs; SettingsError as ``conversion``."""
+    one, other = (conversion(kind, hardware, assumed) for kind in ("dac", "adc"))
+    return work.dacs * one, work.outputs * other
+
+
 def energy_of(
-    supply: SupplyPower, settling_s: float | Values, work: Work, assumed: Assumptions
+    supply: SupplyPower,
+    settling_s: float | Values,
+    work: Work,
+    assumed: Assumptions,
+    hardware: Hardware = Hardware(),
 ) -> Energy:
     """Energy of an inference that takes ``settling_s`` seconds, a number or (M, n)."""
     circuit = supply.total * settling_s
+    dacs, adcs = conversions(work, hardware, assumed)
     return Energy(
         circuit=circuit,
-        dacs=work.dacs * assumed.dac_energy,
-        adcs=work.outputs * assumed.adc_energy,
+        dacs=dacs,
+        adcs=adcs,
         per_mac=circuit / work.macs,
         per_edge=circuit / work.edges,
     )

@@ -105,6 +105,12 @@ LEVERS = (
         about="bandwidth where noise gains are large and op-amps few",
     ),
     Lever(name="zeta", least=0.4, most=1.0, about="damping: ringing, against capacitors"),
+    Lever(
+        name="dac_bits", least=2, most=10, log=False, about="codes of DACs: energy, and accuracy"
+    ),
+    Lever(
+        name="adc_bits", least=2, most=10, log=False, about="codes of ADCs: energy, and accuracy"
+    ),
     Lever(name="max_bias_rows", least=4, most=64, about="constant rows: power, against range"),
 )  # fmt: skip
 """What is moved where nothing else is said, in the order in which a result tells of them."""
@@ -136,7 +142,8 @@ def choose_levers(
 ) -> tuple[Lever, ...]:
     """Those of ``LEVERS`` that are not ``fixed``, with what is freed by ``NAME=LO:HI,...``.
 
-    Those that are ``useless`` to a circuit are left out unless they are freed.
+    Those that are ``useless`` to a circuit are left out unless they are freed, and so are bits of
+    conversions whose energy does not depend on them.
 
     Raises
     ------
@@ -146,6 +153,7 @@ def choose_levers(
     """
     fixed = set(fixed)
     left_out = fixed | {*useless}
+    left_out |= {f"{kind}_bits" for kind in ("dac", "adc") if not value_of(base, f"{kind}_fom")}
     found = {lever.name: lever for lever in LEVERS if lever.name not in left_out}
     for word in filter(None, (part.strip() for part in free.split(","))):
         lever = _freed(word, base)

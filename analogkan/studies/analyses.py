@@ -20,6 +20,7 @@ from ..engines.ngspice import Runner, find_ngspice
 from ..errors import NetlistError, StudyError
 from ..files import read_json, read_npz, write_npz
 from ..ours import require_ours
+from ..physics.power import volts_of
 from ..results import Result
 from .noise import NOISE
 from .settling import SETTLING
@@ -83,15 +84,12 @@ def analyse_image(
 
 def _series(build: Build, image: ImageSet, of: ImageSet, analysis: Analysis) -> np.ndarray:
     """Input voltages (n, I) of what is asked about ``image``."""
-    volts = build.spec.dac_volts(image.flat(build.spec.encoding.shape))
+    volts = volts_of(build, image)
     if analysis.series is None:
         return volts
     at = int(np.flatnonzero(of.index == image.index[0])[0])
     before = of.take(np.array([at - 1])) if at else None
-    shape = build.spec.encoding.shape
-    return analysis.series(
-        volts[0], None if before is None else build.spec.dac_volts(before.flat(shape))[0]
-    )
+    return analysis.series(volts[0], None if before is None else volts_of(build, before)[0])
 
 
 def ask(build: Build, volts: np.ndarray, analysis: Analysis, keep: Path) -> list[Answered]:

@@ -22,6 +22,7 @@ from ..compiler.build import Build
 from ..compiler.chip import Warmth
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models
+from ..compiler.converters import digital, rounded
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
@@ -36,11 +37,11 @@ from ..imperfections.heat import HEAT
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from .entries import COLUMNS, TWO_POINT
+from .figures import figures_of
 from .macro import chip_agreement
 from .points import Point
 from .result import Row
-from .summary import mean
-from .values import curve_points, row_of, software_figures
+from .values import curve_points, software_figures
 
 ENGINES = ("twin", *SIMULATORS)
 MOST_CELLS = 50_000_000
@@ -120,6 +121,7 @@ class Bench:
             raise DataError(f"{images.name} has no images to simulate")
         check_answers(images, self.spec)
         self.labels, self.index = images.y, images.index
+        self._given: dict[int, np.ndarray] = {}
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         with one_blas_thread:
             self.software = self.spec.forward_volts(self.volts)
@@ -171,6 +173,15 @@ class Bench:
         with one_blas_thread:
             self._calibration_software = self.spec.forward_volts(self._calibration_volts)
 
+    def volts_of(self, hardware: Hardware) -> np.ndarray:
+        """Volts (B, I) that DACs of ``hardware`` are to give; the same array whenever asked."""
+        with self._lock:
+            known = self._given.setdefault(hardware.dac_bits, self.volts)
+            if hardware.dac_bits and known is self.volts:
+                known = rounded(self.spec, hardware, self.volts)
+                self._given[hardware.dac_bits] = known
+            return known
+
     @property
     def software_right(self) -> int:
         """How many images the software network has right."""
@@ -210,7 +221,8 @@ class Bench:
             return chip, counts
         from ..engines.calibrate import calibrate_chain
 
-        volts, index = self._calibration_volts, self._calibration_index
+        index = self._calibration_index
+        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
         chip, left = calibrate_chain(chip, volts, index, point.conditions.temp_c)
         return chip, counts | {"uncalibrated_columns": left}
 
@@ -246,7 +258,8 @@ class Bench:
     def logits(self, point: Point) -> np.ndarray:
         """Logits (B, O) of the circuits of ``point``."""
         chip, _ = self.chip(point)
-        return self._run(chip, self.volts, self.index, point.conditions.temp_c, [])
+        volts = self.volts_of(point.hardware)
+        return self._run(chip, volts, self.index, point.conditions.temp_c, [])
 
     def _run(
         self,
@@ -264,6 +277,10 @@ class Bench:
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
         return logits
+
+    def _read(self, chip: Circuit, volts: np.ndarray, index: np.ndarray, *how: Any) -> np.ndarray:
+        """The same behind the chip's ADCs."""
+        return digital(chip, self._run(chip, volts, index, *how), index, how[0])[0]
 
     def evaluate(self, point: Point) -> Row:
         """The row of ``point``; a chip that cannot be simulated becomes a failed one.
@@ -293,18 +310,21 @@ class Bench:
         seen: list[Difference | None] = []
         try:
             chip, counts = self.chip(point)
-            logits = made = self._run(chip, self.volts, self.index, point.conditions.temp_c, seen)
+            volts, temp_c = self.volts_of(point.hardware), point.conditions.temp_c
+            made = self._run(chip, volts, self.index, temp_c, seen)
+            read, converted = digital(chip, made, self.index, temp_c)
+            logits, counts = read, counts | converted
             if self.calibrate == TWO_POINT and point.sample is not None:
-                logits, left = self._read_out(chip, made, point.conditions.temp_c, seen)
+                logits, left = self._read_out(chip, read, temp_c, seen)
                 counts = counts | {"uncalibrated_columns": left}
             row |= self._figures(logits) | counts
             if self.calibrate is not None and point.sample is not None:
-                row |= self._uncalibrated(point, made, seen)
+                row |= self._uncalibrated(point, read, seen)
             if self.compensate is not None:
-                row |= self._compensated(chip, logits, point.conditions.temp_c, seen)
+                row |= self._compensated(chip, logits, temp_c, seen)
             if seen:
                 row |= dict(zip(JUDGED, _told(seen), strict=True))
-                row |= self._same_as_twin(chip, made, point.conditions.temp_c, seen)
+                row |= self._same_as_twin(chip, made, temp_c, seen)
         except DisagreementError as error:
             raise type(error)(
                 f"{point.label}: {error}",
@@ -323,37 +343,19 @@ class Bench:
         ``logits``."""
         if self.spec.targets is not None or None in seen or not macro_models(chip.hardware):
             return {}
-        found = chip_agreement(chip, self.volts, self.index, temp_c, logits)
+        volts = self.volts_of(chip.hardware)
+        found = chip_agreement(chip, volts, self.index, temp_c, logits)
         return {"macro_agreement": found}
 
     def _figures(self, logits: np.ndarray) -> Row:
-        if self.spec.targets is not None:
-            row = row_of(self.spec.targets, self.labels, self.software, logits)
-            if len(self.curve):
-                row["curve"] = self.spec.targets.values(logits)[self.curve, 0].tolist()
-            return row
-        circuit, software = logits.argmax(axis=1), self.software.argmax(axis=1)
-        right = int((circuit == self.labels).sum())
-        error = logits - self.software
-        gain, offset = regress(self.software, logits)
-        known = np.isfinite(gain)  # not of a column in which software's logits do not differ
-        return {
-            "correct": right,
-            "accuracy": right / len(self.labels),
-            "agreement": float((circuit == software).mean()),
-            "max_abs_logit_error": float(np.abs(error).max()),
-            "rms_logit_error": float(np.sqrt(np.mean(error**2))),
-            "gain_mean": mean(gain[known]),
-            "offset_mean": mean(offset[known]),
-            "gain": [g if k else None for g, k in zip(gain.tolist(), known, strict=True)],
-            "offset": [o if k else None for o, k in zip(offset.tolist(), known, strict=True)],
-        }
+        return figures_of(self.spec, self.labels, self.software, logits, self.curve)
 
     def _uncalibrated(self, point: Point, logits: np.ndarray, seen: list[Difference | None]) -> Row:
         """What the chip does as it was made; that gives ``logits`` if its read-out is corrected."""
         if self.calibrate == COLUMNS:
             made, _ = self.drawn(point)
-            logits = self._run(made, self.volts, self.index, point.conditions.temp_c, seen)
+            volts = self.volts_of(point.hardware)
+            logits = self._read(made, volts, self.index, point.conditions.temp_c, seen)
         found = self._figures(logits)
         wanted = ("accuracy", "agreement") if self.spec.targets is None else ("rmse", "max_abs")
         told = {f"{key}_uncalibrated": found[key] for key in wanted}
@@ -368,9 +370,8 @@ class Bench:
 
         at = two_points(self._calibration_software)
         volts, index = self._calibration_volts[at], self._calibration_index[at]
-        answers = self._run(chip, volts.reshape(at.size, -1), index.ravel(), temp_c, seen).reshape(
-            *at.shape, -1
-        )
+        volts = rounded(self.spec, chip.hardware, volts.reshape(at.size, -1))
+        answers = self._read(chip, volts, index.ravel(), temp_c, seen).reshape(*at.shape, -1)
         outputs = np.arange(at.shape[1])
         wanted = self._calibration_software[at, outputs]
         return read_out(logits, answers[:, outputs, outputs], wanted)
@@ -380,7 +381,8 @@ class Bench:
     ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
-        answers = self._run(chip, self._calibration_volts, self._calibration_index, at, seen)
+        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
+        answers = self._read(chip, volts, self._calibration_index, at, seen)
         gain, offset = regress(self._calibration_software, answers)
         dead = ~(gain > 0)  # such a column answers to nothing, or the wrong way round, or was
         # never asked: on these images software's logits do not differ

@@ -20,7 +20,9 @@ from .thermal import OVER_TEMPERATURE, points_over, start
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..compiler.build import Build
     from ..compiler.circuit import Circuit
+    from ..compiler.hardware import Hardware
     from ..physics.sheet import Asked
     from .bench import Bench
     from .judge import Share
@@ -75,8 +77,8 @@ def _asked(bench: Bench, chip: Circuit, point: Point, assumed: Assumptions) -> A
     from ..physics.sheet import Asked
 
     return Asked(
-        build=bench.build, chip=chip, volts=bench.volts, few=few_of(bench), assumed=assumed,
-        temp_c=point.conditions.temp_c,
+        build=bench.build, chip=chip, volts=bench.volts_of(point.hardware), few=few_of(bench),
+        assumed=assumed, temp_c=point.conditions.temp_c,
     )  # fmt: skip
 
 
@@ -106,6 +108,7 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
 
     points, changed = points_over(job, temps_c, samples, "datasheet")
     assumed: Assumptions = job.own
+    _converters(job.build, points[0].hardware, assumed)
     limit, rule = yield_rule(job.build, job.images, None) if samples else (0.0, "")
     return Plan(
         points=points,
@@ -180,7 +183,17 @@ def _summarise(
         "area_um2": area_of(chain, assumed),
         "map": power_map(_asked(bench, chain, nominal, assumed)) if "power" in parts else [],
         "work": asdict(work_of(bench.build)),
+        **_converters(bench.build, nominal.hardware, assumed),
     }
+
+
+def _converters(build: Build, hardware: Hardware, assumed: Assumptions) -> dict[str, float]:
+    """Joules of an inference's conversions, where they depend on bits."""
+    from ..physics.supply import conversions, work_of
+
+    if not assumed.dac_fom and not assumed.adc_fom:
+        return {}
+    return {"converters_j": sum(conversions(work_of(build), hardware, assumed))}
 
 
 def _yield(rows: Sequence[Row], limit: float) -> dict[str, Any]:

@@ -158,6 +158,7 @@ class Datasheet(StudyResult):
             ]  # fmt: skip
             a = self.assumptions
             converters = work["dacs"] * a["dac_energy"] + work["outputs"] * a["adc_energy"]
+            converters = self.summary.get("converters_j", converters)
             said = engineering(converters, "J") if converters else "left out"
             found.append(("DACs and ADCs", said, "energy an inference"))
         if "settling_s" in self.figures_of:

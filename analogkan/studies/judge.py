@@ -86,7 +86,8 @@ def judge(
         why_not = why_not or macro
         at = choose_images(twin, share.images, bench.seed, point.sample, close=not macro)
         temp_c = point.conditions.temp_c
-        spice = chain_logits(engine, chip, bench.volts[at], bench.index[at], temp_c)
+        volts = bench.volts_of(point.hardware)[at]
+        spice = chain_logits(engine, chip, volts, bench.index[at], temp_c)
         difference = np.abs(twin[at] - spice)
         # A difference that is no number is the largest of all.
         i, o = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
@@ -193,7 +194,8 @@ def judged_by_twin(points: Sequence[Point], rows: Sequence[Row], bench: Bench) -
 def _refuse(verdict: dict[str, Any], worst: tuple, bench: Bench, engine: NgspiceEngine) -> None:
     entry, point, chip, at = worst
     temp_c = point.conditions.temp_c
-    decks = keep_decks(engine, chip, bench.volts[[at]], bench.index[[at]], temp_c)
+    volts = bench.volts_of(point.hardware)[[at]]
+    decks = keep_decks(engine, chip, volts, bench.index[[at]], temp_c)
     kept = "deck is" if len(decks) == 1 else "decks are"
     raise StudyError(
         f"the twin is not what ngspice simulates: {point.label}, image {entry['image']}, class "

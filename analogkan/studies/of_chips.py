@@ -47,11 +47,12 @@ class OfChips(StudyResult):
 
     def notes(self) -> list[str]:
         from ..imperfections.registry import counts
+        from .summary import CONVERTED
 
         notes = super().notes()
         if self.nothing_drawn:
             notes.append("nothing is drawn, so every chip is the design")
-        counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated"}
+        counted = {**counts(), "uncalibrated_columns": "columns left uncalibrated", **CONVERTED}
         for count, what in counted.items():
             if self.summary.get(f"{count}_mean"):
                 notes.append(f"a chip has {self.summary[f'{count}_mean']:.3g} {what} in the mean")

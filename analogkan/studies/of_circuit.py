@@ -15,6 +15,7 @@ from ..tables import Column
 from ..text import engineering, interval, many, percent
 from .result import Found, told_of_judge
 from .store import ARRAYS
+from .summary import CONVERTED
 
 LARGE_MEGABYTES = 500
 """From here on ngspice's memory is worth a line."""
@@ -91,6 +92,7 @@ class OfCircuit(Found):
                 f"{s['damaged_chunks']} kept chunks were not what was kept, and were simulated "
                 "again"
             )
+        notes += [f"{s[c]:,} {words}" for c, words in CONVERTED.items() if s.get(c)]
         over = s.get("saturated_images")
         if over:
             listed = ", ".join(map(str, over[:MOST_TOLD]))

@@ -62,6 +62,7 @@ def make_plan(
       analogkan plan mnist.build --loss 0.2 --criterion margin --budget settling_s=1u
       analogkan plan mnist.build --objective area --free gm_id=15:22 --set v_rail=1.8
     """
+    from ..physics.supply import conversion
     from ..planner.levers import Space, choose_levers
     from ..planner.search import Goal
     from .judge import parse_share
@@ -77,6 +78,8 @@ def make_plan(
             "cells characterise)"
         )
     base = hardware, job.own
+    for kind in ("dac", "adc"):
+        conversion(kind, *base)
     allowed = _loss(job, loss)
     bits, said = _bits(job, criterion, allowed.value)
     limits = (allowed, *_limits(job, flips, good), *budget)

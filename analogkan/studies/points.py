@@ -25,6 +25,7 @@ MAX_TEMPS = 1000
 LATER = (
     *("r_diff", "gbw_by_stage", "gain_split", "drop_rows", "readout", "npn"),
     *("own_diodes", "own_opamps"),
+    *("dac_bits", "adc_bits", "adc_range", "c_dac", "c_adc", "c_hold", "t_position"),
 )
 """Hardware that points have had a choice of only since there were RUNs: left out of what names a
 point where it is as it was before, so that a RUN of then goes on."""

@@ -11,7 +11,9 @@ import numpy as np
 
 from .. import outside
 from ..compiler.build import Build
+from ..compiler.converters import digital, rounded
 from ..compiler.deck import cells_of
+from ..compiler.spice_cells import TEMPERATURE_C
 from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.batch import BatchOptions, plan_chunks
@@ -82,9 +84,10 @@ def simulate(
         raise DataError(f"{images.name} has no images to simulate")
     check_answers(images, spec)
     x = images.flat(spec.encoding.shape)
-    volts = spec.dac_volts(x)
+    exact = spec.dac_volts(x)
+    volts = rounded(spec, build.hardware, exact)
     started = time.perf_counter()
-    software = spec.forward_volts(volts)
+    software = spec.forward_volts(exact)
     evaluated = time.perf_counter() - started
     from_files = outside.used(cells_of(spec, build.hardware))
     told = outside.told(from_files)
@@ -132,8 +135,9 @@ def simulate(
         if build.deck is None:
             summary["held"] = held
         summary["saturated_images"] = [int(k) for k in images.index[saturated]]
-        circuit, seconds = given.logits, given.seconds
-        layers, pairs = layer_evidence(spec.folded().layer_outputs(volts), given.hidden)
+        seconds, at = given.seconds, TEMPERATURE_C
+        circuit, converted = digital(build.circuit(), given.logits, images.index, at)
+        layers, pairs = layer_evidence(spec.folded().layer_outputs(exact), given.hidden)
         shown = np.zeros(0, int)
         if spec.targets is None:
             shown = telling_images(images.y, software, circuit)
@@ -141,6 +145,7 @@ def simulate(
             pairs["inputs"] = x
         summary |= _compared(build, images, software, circuit) | {
             "layers": layers,
+            **converted,
             "ngspice_version": program.version if engine == "ngspice" else None,
             "simulator_version": program.version,
             "klu": program.klu,

@@ -23,6 +23,11 @@ from ..intervals import (
 from .result import Row
 
 PERCENTILES = (5, 50, 95)
+CONVERTED = {
+    "adc_saturated": "conversions beyond the range of their ADCs",
+    "adc_ties": "ties of the largest digital logit (the first output is taken)",
+}
+"""What ADCs count, and the words behind a number of them; of a circuit that has them alone."""
 
 
 def summarise_chips(
@@ -97,7 +102,8 @@ def counted(good: Sequence[Row]) -> dict[str, float | None]:
     """The mean of each count over chips that could be simulated; of later counts, if there are."""
     told = (name for one in always_told() for name in one.counts if name not in one.seldom)
     always = {"uncalibrated_columns", *told}
-    every = {c: [row[c] for row in good if c in row] for c in (*counts(), "uncalibrated_columns")}
+    names = (*counts(), "uncalibrated_columns", *CONVERTED)
+    every = {c: [row[c] for row in good if c in row] for c in names}
     return {f"{c}_mean": mean(found) for c, found in every.items() if found or c in always}
 
 

@@ -92,19 +92,22 @@ def _asked(bench: Bench, point: Point, trial: Trial) -> Asked:
 
     some = evenly(len(bench.volts), IMAGES)
     return Asked(
-        build=bench.build, chip=bench.chain(point.hardware), volts=bench.volts[some],
+        build=bench.build, chip=bench.chain(point.hardware),
+        volts=bench.volts_of(point.hardware)[some],
         few=evenly(len(some), trial.few), assumed=trial.assumed, temp_c=point.conditions.temp_c,
     )  # fmt: skip
 
 
 def _figures(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
     from ..physics.sheet import measure
+    from ..physics.supply import conversions, work_of
 
     asked = _asked(bench, point, trial)
     told = measure(asked, ("power", "settling", "noise"))
     found: dict[str, Any] = {
         name: told[f"{name}_typical"] for name in ("energy_j", "power_w", "settling_s")
     }
+    found["energy_j"] += sum(conversions(work_of(bench.build), point.hardware, trial.assumed))
     found["settling_class_s"] = told.get("settling_class_s_typical")
     found["noise_v_rms"] = told["noise_v_rms_max"]
     found["flip_probability"] = told.get("flip_probability_max")
@@ -178,7 +181,8 @@ def _judged(bench: Bench, point: Point, trial: Trial) -> dict[str, Any]:
         at = choose_images(bench.software, trial.judged, bench.seed, chosen.sample)
         temp_c = point.conditions.temp_c
         twin = bench.logits(chosen)[at]
-        spice = chain_logits(engine, chip, bench.volts[at], bench.index[at], temp_c)
+        volts = bench.volts_of(point.hardware)[at]
+        spice = chain_logits(engine, chip, volts, bench.index[at], temp_c)
         differs = float(np.abs(twin - spice).max() / bench.full_scale)
         most = allowed(chip.hardware, engine.program.klu)
     finally:

@@ -26,6 +26,7 @@ from ..engines.chip_engines import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
+from ..imperfections.converters import ADCS, DACS
 from ..imperfections.make import perturb
 from ..network.encoding import Encoding
 from ..network.measures import distance
@@ -90,6 +91,7 @@ class ThroughChips:
                 f"r_access = {variation.r_access:g} ohm: how cells behind access devices follow "
                 "their coefficients is not worked out for training; set r_access to 0"
             )
+        _require_exact_converters(hardware, variation)
         self.hardware, self.variation, self.conditions = hardware, variation, conditions
         self.chip, self.network = chip, network
         self._source: torch.Generator | None = None
@@ -171,6 +173,18 @@ class ThroughChips:
             design, self.variation, self.conditions, spec=spec, seed=seed, sample=sample
         )
         return design, made
+
+
+def _require_exact_converters(hardware: Hardware, variation: Variation) -> None:
+    """SettingsError if DACs or ADCs have bits or errors: nothing flows back through them."""
+    settings = [setting.name for one in (DACS, ADCS) for setting in one.settings]
+    told = [(name, getattr(hardware, name)) for name in ("dac_bits", "adc_bits")]
+    for name, value in [*told, *((name, getattr(variation, name)) for name in settings)]:
+        if value:
+            raise SettingsError(
+                f"{name} = {value:g}: training goes through chips with exact DACs and ADCs: leave "
+                f"{name} out, and give it to the studies of what was trained"
+            )
 
 
 def folded_layers(model: TDKAN, volts: Tensor) -> list[FoldedLayer]:
