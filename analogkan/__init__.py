@@ -46,6 +46,7 @@ _HOME = {
     "load_dataset": "data.sources",
     "load_plugin": "plugins",
     "load_preset": "api.given",
+    "map_die": "api.dies",
     "montecarlo": "api.chip_studies",
     "perturb": "imperfections.make",
     "plot_devices": "api.pages",

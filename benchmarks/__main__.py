@@ -28,6 +28,7 @@ NAMES = (
     "steps",
     "cells",
     "technologies",
+    "die",
 )
 
 

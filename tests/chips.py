@@ -34,7 +34,21 @@ EVERYTHING = Variation(
     line_sigma=0.002,
     diff_gain_sigma=0.002,
 )
-"""Every imperfection there is, at a size that a real chip may have."""
+"""Every imperfection of a network without squash and norm, at a size that a chip may have."""
+FRONTS = {
+    "pair_sigma": 2e-3,
+    "load_sigma": 0.01,
+    "tail_sigma": 0.01,
+    "squash_offset_sigma": 2e-3,
+    "squash_drift_sigma": 1e-5,
+    "load_tc1": 1e-3,
+    "tail_tc1": -5e-4,
+    "norm_r_sigma": 0.01,
+    "norm_gain_sigma": 0.01,
+    "norm_offset_sigma": 2e-3,
+    "norm_drift_sigma": 1e-5,
+}
+"""The same of what stands before the diodes, of networks that have it."""
 OLD = Conditions(age_s=1e5)
 LATER: dict[str, dict[str, Any]] = {
     "measured cells": {"cells": "pcm"},

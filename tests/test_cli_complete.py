@@ -101,7 +101,8 @@ def test_devices_one_or_several(here):
 def test_settings(here, command):
     assert offered(f"analogkan {command} --set ") == KEYS
     assert offered(f"analogkan {command} --set sigma_g") == ["sigma_g=", "sigma_g_abs="]
-    assert offered(f"analogkan {command} --set trim=") == ["trim=none", "trim=dark"]
+    trims = ["trim=none", "trim=dark", "trim=dark-real"]
+    assert offered(f"analogkan {command} --set trim=") == trims
     assert offered(f"analogkan {command} --set g_max=2") == []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,9 @@ def cases(folder: Path) -> dict[str, dict[str, Any]]:
         hardware = {"opamp": opamp, "r_wire": r_wire, "levels": 16}
         found[f"everything, {opamp}, wires of {r_wire:g}"] = one(EVERYTHING, hardware=hardware)
     found |= {name: one(Variation(**given), sample=3) for name, given in LATER.items()}
-    found["rram"] = one(load_settings("rram")[1], Conditions(), sample=1)
+    rram = load_settings("rram")[1]
+    found["rram"] = one(replace(rram, trim="dark"), Conditions(), sample=1)
+    found["rram, real trim"] = one(rram, Conditions(), sample=1, hardware={"levels": 32})
     for name, spec, most in (
         ("held", random_spec(5, (5, 6, 4, 3)), 60),
         ("convolutions", convolutional_spec(), 10_000),

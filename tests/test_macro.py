@@ -149,10 +149,10 @@ def test_chips_in_the_twin_are_compared_with_ngspice(ngspice, build, images, tmp
     assert (verdict["agreement"], verdict["agreement_n"]) == (same / 12, 12)
     said = found.judged()
     assert said.startswith("compared with ngspice") and f"({WHY}); same class as the twin" in said
-    assert found.notes()[-1] == (
+    assert (
         "the op-amp miller: the twin, trim, calibration, power, settling and noise have its "
         "macro-model alone"
-    )
+    ) in found.notes()
     again = montecarlo(build, images, samples=3, options=options)
     assert again.judge is not None and again.judge["seconds"] == verdict["seconds"]  # as kept
 

@@ -27,25 +27,30 @@ KEPT = Path(__file__).parent / "reference"
 MOMENTARY = ("key", "seconds", "judge_difference", "judge_share")
 """Columns of chips.csv that are of a run, not of chips."""
 FAULTS = "--set stuck_min=0.02 --set stuck_max=0.02 --set dead_diodes=0.05 --set open_lines=0.02"
+DARK = "--set trim=dark"
 STUDIES = {
-    "rram": "montecarlo dense.build --samples 3",
+    "rram": f"montecarlo dense.build --samples 3 {DARK}",
     "rram with wires, 16 levels": "montecarlo dense.build --samples 2 --set r_wire=5 "
-    "--set levels=16",
+    f"--set levels=16 {DARK}",
     "no trim": "montecarlo dense.build --samples 2 --set trim=none",
     "aged, noisy": "montecarlo dense.build --samples 2 --set drift_nu=0.01 --set age_s=1e6 "
-    "--set drift_nu_sigma=0.005 --set read_noise=0.02",
+    f"--set drift_nu_sigma=0.005 --set read_noise=0.02 {DARK}",
     "dies": "montecarlo dense.build --samples 2 --set die_sigma_current=0.05 "
-    "--set die_sigma_voltage=0.01 --set die_sigma_shift=0.001 --seed 4",
-    "faults": f"montecarlo dense.build --samples 3 {FAULTS} --set dead_amplifiers=0.01",
-    "calibrated": "montecarlo dense.build --samples 2 --set levels=4 --calibrate",
-    "rails": "montecarlo rails.build --samples 2",
-    "sigmoid": "montecarlo sigmoid.build --samples 2",
-    "held": "montecarlo held.build --samples 2",
-    "convolution": "montecarlo convolution.build --samples 2",
-    "temperatures": "thermal dense.build --temps -40,27,125 --samples 2 --compensate each",
+    f"--set die_sigma_voltage=0.01 --set die_sigma_shift=0.001 --seed 4 {DARK}",
+    "faults": f"montecarlo dense.build --samples 3 {FAULTS} --set dead_amplifiers=0.01 {DARK}",
+    "calibrated": f"montecarlo dense.build --samples 2 --set levels=4 --calibrate {DARK}",
+    "rails": f"montecarlo rails.build --samples 2 {DARK}",
+    "sigmoid": f"montecarlo sigmoid.build --samples 2 {DARK}",
+    "held": f"montecarlo held.build --samples 2 {DARK}",
+    "convolution": f"montecarlo convolution.build --samples 2 {DARK}",
+    "temperatures": f"thermal dense.build --temps -40,27,125 --samples 2 --compensate each {DARK}",
     "axes": "sweep dense.build --samples 2 --set sigma_g=0,0.1 --set levels=0,8",
-    "budget": "sweep dense.build --samples 1 --grid budget",
+    "budget": f"sweep dense.build --samples 1 --grid budget {DARK}",
     "fault rates": "sweep dense.build --samples 1 --grid faults",
+    "real trim": "montecarlo dense.build --samples 3",
+    "real trim, held": "montecarlo held.build --samples 2 --set r_wire=5",
+    "fronts": "montecarlo sigmoid.build --samples 2 --set pair_sigma=2m --set load_sigma=1% "
+    "--set squash_drift_sigma=1u --set norm_gain_sigma=1% --set norm_offset_sigma=1m --temp 60",
 }
 """Studies in the twin, as they are typed."""
 DATA = {"convolution.build": "maps.npz"}
@@ -179,7 +184,7 @@ DOCUMENTS = {
     ),
     "thermal": study(STUDIES["temperatures"], Path("{run}")),
     "sweep": study(STUDIES["axes"], Path("{run}")),
-    "budget": study(STUDIES["budget"], Path("{run}")),
+    "budget": study(STUDIES["budget"].removesuffix(DARK), Path("{run}")),
     "devices": "devices show A21 --json",
 }
 

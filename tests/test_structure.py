@@ -38,6 +38,7 @@ LAYERS = (
     {"data"},
     {"dialects"},
     {"compiler"},
+    {"die"},
     {"imperfections"},
     {"engines"},
     {"physics"},
@@ -52,6 +53,7 @@ LAYERS = (
 DRAWING = (
     *(
         "datasheets",
+        "dies",
         "figures",
         "functions",
         "grids",

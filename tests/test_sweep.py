@@ -109,7 +109,7 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
     assert found["levels", "alone"].hardware == hardware
     assert found["levels", "alone"].variation.off
     assert found["levels", "all but"].hardware == base
-    assert found["sigma_g", "alone"].variation == Variation(sigma_g=0.05, trim="dark")
+    assert found["sigma_g", "alone"].variation == Variation(sigma_g=0.05, trim="dark-real")
     assert found["sigma_g", "all but"].variation == replace(variation, sigma_g=0.0)
     with pytest.raises(SettingsError, match=r"^preset nominal changes nothing of the BUILD"):
         budget_cells([], "nominal", base)

@@ -36,7 +36,7 @@ from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 from analogkan.training.through_chips import HOLD, ThroughChips
 
-from .chips import EVERYTHING, OLD
+from .chips import EVERYTHING, FRONTS, OLD
 from .networks import Stopped, random_curve, random_images, random_spec, stopping_after
 from .test_cli_errors import refused
 from .test_noise import data
@@ -103,6 +103,22 @@ def test_a_batch_is_answered_as_the_chip_answers(squash, norm, wires):
     wanted = TwinEngine().logits(chip, dac, np.arange(len(v)), 85.0)
     np.testing.assert_allclose(found.detach().numpy(), wanted, rtol=0, atol=1e-9)
     assert [tuple(z.shape) for z in hidden] == [(20, 7), (20, 5)]
+
+
+@pytest.mark.parametrize(("squash", "norm"), [("sigmoid", "layer"), ("tanh", "batch")])
+def test_cells_before_the_diodes_have_their_errors_and_scales_their_slopes(squash, norm):
+    on = replace(EVERYTHING, **FRONTS)
+    model, v = network(squash, norm), volts()
+    found, _ = through(variation=on).forward(model, v, generator())
+    without, _ = through().forward(model, v, generator())
+    spec = model.to_spec(ENCODING, name="n", calibration=CALIBRATION)
+    chip, _ = perturb(map_design(spec, Hardware()), on, OLD, spec=spec, seed=3, sample=5)
+    dac = spec.layers[0].squash(v.numpy())
+    wanted = TwinEngine().logits(chip, dac, np.arange(len(v)), OLD.temp_c)
+    np.testing.assert_allclose(found.detach().numpy(), wanted, rtol=0, atol=1e-9)
+    assert (found - without).abs().max() > 1e-3
+    found.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])

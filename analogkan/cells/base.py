@@ -219,6 +219,12 @@ class SquashKind(CellKind):
         Volts that ``u`` = 1 is behind the cell's attenuator.
     load
         ``(squash, hardware)``: ohms of its load; None where it has none.
+    n_loads
+        How many load resistors a cell has.
+    varied
+        ``(params, loads, tail, hardware)``: those of ``params`` that differ in a cell whose
+        ``n_loads`` loads and whose tail current are so many times the design's (numbers, or arrays
+        of one shape); None: it cannot be told.
     flat
         Whether a deck's cells are found by their elements (a limiter).
     in_time
@@ -238,6 +244,8 @@ class SquashKind(CellKind):
     steepness: float = 1.0
     drive_volts: float = 1.0
     load: Callable[[Any, Any], float] | None = None
+    n_loads: int = 0
+    varied: Callable[[Mapping[str, Any], Sequence[Any], Any, Any], dict[str, Any]] | None = None
     flat: bool = False
     in_time: tuple[Sequence[Sequence[float]], Sequence[float]] | tuple[()] = ()
 

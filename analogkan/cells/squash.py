@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,15 +127,40 @@ def pair_power(
     return CellPower(burnt, given, tuple(outs), 0 * p.out + params["itail"])
 
 
+def _beta(hardware: Any) -> float:
+    # The collector is 1 V above its bases: the Early effect raises beta by that.
+    return hardware.npn_bf * (1 + 1.0 / hardware.npn_vaf)
+
+
 def _load(collectors: int) -> Callable[[Any, Any], float]:
     """The load of a pair of which so many collectors count."""
 
     def ohms(squash: Any, hardware: Any) -> float:
-        # The collector is 1 V above its bases: the Early effect raises beta by that.
-        beta = hardware.npn_bf * (1 + 1.0 / hardware.npn_vaf)
-        return (squash.v_hi - squash.v_lo) / collectors * (1 + 1 / beta) / hardware.i_tail
+        swing = (squash.v_hi - squash.v_lo) / collectors
+        return swing * (1 + 1 / _beta(hardware)) / hardware.i_tail
 
     return ohms
+
+
+def _varied_sigmoid(
+    params: Mapping[str, Any], loads: Sequence[Any], tail: Any, hardware: Any
+) -> dict[str, Any]:
+    """The current that makes ``lo`` is a source's of its own, so the load scales that too."""
+    (load,) = loads
+    return {"rl": params["rl"] * load, "lo": params["lo"] * load, "itail": params["itail"] * tail}
+
+
+def _varied_tanh(
+    params: Mapping[str, Any], loads: Sequence[Any], tail: Any, hardware: Any
+) -> dict[str, Any]:
+    """Three loads, of the second collector, from its output to the first, and of the first, as the
+    cell's one: what the second collector's current is worth too much or too little is a share of
+    the difference, which ``rl`` has, and of the sum, which is the tail's and which ``mid`` has."""
+    second, between, first = loads
+    worth, beta = second / between, _beta(hardware)
+    rl, itail = params["rl"] * first, params["itail"] * tail
+    start = params["mid"] * first + rl * (1 - worth) / 2 * itail * beta / (1 + beta)
+    return {"rl": rl * (1 + worth) / 2, "mid": start, "itail": itail}
 
 
 def _transfer(start: str, collectors: int, begin: Callable[[Any], float]) -> Any:
@@ -179,6 +204,8 @@ SIGMOID = SquashKind(
     default=(0.0, 1.0),
     drive_volts=THERMAL_VOLTS,
     load=_load(1),
+    n_loads=1,
+    varied=_varied_sigmoid,
     in_time=(((-1.0,),), (1.0,)),
 )  # fmt: skip
 TANH = SquashKind(
@@ -202,6 +229,8 @@ TANH = SquashKind(
     steepness=2.0,
     drive_volts=THERMAL_VOLTS,
     load=_load(2),
+    n_loads=3,
+    varied=_varied_tanh,
     # The second collector's half goes through an op-amp of its own; both meet at two resistors.
     in_time=(((-1.0, 0.0), (0.5, -0.5)), (0.5, 0.25)),
 )  # fmt: skip

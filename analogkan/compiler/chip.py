@@ -22,12 +22,12 @@ from .holds import Holds
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OpAmpErrors:
-    """Errors of a group of op-amps, arrays of the group's shape.
+    """Errors of a group of op-amps, or of other amplifying blocks, arrays of the group's shape.
 
     Attributes
     ----------
     gain
-        Open-loop gain as a share of the design's.
+        Gain as a share of the design's; of an op-amp its open-loop gain.
     offset
         Volts at the input at 26.85 degC.
     drift
@@ -41,6 +41,64 @@ class OpAmpErrors:
     def offset_at(self, dt: float | np.ndarray) -> np.ndarray:
         """Offsets, volts, ``dt`` kelvins above 26.85 degC."""
         return self.offset + self.drift * dt
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SquashErrors:
+    """Errors of a stage's squash cells.
+
+    Attributes
+    ----------
+    pair
+        (I,) volts between the bases of each pair at 26.85 degC, as k T / q ln(Is1 / Is2): it grows
+        with the absolute temperature. Nothing to a cell without transistors.
+    loads
+        (I, n) each load as a share of the design's; n is the kind's ``n_loads``.
+    tail
+        (I,) tail currents as shares of the design's.
+    offset, drift
+        (I,) volts at the outputs at 26.85 degC, and volts per kelvin of that: the op-amp's offset
+        of a sigmoid cell; of a tanh cell twice that of its last one, less that of the other.
+    load_tc1, tail_tc1
+        1/K, of the loads' resistance and of the tail currents, from 26.85 degC on.
+    """
+
+    pair: np.ndarray
+    loads: np.ndarray
+    tail: np.ndarray
+    offset: np.ndarray
+    drift: np.ndarray
+    load_tc1: float
+    tail_tc1: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NormErrors:
+    """Errors of a LayerNorm's parts; gains as shares of the design's, offsets at the inputs.
+
+    Attributes
+    ----------
+    r_mean, r_square
+        (I,) averaging resistors of the mean and of the variance, as shares of the design's.
+    squares, outputs
+        Squarers and multipliers, (I,).
+    core
+        The reciprocal square root, (1,).
+    """
+
+    r_mean: np.ndarray
+    r_square: np.ndarray
+    squares: OpAmpErrors
+    outputs: OpAmpErrors
+    core: OpAmpErrors
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrontErrors:
+    """Errors of what stands before a stage's diodes; None: as designed, or not there."""
+
+    squash: SquashErrors | None = None
+    norm: NormErrors | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +199,8 @@ class StageErrors:
         How the current of its cells follows voltage; None: as a resistor's.
     written
         How its cells were programmed, where their aging follows from it.
+    front
+        Of its squash and LayerNorm cells; None: they are as designed.
     dacs
         What drives it, of a network's first stage; None if that is exact.
     adcs
@@ -161,21 +221,31 @@ class StageErrors:
     warmth: Warmth | None = None
     law: CellLaw | None = None
     written: Written | None = None
+    front: FrontErrors | None = None
     dacs: Dacs | None = None
     adcs: Adcs | None = None
     holds: Holds | None = None
 
     @property
-    def unusual(self) -> tuple[str, ...]:
-        """What only the circuit's own equations follow, in words: see ``require_usual``."""
+    def uneven(self) -> tuple[str, ...]:
+        """What makes cells follow temperature each its own way, in words."""
         found = {
             "temperature coefficients of each cell's own": self.cell_tc1,
             "parts of unequal temperature": self.warmth,
+        }
+        return tuple(words for words, part in found.items() if part is not None)
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What only the circuit's own equations follow, in words: see ``require_usual``."""
+        found = {
+            "squash or LayerNorm cells of errors of their own": self.front,
             self.law.words if self.law else "": self.law,
             "errors of DACs": self.dacs,
             "errors of holds": self.holds,
         }
-        return tuple(words for words, part in found.items() if part is not None)
+        more = tuple(words for words, part in found.items() if part is not None)
+        return self.uneven + more
 
 
 def require_usual(stages: Iterable[Any], what: str) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..cells import NUMPY
+from ..devices.curve import NOMINAL_TEMP_C
+from ..errors import SimulationError
 from ..network.squash import Norm, Squash
+from .chip import SquashErrors
 from .hardware import Hardware
 
 
@@ -60,6 +63,57 @@ class Front:
     def params(self, attenuation: Any, hardware: Hardware) -> dict[str, Any]:
         """Parameters of the squash cells, those with ``attenuation``, a number or an array."""
         return self.squash.cell.settings(self.squash, attenuation, self.r_load, hardware)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RealSquash:
+    """A chip's squash cells at one temperature.
+
+    Attributes
+    ----------
+    before, after
+        (I,) volts in series with their inputs and with their outputs.
+    params
+        Those of their parameters that are not the design's, (I,) each.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    params: dict[str, np.ndarray]
+
+
+def real_squash(
+    front: Front, errors: SquashErrors, hardware: Hardware, temp_c: float
+) -> RealSquash:
+    """The squash cells that ``errors`` make of those of ``front``.
+
+    What stands between a pair's bases is referred to the cell's input, which is exact: where the
+    attenuator limits, the curve is flat.
+
+    Raises
+    ------
+    SimulationError
+        If a temperature coefficient makes a load or a tail current nothing or less.
+    """
+    kind, dt = front.squash.cell, temp_c - NOMINAL_TEMP_C
+    times = {name: 1 + getattr(errors, name) * dt for name in ("load_tc1", "tail_tc1")}
+    for name, factor in times.items():
+        if factor <= 0:
+            raise SimulationError(
+                f"at {temp_c:g} degC {name} makes the {kind.label}s' {name[:4]}s {factor:.3g} "
+                "times as large, which must stay above 0: choose a smaller one, or another "
+                "temperature"
+            )
+    params: dict[str, np.ndarray] = {}
+    if kind.varied is not None:
+        scale = front.attenuation if kind.sloped else 1.0
+        loads = [*(errors.loads * times["load_tc1"]).T]
+        made = front.params(scale, hardware)
+        params = kind.varied(made, loads, errors.tail * times["tail_tc1"], hardware)
+    before = np.zeros_like(errors.pair)
+    if "npn" in kind.models:
+        before = errors.pair * (temp_c + 273.15) / (NOMINAL_TEMP_C + 273.15) / front.attenuation
+    return RealSquash(before=before, after=errors.offset + errors.drift * dt, params=params)
 
 
 def dac_front() -> Front:

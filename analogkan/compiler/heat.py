@@ -91,11 +91,11 @@ def cell_words(stage: CrossbarStage, say: Dialect) -> np.ndarray | None:
         If the dialect has no words for it.
     """
     e = stage.errors
-    if e is None or (e.cell_tc1 is None and e.warmth is None):
+    if e is None or not e.uneven:
         return None
     if say is not NGSPICE:
         raise CompileError(
-            f"{' and '.join(e.unusual)} are written for ngspice alone, not for {say.name}: leave "
+            f"{' and '.join(e.uneven)} are written for ngspice alone, not for {say.name}: leave "
             "them out, or the other simulator"
         )
     words = np.full(stage.g.shape, "", object)

@@ -14,11 +14,9 @@ import numpy as np
 from ..dialects import NGSPICE, Dialect
 from ..dialects.words import format_comment, format_number, format_wrapped
 from ..errors import CompileError
-from ..network.squash import Norm
 from ..network.targets import Targets
 from .chip import OpAmpErrors
 from .design import CrossbarStage, Design
-from .front import Front
 from .hardware import Hardware
 from .heat import as_warm
 from .names import StageNames, dacs_of, logits
@@ -29,6 +27,7 @@ from .spice_cells import (
     has_bandwidths,
     has_transistors,
 )
+from .spice_front import format_instance, format_layernorm, format_squash_cells
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -71,10 +70,10 @@ def write_layer(
     parts += crossbar.subcircuits
     if stage.front.norm is not None:
         parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
-        parts += _layernorm(stage.front.norm, names, say)
+        parts += format_layernorm(names, say, temp_c)
     if stage.front.squash.kind != "none":
         parts += ["* Squash cells: hidden nodes to diode voltages."]
-        parts += _squash_cells(stage.front, names, design.hardware, say)
+        parts += format_squash_cells(names, design.hardware, say, temp_c)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
     suffix, (rows, *columns) = _amplifiers(design, stage)
     parts += _row_drivers(stage, names, suffix, rows, say)
@@ -99,38 +98,6 @@ def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[st
     return "_rails" if hw.rails else "", [limit | {"gbw": gbw} for gbw in stage.gbw]
 
 
-def _cell(say: Dialect, name: str, nets: Sequence[str], cell: str, **settings: float) -> str:
-    """A cell's instance."""
-    told = {key: format_number(value) for key, value in settings.items()}
-    return " ".join(say.instance(name, nets, cell, told))
-
-
-def _layernorm(norm: Norm, names: StageNames, say: Dialect) -> Iterable[str]:
-    mean, square, rms = names.shared()
-    for net in names.sources():
-        yield _cell(say, f"x_{names.prefix}{net}_ln", [net, mean, square], "layernorm_input")
-    yield _cell(say, f"x_{names.prefix}ln", [square, rms], "layernorm_core", eps=norm.eps)
-    for net, out, scale, shift, driven in zip(
-        names.sources(), names.normed(), norm.scale, norm.shift, names.stage.driven, strict=True
-    ):
-        if not driven:
-            continue
-        nets = [net, mean, rms, out]
-        yield _cell(say, f"x_{out}_ln", nets, "layernorm_output", scale=scale, shift=shift)
-
-
-def _squash_cells(
-    front: Front, names: StageNames, hardware: Hardware, say: Dialect
-) -> Iterable[str]:
-    kind = front.squash.cell
-    nets = list(zip(names.normed(), names.inputs(), strict=True))
-    for i in np.flatnonzero(names.stage.driven):
-        x, v = nets[i]
-        params = front.params(front.attenuation[i] if kind.sloped else 1.0, hardware)
-        settings = {p.name: params[p.name] for p in kind.params}
-        yield _cell(say, f"x_{v}", [x, v], kind.name, **settings)
-
-
 def _row_drivers(
     stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
 ) -> Iterable[str]:
@@ -139,11 +106,13 @@ def _row_drivers(
         row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
         own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
         own |= {"dt": e.warmth.rows[i, d]} if e is not None and e.warmth is not None else {}
-        yield _cell(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own)
+        yield format_instance(
+            say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own
+        )
         feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
         errors = _opamp(e and e.rows, (i, d))
         nets = [f"{row}_sum", row]
-        yield _cell(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
+        yield format_instance(say, f"x_{row}_amp", nets, f"row_amp{suffix}", **feedback, **errors)
 
 
 def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
@@ -168,14 +137,16 @@ def _columns(
     ):
         own, errors = {"rf": stage.r_c[k]}, _opamp(e and e.lines, (k,))
         if differences or k % 2:
-            yield _cell(say, amp, [total, line], f"tia{suffix}", **own, **limits[0], **errors)
+            yield format_instance(
+                say, amp, [total, line], f"tia{suffix}", **own, **limits[0], **errors
+            )
             continue
         nets, own = [total, lines[k + 1], line], own | {"rx": stage.r_x[k // 2]}
-        yield _cell(say, amp, nets, f"summing_amp{suffix}", **own, **limits[1], **errors)
+        yield format_instance(say, amp, nets, f"summing_amp{suffix}", **own, **limits[1], **errors)
     for o, amp in enumerate(names.difference_amps()):
         own = {"gain": stage.gain[o]} | inputs | limits[1] | _opamp(e and e.diffs, (o,))
         nets = [*lines[2 * o : 2 * o + 2], names.outputs()[o]]
-        yield _cell(say, amp, nets, f"diff_amp{suffix}", **own)
+        yield format_instance(say, amp, nets, f"diff_amp{suffix}", **own)
 
 
 # ---- stimuli and the top

@@ -22,7 +22,7 @@ from ..dialects.cellfile import format_cell
 from ..dialects.words import format_comment, format_number, format_wrapped
 from ..errors import CompileError
 from .chip import RAMP_VOLTS
-from .design import Design
+from .design import CrossbarStage, Design
 from .hardware import Hardware
 from .readout import READOUTS
 from .spice_noise import Companions
@@ -218,9 +218,16 @@ def get_cells(design: Design) -> list[str]:
     cells += [f"{cell}{rails}" for cell in READOUTS[design.hardware.readout].cells]
     if has_transistors(design) and design.hardware.transistor is not None:
         cells.append(design.hardware.npn)
-    if any(front.norm is not None for front in fronts):
-        cells += ["layernorm_input", "layernorm_core", "layernorm_output"]
+    for real in {has_real_norm(stage) for stage in design.stages if stage.front.norm is not None}:
+        parts = (f"layernorm_{part}" for part in ("input", "core", "output"))
+        cells += [f"{part}_real" if real else part for part in parts]
     return cells + sorted({front.squash.kind for front in fronts} - {"none"})
+
+
+def has_real_norm(stage: CrossbarStage) -> bool:
+    """Whether a stage's LayerNorm has errors of its own."""
+    e = stage.errors
+    return e is not None and e.front is not None and e.front.norm is not None
 
 
 def has_bandwidths(design: Design) -> bool:

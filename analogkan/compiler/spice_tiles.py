@@ -240,7 +240,7 @@ def format_between_rows(
 def _drift(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> tuple[float, str]:
     """The temperature at which wires are reduced, and the model of what they become; empty: it
     holds there only."""
-    if hardware.wires_scale_with_cells and not (stage.errors and stage.errors.unusual):
+    if hardware.wires_scale_with_cells and not (stage.errors and stage.errors.uneven):
         return TEMPERATURE_C, "cell"
     return temp_c, ""
 

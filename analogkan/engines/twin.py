@@ -25,7 +25,7 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from .threads import WhileUsed
 from .twin_arrays import stage_arrays
 from .twin_cells import Bent, bent_of
-from .twin_front import normed_volts, squashed_volts
+from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
 
 NOISE_BLOCK = 1000
@@ -61,7 +61,9 @@ class TwinStage:
     Attributes
     ----------
     front
-        The cells before the diodes; alike on all chips.
+        The cells before the diodes as designed; alike on all chips.
+    real
+        What is not as designed in them; None: nothing.
     x, r
         (M, I, D, K) volts: a row amplifier's output r over the voltage x at its diode.
     g
@@ -96,6 +98,7 @@ class TwinStage:
     diff_offset: torch.Tensor
     differences: bool
     bent: Bent | None = None
+    real: RealFront | None = None
 
     @property
     def n_rows(self) -> int:
@@ -164,6 +167,9 @@ class Twin:
             front=stages[0].front,
             differences=stages[0].readout.differences,
             bent=bent_of(stages, arrays, self.hardware, self.temp_c),
+            real=real_front(
+                stages[0].front, [stage.errors for stage in stages], self.hardware, self.temp_c
+            ),
             **{name: torch.from_numpy(array) for name, array in arrays.items()},
         )
 
@@ -204,9 +210,9 @@ class Twin:
                 rows = self.first_rows(before)
             else:
                 y = before.volts[None] if isinstance(before, Inputs) else before
-                normed = normed_volts(stage.front, y)
+                normed = normed_volts(stage.front, y, stage.real)
                 found.hidden.extend([normed] if k else [])
-                v = squashed_volts(stage.front, normed, self.hardware, self.temp_c)
+                v = squashed_volts(stage.front, normed, self.hardware, self.temp_c, stage.real)
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import SettingsError
 from .base import Draw, Imperfection, errors_of, upto
+from .mismatch import Quantity, check_area, die_settings, die_streams, differ, pelgrom
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -43,10 +44,23 @@ def _err(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
         changed[group] = replace(
             made,
             gain=np.exp(draw.normal(gain, shape, of.opamp_gain_sigma)),
-            offset=draw.normal(f"{kind}_offset", shape, of.offset_sigma),
+            offset=differ(draw, _offset(of, f"{kind}_offset", group), shape),
             drift=draw.normal(f"{kind}_drift", shape, of.offset_drift_sigma),
         )
     return replace(stage, errors=replace(errors, **changed))
+
+
+def _offset(of: Any, own: str, group: str) -> Quantity:
+    return Quantity(
+        name="offset",
+        own=own,
+        sigma=of.offset_sigma,
+        length=of.offset_length,
+        kind="offset",
+        group=group,
+        local=pelgrom(of, "offset", pair=True),
+        steep=of.offset_slope,
+    )
 
 
 def _resist(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
@@ -71,13 +85,17 @@ OP_AMPS = Imperfection(
         upto(0.1, "offset_sigma", "Input offset of an op-amp, volts.", "V"),
         upto(1e-3, "offset_drift_sigma", "Its drift, volts per kelvin from 26.85 degC on.", "V/K"),
         upto(2.0, "opamp_gain_sigma", "Of ln(open-loop gain).", ""),
+        *die_settings("offset", "``offset_sigma``", "one offset of all op-amps",
+                      "an offset, a pair's, gains A / sqrt(W L), of", (("", "V"),)),
     ),
     draw=_err,
     streams={
         "row_offset": 10, "row_drift": 11, "row_gain": 12,
         "line_offset": 13, "line_drift": 14, "line_gain": 15,
         "diff_offset": 16, "diff_drift": 17, "diff_open_gain": 18,
+        **die_streams("op-amps", "offset"),
     },
+    check=lambda settings: check_area(settings, "offset"),
 )  # fmt: skip
 FEEDBACK = Imperfection(
     name="feedback",

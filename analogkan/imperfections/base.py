@@ -23,7 +23,9 @@ from ..settings import within
 from ..streams import DIE, Place, derived
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
+    from ..compiler.chip import Warmth
     from ..compiler.design import CrossbarStage
+    from ..die.floorplan import Floorplan, Sites
     from ..network.spec import LayerSpec
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +55,8 @@ class Setting:
     later
         Of one that comes with the package, whether there were RUNs before it: what a study is
         names it only where it is not at its default.
+    shapes
+        Whether it says how others act and does nothing without them: it has no cell in a budget.
     """
 
     name: str
@@ -64,15 +68,29 @@ class Setting:
     words: tuple[str, ...] = ()
     kept: Callable[[Any], Any] = lambda given: given
     later: bool = False
+    shapes: bool = False
 
 
 def upto(
-    most: float, name: str, about: str, unit: str = "share", *, later: bool = False
+    most: float,
+    name: str,
+    about: str,
+    unit: str = "share",
+    *,
+    later: bool = False,
+    shapes: bool = False,
 ) -> Setting:
     """A number from 0, which is off, to ``most``."""
     limit = f"0 to {most:g}" + (f" {unit}" if unit not in ("", "share") else "")
-    fits = within(0, most)
-    return Setting(name=name, about=about, unit=unit, limit=limit, fits=fits, later=later)
+    return Setting(
+        name=name,
+        about=about,
+        unit=unit,
+        limit=limit,
+        fits=within(0, most),
+        later=later,
+        shapes=shapes,
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,6 +112,8 @@ class Imperfection:
         Names of its streams. Only those that come with the package have numbers fixed by hand.
     counts
         What drawing counts: its name in rows, and the words behind a number of them.
+    seldom
+        Those of its counts that a row has only where they were counted.
     fault
         Whether its settings are shares of parts that fail: grids of faults visit them.
     decisive
@@ -114,6 +134,7 @@ class Imperfection:
     acts: str = "made"
     streams: Mapping[str, int] | tuple[str, ...] = ()
     counts: Mapping[str, str] = field(default_factory=dict[str, str])
+    seldom: tuple[str, ...] = ()
     fault: bool = False
     decisive: bool = False
     adjusts: bool = False
@@ -151,6 +172,12 @@ class Chip:
         Names of its diodes' types, sorted.
     counts
         What was counted so far.
+    plan
+        Gives its floorplan, or refuses.
+    warmth
+        By layer and share how much warmer than the ambient its parts are; None: not worked out.
+    shared
+        What was drawn for the whole die so far.
     """
 
     variation: Any
@@ -158,6 +185,9 @@ class Chip:
     hardware: Hardware
     devices: tuple[str, ...]
     counts: Counter[str]
+    plan: Callable[[], Floorplan]
+    warmth: Mapping[tuple[int, int], Warmth] | None = None
+    shared: dict[Any, Floats] = field(default_factory=dict[Any, Floats])
 
 
 class Draw:
@@ -186,6 +216,27 @@ class Draw:
         self.settings: Any = SimpleNamespace(**own)
         self.hardware, self.conditions = chip.hardware, chip.conditions
 
+    @property
+    def floorplan(self) -> Floorplan:
+        """Of the die.
+
+        Raises
+        ------
+        SettingsError
+            If the circuit has none.
+        """
+        return self._chip.plan()
+
+    def sites(self, group: str) -> Sites:
+        """Where the layer's ``group`` of parts is: ``cells``, ``rows``, ``lines`` or ``diffs``."""
+        return getattr(self.floorplan.of(self.place.layer, self.place.share), group)
+
+    @property
+    def warmth(self) -> Warmth | None:
+        """How much warmer than the ambient the parts are; None where that is not worked out."""
+        known = self._chip.warmth
+        return None if known is None else known[self.place.layer, self.place.share]
+
     def number(self, stream: str) -> int:
         """The number of one of its own streams; SettingsError if it is none of them."""
         if stream not in self._of.numbers:
@@ -207,9 +258,26 @@ class Draw:
 
     def common(self, stream: str, stage: CrossbarStage, sigma: float) -> Floats:
         """The same (D,), one for each type of diode on the chip."""
-        die = replace(self.place, layer=DIE, share=0)
-        drawn = self._normal(die, stream, (len(self._chip.devices),), sigma)
-        return drawn[[self._chip.devices.index(curve.name) for curve in stage.curves]]
+        return self.die(stream, (len(self._chip.devices),), sigma)[self.types(stage)]
+
+    def types(self, stage: CrossbarStage) -> list[int]:
+        """(D,) the numbers of the stage's types of diode among the chip's ``n_types``."""
+        return [self._chip.devices.index(curve.name) for curve in stage.curves]
+
+    @property
+    def n_types(self) -> int:
+        """How many types of diode the chip has."""
+        return len(self._chip.devices)
+
+    def die(
+        self, stream: str, shape: tuple[int, ...], sigma: float = 1.0, block: int = 0
+    ) -> Floats:
+        """``normal`` draws that all layers of the chip see."""
+        key = self.number(stream), shape, sigma, block
+        if key not in self._chip.shared:
+            place = replace(self.place, layer=DIE, share=0)
+            self._chip.shared[key] = self._normal(place, stream, shape, sigma, block)
+        return self._chip.shared[key]
 
     def uniform(self, stream: str, shape: tuple[int, ...]) -> Floats:
         """Draws from 0 to 1."""

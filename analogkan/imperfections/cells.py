@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.chip import ReadNoise, Written
-from ..streams import derived
-from .base import Draw, Imperfection, errors_of, upto
+from .base import Draw, Floats, Imperfection, errors_of, upto
 from .measured import MEASURED, RANGE, Cells
-from .programming import WRITE_VERIFY, written
+from .mismatch import (
+    Quantity,
+    alike,
+    check_area,
+    die_settings,
+    die_streams,
+    differ,
+    own_streams,
+    pelgrom,
+)
+from .programming import STREAMS, WRITE_VERIFY, written
 from .technologies import NONE
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
@@ -20,15 +29,28 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
 
 
 def _programme(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
-    g, counts = written(
-        stage.g,
-        draw.settings,
-        draw.hardware,
-        lambda name, shape, k: draw.normal(name, shape, block=k),
+    of, least = draw.settings, draw.hardware.g_min / 10
+
+    def normal(name: str, shape: tuple[int, ...], k: int) -> Floats:
+        what = Quantity(name=name, own=name, kind="cell", group="cells", length=of.cell_length)
+        return alike(draw, what, shape, block=k)
+
+    g, counts = written(stage.g, of, draw.hardware, normal)
+    made = Quantity(
+        name="cell",
+        own="cell_local",
+        kind="cell",
+        group="cells",
+        local=pelgrom(of, "cell"),
+        steep=of.cell_slope,
     )
+    if made.local or made.steep:
+        low, g = g == least, g * (1 + differ(draw, made, g.shape))
+        low = (low | (g < least)) & (stage.g != 0)
+        g, counts = np.where(low, least, g), counts | {"clipped_cells": int(low.sum())}
     for name, count in counts.items():
         draw.count(name, count)
-    if draw.settings.cells == NONE:
+    if of.cells == NONE:
         return replace(stage, g=g)
     kept = Written(target=stage.g, g=g)
     return replace(stage, g=g, errors=replace(errors_of(stage), written=kept))
@@ -52,9 +74,16 @@ PROGRAMMING = Imperfection(
         upto(1.0, "sigma_g", "Programming error of a cell, as a share of its own conductance."),
         upto(1.0, "sigma_g_abs", "Programming error as a share of ``g_max``. Much harder on a "
              "network than the same number relative: always say which."),
+        *die_settings("cell", "a cell's errors of programming", "the same of all cells",
+                      "a cell gains A / sqrt(2 W L), of", (("", "share"),)),
     ),
     draw=_programme,
-    streams={"cell": 0, "cell_abs": 1, "cell_state": derived("programming", "cell_state")},
+    streams={
+        "cell": 0, "cell_abs": 1,
+        **own_streams("programming", "cell_state", "cell_local"),
+        **die_streams("programming", *STREAMS),
+    },
+    check=lambda settings: check_area(settings, "cell"),
     counts={"clipped_cells": "cells clipped"},
     reads=(WRITE_VERIFY, RANGE),
     follows=(MEASURED,),

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..compiler.chip import OpAmpErrors, StageErrors
+from ..compiler.chip import OpAmpErrors, StageErrors, Warmth
 from ..compiler.circuit import Circuit, Link
 from ..compiler.converters import Ends, dac_ends
 from ..compiler.design import CrossbarStage, Design
+from ..die.floorplan import Floorplan, floorplan_of, place
 from ..errors import AnalogKanError, SettingsError
 from ..files import brief
 from ..network.dropped import without_rows
@@ -23,21 +25,33 @@ from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .converters import require_converters, require_holds
+from .heat import sizes_of
 from .measured import require_measured
 from .registry import BUILT_IN, acting, always_told
 from .variation import Variation
 
+Warm = Mapping[tuple[int, int], Warmth]
+"""By layer and share how much warmer than the ambient the parts of a stage are."""
+
 
 def perturb_chain(
-    chain: Circuit, variation: Variation, conditions: Conditions, *, seed: int, sample: int
+    chain: Circuit,
+    variation: Variation,
+    conditions: Conditions,
+    *,
+    seed: int,
+    sample: int,
+    warmth: Warm | None = None,
 ) -> tuple[Circuit, dict[str, int]]:
     """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
 
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
-    depend on where the network is cut, only on the circuits that share its outputs.
+    depend on where the network is cut, only on the circuits that share its outputs. ``warmth`` is
+    what heats it, where the variation asks for that.
     """
     require_converters(variation, chain.hardware)
     require_holds(variation, len({link.section for link in chain.links}) > 1)
+    plan = cache(lambda: floorplan_of(chain, sizes_of(variation)))
     total: Counter[str] = Counter()
     links: list[Link] = []
     for link in chain.links:
@@ -50,6 +64,8 @@ def perturb_chain(
             sample=sample,
             first=link.section.first,
             share=link.share,
+            plan=plan,
+            warmth=warmth,
             ends=ends_of(chain, link),
         )
         links.append(replace(link, design=chip))
@@ -67,6 +83,8 @@ def perturb(
     sample: int,
     first: int = 0,
     share: int = 0,
+    plan: Callable[[], Floorplan] | None = None,
+    warmth: Warm | None = None,
 ) -> tuple[Design, dict[str, int]]:
     """Chip number ``sample`` of ``design``.
 
@@ -84,6 +102,10 @@ def perturb(
     first, share
         Of a circuit with held values before it: its first layer, and which of the circuits that
         share that layer's outputs it is.
+    plan
+        Gives the floorplan of the die, or refuses; None: ``design`` is all there is on it.
+    warmth
+        How warm its parts are, where ``variation`` asks for that.
 
     Returns
     -------
@@ -94,9 +116,10 @@ def perturb(
     Raises
     ------
     SettingsError
-        If op-amps are to have gains of their own, and have no parameter for them; cells are to be
-        what was not measured of their technology; or converters are to have errors that ask for
-        hardware which is not there, as holds' always do here.
+        If op-amps are to have gains of their own, and have no parameter for them; cells are to
+        be what was not measured of their technology; distances matter, and there is no floorplan;
+        parts are to be warm, and it is not said how warm; or converters are to have errors that
+        ask for hardware which is not there, as holds' always do here.
 
     Examples
     --------
@@ -113,7 +136,7 @@ def perturb(
     ends = Ends(dacs=None if spec.held else dac_ends(spec), read=True)
     return _perturb(
         design, variation, conditions, spec=spec, seed=seed, sample=sample, first=first,
-        share=share, ends=ends,
+        share=share, ends=ends, plan=plan, warmth=warmth,
     )  # fmt: skip
 
 
@@ -128,6 +151,8 @@ def _perturb(
     first: int,
     share: int,
     ends: Ends,
+    plan: Callable[[], Floorplan] | None,
+    warmth: Warm | None,
 ) -> tuple[Design, dict[str, int]]:
     """The same of a circuit with ``ends``."""
     require_gains(variation, design.hardware)
@@ -135,8 +160,8 @@ def _perturb(
     on = variation.on()
     acts = [one for one in acting() if one in on or any(other in on for other in one.follows)]
     # Of what came later only what is on: a row does not depend on what else is registered.
-    told = {*always_told(), *on}
-    counted = Counter({name: 0 for one in acting() if one in told for name in one.counts})
+    told = [one for one in acting() if one in always_told() or one in on]
+    counted = Counter({n: 0 for one in told for n in one.counts if n not in one.seldom})
     devices = sorted({curve.name for stage in design.stages for curve in stage.curves})
     chip = Chip(
         variation=variation,
@@ -144,6 +169,8 @@ def _perturb(
         hardware=design.hardware,
         devices=tuple(devices),
         counts=counted,
+        plan=plan or cache(lambda: _alone(design, first, share, variation)),
+        warmth=warmth,
     )
     draws = [(one, one.draw) for one in acts if one.draw is not None]
     stages: list[CrossbarStage] = []
@@ -156,6 +183,23 @@ def _perturb(
             made = _changed(one, draw, made, Draw(one, chip, place, layer, own))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
+
+
+def _alone(design: Design, first: int, share: int, variation: Variation) -> Floorplan:
+    """The floorplan of a design that is a whole network.
+
+    Raises
+    ------
+    SettingsError
+        If it is known to be a part of one.
+    """
+    if first or share:
+        raise SettingsError(
+            f"{design.name} begins at layer {first} of a network whose other circuits stand on the "
+            "same die: draw them together, with plan=, or without lengths and slopes"
+        )
+    stages = ((k, 0, stage) for k, stage in enumerate(design.stages))
+    return place(stages, design.hardware, sizes_of(variation))
 
 
 def ends_of(chain: Circuit, link: Link) -> Ends:

@@ -82,6 +82,16 @@ def _tried(
     return g
 
 
+def spread(target: Floats, settings: Any, hardware: Hardware) -> Floats:
+    """Standard deviation, siemens, of what ``written`` makes of ``target``; with verification at
+    most its window."""
+    cells = Cells.of(settings, hardware)
+    found = np.hypot(settings.sigma_g * target, settings.sigma_g_abs * hardware.g_max)
+    found = found if cells is None else np.hypot(found, cells.error(target))
+    window = settings.verify_window * target + settings.verify_window_abs
+    return np.where(window > 0, np.minimum(found, window), found)
+
+
 def _one_window(of: Any) -> None:
     both = of.verify_window and of.verify_window_abs
     require(

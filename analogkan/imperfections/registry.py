@@ -20,6 +20,8 @@ from .conditions import Conditions
 from .converters import ADCS, DACS, HOLDS
 from .diodes import DIODES
 from .faults import DEAD_AMPLIFIERS, DEAD_DIODES, OPEN_LINES, STUCK_CELLS
+from .fronts import LAYERNORM, SQUASH_CELLS
+from .heat import HEAT
 from .measured import MEASURED, RANGE
 from .programming import WRITE_VERIFY
 from .trim import TRIM
@@ -27,8 +29,8 @@ from .variation import Variation, declare
 
 BUILT_IN = (
     PROGRAMMING, READ_NOISE, STUCK_CELLS, DEAD_DIODES, OPEN_LINES, DEAD_AMPLIFIERS, RETENTION, TRIM,
-    DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS,
-    DACS, ADCS, HOLDS,
+    DIODES, OP_AMPS, FEEDBACK, BENT, MEASURED, RANGE, WRITE_VERIFY, COEFFICIENTS, SQUASH_CELLS,
+    LAYERNORM, HEAT, DACS, ADCS, HOLDS,
 )  # fmt: skip
 """In the order of their settings."""
 FIGURES = (

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cells import NUMPY
-from ..compiler.cell_law import require_no_wires
-from ..compiler.chip import StageErrors
-from ..compiler.closed_form import (
-    row_volts,
-    shifted,
-    summing_volts,
-)
-from ..compiler.columns import Columns
+from ..compiler.chip import Written
 from ..compiler.hardware import Hardware
-from ..compiler.wires import WiredLayer, stack_layers, wire_layer
-from ..devices.curve import NOMINAL_TEMP_C
-from ..errors import CompileError
-from .base import Draw, Imperfection, Setting
+from .base import Draw, Imperfection, Setting, errors_of
+from .cells import PROGRAMMING
+from .dark import DarkStage
+from .measured import MEASURED, RANGE
+from .programming import MOST_TRIES, STREAMS, WRITE_VERIFY, spread, written
+from .real_trim import trim_with_errors
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
@@ -36,9 +30,6 @@ left by each, or less."""
 
 EXACT_VOLTS = 1e-9
 """What a trim may leave, where the cells' range allows it."""
-
-MAX_ROUNDS = 200
-"""Rounds to a diode's operating point; each shrinks the error by the op-amp's gain."""
 
 
 def trim_stage(
@@ -58,88 +49,14 @@ def trim_stage(
     CrossbarStage, int
         And how many outputs could not be reached within the cells' range.
     """
-    n_in, n_out, n_dev = stage.shape
-    errors = stage.errors
-    assert errors is not None
-    target = layer.respond(np.zeros((1, n_in)))[0] * stage.unit
-    a = hardware.opamp_gain_used
-    rows = np.full(len(stage.g), -hardware.v_fs)
-    rows[: n_in * n_dev] = _dark_rows(stage, errors, a).ravel()
-    g = stage.g.copy()
-    crossbar = _Crossbar(g, n_in * n_dev, hardware)
-    bias, free = g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
-    missing = np.zeros(n_out)
-    by_siemens = hardware.v_fs if errors.law is None else errors.law.current(hardware.v_fs, np)
+    dark = DarkStage(stage, layer, hardware)
+    missing = np.zeros(stage.shape[1])
     for _ in range(MAX_STEPS):
-        out = crossbar.outputs(rows, stage, errors, a)
-        if np.abs(target - out).max() < EXACT_VOLTS:
+        volts = dark.off()
+        if np.abs(volts).max() < EXACT_VOLTS:
             break
-        siemens = (target - out) / (by_siemens * stage.r_c[0::2] * stage.gain)
-        missing = _programme(bias, free, siemens, hardware)
-    return replace(stage, g=g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
-
-
-class _Crossbar:
-    """Columns' amplifiers over cells ``g`` (R, 2 O) whose bias rows, from ``first`` on, change."""
-
-    def __init__(self, g: np.ndarray, first: int, hardware: Hardware) -> None:
-        self.g, self.hardware = g, hardware
-        self.still = first // hardware.tile_rows * hardware.tile_rows
-        self.above: WiredLayer | None = None
-        if hardware.wired and self.still:
-            self.above = wire_layer(g[: self.still], hardware)
-
-    def outputs(
-        self, rows: np.ndarray, stage: CrossbarStage, errors: StageErrors, a: float
-    ) -> np.ndarray:
-        """Outputs (O,) in volts for rows (R,), as nothing limits them."""
-        g, feet = self.g, None
-        if self.hardware.wired:
-            wired = wire_layer(g[self.still :], self.hardware)
-            if self.above is not None:
-                wired = stack_layers(self.above, wired)
-            g, feet = wired.g, wired.feet
-        columns = Columns(
-            g=g.sum(axis=0),
-            feet=feet,
-            r_c=stage.r_c,
-            ratio=stage.gain,
-            line_gain=a * errors.lines.gain,
-            line_offset=errors.lines.offset,
-            diff_gain=a * errors.diffs.gain,
-            diff_offset=errors.diffs.offset,
-            differences=stage.readout.differences,
-            xp=NUMPY,
-        )
-        if errors.law is None:
-            lines = columns.lines((rows @ g)[:, None], _as_is)
-        else:
-            require_no_wires(errors.law, self.hardware)
-            lines = columns.settled(errors.law.sums(g, rows, NOMINAL_TEMP_C), _as_is)
-        return columns.outputs(lines, _as_is)[:, 0]
-
-
-def _as_is(volts: np.ndarray) -> np.ndarray:
-    return volts
-
-
-def _dark_rows(stage: CrossbarStage, errors: StageErrors, a: float) -> np.ndarray:
-    """Row amplifiers (I, D), volts, with 0 V at every diode."""
-    gain, offset = a * errors.rows.gain, errors.rows.offset
-    out = row_volts(np.zeros_like(stage.r_f), stage.r_f, gain, offset)
-    for _ in range(MAX_ROUNDS):
-        d = -summing_volts(out, gain, offset)
-        u = shifted(d, errors.k_v, errors.d_v)
-        current = errors.k_i * np.stack(
-            [curve.current(u[:, k]) for k, curve in enumerate(stage.curves)], axis=1
-        )
-        before, out = out, row_volts(current, stage.r_f, gain, offset)
-        if np.abs(out - before).max() < 1e-15:
-            return out
-    raise CompileError(
-        f"dark trim: a diode has no operating point at 0 V: opamp_gain = {a:g} is too small, "
-        "raise it"
-    )
+        missing = _programme(dark.bias, dark.free, dark.siemens(volts), hardware)
+    return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
 
 
 def _programme(
@@ -167,13 +84,40 @@ def _programme(
     return left
 
 
-TRIMS = ("none", "dark")
+TRIMS = ("none", "dark", "dark-real")
 
 
 def _trim(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    if draw.settings.trim == "dark-real":
+        return _trim_with_errors(stage, draw)
     made, saturated = trim_stage(stage, draw.layer, draw.hardware)
     draw.count("trim_saturated", saturated)
     return made
+
+
+def _trim_with_errors(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
+    of, hardware = draw.settings, draw.hardware
+    dark = DarkStage(stage, draw.layer, hardware)
+
+    def write(target: np.ndarray, turn: int) -> np.ndarray:
+        def normal(name: str, shape: tuple[int, ...], k: int) -> np.ndarray:
+            return draw.normal(f"trim_{name}", shape, block=turn * MOST_TRIES + k)
+
+        g, counts = written(target, of, hardware, normal)
+        for name, count in counts.items():
+            draw.count(name, count)
+        return g
+
+    left, count, asked = trim_with_errors(dark, hardware, write, lambda g: spread(g, of, hardware))
+    draw.count("trim_saturated", left)
+    draw.count("trim_written", count)
+    errors = errors_of(stage)
+    if errors.written is not None:  # aging follows from what cells were to be, and were
+        again = np.concatenate([np.zeros((len(stage.g) - len(asked), asked.shape[1])), asked])
+        target = np.where(again > 0, again, errors.written.target)
+        g = np.where(again > 0, dark.g, errors.written.g)
+        errors = replace(errors, written=Written(target=target, g=g))
+    return replace(stage, g=dark.g, errors=errors)
 
 
 TRIM = Imperfection(
@@ -182,8 +126,10 @@ TRIM = Imperfection(
         Setting(
             name="trim",
             about="``dark``: with every diode at 0 V the bias cells are programmed again until "
-            "each output of each layer equals the software's; ``none`` leaves them.",
-            limit=" or ".join(TRIMS),
+            "each output of each layer equals the software's; ``dark-real``: the same to the "
+            "chip's levels and with its errors of programming, in a few rounds; ``none`` leaves "
+            "them.",
+            limit=f"{', '.join(TRIMS[:-1])} or {TRIMS[-1]}",
             fits=TRIMS.__contains__,
             default="none",
             words=TRIMS,
@@ -191,6 +137,12 @@ TRIM = Imperfection(
     ),
     draw=_trim,
     acts="trimmed",
-    counts={"trim_saturated": "outputs that the dark trim could not reach"},
+    streams=tuple(f"trim_{name}" for name in STREAMS),
+    counts={
+        "trim_saturated": "outputs that the dark trim could not reach",
+        "trim_written": "cells that the dark trim wrote",
+    },
+    seldom=("trim_written",),
     adjusts=True,
+    reads=(PROGRAMMING, MEASURED, RANGE, WRITE_VERIFY),
 )

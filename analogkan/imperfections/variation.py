@@ -116,7 +116,8 @@ def declare(imperfections: Sequence[Imperfection], built_in: int) -> None:
     for k, imperfection in enumerate(imperfections):
         for s in imperfection.settings:
             told = setting(s.default, s.unit, s.limit, s.fits)
-            told.metadata = {**told.metadata, "always": k < built_in and not s.later}
+            told.metadata = {**told.metadata, "always": k < built_in and not s.later,
+                             "shapes": s.shapes}  # fmt: skip
             fields.append((s.name, type(s.default).__name__, told))
     for name in {*Variation.__dataclass_fields__} - {name for name, *_ in fields}:
         delattr(Variation, name)

@@ -187,7 +187,10 @@ def _in_circuit(
         found[f"circuit_{preset}"] = s["rmse_between"] / s["span"] if values else s["agreement"]
     samples = QUICK_SAMPLES if request.quick else SAMPLES
     options = StudyOptions(run=folder / f"{name}-chips.run", jobs=request.jobs)
-    s = montecarlo(build, test, samples=samples, preset=CHIPS, options=options).summary
+    trim = ["trim=dark"]  # that of rows which are kept
+    s = montecarlo(
+        build, test, samples=samples, preset=CHIPS, settings=trim, options=options
+    ).summary
     mean, span = ("rmse_mean", s["span"]) if spec.targets is not None else ("accuracy_mean", 1.0)
     ci95 = s[f"{mean}_ci95"]
     found |= {"chips": s[mean] / span, "samples": samples}

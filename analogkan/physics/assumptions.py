@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..die.floorplan import AREA_CELL, AREA_OPAMP
 from ..settings import check_fields, setting, within
 from .blocks import AMPLIFIERS
 
@@ -127,8 +128,8 @@ class Assumptions:
     adc_fom: float = _amount(0.0, "J", 1e-3)
     gating: int = setting(0, "", "0 or 1", within(0, 1))
     t_wake: float = _amount(0.0, "s", 1.0)
-    area_opamp: float = _amount(2000.0, "um^2", 1e9)
-    area_cell: float = _amount(0.5, "um^2", 1e9)
+    area_opamp: float = _amount(AREA_OPAMP, "um^2", 1e9)
+    area_cell: float = _amount(AREA_CELL, "um^2", 1e9)
     area_farad: float = _positive(2e-15, "F/um^2", 1.0)
     area_ohm: float = _positive(1e3, "ohm/um^2", 1e12)
     bits: int = setting(8, "", "1 to 16", within(1, 16))

@@ -48,6 +48,8 @@ class StagePower:
     rows, lines
         (B, R) watts of each row's diode, feedback and cells; (B, L) of each line's cells and
         feedback. With wires a cell is as ``CrossbarPower.maps`` says. (B, 0) where not wanted.
+    own_rows, own_lines
+        The same without cells, where they are wanted: (B, I D), and (B, L).
     """
 
     through: Values
@@ -56,6 +58,8 @@ class StagePower:
     dissipated: dict[str, Values] = field(default_factory=dict[str, Values])
     delivered: dict[str, Values] = field(default_factory=dict[str, Values])
     currents: dict[str, Values] = field(default_factory=dict[str, Values])
+    own_rows: Values = field(default_factory=lambda: np.zeros((0, 0)))
+    own_lines: Values = field(default_factory=lambda: np.zeros((0, 0)))
 
     def source(self, block: str, volts: Values, amperes: Values) -> None:
         """Add sources that are at ``volts`` (B, k) and give ``amperes``, all they give."""
@@ -228,7 +232,8 @@ class _Stage:
         power.currents["rows"] = ((out - s) / self.r_f).reshape(len(v), -1)
         power.delivered["rows"] = (out * (out - s) / self.r_f).sum(axis=(1, 2))
         if self.maps:
-            power.rows = np.concatenate([own.reshape(len(v), -1), 0 * bias], axis=1)
+            power.own_rows = own.reshape(len(v), -1)
+            power.rows = np.concatenate([power.own_rows, 0 * bias], axis=1)
         return np.concatenate([limited, bias], axis=1), amperes.sum(axis=2)
 
     def _diode(self, d: int, across: Values) -> Values:
@@ -264,6 +269,7 @@ class _Stage:
         if self.maps:
             by_row, by_line = crossbar.maps(rows, sums)
             power.rows, power.lines = power.rows + by_row, by_line + burnt
+            power.own_lines = burnt
         own = columns.outputs(solved, self._limited).T
         if not columns.differences:
             return self._positive(power, out, feedback, burnt, sent)

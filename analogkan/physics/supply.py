@@ -76,6 +76,18 @@ def least_quiescent(gbw: float | Values, assumed: Assumptions, block: str = "") 
     return assumed.branches * 2 * math.pi * gbw * assumed.load_of(block) / assumed.gm_id
 
 
+def quiescent_of(
+    peaks: Values, gbw: float | Values, assumed: Assumptions, block: str
+) -> tuple[Values, Values]:
+    """Amperes that op-amps of ``block`` draw at rest, each its own, and which of them give more
+    than their class allows times that, where ``i_quiescent`` is set."""
+    least = assumed.i_quiescent or least_quiescent(gbw, assumed, block)
+    asked = peaks / assumed.class_of(block)
+    if assumed.i_quiescent:
+        return np.maximum(0 * asked, least), asked > least
+    return np.maximum(asked, least), np.zeros(asked.shape, bool)
+
+
 def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> SupplyPower:
     """The supply model of ``power``.
 
@@ -91,12 +103,8 @@ def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> S
         for peaks, gbw, times in zip(
             power.peaks[block], power.gbw[block], power.positions, strict=True
         ):
-            least = assumed.i_quiescent or least_quiescent(gbw, assumed, block)
-            asked = peaks / assumed.class_of(block)
-            if assumed.i_quiescent:
-                beyond += times * (asked > least).sum(axis=1)
-                asked = 0 * asked
-            own = np.maximum(asked, least)
+            own, over = quiescent_of(peaks, gbw, assumed, block)
+            beyond += times * over.sum(axis=1)
             layers.append(2 * hardware.v_rail * times * own.sum(axis=1))
             count += times * own.shape[1]
             if own.size:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..imperfections.make import perturb_chain
 from ..results import Fact, Listing
+from ..studies.dies import Die, die_of, has_places
 from . import figures, maps
 from .exhibits import Exhibit, Section
 from .runs import Run
@@ -82,15 +82,16 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     if build.summary["elements"]["crossbar_resistors"] > MOST_DRAWN:
         return []
     circuit, hardware = build.circuit(), build.hardware
-    what, made = "compiled", circuit
+    what, made, dies = "compiled", circuit, list[Section]()
     study = next((run for run in runs if run.kind == "montecarlo"), None)
     if study is not None and study.summary["worst_chip"] is not None:
         hardware, variation, conditions = study.settings()
         number = study.summary["worst_chip"]["sample"]
         seed = study.summary["seed"]
         circuit = circuit.mapped(hardware)
-        made, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=number)
-        what = f"chip {number}"
+        die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
+        made, what = die.chip, die.name
+        dies = [_section(die)] if has_places(variation) else []
     wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(
@@ -112,7 +113,8 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
                     figure=maps.tile_figure(wanted, cells, hardware, what),
                 )
             ],
-        )
+        ),
+        *dies,
     ]
     wired = next((run for run in runs if _wired(run)), None)
     if wired is not None and not hardware.wired:
@@ -137,3 +139,20 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
             )
         )
     return found
+
+
+def _section(die: Die) -> Section:
+    """A chip on its floorplan."""
+    return Section(
+        name="die",
+        title="The die",
+        words=[f"{die.name.capitalize()}, {die.sentence()}."],
+        exhibits=[
+            Exhibit(
+                name="die",
+                caption="Errors of diodes and op-amps, and temperature, where the chip has them; "
+                "types of diode alternate. Below, conductances, each layer in micrometres.",
+                figure=die.figure(),
+            )
+        ],
+    )

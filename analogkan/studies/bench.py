@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import cells
 from ..compiler.build import Build
+from ..compiler.chip import Warmth
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models
 from ..compiler.converters import digital, rounded
@@ -32,14 +33,15 @@ from ..engines.others import SIMULATORS, find_simulator
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SettingsError, SimulationError
+from ..imperfections.heat import HEAT
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from .entries import COLUMNS, TWO_POINT
+from .figures import figures_of
 from .macro import chip_agreement
 from .points import Point
 from .result import Row
-from .summary import mean
-from .values import curve_points, row_of, software_figures
+from .values import curve_points, software_figures
 
 ENGINES = ("twin", *SIMULATORS)
 MOST_CELLS = 50_000_000
@@ -127,6 +129,7 @@ class Bench:
         self.curve = curve_points(self.spec, images)
         self._own = build.circuit() if chain is None else chain
         self._chains: dict[Hardware, Circuit] = {}
+        self._heated: dict[Any, dict[tuple[int, int], Warmth]] = {}
         self._lock = threading.Lock()
         if compensate is not None or calibrate is not None:
             self._take_calibration_images()
@@ -229,8 +232,28 @@ class Bench:
         if point.sample is None:
             return chain, {}
         return perturb_chain(
-            chain, point.variation, point.conditions, seed=self.seed, sample=point.sample
+            chain,
+            point.variation,
+            point.conditions,
+            seed=self.seed,
+            sample=point.sample,
+            warmth=self._warmth(chain, point),
         )
+
+    def _warmth(self, chain: Circuit, point: Point) -> dict[tuple[int, int], Warmth] | None:
+        """What the chips of ``point`` are heated to, where its variation asks for that."""
+        variation = point.variation
+        if not variation.heat_ambient:
+            return None
+        from ..physics.heat import heat_of
+
+        own = tuple(getattr(variation, s.name) for s in HEAT.settings)
+        key = (point.hardware, own, point.conditions.temp_c)
+        with self._lock:
+            if key not in self._heated:
+                found = heat_of(chain, self.spec, variation, point.conditions.temp_c)
+                self._heated[key] = found.warmth
+            return self._heated[key]
 
     def logits(self, point: Point) -> np.ndarray:
         """Logits (B, O) of the circuits of ``point``."""
@@ -325,27 +348,7 @@ class Bench:
         return {"macro_agreement": found}
 
     def _figures(self, logits: np.ndarray) -> Row:
-        if self.spec.targets is not None:
-            row = row_of(self.spec.targets, self.labels, self.software, logits)
-            if len(self.curve):
-                row["curve"] = self.spec.targets.values(logits)[self.curve, 0].tolist()
-            return row
-        circuit, software = logits.argmax(axis=1), self.software.argmax(axis=1)
-        right = int((circuit == self.labels).sum())
-        error = logits - self.software
-        gain, offset = regress(self.software, logits)
-        known = np.isfinite(gain)  # not of a column in which software's logits do not differ
-        return {
-            "correct": right,
-            "accuracy": right / len(self.labels),
-            "agreement": float((circuit == software).mean()),
-            "max_abs_logit_error": float(np.abs(error).max()),
-            "rms_logit_error": float(np.sqrt(np.mean(error**2))),
-            "gain_mean": mean(gain[known]),
-            "offset_mean": mean(offset[known]),
-            "gain": [g if k else None for g, k in zip(gain.tolist(), known, strict=True)],
-            "offset": [o if k else None for o, k in zip(offset.tolist(), known, strict=True)],
-        }
+        return figures_of(self.spec, self.labels, self.software, logits, self.curve)
 
     def _uncalibrated(self, point: Point, logits: np.ndarray, seen: list[Difference | None]) -> Row:
         """What the chip does as it was made; that gives ``logits`` if its read-out is corrected."""

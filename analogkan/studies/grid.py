@@ -122,7 +122,8 @@ def fault_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]
 def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell]:
     """Nothing; each imperfection of a preset alone, and all but it; all of them.
 
-    A dark trim is no imperfection: it is in every cell in which something is drawn.
+    A dark trim is no imperfection: it is in every cell in which something is drawn. Nor is what
+    shapes others, such as a correlation length: it goes with each.
     """
     hardware, variation, conditions = load_settings(preset, fixed, base)
     nominal, adjusting = Variation(), settings_of(lambda one: one.adjusts)
@@ -133,7 +134,14 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
     } | {
         field.name: "variation"
         for field in fields(Variation)
-        if field.name not in adjusting and getattr(variation, field.name) != field.default
+        if field.name not in adjusting
+        and getattr(variation, field.name) != field.default
+        and not field.metadata["shapes"]
+    }
+    shaping = {
+        field.name: getattr(variation, field.name)
+        for field in fields(Variation)
+        if field.metadata["shapes"]
     }
     if not chosen:
         raise SettingsError(f"preset {preset} changes nothing of the BUILD: choose rram, say")
@@ -147,7 +155,8 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
             if kind == "hardware":
                 hw = replace(hw, **{name: getattr(source[0], name)})
             else:
-                va = replace(va, **{name: getattr(source[1], name)})
+                va = replace(va, **shaping | {name: getattr(source[1], name)})
+                va = va if vars(va).keys() - shaping.keys() - {*adjusting} else nominal
             adjusted = variation if va.drawn else nominal
             va = replace(va, **{name: getattr(adjusted, name) for name in adjusting})
             found.append(_cell({"imperfection": name, "cell": how}, hw, va, conditions))

@@ -100,7 +100,8 @@ def failures(rows: Sequence[Row]) -> list[Row]:
 
 def counted(good: Sequence[Row]) -> dict[str, float | None]:
     """The mean of each count over chips that could be simulated; of later counts, if there are."""
-    always = {"uncalibrated_columns", *(name for one in always_told() for name in one.counts)}
+    told = (name for one in always_told() for name in one.counts if name not in one.seldom)
+    always = {"uncalibrated_columns", *told}
     names = (*counts(), "uncalibrated_columns", *CONVERTED)
     every = {c: [row[c] for row in good if c in row] for c in names}
     return {f"{c}_mean": mean(found) for c, found in every.items() if found or c in always}

@@ -223,6 +223,7 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
             "preset": chosen,
             "axes": sorted(axes),
             "everywhere": sorted(fixed),
+            **_trim_of(cells, axes),
         },
         arrange=arrange,
     )
@@ -232,6 +233,13 @@ def size(job: Job, *, grid: str, samples: int) -> tuple[Point, int]:
     """The last point, and how many there are at most."""
     cell, count = sweep_size(job.build, grid, job.settings, job.preset, samples)
     return cell.points(1)[0], count
+
+
+def _trim_of(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, str]:
+    """How chips are trimmed, where a preset that had ``dark`` before says so: a RUN of then, with
+    other chips in it, is refused."""
+    trimmed = any(cell.variation.trim == "dark-real" for cell in cells)
+    return {"trim": "dark-real"} if trimmed and "trim" not in axes else {}
 
 
 def _axes_of(cell: Cell) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+# pyright: strict
+"""The dark trim as a chip has it: bias cells are set to its levels, each with an error of its own.
+
+Axes: O outputs, b bias rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compiler.hardware import Hardware
+from ..compiler.mapping import quantised
+from ..compiler.series import nearest_of
+from .dark import DarkStage
+
+Floats = npt.NDArray[np.float64]
+Write = Callable[[Floats, int], Floats]
+"""``(target, round)``: what programming makes of ``target``, siemens (n,); 0 is no cell."""
+Spread = Callable[[Floats], Floats]
+"""Standard deviation, siemens, of what programming makes of each target."""
+ROUNDS = 10
+"""Of measuring and writing; most outputs are as near as they come after three."""
+CONTINUOUS = 64
+"""Levels of which half a step is what a trim of continuous cells may leave without being
+counted."""
+SIDES = np.array([1.0, -1.0])
+"""What a siemens of each of a pair's cells adds to its difference."""
+
+
+def trim_with_errors(
+    dark: DarkStage, hardware: Hardware, write: Write, spread: Spread
+) -> tuple[int, int, Floats]:
+    """Program bias cells of ``dark`` again, in place.
+
+    In every round outputs are measured and cells read; then of each output that one is chosen
+    whose state nearest to what is missing leaves least to expect, error of programming included,
+    and another as long as more is missing than the writes so far may err by. An output that no
+    write can be expected to bring nearer is done.
+
+    Returns
+    -------
+    int, int, ndarray
+        Outputs left by more than half a step, cells written, and what they were last to be,
+        siemens (b, 2 O), 0 where nothing was written.
+    """
+    b, lines = dark.bias.shape
+    bias, free = (part.reshape(b, lines // 2, 2) for part in (dark.bias, dark.free))
+    count, at = 0, np.arange(lines // 2, dtype=np.intp)
+    asked = np.zeros_like(bias)
+    for k in range(ROUNDS):
+        missing = dark.siemens(dark.off())[at]
+        target = _chosen(bias[:, at], free[:, at], missing, hardware, spread)
+        chosen = np.flatnonzero(target.any(axis=(0, 2)))
+        at, target = at[chosen], target[:, chosen]
+        if not at.size:
+            break
+        written = write(target.ravel(), k).reshape(target.shape)
+        bias[:, at] = np.where(target > 0, written, bias[:, at])
+        asked[:, at] = np.where(target > 0, target, asked[:, at])
+        count += int((target > 0).sum())
+    left = np.abs(dark.siemens(dark.off()))
+    return int((left > 0.5 * _step(hardware)).sum()), count, asked.reshape(b, lines)
+
+
+def _chosen(
+    bias: Floats,
+    free: npt.NDArray[np.bool_],
+    missing: Floats,
+    hardware: Hardware,
+    spread: Spread,
+) -> Floats:
+    """States (b, O, 2) to be written, 0 where nothing is; ``missing`` (O,) siemens."""
+    target, missing = np.zeros_like(bias), missing.copy()
+    doubt, open_ = np.zeros_like(missing), free.copy()
+    at = np.arange(missing.size)  # outputs that get one more
+    for _ in range(bias.shape[0] * bias.shape[2]):
+        here, left = bias[:, at], missing[at]
+        state = nearest_state(here + SIDES * left[:, None], hardware)
+        change, error = SIDES * (state - here), spread(state) ** 2
+        cost = np.where(open_[:, at], (left[:, None] - change) ** 2 + error, np.inf)
+        by_output = cost.transpose(1, 0, 2).reshape(at.size, -1)
+        best = by_output.argmin(axis=1)
+        better = np.flatnonzero((by_output.min(axis=1) < left**2) & (left**2 > doubt[at]))
+        if not better.size:
+            break
+        row, side, at = best[better] // 2, best[better] % 2, at[better]
+        target[row, at, side], open_[row, at, side] = state[row, better, side], False
+        missing[at] -= change[row, better, side]
+        doubt[at] += error[row, better, side]
+    return target
+
+
+def nearest_state(g: Floats, hardware: Hardware) -> Floats:
+    """What a cell can be set to that is nearest to ``g`` siemens."""
+    least, most = hardware.cell_range
+    inside = np.clip(g, least, most)
+    if isinstance(hardware.levels, str):
+        return 1 / nearest_of(hardware.cell_values, 1 / inside)
+    return least + quantised(inside - least, most - least, hardware.levels)
+
+
+def _step(hardware: Hardware) -> float:
+    """Least siemens between two states of a cell."""
+    least, most = hardware.cell_range
+    if isinstance(hardware.levels, str):
+        return float(-np.diff(1 / hardware.cell_values).max())
+    return (most - least) / ((hardware.levels or CONTINUOUS) - 1)
