@@ -232,7 +232,8 @@ def test_a_search_ends_quietly_where_what_is_best_is_at_an_end(names):
 
 
 def test_words_alone_are_tried_in_every_combination():
-    words = Space(base=BASE, levers=tuple(lever for lever in LEVERS if lever.choices))
+    levers = choose_levers(BASE, set(), "")
+    words = Space(base=BASE, levers=tuple(lever for lever in levers if lever.choices))
     tried = run(
         explore(words, Goal(objective="energy_j", limits=()), 5, 0), lambda _: {"energy_j": 1.0}
     )
