@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 import analogkan as ak
+from analogkan import resources
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.circuit import Circuit, Link
 from analogkan.compiler.converters import (
@@ -38,6 +39,7 @@ from analogkan.engines.chip_engines import (
 from analogkan.errors import SettingsError, SimulationError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb, perturb_chain
+from analogkan.network import checkpoint
 from analogkan.network.encoding import Encoding
 from analogkan.physics import Assumptions
 from analogkan.physics.noise_held import noise_of
@@ -50,6 +52,7 @@ from analogkan.studies.trial import Trial, evaluate
 from analogkan.training.through_chips import ThroughChips
 
 from .chips import EVERYTHING, errors_of
+from .conftest import SHARED_DATA
 from .convolutions import convolutional_images, convolutional_spec
 from .networks import random_images, random_spec
 
@@ -76,7 +79,7 @@ OF_HOLDS: dict[str, dict[str, float]] = {
 """What each needs beside."""
 ALL_HOLDS = {name: value for one in OF_HOLDS.values() for name, value in one.items()}
 ALL = OF_DACS | OF_ADCS | ALL_HOLDS
-DENSE, DENSE_IMAGES = random_spec(3, (6, 5, 4)), random_images(1, 20, 6, classes=4)
+DENSE, DENSE_IMAGES = random_spec(4, (6, 5, 4)), random_images(1, 20, 6, classes=4)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,8 @@ def test_each_error_of_dacs_is_in_the_deck(name, dense, ngspice, tmp_path):
     engine = NgspiceEngine(ngspice, tmp_path / "failed")
     circuit = chain_logits(engine, alone, volts, index, 26.85)
     assert np.abs(twin - circuit).max() < 1e-6 * np.abs(twin).max()
+    exact = chain_logits(TwinEngine(), none, volts, index, 26.85)
+    assert np.abs(twin - exact).max() > 1e-4 * np.abs(twin).max()
 
 
 @pytest.mark.parametrize("name", OF_HOLDS)
@@ -146,13 +151,16 @@ def test_each_error_of_holds_is_in_the_deck_of_what_follows(name, conv, ngspice,
     images = convolutional_images(2, 2)
     alone = made(conv, Variation(**OF_HOLDS[name]))
     before = {key: value for key, value in OF_HOLDS[name].items() if key != name}
+    none = made(conv, Variation(**before))
     found = decks(conv, alone, images, ngspice, tmp_path / "a")
-    assert found != decks(conv, made(conv, Variation(**before)), images, ngspice, tmp_path / "b")
+    assert found != decks(conv, none, images, ngspice, tmp_path / "b")
     volts, index = shown(conv, images), images.index
     twin = chain_logits(TwinEngine(), alone, volts, index, 26.85)
     engine = NgspiceEngine(ngspice, tmp_path / "failed")
     circuit = chain_logits(engine, alone, volts, index, 26.85)
     assert np.abs(twin - circuit).max() < 1e-6 * np.abs(twin).max()
+    exact = chain_logits(TwinEngine(), none, volts, index, 26.85)
+    assert np.abs(twin - exact).max() > 1e-6 * np.abs(twin).max()
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv"])
@@ -342,7 +350,7 @@ def test_a_code_is_the_number_of_thresholds_below_the_input_even_where_they_cros
 
 
 def test_ties_and_saturation_are_counted_and_the_first_of_a_tie_is_taken(dense):
-    logits = np.array([[0.3, 0.1, 0.3, 0.0], [9.0, -9.0, 0.0, 0.0], [0.0, 0.2, 0.21, 0.0]])
+    logits = np.array([[0.31, 0.1, 0.31, 0.0], [9.0, -9.0, 0.0, 0.0], [0.0, 0.2, 0.21, 0.0]])
     unit = dense.design.v_per_logit
     circuit = of_hardware(dense.circuit(), adc_bits=2, adc_range=0.4 * unit)
     read, counted = digital(circuit, logits, np.arange(3), 26.85)
@@ -593,3 +601,49 @@ def test_a_plan_s_candidate_has_the_energy_of_its_conversions(dense):
         rows.append(evaluate(bench, replace(points[0], sample=None, own=own)))
     none, all_of_it = (row["energy_j"] for row in rows)
     assert all_of_it - none == pytest.approx((6 * 32 + 4 * 64) * 1e-12, rel=1e-6)
+
+
+@pytest.mark.campaign
+def test_a_plan_moves_bits_to_where_they_cost_less(dense, tmp_path):
+    fixed = {
+        "v_rail": 2.4, "max_bias_rows": 31, "headroom": 0.79, "v_fs": 0.45, "gain_split": 0.1,
+        "gbw_by_stage": 0.1, "r_diff": 20e3, "readout": "differences", "drop_rows": 0.0,
+        "g_max": 25e-6, "gbw": 1e7, "adc_bits": 6,
+    }  # fmt: skip
+    found = ak.plan(
+        dense, DENSE_IMAGES.take(np.arange(4)), loss=60, flips=1.0, tries=12, samples=1, few=1,
+        judge="none", hardware=fixed, out=tmp_path / "p",
+        assumptions={"dac_fom": 1e-10, "adc_fom": 1e-10, "zeta": 0.7},
+    )  # fmt: skip
+    assert {*found.values} == {"dac_bits"}
+    assert found.chosen["energy_j"] < found.as_it_is["energy_j"]
+    assert found.values["dac_bits"] < 5
+    chosen = load_hardware(str(tmp_path / "p" / "planned.toml"))
+    assert chosen.dac_bits == found.values["dac_bits"] and chosen.adc_range == 2.0
+
+
+# ---- trained networks
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("temp_c", [-40.0, 26.85, 125.0])
+@pytest.mark.parametrize("name", ["mnist-d2", "paper-mnist-d2", "mnist-conv"])
+def test_trained_networks_with_all_on_are_what_ngspice_simulates(name, temp_c, ngspice, tmp_path):
+    spec = checkpoint.load_spec(resources.path(f"models/{name}.pt"))
+    kind = "conv" if spec.convolutional else "dense"
+    hardware = replace(HARDWARE, levels=32, dac_bits=8, c_hold=1e-12, c_dac=1e-12, c_adc=1e-12)
+    most = 1_500_000 if spec.convolutional else None
+    build = write_build(spec, hardware, tmp_path / "b.build", most=most)
+    images = ak.load_bundled().take(np.arange(20 if kind == "dense" else 3))
+    if kind == "conv":
+        images = ak.load_dataset("mnist", "test", SHARED_DATA)[:3]
+    own = (
+        OF_DACS | OF_ADCS | (ALL_HOLDS | {"hold_injection_slope": 1e-15} if kind == "conv" else {})
+    )
+    chip, volts = made(build, Variation(**EVERYTHING.document() | own)), shown(build, images)
+    twin = chain_logits(TwinEngine(), chip, volts, images.index, temp_c)
+    engine = NgspiceEngine(ngspice, tmp_path / "failed")
+    circuit = chain_logits(engine, chip, volts, images.index, temp_c)
+    worst = np.abs(twin - circuit).max() / np.abs(twin).max()
+    print(f"\n{name}, {temp_c:g} degC, {len(images)} images: {worst:.1e} of full scale")
+    assert worst < 1e-6

@@ -64,12 +64,11 @@ def cli(home, *more: object) -> str:
     "lever", [one for one in LEVERS if not one.choices], ids=lambda lever: lever.name
 )
 def test_every_lever_reaches_both_its_ends(lever):
-    base = replace(BASE[0], adc_range=1.0), BASE[1]
-    low, high = lever.range_of(base)
+    low, high = lever.range_of(BASE)
     for share in (0.0, 0.31, 1.0):
-        value = lever.at(share, base)
+        value = lever.at(share, BASE)
         assert low <= value <= high
-        hardware, assumed = changed(base, {lever.name: value})
+        hardware, assumed = changed(BASE, {lever.name: value})
         assert value in (getattr(hardware, lever.name, None), getattr(assumed, lever.name, None))
 
 
@@ -114,8 +113,11 @@ def test_bits_are_moved_where_their_conversions_cost_energy():
     costly = replace(Hardware(), adc_range=1.0), Assumptions(dac_fom=1e-14, adc_fom=1e-14)
     added = {one.name for one in choose_levers(costly, set(), "")}
     assert added - {one.name for one in choose_levers(BASE, set(), "")} == {"dac_bits", "adc_bits"}
-    lever = next(one for one in LEVERS if one.name == "dac_bits")
-    assert [lever.at(share, costly) for share in (0.0, 0.49, 1.0)] == [2, 6, 10]
+    twelve = replace(costly[0], dac_bits=12), costly[1]
+    space = Space(base=twelve, levers=choose_levers(twelve, set(), ""))
+    dacs = next(one for one in space.levers if one.name == "dac_bits")
+    assert dacs.choices == (*range(2, 11), 12)
+    assert space.values([0.5] * len(space.numbers), space.own_words())["dac_bits"] == 12
 
 
 def test_nothing_left_to_plan_is_refused():
@@ -230,7 +232,8 @@ def test_a_search_ends_quietly_where_what_is_best_is_at_an_end(names):
 
 
 def test_words_alone_are_tried_in_every_combination():
-    words = Space(base=BASE, levers=tuple(lever for lever in LEVERS if lever.choices))
+    levers = choose_levers(BASE, set(), "")
+    words = Space(base=BASE, levers=tuple(lever for lever in levers if lever.choices))
     tried = run(
         explore(words, Goal(objective="energy_j", limits=()), 5, 0), lambda _: {"energy_j": 1.0}
     )

@@ -159,7 +159,8 @@ def _noise(asked: Asked) -> dict[str, float | None]:
         asked.build, asked.volts[asked.few], asked.assumed, temp_c=asked.temp_c, chip=asked.chip
     )
     found = spread("noise_v_rms", noise.rms.max(axis=1))
-    found["snr_db"] = snr_db(noise.volts, noise.rms) if len(asked.few) > 1 else None
+    differ = bool((noise.volts != noise.volts[0]).any())  # DACs of few bits may make all alike
+    found["snr_db"] = snr_db(noise.volts, noise.rms) if differ else None
     for block, share in zip(noise.blocks, _shares(noise.shares), strict=True):
         found[SHARES[block]] = float(share)
     targets = asked.build.spec.targets

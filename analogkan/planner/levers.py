@@ -16,6 +16,8 @@ from ..physics.assumptions import Assumptions
 from ..text import nearest
 
 Settings = tuple[Hardware, Assumptions]
+BITS = tuple(range(2, 11))
+"""Of converters, and those that they have as they are: few enough to try each."""
 STEPS = 3
 """Digits of what a planner sets, so that people can read and type it."""
 
@@ -105,12 +107,8 @@ LEVERS = (
         about="bandwidth where noise gains are large and op-amps few",
     ),
     Lever(name="zeta", least=0.4, most=1.0, about="damping: ringing, against capacitors"),
-    Lever(
-        name="dac_bits", least=2, most=10, log=False, about="codes of DACs: energy, and accuracy"
-    ),
-    Lever(
-        name="adc_bits", least=2, most=10, log=False, about="codes of ADCs: energy, and accuracy"
-    ),
+    Lever(name="dac_bits", choices=BITS, about="codes of DACs: energy, and accuracy"),
+    Lever(name="adc_bits", choices=BITS, about="codes of ADCs: energy, and accuracy"),
     Lever(name="max_bias_rows", least=4, most=64, about="constant rows: power, against range"),
 )  # fmt: skip
 """What is moved where nothing else is said, in the order in which a result tells of them."""
@@ -165,7 +163,10 @@ def choose_levers(
         found[lever.name] = lever
     if not found:
         raise SettingsError("every lever is fixed: nothing is left to plan")
-    for lever in found.values():
+    for name, lever in found.items():
+        own = value_of(base, name)
+        if lever.choices and own not in lever.choices:
+            found[name] = replace(lever, choices=(*lever.choices, own))
         _check_range(lever, base)
     return tuple(found.values())
 
