@@ -22,7 +22,7 @@ from analogkan.imperfections import Variation, load_settings
 from analogkan.studies.bench import Bench
 from analogkan.studies.points import Point, montecarlo_points
 
-CHIPS, COPIES, ROUNDS = 4, 10, 3
+CHIPS, COPIES, ROUNDS = 2, 10, 2
 PARTS: dict[str, tuple[str, ...]] = {
     "cells that bend": ("cell_v0", "cell_v_read"),
     "access transistors": ("r_access", "access_sigma", "access_v_ov"),
