@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from ..errors import SettingsError
+from ..files import brief
 from ..objects import Facts
 from ..results import Fact, Pair, Result
 from ..text import interval, many, percent
@@ -144,7 +145,11 @@ class StudyResult(Found):
             shipped = asdict(load_settings(self.preset)[1])
         except SettingsError:  # a file that is not there any more
             shipped = kept
-        words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
+        words += [
+            f"{name} = {brief(str(value))}"
+            for name, value in kept.items()
+            if shipped.get(name) != value
+        ]
         words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
         if any("_uncalibrated" in key for key in s):
@@ -152,7 +157,12 @@ class StudyResult(Found):
             words.append("read-out set at two points" if two else "calibrated")
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
-        return ", ".join(words)
+        return ", ".join([*words, *self.aged()])
+
+    def aged(self) -> list[str]:
+        """How long after programming, in words; nothing where that is no matter."""
+        age_s = self.summary["settings"].get("conditions", {}).get("age_s")
+        return [f"{age_s:g} s after programming"] if age_s else []
 
     def _described(self) -> tuple[str, Facts]:
         title, told = super()._described()
