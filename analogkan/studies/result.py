@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from ..errors import SettingsError
-from ..files import brief
 from ..objects import Facts
 from ..results import Fact, Pair, Result
-from ..text import interval, many, percent
+from ..text import brief, interval, many, percent
 from .entries import REGRESSION, TWO_POINT
 
 if TYPE_CHECKING:
@@ -22,6 +21,10 @@ Row = dict[str, Any]
 CHIPS = "chips.csv"
 MOST_FAILURES = 5
 """Reasons that are told."""
+
+
+MOST_WORDS = 60
+"""Letters of a setting's value, such as a table of cells, that are told whole."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -146,7 +149,7 @@ class StudyResult(Found):
         except SettingsError:  # a file that is not there any more
             shipped = kept
         words += [
-            f"{name} = {brief(str(value))}"
+            f"{name} = {value if len(str(value)) <= MOST_WORDS else brief(value)}"
             for name, value in kept.items()
             if shipped.get(name) != value
         ]
