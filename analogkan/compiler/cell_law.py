@@ -335,7 +335,7 @@ def _require_near(s: Any, most: float, xp: Any) -> None:
     far = float(xp.abs(s).max())
     if far > most:
         raise SimulationError(
-            f"a summing node is {far:.3g} V from its op-amp's offset, and cells with access devices "
+            f"a summing node is {far:.3g} V off its op-amp's offset, and cells with access devices "
             f"are worked out to {most:.3g} V: raise opamp_gain"
         )
 
