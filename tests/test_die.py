@@ -381,8 +381,8 @@ def test_what_has_no_floorplan_is_refused(tmp_path):
     hardware, variation, _ = load_settings("board", ["diode_length=100"])
     build = write_build(random_spec(3, (4, 3)), hardware, tmp_path / "b.build")
     sentence = (
-        "^series = .+ makes a board, whose parts stand on no die: its circuit has no floorplan; "
-        "set lengths, slopes and heat of the die to 0, or series to ''$"
+        "^levels = .+ makes a board, whose parts stand on no die: its circuit has no floorplan; "
+        "set lengths, slopes and heat of the die to 0, or levels to a number$"
     )
     with pytest.raises(SettingsError, match=sentence):
         drawn(build, variation)
@@ -488,3 +488,16 @@ def test_python_maps_a_chip(wide):
     assert repr(die).startswith("Die chip 3\n  die  a die of ")
     assert len(die.plot().axes) >= 4
     assert all(b.y > a.y for a, b in pairwise([p.blocks[0] for p in die.plan.layers]))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"chip": -1}, "chip = -1 is out of range: 0 or more"),
+        ({"chip": 1, "seed": -1}, "seed = -1 is out of range: 0 or more"),
+        ({"chip": None}, "chip = None is of type NoneType: give a whole number"),
+    ],
+)
+def test_a_chip_that_is_none_is_not_mapped(wide, given, sentence):
+    with pytest.raises(SettingsError, match=f"^{sentence}$"):
+        ak.map_die(wide, **given)

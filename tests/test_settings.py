@@ -177,6 +177,13 @@ def test_a_value_of_another_type_is_refused(entry, kind):
         build(Sample, {"ratio": 1.0} | entry, "x")
 
 
+def test_a_whole_number_that_no_float_can_be_is_out_of_range():
+    with pytest.raises(SettingsError, match=r"^v_rail = inf is out of range: above 0, at most 100"):
+        Hardware(v_rail=HUGE)
+    with pytest.raises(SettingsError, match=r"^gbw = -inf is out of range: "):
+        Hardware(gbw=-HUGE)
+
+
 def test_a_missing_value_is_refused():
     with pytest.raises(SettingsError, match=r"^x lacks ratio$"):
         build(Sample, {}, "x")

@@ -113,6 +113,14 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
     assert found["sigma_g", "all but"].variation == replace(variation, sigma_g=0.0)
     with pytest.raises(SettingsError, match=r"^preset nominal changes nothing of the BUILD"):
         budget_cells([], "nominal", base)
+    with pytest.raises(
+        SettingsError,
+        match=r"^the error budget has adc_bits alone of as-made, and adc_range = 0\.0 is out of "
+        r"range.*; or compile a BUILD with the preset's hardware \(compile --preset\), which every "
+        r"row then has$",
+    ):
+        budget_cells([], "as-made", base)
+    budget_cells([], "as-made", load_settings("as-made", (), base)[0])
 
 
 def test_faults_are_visited_one_by_one():
