@@ -33,8 +33,11 @@ REACH = 2.0
 """Of full scale, what a cell may have across it."""
 STEPS = 60
 """Most of Newton's."""
-TAIL = 1e-12
+TAIL = 1e-11
 """Share of the largest coefficient of a series that its last ones may have."""
+KEPT, OF_NOISE = 1e-11, 1e-8
+"""Share of the largest coefficient below which a degree is left out; of noise, whose currents both
+engines have from here."""
 FIRST_DEGREE, MOST_DEGREE, OF_NODE = 8, 40, 3
 """Of polynomials in a row's volts, and in a summing node's, a few millivolts."""
 
@@ -140,7 +143,7 @@ class CellLaw:
         r = self.access
         assert r is not None
         v_ov, k = (0.0, 0.0) if not self.v_ov else transistor_at(self.v_ov, r, temp_c)
-        w = np.zeros(np.broadcast_shapes(np.shape(g), np.shape(v), np.shape(s)))
+        w = (v - s) * (g * r / (1 + g * r))  # as a resistor's
         for _ in range(STEPS):
             rest = v - s - w
             if self.v_ov:
@@ -149,7 +152,7 @@ class CellLaw:
                 passed, by = w / r, 1 / r
             step = (passed - g * self.current(rest, np)) / (by + g * self.slope(rest, np))
             w = w - step
-            if np.abs(step).max() < 1e-15:
+            if np.abs(step).max() < 1e-9:  # what is left is its square
                 break
         if self.v_ov and (not np.isfinite(w).all() or (w >= v_ov - s).any()):
             raise SimulationError(
@@ -213,15 +216,15 @@ class Series:
     Attributes
     ----------
     weights
-        (..., J, R (N + 1), L) amperes: J of the node's polynomials, N + 1 of each row's, degree by
-        degree.
+        For each of the node's polynomials (..., R (N + 1), L) amperes, N + 1 of each row's, degree
+        by degree, as many as count.
     squares
         (..., R (N' + 1), L) those of the squared currents at a node of 0 V.
     low, high, most
         Volts that rows have, and the most of a node.
     """
 
-    weights: Any
+    weights: tuple[Any, ...]
     squares: Any
     low: float
     high: float
@@ -240,6 +243,10 @@ def series_of(
     """
     low, high = span
     nodes = most * _points(OF_NODE)
+
+    def at_rest(rows: np.ndarray) -> np.ndarray:
+        return law.through(g, rows[:, None, None], 0.0, np.asarray(temp_c))
+
     for degree in range(FIRST_DEGREE, MOST_DEGREE + 1, 4):
         rows = 0.5 * (high + low) + 0.5 * (high - low) * _points(degree)
         at = law.through(
@@ -248,14 +255,11 @@ def series_of(
         found = np.tensordot(_to_series(degree), at, 1)
         if np.abs(found[-2:]).max() <= TAIL * max(np.abs(found).max(), 1e-30):
             by_node = np.tensordot(_to_series(OF_NODE), found.swapaxes(0, 1), 1)
-            twice = 2 * degree
-            rows = 0.5 * (high + low) + 0.5 * (high - low) * _points(twice)
-            still = law.through(g, rows[:, None, None], 0.0, np.asarray(temp_c))
-            squares = np.tensordot(_to_series(twice), still**2, 1)
-            joined = by_node.reshape(len(by_node), -1, g.shape[1])
+            squares = np.tensordot(_to_series(degree), at_rest(rows) ** 2, 1)
+            largest = float(np.abs(by_node).max())
             return Series(
-                weights=joined,
-                squares=squares.reshape(-1, g.shape[1]),
+                weights=tuple(_cut(part, KEPT * largest) for part in by_node),
+                squares=_cut(squares, OF_NOISE * float(squares.max())),
                 low=low,
                 high=high,
                 most=most,
@@ -264,6 +268,13 @@ def series_of(
         f"cells of {law.words} bend too much between {low:.3g} and {high:.3g} V for a polynomial "
         f"of degree {MOST_DEGREE}: raise cell_v0, or lower cell_b3 or v_fs"
     )
+
+
+def _cut(series: np.ndarray, least: float) -> np.ndarray:
+    """(R (K + 1), L) of coefficients (N + 1, R, L), without the last degrees that are below."""
+    large = np.flatnonzero(np.abs(series).max(axis=(1, 2)) > least)
+    kept = series[: large[-1] + 1] if large.size else series[:1]
+    return kept.reshape(-1, series.shape[-1])
 
 
 def currents_into(
@@ -283,11 +294,8 @@ def currents_into(
     if series is None:
         sums = [g.swapaxes(-1, -2) @ part for part in law.of_rows(rows, xp)]
         return lambda s: sum(a * b for a, b in zip(sums, law.of_node(s, xp), strict=True))
-    terms = _terms(series, rows, series.weights.shape[-2], xp)
-    of_node = [
-        series.weights[..., j, :, :].swapaxes(-1, -2) @ terms
-        for j in range(series.weights.shape[-3])
-    ]
+    terms = _terms(series, rows, max(part.shape[-2] for part in series.weights), xp)
+    of_node = [part.swapaxes(-1, -2) @ terms[..., : part.shape[-2], :] for part in series.weights]
 
     def at(s: Any) -> Any:
         _require_near(s, series.most, xp)

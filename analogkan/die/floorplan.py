@@ -171,14 +171,14 @@ def floorplan_of(circuit: Circuit, sizes: Sizes) -> Floorplan:
             for link in circuit.links
             for k, stage in enumerate(link.design.stages)
         )
-        known[sizes] = place(stages, circuit.hardware, sizes)
+        known[sizes] = lay_out(stages, circuit.hardware, sizes)
     return known[sizes]
 
 
 _PLANS: WeakKeyDictionary[Circuit, dict[Sizes, Floorplan]] = WeakKeyDictionary()
 
 
-def place(
+def lay_out(
     stages: Iterable[tuple[int, int, CrossbarStage]], hardware: Hardware, sizes: Sizes
 ) -> Floorplan:
     """``floorplan_of`` stages, each with its layer and share."""

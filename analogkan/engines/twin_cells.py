@@ -96,15 +96,16 @@ def bent_of(
 
 
 def _joined(found: Sequence[Series]) -> Series:
-    """One series of M chips, of the largest degree."""
-    made = {}
-    for name in ("weights", "squares"):
-        parts = [getattr(of, name) for of in found]
-        most = max(part.shape[-2] for part in parts)
-        short = [most - part.shape[-2] for part in parts]
-        parts = [
-            np.pad(part, [(0, 0)] * (part.ndim - 2) + [(0, by), (0, 0)])
-            for part, by in zip(parts, short, strict=True)
-        ]
-        made[name] = torch.from_numpy(np.stack(parts))
-    return replace(found[0], **made)
+    """One series of M chips, of the largest degrees."""
+    weights = zip(*(of.weights for of in found), strict=True)
+    return replace(
+        found[0],
+        weights=tuple(_stacked(parts) for parts in weights),
+        squares=_stacked([of.squares for of in found]),
+    )
+
+
+def _stacked(parts: Sequence[np.ndarray]) -> torch.Tensor:
+    """(M, K, L) of (K, L) or fewer, zeros below."""
+    most = max(len(part) for part in parts)
+    return torch.from_numpy(np.stack([np.pad(p, [(0, most - len(p)), (0, 0)]) for p in parts]))

@@ -15,7 +15,7 @@ from ..compiler.chip import OpAmpErrors, StageErrors, Warmth
 from ..compiler.circuit import Circuit, Link
 from ..compiler.converters import Ends, dac_ends
 from ..compiler.design import CrossbarStage, Design
-from ..die.floorplan import Floorplan, floorplan_of, place
+from ..die.floorplan import Floorplan, floorplan_of, lay_out
 from ..errors import AnalogKanError, SettingsError
 from ..files import brief
 from ..network.dropped import without_rows
@@ -60,10 +60,7 @@ def perturb_chain(
             variation,
             conditions,
             spec=link.spec,
-            seed=seed,
-            sample=sample,
-            first=link.section.first,
-            share=link.share,
+            place=Place(seed=seed, sample=sample, layer=link.section.first, share=link.share),
             plan=plan,
             warmth=warmth,
             ends=ends_of(chain, link),
@@ -142,10 +139,11 @@ def perturb(
     require_converters(variation, design.hardware)
     require_holds(variation, False)
     ends = Ends(dacs=None if spec.held else dac_ends(spec), read=True)
+    place = Place(seed=seed, sample=sample, layer=first, share=share)
+    plan = plan or cache(lambda: _alone(design, place, variation))
     return _perturb(
-        design, variation, conditions, spec=spec, seed=seed, sample=sample, first=first,
-        share=share, ends=ends, plan=plan, warmth=warmth,
-    )  # fmt: skip
+        design, variation, conditions, spec=spec, place=place, ends=ends, plan=plan, warmth=warmth
+    )
 
 
 def _perturb(
@@ -154,15 +152,12 @@ def _perturb(
     conditions: Conditions,
     *,
     spec: NetworkSpec,
-    seed: int,
-    sample: int,
-    first: int,
-    share: int,
+    place: Place,
     ends: Ends,
-    plan: Callable[[], Floorplan] | None,
+    plan: Callable[[], Floorplan],
     warmth: Warm | None,
 ) -> tuple[Design, dict[str, int]]:
-    """The same of a circuit with ``ends``."""
+    """The same of a circuit with ``ends`` whose first layer's draws are at ``place``."""
     require_gains(variation, design.hardware)
     require_measured(variation, design.hardware, conditions)
     on = variation.on()
@@ -177,23 +172,23 @@ def _perturb(
         hardware=design.hardware,
         devices=tuple(devices),
         counts=counted,
-        plan=plan or cache(lambda: _alone(design, first, share, variation)),
+        plan=plan,
         warmth=warmth,
     )
     draws = [(one, one.draw) for one in acts if one.draw is not None]
     stages: list[CrossbarStage] = []
     layers = without_rows(spec, design.hardware.drop_rows)[0].layers
     for k, (stage, layer) in enumerate(zip(design.stages, layers, strict=True)):
-        place = Place(seed=seed, sample=sample, layer=first + k, share=share)
+        here = replace(place, layer=place.layer + k)
         made = replace(stage, errors=_none(stage))
         own = ends.of(k, len(design.stages))
         for one, draw in draws:
-            made = _changed(one, draw, made, Draw(one, chip, place, layer, own))
+            made = _changed(one, draw, made, Draw(one, chip, here, layer, own))
         stages.append(made)
     return replace(design, stages=tuple(stages)), dict(counted)
 
 
-def _alone(design: Design, first: int, share: int, variation: Variation) -> Floorplan:
+def _alone(design: Design, place: Place, variation: Variation) -> Floorplan:
     """The floorplan of a design that is a whole network.
 
     Raises
@@ -201,13 +196,13 @@ def _alone(design: Design, first: int, share: int, variation: Variation) -> Floo
     SettingsError
         If it is known to be a part of one.
     """
-    if first or share:
+    if place.layer or place.share:
         raise SettingsError(
-            f"{design.name} begins at layer {first} of a network whose other circuits stand on the "
-            "same die: draw them together, with plan=, or without lengths and slopes"
+            f"{design.name} begins at layer {place.layer} of a network whose other circuits stand "
+            "on the same die: draw them together, with plan=, or without lengths and slopes"
         )
     stages = ((k, 0, stage) for k, stage in enumerate(design.stages))
-    return place(stages, design.hardware, sizes_of(variation))
+    return lay_out(stages, design.hardware, sizes_of(variation))
 
 
 def ends_of(chain: Circuit, link: Link) -> Ends:

@@ -66,9 +66,10 @@ def die_figure(
     axes = lower.subplots(1, len(zoomed), squeeze=False)[0]
     shown: Any = None
     for ax, p, error in zip(axes, zoomed, errors, strict=False):
+        across, down, picture = _with_gaps(p.cells.x, p.cells.y, error)
         shown = ax.pcolormesh(
-            p.cells.x, p.cells.y, error, cmap="PuOr_r",
-            norm=Normalize(-largest, largest), rasterized=True,
+            across, down, picture, cmap="PuOr_r", norm=Normalize(-largest, largest),
+            rasterized=True,
         )  # fmt: skip
         _axes(ax, f"cells of layer {_called(p)}", "µm")
     label = "conductance off by (%)"
@@ -76,6 +77,22 @@ def die_figure(
         label += f"; the first {len(zoomed)} of {len(plans)}"
     lower.colorbar(shown, ax=list(axes), label=label, shrink=0.9)
     return fig
+
+
+def _with_gaps(
+    across: np.ndarray, down: np.ndarray, picture: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same (C,), (R,) and (R, C) with nothing between tiles, where pixels would grow wide."""
+    found = []
+    for axis, places in ((1, across), (0, down)):
+        steps = np.diff(places)
+        pitch = float(steps.min()) if steps.size else 0.0
+        gaps = np.flatnonzero(steps > 1.5 * pitch)
+        ends = np.stack([places[gaps] + pitch, places[gaps + 1] - pitch], axis=1).ravel()
+        at = np.repeat(gaps + 1, 2)
+        found.append(np.insert(places, at, ends))
+        picture = np.insert(picture, at, np.nan, axis=axis)
+    return found[0], found[1], picture
 
 
 def _called(p: LayerPlan) -> str:

@@ -43,7 +43,7 @@ class OfChips(StudyResult):
 
     def title(self) -> str:
         chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset or 'no preset'})"
-        return f"{chips} on {self.images['said']}, {self.temp_c:g} degC"
+        return ", ".join([f"{chips} on {self.images['said']}, {self.temp_c:g} degC", *self.aged()])
 
     def notes(self) -> list[str]:
         from ..imperfections.registry import counts

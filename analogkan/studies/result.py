@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from ..errors import SettingsError
 from ..objects import Facts
 from ..results import Fact, Pair, Result
-from ..text import interval, many, percent
+from ..text import brief, interval, many, percent
 from .entries import REGRESSION, TWO_POINT
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ Row = dict[str, Any]
 CHIPS = "chips.csv"
 MOST_FAILURES = 5
 """Reasons that are told."""
+
+
+MOST_WORDS = 60
+"""Letters of a setting's value, such as a table of cells, that are told whole."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -144,7 +148,11 @@ class StudyResult(Found):
             shipped = asdict(load_settings(self.preset)[1])
         except SettingsError:  # a file that is not there any more
             shipped = kept
-        words += [f"{name} = {value}" for name, value in kept.items() if shipped.get(name) != value]
+        words += [
+            f"{name} = {value if len(str(value)) <= MOST_WORDS else brief(value)}"
+            for name, value in kept.items()
+            if shipped.get(name) != value
+        ]
         words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
         if any("_uncalibrated" in key for key in s):
@@ -152,7 +160,12 @@ class StudyResult(Found):
             words.append("read-out set at two points" if two else "calibrated")
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
-        return ", ".join(words)
+        return ", ".join([*words, *self.aged()])
+
+    def aged(self) -> list[str]:
+        """How long after programming, in words; nothing where that is no matter."""
+        age_s = self.summary["settings"].get("conditions", {}).get("age_s")
+        return [f"{age_s:g} s after programming"] if age_s else []
 
     def _described(self) -> tuple[str, Facts]:
         title, told = super()._described()
