@@ -554,8 +554,8 @@ def test_an_age_before_drift_begins_is_refused(name):
     drifting, hardware = Variation(**{name: 0.05}), Hardware()
     with pytest.raises(
         SettingsError,
-        match=r"^age_s = 10 s is before t0_s = 100 s, from which drift_nu counts: set age_s to that "
-        r"or more, or to 0, which is as programmed$",
+        match=r"^age_s = 10 s is before t0_s = 100 s, from which drift_nu counts: set age_s to "
+        r"that or more, or to 0, which is as programmed$",
     ):
         require_measured(drifting, hardware, Conditions(age_s=10, t0_s=100))
     for age_s in (0, 100, 1e4):

@@ -115,9 +115,9 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
         budget_cells([], "nominal", base)
     with pytest.raises(
         SettingsError,
-        match=r"^the error budget has adc_bits alone of as-made, and adc_range = 0\.0 is out of "
-        r"range.*; or compile a BUILD with the preset's hardware \(compile --preset\), which every "
-        r"row then has$",
+        match=r"^the error budget has dac_bits all but of as-made, and dac_dnl_sigma = 0\.3 needs "
+        r"dac_bits, .*; or compile a BUILD with the preset's hardware \(compile --preset\), which "
+        r"every row then has$",
     ):
         budget_cells([], "as-made", base)
     budget_cells([], "as-made", load_settings("as-made", (), base)[0])
