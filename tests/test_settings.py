@@ -76,8 +76,8 @@ def test_a_bad_assignment_is_refused(assignment, sentence):
 def test_an_unknown_preset_is_refused_with_the_nearest_name():
     sentence = (
         "unknown preset 'nominl', did you mean nominal? "
-        "Known: ai301a, as-made, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, "
-        "rram-milo, rram-wan, sonos, or the path of a .toml file"
+        "Known: ai301a, as-made, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, "
+        "rram-absolute, rram-milo, rram-wan, sonos, or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")
