@@ -200,7 +200,7 @@ def parse_range(text: str, what: str) -> tuple[float, float]:
 
 def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
-    share = field.metadata.get("unit", "share") == "share"
+    share = field.metadata.get("unit", "share").startswith("share")  # per millimetre too
     try:
         return _as(str(field.type), value, share)
     except (TypeError, ValueError, KeyError, OverflowError):
