@@ -35,11 +35,11 @@ STEPS = 60
 """Most of Newton's."""
 TAIL = 1e-11
 """Share of the largest coefficient of a series that its last ones may have."""
-KEPT, OF_NOISE = 1e-11, 1e-8
+KEPT, OF_NOISE = 1e-11, 1e-6
 """Share of the largest coefficient below which a degree is left out; of noise, whose currents both
 engines have from here."""
-FIRST_DEGREE, MOST_DEGREE, OF_NODE = 8, 40, 3
-"""Of polynomials in a row's volts, and in a summing node's, a few millivolts."""
+FIRST_DEGREE, MOST_DEGREE, OF_NODE = 8, 40, 2
+"""Of polynomials in a row's volts, and in what a summing node is off its op-amp's offset."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -220,21 +220,30 @@ class Series:
         by degree, as many as count.
     squares
         (..., R (N' + 1), L) those of the squared currents at a node of 0 V.
-    low, high, most
-        Volts that rows have, and the most of a node.
+    low, high
+        Volts that rows have.
+    node, most
+        (..., L, 1) volts that each node is near, its op-amp's offset, and the most that it differs.
     """
 
     weights: tuple[Any, ...]
     squares: Any
     low: float
     high: float
+    node: Any
     most: float
 
 
 def series_of(
-    law: CellLaw, g: np.ndarray, temp_c: Any, span: tuple[float, float], most: float
+    law: CellLaw,
+    g: np.ndarray,
+    temp_c: Any,
+    span: tuple[float, float],
+    node: np.ndarray,
+    most: float,
 ) -> Series:
-    """The series of cells ``g`` (R, L), siemens at ``temp_c``, a number or (R, L).
+    """The series of cells ``g`` (R, L), siemens at ``temp_c``, a number or (R, L), into nodes that
+    are within ``most`` volts of ``node`` (L,).
 
     Raises
     ------
@@ -242,7 +251,7 @@ def series_of(
         If no polynomial is close enough.
     """
     low, high = span
-    nodes = most * _points(OF_NODE)
+    nodes = node + most * _points(OF_NODE)[:, None]  # (J, L)
 
     def at_rest(rows: np.ndarray) -> np.ndarray:
         return law.through(g, rows[:, None, None], 0.0, np.asarray(temp_c))
@@ -250,7 +259,7 @@ def series_of(
     for degree in range(FIRST_DEGREE, MOST_DEGREE + 1, 4):
         rows = 0.5 * (high + low) + 0.5 * (high - low) * _points(degree)
         at = law.through(
-            g, rows[:, None, None, None], nodes[:, None, None], np.asarray(temp_c)
+            g, rows[:, None, None, None], nodes[:, None], np.asarray(temp_c)
         )  # (N + 1, J, R, L)
         found = np.tensordot(_to_series(degree), at, 1)
         if np.abs(found[-2:]).max() <= TAIL * max(np.abs(found).max(), 1e-30):
@@ -262,6 +271,7 @@ def series_of(
                 squares=_cut(squares, OF_NOISE * float(squares.max())),
                 low=low,
                 high=high,
+                node=node[:, None],
                 most=most,
             )
     raise SimulationError(
@@ -298,8 +308,9 @@ def currents_into(
     of_node = [part.swapaxes(-1, -2) @ terms[..., : part.shape[-2], :] for part in series.weights]
 
     def at(s: Any) -> Any:
-        _require_near(s, series.most, xp)
-        by = polynomials(s / series.most, len(of_node) - 1)
+        off = s - series.node
+        _require_near(off, series.most, xp)
+        by = polynomials(off / series.most, len(of_node) - 1)
         return sum(a * b for a, b in zip(of_node, by, strict=True))
 
     return at
@@ -324,8 +335,8 @@ def _require_near(s: Any, most: float, xp: Any) -> None:
     far = float(xp.abs(s).max())
     if far > most:
         raise SimulationError(
-            f"a summing node is at {far:.3g} V, above the {most:.3g} V to which cells with access "
-            "devices are worked out: the op-amp's gain is too small, raise opamp_gain"
+            f"a summing node is {far:.3g} V off its op-amp's offset, and cells with access devices "
+            f"are worked out to {most:.3g} V: raise opamp_gain"
         )
 
 

@@ -158,6 +158,8 @@ def _of_law(
         return "".join(line + "\n" for line in text)
 
     made = _tiles(g, names, hardware, names.rows(), body, say, own)
+    at = f"CELLS ARE AS THEY ARE AT {format_number(temp_c)} DEGREES CELSIUS: `temp` must be that."
+    made.subcircuits.insert(0, format_comment(at) + "\n")
     if law.access is not None and law.v_ov:
         # Next to no junctions: the bulk is at the source, and what they leak is not modelled.
         told = {"level": "1", "vto": "0", "kp": format_number(1 / law.v_ov), "is": "1e-30"}

@@ -85,13 +85,12 @@ def bent_of(
     laws[0].require_reach(*span, REACH * v_fs)
     if laws[0].access is None:
         return Bent(law=laws[0], series=None)
-    reach = AMPLIFIED * hardware.v_rail / float(arrays["line_gain"].min())
-    most = float(np.abs(arrays["line_offset"]).max()) + reach
+    most = AMPLIFIED * hardware.v_rail / float(arrays["line_gain"].min())
     found = []
-    for law, stage, g in zip(laws, stages, arrays["g"], strict=True):
+    for law, stage, g, node in zip(laws, stages, arrays["g"], arrays["line_offset"], strict=True):
         warmth = stage.errors and stage.errors.warmth
         at = temp_c + (warmth.cells if warmth else 0.0)
-        found.append(series_of(law, g, at, span, most))
+        found.append(series_of(law, g, at, span, node, most))
     return Bent(law=laws[0], series=_joined(found))
 
 
@@ -102,6 +101,7 @@ def _joined(found: Sequence[Series]) -> Series:
         found[0],
         weights=tuple(_stacked(parts) for parts in weights),
         squares=_stacked([of.squares for of in found]),
+        node=torch.from_numpy(np.stack([of.node for of in found])),
     )
 
 
