@@ -146,9 +146,17 @@ def check_fields(settings: Any) -> None:
         if str(field.type) in _PLAIN:
             require_type(value, _PLAIN[str(field.type)], field.name, KINDS[str(field.type)])
         if field.type == "float":
-            value = float(value)
+            value = _as_float(value)
             object.__setattr__(settings, field.name, value)
         require(field.metadata["fits"](value), field.name, value, limit(field))
+
+
+def _as_float(value: Any) -> float:
+    """Infinite where there is no float as large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def build(kind: type[T], values: dict[str, Any], what: str) -> T:
@@ -192,7 +200,7 @@ def parse_range(text: str, what: str) -> tuple[float, float]:
 
 def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     """``value`` as the field's type: text from the command line or an entry of a TOML file."""
-    share = field.metadata.get("unit", "share") == "share"
+    share = field.metadata.get("unit", "share").startswith("share")  # per millimetre too
     try:
         return _as(str(field.type), value, share)
     except (TypeError, ValueError, KeyError, OverflowError):

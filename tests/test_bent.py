@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+import analogkan as ak
+from analogkan.compiler.build import write_build
 from analogkan.compiler.cell_law import CellLaw
 from analogkan.compiler.deck import write_circuit
+from analogkan.compiler.hardware import Hardware
 from analogkan.dialects import VACASK
 from analogkan.engines.chip_engines import TwinEngine
+from analogkan.engines.twin import Twin
 from analogkan.errors import CompileError, SettingsError, SimulationError
 from analogkan.imperfections import Variation
 from analogkan.physics.power_stage import DeckPower
 
 from .chips import EVERYTHING, chip, errors_of
-from .networks import random_spec
+from .networks import random_images, random_spec
 from .test_heat import TEMPERATURES, heated
 from .test_twin import EXACT, images, worst
 
@@ -114,7 +119,10 @@ def test_a_cell_and_its_resistor_are_one_resistor():
             {"cell_v0": 0.01},
             r"0 to 100 V, not below 0\.05 unless 0",
         ),
-        ({"r_access": 1e3, "dead_amplifiers": 0.01}, "set dead_amplifiers to 0"),
+        (
+            {"r_access": 1e3, "dead_amplifiers": 0.01},
+            "set dead_amplifiers to 0, or cell_v0, cell_b3 and r_access$",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings, said):
@@ -140,3 +148,25 @@ def test_what_has_no_closed_form_is_refused():
         weak.through(np.array(25e-6), 0.5, 0.0, 26.85)
     with pytest.raises(SimulationError, match="are written up to 1 V, 2 v_fs: set opamp=rails"):
         CellLaw(v_0=0.25).require_reach(-1.2, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["cell_v0", "cell_b3", "r_access"])
+def test_a_study_with_wires_refuses_them_before_it_begins(name, tmp_path):
+    build = write_build(random_spec(3, (4, 3)), Hardware(r_driver=10.0), tmp_path / "b.build")
+    sentence = (
+        rf"^{name} = 1 and wires \(r_wire = 0 ohm, r_driver = 10 ohm\) have no closed form "
+        rf"together: set r_wire and r_driver to 0, or {name}$"
+    )
+    with pytest.raises(SettingsError, match=sentence):
+        ak.montecarlo(
+            build, random_images(2, 4, 4), samples=1, preset="nominal", variation={name: 1.0},
+            out=tmp_path / "run",
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_answers_of_cells_that_bend_can_be_differentiated():
+    design = chip(random_spec(3, (5, 4, 3)), Variation(cell_v0=0.25))
+    volts = torch.from_numpy(images(4, 5).T[None].copy()).requires_grad_()
+    Twin([design], 50.0).logits(volts).square().sum().backward()
+    assert volts.grad is not None and torch.isfinite(volts.grad).all() and volts.grad.any()

@@ -89,8 +89,9 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
     [
         (
             ("--preset", "nominl"),
-            "unknown preset 'nominl', did you mean nominal? Known: ai301a, board, ideal, nominal, "
-            "rram, rram-absolute, or the path of a .toml file",
+            "unknown preset 'nominl', did you mean nominal? Known: ai301a, as-made, board, "
+            "cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, rram-milo, rram-wan, "
+            "sonos, or the path of a .toml file",
         ),
         (("--preset", "no.toml"), "cannot read preset no.toml: No such file or directory"),
         (("--set", "gmax=5e-5"), "--set: unknown setting 'gmax', did you mean g_max?"),

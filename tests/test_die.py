@@ -46,7 +46,7 @@ PLACED = Variation(
     diode_slope_voltage=0.01, diode_slope_shift=2e-3, offset_slope=1e-3, cell_slope=0.2,
     diode_pelgrom_current=0.02, diode_area=4.0, offset_pelgrom=5e-3, offset_area=100.0,
     cell_pelgrom=0.01, cell_area=0.25, offset_drift_sigma=5e-6, trim="dark",
-    heat_ambient=2000.0, heat_sheet=22.5,
+    heat_ambient=800.0, heat_sheet=22.5,
 )  # fmt: skip
 """Everything that has a place; a small circuit takes little, so it is held badly cool."""
 
@@ -381,8 +381,8 @@ def test_what_has_no_floorplan_is_refused(tmp_path):
     hardware, variation, _ = load_settings("board", ["diode_length=100"])
     build = write_build(random_spec(3, (4, 3)), hardware, tmp_path / "b.build")
     sentence = (
-        "^series = .+ makes a board, whose parts stand on no die: its circuit has no floorplan; "
-        "set lengths, slopes and heat of the die to 0, or series to ''$"
+        "^levels = .+ makes a board, whose parts stand on no die: its circuit has no floorplan; "
+        "set lengths, slopes and heat of the die to 0, or levels to a number$"
     )
     with pytest.raises(SettingsError, match=sentence):
         drawn(build, variation)
@@ -448,6 +448,21 @@ def test_heat_is_refused_where_power_is_not_known(tmp_path, wide):
         power_of(wide, wide.spec.dac_volts(wide.spec.calibration[:2]), chips=[die.chip])
 
 
+def test_a_die_too_warm_for_its_diodes_law_is_refused(tmp_path, wide):
+    sentence = (
+        r"^heated by its own power: temp_c = \d+\.\d+ is out of range: diode_law = linear holds "
+        r"from -55 to 150 degC: choose temperatures in there, or lower heat_ambient$"
+    )
+    hot = {"heat_ambient": 1e4}
+    with pytest.raises(SettingsError, match=sentence):
+        ak.map_die(wide, 1, variation=hot)
+    with pytest.raises(SettingsError, match=sentence):
+        ak.montecarlo(wide, random_images(1, 4, 72, 4), samples=1, variation=hot, judge="none",
+                      out=tmp_path / "run", progress=False)  # fmt: skip
+    with pytest.raises(SettingsError, match=r"^temp_c = 200\.0 is out of range: diode_law"):
+        ak.map_die(wide, 1, conditions={"temp_c": 200.0})
+
+
 # ---- pictures
 
 
@@ -488,3 +503,16 @@ def test_python_maps_a_chip(wide):
     assert repr(die).startswith("Die chip 3\n  die  a die of ")
     assert len(die.plot().axes) >= 4
     assert all(b.y > a.y for a, b in pairwise([p.blocks[0] for p in die.plan.layers]))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"chip": -1}, "chip = -1 is out of range: 0 or more"),
+        ({"chip": 1, "seed": -1}, "seed = -1 is out of range: 0 or more"),
+        ({"chip": None}, "chip = None is of type NoneType: give a whole number"),
+    ],
+)
+def test_a_chip_that_is_none_is_not_mapped(wide, given, sentence):
+    with pytest.raises(SettingsError, match=f"^{sentence}$"):
+        ak.map_die(wide, **given)

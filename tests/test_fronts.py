@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from analogkan.engines.chip_engines import TwinEngine
 from analogkan.engines.twin import Twin
 from analogkan.errors import SettingsError, SimulationError
 from analogkan.imperfections import Conditions, Variation
-from analogkan.imperfections.make import perturb
+from analogkan.imperfections.make import perturb, perturb_chain
 from analogkan.network.squash import Squash
 from analogkan.physics.noise_point import points_of
 from analogkan.physics.power_stage import DeckPower
@@ -35,6 +36,7 @@ from .chips import EVERYTHING, FRONTS, chip, errors_of
 from .networks import random_spec
 from .outside.algebraic import KIND
 from .test_cells import NPN
+from .test_chain import of_one
 from .test_twin import EXACT, images, worst
 from .test_variation import normal
 
@@ -328,3 +330,24 @@ def test_paths_are_those_of_the_library():
     for part in ("input", "core", "output"):
         kind = cells.find(f"layernorm_{part}_real")
         assert kind is not None and Path(kind.path).is_file()
+
+
+@pytest.mark.parametrize(
+    ("squash", "norm", "settings", "sentence"),
+    [
+        ("clamp", "layer", {"pair_sigma": 1e-3}, "pair_sigma = 0.001 is of a squash cell with a "
+         "transistor pair, and the network has none: leave pair_sigma out"),
+        ("clamp", "batch", {"load_tc1": -1e-3}, "load_tc1 = -0.001 is of a squash cell with a tr"),
+        ("none", "none", {"squash_offset_sigma": 0.01}, "squash_offset_sigma = 0.01 is of a squash "
+         "cell, and the network has none: leave squash_offset_sigma out"),
+        ("sigmoid", "batch", {"norm_r_sigma": 0.01}, "norm_r_sigma = 0.01 is of a LayerNorm, and"),
+    ],
+)  # fmt: skip
+def test_a_study_refuses_errors_of_parts_that_its_network_has_not(squash, norm, settings, sentence):
+    spec = random_spec(1, (5, 4, 3), squash=squash, norm=norm)
+    chain = of_one(spec, build_design(spec, Hardware()))
+    given = {"seed": 0, "sample": 1}
+    with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}"):
+        perturb_chain(chain, Variation(**settings), Conditions(), **given)
+    perturb_chain(of_one(BOTH, build_design(BOTH, Hardware())), Variation(**FRONTS), Conditions(),
+                  **given)  # fmt: skip

@@ -536,6 +536,28 @@ def test_what_is_no_technology_is_refused():
         SettingsError, match=r"^cells = 'a:b' is no table of cells: give the path o"
     ):
         Variation(cells="a:b")
-    with pytest.raises(SettingsError, match=r"^cannot read table of cells gone.toml: No such file"):
-        Variation(cells="gone.toml")
+    for gone in ("gone.toml", "10:30/gone.toml"):
+        with pytest.raises(SettingsError, match=f"^cannot read table of cells {gone}: No"):
+            Variation(cells=gone)
     assert {*COLUMNS} < {*ENTRIES}
+
+
+@pytest.mark.parametrize("given", [{"name": 3}, {"source": 3}])
+def test_a_name_that_is_no_text_is_refused(folder, given):
+    (what,) = given
+    with pytest.raises(SettingsError, match=f"^{what} = 3 is of type int: give a text$"):
+        import_cells("cells.csv", t0_s=20, **given)
+
+
+@pytest.mark.parametrize("name", ["drift_nu", "drift_nu_sigma"])
+def test_an_age_before_drift_begins_is_refused(name):
+    drifting, hardware = Variation(**{name: 0.05}), Hardware()
+    with pytest.raises(
+        SettingsError,
+        match=r"^age_s = 10 s is before t0_s = 100 s, from which drift_nu counts: set age_s to "
+        r"that or more, or to 0, which is as programmed$",
+    ):
+        require_measured(drifting, hardware, Conditions(age_s=10, t0_s=100))
+    for age_s in (0, 100, 1e4):
+        require_measured(drifting, hardware, Conditions(age_s=age_s, t0_s=100))
+    require_measured(Variation(), hardware, Conditions(age_s=10, t0_s=100))

@@ -75,3 +75,10 @@ def test_settings_take_them_from_the_command_line_and_from_a_preset(tmp_path):
 
 def test_temperatures_take_them_too():
     assert parse_temps("0:1k:500") == [0.0, 500.0, 1000.0]
+
+
+def test_shares_of_a_length_may_be_in_per_cent_too():
+    found = load_settings(None, ["cell_slope=2%", "diode_pelgrom_current=1%", "diode_area=4"])[1]
+    assert (found.cell_slope, found.diode_pelgrom_current) == (0.02, 0.01)
+    with pytest.raises(SettingsError, match=r"diode_slope_shift = '2%' is not a number: per cent"):
+        load_settings(None, ["diode_slope_shift=2%"])

@@ -76,8 +76,8 @@ def test_a_bad_assignment_is_refused(assignment, sentence):
 def test_an_unknown_preset_is_refused_with_the_nearest_name():
     sentence = (
         "unknown preset 'nominl', did you mean nominal? "
-        "Known: ai301a, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, "
-        "rram-milo, rram-wan, sonos, or the path of a .toml file"
+        "Known: ai301a, as-made, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, "
+        "rram-absolute, rram-milo, rram-wan, sonos, or the path of a .toml file"
     )
     with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
         load_hardware("nominl")
@@ -175,6 +175,13 @@ def test_a_value_of_another_type_is_refused(entry, kind):
     ((name, value),) = entry.items()
     with pytest.raises(SettingsError, match=escape(f"x: {name} = {value!r} is not {kind}") + "$"):
         build(Sample, {"ratio": 1.0} | entry, "x")
+
+
+def test_a_whole_number_that_no_float_can_be_is_out_of_range():
+    with pytest.raises(SettingsError, match=r"^v_rail = inf is out of range: above 0, at most 100"):
+        Hardware(v_rail=HUGE)
+    with pytest.raises(SettingsError, match=r"^gbw = -inf is out of range: "):
+        Hardware(gbw=-HUGE)
 
 
 def test_a_missing_value_is_refused():

@@ -37,8 +37,8 @@ def home(tmp_path_factory) -> Path:
 
 IS_MODEL = "is a model (.pt), and a BUILD is wanted: `analogkan compile model.pt` makes its BUILD"
 PRESETS = (
-    "Known: ai301a, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, rram-milo, "
-    "rram-wan, sonos, or the path of a .toml file"
+    "Known: ai301a, as-made, board, cmo-hfox, hermes, ideal, nominal, pcm, rram, rram-absolute, "
+    "rram-milo, rram-wan, sonos, or the path of a .toml file"
 )
 DATA = "Known: mnist, fashion-mnist, cifar10, functions such as thermistor, or the path of an .npz "
 DATA += "or .csv file"

@@ -113,6 +113,14 @@ def test_a_budget_has_each_imperfection_alone_and_left_out():
     assert found["sigma_g", "all but"].variation == replace(variation, sigma_g=0.0)
     with pytest.raises(SettingsError, match=r"^preset nominal changes nothing of the BUILD"):
         budget_cells([], "nominal", base)
+    with pytest.raises(
+        SettingsError,
+        match=r"^the error budget has dac_bits all but of as-made, and dac_dnl_sigma = 0\.3 needs "
+        r"dac_bits, .*; or compile a BUILD with the preset's hardware \(compile --preset\), which "
+        r"every row then has$",
+    ):
+        budget_cells([], "as-made", base)
+    budget_cells([], "as-made", load_settings("as-made", (), base)[0])
 
 
 def test_faults_are_visited_one_by_one():

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import numbers
+
 from ..compiler.hardware import Hardware
 from ..imperfections import Conditions, Variation, load_settings
+from ..objects import require_type
+from ..settings import require
 from ..studies.dies import Die, die_of
 from . import given
 from .given import AnyBuild, AnyPath, AnyPreset, Values
@@ -44,7 +48,9 @@ def map_die(
     >>> [round(side) for side in (die.plan.width, die.plan.height)]
     [2089, 1506]
     """
-    given.check_whole(chip=chip, seed=seed)
+    for name, number in (("chip", chip), ("seed", seed)):
+        require_type(number, numbers.Integral, name, "a whole number")
+        require(number >= 0, name, number, "0 or more")
     made = given.circuit(build)
     asked = {"hardware": hardware, "variation": variation, "conditions": conditions}
     named, texts = given.settings_texts(preset, made.hardware, asked, otherwise="rram")

@@ -119,7 +119,7 @@ class Columns:
         for _ in range(ROUNDS):
             lines = self.lines(current(s) + slope * s + noise, limited)
             before, s = s, offset - lines / gain
-            if float(abs(s - before).max()) < SETTLED:
+            if bool(abs(s - before).max() < SETTLED):
                 return lines
         raise SimulationError(
             f"summing nodes do not come to rest in {ROUNDS} rounds: what they draw bends too much "
@@ -164,7 +164,7 @@ class Columns:
             extra = self._interleaved(beyond[..., 1::2, :], 0 * beyond[..., 1::2, :])
             before = lines
             lines = solved(arriving + coupled[..., None] * extra)
-            if float(abs(lines - before).max()) < SETTLED:
+            if bool(abs(lines - before).max() < SETTLED):
                 return lines
         raise SimulationError(
             f"lines at their rails do not come to rest in {ROUNDS} rounds: they see each other "

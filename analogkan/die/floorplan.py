@@ -184,8 +184,8 @@ def lay_out(
     """``floorplan_of`` stages, each with its layer and share."""
     if hardware.series:
         raise SettingsError(
-            f"series = {hardware.series} makes a board, whose parts stand on no die: its circuit "
-            "has no floorplan; set lengths, slopes and heat of the die to 0, or series to ''"
+            f"levels = {hardware.series} makes a board, whose parts stand on no die: its circuit "
+            "has no floorplan; set lengths, slopes and heat of the die to 0, or levels to a number"
         )
     found: list[LayerPlan] = []
     top = 0.0

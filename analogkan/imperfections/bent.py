@@ -13,6 +13,7 @@ from .base import Draw, Imperfection, Setting, errors_of, upto
 
 if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
     from ..compiler.design import CrossbarStage
+    from ..compiler.hardware import Hardware
 
 LEAST_V0 = 0.05
 """Volts of a hyperbolic sine: half a volt on less is 1e4 times the current of a resistor."""
@@ -37,12 +38,23 @@ def _bend(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
     return replace(stage, errors=replace(errors_of(stage), law=law))
 
 
+def require_unwired(settings: Any, hardware: Hardware) -> None:
+    """SettingsError if cells are to bend, or to have access devices, behind wires."""
+    for name in ("cell_v0", "cell_b3", "r_access") if hardware.wired else ():
+        if value := getattr(settings, name):
+            raise SettingsError(
+                f"{name} = {value:g} and wires (r_wire = {hardware.r_wire:g} ohm, r_driver = "
+                f"{hardware.r_driver:g} ohm) have no closed form together: set r_wire and "
+                f"r_driver to 0, or {name}"
+            )
+
+
 def _near_nodes(of: Any) -> None:
     if of.dead_amplifiers:
         raise SettingsError(
             f"dead_amplifiers = {of.dead_amplifiers:g} leaves summing nodes anywhere, and the "
             "current of cells that bend or have access devices is worked out near 0 V: set "
-            "dead_amplifiers to 0"
+            "dead_amplifiers to 0, or cell_v0, cell_b3 and r_access"
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import SettingsError
 from ..files import brief, near, read_text, write_text
-from ..objects import as_path, check_flags
+from ..objects import as_path, check_flags, require_type
 from ..ours import require_ours
 from ..settings import read_toml, require, shown
 from .cell_tables import ENTRIES, table_text
@@ -106,6 +106,8 @@ def import_cells(
     'cells::1e-06 2e-07;1e-05 5e-07;4e-05 9e-07'
     """
     check_flags(force=force)
+    require_type(name, (str, type(None)), "name", "a text")
+    require_type(source, str, "source", "a text")
     path = as_path(file, "file", "a CSV file")
     target = None if out is None else as_path(out, "out", "the .toml file to write")
     rows, drifts = _read(path)

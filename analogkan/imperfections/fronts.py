@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,24 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
 
 VARIED = ("load_sigma", "tail_sigma", "load_tc1", "tail_tc1")
 """Settings that are of a cell's parameters, which a kind from outside may not have declared."""
+
+
+def require_fronts(settings: Any, stages: Iterable[CrossbarStage]) -> None:
+    """SettingsError if parts that none of a network's ``stages`` has are to have errors."""
+    fronts = [stage.front for stage in stages]
+    cells = [front.squash.cell for front in fronts if front.squash.kind != "none"]
+    pairs = any(kind.varied or kind.models or kind.load for kind in cells)
+    norms = any(front.norm is not None for front in fronts)
+    for names, there, what in (
+        (("pair_sigma", *VARIED), pairs, "squash cell with a transistor pair"),
+        (("squash_offset_sigma", "squash_drift_sigma"), bool(cells), "squash cell"),
+        (tuple(one.name for one in LAYERNORM.settings), norms, "LayerNorm"),
+    ):
+        for name in () if there else names:
+            if value := getattr(settings, name):
+                raise SettingsError(
+                    f"{name} = {value:g} is of a {what}, and the network has none: leave {name} out"
+                )
 
 
 def _squash(stage: CrossbarStage, draw: Draw) -> CrossbarStage:

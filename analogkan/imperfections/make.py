@@ -25,6 +25,7 @@ from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
 from .converters import require_converters, require_holds
+from .fronts import require_fronts
 from .heat import sizes_of
 from .measured import require_measured
 from .registry import BUILT_IN, acting, always_told
@@ -49,8 +50,7 @@ def perturb_chain(
     depend on where the network is cut, only on the circuits that share its outputs. ``warmth`` is
     what heats it, where the variation asks for that.
     """
-    require_converters(variation, chain.hardware)
-    require_holds(variation, len({link.section for link in chain.links}) > 1)
+    require_parts(variation, chain)
     plan = cache(lambda: floorplan_of(chain, sizes_of(variation)))
     total: Counter[str] = Counter()
     links: list[Link] = []
@@ -68,6 +68,13 @@ def perturb_chain(
         links.append(replace(link, design=chip))
         total.update(counted)
     return Circuit(tuple(links)), dict(total)
+
+
+def require_parts(variation: Variation, chain: Circuit) -> None:
+    """SettingsError if parts that a network's circuits have not are to have errors."""
+    require_converters(variation, chain.hardware)
+    require_holds(variation, len({link.section for link in chain.links}) > 1)
+    require_fronts(variation, (stage for link in chain.links for stage in link.design.stages))
 
 
 def perturb(
@@ -116,7 +123,8 @@ def perturb(
         If op-amps are to have gains of their own, and have no parameter for them; cells are to
         be what was not measured of their technology; distances matter, and there is no floorplan;
         parts are to be warm, and it is not said how warm; or converters are to have errors that
-        ask for hardware which is not there, as holds' always do here.
+        ask for hardware which is not there, as holds' always do here. Errors of squash cells and of
+        a LayerNorm are passed over where there are none: ``design`` may be a part of a network.
 
     Examples
     --------

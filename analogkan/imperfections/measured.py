@@ -92,6 +92,12 @@ def require_measured(settings: Any, hardware: Hardware, conditions: Conditions) 
     SettingsError
         Unless ``cell_range`` or ``cell_ages`` asks for it.
     """
+    age_s, t0_s = conditions.age_s, conditions.t0_s
+    if 0 < age_s < t0_s and (settings.drift_nu or settings.drift_nu_sigma):
+        raise SettingsError(
+            f"age_s = {age_s:g} s is before t0_s = {t0_s:g} s, from which drift_nu counts: set "
+            "age_s to that or more, or to 0, which is as programmed"
+        )
     technology = technology_of(settings.cells)
     if technology is None:
         return
@@ -179,7 +185,7 @@ def _counted_once(of: Any) -> None:
 
 def _kept(cells: Any) -> Any:
     """A file's path becomes the table that is in it."""
-    if isinstance(cells, str) and cells.endswith(".toml") and not is_table(cells):
+    if isinstance(cells, str) and cells.endswith(".toml"):
         return read_table(Path(cells))
     return cells
 

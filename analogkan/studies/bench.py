@@ -39,7 +39,7 @@ from ..intervals import regress
 from .entries import COLUMNS, TWO_POINT
 from .figures import figures_of
 from .macro import chip_agreement
-from .points import Point
+from .points import Point, check_warm
 from .result import Row
 from .values import curve_points, software_figures
 
@@ -252,7 +252,7 @@ class Bench:
         with self._lock:
             if key not in self._heated:
                 found = heat_of(chain, self.spec, variation, point.conditions.temp_c)
-                self._heated[key] = found.warmth
+                self._heated[key] = check_warm(chain, found, point.conditions.temp_c).warmth
             return self._heated[key]
 
     def logits(self, point: Point) -> np.ndarray:

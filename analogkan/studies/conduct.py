@@ -20,6 +20,8 @@ from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
+from ..imperfections.bent import require_unwired
+from ..imperfections.make import require_parts
 from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
 from ..physics.assumptions import Assumptions
@@ -250,7 +252,8 @@ def _check_points(bench: Bench, plan: Plan) -> None:
     ------
     SettingsError
         If the diodes' law does not hold at a temperature, or a chip's op-amps cannot have the gains
-        that they are to have, or its cells are to be what was not measured of their technology.
+        that they are to have, or its cells are to be what was not measured of their technology, or
+        parts that there are not are to have errors.
     SimulationError
         If what makes a chip lacks a closed form that it needs, as the twin does.
     """
@@ -261,6 +264,8 @@ def _check_points(bench: Bench, plan: Plan) -> None:
         (p.hardware, p.variation, p.conditions) for p in plan.points if p.sample is not None
     }:
         require_gains(variation, hardware)
+        require_unwired(variation, hardware)
+        require_parts(variation, bench.chain(hardware))
         require_measured(variation, hardware, conditions)
     for hardware, at in temps.items():
         check_temps(bench.chain(hardware), sorted(at))

@@ -17,6 +17,7 @@ from ..imperfections.make import perturb_chain
 from ..network.spec import NetworkSpec
 from ..objects import Described, Facts, show_figures
 from ..physics.heat import HeatMap, heat_of
+from .points import check_temps, check_warm
 
 Values = npt.NDArray[Any]
 PLACED = ("_length", "_slope", "_pelgrom", "heat_")
@@ -132,12 +133,14 @@ def die_of(
     Raises
     ------
     SettingsError
-        If the circuit has no floorplan.
+        If the circuit has no floorplan, or its diodes' law does not hold where it is as warm.
     """
     plan = floorplan_of(circuit, sizes_of(variation))
+    check_temps(circuit, [conditions.temp_c])
     heat = None
     if variation.heat_ambient:
-        heat = heat_of(circuit, spec, variation, conditions.temp_c)
+        found = heat_of(circuit, spec, variation, conditions.temp_c)
+        heat = check_warm(circuit, found, conditions.temp_c)
     warmth = None if heat is None else heat.warmth
     chip, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=sample, warmth=warmth)
     return Die(name=f"chip {sample}", circuit=circuit, chip=chip, plan=plan, heat=heat)

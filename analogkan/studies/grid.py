@@ -8,12 +8,15 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation, load_settings
+from ..imperfections.converters import require_converters
+from ..imperfections.measured import require_measured
 from ..imperfections.presets import settings_loader
 from ..imperfections.registry import faults, settings_of
 from ..settings import require
@@ -152,16 +155,31 @@ def budget_cells(fixed: Sequence[str], preset: str, base: Hardware) -> list[Cell
         for how in ("alone", "all but"):
             hw, va = (base, nominal) if how == "alone" else (hardware, variation)
             source = (hardware, variation) if how == "alone" else (base, nominal)
-            if kind == "hardware":
-                hw = replace(hw, **{name: getattr(source[0], name)})
-            else:
-                va = replace(va, **shaping | {name: getattr(source[1], name)})
-                va = va if vars(va).keys() - shaping.keys() - {*adjusting} else nominal
-            adjusted = variation if va.drawn else nominal
-            va = replace(va, **{name: getattr(adjusted, name) for name in adjusting})
+            with _row(name, how, preset):
+                if kind == "hardware":
+                    hw = replace(hw, **{name: getattr(source[0], name)})
+                else:
+                    va = replace(va, **shaping | {name: getattr(source[1], name)})
+                    va = va if vars(va).keys() - shaping.keys() - {*adjusting} else nominal
+                adjusted = variation if va.drawn else nominal
+                va = replace(va, **{name: getattr(adjusted, name) for name in adjusting})
+                require_converters(va, hw)
+                require_measured(va, hw, conditions)
             found.append(_cell({"imperfection": name, "cell": how}, hw, va, conditions))
     last = {"imperfection": "all", "cell": "all"}
     return [*found, _cell(last, hardware, variation, conditions)]
+
+
+@contextmanager
+def _row(name: str, how: str, preset: str) -> Iterator[None]:
+    """Say of which row of a budget it is that its settings do not go together."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(
+            f"the error budget has {name} {how} of {preset}, and {error}; or compile a BUILD with "
+            "the preset's hardware (compile --preset), which every row then has"
+        ) from error
 
 
 def grid_points(cells: Sequence[Cell], samples: int) -> list[Point]:

@@ -214,7 +214,8 @@ class Planning:
                 yield [f[LOSS], f[self.goal.objective], float(self.goal.kept(f))]
 
     def _nothing_meets(self, every: Sequence[Tried]) -> str:
-        nearest = min(every, key=lambda one: self.goal.score(one.figures))
+        missing = [one for one in every if not self.goal.kept(one.figures)]  # some did on a share
+        nearest = min(missing, key=lambda one: self.goal.score(one.figures))
         asked = ", ".join(limit.said() for limit in self.goal.limits)
         if nearest.figures is None:
             return (

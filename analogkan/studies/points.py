@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..compiler.circuit import Circuit
 from ..compiler.design import Design
@@ -19,6 +19,9 @@ from ..imperfections import Conditions, Variation
 from ..numerals import read_number, why_not
 from ..settings import require
 from ..streams import MAX_SAMPLE
+
+if TYPE_CHECKING:
+    from ..physics.heat import HeatMap
 
 MAX_POINTS = 1_000_000
 MAX_TEMPS = 1000
@@ -169,6 +172,16 @@ def parse_temps(text: str) -> list[float]:
     steps = (hi - lo) / step
     require(steps < MAX_TEMPS, "STEP", step, f"at most {MAX_TEMPS} temperatures")
     return [round(lo + k * step, 9) for k in range(math.floor(steps + 1e-9) + 1)]
+
+
+def check_warm(circuit: Circuit, heat: HeatMap, temp_c: float) -> HeatMap:
+    """``heat``, of ``circuit`` at ``temp_c``; SettingsError if the diodes' law does not hold at its
+    warmest."""
+    try:
+        check_temps(circuit, [temp_c + float(heat.kelvins.max())])
+    except SettingsError as error:
+        raise SettingsError(f"heated by its own power: {error}, or lower heat_ambient") from error
+    return heat
 
 
 def check_temps(circuit: Design | Circuit, temps_c: Iterable[float]) -> None:

@@ -27,6 +27,7 @@ from ..engines.twin import Twin, TwinStage, use_one_thread
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..imperfections.converters import ADCS, DACS
+from ..imperfections.fronts import require_fronts
 from ..imperfections.make import perturb
 from ..network.encoding import Encoding
 from ..network.measures import distance
@@ -169,6 +170,7 @@ class ThroughChips:
         seed, sample = chip
         design = map_design(spec, self.hardware)
         check_temps(design, [self.conditions.temp_c])
+        require_fronts(self.variation, design.stages)
         made, _ = perturb(
             design, self.variation, self.conditions, spec=spec, seed=seed, sample=sample
         )
