@@ -384,6 +384,17 @@ def test_nothing_that_meets_the_limits_names_the_nearest_and_what_binds(quick):
         quick(energy_of, "none", tries=3, budget={"settling_s": 1e-12})
 
 
+def test_what_keeps_to_all_on_a_share_alone_is_not_the_nearest(quick):
+    few: set[int] = set()
+
+    def slower_on_more(point):
+        few.add(point.own.few)
+        return 1.0 if point.own.few == min(few) else 9.0
+
+    with pytest.raises(StudyError, match=r"The nearest has settling time 9 s, which is what binds"):
+        quick(slower_on_more, "share", tries=3, budget={"settling_s": 5.0})
+
+
 def test_settings_that_contradict_each_other_fail_alone(quick):
     """An odd number of columns is refused: the plan goes on without such candidates."""
     found = quick(lambda p: 1 / p.hardware.tile_cols, "odd", tries=24, free={"tile_cols": (6, 98)})

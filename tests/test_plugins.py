@@ -402,7 +402,7 @@ def test_a_draw_that_cannot_be_is_refused_before_a_run_is_begun(here, tmp_path, 
 
 
 def test_names_of_rows_are_those_that_studies_write():
-    own = {"seconds", "uncalibrated_columns"}
+    own = {"seconds", "uncalibrated_columns", "adc_saturated", "adc_ties"}
     assert {*FIGURES} - own == {*entries._BASE, *entries.FIGURES, *entries._ASKED, *values.FIGURES}
 
 
