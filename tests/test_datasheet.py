@@ -308,3 +308,21 @@ def test_a_convolution_is_one_circuit_used_again_and_again(tmp_path):
     once = sum((watts[0] / often).sum(axis=0) for watts in whole.dissipated.values())
     assert found.figures_of["dissipated_w"]["max"] == pytest.approx(once.max())
     assert whole.total.max() > 2 * once.max()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"cell_v0": 0.25}, r"cells that bend \(cell_v0\)"),
+        ({"heat_ambient": 40.0}, r"heat \(heat_ambient\)"),
+        ({"dac_offset_sigma": 1e-3}, r"dacs \(dac_offset_sigma\)"),
+    ],
+)
+def test_chips_of_which_a_datasheet_is_not_worked_out_are_refused_first(setting, said, tmp_path):
+    spec = random_spec(3, (4, 3))
+    build = write_build(spec, Hardware(), tmp_path / "b.build")
+    with pytest.raises(SettingsError, match=f"a datasheet is not worked out of chips with {said}"):
+        ak.datasheet(
+            build, random_images(3, 4, 4), variation=setting, samples=2, out=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()

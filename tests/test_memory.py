@@ -561,3 +561,13 @@ def test_an_age_before_drift_begins_is_refused(name):
     for age_s in (0, 100, 1e4):
         require_measured(drifting, hardware, Conditions(age_s=age_s, t0_s=100))
     require_measured(Variation(), hardware, Conditions(age_s=10, t0_s=100))
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(";", "utf-8"), ("\t", "utf-16"), (",", "cp1252")]
+)
+def test_a_table_may_be_separated_and_encoded_as_programs_do(separator, encoding, tmp_path):
+    lines = ["# naïve", "state (µS),sigma (µS)", "1,0.2", "40,0.9"]
+    path = tmp_path / "cells.csv"
+    path.write_bytes("\r\n".join(lines).replace(",", separator).encode(encoding))
+    assert import_cells(path).rows == ((1e-6, 2e-7), (4e-5, 9e-7))

@@ -120,6 +120,8 @@ class Imperfection:
         Of a fault, whether a single one can cost a class: few chips then decide the mean.
     adjusts
         Whether it is what is done about the others, so in every cell of an error budget.
+    in_datasheets
+        Whether power, settling and noise are worked out of chips with it.
     check
         Raises SettingsError where settings that are each in range do not go together.
     reads
@@ -138,6 +140,7 @@ class Imperfection:
     fault: bool = False
     decisive: bool = False
     adjusts: bool = False
+    in_datasheets: bool = True
     check: Callable[[Any], None] = lambda settings: None
     reads: tuple[Imperfection, ...] = ()
     follows: tuple[Imperfection, ...] = ()

@@ -60,6 +60,7 @@ def _near_nodes(of: Any) -> None:
 
 BENT = Imperfection(
     name="cells that bend",
+    in_datasheets=False,
     settings=(
         Setting(
             name="cell_v0",
@@ -70,15 +71,16 @@ BENT = Imperfection(
             fits=lambda v: v == 0 or LEAST_V0 <= v <= 100,
             later=True,
         ),
-        upto(100.0, "cell_b3", "Of a cell's current: g b3 v^3 comes to the rest of it.", "1/V^2",
+        upto(30.0, "cell_b3", "Of a cell's current: g b3 v^3 comes to the rest of it.", "1/V^2",
              later=True),
         upto(10.0, "cell_v_read", "Volts at which such a cell conducts its g; 0: at none.", "V",
-             later=True),
+             later=True, shapes=True),
         upto(1e6, "r_access", "Ohms of an access device in series with each cell, while nothing "
              "drops across it; 0: there is none.", "ohm", later=True),
-        upto(1.0, "access_sigma", "Of ln(r_access), each device its own.", later=True),
+        upto(1.0, "access_sigma", "Of ln(r_access), each device its own.", later=True,
+             shapes=True),
         upto(10.0, "access_v_ov", "Volts that an access transistor's gate has above its "
-             "threshold; 0: it is a resistor.", "V", later=True),
+             "threshold; 0: it is a resistor.", "V", later=True, shapes=True),
     ),
     draw=_bend,
     streams=("access",),

@@ -12,8 +12,9 @@ from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 
-from ..errors import SettingsError
-from ..files import brief, near, read_text, write_text
+from ..devices.reading import read_text
+from ..errors import DeviceError, SettingsError
+from ..files import near, write_text
 from ..objects import as_path, check_flags, require_type
 from ..ours import require_ours
 from ..settings import read_toml, require, shown
@@ -23,6 +24,7 @@ UNITS = {"S": "1", "mS": "1e-3", "uS": "1e-6", "nS": "1e-9", "pS": "1e-12"}
 """As texts, so that what a file says in decimals stays what it says."""
 COLUMNS = ("state", "sigma", "drift", "drift_sigma")
 """Of a CSV file, in any order: conductances with a unit, and mean and spread of nu without."""
+SEPARATORS = ",;\t"
 HEADER = re.compile(r"(\w+?)\s*(?:[(\[]\s*(\S+?)\s*[)\]])?")
 
 
@@ -81,6 +83,7 @@ def import_cells(
     file
         With a header: ``state (uS)``, ``sigma (uS)`` and, where drift was measured, ``drift`` and
         ``drift_sigma``. Units are S, mS, uS, nS or pS; lines that begin with ``#`` are left out.
+        Separated by commas, semicolons or tabs; decimals have a point.
     out
         A file for the setting ``cells`` to write as well, a ``.toml``.
     name
@@ -151,13 +154,18 @@ def _is_table(path: Path) -> bool:
 def _read(path: Path) -> tuple[tuple[tuple[float, ...], ...], bool]:
     """The states of a file in SI units, and whether they have drift."""
     try:
-        text = read_text(path)
-    except (ValueError, OSError) as error:
-        why = f"there is no such file{near(path) or '.'}" if not path.exists() else brief(error)
-        raise SettingsError(f"cannot read {path}: {why}") from error
+        text = read_text(path, "table of cells")[0]
+    except DeviceError as error:
+        why = f"there is no such file{near(path) or '.'}"
+        raise SettingsError(
+            str(error) if path.exists() else f"cannot read {path}: {why}"
+        ) from error
+    text = text.lstrip("\ufeff")
+    head = next((line for line in text.splitlines() if line[:1].strip(" #\ufeff")), "")
+    separator = max(SEPARATORS, key=head.count)
     lines = [
         (number, [cell.strip() for cell in row])
-        for number, row in enumerate(csv.reader(text.lstrip("\ufeff").splitlines()), 1)
+        for number, row in enumerate(csv.reader(text.splitlines(), delimiter=separator), 1)
         if any(cell.strip() for cell in row) and not row[0].lstrip().startswith("#")
     ]
     if not lines:

@@ -24,6 +24,7 @@ def _spread(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
 
 COEFFICIENTS = Imperfection(
     name="temperature coefficients",
+    in_datasheets=False,
     settings=(
         upto(MOST, "cell_tc1_sigma", "Of each cell's own first coefficient of resistance, around "
              "its state's mean, 1/K.", "1/K", later=True),

@@ -171,6 +171,7 @@ def _ktc(kind: str) -> Setting:
 
 DACS = Imperfection(
     name="dacs",
+    in_datasheets=False,
     settings=_of_codes("dac", "codes' volts"),
     draw=_give,
     streams=("gain", "offset", "dnl", "bow", "sample"),
@@ -183,6 +184,7 @@ ADCS = Imperfection(
 )
 HOLDS = Imperfection(
     name="holds",
+    in_datasheets=False,
     settings=(
         _later(1.0, "hold_offset_sigma", "Offset of each hold, volts.", "V"),
         _later(1e-3, "hold_leakage", "Mean current that discharges a hold, amperes at 26.85 degC.",

@@ -106,6 +106,7 @@ def _per_kelvin(name: str, about: str) -> Setting:
 
 SQUASH_CELLS = Imperfection(
     name="squash cells",
+    in_datasheets=False,
     settings=(
         _upto(0.02, "pair_sigma", "Of what stands between the bases of a transistor pair at 26.85 "
              "degC, volts; it grows with the absolute temperature, as k T / q ln(Is1 / Is2).", "V"),
@@ -124,6 +125,7 @@ SQUASH_CELLS = Imperfection(
 )  # fmt: skip
 LAYERNORM = Imperfection(
     name="layernorm",
+    in_datasheets=False,
     settings=(
         _upto(0.1, "norm_r_sigma", "Tolerance of each averaging resistor of a LayerNorm, two an "
              "input."),

@@ -48,6 +48,7 @@ def _area(name: str, about: str, default: float) -> Setting:
 
 HEAT = Imperfection(
     name="heat",
+    in_datasheets=False,
     settings=(
         upto(1e4, "heat_ambient", "Thermal resistance from the die to the ambient, kelvins a watt; "
              "0: parts are as warm as that.", "K/W", later=True),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from ..compiler.circuit import Circuit
     from ..compiler.hardware import Hardware
+    from ..imperfections import Variation
     from ..physics.sheet import Asked
     from .bench import Bench
     from .judge import Share
@@ -107,6 +108,8 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
     from .montecarlo import yield_rule
 
     points, changed = points_over(job, temps_c, samples, "datasheet")
+    if samples:
+        _require_worked_out(points[-1].variation)
     assumed: Assumptions = job.own
     _converters(job.build, points[0].hardware, assumed)
     limit, rule = yield_rule(job.build, job.images, None) if samples else (0.0, "")
@@ -130,6 +133,17 @@ def plan(job: Job, *, only: tuple[str, ...], temps_c: Sequence[float], samples: 
         more=partial(measure_point, only, assumed),
         judge=partial(_judge, only, assumed),
     )  # fmt: skip
+
+
+def _require_worked_out(variation: Variation) -> None:
+    """SettingsError if power, settling and noise are not worked out of such chips."""
+    for one in variation.on():
+        if not one.in_datasheets:
+            on = [s.name for s in one.settings if getattr(variation, s.name) != s.default]
+            raise SettingsError(
+                f"a datasheet is not worked out of chips with {one.name} ({', '.join(on)}): set "
+                "that to 0, or leave --samples out, for the design alone"
+            )
 
 
 def _summarise(
