@@ -22,7 +22,9 @@ from analogkan.studies import store
 
 KEYS = [f"{f.name}=" for kind in (Hardware, Variation, Conditions) for f in fields(kind)]
 MEASURED = ["cmo-hfox", "hermes", "pcm", "rram-milo", "rram-wan", "sonos"]
-PRESETS = sorted(["ai301a", "board", "ideal", "nominal", "rram", "rram-absolute", *MEASURED])
+PRESETS = sorted(
+    ["ai301a", "as-made", "board", "ideal", "nominal", "rram", "rram-absolute", *MEASURED]
+)
 RRAM = [name for name in PRESETS if name.startswith("rr")]
 
 

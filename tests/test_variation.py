@@ -138,8 +138,10 @@ def test_draws_below_a_tenth_of_g_min_are_set_to_it_and_counted():
 def test_cells_drift_by_a_power_of_time():
     aged = one(conditions=Conditions(age_s=1e4, t0_s=10.0), drift_nu=0.02)[0]
     np.testing.assert_allclose(aged.stages[0].g / DESIGN.stages[0].g, 1e3**-0.02, rtol=1e-12)
-    young = one(conditions=Conditions(age_s=5.0, t0_s=10.0), drift_nu=0.02)[0]
+    young = one(conditions=Conditions(age_s=10.0, t0_s=10.0), drift_nu=0.02)[0]
     np.testing.assert_array_equal(young.stages[0].g, DESIGN.stages[0].g)
+    with pytest.raises(SettingsError, match="^age_s = 5 s is before t0_s = 10 s, from which"):
+        one(conditions=Conditions(age_s=5.0, t0_s=10.0), drift_nu=0.02)
     spread = [
         -np.log(one(m, conditions=OLD, drift_nu=0.02, drift_nu_sigma=0.005)[0].stages[0].g
         / DESIGN.stages[0].g) / np.log(1e5) - 0.02 for m in range(3)
