@@ -140,7 +140,7 @@ def test_cells_drift_by_a_power_of_time():
     np.testing.assert_allclose(aged.stages[0].g / DESIGN.stages[0].g, 1e3**-0.02, rtol=1e-12)
     young = one(conditions=Conditions(age_s=10.0, t0_s=10.0), drift_nu=0.02)[0]
     np.testing.assert_array_equal(young.stages[0].g, DESIGN.stages[0].g)
-    with pytest.raises(SettingsError, match="^age_s = 5 s is before t0_s = 10 s, from which"):
+    with pytest.raises(SettingsError, match=r"^age_s = 5 s is before t0_s = 10 s, from which"):
         one(conditions=Conditions(age_s=5.0, t0_s=10.0), drift_nu=0.02)
     spread = [
         -np.log(one(m, conditions=OLD, drift_nu=0.02, drift_nu_sigma=0.005)[0].stages[0].g
