@@ -34,7 +34,7 @@ REACH = 2.0
 STEPS = 60
 """Most of Newton's."""
 TAIL = 1e-11
-"""Share of the largest coefficient of a series that its last ones may have."""
+"""Share of the largest coefficient of an expansion that its last ones may have."""
 KEPT, OF_NOISE = 1e-11, 1e-6
 """Share of the largest coefficient below which a degree is left out; of noise, whose currents both
 engines have from here."""
@@ -210,7 +210,7 @@ def require_no_wires(law: CellLaw, hardware: Hardware) -> None:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Series:
+class Expansion:
     """Currents of cells behind access devices as polynomials in volts of rows and nodes.
 
     Attributes
@@ -234,15 +234,15 @@ class Series:
     most: float
 
 
-def series_of(
+def expand(
     law: CellLaw,
     g: np.ndarray,
     temp_c: Any,
     span: tuple[float, float],
     node: np.ndarray,
     most: float,
-) -> Series:
-    """The series of cells ``g`` (R, L), siemens at ``temp_c``, a number or (R, L), into nodes that
+) -> Expansion:
+    """The expansion of cells ``g`` (R, L), siemens at ``temp_c``, a number or (R, L), into nodes that
     are within ``most`` volts of ``node`` (L,).
 
     Raises
@@ -261,12 +261,12 @@ def series_of(
         at = law.through(
             g, rows[:, None, None, None], nodes[:, None], np.asarray(temp_c)
         )  # (N + 1, J, R, L)
-        found = np.tensordot(_to_series(degree), at, 1)
+        found = np.tensordot(_to_expansion(degree), at, 1)
         if np.abs(found[-2:]).max() <= TAIL * max(np.abs(found).max(), 1e-30):
-            by_node = np.tensordot(_to_series(OF_NODE), found.swapaxes(0, 1), 1)
-            squares = np.tensordot(_to_series(degree), at_rest(rows) ** 2, 1)
+            by_node = np.tensordot(_to_expansion(OF_NODE), found.swapaxes(0, 1), 1)
+            squares = np.tensordot(_to_expansion(degree), at_rest(rows) ** 2, 1)
             largest = float(np.abs(by_node).max())
-            return Series(
+            return Expansion(
                 weights=tuple(_cut(part, KEPT * largest) for part in by_node),
                 squares=_cut(squares, OF_NOISE * float(squares.max())),
                 low=low,
@@ -280,15 +280,15 @@ def series_of(
     )
 
 
-def _cut(series: np.ndarray, least: float) -> np.ndarray:
+def _cut(expansion: np.ndarray, least: float) -> np.ndarray:
     """(R (K + 1), L) of coefficients (N + 1, R, L), without the last degrees that are below."""
-    large = np.flatnonzero(np.abs(series).max(axis=(1, 2)) > least)
-    kept = series[: large[-1] + 1] if large.size else series[:1]
-    return kept.reshape(-1, series.shape[-1])
+    large = np.flatnonzero(np.abs(expansion).max(axis=(1, 2)) > least)
+    kept = expansion[: large[-1] + 1] if large.size else expansion[:1]
+    return kept.reshape(-1, expansion.shape[-1])
 
 
 def currents_into(
-    law: CellLaw, g: Any, series: Series | None, rows: Any, xp: Any
+    law: CellLaw, g: Any, expansion: Expansion | None, rows: Any, xp: Any
 ) -> Callable[[Any], Any]:
     """Amperes (..., L, B) into summing nodes at volts (..., L, B), as a function of these.
 
@@ -296,38 +296,42 @@ def currents_into(
     ----------
     g
         (..., R, L) siemens.
-    series
+    expansion
         If there are access devices.
     rows
         (..., R, B) volts.
     """
-    if series is None:
+    if expansion is None:
         sums = [g.swapaxes(-1, -2) @ part for part in law.of_rows(rows, xp)]
         return lambda s: sum(a * b for a, b in zip(sums, law.of_node(s, xp), strict=True))
-    terms = _terms(series, rows, max(part.shape[-2] for part in series.weights), xp)
-    of_node = [part.swapaxes(-1, -2) @ terms[..., : part.shape[-2], :] for part in series.weights]
+    terms = _terms(expansion, rows, max(part.shape[-2] for part in expansion.weights), xp)
+    of_node = [
+        part.swapaxes(-1, -2) @ terms[..., : part.shape[-2], :] for part in expansion.weights
+    ]
 
     def at(s: Any) -> Any:
-        off = s - series.node
-        _require_near(off, series.most, xp)
-        by = polynomials(off / series.most, len(of_node) - 1)
+        off = s - expansion.node
+        _require_near(off, expansion.most, xp)
+        by = polynomials(off / expansion.most, len(of_node) - 1)
         return sum(a * b for a, b in zip(of_node, by, strict=True))
 
     return at
 
 
-def squares_into(law: CellLaw, squared: Any, series: Series | None, rows: Any, xp: Any) -> Any:
+def squares_into(
+    law: CellLaw, squared: Any, expansion: Expansion | None, rows: Any, xp: Any
+) -> Any:
     """Sums (..., L, B) of squared currents of cells into nodes of 0 V; arguments as before, but
     ``squared`` are (..., R, L) squares of siemens."""
-    if series is None:
+    if expansion is None:
         return squared.swapaxes(-1, -2) @ law.current(rows, xp) ** 2
-    terms = _terms(series, rows, series.squares.shape[-2], xp)
-    return series.squares.swapaxes(-1, -2) @ terms
+    terms = _terms(expansion, rows, expansion.squares.shape[-2], xp)
+    return expansion.squares.swapaxes(-1, -2) @ terms
 
 
-def _terms(series: Series, rows: Any, length: int, xp: Any) -> Any:
+def _terms(expansion: Expansion, rows: Any, length: int, xp: Any) -> Any:
     """(..., length, B) polynomials of ``rows`` (..., R, B), degree by degree."""
-    x = (rows - 0.5 * (series.high + series.low)) / (0.5 * (series.high - series.low))
+    x = (rows - 0.5 * (expansion.high + expansion.low)) / (0.5 * (expansion.high - expansion.low))
     return xp.concatenate(polynomials(x, length // rows.shape[-2] - 1), -2)
 
 
@@ -345,7 +349,7 @@ def _points(degree: int) -> np.ndarray:
     return np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
 
 
-def _to_series(degree: int) -> np.ndarray:
+def _to_expansion(degree: int) -> np.ndarray:
     """(N + 1, N + 1) that makes coefficients of Chebyshev's polynomials of values at the points."""
     k, n = np.arange(degree + 1)[:, None], degree + 1
     made = 2 / n * np.cos(np.pi * k * (np.arange(n) + 0.5) / n)

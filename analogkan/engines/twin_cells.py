@@ -15,10 +15,10 @@ import torch
 from ..compiler.cell_law import (
     REACH,
     CellLaw,
-    Series,
+    Expansion,
     currents_into,
+    expand,
     require_no_wires,
-    series_of,
     squares_into,
 )
 from ..compiler.design import CrossbarStage
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from .twin import TwinStage
 
 AMPLIFIED = 4.0
-"""Of the supplies, what a line may reach for the node to be where a series holds."""
+"""Of the supplies, what a line may reach for the node to be where an expansion holds."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Bent:
-    """The law of one stage's cells, and of those with access devices their series."""
+    """The law of one stage's cells, and of those with access devices their expansion."""
 
     law: CellLaw
-    series: Series | None
+    expansion: Expansion | None
 
     def lines(
         self,
@@ -46,7 +46,7 @@ class Bent:
         limited: Callable[[Any], Any],
     ) -> torch.Tensor:
         """Outputs (M, L, B) of line amplifiers for all rows (M, R, B); see ``Columns.settled``."""
-        current = currents_into(self.law, stage.g, self.series, rows, torch)
+        current = currents_into(self.law, stage.g, self.expansion, rows, torch)
         return stage.columns.settled(current, limited, 0.0 if noise is None else noise)
 
     def squares(
@@ -54,11 +54,11 @@ class Bent:
     ) -> torch.Tensor:
         """Sums (M, L, B) of squared currents of cells, for rows (M, R, B), each times its weight
         (M, R, L)."""
-        series = self.series
-        if series is not None and isinstance(weights, torch.Tensor):
-            degrees = series.squares.shape[-2] // g.shape[-2]
-            series = replace(series, squares=series.squares * weights.tile(1, degrees, 1))
-        return squares_into(self.law, g**2 * weights, series, rows, torch)
+        expansion = self.expansion
+        if expansion is not None and isinstance(weights, torch.Tensor):
+            degrees = expansion.squares.shape[-2] // g.shape[-2]
+            expansion = replace(expansion, squares=expansion.squares * weights.tile(1, degrees, 1))
+        return squares_into(self.law, g**2 * weights, expansion, rows, torch)
 
 
 def bent_of(
@@ -84,18 +84,18 @@ def bent_of(
         span = max(span[0], -hardware.v_rail), min(span[1], hardware.v_rail)
     laws[0].require_reach(*span, REACH * v_fs)
     if laws[0].access is None:
-        return Bent(law=laws[0], series=None)
+        return Bent(law=laws[0], expansion=None)
     most = AMPLIFIED * hardware.v_rail / float(arrays["line_gain"].min())
     found = []
     for law, stage, g, node in zip(laws, stages, arrays["g"], arrays["line_offset"], strict=True):
         warmth = stage.errors and stage.errors.warmth
         at = temp_c + (warmth.cells if warmth else 0.0)
-        found.append(series_of(law, g, at, span, node, most))
-    return Bent(law=laws[0], series=_joined(found))
+        found.append(expand(law, g, at, span, node, most))
+    return Bent(law=laws[0], expansion=_joined(found))
 
 
-def _joined(found: Sequence[Series]) -> Series:
-    """One series of M chips, of the largest degrees."""
+def _joined(found: Sequence[Expansion]) -> Expansion:
+    """One expansion of M chips, of the largest degrees."""
     weights = zip(*(of.weights for of in found), strict=True)
     return replace(
         found[0],
