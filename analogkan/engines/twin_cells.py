@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..compiler.cell_law import (
-    REACH,
-    CellLaw,
-    Expansion,
-    currents_into,
-    expand,
-    require_no_wires,
-    squares_into,
-)
+from ..compiler.cell_law import REACH, CellLaw, require_no_wires
 from ..compiler.design import CrossbarStage
+from ..compiler.expansion import Expansion, currents_into, expand, squares_into
 from ..compiler.hardware import Hardware
 
 if TYPE_CHECKING:
