@@ -288,9 +288,8 @@ def test_every_dialect_says_it(name):
 
 
 def test_a_cell_from_outside_takes_offsets_and_refuses_loads_it_does_not_tell_of(
-    monkeypatch, ngspice, tmp_path
+    own_plugins, ngspice, tmp_path
 ):
-    monkeypatch.setattr(cells, "_registry", cells.Registry(dict(cells._registry.kinds)))
     cells.register(KIND)
     spec = random_spec(3, (6, 5, 3), squash="algebraic")
     design = chip(spec, Variation(**FRONTS), Conditions())  # it has no transistors and no load

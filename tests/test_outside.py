@@ -23,9 +23,8 @@ from .outside.algebraic import KIND
 
 
 @pytest.fixture(params=["declared", "black box"])
-def kind(request, monkeypatch):
+def kind(request, own_plugins):
     """The cell, with all that can be declared of it or without closed form and transfer."""
-    monkeypatch.setattr(cells, "_registry", cells.Registry(dict(cells._registry.kinds)))
     black = {"closed_form": None, "transfer": None} if request.param == "black box" else {}
     cells.register(replace(KIND, **black))
     return cells.squash_kind("algebraic")
