@@ -14,6 +14,8 @@ import numpy as np
 
 MAX_SAMPLE = 2**31
 """Numbers of chips are below it."""
+BLOCK = 1000
+"""Images whose numbers are drawn together; part of what those are."""
 DIE = -1
 """In place of a layer's number where a draw is common to the whole chip."""
 FIRST_DERIVED = 2**16
@@ -51,3 +53,15 @@ class Place:
         key = (self.sample, stream, self.layer + 1, block, *share)
         seed = np.random.SeedSequence(self.seed, spawn_key=key)
         return np.random.Generator(np.random.PCG64(seed))
+
+    def normal_of_images(self, stream: int, index: np.ndarray, width: int) -> np.ndarray:
+        """Standard normal draws (n, width) of images ``index`` (n,).
+
+        An image's depend on its position in its data set, not on what else is simulated.
+        """
+        drawn = np.empty((len(index), width))
+        for block in np.unique(index // BLOCK):
+            here = index // BLOCK == block
+            normal = self.generator(stream, int(block)).standard_normal((BLOCK, width))
+            drawn[here] = normal[index[here] % BLOCK]
+        return drawn

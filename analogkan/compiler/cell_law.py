@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..devices.curve import NOMINAL_TEMP_C
+from ..cells.squash import NGSPICE_VOLTS
+from ..devices.curve import ABSOLUTE_ZERO_C, NOMINAL_TEMP_C
 from ..errors import SimulationError
 
 if TYPE_CHECKING:
     from .hardware import Hardware
 
-ZERO_C = 273.15
 SPICE_KELVIN = 300.15
 """Of SPICE's own constants; the transistor's nominal temperature is the deck's."""
 GAP_VOLTS = 1.1150877
 """Silicon's gap at that temperature, as SPICE2's MOSFET has it."""
-SPICE_VOLTS = 1.38064852e-23 / 1.6021766208e-19
-"""k_B / q as ngspice has it (CODATA 2014)."""
 PHI = 0.6
 """Surface potential of a level-1 transistor, volts, SPICE's default."""
 REACH = 2.0
@@ -173,7 +171,7 @@ def transistor_at(v_ov: float, r: Any, temp_c: Any) -> tuple[Any, Any]:
     """Volts above its threshold and A/V^2, at ``temp_c``, of a level-1 transistor that has ``v_ov``
     and ``r`` ohms at 26.85 degC: the temperature laws of SPICE2 (Vladimirescu and Liu, UCB/ERL
     M80/7, 1980)."""
-    warm, nominal = temp_c + ZERO_C, NOMINAL_TEMP_C + ZERO_C
+    warm, nominal = temp_c - ABSOLUTE_ZERO_C, NOMINAL_TEMP_C - ABSOLUTE_ZERO_C
     there = (PHI - _built_in(nominal)) / (nominal / SPICE_KELVIN)
     phi = warm / SPICE_KELVIN * there + _built_in(warm)
     threshold = 0.5 * (_gap(nominal) - _gap(warm)) + 0.5 * (phi - PHI)
@@ -185,8 +183,8 @@ def _gap(kelvin: Any) -> Any:
 
 
 def _built_in(kelvin: Any) -> Any:
-    v_t = kelvin * SPICE_VOLTS
-    gaps = -_gap(kelvin) / (2 * v_t) + GAP_VOLTS / (2 * SPICE_VOLTS * SPICE_KELVIN)
+    v_t = kelvin * NGSPICE_VOLTS
+    gaps = -_gap(kelvin) / (2 * v_t) + GAP_VOLTS / (2 * NGSPICE_VOLTS * SPICE_KELVIN)
     return -2 * v_t * (1.5 * np.log(kelvin / SPICE_KELVIN) + gaps)
 
 

@@ -129,10 +129,6 @@ class ReadNoise:
             return np.ones(shape)
         return np.pad(self.sigma, ((0, shape[0] - len(self.sigma)), (0, 0)))
 
-    def generator(self, block: int) -> np.random.Generator:
-        """The random numbers of a block of images."""
-        return self.place.generator(self.stream, block)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Written:

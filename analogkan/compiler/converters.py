@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 Values = npt.NDArray[Any]
 BOLTZMANN = 1.380649e-23
 """J/K, exact (SI 2019)."""
-BLOCK = 1000
-"""Images whose samples are drawn together; part of what the noise is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +50,9 @@ class Sampling:
     stream: int
 
     def volts(self, index: Values, width: int, temp_c: float) -> Values:
-        """(n, width) volts at ``temp_c`` degrees Celsius for images ``index`` (n,).
-
-        An image's depend on its position in its data set, not on what else is simulated.
-        """
+        """(n, width) volts at ``temp_c`` degrees Celsius for images ``index`` (n,)."""
         sigma = self.times * (BOLTZMANN * (temp_c - ABSOLUTE_ZERO_C) / self.farads) ** 0.5
-        drawn = np.empty((len(index), width))
-        for block in np.unique(index // BLOCK):
-            here = index // BLOCK == block
-            normal = self.place.generator(self.stream, int(block)).standard_normal((BLOCK, width))
-            drawn[here] = sigma * normal[index[here] % BLOCK]
-        return drawn
+        return sigma * self.place.normal_of_images(self.stream, index, width)
 
 
 def bent(steps: Values, bow: Values) -> Values:

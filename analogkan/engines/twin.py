@@ -28,9 +28,6 @@ from .twin_cells import Bent, bent_of
 from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
 
-NOISE_BLOCK = 1000
-"""Images whose read noise is drawn together; part of what the noise is."""
-
 
 def use_one_thread() -> None:
     """One torch thread in each of the caller's: jobs are what runs side by side."""
@@ -306,17 +303,10 @@ def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torc
 
 
 def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:
-    """Normal draws (2 O, B) of standard deviation ``noise.scale`` for images ``index`` (B,).
-
-    An image's draws depend on its position in its data set, not on what else is simulated.
-    """
-    drawn = np.zeros((len(index), lines))
+    """Normal draws (2 O, B) of standard deviation ``noise.scale`` for images ``index`` (B,)."""
     if noise is None:
-        return drawn.T
-    for block in np.unique(index // NOISE_BLOCK):
-        normal = noise.generator(int(block)).standard_normal((NOISE_BLOCK, lines))
-        here = index // NOISE_BLOCK == block
-        drawn[here] = noise.scale * normal[index[here] % NOISE_BLOCK]
+        return np.zeros((lines, len(index)))
+    drawn = noise.scale * noise.place.normal_of_images(noise.stream, index, lines)
     return np.ascontiguousarray(drawn.T)
 
 
