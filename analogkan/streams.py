@@ -8,9 +8,13 @@ every other follows from a name, so that it depends on nothing else that there i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 
 MAX_SAMPLE = 2**31
 """Numbers of chips are below it."""
@@ -28,6 +32,26 @@ def derived(owner: str, name: str) -> int:
     return FIRST_DERIVED + int.from_bytes(digest[:8], "big") % (2**32 - FIRST_DERIVED)
 
 
+class Source(Protocol):
+    """What a chip's numbers are, where they do not follow from its own; see ``coordinates``."""
+
+    def normal(self, place: Place, stream: int, shape: tuple[int, ...], block: int) -> Floats:
+        """Standard normal numbers of ``shape``."""
+        ...
+
+    def uniform(self, place: Place, stream: int, shape: tuple[int, ...]) -> Floats:
+        """Numbers from 0 to 1."""
+        ...
+
+    def reading(self, place: Place) -> Place:
+        """Where noise at every read is drawn for what is drawn for ``place``."""
+        ...
+
+    def document(self) -> Any:
+        """What tells it from all others, for JSON."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What numbers are drawn for.
@@ -40,12 +64,31 @@ class Place:
         Of the network, or ``DIE``.
     share
         Which of the circuits that share the layer's outputs.
+    source
+        Gives the numbers; None: they follow from the rest.
     """
 
     seed: int
     sample: int
     layer: int
     share: int = 0
+    source: Source | None = None
+
+    def of(self, sample: int) -> Place:
+        """The same of chip number ``sample`` as it is by its number."""
+        return replace(self, sample=sample, source=None)
+
+    def normal(self, stream: int, shape: tuple[int, ...], block: int = 0) -> Floats:
+        """Standard normal numbers of ``stream`` here."""
+        if self.source is not None:
+            return self.source.normal(self, stream, shape, block)
+        return self.generator(stream, block).standard_normal(shape)
+
+    def uniform(self, stream: int, shape: tuple[int, ...]) -> Floats:
+        """Numbers of ``stream`` here from 0 to 1."""
+        if self.source is not None:
+            return self.source.uniform(self, stream, shape)
+        return self.generator(stream).random(shape)
 
     def generator(self, stream: int, block: int = 0) -> np.random.Generator:
         """The random numbers of ``stream`` here; ``block`` is of images."""
@@ -59,9 +102,10 @@ class Place:
 
         An image's depend on its position in its data set, not on what else is simulated.
         """
+        place = self if self.source is None else self.source.reading(self)
         drawn = np.empty((len(index), width))
         for block in np.unique(index // BLOCK):
             here = index // BLOCK == block
-            normal = self.generator(stream, int(block)).standard_normal((BLOCK, width))
+            normal = place.normal(stream, (BLOCK, width), int(block))
             drawn[here] = normal[index[here] % BLOCK]
         return drawn

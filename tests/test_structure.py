@@ -32,6 +32,8 @@ LAYERS = (
         "text",
         "analogkan",
     },
+    {"coordinates"},
+    {"rare"},
     {"devices"},
     {"cells"},
     {"network"},

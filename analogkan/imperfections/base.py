@@ -284,7 +284,7 @@ class Draw:
 
     def uniform(self, stream: str, shape: tuple[int, ...]) -> Floats:
         """Draws from 0 to 1."""
-        return self.place.generator(self.number(stream)).random(shape)
+        return self.place.uniform(self.number(stream), shape)
 
     def happens(self, stream: str, shape: tuple[int, ...], share: float) -> Flags:
         """Which of them something happens to."""
@@ -305,7 +305,7 @@ class Draw:
         number = self.number(stream)
         if not sigma:
             return np.zeros(shape)
-        return sigma * place.generator(number, block).standard_normal(shape)
+        return sigma * place.normal(number, shape, block)
 
 
 def errors_of(stage: CrossbarStage) -> Any:

@@ -20,7 +20,7 @@ from ..errors import AnalogKanError, SettingsError
 from ..files import brief
 from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
-from ..streams import Place
+from ..streams import Place, Source
 from .amplifiers import require_gains
 from .base import Chip, Draw, Imperfection
 from .conditions import Conditions
@@ -43,12 +43,14 @@ def perturb_chain(
     seed: int,
     sample: int,
     warmth: Warm | None = None,
+    source: Source | None = None,
 ) -> tuple[Circuit, dict[str, int]]:
     """Chip number ``sample`` of a network's circuits: ``perturb`` of each, on one die.
 
     A convolution's circuit is the same at all its positions. What is drawn for a layer does not
     depend on where the network is cut, only on the circuits that share its outputs. ``warmth`` is
-    what heats it, where the variation asks for that.
+    what heats it, where the variation asks for that; ``source`` gives its numbers in place of its
+    own.
     """
     require_parts(variation, chain)
     plan = cache(lambda: floorplan_of(chain, sizes_of(variation)))
@@ -60,7 +62,9 @@ def perturb_chain(
             variation,
             conditions,
             spec=link.spec,
-            place=Place(seed=seed, sample=sample, layer=link.section.first, share=link.share),
+            place=Place(
+                seed=seed, sample=sample, layer=link.section.first, share=link.share, source=source
+            ),
             plan=plan,
             warmth=warmth,
             ends=ends_of(chain, link),

@@ -232,13 +232,9 @@ class Bench:
         if point.sample is None:
             return chain, {}
         return perturb_chain(
-            chain,
-            point.variation,
-            point.conditions,
-            seed=self.seed,
-            sample=point.sample,
-            warmth=self._warmth(chain, point),
-        )
+            chain, point.variation, point.conditions, seed=self.seed, sample=point.sample,
+            warmth=self._warmth(chain, point), source=point.source,
+        )  # fmt: skip
 
     def _warmth(self, chain: Circuit, point: Point) -> dict[tuple[int, int], Warmth] | None:
         """What the chips of ``point`` are heated to, where its variation asks for that."""

@@ -18,7 +18,7 @@ from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..numerals import read_number, why_not
 from ..settings import require
-from ..streams import MAX_SAMPLE
+from ..streams import MAX_SAMPLE, Source
 
 if TYPE_CHECKING:
     from ..physics.heat import HeatMap
@@ -46,6 +46,8 @@ class Point:
         Number of the chip; None for the nominal circuit, in which nothing is drawn.
     own
         What a study's own evaluation is told beside, with a ``document()``; None: nothing.
+    source
+        Gives the chip's numbers in place of its own; None: they follow from ``sample``.
     """
 
     hardware: Hardware
@@ -53,12 +55,13 @@ class Point:
     conditions: Conditions
     sample: int | None
     own: Any = None
+    source: Source | None = None
 
     @property
     def circuit(self) -> str:
         """A short hash of every setting but the temperature: equal in every process."""
         at = replace(self.conditions, temp_c=0.0)
-        return _circuit(self.hardware, self.variation, at, self.own)
+        return _circuit(self.hardware, self.variation, at, self.own, self.source)
 
     @property
     def key(self) -> str:
@@ -105,12 +108,12 @@ def hardware_document(hardware: Hardware) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _circuit(
-    hardware: Hardware, variation: Variation, conditions: Conditions, own: Any = None
+    hardware: Hardware, variation: Variation, conditions: Conditions, own: Any, source: Any
 ) -> str:
     """See ``Point.circuit``; remembered, since chips of one set of settings come together."""
     document = _document(hardware, variation, conditions)
-    if own is not None:
-        document["own"] = own.document()
+    beside = {"own": own, "source": source}
+    document |= {name: one.document() for name, one in beside.items() if one is not None}
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
