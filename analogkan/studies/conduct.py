@@ -14,9 +14,9 @@ from .. import outside, plugins
 from ..compiler.closed_form import macro_models, require_closed_form
 from ..compiler.deck import OPAMP_PRESET
 from ..compiler.hardware import Hardware
-from ..engines.chip_engines import NgspiceEngine
+from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
-from ..engines.others import find_simulator
+from ..engines.others import ENGINES, find_simulator
 from ..engines.threads import one_blas_thread
 from ..errors import SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
@@ -26,7 +26,7 @@ from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
 from ..physics.assumptions import Assumptions
 from ..settings import require
-from .bench import ENGINES, Bench, open_engine
+from .bench import Bench
 from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
