@@ -92,7 +92,7 @@ def _programme(
     return left
 
 
-PROBE = 1e-6
+PROBE = 1e-3
 """Of the largest conductance, what tells which cells are about to change."""
 
 
