@@ -168,18 +168,18 @@ def of_counts(
     )
 
 
-def check_spread(what: str, p: float, cv: float) -> None:
-    """Refuse what repetitions do not agree on.
+def check_spread(what: str, p: float, cv: float, *, most: float = MAX_CV) -> None:
+    """Refuse what differs too much.
 
     Raises
     ------
     UntrustedError
-        A standard error of more than ``MAX_CV`` of ``p``.
+        A standard error of more than ``most`` of ``p``.
     """
-    if cv > MAX_CV:
+    if cv > most:
         raise UntrustedError(
             f"{what} differ too much: p is about {p:.2g}, with a standard error of {cv:.0%} of it, "
-            f"above {MAX_CV:.0%}. Take {math.ceil((cv / MAX_CV) ** 2 * 1.2)} times as many chips."
+            f"above {most:.0%}. Take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips."
         )
 
 
