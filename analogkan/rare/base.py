@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +69,7 @@ class Estimate:
     cv: float
     bound: bool = False
     levels: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    sample: Weighted | None = None
+    sample: Sample | None = None
     notes: list[str] = field(default_factory=list[str])
 
     @property
@@ -82,6 +82,20 @@ class Estimate:
         """Chips that this method needs for a standard error of 10 % of ``p``, as far as it falls
         with the root of their number; nan where none, or all, failed."""
         return self.simulated * (self.cv / WANTED_CV) ** 2 if 0 < self.p < 1 else math.nan
+
+
+class Sample(Protocol):
+    """Chips of which some count more than others, for other limits than that of ``p``."""
+
+    def beyond(
+        self, limit: float, *, above: bool = False
+    ) -> tuple[float, tuple[float, float] | None]:
+        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval; None where none
+        of them is, so that nothing is said.
+
+        A chip that could not be simulated is beyond every limit.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +116,10 @@ class Weighted:
     reached: Floats
     groups: npt.NDArray[np.intp] | None = None
 
-    def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
-        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval.
-
-        A chip that could not be simulated is beyond every limit.
-        """
+    def beyond(
+        self, limit: float, *, above: bool = False
+    ) -> tuple[float, tuple[float, float] | None]:
+        """See ``Sample``."""
         inside = self.reached <= limit if above else self.reached >= limit
         if self.groups is None:
             fails, n = int((~inside).sum()), len(inside)
@@ -114,7 +127,7 @@ class Weighted:
         count = int(self.groups.max()) + 1
         means = np.bincount(self.groups, self.weights * ~inside, count) * count
         if not means.any():
-            return 0.0, (0.0, math.nan)
+            return 0.0, None
         p, _, pair = of_repeats(means)
         return p, pair
 

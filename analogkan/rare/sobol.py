@@ -99,7 +99,7 @@ class SobolPoint:
 def _points(seed: int, scramble: int, block: int, size: int) -> Floats:
     """(TOGETHER, size) standard normal."""
     rng = np.random.default_rng([seed, 3, scramble])
-    engine = qmc.Sobol(size, scramble=True, bits=BITS, rng=rng)
+    engine = qmc.Sobol(size, scramble=True, bits=BITS, seed=rng)
     if block:
         engine.fast_forward(block * TOGETHER)
     return special.ndtri(engine.random(TOGETHER) + 0.5 / 2**BITS)
