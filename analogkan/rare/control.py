@@ -1,4 +1,3 @@
-# pyright: strict
 """Chips chosen by linearised margins: a surrogate says how probable its scores are, simulated
 chips say how often one of such a score fails.
 

@@ -1,4 +1,3 @@
-# pyright: strict
 """Scaled-sigma sampling: chips of larger spread fail often, and say how those of spread 1 do.
 
 Sun, Li, Liu, Luo and Gu 2015, doi:10.1109/TCAD.2015.2404895. Theirs is

@@ -1,4 +1,3 @@
-# pyright: strict
 """Scrambled Sobol points for some coordinates, plain draws for all others.
 
 Sobol' 1967; scrambled by Owen's method as Matousek 1998 simplifies it (doi:10.1006/jcom.1998.0489),
@@ -37,7 +36,7 @@ MOST_LISTED = qmc.Sobol.MAXDIM
 """Coordinates for which there are directions (Joe and Kuo 2008, doi:10.1137/070709359)."""
 FEWEST_FAILS = 20
 """Of fewer the interval holds too rarely (``python -m benchmarks rare``)."""
-TOGETHER = 128
+TOGETHER = 256
 """Points that are worked out at once; a power of 2."""
 BITS = 30
 """Of a point."""
@@ -99,7 +98,7 @@ class SobolPoint:
 def _points(seed: int, scramble: int, block: int, size: int) -> Floats:
     """(TOGETHER, size) standard normal."""
     rng = np.random.default_rng([seed, 3, scramble])
-    engine = qmc.Sobol(size, scramble=True, bits=BITS, seed=rng)
+    engine = qmc.Sobol(size, bits=BITS, seed=rng)  # type: ignore[call-arg]
     if block:
         engine.fast_forward(block * TOGETHER)
     return special.ndtri(engine.random(TOGETHER) + 0.5 / 2**BITS)
