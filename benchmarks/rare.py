@@ -41,11 +41,11 @@ A = A / np.linalg.norm(A)
 BUDGETS = {
     ("plain", 3): 30_000, ("plain", 4): 30_000, ("plain", 5): 30_000,
     ("subset", 3): 2_000, ("subset", 4): 3_000, ("subset", 5): 5_000,
-    ("scaled", 3): 10_000, ("scaled", 4): 20_000, ("scaled", 5): 60_000,
+    ("scaled", 3): 1_250, ("scaled", 4): 2_500, ("scaled", 5): 7_500,
     ("sobol", 3): 33_000, ("sobol", 4): 33_000,
     ("control", 3): 1_000, ("control", 4): 2_000, ("control", 5): 4_000,
 }  # fmt: skip
-"""Chips by method (``subset``: of a level) and beta."""
+"""Chips by method (``subset``: of a level, ``scaled``: of a scale) and beta."""
 Score = Callable[[Floats], Floats]
 
 
@@ -261,7 +261,7 @@ def other(case: Case, method: str, samples: int, repeats: int = FEWER, cheap: in
     return repeated(of, repeats)
 
 
-OTHER = {"subset": 2_000, "scaled": 20_000, "control": 2_000, "sobol": 33_000}
+OTHER = {"subset": 2_000, "scaled": 2_500, "control": 2_000, "sobol": 33_000}
 
 
 def main() -> None:

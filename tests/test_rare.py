@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from functools import lru_cache
@@ -13,7 +14,6 @@ from scipy import stats
 from analogkan import rare
 from analogkan.coordinates import Key, Linear, Mix
 from analogkan.errors import StudyError, UntrustedError
-from analogkan.rare.checks import check_drawn, check_smooth
 from analogkan.rare.sobol import SobolPoint
 from analogkan.rare.surrogate import Conditional, Surrogate
 from analogkan.streams import Place
@@ -24,7 +24,7 @@ REPEATS, CHEAP = 15, 20_000
 BUDGETS = {
     ("plain", 3): 10_000,
     ("subset", 4): 2_000,
-    ("scaled", 4): 10_000,
+    ("scaled", 4): 1_250,
     ("sobol", 3): 17_000,
     ("control", 4): 1_000,
 }
@@ -43,21 +43,23 @@ def asked(method, samples, seed=0):
 @lru_cache
 def linear(method, beta):
     """Repeats of the linear case."""
-    return bench.linear(method, beta, BUDGETS[method, beta], REPEATS, CHEAP)
+    repeats = 6 if method == "sobol" else REPEATS
+    return bench.linear(method, beta, BUDGETS[method, beta], repeats, CHEAP)
 
 
 @pytest.mark.parametrize("method, beta", BUDGETS)
 def test_intervals_hold_the_truth_of_the_linear_case(method, beta):
     found = linear(method, beta)
     p = float(stats.norm.cdf(-beta))
-    assert len(found.estimates) >= 12, found.refused
+    assert len(found.estimates) >= 4 * len(found.refused), found.refused
     assert found.held(p) >= 0.8 * len(found.estimates)
     mean = np.mean([e.p for e in found.estimates])
     error = np.sqrt(np.mean([(e.cv * e.p) ** 2 for e in found.estimates]) / len(found.estimates))
     assert abs(mean - p) < 4 * error
     for e in found.estimates:
         assert e.ci95[0] < e.p < e.ci95[1] or e.bound
-        assert e.simulated <= (4.7 if method == "subset" else 1) * BUDGETS[method, beta]
+        assert json.loads(json.dumps(e.levels, allow_nan=False)) == e.levels
+        assert e.simulated <= {"subset": 4.7, "scaled": 8}.get(method, 1) * BUDGETS[method, beta]
 
 
 @pytest.mark.parametrize("method, gain", [("subset", 20), ("scaled", 2), ("control", 200)])
@@ -85,7 +87,7 @@ def test_a_thousand_coordinates_are_what_their_sum_is():
 @pytest.mark.parametrize("name", ["two regions", "4th of 200 margins", "steps"])
 def test_what_is_not_linear_is_covered_or_refused(method, name, cases):
     case = cases[name]
-    found = bench.other(case, method, 5_000 if method == "scaled" else 2_000, 4, CHEAP)
+    found = bench.other(case, method, 600 if method == "scaled" else 2_000, 4, CHEAP)
     assert found.held(case.p) >= len(found.estimates) - 1
     if name == "steps" and method == "subset":
         assert not found.estimates
@@ -111,12 +113,12 @@ REFUSED = {
         r"wanted, so it jumps\. Take --method plain"),
     "subset: none can fail": ("subset", 1000, lambda x: 1 + np.exp(-x),
         r"found no chip that fails in 8 levels: fewer than about 1 in [\d,]+ do, if any can\. Set"),
-    "scaled: none can fail": ("scaled", 2000, lambda x: 1 + np.exp(-x),
+    "scaled: none can fail": ("scaled", 250, lambda x: 1 + np.exp(-x),
         r"of 100 chips of 17\.9 times the spread 0 fail, fewer than 10%: a larger spread does not "
         r"reach what fails\. Take --method subset"),
-    "scaled: many fail": ("scaled", 2000, lambda x: -1 + 0 * x,
+    "scaled: many fail": ("scaled", 250, lambda x: -1 + 0 * x,
         r"Of 100 chips 100 fail, more than 40%: there is nothing to scale\. Take --method plain"),
-    "scaled: no such formula": ("scaled", 20_000,
+    "scaled: no such formula": ("scaled", 2_500,
         lambda x: np.where(abs(abs(x) - 4) < 1, -1.0, np.where(abs(x) > 9, -1.0, 1.0)),
         r"formula does not hold: its deviance from the failures at \d+ scales is [\d.e+]+, which "
         r"has a probability of [\de.-]+, below 0\.01\. Take --method subset"),
@@ -144,7 +146,7 @@ def test_repetitions_that_differ_are_refused():
 
 
 @pytest.mark.parametrize(
-    "method, least", [("plain", 1), ("subset", 1000), ("scaled", 2000), ("sobol", 256),
+    "method, least", [("plain", 1), ("subset", 1000), ("scaled", 250), ("sobol", 256),
                       ("control", 500)]
 )  # fmt: skip
 def test_too_few_chips(method, least):
@@ -178,11 +180,11 @@ def test_failures_that_are_not_rare_are_counted():
 
 
 @pytest.mark.parametrize("method, samples", [("plain", 2500), *(
-    (name, n) for (name, _), n in BUDGETS.items() if name != "plain"
+    (name, min(n, 4096)) for (name, _), n in BUDGETS.items() if name != "plain"
 )])  # fmt: skip
 def test_the_same_answers_make_the_same_questions_and_no_chip_is_used_twice(method, samples):
     def documents():
-        chips, told = score(lambda x: 3 - x)(0), []
+        chips, told = score(lambda x: 2.5 - x)(0), []
 
         def answer(asked):
             told.extend(chip.document() for chip in asked)
@@ -284,27 +286,11 @@ def test_sobol_needs_coordinates():
 @pytest.mark.parametrize("method", ["plain", "subset", "control"])
 def test_other_limits_have_intervals_too(method):
     found = bench.answered(asked(method, 4000), score(lambda x: 4 - x)(1))
+    assert found.sample is not None
     for limit in (1.5, 2.0, 2.5):  # scores are what is reached, here
         p, pair = found.sample.beyond(limit)
         assert pair[0] < stats.norm.cdf(limit - 4) < pair[1]
         assert pair[0] < p < pair[1]
-    assert found.sample.beyond(-99.0)[0] == 0
+    p, (low, high) = found.sample.beyond(-99.0)
+    assert p == low == 0 and (math.isnan(high) or method == "plain")
     assert found.sample.beyond(4.0, above=True)[0] == pytest.approx(0.5, abs=0.05)
-
-
-def test_scaled_is_refused_where_scores_do_not_follow_the_spread():
-    sentence = (
-        r"--method scaled needs scores that follow the spread of normal numbers, and levels=64 "
-        r"rounds, stuck_min=0\.02 draws uniformly\. Leave that out, or take --method subset\."
-    )
-    broken = [("levels=64", "rounds"), ("stuck_min=0.02", "draws uniformly")]
-    with pytest.raises(StudyError, match=sentence):
-        check_smooth("scaled", broken)
-    check_smooth("subset", broken)
-    check_smooth("scaled", [])
-
-
-def test_settings_with_nothing_drawn_are_refused():
-    with pytest.raises(StudyError, match=r"--method subset: nothing is drawn with these settings"):
-        check_drawn("subset", {})
-    check_drawn("subset", {Key(0, 0, 1, 0): (2,)})

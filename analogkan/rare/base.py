@@ -84,13 +84,22 @@ class Estimate:
 
 
 class Sample(Protocol):
-    """Chips of which some count more than others, for other limits than that of ``p``."""
+    """Chips of which some count more than others, for other limits than that of ``p``.
 
-    def beyond(
-        self, limit: float, *, above: bool = False
-    ) -> tuple[float, tuple[float, float] | None]:
-        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval; None where none
-        of them is, so that nothing is said.
+    Attributes
+    ----------
+    reached
+        (n,) accuracies, or RMSEs; nan: could not be simulated.
+    """
+
+    @property
+    def reached(self) -> Floats:
+        """See above."""
+        ...
+
+    def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
+        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval, whose end is nan
+        where none is and nothing is known of how many are.
 
         A chip that could not be simulated is beyond every limit.
         """
@@ -115,9 +124,7 @@ class Weighted:
     reached: Floats
     groups: npt.NDArray[np.intp] | None = None
 
-    def beyond(
-        self, limit: float, *, above: bool = False
-    ) -> tuple[float, tuple[float, float] | None]:
+    def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
         """See ``Sample``."""
         inside = self.reached <= limit if above else self.reached >= limit
         if self.groups is None:
@@ -127,7 +134,7 @@ class Weighted:
         sums = np.bincount(self.groups, self.weights * ~inside, count)
         means = np.asarray(count * sums, dtype=float)
         if not means.any():
-            return 0.0, None
+            return 0.0, (0.0, math.nan)
         p, _, pair = of_repeats(means)
         return p, pair
 

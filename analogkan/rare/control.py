@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special, stats
 
 from ..coordinates import Linear
@@ -99,24 +100,25 @@ class Stratified:
     ----------
     shares
         (H,) of all chips that each stratum is.
+    strata
+        (n,) number of the stratum that each chip is of.
     reached
-        H arrays: accuracies, or RMSEs; nan: could not be simulated.
+        (n,) accuracies, or RMSEs; nan: could not be simulated.
     """
 
     shares: Floats
-    reached: list[Floats]
+    strata: npt.NDArray[np.intp]
+    reached: Floats
 
-    def beyond(
-        self, limit: float, *, above: bool = False
-    ) -> tuple[float, tuple[float, float] | None]:
-        """See ``Sample``; the surrogate's own error is left out."""
-        inside = [(r <= limit if above else r >= limit) for r in self.reached]
-        parts = np.array([1 - here.mean() for here in inside])
-        counts = np.array([len(here) for here in inside])
+    def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
+        """See ``base.Sample``; the surrogate's own error is left out."""
+        inside = self.reached <= limit if above else self.reached >= limit
+        counts = np.bincount(self.strata, minlength=len(self.shares))
+        parts = np.bincount(self.strata, ~inside, len(self.shares)) / counts
         p = float(self.shares @ parts)
-        error = math.sqrt(float((self.shares**2 * parts * (1 - parts) / counts).sum()))
         if p == 0:
-            return 0.0, None
+            return 0.0, (0.0, math.nan)
+        error = math.sqrt(float((self.shares**2 * parts * (1 - parts) / counts).sum()))
         factor = math.exp(min(1.96 * error / p, 700.0))
         return p, (p / factor, min(1.0, p * factor))
 
@@ -257,13 +259,20 @@ def _estimate(drawn: list[_Drawn], simulated: int) -> Estimate:
         simulated=simulated,
         cv=cv,
         levels=[
-            {"above": one.stratum.low, "below": one.stratum.high, "share": one.share,
+            {"above": _end(one.stratum.low), "below": _end(one.stratum.high), "share": one.share,
              "chips": len(one.scores), "fails": one.fails}
             for one in drawn
         ],
-        sample=Stratified(shares, [one.reached for one in drawn]),
+        sample=Stratified(
+            shares, np.repeat(np.arange(len(n)), n), np.concatenate([one.reached for one in drawn])
+        ),
         notes=notes,
     )  # fmt: skip
+
+
+def _end(limit: float) -> float | None:
+    """For JSON."""
+    return limit if math.isfinite(limit) else None
 
 
 def _agreement(drawn: list[_Drawn], p: float) -> float:

@@ -19,8 +19,8 @@ from ..errors import UntrustedError
 from ..streams import Floats, Source
 from .base import Asking, Estimate, Numbers, Scored, check_samples, check_spread
 
-LEAST = 2000
-"""Chips, pilots included."""
+LEAST = 250
+"""Chips of a scale."""
 PILOTS = 100
 """Chips a pilot; see ``_pilots``."""
 RATIO = 1.3
@@ -45,7 +45,7 @@ SPREAD = 1.0
 
 
 def scaled(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> Asking:
-    """``samples`` chips at scales where between ``LOW`` and ``HIGH`` fail.
+    """``samples`` chips of each of ``SCALES`` scales, in the mean, where ``LOW`` to ``HIGH`` fail.
 
     Of coordinates that are cut off, rounded or uniform, s times the spread is not what the formula
     has: whoever asks refuses those.
@@ -53,7 +53,7 @@ def scaled(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> 
     Parameters
     ----------
     samples
-        Chips, pilots included.
+        Chips of a scale. Those where few fail have more of them, and pilots are among them.
     first
         Number of the first chip.
     seed
@@ -76,7 +76,7 @@ def scaled(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> 
             f"Of {PILOTS} chips {pilots[0][1]} fail, more than {HIGH:.0%}: there is nothing to "
             "scale. Take --method plain."
         )
-    left = samples - (numbers.following - first)
+    left = samples * SCALES - (numbers.following - first)
     counts: list[tuple[float, int, int]] = []
     for scale, share in zip(_scales(pilots), ALLOCATED, strict=True):
         n = max(PILOTS, int(left * share))

@@ -32,7 +32,7 @@ from .base import (
 
 SCRAMBLES = 16
 LEAST = 16 * SCRAMBLES
-MOST_LISTED = qmc.Sobol.MAXDIM
+MOST_DIMENSIONS = qmc.Sobol.MAXDIM
 """Coordinates for which there are directions (Joe and Kuo 2008, doi:10.1137/070709359)."""
 FEWEST_FAILS = 20
 """Of fewer the interval holds too rarely (``python -m benchmarks rare``)."""
@@ -137,9 +137,9 @@ def sobol(
     check_samples("sobol", samples, LEAST)
     keys = tuple(sorted((key, tuple(shape)) for key, shape in listed.items()))
     size = sum(math.prod(shape) for _, shape in keys)
-    if not 0 < size <= MOST_LISTED:
+    if not 0 < size <= MOST_DIMENSIONS:
         raise StudyError(
-            f"--method sobol spreads 1 to {MOST_LISTED} coordinates of diodes and amplifiers "
+            f"--method sobol spreads 1 to {MOST_DIMENSIONS} coordinates of diodes and amplifiers "
             f"evenly, and these settings draw {size}. Take --method subset."
         )
     numbers = Numbers(first, frozen)
