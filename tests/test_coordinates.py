@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from analogkan.coordinates import Given, Key, Linear, Listing, Mix
+from analogkan.imperfections import Variation
 from analogkan.streams import Place
-from analogkan.imperfections import Conditions, Variation
-from analogkan.imperfections.make import perturb_chain
 
 RRAM = Variation(
     sigma_g=0.05, diode_sigma_current=0.05, diode_sigma_voltage=0.01, offset_sigma=1e-3,

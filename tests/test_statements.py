@@ -27,7 +27,7 @@ from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.physics import Assumptions
 from analogkan.report.page import MOST_BYTES
-from analogkan.studies import bench
+from analogkan.studies import vectors
 
 from .pages import blocks
 from .stored import made_result
@@ -276,9 +276,9 @@ FROM_CODE = [
      (limits.USUAL_PEAK[1], 1e12 * limits.USUAL_PEAK[0], limits.USUAL_VOLTS)),
     ("docs/own-devices.md", "Of the {} shipped ones four were computed",
      ({7: "seven"}[len(library.names())],)),
-    ("docs/calibration.md", "(up to {} training images", (bench.CALIBRATION_IMAGES,)),
+    ("docs/calibration.md", "(up to {} training images", (vectors.CALIBRATION_IMAGES,)),
     ("docs/virtual-chips.md", "at most {} of the BUILD's calibration images",
-     (bench.CALIBRATION_IMAGES,)),
+     (vectors.CALIBRATION_IMAGES,)),
     ("docs/sweeps.md", "Above {:,} circuits the command", (MANY,)),
     ("docs/report.md", "({:.0f} at most)", (MOST_BYTES / 1e6,)),
 ]  # fmt: skip

@@ -64,6 +64,7 @@ DRAWING = (
         "opamps",
         "plans",
         "spectra",
+        "yields",
     ),
 )
 """Modules of ``report`` that draw what they are given, and know no study."""

@@ -17,12 +17,12 @@ import analogkan as ak
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
+from analogkan.engines import chip_engines as chips_module
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.intervals import exact, regress, spread
-from analogkan.studies import bench as chips_module
 from analogkan.studies.bench import Bench
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.judge import Share, choose_images, choose_points, parse_share

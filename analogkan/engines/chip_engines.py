@@ -283,6 +283,14 @@ TWIN_BLOCK = 1000
 """Images the twin evaluates at once."""
 
 
+def open_engine(name: str, program: Ngspice | None, keep: Path) -> NgspiceEngine | TwinEngine:
+    """The engine called ``name``; decks that fail are kept in ``keep``."""
+    if name == "twin":
+        return TwinEngine()
+    assert program is not None
+    return NgspiceEngine(program, keep)
+
+
 def chain_logits(
     engine: ChipEngine,
     chip: Circuit,

@@ -19,6 +19,8 @@ MOST_LINES = 15
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 """Colours on a terminal."""
 SIMULATORS = (NGSPICE.name, *PACKAGES)
+ENGINES = ("twin", *SIMULATORS)
+"""What studies take chips' logits from."""
 
 
 def find_simulator(name: str) -> Ngspice:

@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,12 +27,11 @@ from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
 from ..engines.base import ChipEngine
-from ..engines.chip_engines import NgspiceEngine, TwinEngine, chain_logits
-from ..engines.ngspice import Ngspice
-from ..engines.others import SIMULATORS, find_simulator
+from ..engines.chip_engines import NgspiceEngine, chain_logits, open_engine
+from ..engines.others import find_simulator
 from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
-from ..errors import DataError, DisagreementError, SettingsError, SimulationError
+from ..errors import DataError, DisagreementError, SimulationError
 from ..imperfections.heat import HEAT
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
@@ -42,27 +41,13 @@ from .macro import chip_agreement
 from .points import Point, check_warm
 from .result import Row
 from .values import curve_points, software_figures
+from .vectors import WAYS, vectors_of
 
-ENGINES = ("twin", *SIMULATORS)
 MOST_CELLS = 50_000_000
 """Of the circuits for other hardware that a bench remembers: each has an array of every cell."""
-CALIBRATION_IMAGES = 256
-"""At most so many images measure the gains and offsets that a compensation takes out."""
 JUDGED = ("judge_difference", "judge_share")
 """Columns of a row of ngspice's: the largest difference from the chip's closed form, of a logit and
 as a share of full scale; None if there is none."""
-FEWEST_CALIBRATION_IMAGES = 2
-"""A gain and an offset are two unknowns."""
-CALIBRATION_INDEX = 1_000_000_000
-"""Positions of calibration images: their read noise is not that of any test image."""
-
-
-def open_engine(name: str, program: Ngspice | None, keep: Path) -> Any:
-    """The engine called ``name``; decks that fail are kept in ``keep``."""
-    if name == "twin":
-        return TwinEngine()
-    assert program is not None
-    return NgspiceEngine(program, keep)
 
 
 def _told(seen: list[Difference | None]) -> tuple[float | None, float | None]:
@@ -77,6 +62,17 @@ def _remove_empty(folder: Path) -> None:
     """Remove a folder in which nothing was kept."""
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+class Answers(NamedTuple):
+    """A point's circuits, what drawing them counted, and logits (B, O): as they are at their
+    outputs, behind ADCs, and as they are read."""
+
+    chip: Circuit
+    counts: dict[str, int]
+    made: np.ndarray
+    converted: np.ndarray
+    logits: np.ndarray
 
 
 class Bench:
@@ -132,7 +128,8 @@ class Bench:
         self._heated: dict[Any, dict[tuple[int, int], Warmth]] = {}
         self._lock = threading.Lock()
         if compensate is not None or calibrate is not None:
-            self._take_calibration_images()
+            wanted = WAYS.get(str(calibrate), f"compensate = {compensate!r}")
+            self._vectors = vectors_of(build, wanted)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker elsewhere needs to make the same bench: no engine, no folder of ours."""
@@ -157,21 +154,6 @@ class Bench:
             engine.keep = Path(tempfile.mkdtemp(prefix="analogkan-failed-"))
             atexit.register(_remove_empty, engine.keep)
         self.__init__(engine=engine, **state)
-
-    def _take_calibration_images(self) -> None:
-        x = self.spec.calibration
-        if x is None or len(x) < FEWEST_CALIBRATION_IMAGES:
-            ways = {COLUMNS: "calibrate", TWO_POINT: "two_point"}
-            what = ways.get(str(self.calibrate), f"compensate = {self.compensate!r}")
-            has = "only one" if x is not None and len(x) else "none"
-            raise SettingsError(
-                f"{what} measures gains with calibration images, and {self.build.folder} has "
-                f"{has}: compile the model with --calibrate FILE.npz, or leave it out"
-            )
-        self._calibration_volts = self.spec.dac_volts(x[:CALIBRATION_IMAGES])
-        self._calibration_index = CALIBRATION_INDEX + np.arange(len(self._calibration_volts))
-        with one_blas_thread:
-            self._calibration_software = self.spec.forward_volts(self._calibration_volts)
 
     def volts_of(self, hardware: Hardware) -> np.ndarray:
         """Volts (B, I) that DACs of ``hardware`` are to give; the same array whenever asked."""
@@ -221,8 +203,8 @@ class Bench:
             return chip, counts
         from ..engines.calibrate import calibrate_chain
 
-        index = self._calibration_index
-        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
+        index = self._vectors.index
+        volts = rounded(self.spec, chip.hardware, self._vectors.volts)
         chip, left = calibrate_chain(chip, volts, index, point.conditions.temp_c)
         return chip, counts | {"uncalibrated_columns": left}
 
@@ -300,19 +282,29 @@ class Bench:
             "n": len(self.labels),
         }
 
+    def read(self, point: Point) -> np.ndarray:
+        """Logits (B, O) of ``point`` as they are read: behind ADCs, and corrected by a read-out
+        that is set at two points, where there are such."""
+        with one_blas_thread:
+            return self._answers(point, []).logits
+
+    def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
+        chip, counts = self.chip(point)
+        temp_c = point.conditions.temp_c
+        made = self._run(chip, self.volts_of(point.hardware), self.index, temp_c, seen)
+        read, converted = digital(chip, made, self.index, temp_c)
+        logits, counts = read, counts | converted
+        if self.calibrate == TWO_POINT and point.sample is not None:
+            logits, left = self._read_out(chip, read, temp_c, seen)
+            counts = counts | {"uncalibrated_columns": left}
+        return Answers(chip, counts, made, read, logits)
+
     def _evaluate(self, point: Point) -> Row:
         started = time.perf_counter()
-        row = self.begun(point)
+        row, temp_c = self.begun(point), point.conditions.temp_c
         seen: list[Difference | None] = []
         try:
-            chip, counts = self.chip(point)
-            volts, temp_c = self.volts_of(point.hardware), point.conditions.temp_c
-            made = self._run(chip, volts, self.index, temp_c, seen)
-            read, converted = digital(chip, made, self.index, temp_c)
-            logits, counts = read, counts | converted
-            if self.calibrate == TWO_POINT and point.sample is not None:
-                logits, left = self._read_out(chip, read, temp_c, seen)
-                counts = counts | {"uncalibrated_columns": left}
+            chip, counts, made, read, logits = self._answers(point, seen)
             row |= self._figures(logits) | counts
             if self.calibrate is not None and point.sample is not None:
                 row |= self._uncalibrated(point, read, seen)
@@ -364,12 +356,12 @@ class Bench:
         they are."""
         from ..engines.calibrate import read_out, two_points
 
-        at = two_points(self._calibration_software)
-        volts, index = self._calibration_volts[at], self._calibration_index[at]
+        at = two_points(self._vectors.software)
+        volts, index = self._vectors.volts[at], self._vectors.index[at]
         volts = rounded(self.spec, chip.hardware, volts.reshape(at.size, -1))
         answers = self._read(chip, volts, index.ravel(), temp_c, seen).reshape(*at.shape, -1)
         outputs = np.arange(at.shape[1])
-        wanted = self._calibration_software[at, outputs]
+        wanted = self._vectors.software[at, outputs]
         return read_out(logits, answers[:, outputs, outputs], wanted)
 
     def _compensated(
@@ -377,9 +369,9 @@ class Bench:
     ) -> Row:
         """Figures after the columns' gains and offsets are taken out, digitally, of ``logits``."""
         at = temp_c if self.compensate == "each" else float(self.compensate or 0.0)
-        volts = rounded(self.spec, chip.hardware, self._calibration_volts)
-        answers = self._read(chip, volts, self._calibration_index, at, seen)
-        gain, offset = regress(self._calibration_software, answers)
+        volts = rounded(self.spec, chip.hardware, self._vectors.volts)
+        answers = self._read(chip, volts, self._vectors.index, at, seen)
+        gain, offset = regress(self._vectors.software, answers)
         dead = ~(gain > 0)  # such a column answers to nothing, or the wrong way round, or was
         # never asked: on these images software's logits do not differ
         corrected = (logits - np.nan_to_num(offset)) / np.where(dead, 1.0, gain)
