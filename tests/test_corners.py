@@ -1,0 +1,349 @@
+"""Corners: where chips stand, the worst of a sphere, and what is kept of each."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import analogkan as ak
+from analogkan.cli import main
+from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.hardware import Hardware
+from analogkan.coordinates import Given, Key
+from analogkan.engines.ngspice import own_environment
+from analogkan.errors import NetlistError, SettingsError, StudyError
+from analogkan.files import sha256
+from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections.make import perturb_chain
+from analogkan.network.targets import Targets
+from analogkan.studies.corners_named import (
+    CORNERS,
+    MIDDLE,
+    displaced,
+    distance,
+    drawn_groups,
+    without_corner,
+)
+from analogkan.studies.corners_worst import reach, search, weights
+from analogkan.studies.kept_chips import load_coordinates, save_coordinates
+from analogkan.studies.scores import Event, margins
+
+from .chips import EVERYTHING, errors_of
+from .networks import random_images, random_spec
+
+BY_NAME = {one.name: one for one in CORNERS}
+ANY = Key(0, 0, 4, 0)
+DRAWN = {"sigma_g": 0.05, "diode_sigma_current": 0.05, "offset_sigma": 1e-3, "trim": "dark"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("corners")
+    write_build(random_spec(1), Hardware(), folder / "net.build")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images() -> ak.ImageSet:
+    return random_images(5, 20, 5)
+
+
+@pytest.fixture(scope="module")
+def found(home, images) -> Any:
+    """Classical corners, each judged."""
+    return ak.corners(
+        home / "net.build", images, worst=0, yield_at=0.3, variation=DRAWN, judge="1x4",
+        out=home / "run",
+    )  # fmt: skip
+
+
+def shapes_of(variation: Variation, spec: Any = None) -> dict[Key, tuple[int, ...]]:
+    from analogkan.coordinates import Listing
+
+    listing = Listing({}, {})
+    chip_at(listing, variation, spec)
+    return listing.shapes
+
+
+def chip_at(source: Any, variation: Variation, spec: Any = None) -> Any:
+    chain = _chain(spec)
+    return perturb_chain(chain, variation, Conditions(), seed=0, sample=0, source=source)[0]
+
+
+def _chain(spec: Any = None) -> Any:
+    from analogkan.compiler.circuit import Circuit, Link
+    from analogkan.compiler.design import build_design
+    from analogkan.compiler.sections import whole
+
+    spec = spec or random_spec(1)
+    design = build_design(spec, Hardware())
+    return Circuit((Link(section=whole(spec)[0], share=0, spec=spec, design=design),))
+
+
+# ---- where chips stand
+
+
+def test_names_are_unlike_and_each_corner_is_of_groups_that_there_are():
+    assert len(BY_NAME) == len(CORNERS)
+    for one in CORNERS:
+        assert re.fullmatch(r"[a-z-]{3,16}", one.name) and one.about
+        assert set(one.signs.values()) <= {1, -1}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_strong_diodes_are_all_alike_so_many_sigmas_from_their_type(sign):
+    drawn = Variation(diode_sigma_current=0.05, diode_sigma_shift=0.002, sigma_g=0.1)
+    corner = BY_NAME["strong" if sign > 0 else "weak"]
+    chip = chip_at(Given(displaced(corner, shapes_of(drawn), 3, 26.85), MIDDLE), drawn)
+    for stage in chip.stages:
+        np.testing.assert_allclose(errors_of(stage).k_i, 1 + sign * 3 * 0.05, rtol=0, atol=1e-15)
+        np.testing.assert_allclose(errors_of(stage).d_v, sign * 3 * 0.002, rtol=0, atol=1e-15)
+    nominal = _chain()
+    for stage, made in zip(nominal.stages, chip.stages, strict=True):
+        np.testing.assert_array_equal(stage.g, made.g)
+
+
+def test_a_field_is_alike_over_the_die():
+    drawn = Variation(diode_sigma_current=0.05, diode_length=100.0)
+    at = displaced(BY_NAME["strong"], shapes_of(drawn), 2, 26.85)
+    chip = chip_at(Given(at, MIDDLE), drawn)
+    for stage in chip.stages:
+        np.testing.assert_allclose(errors_of(stage).k_i, 1.1, rtol=1e-12)
+
+
+def test_drifts_of_offsets_add_to_them_at_every_temperature():
+    shapes = shapes_of(Variation(offset_sigma=1e-3, offset_drift_sigma=5e-6))
+    for temp_c, sign in ((125.0, 1), (-40.0, -1)):
+        at = displaced(BY_NAME["offsets-up"], shapes, 3, temp_c)
+        assert {float(a.flat[0]) for k, a in at.items() if k.stream in (10, 13, 16)} == {3.0}
+        assert {float(a.flat[0]) for k, a in at.items() if k.stream in (11, 14, 17)} == {3.0 * sign}
+
+
+def test_what_no_corner_displaces_is_known_by_name():
+    drawn = replace_(EVERYTHING, cell_tc1_sigma=5e-4, diode_slope_current=0.01)
+    shapes = shapes_of(drawn)
+    assert drawn_groups(shapes) == {
+        "diodes", "cells", "gains", "offsets", "resistors", "pairs",
+    }  # fmt: skip
+    assert without_corner(shapes) == ["diodes", "temperature coefficients"]
+
+
+def replace_(variation: Variation, **more: float) -> Variation:
+    return Variation(**dict(variation._told()), **more)
+
+
+# ---- the worst of a sphere
+
+
+def test_a_linear_score_is_least_against_its_slope():
+    slope = {ANY: np.array([3.0, 0.0, 4.0])}
+    calls: list[Any] = []
+
+    def score(at: Any) -> float:
+        return 10.0 + float(sum((slope[key] * at[key]).sum() for key in at))
+
+    worst = search(score, lambda at: calls.append(at) or slope, 2.5, {})
+    np.testing.assert_allclose(worst.at[ANY], [-1.5, 0, -2.0])
+    assert (worst.score, worst.settled, len(calls)) == (pytest.approx(10 - 12.5), True, 2)
+    assert distance(worst.at) == pytest.approx(2.5)
+    assert reach(lambda share: 10.0 - share * 12.5) == pytest.approx(0.8, abs=2**-11)
+
+
+def test_a_bent_score_is_least_where_a_fine_grid_over_the_circle_has_it():
+    angles = np.linspace(0, 2 * np.pi, 100_001)
+
+    def bent(z: Any) -> Any:
+        return 4 + z[0] + 0.5 * z[1] + 0.3 * z[0] * z[1] - 0.1 * z[1] ** 2
+
+    def slope(at: Any) -> Any:
+        z = at.get(ANY, np.zeros(2))
+        return {ANY: np.array([1 + 0.3 * z[1], 0.5 + 0.3 * z[0] - 0.2 * z[1]])}
+
+    worst = search(lambda at: float(bent(at.get(ANY, np.zeros(2)))), slope, 3.0, {})
+    nearby = bent(3 * np.stack([np.cos(angles), np.sin(angles)]))
+    lowest = np.sort(nearby[1:-1][(nearby[1:-1] < nearby[:-2]) & (nearby[1:-1] < nearby[2:])])
+    assert np.abs(lowest - worst.score).min() < 1e-2
+
+
+def test_a_score_without_a_slope_ends_the_search_at_once():
+    worst = search(lambda at: 1.0, lambda at: {ANY: np.zeros(3)}, 3.0, {})
+    assert worst.settled and worst.gradients == 1 and distance(worst.at) == 0
+
+
+def test_the_way_to_a_good_chip_crosses_nothing_and_one_from_a_bad_chip_is_no_way():
+    assert reach(lambda share: 1 - share / 2) is None
+    assert reach(lambda share: -1.0) == 0.0
+
+
+def test_weights_are_of_images_about_the_kth_smallest_margin():
+    spec, rng = random_spec(1), np.random.default_rng(0)
+    logits, labels = rng.normal(size=(40, 3)), np.arange(40) % 3
+    event = Event.of(spec, 0.9, 40)
+    of = weights(spec, event, labels, logits)
+    of_images = margins(logits, labels)
+    assert event.rank == 5
+    np.testing.assert_allclose(of.sum(axis=1), 0, atol=1e-15)
+    own = of[np.arange(40), labels]
+    assert own.sum() == pytest.approx(1) and own.argmax() == np.argsort(of_images)[4]
+    assert (of * logits).sum() == pytest.approx((own * of_images).sum())
+
+
+def test_weights_of_a_regression_are_those_of_its_rmse():
+    celsius = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
+    spec = replace(random_spec(1, (5, 4, 1)), targets=celsius)
+    logits, y = np.random.default_rng(0).normal(size=(2, 6, 1))
+    event = Event.of(spec, 1.0, 6)
+    of = weights(spec, event, y, logits)
+    step = 1e-6 * of / np.linalg.norm(of)
+    up, down = (event.score(spec, y, logits + s * step)[0] for s in (1, -1))
+    other = np.roll(step, 1) - np.vdot(np.roll(step, 1), step) * step / np.vdot(step, step)
+    across = [event.score(spec, y, logits + s * other)[0] for s in (1, -1)]
+    assert up > down and abs(across[0] - across[1]) < 1e-6 * (up - down)
+
+
+# ---- what is kept
+
+
+def test_every_corner_of_what_is_drawn_is_judged_and_said(found):
+    names = [one["name"] for one in found.corners]
+    assert names == [one.name for one in CORNERS if not {"gains", "resistors", "pairs"} & {*one.signs}]
+    assert found.left_out == [
+        "no slow, slow-hot, slow-cold: gains are not drawn (opamp_gain_sigma)",
+        "no pairs-up, pairs-down: pairs are not drawn (line_sigma or diff_gain_sigma)",
+        "no resistors-high, resistors-low: resistors are not drawn (r_f_sigma or r_c_sigma)",
+    ]
+    assert found.judge["chips"] == len(names) and found.judge["share_of_full_scale"] < 1e-9
+    listing = found.facts()
+    assert listing.columns[-1] == "ngspice" and len(listing.rows) == len(names)
+    by_name = {one["name"]: one for one in found.corners}
+    assert by_name["strong-hot"]["temp_c"] == 125 and by_name["typical"]["distance"] == 0
+    assert all(one["beta"] is None for one in found.corners)
+
+
+def test_every_kept_deck_runs_under_plain_ngspice_and_prints_what_the_twin_says(found, ngspice):
+    for one in found.corners:
+        folder = found.run / one["build"]
+        done = subprocess.run(
+            [ngspice.path, "-b", "network.cir"], cwd=folder, env=own_environment(), text=True,
+            capture_output=True, check=True,
+        )  # fmt: skip
+        told = [float(v) for v in re.findall(r"v\(logit_\d+\) = (\S+)", done.stdout)]
+        document = json.loads((folder / "chip.json").read_text())
+        np.testing.assert_allclose(told, document["image0"][""]["twin"], rtol=1e-5)
+        assert f"TEMP = {one['temp_c']:.6f}" in done.stdout
+        head = (folder / "network.cir").read_text().splitlines()[0]
+        assert head.startswith(f"* analogkan: corner {one['name']}: ")
+
+
+def test_a_kept_chip_sweeps_its_images_and_is_told_whole(found, ngspice):
+    folder = found.run / "corners" / "strong-hot.build"
+    raw = folder.parent / "images.raw"
+    subprocess.run(
+        [ngspice.path, "-b", "-r", raw, "images.cir"], cwd=folder, env=own_environment(),
+        capture_output=True, check=True,
+    )  # fmt: skip
+    vectors = ngspice.dialect.read(raw)
+    with np.load(folder / "images.npz") as kept:
+        assert len(kept["index"]) == 4
+        for k in range(3):
+            given = vectors[f"v(logit_{k})"]
+            whole = given[np.isin(np.round(vectors["v(index)"], 6), np.arange(4))]
+            np.testing.assert_allclose(whole, kept["twin"][:, k], rtol=0, atol=1e-9)
+    document = json.loads((folder / "chip.json").read_text())
+    assert set(document["coordinates"].values()) == {"diodes: diode_current"}
+    assert document["files"] == {name: sha256(folder / name) for name in document["files"]}
+    at = load_coordinates(folder / "coordinates.npz")
+    assert distance(at) == pytest.approx(document["sigmas"]) and set(at) == set(
+        Key(*map(int, name.split("_"))) for name in document["coordinates"]
+    )
+
+
+@pytest.mark.parametrize("command", ["simulate", "verify", "montecarlo"])
+def test_a_kept_chip_is_no_network_and_nobody_takes_it_for_one(found, home, command):
+    folder = found.run / "corners" / "strong.build"
+    said = CliRunner().invoke(main, [command, str(folder)])
+    sentence = (
+        f"{folder} is one chip of a network, kept by a study, and a BUILD is wanted: `ngspice -b "
+        "network.cir` in it prints its answer, `ngspice -b images.cir` sweeps images; the network "
+        f"that it is of is the BUILD {home / 'net.build'}"
+    )
+    assert said.exit_code != 0 and said.stderr.strip() == f"error: {sentence}"
+    with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
+        load_build(folder)
+
+
+def test_coordinates_come_back_as_they_were_and_others_are_refused(tmp_path):
+    at = {Key(-1, 0, 7, 0): np.arange(3.0), Key(1, 2, 3_000_000_000, 4): np.ones((2, 2))}
+    save_coordinates(tmp_path / "c.npz", at)
+    back = load_coordinates(tmp_path / "c.npz")
+    assert {key: array.tolist() for key, array in back.items()} == {
+        key: array.tolist() for key, array in at.items()
+    }
+    np.savez(tmp_path / "d.npz", x=np.ones(2))
+    said = rf"^{re.escape(str(tmp_path / 'd.npz'))} is damaged \(it has x\): remove it, and the same "
+    with pytest.raises(StudyError, match=said + "command looks for the chip again$"):
+        load_coordinates(tmp_path / "d.npz")
+
+
+# ---- what cannot be
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"sigmas": 0}, "sigmas = 0 is out of range: above 0, at most 10"),
+        ({"sigmas": -1}, "sigmas = -1 is out of range: above 0, at most 10"),
+        ({"sigmas": 1e9}, "sigmas = 1000000000.0 is out of range: above 0, at most 10"),
+        (
+            {"temps": "0,60"},
+            "temps = 0, 60: corners take three temperatures, cold, typical and hot, such as "
+            "-40,26.85,125",
+        ),
+        ({"temps": "-40,26.85,1e4"}, "temp_c = 10000.0 is out of range: diode_law = linear holds "
+         "from -150 to 150 degC: choose temperatures in there"),
+        (
+            {"conditions": {"temp_c": 20}},
+            "temp_c is what corners varies: give its values with --temps",
+        ),
+        (
+            {"preset": "nominal", "variation": None},
+            "corners displaces what chance decides of a chip, and preset nominal draws nothing: "
+            "give --preset rram, or --set sigma_g=0.05 and the like",
+        ),
+        (
+            {"preset": "nominal", "variation": {"stuck_min": 0.01}},
+            "corners displaces what chance decides of a chip, and preset nominal draws nothing but "
+            "faults, which have no direction: give --preset rram, or --set sigma_g=0.05 and the like",
+        ),
+        (
+            {"variation": {"sigma_g": 0.1, "stuck_min": 0.6}},
+            "stuck_min = 0.6: corners are near the chip in the middle, and of so many parts that "
+            "fail its own do: set stuck_min below 0.5",
+        ),
+        (
+            {"yield_at": 0},
+            "yield_at = 0 is an accuracy that every chip reaches, so none is a bad one: give one "
+            "above 0",
+        ),
+    ],
+)  # fmt: skip
+def test_what_has_no_corners_is_refused(home, images, tmp_path, given, sentence):
+    asked = {"worst": 0, "judge": "none", "out": tmp_path / "run"} | given
+    with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}"):
+        ak.corners(home / "net.build", images, **asked)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_image_and_other_labels_are_refused(home, images):
+    with pytest.raises(ak.AnalogKanError, match="has no images to simulate"):
+        ak.corners(home / "net.build", images[:0], judge="none")
+    with pytest.raises(ak.AnalogKanError, match="label"):
+        ak.corners(home / "net.build", replace(images, y=images.y + 7), judge="none")
