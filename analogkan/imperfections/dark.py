@@ -37,10 +37,8 @@ class DarkStage:
 
     Attributes
     ----------
-    g
-        (R, 2 O) siemens, as they are now.
-    bias, free
-        (b, 2 O) those of bias rows, a view; and which of them programming changes.
+    free
+        (b, 2 O) which cells of bias rows programming changes.
     """
 
     def __init__(self, stage: CrossbarStage, layer: LayerSpec, hardware: Hardware) -> None:
@@ -50,11 +48,25 @@ class DarkStage:
         self._stage, self._errors, self._hardware = stage, errors, hardware
         self._gain = hardware.opamp_gain_used
         self._target = layer.respond(np.zeros((1, n_in)))[0] * stage.unit
-        self._rows = np.full(len(stage.g), -hardware.v_fs)
-        self._rows[: n_in * n_dev] = _dark_rows(stage, errors, self._gain).ravel()
-        self.g = stage.g.copy()
-        self._crossbar = _Crossbar(self.g, n_in * n_dev, hardware)
-        self.bias, self.free = self.g[n_in * n_dev :], ~errors.stuck[n_in * n_dev :]
+        self._first = n_in * n_dev
+        bias = np.full(len(stage.g) - self._first, -hardware.v_fs)
+        self._rows = np.concatenate([_dark_rows(stage, errors, self._gain).ravel(), bias])
+        self._crossbar = _Crossbar(stage.g.copy(), self._first, hardware)
+        self.free = ~errors.stuck[self._first :]
+
+    @property
+    def g(self) -> np.ndarray:
+        """All cells."""
+        return self._crossbar.g
+
+    @property
+    def bias(self) -> np.ndarray:
+        """Those of bias rows."""
+        return self.g[self._first :]
+
+    def programme(self, bias: np.ndarray) -> None:
+        """Make ``bias`` those of bias rows."""
+        self._crossbar.g = np.concatenate([self.g[: self._first], bias])
 
     def off(self) -> np.ndarray:
         """Volts (O,) that outputs lack."""

@@ -49,7 +49,7 @@ def shift(target: Floats, age_s: float) -> Floats:
     """What the mean of cells of ``target`` has moved by at ``age_s``, microsiemens."""
     coefficients = _by_age(np.array(SHIFTS), age_s)
     moved = np.polynomial.polynomial.polyval(NANOAMPERES * target, coefficients)
-    return np.asarray(moved / NANOAMPERES, np.float64)
+    return moved / NANOAMPERES
 
 
 def error(target: Floats, age_s: float) -> Floats:

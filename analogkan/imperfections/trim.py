@@ -53,35 +53,39 @@ def trim_stage(
     missing = np.zeros(stage.shape[1])
     for _ in range(MAX_STEPS):
         volts = dark.off()
-        if np.abs(volts).max() < EXACT_VOLTS:
+        # Derivatives, which arrays of another kind have, come right by the same steps.
+        if isinstance(volts, np.ndarray) and np.abs(volts).max() < EXACT_VOLTS:
             break
-        missing = _programme(dark.bias, dark.free, dark.siemens(volts), hardware)
+        bias, missing = _programmed(dark.bias, dark.free, dark.siemens(volts), hardware)
+        dark.programme(bias)
     return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
 
 
-def _programme(
+def _programmed(
     bias: np.ndarray, free: np.ndarray, siemens: np.ndarray, hardware: Hardware
-) -> np.ndarray:
-    """Change ``bias`` (b, 2 O) in place so that each pair's difference grows by ``siemens`` (O,).
+) -> tuple[np.ndarray, np.ndarray]:
+    """``bias`` (b, 2 O) with each pair's difference grown by ``siemens`` (O,).
 
-    One side is lowered before the other is raised. Returns what is left for want of range.
+    One side is lowered before the other is raised. Comes with what is left for want of range.
     """
-    left = siemens.copy()
+    left = siemens
+    sides, can = ([[*of[:, k::2]] for k in (0, 1)] for of in (bias, free))
     for sign in (1.0, -1.0):
-        raised, lowered = (slice(0, None, 2), slice(1, None, 2))[:: int(sign)]
-        for row, can in zip(bias, free, strict=True):
+        raised, lowered = (0, 1)[:: int(sign)]
+        for k, cells in enumerate(sides[lowered]):
             want = np.maximum(sign * left, 0.0)
-            room = np.where(can[lowered], np.maximum(row[lowered] - hardware.g_min, 0.0), 0.0)
+            room = np.where(can[lowered][k], np.maximum(cells - hardware.g_min, 0.0), 0.0)
             step = np.minimum(want, room)
-            row[lowered] -= step
-            left -= sign * step
-        for row, can in zip(bias, free, strict=True):
+            sides[lowered][k] = cells - step
+            left = left - sign * step
+        for k, cells in enumerate(sides[raised]):
             want = np.maximum(sign * left, 0.0)
-            room = np.where(can[raised], np.maximum(hardware.g_max - row[raised], 0.0), 0.0)
+            room = np.where(can[raised][k], np.maximum(hardware.g_max - cells, 0.0), 0.0)
             step = np.minimum(want, room)
-            row[raised] += step
-            left -= sign * step
-    return left
+            sides[raised][k] = cells + step
+            left = left - sign * step
+    pairs = np.stack([np.stack(side) for side in sides], axis=2)
+    return pairs.reshape(bias.shape), left
 
 
 TRIMS = ("none", "dark", "dark-real")
