@@ -269,9 +269,9 @@ def _found(
     def logits(at: Coordinates) -> Floats:
         return bench.read(replace(asked.typical, source=Given(dict(at), MIDDLE)))
 
-    def slope(at: Coordinates) -> Coordinates:
+    def slope(at: Coordinates, width: float) -> Coordinates:
         now, of = logits(at), np.zeros_like(bench.software)
-        of[mine] = weights(bench.spec, event, labels, now[mine])
+        of[mine] = weights(bench.spec, event, labels, now[mine], width)
         return gradient(
             bench, asked.typical, at, lambda found: (found * found.new_tensor(of)).sum(),
             rest=MIDDLE,

@@ -21,7 +21,9 @@ from ..streams import Floats
 from .corners_named import Coordinates, distance
 from .scores import Event, margins
 
-STEPS = 12
+WIDTHS = 1.0, 0.25, 0.0625
+"""Of the bell of ``weights``: the next one where none leads to a worse chip with the one before."""
+STEPS = 16
 """Gradients that are asked for, at most."""
 SHORTEST = 1 / 16
 """Of a step, as a share of the whole one: below it there is no worse chip that way."""
@@ -53,7 +55,7 @@ class Worst:
 
 def search(
     score: Callable[[Coordinates], float],
-    slope: Callable[[Coordinates], Coordinates],
+    slope: Callable[[Coordinates, float], Coordinates],
     sigmas: float,
     start: Coordinates,
 ) -> Worst:
@@ -64,27 +66,41 @@ def search(
     score
         Of a chip by its coordinates: below 0 if it fails.
     slope
-        What moves the score there, or what is like it.
+        What moves the score there, or what is like it: the more so, the smaller the share of
+        ``WIDTHS``.
     start
         Where the search begins: the middle, or a chip, which is put onto the sphere.
     """
     at = _onto(start, sigmas) if distance(start) else dict(start)
-    least = score(at)
+    least, widths = score(at), list(WIDTHS)
     for k in range(STEPS):
-        to = _onto(_scaled(slope(at), -1.0), sigmas)
-        if not distance(to):
+        found = _stepped(score, sigmas, at, least, slope(at, widths[0]))
+        if found is not None:
+            at, least = found
+        elif len(widths) == 1 or not distance(at):
             return Worst(at=dict(at), score=least, gradients=k + 1, settled=True)
-        step = 1.0
-        while step >= SHORTEST:
-            tried = _onto(_between(at, to, step), sigmas)
-            found = score(tried)
-            if found < least or not distance(at):
-                break
-            step /= 2
         else:
-            return Worst(at=dict(at), score=least, gradients=k + 1, settled=True)
-        at, least = tried, found
+            del widths[0]
     return Worst(at=dict(at), score=least, gradients=STEPS, settled=False)
+
+
+def _stepped(
+    score: Callable[[Coordinates], float],
+    sigmas: float,
+    at: dict[Key, Floats],
+    least: float,
+    slope: Coordinates,
+) -> tuple[dict[Key, Floats], float] | None:
+    """The next chip on the sphere and its score, which is below ``least``, or the first one there;
+    None where the ``slope`` leads to none."""
+    to, step = _onto(_scaled(slope, -1.0), sigmas), 1.0
+    while distance(to) and step >= SHORTEST:
+        tried = _onto(_between(at, to, step), sigmas)
+        found = score(tried)
+        if found < least or not distance(at):
+            return tried, found
+        step /= 2
+    return None
 
 
 def reach(score: Callable[[float], float]) -> float | None:
@@ -103,18 +119,22 @@ def reach(score: Callable[[float], float]) -> float | None:
 
 
 def weights(
-    spec: NetworkSpec, event: Event, labels: npt.NDArray[np.int64], logits: Floats
+    spec: NetworkSpec,
+    event: Event,
+    labels: npt.NDArray[np.int64],
+    logits: Floats,
+    width: float = 1.0,
 ) -> Floats:
     """(B, O) what the score grows by with each logit, or what is like it.
 
     Of a classifier the score is one image's margin, and the image another one a step farther: so
-    it is the mean margin of the images about the k-th smallest, by a bell k ranks wide.
+    it is the mean margin of the images about the k-th smallest, by a bell ``width`` k ranks wide.
     """
     if event.rank is None:
         return _rmse_slope(spec, labels, logits)
     images, place = np.arange(len(labels)), event.rank - 1
     rank = np.argsort(np.argsort(margins(logits, labels), kind="stable"), kind="stable")
-    bell = np.exp(-0.5 * ((rank - place) / event.rank) ** 2)
+    bell = np.exp(-0.5 * ((rank - place) / (width * event.rank)) ** 2)
     bell /= bell.sum()
     others = logits.copy()
     others[images, labels] = -np.inf
