@@ -36,6 +36,7 @@ SMALL: dict[str, list[str]] = {
     "thermal": ["--temps", "0,60"],
     "sweep": ["--set", "sigma_g=0,0.1", "--samples", "2"],
     "datasheet": ["--temps", "0,60"],
+    "corners": ["--worst", "1"],
 }
 """Options by which a study has few points; others have few as they are."""
 

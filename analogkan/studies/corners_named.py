@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..coordinates import Key, Mix
+from ..coordinates import Given, Key, Mix
 from ..devices.curve import NOMINAL_TEMP_C
 from ..die.fields import WHOLE_FIELD
 from ..imperfections import Variation
 from ..streams import Floats
+from .points import Point
 
 Coordinates = Mapping[Key, Floats]
 """Of one chip, by their keys, of the shapes in which they are drawn; others are 0."""
@@ -57,7 +58,6 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
             imperfection="programming", streams=r"(die_|field_)?cell.*",
             drawn_by="sigma_g, sigma_g_abs, cells or cell_pelgrom",
         ),
-        Group(imperfection="trim", streams=r"trim_.*", drawn_by="the same, written by trim"),
     ),
     "gains": (
         Group(
@@ -194,6 +194,12 @@ def without_corner(shapes: Mapping[Key, tuple[int, ...]]) -> list[str]:
     named = {number for group in GROUPS for number in streams_of(group)}
     left = {key.stream for key in shapes} - named
     return [one.name for one in Variation.declared if left.intersection(one.numbers.values())]
+
+
+def coordinates_of(point: Point) -> Coordinates:
+    """Where a corner's chip has its coordinates that are not 0."""
+    assert isinstance(point.source, Given)
+    return point.source.arrays
 
 
 def distance(at: Coordinates) -> float:

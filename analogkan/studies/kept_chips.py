@@ -14,14 +14,14 @@ import numpy as np
 from .. import __version__
 from ..compiler.chip_files import CHIP, CHIP_FORMAT, image0_of, write_chip
 from ..compiler.circuit import Circuit, Link
-from ..coordinates import Given, Key
+from ..coordinates import Key
 from ..engines.chip_engines import TwinEngine, write_images
 from ..errors import StudyError
 from ..files import atomic_folder, brief, read_npz, sha256, write_npz, write_text
 from ..imperfections import Variation
 from ..streams import Floats
 from .bench import Bench
-from .corners_named import Coordinates, distance
+from .corners_named import Coordinates, coordinates_of, distance
 from .points import Point
 
 COORDINATES, IMAGES = "coordinates.npz", "images.npz"
@@ -49,12 +49,6 @@ def load_coordinates(path: Path) -> dict[Key, Floats]:
         for name, match in found.items()
         if match is not None
     }
-
-
-def coordinates_of(point: Point) -> Coordinates:
-    """Where a chip has its coordinates that are not 0."""
-    assert isinstance(point.source, Given)
-    return point.source.arrays
 
 
 def keep_chip(
