@@ -17,14 +17,16 @@ FILES = {
 }  # fmt: skip
 """Kinds that are told by a file's ending."""
 CALLED = {
-    "BUILD": "a BUILD", "chip": "one chip of a network, kept by a study", "RUN": "a RUN", "RUNs": "a folder of RUNs", "model": "a model (.pt)",
+    "BUILD": "a BUILD", "chip": "one chip of a network, kept by a study", "RUN": "a RUN",
+    "RUNs": "a folder of RUNs", "model": "a model (.pt)",
     "shipped": "a shipped model", "deck": "a deck", "data": "an npz file", "sweep": "a CSV file",
     "page": "a web page", "device": "a device file", "preset": "a preset", "recipe": "a recipe",
     "data set": "a data set", "file": "a file", "folder": "a folder",
 }  # fmt: skip
 GOES = {
     "BUILD": "`analogkan simulate {0}` runs it",
-    "chip": "`ngspice -b network.cir` in it prints its answer, `ngspice -b images.cir` sweeps images",
+    "chip": "`ngspice -b network.cir` in it prints its answer, `ngspice -b images.cir` sweeps "
+    "images",
     "RUN": "`analogkan report {0}` shows it",
     "RUNs": "`analogkan report {0}/*` shows them",
     "model": "`analogkan compile {0}` makes its BUILD",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import NormalDist
 from typing import Any
 
 from ..results import Fact, Figure, Listing
@@ -56,7 +57,7 @@ class OfCorners(StudyResult):
         """What a corner reaches, in words."""
         raise NotImplementedError
 
-    def head(self) -> str:
+    def column(self) -> str:
         """Of the table's column of it."""
         raise NotImplementedError
 
@@ -71,7 +72,15 @@ class OfCorners(StudyResult):
         return found
 
     def facts(self) -> Listing:
-        columns = ["corner", "degC", self.head(), "score", "largest logit error", "sigmas", "beta"]
+        columns = [
+            "corner",
+            "degC",
+            self.column(),
+            "score",
+            "largest logit error",
+            "sigmas",
+            "beta",
+        ]
         apart = self._apart()
         columns += ["ngspice"] if apart else []
         rows: list[list[str]] = []
@@ -105,16 +114,14 @@ class OfCorners(StudyResult):
         betas = [one["beta"] for one in self.good() if one["beta"] is not None]
         if any(one["kind"] == "worst" for one in self.corners):
             told.append(
-                f"worst: the chip within {self.sigmas:g} sigma, over all coordinates, that gradients "
-                "lead to, which may be the worst of its neighbourhood alone"
+                f"worst: the chip within {self.sigmas:g} sigma, over all coordinates, that "
+                "gradients lead to, which may be the worst of its neighbourhood alone"
             )
         if betas:
-            from scipy.special import ndtr
-
             told.append(
                 f"the score crosses 0 from {min(betas):.2f} sigma on: Phi(-beta) = "
-                f"{float(ndtr(-min(betas))):.1e}, an estimate of that one direction, if the border "
-                "is a plane there; other ways of failing come on top of it"
+                f"{NormalDist().cdf(-min(betas)):.1e}, an estimate of that one direction, if the "
+                "border is a plane there; other ways of failing come on top of it"
             )
         return [*told, *self.left_out]
 
@@ -141,7 +148,7 @@ class Corners(OfCorners, OfClasses):
     def reached(self, entry: Entry) -> str:
         return percent(entry["accuracy"])
 
-    def head(self) -> str:
+    def column(self) -> str:
         return "accuracy"
 
 
@@ -152,5 +159,5 @@ class CornerErrors(OfCorners, OfValues):
     def reached(self, entry: Entry) -> str:
         return self.said(entry["rmse"])
 
-    def head(self) -> str:
+    def column(self) -> str:
         return "RMSE"

@@ -92,9 +92,7 @@ def _left_out(shapes: Mapping[Key, tuple[int, ...]], failing: bool) -> list[str]
     return told
 
 
-def keep(
-    judge: str, bench: Bench, points: Sequence[Point], rows: Sequence[Row], run: Path
-) -> None:
+def keep(judge: str, bench: Bench, points: Sequence[Point], rows: Sequence[Row], run: Path) -> None:
     """Write every corner that could be simulated as a folder of decks."""
     good = {row["key"] for row in rows if row["status"] == "ok"}
     count = parse_share(judge).images or KEPT_IMAGES

@@ -3,8 +3,8 @@
 
 The performance measure approach: the chip of the smallest score with |z| at most beta, over all
 standard normal coordinates z (Tu, Choi and Park, J. Mech. Des. 121, 557 (1999),
-doi:10.1115/1.2829499), by the advanced mean value's step, z = -beta grad / |grad| (Wu, Millwater and
-Cruse, AIAA J. 28, 1663 (1990), doi:10.2514/3.25266), shortened until the score falls.
+doi:10.1115/1.2829499), by the advanced mean value's step, z = -beta grad / |grad| (Wu, Millwater
+and Cruse, AIAA J. 28, 1663 (1990), doi:10.2514/3.25266), shortened until the score falls.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def keep_chip(
 
     ``network.cir`` prints image 0's logits, ``images.cir`` sweeps the images at positions ``at``;
     of several circuits each has both in a folder of its own. ``chip.json`` says what it is, and has
-    a hash of every file; ``coordinates.npz`` is where it lies, ``images.npz`` what the twin answers.
+    a hash of every file; ``coordinates.npz`` is where it lies, ``images.npz`` what the twin says.
 
     Returns
     -------
