@@ -7,7 +7,7 @@ Axes: I inputs, D diodes, O outputs, b bias rows.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
 MAX_STEPS = 6
 """Each as if neither wires nor finite gain took a share of the new current: a tenth of the error is
 left by each, or less."""
+
+TRACED_STEPS = 2
+"""Of derivatives, wherever values begin: without wires a step leaves less than a thousandth."""
 
 EXACT_VOLTS = 1e-9
 """What a trim may leave, where the cells' range allows it."""
@@ -51,41 +54,66 @@ def trim_stage(
     """
     dark = DarkStage(stage, layer, hardware)
     missing = np.zeros(stage.shape[1])
-    for _ in range(MAX_STEPS):
+    for k in range(MAX_STEPS):
         volts = dark.off()
-        # Derivatives, which arrays of another kind have, come right by the same steps.
-        if isinstance(volts, np.ndarray) and np.abs(volts).max() < EXACT_VOLTS:
+        traced = not isinstance(volts, np.ndarray)
+        if np.abs(volts).max() < EXACT_VOLTS and (k >= TRACED_STEPS or not traced):
             break
-        bias, missing = _programmed(dark.bias, dark.free, dark.siemens(volts), hardware)
-        dark.programme(bias)
+        siemens = dark.siemens(volts)
+        if traced:
+            missing = _followed(dark, siemens, hardware)
+        else:
+            missing = _programme(dark.bias, dark.free, siemens, hardware)
     return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
 
 
-def _programmed(
+def _programme(
     bias: np.ndarray, free: np.ndarray, siemens: np.ndarray, hardware: Hardware
-) -> tuple[np.ndarray, np.ndarray]:
-    """``bias`` (b, 2 O) with each pair's difference grown by ``siemens`` (O,).
+) -> np.ndarray:
+    """Change ``bias`` (b, 2 O) in place so that each pair's difference grows by ``siemens`` (O,).
 
-    One side is lowered before the other is raised. Comes with what is left for want of range.
+    One side is lowered before the other is raised. Returns what is left for want of range.
     """
-    left = siemens
-    sides, can = ([[*of[:, k::2]] for k in (0, 1)] for of in (bias, free))
+    left = siemens.copy()
     for sign in (1.0, -1.0):
-        raised, lowered = (0, 1)[:: int(sign)]
-        for k, cells in enumerate(sides[lowered]):
+        raised, lowered = (slice(0, None, 2), slice(1, None, 2))[:: int(sign)]
+        for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
-            room = np.where(can[lowered][k], np.maximum(cells - hardware.g_min, 0.0), 0.0)
+            room = np.where(can[lowered], np.maximum(row[lowered] - hardware.g_min, 0.0), 0.0)
             step = np.minimum(want, room)
-            sides[lowered][k] = cells - step
-            left = left - sign * step
-        for k, cells in enumerate(sides[raised]):
+            row[lowered] -= step
+            left -= sign * step
+        for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
-            room = np.where(can[raised][k], np.maximum(hardware.g_max - cells, 0.0), 0.0)
+            room = np.where(can[raised], np.maximum(hardware.g_max - row[raised], 0.0), 0.0)
             step = np.minimum(want, room)
-            sides[raised][k] = cells + step
-            left = left - sign * step
-    pairs = np.stack([np.stack(side) for side in sides], axis=2)
-    return pairs.reshape(bias.shape), left
+            row[raised] += step
+            left -= sign * step
+    return left
+
+
+PROBE = 1e-3
+"""Of the largest conductance, what tells which cells are about to change."""
+
+
+def _followed(dark: DarkStage, siemens: Any, hardware: Hardware) -> np.ndarray:
+    """``_programme`` of a stage whose arrays have derivatives, see ``engines.traced``."""
+    before, free, wanted = dark.bias.value, dark.free, siemens.value
+
+    def programmed(more: float) -> tuple[np.ndarray, np.ndarray]:
+        made = before.copy()
+        return made, _programme(made, free, wanted + more, hardware)
+
+    made, missing = programmed(0.0)
+    probe = PROBE * hardware.g_max
+    moves = (programmed(probe)[0] - programmed(-probe)[0]) / (2 * probe)
+    # A cell that came to an end of its range stays there: others take what it would have been.
+    ended = (made != before) & (moves == 0)
+    sides = np.tile([1.0, -1.0], siemens.size)
+    left = siemens + (np.where(ended, sides * dark.bias, 0.0).sum(axis=0)).reshape(-1, 2).sum(axis=1)
+    follows = np.where(ended, 0.0, dark.bias) + moves * np.repeat(left, 2)
+    dark.programme(follows + (made - follows.value))
+    return missing
 
 
 TRIMS = ("none", "dark", "dark-real")

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from ..network.spec import NetworkSpec
 
 Floats = npt.NDArray[np.float64]
+TIED = -np.finfo(float).tiny
+"""Margin of an image whose label's logit is the largest, but not the first that is."""
 ROUNDING = 1e-9
 """Images by which a limit may be beside a whole number of them."""
 
 
 def margins(logits: Floats, labels: npt.NDArray[Any]) -> Floats:
-    """(B,) by how much the label's logit is above the largest other; logits (B, O), labels (B,)."""
+    """(B,) by how much the label's logit is above the largest other, below 0 where another class is
+    taken, of equal ones the first; logits (B, O), labels (B,)."""
     images = np.arange(len(labels))
     others = logits.copy()
     others[images, labels] = -np.inf
-    return logits[images, labels] - others.max(axis=1)
+    found = logits[images, labels] - others.max(axis=1)
+    return np.where((found == 0) & (logits.argmax(axis=1) != labels), TIED, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +73,8 @@ class Event:
             found = distance(spec.targets, labels, spec.targets.values(logits), ci95=False).rmse
             return self.limit - found, found
         of_images = margins(logits, labels)
-        right = logits.argmax(axis=1) == labels
         score = np.partition(of_images, self.rank - 1)[self.rank - 1]
-        return float(score), float(right.mean())
+        return float(score), float((of_images >= 0).mean())
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
