@@ -178,6 +178,8 @@ def _called(func: Any, name: str, given: Any, how: Any) -> Any:
 
 
 def _handed(x: Any) -> Any:
+    if isinstance(x, np.generic):
+        return x.item()
     if isinstance(x, (list, tuple)):
         return type(x)(_handed(one) for one in x)
     if isinstance(x, Traced):
