@@ -379,6 +379,7 @@ def test_worst_chips_are_on_the_sphere_and_worse_than_others_there(found, home, 
             z = {key: rng.standard_normal(array.shape) for key, array in given.items()}
             others.append(score({k: 3 / distance(z) * array for k, array in z.items()}, of))
         assert mine < min(others), name
+        assert by_name[name]["own_score"] == pytest.approx(mine)
     assert by_name["worst"]["score"] == pytest.approx(score(at["worst"], np.arange(len(images))))
 
 
@@ -393,7 +394,7 @@ def test_a_run_goes_on_with_the_worst_chips_that_it_found(found, home, images, m
 def test_a_score_below_0_is_said_with_its_distance(found):
     one = dict(found.corners[-1], beta=2.0, score=-0.1)
     told = replace(found, corners=[one])
-    assert told.facts().rows[0][6] == "2.00"
+    assert told.facts().rows[0][7] == "2.00"
     sentence = (
         "the score crosses 0 from 2.00 sigma on: Phi(-beta) = 2.3e-02, an estimate of that one "
         "direction, if the border is a plane there; other ways of failing come on top of it"

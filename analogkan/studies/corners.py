@@ -140,6 +140,6 @@ corners = Study(
     ),
     plan=plan,
     result=Corners,
-    more={"corner": Text(), "score": Number(), "distance": Number(low=0.0),
-          "beta": Maybe(Number(low=0.0))},
+    more={"corner": Text(), "score": Number(), "own_score": Maybe(Number()),
+          "distance": Number(low=0.0), "beta": Maybe(Number(low=0.0))},
 )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..coordinates import Given, Key, Listing
 from ..engines.gradients import gradient
@@ -139,6 +140,14 @@ def worst_spots(asked: Asked, bench: Bench) -> list[tuple[int, Spot]]:
     return found[: asked.worst]
 
 
+def images_of(asked: Asked, bench: Bench, spot: Spot) -> tuple[npt.NDArray[np.int64], Event]:
+    """Positions of the images that a corner is the worst for, and that a chip fails on them."""
+    mine = np.arange(len(bench.labels))
+    if spot.images is not None:
+        mine = np.flatnonzero(bench.labels == spot.images)
+    return mine, Event.of(bench.spec, asked.event.limit, len(mine))
+
+
 def _found(
     asked: Asked, bench: Bench, shapes: Mapping[Key, tuple[int, ...]], spot: Spot
 ) -> Coordinates:
@@ -146,11 +155,8 @@ def _found(
     kept = bench.keep.parent / FOLDER / f"{spot.name}.npz"
     if kept.exists():
         return load_coordinates(kept)
-    mine = np.arange(len(bench.labels))
-    if spot.images is not None:
-        mine = np.flatnonzero(bench.labels == spot.images)
+    mine, event = images_of(asked, bench, spot)
     labels = bench.labels[mine]
-    event = Event.of(bench.spec, asked.event.limit, len(labels))
 
     def logits(at: Coordinates) -> Floats:
         return bench.read(replace(asked.typical, source=Given(dict(at), MIDDLE)))

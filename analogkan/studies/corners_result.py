@@ -29,7 +29,8 @@ class OfCorners(StudyResult):
         What a good chip reaches, and how that limit was come by.
     corners
         For each, its ``name``, what it is ``about``, its ``kind`` (``classical`` or ``worst``),
-        ``sample``, ``temp_c``, figures, ``score``, ``distance`` in sigmas over all coordinates,
+        ``sample``, ``temp_c``, figures, ``score``, ``own_score`` on the images that a worst-case
+        corner is the worst for (else None), ``distance`` in sigmas over all coordinates,
         ``beta`` (where the score crosses 0 on the way to a worst-case corner; None: it does not)
         and ``build``, where it is kept in the RUN.
     left_out
@@ -72,21 +73,14 @@ class OfCorners(StudyResult):
         return found
 
     def facts(self) -> Listing:
-        columns = [
-            "corner",
-            "degC",
-            self.column(),
-            "score",
-            "largest logit error",
-            "sigmas",
-            "beta",
-        ]
+        columns = ["corner", "degC", self.column(), "score", "own score", "error", "sigmas", "beta"]
         apart = self._apart()
         columns += ["ngspice"] if apart else []
         rows: list[list[str]] = []
         for one in self.good():
             error = one["max_abs_logit_error"] / self.summary["logit_full_scale"]
             cells = [one["name"], f"{one['temp_c']:g}", self.reached(one), f"{one['score']:.3g}"]
+            cells += ["–" if one["own_score"] is None else f"{one['own_score']:.3g}"]
             cells += [f"{error:.1e}", f"{one['distance']:.3g}"]
             cells += ["–" if one["beta"] is None else f"{one['beta']:.2f}"]
             if apart:
@@ -109,6 +103,7 @@ class OfCorners(StudyResult):
             f"score: below 0 a chip is not one of {self.yield_rule}",
             f"classical: every coordinate that is displaced is {self.sigmas:g} sigma out, sigmas "
             "are over all of them; no chip of a thousand is nearly as far",
+            "own score: on the images that a chip is the worst for; error: the largest of a logit; "
             "errors and differences are shares of full scale",
         ]
         betas = [one["beta"] for one in self.good() if one["beta"] is not None]

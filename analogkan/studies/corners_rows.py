@@ -10,6 +10,7 @@ from typing import Any
 
 from ..compiler.closed_form import why_no_verdict
 from ..coordinates import Given, Key
+from ..streams import Floats
 from .bench import Bench
 from .corners_named import (
     CORNERS,
@@ -20,7 +21,7 @@ from .corners_named import (
     drawn_groups,
     without_corner,
 )
-from .corners_points import FOLDER, Asked, Spot, listed, worst_spots
+from .corners_points import FOLDER, Asked, Spot, images_of, listed, worst_spots
 from .corners_worst import reach
 from .judge import choose_images, parse_share
 from .kept_chips import keep_chip
@@ -37,15 +38,22 @@ def measure(asked: Asked, bench: Bench, point: Point) -> Row:
     one where on the way there the score crosses 0."""
     at = coordinates_of(point)
 
-    def score(share: float) -> float:
+    def logits(share: float) -> Floats:
         some = {key: share * array for key, array in at.items()}
-        logits = bench.read(replace(point, source=Given(some, MIDDLE)))
-        return asked.event.score(bench.spec, bench.labels, logits)[0]
+        return bench.read(replace(point, source=Given(some, MIDDLE)))
 
-    share = reach(score) if point.own.kind == "worst" else None
+    def score(share: float) -> float:
+        return asked.event.score(bench.spec, bench.labels, logits(share))[0]
+
+    share, own = None, None
+    if point.own.kind == "worst":
+        share = reach(score)
+        mine, event = images_of(asked, bench, point.own)
+        own = event.score(bench.spec, bench.labels[mine], logits(1.0)[mine])[0]
     return {
         "corner": point.own.name,
         "score": score(1.0),
+        "own_score": own,
         "distance": distance(at),
         "beta": None if share is None else share * distance(at),
     }
@@ -65,7 +73,7 @@ def summarise(asked: Asked, rows: Sequence[Row], bench: Bench) -> dict[str, Any]
         entry |= {key: row[key] for key in ("sample", "temp_c", "status", "reason")}
         if row["status"] == "ok":
             entry |= {key: row[key] for key in FIGURES if key in row}
-            entry |= {key: row[key] for key in ("score", "distance", "beta")}
+            entry |= {key: row[key] for key in ("score", "own_score", "distance", "beta")}
             entry["build"] = f"{FOLDER}/{spot.name}.build"
         corners.append(entry)
     return {
