@@ -19,7 +19,7 @@ from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Given, Key
 from analogkan.engines.chip_engines import TwinEngine
-from analogkan.engines.ngspice import own_environment
+from analogkan.engines.ngspice import Ngspice, own_environment
 from analogkan.errors import AnalogKanError, NetlistError, SettingsError, StudyError
 from analogkan.files import sha256
 from analogkan.imperfections import Conditions, Variation, load_settings
@@ -34,6 +34,7 @@ from analogkan.studies.corners_named import (
     drawn_groups,
     without_corner,
 )
+from analogkan.studies.corners_result import CornerErrors
 from analogkan.studies.corners_worst import reach, search, weights
 from analogkan.studies.kept_chips import load_coordinates, save_coordinates
 from analogkan.studies.points import Point
@@ -231,17 +232,22 @@ def test_every_corner_of_what_is_drawn_is_judged_and_said(found):
     assert by_name["strong-hot"]["temp_c"] == 125 and by_name["typical"]["distance"] == 0
 
 
+def printed(folder: Path, ngspice: Ngspice, temp_c: float | None = None) -> list[float]:
+    """What a plain run of a kept deck prints, at ``temp_c`` if that is asked for."""
+    done = subprocess.run(
+        [ngspice.path, "-b", "network.cir"], cwd=folder, env=own_environment(), text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert temp_c is None or f"TEMP = {temp_c:.6f}" in done.stdout
+    return [float(value) for value in re.findall(r"v\(logit_\d+\) = (\S+)", done.stdout)]
+
+
 def test_every_kept_deck_runs_under_plain_ngspice_and_prints_what_the_twin_says(found, ngspice):
     for one in found.corners:
         folder = found.run / one["build"]
-        done = subprocess.run(
-            [ngspice.path, "-b", "network.cir"], cwd=folder, env=own_environment(), text=True,
-            capture_output=True, check=True,
-        )  # fmt: skip
-        told = [float(v) for v in re.findall(r"v\(logit_\d+\) = (\S+)", done.stdout)]
         document = json.loads((folder / "chip.json").read_text())
-        np.testing.assert_allclose(told, document["image0"][""]["twin"], rtol=1e-5)
-        assert f"TEMP = {one['temp_c']:.6f}" in done.stdout
+        said = printed(folder, ngspice, one["temp_c"])
+        np.testing.assert_allclose(said, document["image0"][""]["twin"], rtol=1e-5)
         head = (folder / "network.cir").read_text().splitlines()[0]
         assert head.startswith(f"* analogkan: corner {one['name']}: ")
 
@@ -401,3 +407,40 @@ def test_a_score_below_0_is_said_with_its_distance(found):
     )
     assert sentence in told.sentences()
     assert told.headline()[-1].label == "worst chip"
+
+
+def test_a_chip_of_several_circuits_has_decks_of_each(tmp_path, images, ngspice):
+    write_build(random_spec(5, (5, 4, 4, 3)), Hardware(), tmp_path / "h.build", most=60)
+    asked = ASKED | {"worst": 1, "judge": "none"}
+    found = ak.corners(tmp_path / "h.build", images, out=tmp_path / "run", **asked)
+    assert found.judge is None
+    for name in ("strong-hot", "worst"):
+        folder = found.run / "corners" / f"{name}.build"
+        document = json.loads((folder / "chip.json").read_text())
+        assert len(document["image0"]) == len(load_build(tmp_path / "h.build").names()) > 2
+        for part, told in document["image0"].items():
+            assert printed(folder / part, ngspice) == pytest.approx(told["twin"], rel=1e-5)
+            assert (folder / part / "images.cir").is_file()
+
+
+def test_corners_of_a_regression_are_of_its_error(tmp_path, ngspice):
+    celsius = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
+    spec = replace(random_spec(1, (5, 4, 1)), targets=celsius)
+    write_build(spec, Hardware(), tmp_path / "r.build")
+    images = random_images(5, 20, 5)
+    y = celsius.values(spec.logits(images.flat((5,))))
+    images = replace(images, y=y, targets=(("temperature", "degC"),))
+    found = ak.corners(
+        tmp_path / "r.build",
+        images,
+        out=tmp_path / "run",
+        **ASKED | {"worst": 2, "yield_at": "5degC", "judge": "none"},
+    )
+    assert isinstance(found, CornerErrors) and found.unit == "degC"
+    by_name = {one["name"]: one for one in found.corners}
+    assert {"worst", "worst-from-0"} < {*by_name}
+    for one in found.corners:
+        assert one["score"] == pytest.approx(5 - one["rmse"])
+    head = (found.run / "corners" / "worst.build" / "network.cir").read_text()
+    assert "temperature = 50 + 50 logit_0 degC" in head
+    assert found.facts().rows[0][2].endswith(" degC")
