@@ -7,15 +7,17 @@ it is at the chip at hand.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-import torch._numpy as on_tensors
 
 from ..errors import DerivativeError
 
+on_tensors: Any = importlib.import_module("torch._numpy")
+"""numpy's functions, as torch has them for its compiler."""
 DECIDES = {
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isfinite", "isnan",
     "isinf", "isclose", "allclose", "array_equal", "signbit", "sign", "all", "argsort", "argmax",
@@ -134,11 +136,12 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy's arrays have it."""
         return Traced(self.tensor.reshape(-1))
 
-    def reshape(self, *shape: Any, **how: Any) -> Traced:
+    def reshape(self, *shape: Any, **how: Any) -> Any:
         """As numpy's arrays have it."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **how)
+        wanted = shape if isinstance(shape[0], (int, np.integer)) else shape[0]
+        return np.reshape(self, wanted, **how)
 
-    def transpose(self, *axes: Any) -> Traced:
+    def transpose(self, *axes: Any) -> Any:
         """As numpy's arrays have it."""
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
@@ -206,7 +209,7 @@ def _any(x: Traced, axis: Any = None, **how: Any) -> Any:
     return True if axis is None else np.any(x.value, axis=axis, **how)
 
 
-def _highest(x: Traced, axis: int = 0) -> Traced:
+def _highest(x: Any, axis: int = 0) -> Any:
     """numpy.maximum.accumulate."""
     highest, own = np.maximum.accumulate(x.value, axis), np.arange(x.shape[axis])
     shape = [1] * x.ndim
@@ -218,8 +221,11 @@ def _highest(x: Traced, axis: int = 0) -> Traced:
 def _interp(x: Any, xp: Any, fp: Any, *how: Any, **more: Any) -> Any:
     """numpy.interp; where two pieces meet, the mean of their derivatives."""
     if how or more:
-        raise DerivativeError(f"numpy.interp with more than three arrays has no derivative: {WANTED}")
-    at, nodes = np.asarray(values(x)), np.asarray(values(xp))
+        raise DerivativeError(
+            f"numpy.interp with more than three arrays has no derivative: {WANTED}"
+        )
+    xp, fp = (of if isinstance(of, Traced) else np.asarray(of) for of in (xp, fp))
+    at, nodes = np.asarray(values(x)), values(xp)
     found = 0.0
     for side in ("left", "right"):
         k = np.searchsorted(nodes, at, side=side)
@@ -231,7 +237,7 @@ def _interp(x: Any, xp: Any, fp: Any, *how: Any, **more: Any) -> Any:
     return found
 
 
-def _pad(x: Traced, width: Any, mode: str = "constant", constant_values: float = 0.0) -> Traced:
+def _pad(x: Any, width: Any, mode: Any = "constant", constant_values: float = 0.0) -> Any:
     pairs = np.broadcast_to(np.asarray(width), (x.ndim, 2))
     for axis, pair in enumerate(pairs):
         if pair.any():

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..compiler.chip import Written
 from ..compiler.hardware import Hardware
-from .base import Draw, Imperfection, Setting, errors_of
+from .base import Draw, Imperfection, Setting, errors_of, is_traced
 from .cells import PROGRAMMING
 from .dark import DarkStage
 from .measured import MEASURED, RANGE
@@ -56,12 +56,12 @@ def trim_stage(
     missing = np.zeros(stage.shape[1])
     for k in range(MAX_STEPS):
         volts = dark.off()
-        traced = not isinstance(volts, np.ndarray)
+        traced = is_traced(volts)
         if np.abs(volts).max() < EXACT_VOLTS and (k >= TRACED_STEPS or not traced):
             break
         siemens = dark.siemens(volts)
         if traced:
-            missing = _followed(dark, siemens, hardware)
+            missing = _followed(dark, siemens, hardware, first=not k)
         else:
             missing = _programme(dark.bias, dark.free, siemens, hardware)
     return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
@@ -92,26 +92,29 @@ def _programme(
     return left
 
 
-PROBE = 1e-3
-"""Of the largest conductance, what tells which cells are about to change."""
+PROBE, LITTLE = 1e-9, 1e-3
+"""Of the largest conductance, what tells which cells are about to change; and what is so little to
+trim, as of a chip in the middle, that other chips change cells of either side."""
 
 
-def _followed(dark: DarkStage, siemens: Any, hardware: Hardware) -> np.ndarray:
+def _followed(dark: DarkStage, siemens: Any, hardware: Hardware, *, first: bool) -> np.ndarray:
     """``_programme`` of a stage whose arrays have derivatives, see ``engines.traced``."""
-    before, free, wanted = dark.bias.value, dark.free, siemens.value
+    bias: Any = dark.bias
+    before, wanted = bias.value, siemens.value
 
-    def programmed(more: float) -> tuple[np.ndarray, np.ndarray]:
+    def programmed(more: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         made = before.copy()
-        return made, _programme(made, free, wanted + more, hardware)
+        return made, _programme(made, dark.free, wanted + more, hardware)
 
-    made, missing = programmed(0.0)
-    probe = PROBE * hardware.g_max
-    moves = (programmed(probe)[0] - programmed(-probe)[0]) / (2 * probe)
+    made, missing = programmed(np.zeros_like(wanted))
+    little = first & (np.abs(wanted) < LITTLE * hardware.g_max)
+    probe = hardware.g_max * np.where(little, LITTLE, PROBE)
+    moves = (programmed(probe)[0] - programmed(-probe)[0]) / np.repeat(2 * probe, 2)
     # A cell that came to an end of its range stays there: others take what it would have been.
     ended = (made != before) & (moves == 0)
-    sides = np.tile([1.0, -1.0], siemens.size)
-    left = siemens + (np.where(ended, sides * dark.bias, 0.0).sum(axis=0)).reshape(-1, 2).sum(axis=1)
-    follows = np.where(ended, 0.0, dark.bias) + moves * np.repeat(left, 2)
+    kept = np.where(ended, np.tile([1.0, -1.0], wanted.size) * bias, 0.0).sum(axis=0)
+    left = siemens + kept.reshape(-1, 2).sum(axis=1)
+    follows: Any = np.where(ended, 0.0, bias) + moves * np.repeat(left, 2)
     dark.programme(follows + (made - follows.value))
     return missing
 
