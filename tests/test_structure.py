@@ -54,6 +54,7 @@ LAYERS = (
 )
 DRAWING = (
     *(
+        "corners",
         "datasheets",
         "dies",
         "figures",

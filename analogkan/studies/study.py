@@ -93,6 +93,10 @@ class Plan:
         ``(bench, points, share, keep)``: what else ngspice is asked of the points that it judges,
         and what came of it by part; StudyError where it says otherwise. Decks that fail are kept
         in ``keep``.
+    judge_all
+        Whether ngspice judges every point, of the images of the share.
+    keep
+        ``(bench, points, rows, run)``: writes what the RUN keeps of the points beside their rows.
     explore
         ``(bench)``: more points, a generator that gives them and is sent their rows, as often as
         rows lead to others; each point comes once. The same rows lead to the same points, so that
@@ -122,6 +126,8 @@ class Plan:
     evaluate: Callable[[Bench, Point], Row] | None = None
     more: Callable[[Bench, Point], Row] | None = None
     judge: Callable[[Bench, Sequence[Point], Share, Path], dict[str, Any]] | None = None
+    judge_all: bool = False
+    keep: Callable[[Bench, Sequence[Point], Sequence[Row], Path], None] | None = None
     explore: Callable[[Bench], Generator[Sequence[Point], list[Row], None]] | None = None
     most: int = 0
     temps_c: Iterable[float] = ()
