@@ -40,7 +40,7 @@ def make_plan(job: Job, *, samples: int, yield_at: str | float | None) -> Plan:
         points=chips.pairs,
         evaluate=_evaluate,
         explore=blaming.explore,
-        most=_count(blaming),
+        most=samples * (len(blaming.parts) + 4),
         summarise=lambda rows, bench: blaming.found,
         facts=facts,
         identity=chips.one.document()
@@ -48,7 +48,9 @@ def make_plan(job: Job, *, samples: int, yield_at: str | float | None) -> Plan:
     )
 
 
-def _blaming(job: Job, samples: int, yield_at: str | float | None) -> tuple[Blaming, dict[str, Any]]:
+def _blaming(
+    job: Job, samples: int, yield_at: str | float | None
+) -> tuple[Blaming, dict[str, Any]]:
     from ..engines.chip_engines import TwinEngine
     from .bench import Bench
     from .montecarlo import yield_rule
@@ -60,10 +62,8 @@ def _blaming(job: Job, samples: int, yield_at: str | float | None) -> tuple[Blam
 
     hardware, variation, conditions, changed = job.read_settings()
     one = Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
-    parts = {}
-    if variation.drawn:
-        few = with_few(Bench(job.build, job.images, TwinEngine()), one)
-        parts = drawn_parts(few, one)
+    few = with_few(Bench(job.build, job.images, TwinEngine()), one)
+    parts = drawn_parts(few, one) if variation.drawn else {}
     if not parts:
         raise SettingsError(
             f"sensitivity shares out what chance does, and preset {job.preset} with these settings "
@@ -87,16 +87,6 @@ def _blaming(job: Job, samples: int, yield_at: str | float | None) -> tuple[Blam
         "yield_rule": rule,
         "event": event.document(),
     }
-
-
-def _count(blaming: Blaming) -> int:
-    return blaming.chips.samples * (len(blaming.parts) + 4)
-
-
-def _size(job: Job, *, samples: int, yield_at: str | float | None) -> tuple[Point, int]:
-    """A chip, and how many there are at most."""
-    blaming, _ = _blaming(job, samples, yield_at)
-    return blaming.chips.one, _count(blaming)
 
 
 def _evaluate(bench: Bench, point: Point) -> Row:
@@ -126,5 +116,4 @@ sensitivity = Study(
     plan=make_plan,
     result=Sensitivity,
     columns={"chip": Text(), "score": Number(), "reached": Number(low=0.0)},
-    size=_size,
 )  # fmt: skip

@@ -154,11 +154,9 @@ def causes_of(few: Bench, point: Point, parts: Sequence[Part]) -> list[Cause]:
     fields = Variation.__dataclass_fields__
     adjusting = {s.name for one in variation.on() if one.adjusts for s in one.settings}
     names = [n for n in vars(variation) if n not in adjusting and not fields[n].metadata["shapes"]]
-    tried = {(name,): _without(few, point, parts, (name,)) for name in names}
-    for one in variation.on():
-        own = tuple(s.name for s in one.settings if s.name in names)
-        if len(own) > 1:
-            tried[own] = _without(few, point, parts, own)
+    sets = [(name,) for name in names]
+    sets += [tuple(s.name for s in one.settings if s.name in names) for one in variation.on()]
+    tried = {which: _without(few, point, parts, which) for which in dict.fromkeys(sets) if which}
     chosen: dict[tuple[str, ...], Cause] = {}
     for part in parts:
         able = [one for one in tried.values() if one is not None and part in one.parts]

@@ -53,9 +53,7 @@ def indices(a: Floats, b: Floats, picked: Floats) -> tuple[Floats, Floats]:
     return first, 0.5 * ((a - picked) ** 2).mean(axis=-1) / variance
 
 
-def shares_of(
-    a: Floats, b: Floats, picked: Floats, *, intervals: bool = True
-) -> Shares | None:
+def shares_of(a: Floats, b: Floats, picked: Floats, *, intervals: bool = True) -> Shares | None:
     """Shares of parts in a figure's variance; None if it does not vary.
 
     Parameters

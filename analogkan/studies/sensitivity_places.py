@@ -59,8 +59,8 @@ class Placed:
 
     def tiles(self, hardware: Hardware) -> Floats:
         """Of the cells, by tile, down and across."""
-        down = np.arange(0, self.cells.shape[0], hardware.tile_rows)
-        across = np.arange(0, self.cells.shape[1], hardware.tile_cols)
+        down = range(0, self.cells.shape[0], hardware.tile_rows)
+        across = range(0, self.cells.shape[1], hardware.tile_cols)
         return np.add.reduceat(np.add.reduceat(self.cells, down, axis=0), across, axis=1)
 
 
