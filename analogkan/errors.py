@@ -42,6 +42,10 @@ class StudyError(AnalogKanError):
     """A run folder or a study's settings cannot be used."""
 
 
+class UntrustedError(StudyError):
+    """What was simulated does not say how probable a failure is."""
+
+
 class SimulationError(AnalogKanError):
     """ngspice did not deliver. Carries what is needed to look into it.
 

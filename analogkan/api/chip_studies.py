@@ -21,6 +21,7 @@ from ..studies.sweep import PRESETS, Sweep
 from ..studies.sweep import sweep as of_grids
 from ..studies.thermal import Temperatures
 from ..studies.thermal import thermal as of_heat
+from ..studies.yields_result import Yield
 from . import given
 from .given import AnyBuild, AnyPath, AnyPreset, Preset, Values, load_preset
 from .old import OLD, with_old_keywords
@@ -38,6 +39,8 @@ def montecarlo(
     *,
     samples: int,
     first: int = 0,
+    method: str | None = None,
+    noise: str = "drawn",
     preset: AnyPreset | None = None,
     hardware: AnyPath | Hardware | Values | None = None,
     variation: AnyPath | Variation | Values | None = None,
@@ -55,7 +58,7 @@ def montecarlo(
     out: AnyPath | None = None,
     resume: bool = False,
     progress: bool = True,
-) -> Chips:
+) -> Chips | Yield:
     """The same circuit made many times, each chip with its own errors: accuracy and yield.
 
     Parameters
@@ -63,9 +66,15 @@ def montecarlo(
     build, images
         As for ``simulate``.
     samples
-        How many chips. A RUN of fewer is extended.
+        How many chips; with ``method`` in all, or of a level or scale. A RUN of fewer is extended.
     first
         Number of the first.
+    method
+        ``plain``, ``control``, ``subset``, ``scaled`` or ``sobol``: estimate how rarely chips miss
+        ``yield_at``, keeping scores alone; a ``Yield`` is returned. None: a row a chip.
+    noise
+        Of a method: noise at every read is ``drawn`` with each chip, or ``frozen``, chip 0's on
+        all.
     preset
         A shipped name, the path of a TOML file, or what ``load_preset`` returns; by default
         ``rram``, and none where ``variation`` is a whole ``Variation``.

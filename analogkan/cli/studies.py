@@ -84,6 +84,11 @@ def command(study: Study) -> click.Command:
     @common.guarded
     def run(build: Path, as_json: bool, **chosen: Any) -> None:
         below, yes = chosen.pop("fail_under", None), chosen.pop("yes", True)
+        without = study.threshold.without if study.threshold is not None else ""
+        if below is not None and without and chosen[without]:
+            raise click.UsageError(
+                f"--fail-under is about the {study.threshold.said}, and --{without} estimates none"
+            )
         given = {o.name: v for o in study.options if (v := chosen.pop(o.public)) is not None}
         if study.models and not build.is_dir():
             build = _compiled(build, as_json)
@@ -95,7 +100,8 @@ def command(study: Study) -> click.Command:
         options = _study_options(chosen)
         if study.forecast is not None and not as_json:
             told = study.foretold(circuit, images, options, settings=chosen["assignments"], **given)
-            common.err.print(told)
+            if told:
+                common.err.print(told, highlight=False)
         result = _run(study, circuit, images, chosen["assignments"], options, given, as_json)
         picture = result.run / (study.picture or f"{study.name}.png")
         common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)

@@ -71,12 +71,16 @@ def _programme(
         raised, lowered = (slice(0, None, 2), slice(1, None, 2))[:: int(sign)]
         for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
+            if not want.any():
+                break
             room = np.where(can[lowered], np.maximum(row[lowered] - hardware.g_min, 0.0), 0.0)
             step = np.minimum(want, room)
             row[lowered] -= step
             left -= sign * step
         for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
+            if not want.any():
+                break
             room = np.where(can[raised], np.maximum(hardware.g_max - row[raised], 0.0), 0.0)
             step = np.minimum(want, room)
             row[raised] += step

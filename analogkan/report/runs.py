@@ -106,7 +106,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             )
     kinds = [run.kind for run in runs]
     shared = [replace(run, share=1 / kinds.count(run.kind)) for run in runs]
-    order = (SIMULATE, *registry.names())
+    order = (SIMULATE, *registry.kinds())
     return sorted(shared, key=lambda run: order.index(run.kind))
 
 
@@ -117,7 +117,7 @@ def _read(folder: Path) -> Run:
         raise StudyError(wrong or f"{folder} holds no {RESULT}: {_next_step(folder)}")
     try:
         summary = read_json(path)
-        known = (SIMULATE, *registry.names())
+        known = (SIMULATE, *registry.kinds())
         if summary.get("study") in known and "network" in summary and "images" not in summary:
             raise StudyError(
                 f"{folder} does not say which images it is of, as earlier versions did not: its "

@@ -108,7 +108,7 @@ def conduct(
     """
     job.build.require_unedited()
     share = Share(0, 0)
-    if options.engine == "twin" and plan.evaluate is None:
+    if options.engine == "twin" and (plan.evaluate is None or plan.exemplars is not None):
         share = parse_share(options.judge)
     program = _find_program(options.engine, share)
     engine = open_engine(options.engine, program, Path(FAILED))
@@ -137,7 +137,7 @@ def conduct(
         StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
     ):
         plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
-        store.export_csv(run / CHIPS, plan.points)
+        store.export_csv(run / CHIPS, plan.points, plan.spread)
         _require_one(rows, run)
         verdict, refusal = _verdict(plan, rows, bench, store, share, program, on_progress)
         summary: dict[str, Any] = {
@@ -192,7 +192,7 @@ def _run_plan(
     on_progress: Progress,
 ) -> tuple[Plan, list[Row]]:
     """The plan with all points that it came to, and their rows."""
-    told = partial(on_progress, "chips")
+    told = partial(on_progress, plan.counted)
     if plan.explore is None:
         return plan, run_points(plan.points, evaluate, store, executor, told)
     points: dict[str, Point] = {}
@@ -231,7 +231,7 @@ def run_points(
     Rows are written by the calling thread alone, each as it is finished. An interrupt leaves them
     in the store.
     """
-    finished = store.finished()
+    finished = store.finished(points)
     missing = [point for point in points if point.key not in finished]
     done = len(points) - len(missing)
     on_progress(done, len(points))
@@ -319,7 +319,11 @@ def _verdict(
     judging = NgspiceEngine(program, store.path / FAILED)
     try:
         told = partial(on_progress, "judge")
-        found = judge(plan.points, rows, bench, judging, share, store, told)
+        points = plan.points
+        if plan.exemplars is not None:
+            points = plan.exemplars(bench)[: share.chips]
+            rows = [bench.evaluate(point) for point in points]
+        found = judge(points, rows, bench, judging, share, store, told)
         if plan.judge is not None and "parts" not in found:
             chosen = choose_points(plan.points, rows, share.chips, bench.seed)
             found |= {"parts": plan.judge(bench, chosen, share, store.path / FAILED)}

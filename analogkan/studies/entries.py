@@ -9,6 +9,10 @@ from ..schema import Maybe, Number, Plain, Record, Rule, Several, Text, Truth, W
 
 COLUMNS, TWO_POINT = CALIBRATIONS = ("columns", "two-point")
 """What is set of a chip: its columns in the circuit, or gain and offset of its read-out."""
+METHODS = ("plain", "control", "subset", "scaled", "sobol")
+"""How a small share of failing chips is estimated."""
+NOISES = ("drawn", "frozen")
+"""Whose noise at every read it has: each chip's own, among its coordinates, or chip 0's."""
 REGRESSION = "regression"
 """The task whose results have errors where classifiers' have accuracies."""
 AS_WRITTEN = "a study writes it"

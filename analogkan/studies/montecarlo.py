@@ -13,7 +13,7 @@ from ..numerals import read_quantity
 from ..results import Fact, Figure, Listing, Pair
 from ..settings import require
 from ..text import interval, many, percent
-from .entries import COLUMNS, TWO_POINT
+from .entries import COLUMNS, METHODS, NOISES, TWO_POINT
 from .of_chips import OfChips
 from .result import OfClasses, whole_scale, within
 from .study import Job, Option, Plan, Study, Threshold
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 YIELD_LOSS = 0.01
 """A chip counts as good if it loses no more than this, unless told otherwise."""
 OVER_CHIPS = "intervals are over chips, the images are fixed"
+SAMPLES = 100
+"""Chips, unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -132,8 +134,10 @@ class Chips(OfChips, OfClasses):
 def plan(
     job: Job,
     *,
-    samples: int,
+    samples: int | None,
     first: int,
+    method: str | None,
+    noise: str,
     temp_c: float | None,
     yield_at: str | float | None,
     calibrate: bool,
@@ -153,6 +157,7 @@ def plan(
       analogkan montecarlo mnist.build --samples 10 --subset 500 --engine ngspice
       analogkan montecarlo mnist.build --samples 1 --first 7 --engine ngspice
     """
+    from . import yields
     from .grid import drawn_faults
     from .points import montecarlo_points
     from .summary import summarise_chips
@@ -165,6 +170,14 @@ def plan(
             "two_point corrects outputs that are quantities, and a classifier compares its own: "
             "give calibrate"
         )
+    set_by = TWO_POINT if two_point else COLUMNS if calibrate else None
+    if method is not None:
+        return yields.plan(
+            job, method=method, noise=noise, samples=samples, first=first, temp_c=temp_c,
+            yield_at=yield_at, calibrate=set_by,
+        )  # fmt: skip
+    if noise != "drawn":
+        raise SettingsError(f"noise = {noise} goes with a method: give --method, or leave it out")
     hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
@@ -173,8 +186,7 @@ def plan(
     limit, rule = yield_rule(job.build, job.images, yield_at)
     if job.build.spec.targets is not None:
         summarise = summarise_errors
-    set_by = TWO_POINT if two_point else COLUMNS if calibrate else None
-    points = montecarlo_points(hardware, variation, conditions, samples, first)
+    points = montecarlo_points(hardware, variation, conditions, samples or SAMPLES, first)
     return Plan(
         points=points,
         summarise=lambda rows, bench: (
@@ -192,6 +204,24 @@ def plan(
         identity=points[0].document() | {"conditions": asdict(conditions)},
         calibrate=set_by,
     )
+
+
+def foretell(job: Job, jobs: int, *, samples: int | None, method: str | None, **_: Any) -> str:
+    """What so many chips can say."""
+    from .enough import told_before
+    from .yields import SAMPLES as OF_METHODS
+
+    if method is None:
+        return told_before(samples or SAMPLES)
+    return f"method {method}: {samples or OF_METHODS[method]:,} chips {OF[method]}"
+
+
+OF = {
+    "plain": "in all", "control": "in all, after the gradients of the images' margins",
+    "subset": "of each level, of which there is one for every factor of ten",
+    "scaled": "of each scale", "sobol": "in all",
+}  # fmt: skip
+"""What a method's number of chips is of."""
 
 
 def _share(given: str | float | None) -> float | None:
@@ -261,10 +291,23 @@ montecarlo = Study(
     name="montecarlo",
     short="Virtual chips: accuracy, yield and logit errors over mismatch.",
     options=(
-        Option(name="samples", kind="whole", default=100, least=1, most=1_000_000),
+        Option(
+            name="samples", kind="whole", least=1, most=1_000_000,
+            about="Chips; default: 100. With --method in all, or of a level (subset) or scale "
+            "(scaled), from 1000.",
+        ),
         Option(
             name="first", kind="whole", default=0, least=0,
             about="Number of the first chip, to look at one alone.",
+        ),
+        Option(
+            name="method", kind="text", choices=METHODS,
+            about="Estimate how rarely chips miss --yield-at, keeping scores alone; "
+            "docs/rare-yields.md has when to use which.",
+        ),
+        Option(
+            name="noise", kind="text", default=NOISES[0], choices=NOISES,
+            about="Of a method: read noise is each chip's, or chip 0's on all.",
         ),
         Option(
             name="preset", kind="text", default="rram", metavar="NAME|FILE.toml", words="preset",
@@ -295,5 +338,7 @@ montecarlo = Study(
         entry="accuracy_mean",
         said="mean accuracy",
         about="Exit with 3 if the mean is below X.",
+        without="method",
     ),
+    forecast=foretell,
 )  # fmt: skip

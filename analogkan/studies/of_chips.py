@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,12 @@ class OfChips(StudyResult):
     def title(self) -> str:
         chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset or 'no preset'})"
         return ", ".join([f"{chips} on {self.images['said']}, {self.temp_c:g} degC", *self.aged()])
+
+    def closing(self) -> list[str]:
+        from .enough import told_after
+
+        failing = round((1 - self.yield_) * self.samples)
+        return [told_after(failing, self.samples), *super().closing()]
 
     def notes(self) -> list[str]:
         from ..imperfections.registry import counts
@@ -86,10 +92,21 @@ class OverTemperature(StudyResult):
             f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
         )
 
+    def closing(self) -> list[str]:
+        from .enough import told_of_means
+
+        pairs = _pairs(one.get("chips") or {} for one in self.temperatures)
+        return [*told_of_means(pairs, self.samples), *super().closing()]
+
     def told(self, figure: str) -> list[Mapping[str, Any]]:
         """The temperatures at which the nominal circuit has a ``figure``."""
         found = (e for e in self.temperatures if e.get("nominal"))
         return [e for e in found if e["nominal"][figure] is not None]
+
+
+def _pairs(found: Iterable[Mapping[str, Any]]) -> list[Pair | None]:
+    """The intervals of means, of classes or of values."""
+    return [one.get("accuracy_mean_ci95") or one.get("rmse_mean_ci95") for one in found]
 
 
 TITLES = {"axes": "Sweep", "budget": "Error budget", "faults": "Faults"}
@@ -124,6 +141,11 @@ class OverGrid(StudyResult):
         return (
             f"{self.model}: {self.grid} of {self.preset}, {chips} a point, on {self.images['said']}"
         )
+
+    def closing(self) -> list[str]:
+        from .enough import told_of_means
+
+        return [*told_of_means(_pairs(self.cells), self.samples), *super().closing()]
 
     def means_of(self) -> str:
         """What the means of a headline are."""

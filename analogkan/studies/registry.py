@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # it brings NumPy with it, which TAB need not wait for
 
 BUILT_IN = ("montecarlo", "thermal", "sweep", "datasheet", "plan", "sensitivity")
 """Modules of this package, in which the study has the module's name; in the order of a report."""
+REACHED = {"yields": "montecarlo"}
+"""Those that have no command of their own, and which one's option leads to them."""
 TAKEN = (
     *("compile", "convert", "demo", "devices", "doctor", "paper", "report", "simulate", "train"),
     *("perturb", "reproduce", "trace", "verify"),
@@ -26,11 +28,17 @@ def names() -> tuple[str, ...]:
     return (*BUILT_IN, *_registered)
 
 
+def kinds() -> tuple[str, ...]:
+    """Of what a RUN can be of: of all studies, those without a command too, in a report's order."""
+    of = {leads: name for name, leads in REACHED.items()}
+    return tuple(kind for name in names() for kind in (name, *([of[name]] if name in of else [])))
+
+
 def study(name: str) -> Study:
     """The study of a name; StudyError if there is none."""
     if name in _registered:
         return _registered[name]
-    if name not in BUILT_IN:
+    if name not in (*BUILT_IN, *REACHED):
         raise StudyError(f"there is no study {name!r}: there are {', '.join(names())}")
     return getattr(importlib.import_module(f".{name}", __package__), name)
 
@@ -43,7 +51,7 @@ def register(one: Study) -> Study:
     StudyError
         If another command or study has its name.
     """
-    if one.name in (*names(), *TAKEN):
+    if one.name in (*kinds(), *TAKEN):
         raise StudyError(f"study {one.name!r}: another has this name: choose another")
     _registered[one.name] = one
     return one

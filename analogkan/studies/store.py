@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +30,8 @@ STORE, RESULT, ARRAYS, FAILED = "study.sqlite", "result.json", "result.npz", "fa
 OF_FILES = "run.json"
 """By which a simulation is known that an earlier version kept, a file a chunk."""
 FORMAT = "analogkan-study-2"
+TOGETHER = 500
+"""Keys that one query asks for."""
 LONG_PATH = 500
 """Bytes of a path up to which SQLite opens a database, by its own limit of 512 with a journal."""
 SCHEMA = (
@@ -181,22 +183,31 @@ class StudyStore(LockedFolder):
 
     def rows(self, points: Sequence[Point] | None = None) -> list[Row]:
         """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
-        wanted = None if points is None else {point.key for point in points}
         with self._reading():
-            rows = self._points()
-            return [row for row in rows if wanted is None or row["key"] in wanted]
+            return list(self._points(points))
 
-    def finished(self) -> set[str]:
-        """Keys of the points that did not fail."""
+    def finished(self, points: Sequence[Point] | None = None) -> set[str]:
+        """Keys of the points, or all, that did not fail."""
         with self._reading():
-            return {row["key"] for row in self._points() if row["status"] == "ok"}
+            return {row["key"] for row in self._points(points) if row["status"] == "ok"}
 
-    def _points(self) -> Iterator[Row]:
+    def _points(self, points: Sequence[Point] | None) -> Iterator[Row]:
         """The row of every point; ValueError if one is not what was kept, or no row."""
-        found = self._query(
-            "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points "
+        asked = (
+            "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points {} "
             "ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
         )
+        found = []
+        if points is None:
+            found = self._query(asked.format(""))
+        else:
+            keys = [point.key for point in points]
+            for k in range(0, len(keys), TOGETHER):
+                some = keys[k : k + TOGETHER]
+                found += self._query(
+                    asked.format(f"WHERE key IN ({','.join('?' * len(some))})"), *some
+                )
+            found.sort(key=lambda row: (*row[1:3], row[3] is not None, row[3] or 0))
         for *values, told in found:
             if self._hash(*values) != told:
                 raise ValueError(f"the row of {values[0]} is not what was kept")
@@ -249,9 +260,15 @@ class StudyStore(LockedFolder):
         digest.update(json.dumps(values, default=_hash_of_bytes).encode())
         return digest.hexdigest()
 
-    def export_csv(self, path: Path, points: Sequence[Point] | None = None) -> None:
-        """Write the rows as CSV, lists and tables spread over columns; equal rows, equal bytes."""
-        rows = [flat(row) for row in self.rows(points)]
+    def export_csv(
+        self,
+        path: Path,
+        points: Sequence[Point] | None = None,
+        spread: Callable[[Row], list[Row]] = lambda row: [row],
+    ) -> None:
+        """Write the rows as CSV, each as ``spread`` makes of it, lists and tables spread over
+        columns; equal rows, equal bytes."""
+        rows = [flat(one) for row in self.rows(points) for one in spread(row)]
         columns = list(dict.fromkeys(key for row in rows for key in row))
         with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
             writer = csv.DictWriter(f, columns, lineterminator="\n")

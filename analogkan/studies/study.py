@@ -105,6 +105,14 @@ class Plan:
         The bench's.
     arrange
         From the RUN folder and the rows of the points to those of the result.
+    study
+        What the study is, where an option made it another than the one that was called.
+    spread
+        From a point's row to those of chips.csv.
+    counted
+        What progress counts.
+    exemplars
+        ``(bench)``: chips that ngspice judges, where points are none; those that say most first.
     """
 
     points: Sequence[Point]
@@ -120,6 +128,10 @@ class Plan:
     compensate: str | float | None = None
     calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
+    study: Study | None = None
+    spread: Callable[[Row], list[Row]] = lambda row: [row]
+    counted: str = "chips"
+    exemplars: Callable[[Bench], Sequence[Point]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +144,14 @@ class Threshold:
         Of result.json.
     said, about
         How a sentence calls it; the option's help.
+    without
+        An option with which there is no such figure.
     """
 
     entry: str
     said: str
     about: str
+    without: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -178,7 +193,7 @@ class Study:
         Whether a command takes a model too, which is compiled as it is by default.
     forecast
         Called as ``plan`` is, and with how many points are evaluated at a time: how long it will
-        take, a sentence, which a command says before it starts.
+        take, or what it can say, a sentence, which a command says before it starts; or nothing.
     """
 
     name: str = ""
@@ -296,7 +311,7 @@ class Study:
         job, chosen = self._job(build, images, settings, values)
         job = replace(job, judge=options.judge)
         plan = self.plan(job, **chosen)
-        return conduct(self, job, plan, options, on_progress)
+        return conduct(plan.study or self, job, plan, options, on_progress)
 
     def sized(
         self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any

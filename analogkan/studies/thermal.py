@@ -14,6 +14,7 @@ from ..numerals import read_number, why_not
 from ..results import Fact, Figure, Listing
 from ..settings import require
 from ..text import percent
+from .enough import told_before
 from .of_chips import OverTemperature
 from .result import OfClasses
 from .study import Job, Option, Plan, Study
@@ -224,4 +225,5 @@ thermal = Study(
     plan=plan,
     result=Temperatures,
     start=start,
+    forecast=lambda job, jobs, *, samples, **_: told_before(samples) if samples else "",
 )  # fmt: skip
