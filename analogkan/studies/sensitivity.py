@@ -40,8 +40,9 @@ def make_plan(job: Job, *, samples: int, yield_at: str | float | None) -> Plan:
         points=chips.pairs,
         evaluate=_evaluate,
         explore=blaming.explore,
-        most=samples * (len(blaming.parts) + 4),
+        most=samples * (len(chips.groups) + 4),
         summarise=lambda rows, bench: blaming.found,
+        exemplars=blaming.exemplars,
         facts=facts,
         identity=chips.one.document()
         | {"conditions": asdict(chips.one.conditions), "event": chips.event.document()},
@@ -56,7 +57,7 @@ def _blaming(
     from .montecarlo import yield_rule
     from .points import Point
     from .scores import Event
-    from .sensitivity_causes import causes_of, drawn_parts, with_few
+    from .sensitivity_causes import causes_of, drawn_parts, groups_of, with_few
     from .sensitivity_chips import Chips
     from .sensitivity_found import Blaming
 
@@ -73,10 +74,12 @@ def _blaming(
     if job.build.spec.targets is None:
         require(limit > 0, "yield_at", limit, "above 0: no chip is below it")
     event = Event.of(job.build.spec, limit, len(job.images))
+    causes = causes_of(few, one, list(parts))
+    groups = groups_of(parts, causes)
     blaming = Blaming(
-        chips=Chips(one=one, event=event, parts=list(parts), samples=samples),
+        chips=Chips(one=one, event=event, groups=groups, samples=samples),
         parts=parts,
-        causes=causes_of(few, one, list(parts)),
+        causes=causes,
     )
     return blaming, {
         "preset": job.preset,

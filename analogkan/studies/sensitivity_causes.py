@@ -175,4 +175,11 @@ def _without(
         drawn = drawn_parts(few, replace(point, variation=left))
     except SettingsError:
         return None
-    return Cause(settings=names, variation=left, parts=frozenset(parts) - drawn.keys())
+    gone = frozenset(part for part in parts if part not in drawn)
+    return Cause(settings=names, variation=left, parts=gone)
+
+
+def groups_of(parts: Iterable[Part], causes: Iterable[Cause]) -> list[frozenset[Part]]:
+    """Every part alone, and those of each cause together."""
+    alone = (frozenset({part}) for part in parts)
+    return [*dict.fromkeys([*alone, *(cause.parts for cause in causes)])]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .points import Point
 
 Floats = npt.NDArray[np.float64]
+Group = frozenset[Part]
 FIRST, SECOND = "A", "B"
 
 
@@ -46,15 +47,15 @@ class Chips:
         Their settings.
     event
         What they may fail.
-    parts
-        What is drawn for them.
+    groups
+        Parts of what is drawn for them, that are taken together.
     samples
-        Chips A, as many chips B, and of each part chips A that have it from B.
+        Chips A, as many chips B, and of each group chips A that have it from B.
     """
 
     one: Point
     event: Event
-    parts: Sequence[Part]
+    groups: Sequence[Group]
     samples: int
 
     @property
@@ -67,11 +68,12 @@ class Chips:
 
     def points(self) -> list[Point]:
         """All but those without a cause."""
-        return [*self.pairs, *(p for part in self.parts for p in self.picked(part))]
+        return [*self.pairs, *(point for group in self.groups for point in self.picked(group))]
 
-    def picked(self, part: Part) -> list[Point]:
-        """Chips A that have ``part`` from B."""
-        kind, source = f"A, {said(part)} of layer {part.where} from B", Picked(frozenset({part}))
+    def picked(self, group: Group) -> list[Point]:
+        """Chips A that have ``group`` from B."""
+        names = ", ".join(f"{said(part)} of layer {part.where}" for part in sorted(group))
+        kind, source = f"A, {names} from B", Picked(group)
         return [replace(self._chip(m, kind), source=source) for m in range(self.samples)]
 
     def without(self, cause: Cause) -> list[Point]:

@@ -16,7 +16,6 @@ from ..engines.gradients import linearise
 from ..errors import SettingsError, SimulationError, StudyError
 from ..imperfections.heat import sizes_of
 from ..intervals import spread
-from ..network.measures import in_unit
 from .bench import Bench
 from .points import Point
 from .result import Row
@@ -75,60 +74,69 @@ class Blaming:
         """See ``Plan.explore``: all chips, then those without the first of the causes."""
         rows = yield self.chips.points()
         self.found = self._blame(bench, rows)
-
-        cause = self._first()
+        cause = self.first()
         if cause is not None:
             rows += yield self.chips.without(cause)
             self.found["confirmed"] = self._confirm(cause, rows)
 
+    def exemplars(self, bench: Bench) -> list[Point]:
+        """See ``Plan.exemplars``: of the first number a chip A, one without the first cause, and
+        the chips A with a group from B."""
+        cause, chips = self.first(), [self.chips.pairs[0]]
+        chips += [] if cause is None else self.chips.without(cause)[:1]
+        chips += [self.chips.picked(group)[0] for group in self.chips.groups]
+        return [replace(point, own=None) for point in chips]
+
     def _blame(self, bench: Bench, rows: Sequence[Row]) -> Found:
-        parts, n = list(self.parts), self.chips.samples
+        n = self.chips.samples
         both = self.chips.figures(rows, self.chips.pairs)
         every: dict[Any, Floats] = {FIRST: both[:, :n], SECOND: both[:, n:]}
-        every |= {part: self.chips.figures(rows, self.chips.picked(part)) for part in parts}
+        every |= {
+            group: self.chips.figures(rows, self.chips.picked(group)) for group in self.chips.groups
+        }
         good, failed = whole(every)
-        a, b, picked = good[FIRST], good[SECOND], np.array([good[part] for part in parts])
         if failed == n:
-            raise StudyError(f"of each of the {n} chips one that has a part of another one failed")
+            raise StudyError(f"of each of the {n} numbers a chip failed: none can be compared")
+        a, b, picked = good[FIRST], good[SECOND], np.array([good[one] for one in self.chips.groups])
         shares = [shares_of(a[k], b[k], picked[:, k]) for k in range(len(FIGURES))]
-        of_scores = shares[0]
-        if of_scores is None:
+        if shares[0] is None:
             raise StudyError(
                 "all chips have the same score: nothing that is drawn reaches the answers, so "
                 "there is nothing to share out"
             )
+        told = {group: _by_draws(k, shares) for k, group in enumerate(self.chips.groups)}
         slopes = self._slopes(bench)
-        told = [self._part(part, k, shares) for k, part in enumerate(parts)]
+        parts = [self._part(part) | told[frozenset({part})] for part in self.parts]
         if not isinstance(slopes, str):
-            told = [one | of_gradients(slopes, p) for one, p in zip(told, parts, strict=True)]
+            parts = [
+                one | of_gradients(slopes, p) for one, p in zip(parts, self.parts, strict=True)
+            ]
+        causes: list[Found] = [
+            {"settings": [*cause.settings]} | told[cause.parts] | self._left(k, slopes)
+            for k, cause in enumerate(self.causes)
+        ]
+        alone = [k for k, group in enumerate(self.chips.groups) if len(group) == 1]
+        # Of the parts alone: shares of their sums need the same bootstrap.
+        sums = shares_of(a[0], b[0], picked[alone, 0])
+        assert sums is not None
         return {
-            "shares": sorted(told, key=lambda one: -one["total"]),
+            "shares": sorted(parts, key=lambda one: -one["total"]),
             "left_out": failed,
-            "first_sum": of_scores.sum,
-            "first_sum_ci95": of_scores.sum_ci95,
-            "total_sum": float(of_scores.total.sum()),
+            "first_sum": sums.sum,
+            "first_sum_ci95": sums.sum_ci95,
             **_spreads("", both[:, np.isfinite(both).all(axis=0)]),
-            "causes": self._ranked(of_scores, slopes),
+            "causes": sorted(causes, key=lambda one: -one["total"]),
             "confirmed": None,
             **self._by_gradients(bench, slopes),
         }
 
-    def _part(self, part: Part, k: int, shares: Sequence[Shares | None]) -> Found:
-        found: Found = {
+    def _part(self, part: Part) -> Found:
+        return {
             "quantity": said(part),
             "layer": part.where,
             "settings": [*next((c.settings for c in self.causes if part in c.parts), ())],
             "normal": self.parts[part],
         }
-        for figure, of in zip(("", "reached_"), shares, strict=True):
-            if of is not None:
-                found |= {
-                    f"{figure}first": float(of.first[k]),
-                    f"{figure}first_ci95": of.first_ci95[k],
-                    f"{figure}total": float(of.total[k]),
-                    f"{figure}total_ci95": of.total_ci95[k],
-                }
-        return found
 
     def _slopes(self, bench: Bench) -> Slopes | str:
         """What gradients say, or why there are none."""
@@ -136,34 +144,23 @@ class Blaming:
             linear = linearise(bench, replace(self.chips.one, sample=0))
         except SimulationError as error:
             return str(error)
-        targets = bench.spec.targets
-        if targets is not None:  # from outputs to the unit that errors are in
-            unit = np.tile(in_unit(targets, targets.span / 2), len(bench.labels))
-            slopes = {
-                key: slope * unit.reshape(-1, *[1] * (slope.ndim - 1))
-                for key, slope in linear.slopes.items()
-            }
-            linear = replace(linear, values=linear.values * unit, slopes=slopes)
         surrogate = Surrogate(linear, self.chips.event)
         predicted = surrogate.predict([cause.parts for cause in self.causes], SEED)
         return Slopes(surrogate=surrogate, predicted=predicted, notes=linear.notes)
 
-    def _ranked(self, shares: Shares, slopes: Slopes | str) -> list[Found]:
-        """The causes by what their parts have to do with, the first foremost."""
-        total = dict(zip(self.parts, shares.total.tolist(), strict=True))
-        found: list[Found] = []
-        for k, cause in enumerate(self.causes):
-            share = sum(total[part] for part in cause.parts)
-            one: Found = {"settings": [*cause.settings], "total": share}
-            one["ratio_by_draws"] = math.sqrt(1 - share) if share < 1 else None
-            if not isinstance(slopes, str) and cause.parts <= slopes.surrogate.keys.keys():
-                left, every = slopes.predicted.without[k], slopes.predicted.first
-                for figure, row, of in zip(FIGURES, left, every, strict=True):
-                    one[f"{figure}_ratio"] = float(row.std() / of.std()) if of.std() else None
-            found.append(one)
-        return sorted(found, key=lambda one: -one["total"])
+    def _left(self, k: int, slopes: Slopes | str) -> Found:
+        """What gradients say is left of the spreads without a cause; nothing where faults have a
+        part in them."""
+        if isinstance(slopes, str) or not all(self.parts.values()):
+            return {}
+        left, every = slopes.predicted.without[k], slopes.predicted.first
+        shares = slopes.surrogate.shares(slopes.predicted.decides)
+        found: Found = {"gradient": sum(shares.get(part, 0.0) for part in self.causes[k].parts)}
+        for figure, row, of in zip(FIGURES, left, every, strict=True):
+            found[f"{figure}_ratio"] = float(row.std() / of.std()) if of.std() else None
+        return found
 
-    def _first(self) -> Cause | None:
+    def first(self) -> Cause | None:
         """The first of the causes, which is taken out."""
         ranked = self.found["causes"]
         if not ranked:
@@ -194,9 +191,7 @@ class Blaming:
             expected = predicted.get(f"{figure}_ratio")
             found[f"{figure}_ratio_predicted"] = expected
             found[f"{figure}_fits"] = _within(expected, pair)
-        found["score_ratio_by_draws"] = predicted["ratio_by_draws"]
-        found["draws_fit"] = _within(predicted["ratio_by_draws"], found.get("score_ratio_ci95"))
-        return found
+        return found | _between(predicted, found.get("score_ratio_ci95"))
 
     def _by_gradients(self, bench: Bench, slopes: Slopes | str) -> Found:
         """Tiles, lines and the map; or why there are none."""
@@ -219,6 +214,37 @@ class Blaming:
             "bands": bands_of(placed, hardware),
             "map": None if plan is None else map_of(placed, plan, hardware),
         }
+
+
+def _by_draws(k: int, shares: Sequence[Shares | None]) -> Found:
+    """What draws say of group ``k``: of the score, and of what is reached."""
+    found: Found = {}
+    for figure, of in zip(("", "reached_"), shares, strict=True):
+        if of is not None:
+            found |= {
+                f"{figure}first": float(of.first[k]),
+                f"{figure}first_ci95": of.first_ci95[k],
+                f"{figure}total": float(of.total[k]),
+                f"{figure}total_ci95": of.total_ci95[k],
+            }
+    return found
+
+
+def _between(cause: Found, measured: Sequence[float] | None) -> Found:
+    """Between what draws say is left of the score's spread without a cause, and whether that meets
+    the interval of what was ``measured``.
+
+    Where parts act together, what is left depends on where the others stay: of the variance at
+    least what they do without the cause, 1 - total, and in the mean over its values 1 - first.
+    """
+    share, other = cause["total_ci95"], cause["first_ci95"]
+    if share is None or other is None or measured is None:
+        return {"score_ratio_by_draws": None, "draws_fit": None}
+    low, high = (math.sqrt(max(1 - one, 0.0)) for one in (share[1], other[0]))
+    return {
+        "score_ratio_by_draws": (low, high),
+        "draws_fit": low <= measured[1] and measured[0] <= high,
+    }
 
 
 def of_gradients(slopes: Slopes, part: Part) -> Found:

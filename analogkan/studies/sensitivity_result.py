@@ -17,6 +17,7 @@ from .result import StudyResult, accuracy_fact
 MOST_TOLD = 5
 """Tiles, and lines, that are told; result.json has all."""
 Figures = Mapping[str, Any]
+FITS = {True: ", which fits", False: ", which does not fit", None: ""}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -34,8 +35,8 @@ class Sensitivity(StudyResult):
     first_sum, first_sum_ci95
         Of the first-order shares; the rest is of quantities that act together.
     causes
-        Settings, the first to be looked at foremost, with what is left of the spread without each:
-        as predicted by gradients, and by draws.
+        Settings by the shares of all that they ask for, in all layers; the largest first. With
+        what is left of the spreads of score and of what is reached without each, by gradients.
     confirmed
         Chips without the first cause: what is left of the spread, beside what was predicted.
     tiles, lines
@@ -96,20 +97,16 @@ class Sensitivity(StudyResult):
         return found
 
     def facts(self) -> Listing:
-        """Quantities, then tiles, then pairs of lines."""
+        """Settings, quantities, tiles, and pairs of lines."""
         columns = ("", "layer", "gradients", "total", "95 %", "first order", "95 %")
+        every = [(_settings(one), "all", one) for one in self.causes]
+        every += [(one["quantity"], one["layer"], one) for one in self.shares]
         rows = [
-            (
-                one["quantity"],
-                one["layer"],
-                _share(one.get("gradient")),
-                _share(one["total"]),
-                _pair(one["total_ci95"]),
-                _share(one["first"]),
-                _pair(one["first_ci95"]),
-            )
-            for one in self.shares
-        ]
+            (name, layer, _share(one.get("gradient")),
+             _share(one["total"]), _pair(one["total_ci95"]),
+             _share(one["first"]), _pair(one["first_ci95"]))
+            for name, layer, one in every
+        ]  # fmt: skip
         none = ("", "", "", "")
         rows += [
             (f"tile {one['down']}, {one['across']}{_part(one)}", str(one["layer"]),
@@ -148,8 +145,8 @@ class Sensitivity(StudyResult):
                 f"of chips {self.score_std:.3g}; {percent(s['placed'], 1)} has a place in a tile, "
                 "a line or a row"
             )
-        faults = [_called(one) for one in self.shares if not one["normal"]]
-        if faults:
+        faults = [_called(one) for one in self.shares if "gradient" not in one]
+        if faults and not self.no_gradients:
             told.append(f"no gradient, measured by draws alone: {', '.join(faults)}")
         return [*told, *self._confirmation()]
 
@@ -175,13 +172,11 @@ class Sensitivity(StudyResult):
     def _predicted(self, c: Figures) -> str:
         """What was foretold of the score's spread, and whether it came so."""
         told: list[str] = []
-        for who, expected, fits in (
-            ("gradients", c["score_ratio_predicted"], c["score_fits"]),
-            ("draws", c["score_ratio_by_draws"], c["draws_fit"]),
-        ):
-            if expected is not None:
-                verdict = {True: ", which fits", False: ", which does not fit", None: ""}[fits]
-                told.append(f"{who} say {percent(expected, 1)}{verdict}")
+        expected, between = c["score_ratio_predicted"], c["score_ratio_by_draws"]
+        if expected is not None:
+            told.append(f"gradients say {percent(expected, 1)}{FITS[c['score_fits']]}")
+        if between is not None:
+            told.append(f"draws say {interval(between)} %{FITS[c['draws_fit']]}")
         return "; ".join(told) or "nothing was predicted"
 
     def notes(self) -> list[str]:
