@@ -54,6 +54,7 @@ LAYERS = (
 )
 DRAWING = (
     *(
+        "blame",
         "datasheets",
         "dies",
         "figures",

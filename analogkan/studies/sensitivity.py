@@ -67,8 +67,8 @@ def _blaming(
     parts = drawn_parts(few, one) if variation.drawn else {}
     if not parts:
         raise SettingsError(
-            f"sensitivity shares out what chance does, and preset {job.preset} with these settings "
-            "draws nothing: give --preset rram, or --set sigma_g=0.05 and the like"
+            "sensitivity shares out what chance does, and with these settings nothing is drawn: "
+            "give --preset rram, or --set sigma_g=0.05 and the like"
         )
     limit, rule = yield_rule(job.build, job.images, yield_at)
     if job.build.spec.targets is None:
