@@ -37,6 +37,7 @@ from analogkan.studies.sensitivity_places import Placed, lines_of, place, tiles_
 
 from .convolutions import convolutional_images, convolutional_spec
 from .networks import random_images, random_spec
+from .test_values import network
 
 RRAM = Variation(
     sigma_g=0.05, diode_sigma_current=0.05, offset_sigma=1e-3, line_sigma=0.002, read_noise=0.01,
@@ -349,6 +350,20 @@ def test_without_gradients_there_are_draws(build, images, tmp_path, monkeypatch)
         "no shares by gradients, tiles or lines: np.linalg.svd of imperfection 'odd' cannot be "
         "differentiated"
     ) in found.sentences()
+
+
+def test_a_regression_has_shares_of_its_rmse(tmp_path):
+    spec, points = network(3, hidden=4, outputs=2)
+    write_build(spec, Hardware(), tmp_path / "m.build")
+    found = ak.sensitivity(
+        tmp_path / "m.build", points, samples=16, judge="none", out=tmp_path / "run",
+        variation=Variation(sigma_g=0.01, offset_sigma=1e-4), progress=False,
+    )  # fmt: skip
+    assert found.event["rank"] is None and found.score_std == pytest.approx(found.reached_std)
+    spread = found.summary["gradient_score_std"]
+    assert spread == pytest.approx(found.score_std, rel=0.4)
+    assert "the score of a chip is the limit less its RMSE, below 0" in found.sentences()[0]
+    assert "images weighted by their squared errors" in " ".join(found.sentences())
 
 
 def test_convolutions_have_shares_of_their_layers(tmp_path):

@@ -70,7 +70,8 @@ def map_figure(summary: Mapping[str, Any]) -> Figure:
     if die is None:
         _cells(fig, bands)
         return fig
-    upper, lower = fig.subfigures(2, 1, height_ratios=[tall, 2.8])
+    halves: Any = fig.subfigures(2, 1, height_ratios=[tall, 2.8])
+    upper, lower = halves
     _die(upper, die)
     _cells(lower, bands)
     return fig

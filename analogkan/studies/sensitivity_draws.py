@@ -1,4 +1,3 @@
-# pyright: strict
 """Shares of causes from chips that have some of their numbers from others, with intervals.
 
 Axes: P parts; N chips of each kind.

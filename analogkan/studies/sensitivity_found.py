@@ -142,7 +142,7 @@ class Blaming:
         """What gradients say, or why there are none."""
         try:
             linear = linearise(bench, replace(self.chips.one, sample=0))
-        except SimulationError as error:
+        except (SettingsError, SimulationError) as error:
             return str(error)
         surrogate = Surrogate(linear, self.chips.event)
         predicted = surrogate.predict([cause.parts for cause in self.causes], SEED)

@@ -92,8 +92,9 @@ class Surrogate:
 
     def places(self, weights: Floats) -> dict[Key, Floats]:
         """Of every coordinate its share, in arrays of the coordinates' shapes."""
+        some = np.flatnonzero(weights)
         found = {
-            key: np.einsum("i,i...->...", weights, np.square(slope, dtype=float))
+            key: np.tensordot(weights[some], np.square(slope[some], dtype=float), axes=1)
             for key, slope in self.linear.slopes.items()
         }
         total = sum(float(of.sum()) for of in found.values())
@@ -173,4 +174,5 @@ class Surrogate:
 
 
 def _squares(slope: Any) -> Floats:
-    return np.square(slope.reshape(len(slope), -1), dtype=float).sum(axis=1)
+    flat = slope.reshape(len(slope), -1)
+    return np.einsum("ij,ij->i", flat, flat, dtype=float)
