@@ -32,7 +32,7 @@ def main() -> None:
     listing = found.facts()
     told = [*found.sentences(), *found.summary["slopes_without"], found.judged()]
     parts = [f"{found.title()}, seed 0:\n", markdown_table(listing.columns, listing.rows)]
-    parts += [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in told]
+    parts += [f"- {sentence}" for sentence in told]
     page = ROOT / "docs" / "sensitivity.md"
     text = replaced(page.read_text(encoding="utf-8"), "sensitivity", "\n".join(parts) + "\n")
     page.write_text(text, encoding="utf-8", newline="\n")

@@ -295,7 +295,7 @@ def test_the_study_says_what_its_shares_are(study):
     assert {len(row) for row in listing.rows} == {len(listing.columns)}
     names = [row[0] for row in listing.rows]
     assert names[0] == ", ".join(study.causes[0]["settings"])
-    assert sum(name.startswith("tile ") for name in names) == 5
+    assert sum(name.startswith("tile, row ") for name in names) == 5
     assert sum(name.startswith("lines of output ") for name in names) == 5
     boxes = study.map["boxes"]
     assert sum(box["share"] for box in boxes) == pytest.approx(study.summary["placed"], abs=1e-4)
@@ -371,13 +371,12 @@ def test_convolutions_have_shares_of_their_layers(tmp_path):
     write_build(spec, Hardware(), tmp_path / "conv.build", most=60)
     found = ak.sensitivity(
         tmp_path / "conv.build", convolutional_images(6, 6), samples=16, judge="none",
-        variation=Variation(sigma_g=0.05, hold_offset_sigma=1e-3), hardware={"c_hold": 1e-12},
+        variation=Variation(sigma_g=0.05),
         out=tmp_path / "run", progress=False,
     )  # fmt: skip
     assert {one["layer"] for one in found.shares if one["quantity"] == "programming: cell"} == {
         str(k) for k in range(len(spec.layers))
     }
-    assert "holds: offset" in {one["quantity"] for one in found.shares}
 
 
 def test_settings_with_nothing_drawn_are_refused(build, images, tmp_path):

@@ -109,7 +109,7 @@ class Sensitivity(StudyResult):
         ]  # fmt: skip
         none = ("", "", "", "")
         rows += [
-            (f"tile {one['down']}, {one['across']}{_part(one)}", str(one["layer"]),
+            (f"tile, row {one['down']}, column {one['across']}{_part(one)}", str(one["layer"]),
              _share(one["share"]), *none)
             for one in self.tiles[:MOST_TOLD]
         ]  # fmt: skip
