@@ -65,6 +65,7 @@ DRAWING = (
         "opamps",
         "plans",
         "spectra",
+        "yields",
     ),
 )
 """Modules of ``report`` that draw what they are given, and know no study."""

@@ -70,7 +70,7 @@ class Option:
         """
         if given is None and self.default is not None and self.kind != "text":
             require(False, self.public, given, f"leave it out, which is {self.default!r}")
-        if self.choices:
+        if self.choices and (given is not None or self.default is not None):
             require_type(given, str, self.public, "a text")
             require(given in self.choices, self.public, given, " or ".join(self.choices))
         if given is None or self.kind != "whole":

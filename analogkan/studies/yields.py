@@ -65,9 +65,7 @@ def begin(bench: Bench, of: Asked) -> Asking:
         from ..engines.gradients import linearise
 
         linear = linearise(bench, of.template, frozen=of.frozen)
-        return rare.control(
-            of.samples, seed=bench.seed, linear=linear, k=of.event.rank, **given
-        )
+        return rare.control(of.samples, seed=bench.seed, linear=linear, k=of.event.rank, **given)
     return getattr(rare, of.method)(of.samples, seed=bench.seed, **given)
 
 

@@ -130,14 +130,14 @@ class Yield(StudyResult):
         return []
 
     def figures(self) -> list[Figure]:
-        from ..report import figures
+        from ..report.yields import rare_yield_figure
 
         return [
             Figure(
                 "yield",
                 "Share of the chips that miss a limit; the point is the one asked for, with its "
                 "interval.",
-                partial(figures.rare_yield_figure, self.summary),
+                partial(rare_yield_figure, self.summary),
             )
         ]
 
