@@ -103,9 +103,9 @@ sensitivity = Study(
     short="Which quantities, layers, tiles and lines make chips differ.",
     options=(
         Option(
-            name="samples", kind="whole", default=128, least=16, most=100_000,
+            name="samples", kind="whole", default=128, least=4, most=100_000,
             about="Chips A; as many chips B, of each quantity in each layer as many that have it "
-            "from B, and twice as many without the first cause.",
+            "from B, and twice as many without the first cause. Below 16 there are no intervals.",
         ),
         Option(
             name="yield_at", kind="limit", metavar="X",
