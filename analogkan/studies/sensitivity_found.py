@@ -95,8 +95,7 @@ class Blaming:
             group: self.chips.figures(rows, self.chips.picked(group)) for group in self.chips.groups
         }
         good, failed = whole(every)
-        if failed == n:
-            raise StudyError(f"of each of the {n} numbers a chip failed: none can be compared")
+        _require_two(n - failed, f"that differ by one quantity, of {n}")
         a, b, picked = good[FIRST], good[SECOND], np.array([good[one] for one in self.chips.groups])
         shares = [shares_of(a[k], b[k], picked[:, k]) for k in range(len(FIGURES))]
         if shares[0] is None:
@@ -174,6 +173,10 @@ class Blaming:
                 "before": self.chips.figures(rows, self.chips.pairs),
                 "after": self.chips.figures(rows, self.chips.without(cause)),
             }
+        )
+        names = ", ".join(cause.settings)
+        _require_two(
+            good["after"].shape[1], f"with and without {names}, of {len(self.chips.pairs)}"
         )
         predicted: Found = self.found["causes"][0]
         found: Found = {
@@ -271,6 +274,14 @@ def _spreads(of: str, figures: Floats) -> Found:
         if not of:
             found[f"{figure}_std_ci95"] = spread(values)
     return found
+
+
+def _require_two(good: int, what: str) -> None:
+    if good < 2:
+        raise StudyError(
+            f"{good} of the chips {what}, could be simulated, and a spread needs two: the same "
+            "command tries them again; reasons are kept in chips.csv"
+        )
 
 
 def _within(value: float | None, pair: Sequence[float] | None) -> bool | None:

@@ -91,7 +91,8 @@ class Sensitivity(StudyResult):
         found = [Fact("first to be blamed", _called(worst), f"{_share(worst['total'])} {note}")]
         if self.confirmed is not None:
             c = self.confirmed
-            left = f"{percent(c['score_ratio'], 1)} ({interval(c['score_ratio_ci95'])})"
+            pair = interval(c["score_ratio_ci95"]) or "no interval"
+            left = f"{percent(c['score_ratio'], 1)} ({pair})"
             without = f"without {_settings(c)}, of the score's spread"
             found.append(Fact("left", left, f"{without}; {self._predicted(c)}"))
         return found
