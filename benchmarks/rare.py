@@ -43,7 +43,7 @@ BUDGETS = {
     ("plain", 3): 30_000, ("plain", 4): 30_000, ("plain", 5): 30_000,
     ("subset", 3): 2_000, ("subset", 4): 3_000, ("subset", 5): 5_000,
     ("scaled", 3): 1_250, ("scaled", 4): 2_500, ("scaled", 5): 7_500,
-    ("sobol", 3): 33_000, ("sobol", 4): 33_000,
+    ("sobol", 3): 33_000, ("sobol", 4): 33_000, ("sobol", 5): 33_000,
     ("control", 3): 1_000, ("control", 4): 2_000, ("control", 5): 4_000,
 }  # fmt: skip
 """Chips by method (``subset``: of a level, ``scaled``: of a scale) and beta."""
@@ -299,10 +299,12 @@ def _told(found: Found, p: float) -> str:
     if not found.estimates:
         return "– | – | – | – | –"
     chips = float(np.mean([e.simulated for e in found.estimates]))
-    cv = float(np.sqrt(np.mean([(e.p / p - 1) ** 2 for e in found.estimates])))
-    needed, plain = chips * (cv / 0.1) ** 2, (1 - p) / p / 0.01
     held = f"{found.held(p)} of {len(found.estimates)}"
-    return f"{chips:,.0f} | {held} | {cv:.0%} | {needed:,.0f} | {plain:,.0f}"
+    plain = f"{(1 - p) / p / 0.01:,.0f}"
+    if np.mean([e.bound for e in found.estimates]) > 0.5:
+        return f"{chips:,.0f} | {held} | a bound | – | {plain}"
+    cv = float(np.sqrt(np.mean([(e.p / p - 1) ** 2 for e in found.estimates])))
+    return f"{chips:,.0f} | {held} | {cv:.0%} | {chips * (cv / 0.1) ** 2:,.0f} | {plain}"
 
 
 def print_cases() -> None:
