@@ -40,6 +40,7 @@ _HOME = {
     "compare": "api.boards",
     "compile": "api.circuits",
     "convert": "api.circuits",
+    "corners": "api.cornering",
     "explain": "api.explaining",
     "load_build": "api.circuits",
     "load_bundled": "data.sources",

@@ -73,6 +73,10 @@ class SimulationError(AnalogKanError):
         self.stderr_tail = stderr_tail
 
 
+class DerivativeError(SimulationError):
+    """Something of a chip, or what draws it, cannot be differentiated."""
+
+
 class ConvergenceError(SimulationError):
     """ngspice's Newton iteration found no solution for an image."""
 

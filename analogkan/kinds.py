@@ -17,13 +17,16 @@ FILES = {
 }  # fmt: skip
 """Kinds that are told by a file's ending."""
 CALLED = {
-    "BUILD": "a BUILD", "RUN": "a RUN", "RUNs": "a folder of RUNs", "model": "a model (.pt)",
+    "BUILD": "a BUILD", "chip": "one chip of a network, kept by a study", "RUN": "a RUN",
+    "RUNs": "a folder of RUNs", "model": "a model (.pt)",
     "shipped": "a shipped model", "deck": "a deck", "data": "an npz file", "sweep": "a CSV file",
     "page": "a web page", "device": "a device file", "preset": "a preset", "recipe": "a recipe",
     "data set": "a data set", "file": "a file", "folder": "a folder",
 }  # fmt: skip
 GOES = {
     "BUILD": "`analogkan simulate {0}` runs it",
+    "chip": "`ngspice -b network.cir` in it prints its answer, `ngspice -b images.cir` sweeps "
+    "images",
     "RUN": "`analogkan report {0}` shows it",
     "RUNs": "`analogkan report {0}/*` shows them",
     "model": "`analogkan compile {0}` makes its BUILD",
@@ -48,6 +51,8 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         if any((path / name).is_file() for name in ("design.json", "held.json")):
             return "BUILD"
+        if (path / "chip.json").is_file():
+            return "chip"
         if any((path / name).is_file() for name in ("result.json", "run.json", "study.sqlite")):
             return "RUN"
         return "RUNs" if any(path.glob("*/result.json")) else ""
@@ -103,12 +108,14 @@ def _step(path: Path, found: str, wanted: str) -> str:
         return f"it is compiled already, and `analogkan simulate {quote(str(path))}` runs it"
     if (found, wanted) == ("RUN", "BUILD") and (build := _told(path, "build")):
         return f"it is of the BUILD {build}"
+    if (found, wanted) == ("chip", "BUILD") and (build := _told(path, "build", "chip.json")):
+        return f"{GOES[found]}; the network that it is of is the BUILD {build}"
     return GOES[found].format(quote(str(path)))
 
 
-def _told(run: Path, key: str) -> Any:
-    """What a RUN's result says under ``key``; None if there is none."""
+def _told(run: Path, key: str, name: str = "result.json") -> Any:
+    """What a RUN's result, or the file ``name``, says under ``key``; None if there is none."""
     try:
-        return read_json(run / "result.json").get(key)
+        return read_json(run / name).get(key)
     except ValueError:
         return None

@@ -103,9 +103,7 @@ class Place:
         An image's depend on its position in its data set, not on what else is simulated.
         """
         place = self if self.source is None else self.source.reading(self)
-        drawn = np.empty((len(index), width))
-        for block in np.unique(index // BLOCK):
-            here = index // BLOCK == block
-            normal = place.normal(stream, (BLOCK, width), int(block))
-            drawn[here] = normal[index[here] % BLOCK]
-        return drawn
+        blocks = np.unique(index // BLOCK)
+        drawn = [place.normal(stream, (BLOCK, width), int(block)) for block in blocks]
+        at = np.searchsorted(blocks, index // BLOCK) * BLOCK + index % BLOCK
+        return np.concatenate(drawn)[at]

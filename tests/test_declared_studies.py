@@ -37,6 +37,7 @@ SMALL: dict[str, list[str]] = {
     "thermal": ["--temps", "0,60"],
     "sweep": ["--set", "sigma_g=0,0.1", "--samples", "2"],
     "datasheet": ["--temps", "0,60"],
+    "corners": ["--worst", "1", "--set", "trim=none"],
 }
 """Options by which a study has few points; others have few as they are."""
 
@@ -124,7 +125,8 @@ def test_python_has_the_study_with_the_options_of_its_declaration(name, home, tm
         default = taken[option.public].default
         assert default is inspect.Parameter.empty or study_default(option, default), option.name
     given = {"montecarlo": {"samples": 3}, "thermal": {"temps": [0, 60]},
-             "sweep": {"axes": {"sigma_g": [0, 0.1]}, "samples": 2}}  # fmt: skip
+             "sweep": {"axes": {"sigma_g": [0, 0.1]}, "samples": 2},
+             "corners": {"worst": 0}}  # fmt: skip
     images = ak.load_dataset(str(home / "data.npz"), "test")[:6]
     found = function(
         home / "net.build", images, **given.get(name, {}), out=tmp_path / "run", judge="none"

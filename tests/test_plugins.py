@@ -19,6 +19,7 @@ from analogkan.errors import NetlistError, SettingsError, StudyError
 from analogkan.imperfections import Variation
 from analogkan.imperfections.registry import FIGURES
 from analogkan.studies import entries, values
+from analogkan.studies.corners import corners
 
 from . import test_cells, test_imperfections
 from .pages import ROOT, blocks, commands, run, skeleton
@@ -402,7 +403,7 @@ def test_a_draw_that_cannot_be_is_refused_before_a_run_is_begun(here, tmp_path, 
 
 
 def test_names_of_rows_are_those_that_studies_write():
-    own = {"seconds", "uncalibrated_columns", "adc_saturated", "adc_ties"}
+    own = {"seconds", "uncalibrated_columns", "adc_saturated", "adc_ties", *corners.more}
     assert {*FIGURES} - own == {*entries._BASE, *entries.FIGURES, *entries._ASKED, *values.FIGURES}
 
 

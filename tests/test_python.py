@@ -73,6 +73,7 @@ def results(home, images) -> dict[str, Any]:
         "thermal": ak.thermal(build, few, temps=[-40, 85], **given),
         "datasheet": ak.datasheet(build, few, **given),
         "plan": ak.plan(build, few, tries=3, samples=2, loss=20, **given),
+        "corners": ak.corners(build, few, worst=1, **given),
         "sweep": ak.sweep(build, few, axes={"sigma_g": [0, 0.1]}, samples=2, **given),
     }
 
@@ -113,6 +114,7 @@ VERBS = {
     "thermal": ak.thermal,
     "datasheet": ak.datasheet,
     "plan": ak.plan,
+    "corners": ak.corners,
     "sensitivity": ak.sensitivity,
     "sweep": ak.sweep,
     "train": ak.train,
@@ -187,7 +189,7 @@ def test_tables_have_columns_of_one_length(results):
     heights = {name: result.table().height for name, result in results.items()}
     assert heights == {
         "simulate": 20, "software": 20, "trace": 8, "montecarlo": 3, "thermal": 2, "sweep": 3,
-        "datasheet": 1, "plan": 30,
+        "datasheet": 1, "plan": 30, "corners": 22,
     }  # fmt: skip
     for result in results.values():
         assert {column.shape for column in result.table().values()} == {(result.table().height,)}
@@ -566,6 +568,7 @@ FLAGS = {
     "sweep": ("resume", "progress"),
     "datasheet": ("resume", "progress"),
     "plan": ("resume", "progress"),
+    "corners": ("resume", "progress"),
     "sensitivity": ("resume", "progress"),
     "simulate": ("descending", "session", "alone", "allow_edited", "progress"),
     "analyse": ("allow_edited",),

@@ -54,6 +54,7 @@ LAYERS = (
 )
 DRAWING = (
     *(
+        "corners",
         "blame",
         "datasheets",
         "dies",
@@ -75,6 +76,7 @@ TORCH = {
 }
 TORCH |= {"network/torchfile.py", "network/modules.py", "network/teachers.py"}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_cells", "twin_front", "twin_inputs")}
+TORCH |= {f"engines/{name}.py" for name in ("gradients", "traced", "traced_chip")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

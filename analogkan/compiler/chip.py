@@ -120,14 +120,16 @@ class ReadNoise:
     @property
     def scale(self) -> float:
         """What is common to all: 1 where each cell has its own."""
-        return 1.0 if isinstance(self.sigma, np.ndarray) else self.sigma
+        sigma: Any = self.sigma
+        return 1.0 if np.ndim(sigma) else sigma
 
     def weights(self, shape: tuple[int, ...]) -> np.ndarray:
         """What each cell's noise is of ``scale``, (R or more, 2 O). What stands behind the cells
         for a change of them, as in training, has none where each cell has its own."""
-        if not isinstance(self.sigma, np.ndarray):
+        sigma: Any = self.sigma
+        if not np.ndim(sigma):
             return np.ones(shape)
-        return np.pad(self.sigma, ((0, shape[0] - len(self.sigma)), (0, 0)))
+        return np.pad(sigma, ((0, shape[0] - len(sigma)), (0, 0)))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -45,7 +45,7 @@ def feedback_drift(
 
 
 def _positive(name: str, times: float | np.ndarray, temp_c: float) -> float | np.ndarray:
-    least = float(np.min(times))
+    least = np.min(times)
     if least <= 0:
         raise SimulationError(
             f"at {temp_c:g} degC {name}_tc1 and {name}_tc2 make resistances {least:.3g} times as "

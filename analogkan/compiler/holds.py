@@ -101,15 +101,17 @@ def hold(
     """What is held of the ``outputs`` (n P, C) of a section's circuits for images ``index``
     (n,)."""
     shape = (len(index), section.positions, outputs.shape[1])
-    values, falls, turn = outputs.reshape(shape).copy(), np.zeros(shape[1:]), 0.0
+    given, turn = outputs.reshape(shape), 0.0
+    sampled, falling = list[Values](), list[Values]()
     for link in links:
-        errors = link.design.stages[-1].errors
-        if errors is None or errors.holds is None:
-            continue
-        one, (start, stop) = errors.holds, section.outputs[link.share]
-        values[..., start:stop] = one.sampled(values[..., start:stop], index, temp_c)
-        falls[:, start:stop], turn = one.falls, one.turn
-    values = values.reshape(len(index), -1)
+        errors, (start, stop) = link.design.stages[-1].errors, section.outputs[link.share]
+        one = None if errors is None else errors.holds
+        own = given[..., start:stop]
+        sampled.append(own if one is None else one.sampled(own, index, temp_c))
+        falling.append(np.zeros(own.shape[1:]) if one is None else one.falls)
+        turn = turn if one is None else one.turn
+    falls = np.concatenate(falling, axis=-1)
+    values = np.concatenate(sampled, axis=-1).reshape(len(index), -1)
     if not falls.any():
         return Held(values=values)
     warm = 2.0 ** ((temp_c - NOMINAL_TEMP_C) / DOUBLES_K)

@@ -165,11 +165,14 @@ def write_network(
     say: Dialect = NGSPICE,
     targets: Targets | None = None,
     circuit: Sequence[str] = (),
+    *,
+    temp_c: float = TEMPERATURE_C,
+    notes: Sequence[str] = (),
 ) -> str:
     """``network.cir``: the top of the deck, which the simulator runs as it is.
 
     Of a regression it says how each printed value becomes the quantity of ``targets``. ``circuit``
-    are the lines that it is made of, if not of the design's own files.
+    are the lines that it is made of, if not of the design's own files; ``notes`` are said too.
     """
     nets = logits(design)
     told = " ".join(f"{net}={float(v):.6g}" for net, v in zip(nets, expected, strict=True))
@@ -182,14 +185,14 @@ def write_network(
         note(f"analogkan: {title}"),
         note(by_hand),
         note(f"The software's: {told}"),
-        *map(note, _quantities(nets, targets)),
+        *map(note, (*_quantities(nets, targets), *notes)),
         "",
         *(circuit or [*format_includes(design, say), say.include("stimulus.cir")]),
         "",
         note(f"Read-out: volts to logits, {design.v_per_logit:.6g} V a logit."),
         *format_read_out(design, say),
         "",
-        *format_options(design, TEMPERATURE_C, say),
+        *format_options(design, temp_c, say),
         "",
         *say.ending(nets),
     ]

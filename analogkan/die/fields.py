@@ -21,6 +21,8 @@ NODES = 3
 """Nodes a correlation length: the covariance is wrong by 2 exp(-pi^2 9 / 2), 1e-19."""
 REACH = 6.25
 """Correlation lengths beyond which a weight is below 1e-16."""
+WHOLE_FIELD = NODES * math.sqrt(2 * math.pi)
+"""A field where the noise is 1 at all nodes: of both axes the sum of their weights (Poisson's)."""
 MOST_NODES = 4_000_000
 """Of a lattice."""
 WHOLE_DIE = 1e6

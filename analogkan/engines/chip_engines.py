@@ -20,6 +20,7 @@ from ..compiler import names
 from ..compiler.circuit import Circuit, Link
 from ..compiler.converters import dacs_of, driven
 from ..compiler.design import Design
+from ..dialects import NGSPICE, Dialect
 from ..errors import SimulationError
 from ..files import write_text
 from .analysis import INDEX_SWEEP, Asked
@@ -109,7 +110,7 @@ class NgspiceEngine:
             first, of = distinct(volts)
             volts, index = volts[first], index[first]
         check = _unjudged if refer is None else refer(volts, index).check
-        exposure = self._exposure(design, volts, index, temp_c)
+        exposure = _exposure(design, volts, index, temp_c)
         chunks = plan_chunks(len(volts), BLOCK)
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
         found: list[Difference | None] = []
@@ -143,19 +144,7 @@ class NgspiceEngine:
         folder.mkdir(parents=True, exist_ok=True)
         say = self.program.dialect
         write_deck(design, folder, temp_c, say)
-        volts = driven(design, volts, index, temp_c)
-        exposure = self._exposure(design, volts, index, temp_c)
-        asked = Asked(
-            design=design,
-            volts=volts,
-            probes=names.logits(design),
-            temp_c=temp_c,
-            noise=exposure.noise,
-            dialect=say,
-        )
-        deck = folder / "images.cir"
-        write_text(deck, INDEX_SWEEP.write(asked))
-        return deck
+        return write_images(design, folder, volts, index, temp_c, say)
 
     def stop(self) -> None:
         """Kill what runs and start no more."""
@@ -182,18 +171,41 @@ class NgspiceEngine:
         """The simulator's version, KLU or not, the block of images."""
         return {**self.program.facts(), "block": BLOCK}
 
-    def _exposure(
-        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
-    ) -> Exposure:
-        """The temperature, and read noise as the twin draws and scales it."""
-        if not design.noisy:
-            return Exposure(temp_c=temp_c)
-        from .twin import Twin, one_torch_thread
-        from .twin_inputs import prepared
 
-        with one_torch_thread:
-            currents = Twin([design], temp_c).run(prepared(volts), index).noise
-        return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
+def write_images(
+    design: Design,
+    folder: Path,
+    volts: np.ndarray,
+    index: np.ndarray,
+    temp_c: float,
+    say: Dialect = NGSPICE,
+) -> Path:
+    """Write ``images.cir`` beside a deck's files: it as a sweep over ``volts`` (B, I) that DACs are
+    to give for images ``index`` (B,); its path."""
+    volts = driven(design, volts, index, temp_c)
+    asked = Asked(
+        design=design,
+        volts=volts,
+        probes=names.logits(design),
+        temp_c=temp_c,
+        noise=_exposure(design, volts, index, temp_c).noise,
+        dialect=say,
+    )
+    deck = folder / "images.cir"
+    write_text(deck, INDEX_SWEEP.write(asked))
+    return deck
+
+
+def _exposure(design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Exposure:
+    """The temperature, and read noise as the twin draws and scales it."""
+    if not design.noisy:
+        return Exposure(temp_c=temp_c)
+    from .twin import Twin, one_torch_thread
+    from .twin_inputs import prepared
+
+    with one_torch_thread:
+        currents = Twin([design], temp_c).run(prepared(volts), index).noise
+    return Exposure(temp_c=temp_c, noise=[part[0].T.numpy() for part in currents])
 
 
 def _unjudged(start: int, values: np.ndarray) -> None:

@@ -23,6 +23,7 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
 from .threads import WhileUsed
+from .traced import tensor_of
 from .twin_arrays import stage_arrays
 from .twin_cells import Bent, bent_of
 from .twin_front import RealFront, normed_volts, real_front, squashed_volts
@@ -38,14 +39,17 @@ one_torch_thread = WhileUsed(torch.get_num_threads, torch.set_num_threads)
 """The same, for as long as somebody is in it."""
 
 
-def interpolate(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-    """Piecewise linear through (x, y) (..., K), flat outside, at ``at`` (..., B)."""
+def interpolate(
+    x: torch.Tensor, y: torch.Tensor, at: torch.Tensor, *, right: bool = True
+) -> torch.Tensor:
+    """Piecewise linear through (x, y) (..., K), flat outside, at ``at`` (..., B); at a point of
+    them the piece to its ``right``, or the one to its left, which differ in derivatives alone."""
     step = torch.diff(x)
     # Equal points stand for a kink that two knots share: nothing lies between them.
     slope = torch.where(step > 0, torch.diff(y) / torch.where(step > 0, step, 1.0), 0.0)
     flat = torch.zeros_like(slope[..., :1])
     slope = torch.cat([flat, slope, flat], dim=-1)
-    k = torch.searchsorted(x.detach(), at.detach(), right=True)
+    k = torch.searchsorted(x.detach(), at.detach(), right=right)
     x0 = torch.cat([x[..., :1], x], dim=-1)
     y0 = torch.cat([y[..., :1], y], dim=-1)
     return torch.addcmul(y0.gather(-1, k), slope.gather(-1, k), at - x0.gather(-1, k))
@@ -167,7 +171,7 @@ class Twin:
             real=real_front(
                 stages[0].front, [stage.errors for stage in stages], self.hardware, self.temp_c
             ),
-            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+            **{name: tensor_of(array) for name, array in arrays.items()},
         )
 
     def logits(
@@ -291,7 +295,7 @@ class Twin:
             power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
-        return torch.sqrt(power) * torch.from_numpy(drawn)
+        return torch.sqrt(power) * tensor_of(drawn)
 
 
 def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torch.Tensor | float:
@@ -299,7 +303,7 @@ def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torc
     if all(noise is None or np.ndim(noise.sigma) == 0 for noise in noises):
         return 1.0
     weights = [np.ones(shape) if noise is None else noise.weights(shape) for noise in noises]
-    return torch.from_numpy(np.stack(weights)) ** 2
+    return tensor_of(np.stack(weights)) ** 2
 
 
 def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.ndarray:
@@ -307,7 +311,7 @@ def noise_draws(noise: ReadNoise | None, index: np.ndarray, lines: int) -> np.nd
     if noise is None:
         return np.zeros((lines, len(index)))
     drawn = noise.scale * noise.place.normal_of_images(noise.stream, index, lines)
-    return np.ascontiguousarray(drawn.T)
+    return drawn.T.copy()
 
 
 def _blocks(

@@ -16,6 +16,7 @@ from ..compiler.cell_law import REACH, CellLaw, require_no_wires
 from ..compiler.design import CrossbarStage
 from ..compiler.expansion import Expansion, currents_into, expand, squares_into
 from ..compiler.hardware import Hardware
+from .traced import tensor_of, values
 
 if TYPE_CHECKING:
     from .twin import TwinStage
@@ -71,14 +72,14 @@ def bent_of(
     if not laws:
         return None
     require_no_wires(laws[0], hardware)
-    rows, v_fs = arrays["r"], hardware.v_fs
+    rows, v_fs = values(arrays["r"]), hardware.v_fs
     span = float(min(rows.min(), -v_fs)), float(max(rows.max(), 0.0))
     if hardware.rails:
         span = max(span[0], -hardware.v_rail), min(span[1], hardware.v_rail)
     laws[0].require_reach(*span, REACH * v_fs)
     if laws[0].access is None:
         return Bent(law=laws[0], expansion=None)
-    most = AMPLIFIED * hardware.v_rail / float(arrays["line_gain"].min())
+    most = AMPLIFIED * hardware.v_rail / float(values(arrays["line_gain"]).min())
     found = []
     for law, stage, g, node in zip(laws, stages, arrays["g"], arrays["line_offset"], strict=True):
         warmth = stage.errors and stage.errors.warmth
@@ -94,11 +95,11 @@ def _joined(found: Sequence[Expansion]) -> Expansion:
         found[0],
         weights=tuple(_stacked(parts) for parts in weights),
         squares=_stacked([of.squares for of in found]),
-        node=torch.from_numpy(np.stack([of.node for of in found])),
+        node=tensor_of(np.stack([of.node for of in found])),
     )
 
 
 def _stacked(parts: Sequence[np.ndarray]) -> torch.Tensor:
     """(M, K, L) of (K, L) or fewer, zeros below."""
     most = max(len(part) for part in parts)
-    return torch.from_numpy(np.stack([np.pad(p, [(0, most - len(p)), (0, 0)]) for p in parts]))
+    return tensor_of(np.stack([np.pad(p, [(0, most - len(p)), (0, 0)]) for p in parts]))

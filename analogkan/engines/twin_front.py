@@ -15,6 +15,7 @@ from ..compiler.chip import NormErrors, StageErrors
 from ..compiler.front import Front, real_squash
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
+from .traced import tensor_of
 
 Named = dict[str, torch.Tensor]
 
@@ -64,7 +65,7 @@ def real_front(
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(arrays))[..., None]
+    return tensor_of(np.stack(arrays))[..., None]
 
 
 def _norm_arrays(e: NormErrors, dt: float) -> dict[str, np.ndarray]:

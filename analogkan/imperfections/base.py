@@ -308,6 +308,11 @@ class Draw:
         return sigma * place.normal(number, shape, block)
 
 
+def is_traced(array: Any) -> bool:
+    """Whether an array of a chip has derivatives, as those of ``engines.traced`` have."""
+    return not isinstance(array, np.ndarray)
+
+
 def errors_of(stage: CrossbarStage) -> Any:
     """The errors of a stage that is being made."""
     assert stage.errors is not None

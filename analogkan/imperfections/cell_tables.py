@@ -117,7 +117,7 @@ def parse_table(text: str) -> Technology:
     most = float(state[-1])
 
     def along(g: Floats, column: Floats) -> Floats:
-        return np.asarray(np.interp(g, state, column), np.float64)
+        return np.interp(g, state, column)
 
     def nu_of(x: Floats) -> tuple[Floats, Floats]:
         return along(x * most, drift[0]), along(x * most, drift[1])

@@ -16,7 +16,7 @@ from ..compiler.circuit import Circuit, Link
 from ..compiler.converters import Ends, dac_ends
 from ..compiler.design import CrossbarStage, Design
 from ..die.floorplan import Floorplan, floorplan_of, lay_out
-from ..errors import AnalogKanError, SettingsError
+from ..errors import AnalogKanError, DerivativeError, SettingsError
 from ..files import brief
 from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
@@ -234,15 +234,19 @@ def _changed(
     SettingsError
         If one from outside raises, or makes none or one that is no circuit.
     """
-    if one in BUILT_IN:
-        return draw(stage, given)
     whose = f"imperfection {one.name!r}, layer {given.place.layer}"
     try:
         made: Any = draw(stage, given)
+    except DerivativeError as error:
+        raise DerivativeError(f"{whose}, cannot be differentiated: {error}") from error
     except AnalogKanError:
         raise
     except Exception as error:
+        if one in BUILT_IN:
+            raise
         raise SettingsError(f"{whose}: {type(error).__name__}: {brief(error)}") from error
+    if one in BUILT_IN:
+        return made
     if not isinstance(made, CrossbarStage):
         raise SettingsError(f"{whose}: its draw gives a {type(made).__name__}, not a stage")
     if made.g.shape != stage.g.shape or not bool(

@@ -40,7 +40,7 @@ FIGURES = (
     "agreement_compensated", "rmse", "max_abs", "r2", "rmse_between", "max_abs_between", "curve",
     "rmse_uncalibrated", "max_abs_uncalibrated", "rmse_compensated", "max_abs_compensated",
     "judge_difference", "judge_share", "macro_agreement", "uncalibrated_columns", "calibration",
-    "adc_saturated", "adc_ties",
+    "adc_saturated", "adc_ties", "corner", "score", "own_score", "distance", "beta",
 )  # fmt: skip
 """What else a row has: no count is called so."""
 

@@ -8,6 +8,7 @@ are in microsiemens: the published nanoamperes over ``READ_VOLTS``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,8 @@ READ = 12.58037, 215.36557
 def shift(target: Floats, age_s: float) -> Floats:
     """What the mean of cells of ``target`` has moved by at ``age_s``, microsiemens."""
     coefficients = _by_age(np.array(SHIFTS), age_s)
-    moved = np.polynomial.polynomial.polyval(NANOAMPERES * target, coefficients)
-    return np.asarray(moved / NANOAMPERES, np.float64)
+    moved: Any = np.polynomial.polynomial.polyval(NANOAMPERES * target, coefficients)
+    return moved / NANOAMPERES
 
 
 def error(target: Floats, age_s: float) -> Floats:

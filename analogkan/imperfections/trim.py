@@ -7,13 +7,13 @@ Axes: I inputs, D diodes, O outputs, b bias rows.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..compiler.chip import Written
 from ..compiler.hardware import Hardware
-from .base import Draw, Imperfection, Setting, errors_of
+from .base import Draw, Imperfection, Setting, errors_of, is_traced
 from .cells import PROGRAMMING
 from .dark import DarkStage
 from .measured import MEASURED, RANGE
@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # they bring scipy with them, which TAB need not wait for
 MAX_STEPS = 6
 """Each as if neither wires nor finite gain took a share of the new current: a tenth of the error is
 left by each, or less."""
+
+TRACED_STEPS = 2
+"""Of derivatives, wherever values begin: without wires a step leaves less than a thousandth."""
 
 EXACT_VOLTS = 1e-9
 """What a trim may leave, where the cells' range allows it."""
@@ -51,11 +54,16 @@ def trim_stage(
     """
     dark = DarkStage(stage, layer, hardware)
     missing = np.zeros(stage.shape[1])
-    for _ in range(MAX_STEPS):
+    for k in range(MAX_STEPS):
         volts = dark.off()
-        if np.abs(volts).max() < EXACT_VOLTS:
+        traced = is_traced(volts)
+        if np.abs(volts).max() < EXACT_VOLTS and (k >= TRACED_STEPS or not traced):
             break
-        missing = _programme(dark.bias, dark.free, dark.siemens(volts), hardware)
+        siemens = dark.siemens(volts)
+        if traced:
+            missing = _followed(dark, siemens, hardware, first=not k)
+        else:
+            missing = _programme(dark.bias, dark.free, siemens, hardware)
     return replace(stage, g=dark.g), int((np.abs(missing) > 1e-6 * hardware.g_max).sum())
 
 
@@ -71,21 +79,44 @@ def _programme(
         raised, lowered = (slice(0, None, 2), slice(1, None, 2))[:: int(sign)]
         for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
-            if not want.any():
-                break
             room = np.where(can[lowered], np.maximum(row[lowered] - hardware.g_min, 0.0), 0.0)
             step = np.minimum(want, room)
             row[lowered] -= step
             left -= sign * step
         for row, can in zip(bias, free, strict=True):
             want = np.maximum(sign * left, 0.0)
-            if not want.any():
-                break
             room = np.where(can[raised], np.maximum(hardware.g_max - row[raised], 0.0), 0.0)
             step = np.minimum(want, room)
             row[raised] += step
             left -= sign * step
     return left
+
+
+PROBE, LITTLE = 1e-9, 1e-3
+"""Of the largest conductance, what tells which cells are about to change; and what is so little to
+trim, as of a chip in the middle, that other chips change cells of either side."""
+
+
+def _followed(dark: DarkStage, siemens: Any, hardware: Hardware, *, first: bool) -> np.ndarray:
+    """``_programme`` of a stage whose arrays have derivatives, see ``engines.traced``."""
+    bias: Any = dark.bias
+    before, wanted = bias.value, siemens.value
+
+    def programmed(more: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        made = before.copy()
+        return made, _programme(made, dark.free, wanted + more, hardware)
+
+    made, missing = programmed(np.zeros_like(wanted))
+    little = first & (np.abs(wanted) < LITTLE * hardware.g_max)
+    probe = hardware.g_max * np.where(little, LITTLE, PROBE)
+    moves = (programmed(probe)[0] - programmed(-probe)[0]) / np.repeat(2 * probe, 2)
+    # A cell that came to an end of its range stays there: others take what it would have been.
+    ended = (made != before) & (moves == 0)
+    kept = np.where(ended, np.tile([1.0, -1.0], wanted.size) * bias, 0.0).sum(axis=0)
+    left = siemens + kept.reshape(-1, 2).sum(axis=1)
+    follows: Any = np.where(ended, 0.0, bias) + moves * np.repeat(left, 2)
+    dark.programme(follows + (made - follows.value))
+    return missing
 
 
 TRIMS = ("none", "dark", "dark-real")

@@ -84,8 +84,12 @@ def evaluate(bench: Bench, point: Point) -> Row:
     return row | {"seconds": time.perf_counter() - started}
 
 
-def spread_out(row: Row) -> list[Row]:
+def spread_out(rows: Sequence[Row]) -> list[Row]:
     """A row a chip; chips are numbered in the order in which they were asked for."""
+    return [chip for row in sorted(rows, key=lambda row: row["sample"]) for chip in _chips(row)]
+
+
+def _chips(row: Row) -> list[Row]:
     reasons, found = iter(row["reasons"]), list[Row]()
     for k, (score, reached) in enumerate(zip(row["scores"], row["reached"], strict=True)):
         why = {"status": "ok", "reason": ""}

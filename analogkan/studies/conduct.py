@@ -139,7 +139,11 @@ def conduct(
         plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
         store.export_csv(run / CHIPS, plan.points, plan.spread)
         _require_one(rows, run)
+        if plan.judge_all and share:
+            share = Share(len(plan.points), share.images)
         verdict, refusal = _verdict(plan, rows, bench, store, share, program, on_progress)
+        if plan.keep is not None:
+            plan.keep(bench, plan.points, rows, run)
         summary: dict[str, Any] = {
             "study": study.name,
             **job.build.facts(),

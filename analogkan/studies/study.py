@@ -93,6 +93,10 @@ class Plan:
         ``(bench, points, share, keep)``: what else ngspice is asked of the points that it judges,
         and what came of it by part; StudyError where it says otherwise. Decks that fail are kept
         in ``keep``.
+    judge_all
+        Whether ngspice judges every point, of the images of the share.
+    keep
+        ``(bench, points, rows, run)``: writes what the RUN keeps of the points beside their rows.
     explore
         ``(bench)``: more points, a generator that gives them and is sent their rows, as often as
         rows lead to others; each point comes once. The same rows lead to the same points, so that
@@ -108,7 +112,7 @@ class Plan:
     study
         What the study is, where an option made it another than the one that was called.
     spread
-        From a point's row to those of chips.csv.
+        From the rows of the points to those of chips.csv.
     counted
         What progress counts.
     exemplars
@@ -122,6 +126,8 @@ class Plan:
     evaluate: Callable[[Bench, Point], Row] | None = None
     more: Callable[[Bench, Point], Row] | None = None
     judge: Callable[[Bench, Sequence[Point], Share, Path], dict[str, Any]] | None = None
+    judge_all: bool = False
+    keep: Callable[[Bench, Sequence[Point], Sequence[Row], Path], None] | None = None
     explore: Callable[[Bench], Generator[Sequence[Point], list[Row], None]] | None = None
     most: int = 0
     temps_c: Iterable[float] = ()
@@ -129,7 +135,7 @@ class Plan:
     calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
     study: Study | None = None
-    spread: Callable[[Row], list[Row]] = lambda row: [row]
+    spread: Callable[[list[Row]], list[Row]] = lambda rows: rows
     counted: str = "chips"
     exemplars: Callable[[Bench], Sequence[Point]] | None = None
 

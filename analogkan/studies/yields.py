@@ -109,7 +109,7 @@ def plan(
         evaluate=evaluate,
         explore=explore,
         spread=spread_out,
-        arrange=lambda run, rows: [chip for row in rows for chip in spread_out(row)],
+        arrange=lambda run, rows: spread_out(rows),
         most=-(-asked.samples // CHIPS),
         counted="batches of 100 chips",
         exemplars=lambda bench: [chip_point(template, one) for _, one in progress.nearest],
