@@ -20,7 +20,13 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Given, Key
 from analogkan.engines.chip_engines import TwinEngine
 from analogkan.engines.ngspice import Ngspice, own_environment
-from analogkan.errors import AnalogKanError, NetlistError, SettingsError, StudyError
+from analogkan.errors import (
+    AnalogKanError,
+    DerivativeError,
+    NetlistError,
+    SettingsError,
+    StudyError,
+)
 from analogkan.files import sha256
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb_chain
@@ -350,6 +356,39 @@ def test_what_has_no_corners_is_refused(home, images, tmp_path, given, sentence)
     with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}"):
         ak.corners(home / "net.build", images, **asked)
     assert not (tmp_path / "run").exists()
+
+
+def test_faults_are_left_out_and_what_has_no_slope_is_said(home, images, tmp_path):
+    drawn = {"sigma_g": 0.05, "stuck_min": 0.2, "trim": "dark-real"}
+    found = ak.corners(
+        home / "net.build", images, **ASKED | {"variation": drawn, "worst": 1, "judge": "none"},
+        out=tmp_path / "run",
+    )  # fmt: skip
+    assert found.left_out[-3:] == [
+        "no part fails in a corner: faults have no direction",
+        "trim = dark-real is taken for dark, which it is in the mean: slopes are without the "
+        "errors of the trim itself",
+        "slopes are without stuck cells, which happen or do not",
+    ]
+    assert all(row["stuck_cells"] == 0 for row in found.rows)
+
+
+def test_worst_corners_of_what_has_no_derivative_are_refused_by_name(
+    home, images, tmp_path, monkeypatch
+):
+    def refuse(*given: Any, **how: Any) -> Any:
+        raise DerivativeError("imperfection 'mine', layer 0: numpy.roots has no derivative")
+
+    monkeypatch.setattr("analogkan.studies.corners_points.gradient", refuse)
+    sentence = (
+        "worst-case corners are looked for by gradients: imperfection 'mine', layer 0: numpy.roots "
+        "has no derivative; --worst 0 leaves the classical ones"
+    )
+    asked = ASKED | {"judge": "none"}
+    with pytest.raises(DerivativeError, match=f"^{re.escape(sentence)}$"):
+        ak.corners(home / "net.build", images, out=tmp_path / "run", **asked)
+    found = ak.corners(home / "net.build", images, out=tmp_path / "two", **asked | {"worst": 0})
+    assert len(found.rows) == 19
 
 
 def test_images_without_their_labels_are_refused(home, images):
