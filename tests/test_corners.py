@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ from analogkan.studies.corners_named import (
 from analogkan.studies.corners_result import CornerErrors
 from analogkan.studies.corners_worst import reach, search, weights
 from analogkan.studies.kept_chips import load_coordinates, save_coordinates
+from analogkan.studies.opened_chips import open_circuit
 from analogkan.studies.points import Point
 from analogkan.studies.scores import Event, margins
 
@@ -281,18 +283,56 @@ def test_a_kept_chip_sweeps_its_images_and_is_told_whole(found, ngspice):
     }
 
 
-@pytest.mark.parametrize("command", ["simulate", "verify", "montecarlo"])
+@pytest.mark.parametrize("command", ["verify", "datasheet", "montecarlo"])
 def test_a_kept_chip_is_no_network_and_nobody_takes_it_for_one(found, home, command):
     folder = found.run / "corners" / "strong.build"
     said = CliRunner().invoke(main, [command, str(folder)])
     sentence = (
-        f"{folder} is one chip of a network, kept by a study, and a BUILD is wanted: `ngspice -b "
-        "network.cir` in it prints its answer, `ngspice -b images.cir` sweeps images; the network "
-        f"that it is of is the BUILD {home / 'net.build'}"
+        f"{folder} is one chip of a network, kept by a study, and a BUILD is wanted: `analogkan "
+        f"simulate {folder}` runs it; the network that it is of is {home / 'net.build'}"
     )
     assert said.exit_code != 0 and said.stderr.strip() == f"error: {sentence}"
     with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
         load_build(folder)
+
+
+@pytest.mark.parametrize("name", ["strong-hot", "worst"])
+def test_a_kept_chip_is_simulated_from_its_files_at_its_temperature(found, images, name, tmp_path):
+    folder = found.run / "corners" / f"{name}.build"
+    told = ak.simulate(folder, images, out=tmp_path / "run", progress=False)
+    (corner,) = [one for one in found.corners if one["name"] == name]
+    assert told.circuit_accuracy == corner["accuracy"]
+    assert told.max_abs_logit_error == pytest.approx(corner["max_abs_logit_error"], rel=1e-6)
+    judge = told.summary["judge"]
+    assert judge["passed"] and judge["share_of_full_scale"] < 1e-8
+    assert told.notes()[0].startswith(f"corner {name}: ") and "one chip of net1" in told.notes()[0]
+    layer = folder / "layer0.cir"
+    text = layer.read_text()
+    layer.write_text(text.replace("ki=", "ki=1.01*", 1) if "ki=" in text else text + "* x\n")
+    try:
+        with pytest.raises(NetlistError, match="was edited after it was compiled"):
+            ak.simulate(folder, images, out=tmp_path / "two", progress=False)
+    finally:
+        layer.write_text(text)
+
+
+def test_a_chip_whose_network_was_compiled_anew_is_refused(found, home, tmp_path):
+    folder = tmp_path / "strong.build"
+    shutil.copytree(found.run / "corners" / "strong.build", folder)
+    document = json.loads((folder / "chip.json").read_text())
+    (folder / "chip.json").write_text(json.dumps(document | {"design": "0" * 64}))
+    sentence = (
+        f"{folder} is a chip of {home / 'net.build'}, which was compiled anew since: the command "
+        "that kept the chip keeps one of it as it is now"
+    )
+    with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
+        open_circuit(folder)
+    (folder / "chip.json").write_text(json.dumps(document | {"build": str(tmp_path / "gone")}))
+    with pytest.raises(NetlistError, match="gone does not exist"):
+        open_circuit(folder)
+    (folder / "chip.json").write_text(json.dumps(document | {"temp_c": "hot"}))
+    with pytest.raises(NetlistError, match=r"chip\.json is damaged \(temp_c"):
+        open_circuit(folder)
 
 
 def test_coordinates_come_back_as_they_were_and_others_are_refused(tmp_path):
