@@ -57,6 +57,7 @@ _HOME = {
     "thermal": "api.chip_studies",
     "datasheet": "api.datasheets",
     "plan": "api.planning",
+    "sensitivity": "api.sensitivities",
     "tabulate": "api.tabulating",
     "to_pyspice": "engines.pyspice",
     "trace": "api.simulating",

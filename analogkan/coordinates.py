@@ -9,8 +9,10 @@ gives it others: a sum of other chips', or some that are written down.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +36,34 @@ class Key(NamedTuple):
         return cls(place.layer, place.share, stream, block)
 
 
+class _Recent:
+    """What was worked out last, up to ``most`` bytes of it; for several threads."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self._bytes = most, 0
+        self._known: OrderedDict[Any, Floats] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remembered(self, key: Any, make: Callable[[], Floats]) -> Floats:
+        """What ``make`` gives, or gave for the same ``key``; nobody may write into it."""
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        made = make()
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = made
+                self._bytes += made.nbytes
+            while self._bytes > self.most:
+                self._bytes -= self._known.popitem(last=False)[1].nbytes
+        return made
+
+
+_RECENT = _Recent(2**28)
+
+
 @dataclass(frozen=True)
 class Mix:
     """A weighted sum of the coordinates of chips that have numbers.
@@ -46,17 +76,33 @@ class Mix:
         Numbers of chips, and their weights.
     frozen
         Whether noise at every read is that of chip 0, whatever the chip.
+    parent, kept
+        What it was moved from, and how much of that it kept.
     """
 
     parts: tuple[tuple[int, float], ...]
     frozen: bool = False
+    parent: Mix | None = field(default=None, compare=False, repr=False)
+    kept: float = field(default=0.0, compare=False, repr=False)
 
     def normal(self, place: Place, stream: int, shape: tuple[int, ...], block: int) -> Floats:
         """See ``streams.Source``."""
+        if self.parent is not None:
+            return _RECENT.remembered(
+                (self, place.seed, Key.at(place, stream, block)),
+                lambda: self._moved(place, stream, shape, block),
+            )
         found = np.zeros(shape)
         for sample, weight in self.parts:
             found += weight * place.of(sample).normal(stream, shape, block)
         return found
+
+    def _moved(self, place: Place, stream: int, shape: tuple[int, ...], block: int) -> Floats:
+        """From the parent's, which are mostly remembered: a chain has many parts."""
+        assert self.parent is not None
+        sample, weight = self.parts[-1]
+        before = self.parent.normal(place, stream, shape, block)
+        return self.kept * before + weight * place.of(sample).normal(stream, shape, block)
 
     def uniform(self, place: Place, stream: int, shape: tuple[int, ...]) -> Floats:
         """Of what is uniform the coordinate is the quantile of the normal distribution."""
@@ -80,7 +126,7 @@ class Mix:
         """As probable a chip near this one: ``kept`` of its coordinates, and sqrt(1 - kept^2) of
         those of chip ``sample``."""
         parts = tuple((of, kept * weight) for of, weight in self.parts)
-        return Mix((*parts, (sample, float(np.sqrt(1 - kept**2)))), self.frozen)
+        return Mix((*parts, (sample, float(np.sqrt(1 - kept**2)))), self.frozen, self, kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ NAMES = (
     "technologies",
     "as_made",
     "die",
+    "rare",
 )
 
 

@@ -29,8 +29,9 @@ from .networks import random_images, random_npz, random_spec
 from .outside.levels import STUDY, Levels
 
 NAMES = (*registry.BUILT_IN, STUDY.name)
-OF_CIRCUITS = [name for name in NAMES if name != "plan"]
-"""Those whose rows are circuits: a candidate of a plan has chips of its own."""
+OF_CIRCUITS = [name for name in NAMES if name not in ("plan", "sensitivity")]
+"""Those whose rows are circuits' answers: a candidate of a plan has chips of its own, and of chips
+by which causes are told apart scores are kept."""
 SMALL: dict[str, list[str]] = {
     "montecarlo": ["--samples", "3"],
     "thermal": ["--temps", "0,60"],

@@ -55,6 +55,7 @@ LAYERS = (
 DRAWING = (
     *(
         "corners",
+        "blame",
         "datasheets",
         "dies",
         "figures",

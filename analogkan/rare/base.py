@@ -1,4 +1,3 @@
-# pyright: strict
 """What estimators of small probabilities of failure have in common: how they ask, what they say.
 
 An estimator is a generator. It gives chips, is sent their scores, and at last returns an estimate.
@@ -11,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +68,7 @@ class Estimate:
     cv: float
     bound: bool = False
     levels: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    sample: Weighted | None = None
+    sample: Sample | None = None
     notes: list[str] = field(default_factory=list[str])
 
     @property
@@ -82,6 +81,29 @@ class Estimate:
         """Chips that this method needs for a standard error of 10 % of ``p``, as far as it falls
         with the root of their number; nan where none, or all, failed."""
         return self.simulated * (self.cv / WANTED_CV) ** 2 if 0 < self.p < 1 else math.nan
+
+
+class Sample(Protocol):
+    """Chips of which some count more than others, for other limits than that of ``p``.
+
+    Attributes
+    ----------
+    reached
+        (n,) accuracies, or RMSEs; nan: could not be simulated.
+    """
+
+    @property
+    def reached(self) -> Floats:
+        """See above."""
+        ...
+
+    def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
+        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval, whose end is nan
+        where none is and nothing is known of how many are.
+
+        A chip that could not be simulated is beyond every limit.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +125,14 @@ class Weighted:
     groups: npt.NDArray[np.intp] | None = None
 
     def beyond(self, limit: float, *, above: bool = False) -> tuple[float, tuple[float, float]]:
-        """Share of chips below ``limit``, or ``above`` it, and its 95 % interval.
-
-        A chip that could not be simulated is beyond every limit.
-        """
+        """See ``Sample``."""
         inside = self.reached <= limit if above else self.reached >= limit
         if self.groups is None:
             fails, n = int((~inside).sum()), len(inside)
             return fails / n, exact(fails, n)
         count = int(self.groups.max()) + 1
-        means = np.bincount(self.groups, self.weights * ~inside, count) * count
+        sums = np.bincount(self.groups, self.weights * ~inside, count)
+        means = np.asarray(count * sums, dtype=float)
         if not means.any():
             return 0.0, (0.0, math.nan)
         p, _, pair = of_repeats(means)
@@ -126,6 +146,10 @@ MAX_CV = 0.4
 and says too little."""
 
 
+WIDER = 1.2
+"""What intervals of repetitions are longer by than Student's; chosen by the coverage measured."""
+
+
 def of_repeats(means: Floats) -> tuple[float, float, tuple[float, float]]:
     """p, its cv and interval from what independent repetitions (R,) found, not all of them 0.
 
@@ -134,7 +158,7 @@ def of_repeats(means: Floats) -> tuple[float, float, tuple[float, float]]:
     """
     p = float(means.mean())
     cv = float(stats.sem(means)) / p
-    half = float(stats.t.ppf(0.975, len(means) - 1)) * cv
+    half = WIDER * float(stats.t.ppf(0.975, len(means) - 1)) * cv
     return p, cv, (p * math.exp(-half), min(1.0, p * math.exp(half)))
 
 
@@ -168,18 +192,18 @@ def of_counts(
     )
 
 
-def check_spread(what: str, p: float, cv: float) -> None:
-    """Refuse what repetitions do not agree on.
+def check_spread(what: str, p: float, cv: float, *, most: float = MAX_CV) -> None:
+    """Refuse what differs too much.
 
     Raises
     ------
     UntrustedError
-        A standard error of more than ``MAX_CV`` of ``p``.
+        A standard error of more than ``most`` of ``p``.
     """
-    if cv > MAX_CV:
+    if cv > most:
         raise UntrustedError(
             f"{what} differ too much: p is about {p:.2g}, with a standard error of {cv:.0%} of it, "
-            f"above {MAX_CV:.0%}. Take {math.ceil((cv / MAX_CV) ** 2 * 1.2)} times as many chips."
+            f"above {most:.0%}. Take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips."
         )
 
 

@@ -172,15 +172,17 @@ def _levels(
             _check_jump(level, limit, share)
         for run in living:
             run.enter(limit, last, rng, size // SHARE)
-        levels.append({
-            "level": level,
-            "chips": len(scores),
-            "limit": 0.0 if last else limit,
-            "share": share,
-            "accepted": accepted,
-            "ancestors": sum(len(np.unique(run.origins)) for run in runs),
-            "alive": sum(len(run.scores) > 0 for run in runs),
-        })
+        levels.append(
+            {
+                "level": level,
+                "chips": len(scores),
+                "limit": 0.0 if last else limit,
+                "share": share,
+                "accepted": accepted,
+                "ancestors": sum(len(np.unique(run.origins)) for run in runs),
+                "alive": sum(len(run.scores) > 0 for run in runs),
+            }
+        )
         if last:
             return levels
         living = [run for run in runs if len(run.scores)]

@@ -11,7 +11,7 @@ from ..errors import StudyError
 if TYPE_CHECKING:  # it brings NumPy with it, which TAB need not wait for
     from .study import Study
 
-BUILT_IN = ("montecarlo", "thermal", "sweep", "datasheet", "plan", "corners")
+BUILT_IN = ("montecarlo", "thermal", "sweep", "datasheet", "plan", "sensitivity", "corners")
 """Modules of this package, in which the study has the module's name; in the order of a report."""
 REACHED = {"yields": "montecarlo"}
 """Those that have no command of their own, and which one's option leads to them."""

@@ -264,11 +264,11 @@ class StudyStore(LockedFolder):
         self,
         path: Path,
         points: Sequence[Point] | None = None,
-        spread: Callable[[Row], list[Row]] = lambda row: [row],
+        spread: Callable[[list[Row]], list[Row]] = lambda rows: rows,
     ) -> None:
-        """Write the rows as CSV, each as ``spread`` makes of it, lists and tables spread over
-        columns; equal rows, equal bytes."""
-        rows = [flat(one) for row in self.rows(points) for one in spread(row)]
+        """Write the rows as CSV, as ``spread`` makes them, lists and tables spread over columns;
+        equal rows, equal bytes."""
+        rows = [flat(row) for row in spread(self.rows(points))]
         columns = list(dict.fromkeys(key for row in rows for key in row))
         with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
             writer = csv.DictWriter(f, columns, lineterminator="\n")

@@ -112,7 +112,7 @@ class Plan:
     study
         What the study is, where an option made it another than the one that was called.
     spread
-        From a point's row to those of chips.csv.
+        From the rows of the points to those of chips.csv.
     counted
         What progress counts.
     exemplars
@@ -135,7 +135,7 @@ class Plan:
     calibrate: str | None = None
     arrange: Callable[[Path, list[Row]], list[Row]] = lambda run, rows: rows
     study: Study | None = None
-    spread: Callable[[Row], list[Row]] = lambda row: [row]
+    spread: Callable[[list[Row]], list[Row]] = lambda rows: rows
     counted: str = "chips"
     exemplars: Callable[[Bench], Sequence[Point]] | None = None
 
