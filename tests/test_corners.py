@@ -134,7 +134,7 @@ def test_a_field_is_alike_over_the_die():
 def test_drifts_of_offsets_add_to_them_at_every_temperature():
     shapes = shapes_of(Variation(offset_sigma=1e-3, offset_drift_sigma=5e-6))
     for temp_c, sign in ((125.0, 1), (-40.0, -1)):
-        at = displaced(BY_NAME["offsets-up"], shapes, 3, temp_c)
+        at = displaced(BY_NAME["offset-up"], shapes, 3, temp_c)
         assert {float(a.flat[0]) for k, a in at.items() if k.stream in (10, 13, 16)} == {3.0}
         assert {float(a.flat[0]) for k, a in at.items() if k.stream in (11, 14, 17)} == {3.0 * sign}
 
