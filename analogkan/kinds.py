@@ -25,8 +25,7 @@ CALLED = {
 }  # fmt: skip
 GOES = {
     "BUILD": "`analogkan simulate {0}` runs it",
-    "chip": "`ngspice -b network.cir` in it prints its answer, `ngspice -b images.cir` sweeps "
-    "images",
+    "chip": "`analogkan simulate {0}` runs it",
     "RUN": "`analogkan report {0}` shows it",
     "RUNs": "`analogkan report {0}/*` shows them",
     "model": "`analogkan compile {0}` makes its BUILD",
@@ -109,7 +108,7 @@ def _step(path: Path, found: str, wanted: str) -> str:
     if (found, wanted) == ("RUN", "BUILD") and (build := _told(path, "build")):
         return f"it is of the BUILD {build}"
     if (found, wanted) == ("chip", "BUILD") and (build := _told(path, "build", "chip.json")):
-        return f"{GOES[found]}; the network that it is of is the BUILD {build}"
+        return f"{GOES[found].format(quote(str(path)))}; the network that it is of is {build}"
     return GOES[found].format(quote(str(path)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,13 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Given, Key
 from analogkan.engines.chip_engines import TwinEngine
 from analogkan.engines.ngspice import Ngspice, own_environment
-from analogkan.errors import AnalogKanError, NetlistError, SettingsError, StudyError
+from analogkan.errors import (
+    AnalogKanError,
+    DerivativeError,
+    NetlistError,
+    SettingsError,
+    StudyError,
+)
 from analogkan.files import sha256
 from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb_chain
@@ -37,6 +44,7 @@ from analogkan.studies.corners_named import (
 from analogkan.studies.corners_result import CornerErrors
 from analogkan.studies.corners_worst import reach, search, weights
 from analogkan.studies.kept_chips import load_coordinates, save_coordinates
+from analogkan.studies.opened_chips import open_circuit
 from analogkan.studies.points import Point
 from analogkan.studies.scores import Event, margins
 
@@ -126,7 +134,7 @@ def test_a_field_is_alike_over_the_die():
 def test_drifts_of_offsets_add_to_them_at_every_temperature():
     shapes = shapes_of(Variation(offset_sigma=1e-3, offset_drift_sigma=5e-6))
     for temp_c, sign in ((125.0, 1), (-40.0, -1)):
-        at = displaced(BY_NAME["offsets-up"], shapes, 3, temp_c)
+        at = displaced(BY_NAME["offset-up"], shapes, 3, temp_c)
         assert {float(a.flat[0]) for k, a in at.items() if k.stream in (10, 13, 16)} == {3.0}
         assert {float(a.flat[0]) for k, a in at.items() if k.stream in (11, 14, 17)} == {3.0 * sign}
 
@@ -275,18 +283,56 @@ def test_a_kept_chip_sweeps_its_images_and_is_told_whole(found, ngspice):
     }
 
 
-@pytest.mark.parametrize("command", ["simulate", "verify", "montecarlo"])
+@pytest.mark.parametrize("command", ["verify", "datasheet", "montecarlo"])
 def test_a_kept_chip_is_no_network_and_nobody_takes_it_for_one(found, home, command):
     folder = found.run / "corners" / "strong.build"
     said = CliRunner().invoke(main, [command, str(folder)])
     sentence = (
-        f"{folder} is one chip of a network, kept by a study, and a BUILD is wanted: `ngspice -b "
-        "network.cir` in it prints its answer, `ngspice -b images.cir` sweeps images; the network "
-        f"that it is of is the BUILD {home / 'net.build'}"
+        f"{folder} is one chip of a network, kept by a study, and a BUILD is wanted: `analogkan "
+        f"simulate {folder}` runs it; the network that it is of is {home / 'net.build'}"
     )
     assert said.exit_code != 0 and said.stderr.strip() == f"error: {sentence}"
     with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
         load_build(folder)
+
+
+@pytest.mark.parametrize("name", ["strong-hot", "worst"])
+def test_a_kept_chip_is_simulated_from_its_files_at_its_temperature(found, images, name, tmp_path):
+    folder = found.run / "corners" / f"{name}.build"
+    told = ak.simulate(folder, images, out=tmp_path / "run", progress=False)
+    (corner,) = [one for one in found.corners if one["name"] == name]
+    assert told.circuit_accuracy == corner["accuracy"]
+    assert told.max_abs_logit_error == pytest.approx(corner["max_abs_logit_error"], rel=1e-6)
+    judge = told.summary["judge"]
+    assert judge["passed"] and judge["share_of_full_scale"] < 1e-8
+    assert told.notes()[0].startswith(f"corner {name}: ") and "one chip of net1" in told.notes()[0]
+    layer = folder / "layer0.cir"
+    text = layer.read_text()
+    layer.write_text(text.replace("ki=", "ki=1.01*", 1) if "ki=" in text else text + "* x\n")
+    try:
+        with pytest.raises(NetlistError, match="was edited after it was compiled"):
+            ak.simulate(folder, images, out=tmp_path / "two", progress=False)
+    finally:
+        layer.write_text(text)
+
+
+def test_a_chip_whose_network_was_compiled_anew_is_refused(found, home, tmp_path):
+    folder = tmp_path / "strong.build"
+    shutil.copytree(found.run / "corners" / "strong.build", folder)
+    document = json.loads((folder / "chip.json").read_text())
+    (folder / "chip.json").write_text(json.dumps(document | {"design": "0" * 64}))
+    sentence = (
+        f"{folder} is a chip of {home / 'net.build'}, which was compiled anew since: the command "
+        "that kept the chip keeps one of it as it is now"
+    )
+    with pytest.raises(NetlistError, match=f"^{re.escape(sentence)}$"):
+        open_circuit(folder)
+    (folder / "chip.json").write_text(json.dumps(document | {"build": str(tmp_path / "gone")}))
+    with pytest.raises(NetlistError, match="gone does not exist"):
+        open_circuit(folder)
+    (folder / "chip.json").write_text(json.dumps(document | {"temp_c": "hot"}))
+    with pytest.raises(NetlistError, match=r"chip\.json is damaged \(temp_c"):
+        open_circuit(folder)
 
 
 def test_coordinates_come_back_as_they_were_and_others_are_refused(tmp_path):
@@ -350,6 +396,39 @@ def test_what_has_no_corners_is_refused(home, images, tmp_path, given, sentence)
     with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}"):
         ak.corners(home / "net.build", images, **asked)
     assert not (tmp_path / "run").exists()
+
+
+def test_faults_are_left_out_and_what_has_no_slope_is_said(home, images, tmp_path):
+    drawn = {"sigma_g": 0.05, "stuck_min": 0.2, "trim": "dark-real"}
+    found = ak.corners(
+        home / "net.build", images, **ASKED | {"variation": drawn, "worst": 1, "judge": "none"},
+        out=tmp_path / "run",
+    )  # fmt: skip
+    assert found.left_out[-3:] == [
+        "no part fails in a corner: faults have no direction",
+        "trim = dark-real is taken for dark, which it is in the mean: slopes are without the "
+        "errors of the trim itself",
+        "slopes are without stuck cells, which happen or do not",
+    ]
+    assert all(row["stuck_cells"] == 0 for row in found.rows)
+
+
+def test_worst_corners_of_what_has_no_derivative_are_refused_by_name(
+    home, images, tmp_path, monkeypatch
+):
+    def refuse(*given: Any, **how: Any) -> Any:
+        raise DerivativeError("imperfection 'mine', layer 0: numpy.roots has no derivative")
+
+    monkeypatch.setattr("analogkan.studies.corners_points.gradient", refuse)
+    sentence = (
+        "worst-case corners are looked for by gradients: imperfection 'mine', layer 0: numpy.roots "
+        "has no derivative; --worst 0 leaves the classical ones"
+    )
+    asked = ASKED | {"judge": "none"}
+    with pytest.raises(DerivativeError, match=f"^{re.escape(sentence)}$"):
+        ak.corners(home / "net.build", images, out=tmp_path / "run", **asked)
+    found = ak.corners(home / "net.build", images, out=tmp_path / "two", **asked | {"worst": 0})
+    assert len(found.rows) == 19
 
 
 def test_images_without_their_labels_are_refused(home, images):

@@ -162,6 +162,8 @@ def test_a_regression_fails_by_its_rmse(tmp_path):
     assert found.p_fail == (rmse > found.yield_at).mean()
     for one in found.curve:
         assert one["p"] == pytest.approx((rmse > one["limit"]).mean())
+    with pytest.raises(SettingsError, match=r"^method = control is of images' margins, and a reg"):
+        run(build, points, tmp_path, method="control", out=tmp_path / "control")
     assert "RMSE" in found.yield_rule and found.plot().axes[0].get_xlabel().startswith("RMSE")
 
 

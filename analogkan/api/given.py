@@ -23,6 +23,7 @@ from ..objects import PATHS, as_path, require_type
 from ..physics import Assumptions
 from ..settings import build as build_settings
 from ..settings import unknown_setting
+from ..studies.opened_chips import open_circuit
 from ..studies.points import parse_temps
 
 AnyPath = str | PathLike[str]
@@ -54,6 +55,13 @@ def circuit(build: Any) -> Build:
     if isinstance(build, Build):
         return build
     return load_build(as_path(build, "build", "a BUILD's folder, or what compile returns"))
+
+
+def circuit_or_chip(build: Any) -> Build:
+    """The same; or a chip that a study kept."""
+    if isinstance(build, Build):
+        return build
+    return open_circuit(as_path(build, "build", "a BUILD's folder, or what compile returns"))
 
 
 def image_set(images: Any) -> ImageSet:

@@ -42,7 +42,7 @@ def simulate(
     Parameters
     ----------
     build
-        A BUILD or its folder.
+        A BUILD or its folder, or that of a chip that ``corners`` kept.
     images
         What to run; all of them.
     engine
@@ -86,7 +86,7 @@ def simulate(
     given.check_whole(jobs=jobs, chunk=chunk)
     given.check_numbers(timeout=timeout)
     check_flags(descending=descending, session=session, alone=alone, allow_edited=allow_edited)
-    circuit, images = given.circuit(build), given.image_set(images)
+    circuit, images = given.circuit_or_chip(build), given.image_set(images)
     if engine not in of_images.ENGINES:
         raise SettingsError(f"engine = {engine!r} is none of {', '.join(of_images.ENGINES)}")
     options = BatchOptions(

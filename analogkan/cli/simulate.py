@@ -119,8 +119,10 @@ def simulate(
     """
     from ..compiler.build import load_build
     from ..data import choose, load_bundled, load_for
+    from ..studies.opened_chips import open_circuit
 
-    circuit = load_build(build)
+    alone_image = trace_image is not None or analysis is not None
+    circuit = (load_build if alone_image else open_circuit)(build)
     images = load_bundled()
     if dataset:
         images = load_for(circuit.spec, dataset, data, download=download)

@@ -52,6 +52,7 @@ from .parts import (
 )
 from .replaceable import check_replaceable
 from .sections import Section, circuits, divide, whole
+from .spice_cells import TEMPERATURE_C
 from .verification import Verification
 
 Progress = Callable[[str, int, int], None]
@@ -97,6 +98,8 @@ class Build(Described):
         The deck, if it is one; None of several, which are large and read when they are needed.
     verification
         What reading the decks back found, if compiling did that; None in a BUILD that was read.
+    temp_c
+        Degrees Celsius at which it is simulated.
 
     Examples
     --------
@@ -112,6 +115,7 @@ class Build(Described):
     summary: dict[str, Any]
     deck: Deck | None = None
     verification: Verification | None = None
+    temp_c: float = TEMPERATURE_C
 
     def _described(self) -> tuple[str, Facts]:
         e = self.summary["elements"]

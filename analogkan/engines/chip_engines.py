@@ -110,7 +110,7 @@ class NgspiceEngine:
             first, of = distinct(volts)
             volts, index = volts[first], index[first]
         check = _unjudged if refer is None else refer(volts, index).check
-        exposure = _exposure(design, volts, index, temp_c)
+        exposure = exposure_of(design, volts, index, temp_c)
         chunks = plan_chunks(len(volts), BLOCK)
         logits = np.empty((len(volts), design.stages[-1].shape[1]))
         found: list[Difference | None] = []
@@ -188,7 +188,7 @@ def write_images(
         volts=volts,
         probes=names.logits(design),
         temp_c=temp_c,
-        noise=_exposure(design, volts, index, temp_c).noise,
+        noise=exposure_of(design, volts, index, temp_c).noise,
         dialect=say,
     )
     deck = folder / "images.cir"
@@ -196,7 +196,7 @@ def write_images(
     return deck
 
 
-def _exposure(design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Exposure:
+def exposure_of(design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Exposure:
     """The temperature, and read noise as the twin draws and scales it."""
     if not design.noisy:
         return Exposure(temp_c=temp_c)

@@ -36,7 +36,7 @@ COLUMNS: dict[str, Rule] = {
     "figure": Text(("accuracy", "rmse")),
 }
 """Of a point's row: None of a chip that could not be simulated, and the reasons; and what
-``reached`` are."""
+``reached`` are. Beside it, ``clipped``: parts of all its chips that were cut off at a limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +70,19 @@ def evaluate(bench: Bench, point: Point) -> Row:
     scores: list[float | None] = []
     reached: list[float | None] = []
     reasons: list[str] = []
+    clipped = 0
     for source in batch.chips:
         try:
-            logits = bench.read(chip_point(point, source))
-            score, found = batch.event.score(bench.spec, bench.labels, logits)
+            read = bench.answers(chip_point(point, source))
+            score, found = batch.event.score(bench.spec, bench.labels, read.logits)
+            clipped += sum(n for name, n in read.counts.items() if name.startswith("clipped"))
         except SimulationError as error:
             score, found = None, None
             reasons.append(str(error))
         scores.append(score)
         reached.append(found)
     row = bench.begun(point) | {"scores": scores, "reached": reached, "reasons": reasons}
-    row |= {"figure": "rmse" if batch.event.rank is None else "accuracy"}
+    row |= {"figure": "rmse" if batch.event.rank is None else "accuracy", "clipped": clipped}
     return row | {"seconds": time.perf_counter() - started}
 
 
@@ -112,15 +114,20 @@ class Progress:
         Scores and chips, those that fail first, the nearest to failing or not failing foremost.
     asked, failed
         Chips, and those that could not be simulated.
+    clipped
+        Parts of a chip, of the batch that had most, that were cut off at a limit.
     """
 
     estimate: Estimate | None = None
     nearest: list[tuple[float, Source]] = field(default_factory=list[tuple[float, Source]])
     asked: int = 0
     failed: int = 0
+    clipped: float = 0.0
 
-    def see(self, chips: Sequence[Source], scores: Sequence[float | None]) -> None:
+    def see(self, chips: Sequence[Source], row: Row) -> None:
         """Take note of a batch."""
+        scores: list[float | None] = row["scores"]
+        self.clipped = max(self.clipped, row.get("clipped", 0) / len(chips))
         self.asked += len(chips)
         self.failed += sum(score is None for score in scores)
         seen = [(score, one) for score, one in zip(scores, chips, strict=True) if score is not None]
@@ -142,7 +149,7 @@ def points_of(
         batches += len(points)
         rows = yield points
         for batch, row in zip(some, rows, strict=True):
-            progress.see(batch, row["scores"])
+            progress.see(batch, row)
         try:
             chips = asking.send(
                 Scored(_joined(rows, "scores", -math.inf), _joined(rows, "reached", math.nan))

@@ -285,8 +285,12 @@ class Bench:
     def read(self, point: Point) -> np.ndarray:
         """Logits (B, O) of ``point`` as they are read: behind ADCs, and corrected by a read-out
         that is set at two points, where there are such."""
+        return self.answers(point).logits
+
+    def answers(self, point: Point) -> Answers:
+        """The same, and what it is read of."""
         with one_blas_thread:
-            return self._answers(point, []).logits
+            return self._answers(point, [])
 
     def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
         chip, counts = self.chip(point)

@@ -10,9 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from ..compiler import names
+from ..compiler.converters import driven
 from ..compiler.deck import Deck
+from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.printed import TOO_LONG
-from ..engines.batch import BatchEngine, BatchOptions, Chunk, ChunkResult, plan_chunks
+from ..engines.batch import (
+    BatchEngine,
+    BatchOptions,
+    Chunk,
+    ChunkResult,
+    Exposure,
+    plan_chunks,
+)
+from ..engines.chip_engines import exposure_of
 from ..engines.ngspice import Ngspice, Runner
 from ..engines.verdict import Difference, Reference
 from ..errors import ConvergenceError, DisagreementError
@@ -78,11 +88,12 @@ def run_deck(
     column: int = 0,
     logits: bool = True,
     why_not: str = "",
+    temp_c: float = TEMPERATURE_C,
 ) -> Answers:
     """A deck over ``volts`` (n, I) of the images ``index`` (n,); ``store`` keeps every chunk.
 
     Everything that ngspice gives is held against the closed form of the same circuit on the same
-    voltages; what is kept too. ``layer``, ``column``, ``logits`` and ``why_not`` are a
+    voltages; what is kept too. ``layer``, ``column``, ``logits``, ``why_not`` and ``temp_c`` are a
     ``Reference``'s.
 
     Raises
@@ -91,6 +102,7 @@ def run_deck(
         If chunks failed twice: the message lists what they hold. Finished ones stay in the store.
     """
     design = deck.design
+    volts = driven(design, volts, index, temp_c)
     chunks = plan_chunks(len(volts), options.chunk)
     reference = Reference(
         design,
@@ -102,10 +114,12 @@ def run_deck(
         column=column,
         logits=logits,
         why_not=why_not,
+        temp_c=temp_c,
         by=program.name,
     )
+    exposure = exposure_of(design, volts, index, temp_c)
     values, retried, judged = _run_chunks(
-        deck, program, volts, index, chunks, options, store, on_progress, reference
+        deck, program, volts, index, chunks, options, store, on_progress, reference, exposure
     )
     outputs = design.stages[-1].gain.size
     hidden, start = {}, outputs
@@ -137,6 +151,7 @@ def _run_chunks(
     store: StudyStore,
     on_progress: Callable[[int, int], None],
     reference: Reference,
+    exposure: Exposure,
 ) -> tuple[np.ndarray, int, list[Difference | None]]:
     """Logits and hidden nodes of all chunks, (n, O + nets), how many were retried, and how far
     each is from ``reference``."""
@@ -163,7 +178,7 @@ def _run_chunks(
     failures: list[ChunkResult] = []
     retried = 0
     since = time.perf_counter()
-    with BatchEngine(deck, Runner(program), store.path / FAILED) as engine:
+    with BatchEngine(deck, Runner(program), store.path / FAILED, exposure) as engine:
         for result in engine.run(volts, missing, probes, options, reference.check):
             now = time.perf_counter()
             store.add_chunk(result, now - since, engine.runner.peak_megabytes)

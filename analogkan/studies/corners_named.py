@@ -125,8 +125,8 @@ CORNERS = (
     _corner("cells-high", "cells conduct more", cells=1),
     _corner("cells-low", "cells conduct less", cells=-1),
     _corner("slow", "amplifiers of the least gain", gains=-1),
-    _corner("offsets-up", "offsets of amplifiers above 0", offsets=1),
-    _corner("offsets-down", "offsets of amplifiers below 0", offsets=-1),
+    _corner("offset-up", "offsets of amplifiers above 0", offsets=1),
+    _corner("offset-down", "offsets of amplifiers below 0", offsets=-1),
     _corner("resistors-high", "feedback resistors larger", resistors=1),
     _corner("resistors-low", "feedback resistors smaller", resistors=-1),
     _corner("pairs-up", "positive lines and differences gain more", pairs=1),
@@ -141,8 +141,8 @@ CORNERS = (
     _corner("weak-cold", "weak diodes, cold", "cold", diodes=-1),
     _corner("slow-hot", "amplifiers of the least gain, hot", "hot", gains=-1),
     _corner("slow-cold", "amplifiers of the least gain, cold", "cold", gains=-1),
-    _corner("offsets-up-hot", "offsets and their drift above 0, hot", "hot", offsets=1),
-    _corner("offsets-down-hot", "offsets and their drift below 0, hot", "hot", offsets=-1),
+    _corner("offset-up-hot", "offsets and their drift above 0, hot", "hot", offsets=1),
+    _corner("offset-down-hot", "offsets and their drift below 0, hot", "hot", offsets=-1),
 )
 """Those that there are, in the order of a table; a corner's number is its place here."""
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..coordinates import Given, Key, Listing
 from ..engines.gradients import gradient
+from ..errors import DerivativeError
 from ..imperfections import Variation
 from ..streams import Floats, Place
 from .bench import Bench
@@ -110,8 +111,15 @@ def listed(asked: Asked, bench: Bench) -> tuple[dict[Key, tuple[int, ...]], bool
 
 
 def explore(asked: Asked, bench: Bench) -> Generator[Sequence[Point], list[Row], None]:
-    """Classical corners, then one worst-case one after the other."""
+    """Classical corners, then one worst-case one after the other.
+
+    Raises
+    ------
+    DerivativeError
+        Before any, if there are to be worst-case ones and something has no derivative.
+    """
     shapes, _ = listed(asked, bench)
+    slopes_without(asked, bench)
     yield classical(asked, shapes)
     for number, spot in worst_spots(asked, bench):
         at = _found(asked, bench, shapes, spot)
@@ -138,6 +146,19 @@ def worst_spots(asked: Asked, bench: Bench) -> list[tuple[int, Spot]]:
         spot = Spot(name=f"worst-from-{k}", about=about, kind="worst", start=k)
         found.append((first + 1 + classes + k, spot))
     return found[: asked.worst]
+
+
+def slopes_without(asked: Asked, bench: Bench) -> tuple[str, ...]:
+    """What gradients are without, sentences; none where nothing is looked for by them."""
+    if not asked.worst:
+        return ()
+    try:
+        return gradient(bench, asked.typical, {}, lambda found: found.sum(), rest=MIDDLE).notes
+    except DerivativeError as error:
+        raise DerivativeError(
+            f"worst-case corners are looked for by gradients: {error}; --worst 0 leaves the "
+            "classical ones"
+        ) from error
 
 
 def images_of(asked: Asked, bench: Bench, spot: Spot) -> tuple[npt.NDArray[np.int64], Event]:

@@ -73,7 +73,7 @@ class OfCorners(StudyResult):
         return found
 
     def facts(self) -> Listing:
-        columns = ["corner", "degC", self.column(), "score", "own score", "error", "sigmas", "beta"]
+        columns = ["corner", "degC", self.column(), "score", "own", "error", "sigmas", "beta"]
         apart = self._apart()
         columns += ["ngspice"] if apart else []
         rows: list[list[str]] = []
@@ -101,10 +101,11 @@ class OfCorners(StudyResult):
     def sentences(self) -> list[str]:
         told = [
             f"score: below 0 a chip is not one of {self.yield_rule}",
-            f"classical: every coordinate that is displaced is {self.sigmas:g} sigma out, sigmas "
-            "are over all of them; no chip of a thousand is nearly as far",
-            "own score: on the images that a chip is the worst for; error: the largest of a logit; "
-            "errors and differences are shares of full scale",
+            f"classical: every coordinate that is displaced is {self.sigmas:g} sigma out; sigmas "
+            "are over all of them, and along a way through them chips lie as a standard normal "
+            "number does, so hardly one is as far",
+            "own: the score on the images that a chip is the worst for; error: the largest of a "
+            "logit; errors and differences are shares of full scale",
         ]
         betas = [one["beta"] for one in self.good() if one["beta"] is not None]
         if any(one["kind"] == "worst" for one in self.corners):

@@ -21,7 +21,7 @@ from .corners_named import (
     drawn_groups,
     without_corner,
 )
-from .corners_points import FOLDER, Asked, Spot, images_of, listed, worst_spots
+from .corners_points import FOLDER, Asked, Spot, images_of, listed, slopes_without, worst_spots
 from .corners_worst import reach
 from .judge import choose_images, parse_share
 from .kept_chips import keep_chip
@@ -78,7 +78,7 @@ def summarise(asked: Asked, rows: Sequence[Row], bench: Bench) -> dict[str, Any]
         corners.append(entry)
     return {
         "corners": corners,
-        "left_out": _left_out(shapes, failing),
+        "left_out": [*_left_out(shapes, failing), *slopes_without(asked, bench)],
         "event": asked.event.document(),
     }
 

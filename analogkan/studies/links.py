@@ -80,6 +80,7 @@ def run_circuit(
                     column=start,
                     logits=section is build.sections[-1],
                     why_not=why_not,
+                    temp_c=build.temp_c,
                 )
             progress.finish(section)
             over = saturating(part.design, points)[of]

@@ -96,7 +96,11 @@ def simulate(
         **build.facts(),
         "dataset": images.name,
         "images": images.facts(),
-        "notes": image_notes(build, images, software) + outside.sentences(told),
+        "notes": [
+            *filter(None, [build.summary.get("about")]),
+            *image_notes(build, images, software),
+            *outside.sentences(told),
+        ],
         **told,
         "engine": engine,
         "ngspice_version": None,
@@ -127,6 +131,7 @@ def simulate(
         **outside.identity(from_files),
     }
     settings |= {name: True for name in ("session", "alone") if getattr(options, name)}
+    settings |= {} if build.temp_c == TEMPERATURE_C else {"temp_c": build.temp_c}
     folder = run or default_run(build, settings)
     with StudyStore(folder, settings) as store:
         given, held, saturated = run_circuit(
@@ -135,7 +140,7 @@ def simulate(
         if build.deck is None:
             summary["held"] = held
         summary["saturated_images"] = [int(k) for k in images.index[saturated]]
-        seconds, at = given.seconds, TEMPERATURE_C
+        seconds, at = given.seconds, build.temp_c
         circuit, converted = digital(build.circuit(), given.logits, images.index, at)
         layers, pairs = layer_evidence(spec.folded().layer_outputs(exact), given.hidden)
         shown = np.zeros(0, int)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SettingsError, StudyError
+from ..errors import SettingsError, StudyError, UntrustedError
 from .batches import CHIPS, COLUMNS, Progress, chip_point, evaluate, points_of, spread_out
 from .entries import METHODS, NOISES
 from .option import Option
@@ -62,6 +62,10 @@ def begin(bench: Bench, of: Asked) -> Asking:
     if of.method == "sobol":
         return rare.sobol(of.samples, seed=bench.seed, listed=_few(listed), **given)
     if of.method == "control":
+        if of.event.rank is None:
+            raise SettingsError(
+                "method = control is of images' margins, and a regression has none: use subset"
+            )
         from ..engines.gradients import linearise
 
         linear = linearise(bench, of.template, frozen=of.frozen)
@@ -163,6 +167,9 @@ MOST_LIMITS = 200
 """Points of a yield curve."""
 SMOOTH = ("control", "scaled")
 """Methods that take scores for smooth functions of a chip's coordinates."""
+MOST_CLIPPED = 20
+"""Parts of a chip that may be cut off at the largest scale: what so few of tens of thousands do is
+beside what chance does; assumed."""
 ANY = "methods plain, sobol and subset take any"
 
 
@@ -199,6 +206,11 @@ def summarise(of: Asked, progress: Progress, rule: str) -> dict[str, Any]:
     """The figures, as they stand in the JSON document."""
     found = progress.estimate
     assert found is not None
+    if of.method == "scaled" and progress.clipped > MOST_CLIPPED:
+        raise UntrustedError(
+            f"method = scaled: at the largest scale {progress.clipped:.3g} parts of a chip are cut "
+            f"off at a limit, more than {MOST_CLIPPED:g}, and do not scale: {ANY}"
+        )
     if progress.failed == progress.asked:
         raise StudyError(
             f"none of {progress.asked:,} chips could be simulated, so nothing is known of those "
