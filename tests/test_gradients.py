@@ -167,9 +167,11 @@ def test_what_a_setting_alone_does_not_reach(plain, settings):
     ("hardware", "settings"),
     [
         ({"readout": "summing", "opamp": "rails"}, {"trim": "dark"}),
+        ({"r_wire": 20.0, "r_driver": 50.0, "tile_rows": 4, "tile_cols": 4}, {"trim": "dark"}),
+        ({"r_driver": 50.0}, {"trim": "dark"}),
         ({"adc_bits": 0}, {"adc_gain_sigma": 0.01, "adc_offset_sigma": 1e-3}),
     ],
-    ids=["a summing read-out at its rails", "adcs"],
+    ids=["a summing read-out at its rails", "wires", "drivers", "adcs"],
 )
 def test_other_circuits(tmp_path, hardware, settings):
     bench = bench_of(tmp_path, random_spec(2, (5, 4, 3)), **hardware)
@@ -293,11 +295,7 @@ def test_codes_have_no_steps_and_lie_between_those_that_have(tmp_path):
         assert left <= 1e-6 * np.linalg.norm(slope) + 1e-9, key
 
 
-def test_wires_and_calibration_are_refused(plain, tmp_path):
-    wired = replace(point_of(plain, sigma_g=0.05), hardware=Hardware(r_wire=2.0))
-    sentence = r"^wires \(r_wire = 2 ohm, r_driver = 0 ohm\): what chips answer cannot be differ"
-    with pytest.raises(DerivativeError, match=sentence):
-        linearise(plain, wired)
+def test_calibration_is_refused(plain):
     bench = Bench(plain.build, plain.images, TwinEngine(), calibrate="columns")
     with pytest.raises(DerivativeError, match=r"^calibrate = 'columns': what chips answer cannot"):
         linearise(bench, point_of(plain, sigma_g=0.05))

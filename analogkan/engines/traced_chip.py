@@ -199,12 +199,10 @@ def _cut(chip: Circuit) -> tuple[Circuit, list[tuple[torch.Tensor, torch.Tensor]
 
 def _require_smooth(bench: Any, point: Any) -> None:
     """DerivativeError if the answers do not follow from the coordinates in a way that is known."""
-    hardware, of = point.hardware, point.variation
+    of = point.variation
     on = of.on()
-    wires = f"r_wire = {hardware.r_wire:g} ohm, r_driver = {hardware.r_driver:g} ohm"
     refused = {
         f"calibrate = {bench.calibrate!r}": bench.calibrate is not None,
-        f"wires ({wires})": hardware.wired,
         f"{WRITE_VERIFY.name}, which programs cells again until they are near": WRITE_VERIFY in on,
         f"access devices (r_access = {of.r_access:g} ohm)": BENT in on and of.r_access > 0,
     }
