@@ -59,6 +59,11 @@ def run(build, images, tmp_path, **given: Any) -> Yield:
     return found
 
 
+@pytest.fixture(scope="module")
+def plain(build, images, tmp_path_factory):
+    return run(build, images, tmp_path_factory.mktemp("plain"), samples=800)
+
+
 # ---- scores
 
 
@@ -97,15 +102,15 @@ def test_a_chip_by_its_number_has_the_row_that_it_always_had(build, images, tmp_
 
 
 def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, monkeypatch):
-    read, left = Bench.read, [150]
+    answers, left = Bench.answers, [150]
 
     def some(bench: Bench, point: Any) -> Any:
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return read(bench, point)
+        return answers(bench, point)
 
-    monkeypatch.setattr(Bench, "read", some)
+    monkeypatch.setattr(Bench, "answers", some)
     with pytest.raises(KeyboardInterrupt):
         run(build, images, tmp_path)
     left[0] = 200
@@ -124,8 +129,8 @@ def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, mon
     assert wanted == round(400 * more.p_fail)
 
 
-def test_the_curve_says_of_other_limits_what_plain_chips_say(build, images, tmp_path):
-    found = run(build, images, tmp_path)
+def test_the_curve_says_of_other_limits_what_plain_chips_say(plain):
+    found = plain
     reached = np.array([row["accuracy"] for row in found.rows])
     assert len(found.curve) > 3
     for one in found.curve:
@@ -135,14 +140,20 @@ def test_the_curve_says_of_other_limits_what_plain_chips_say(build, images, tmp_
         assert one["limit"] < other["limit"] and one["p"] <= other["p"]
 
 
-@pytest.mark.parametrize("method", ["subset", "sobol", "control"])
-def test_methods_agree_with_plain_chips(method, build, images, tmp_path):
-    plain = run(build, images, tmp_path, samples=1000, out=tmp_path / "plain")
-    samples = {"subset": 1000, "sobol": 1024, "control": 1000}[method]
-    found = run(build, images, tmp_path, method=method, samples=samples)
+METHODS = [
+    pytest.param("subset", 1000, LIMIT, marks=pytest.mark.slow),
+    pytest.param("control", 1000, LIMIT, marks=pytest.mark.slow),
+    ("sobol", 256, 0.85),
+]
+
+
+@pytest.mark.parametrize(("method", "samples", "limit"), METHODS, ids=str)
+def test_methods_agree_with_plain_chips(method, samples, limit, plain, build, images, tmp_path):
+    found = run(build, images, tmp_path, method=method, samples=samples, yield_at=limit)
+    known = next(one for one in plain.curve if one["limit"] >= limit - 1e-9)
     assert found.method == method and found.simulated > 0
     low, high = found.p_fail_ci95
-    assert low <= plain.p_fail_ci95[1] and high >= plain.p_fail_ci95[0]
+    assert low <= known["ci95"][1] and high >= known["ci95"][0]
     assert found.n_effective is not None and found.n_effective > 50
 
 
@@ -163,7 +174,7 @@ def test_a_regression_fails_by_its_rmse(tmp_path):
     for one in found.curve:
         assert one["p"] == pytest.approx((rmse > one["limit"]).mean())
     with pytest.raises(SettingsError, match=r"^method = control is of images' margins, and a reg"):
-        run(build, points, tmp_path, method="control", out=tmp_path / "control")
+        run(build, points, tmp_path, method="control", out=tmp_path / "control", yield_at="20%")
     assert "RMSE" in found.yield_rule and found.plot().axes[0].get_xlabel().startswith("RMSE")
 
 
