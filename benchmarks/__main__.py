@@ -31,6 +31,7 @@ NAMES = (
     "as_made",
     "die",
     "rare",
+    "gradients",
 )
 
 

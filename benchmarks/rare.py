@@ -22,6 +22,7 @@ from analogkan import rare
 from analogkan.coordinates import Key, Linear, Mix
 from analogkan.errors import UntrustedError
 from analogkan.rare.control import CHEAP
+from analogkan.rare.scaled import HIGH, LOW, SCALES
 from analogkan.rare.sobol import TOGETHER, SobolPoint, _points
 from analogkan.streams import Floats, Place, Source
 
@@ -42,7 +43,7 @@ BUDGETS = {
     ("plain", 3): 30_000, ("plain", 4): 30_000, ("plain", 5): 30_000,
     ("subset", 3): 2_000, ("subset", 4): 3_000, ("subset", 5): 5_000,
     ("scaled", 3): 1_250, ("scaled", 4): 2_500, ("scaled", 5): 7_500,
-    ("sobol", 3): 33_000, ("sobol", 4): 33_000,
+    ("sobol", 3): 33_000, ("sobol", 4): 33_000, ("sobol", 5): 33_000,
     ("control", 3): 1_000, ("control", 4): 2_000, ("control", 5): 4_000,
 }  # fmt: skip
 """Chips by method (``subset``: of a level, ``scaled``: of a scale) and beta."""
@@ -120,9 +121,9 @@ class Drawn:
         return self.beta - np.array([z @ A for z in drawn])
 
 
-def linear_surrogate(beta: float) -> Linear:
+def linear_surrogate(beta: float, correlation: float = CORRELATION) -> Linear:
     """Of ``beta`` - z_0 by slopes that are off."""
-    slope = np.array([[-CORRELATION, np.sqrt(1 - CORRELATION**2)]])
+    slope = np.array([[-correlation, np.sqrt(1 - correlation**2)]])
     return Linear(np.array([float(beta)]), {KEY: slope})
 
 
@@ -176,12 +177,17 @@ def repeated(of: Callable[[int], rare.Estimate], repeats: int) -> Found:
 
 
 def linear(
-    method: str, beta: float, samples: int, repeats: int = REPEATS, cheap: int = CHEAP
+    method: str,
+    beta: float,
+    samples: int,
+    repeats: int = REPEATS,
+    cheap: int = CHEAP,
+    correlation: float = CORRELATION,
 ) -> Found:
     """Repeats of the linear case."""
 
     def of(seed: int) -> rare.Estimate:
-        surrogate = linear_surrogate(beta)
+        surrogate = linear_surrogate(beta, correlation)
         asked = asking(method, samples, seed, surrogate, 1, {FIRST: (FEW,)}, cheap)
         if method == "sobol":
             return answered(asked, Points(beta, seed))
@@ -267,12 +273,19 @@ OTHER = {"subset": 2_000, "scaled": 2_500, "control": 2_000, "sobol": 33_000}
 def main() -> None:
     print_linear()
     print_cases()
+    print_surrogates()
+    print_published()
+
+
+HEAD = (
+    "| method | beta | p | chips | held | error | chips for 10 % | plain draws | refused |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
 
 
 def print_linear() -> None:
     """A row by method and beta."""
-    print("| method | beta | p | chips | held | cv | chips for 10 % | plain draws | refused |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(HEAD)
     for (method, beta), samples in BUDGETS.items():
         p, start = float(stats.norm.cdf(-beta)), time.perf_counter()
         found = linear(method, beta, samples)
@@ -286,10 +299,12 @@ def _told(found: Found, p: float) -> str:
     if not found.estimates:
         return "– | – | – | – | –"
     chips = float(np.mean([e.simulated for e in found.estimates]))
-    cv = float(np.sqrt(np.mean([(e.p / p - 1) ** 2 for e in found.estimates])))
-    needed, plain = chips * (cv / 0.1) ** 2, (1 - p) / p / 0.01
     held = f"{found.held(p)} of {len(found.estimates)}"
-    return f"{chips:,.0f} | {held} | {cv:.0%} | {needed:,.0f} | {plain:,.0f}"
+    plain = f"{(1 - p) / p / 0.01:,.0f}"
+    if np.mean([e.bound for e in found.estimates]) > 0.5:
+        return f"{chips:,.0f} | {held} | a bound | – | {plain}"
+    cv = float(np.sqrt(np.mean([(e.p / p - 1) ** 2 for e in found.estimates])))
+    return f"{chips:,.0f} | {held} | {cv:.0%} | {chips * (cv / 0.1) ** 2:,.0f} | {plain}"
 
 
 def print_cases() -> None:
@@ -305,6 +320,31 @@ def print_cases() -> None:
             row.append(f"{found.held(case.p)} of {len(found.estimates)}")
             print(name, method, *found.refused[:1], file=sys.stderr)
         print(f"| {name} | {case.p:.3g} | {' | '.join(row)} |", flush=True)
+
+
+def print_surrogates() -> None:
+    """A row by what the surrogate is worth."""
+    print(f"\n| correlation | {HEAD[len('| method | ') :]}")
+    for correlation in (0.99, 0.95, 0.9, 0.8, 0.7):
+        for beta in (3, 5):
+            p = float(stats.norm.cdf(-beta))
+            found = linear("control", beta, 4000, FEWER, correlation=correlation)
+            told = f"{_told(found, p)} | {len(found.refused)}"
+            print(f"| {correlation} | {beta} | {p:.3g} | {told} |", flush=True)
+
+
+def print_published() -> None:
+    """How far scaled sigma's published formula is off without chance, where ``LOW`` to a share of
+    chips fails, by beta."""
+    for high in (0.05, HIGH):
+        for beta in (3, 4, 5):
+            x = np.linspace(-stats.norm.ppf(LOW), -stats.norm.ppf(high), SCALES)
+            shares = stats.norm.cdf(-x)
+            design = np.stack([np.ones(SCALES), np.log(beta / x), -((x / beta) ** 2)], axis=1)
+            weights = np.sqrt(shares / (1 - shares))
+            a, _, c = np.linalg.lstsq(design * weights[:, None], np.log(shares) * weights)[0]
+            ratio = float(np.exp(a - c) / stats.norm.cdf(-beta))
+            print(f"published formula, {LOW:.1%} to {high:.0%} fail, beta {beta}: {ratio:.2f} of p")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def test_scores_of_one_image_are_as_normal_as_its_margin():
     found = one.predict([frozenset({Part(0, 4)})], 0)
     assert found.first[0].std() == pytest.approx(5, rel=0.03)
     assert found.alone[Part(0, 0)][0].std() == pytest.approx(3, rel=0.03)
-    assert found.without[0][0].std() == pytest.approx(3, rel=0.03)
+    assert found.without[frozenset({Part(0, 4)})][0].std() == pytest.approx(3, rel=0.03)
     assert found.first[1].mean() == pytest.approx(stats.norm.cdf(2 / 5), abs=0.02)
     shares = shares_of(found.first[0], found.second[0], found.picked[Part(0, 4)][0][None])
     assert shares.total[0] == pytest.approx(16 / 25, abs=0.03)

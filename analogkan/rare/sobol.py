@@ -94,7 +94,7 @@ class SobolPoint:
         return {"sobol": which, "listed": listed, "rest": self.rest.document()}
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _points(seed: int, scramble: int, block: int, size: int) -> Floats:
     """(TOGETHER, size) standard normal."""
     rng = np.random.default_rng([seed, 3, scramble])

@@ -28,6 +28,8 @@ SHARE = 5
 """One in so many of the cheap draws of a stratum are in the next."""
 ACCEPTED = 0.44
 """See ``subset``."""
+KEPT = 5000
+"""Draws of a stratum from which chips are made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,8 @@ class Surrogate:
 
     def scores(self, along: Floats) -> Floats:
         """(...,) of chips that lie at ``along`` (..., r)."""
+        if along.ndim > 2:  # at once they would be all margins of all draws
+            return np.stack([self.scores(some) for some in along])
         margins = self.values + along @ self.slopes.T
         return np.partition(margins, self.k - 1, axis=-1)[..., self.k - 1]
 
@@ -167,7 +171,7 @@ class Stratum:
     shares
         (REPEATS,) of all chips, as independent repetitions have it.
     along, scores
-        (m, r) where cheap draws of them lie, and (m,) their surrogate's scores.
+        (m, r) where cheap draws of them lie, ``KEPT`` at most, and (m,) their surrogate's scores.
     """
 
     low: float
@@ -203,12 +207,21 @@ def strata(
                 f"{surrogate.k}th smallest reaches no lower. Take --method subset."
             )
         part = inside.mean(axis=1)
+        above, below = (_some(rng, its) for its in (~inside, inside))
         yield (
-            Stratum(low, high, shares * (1 - part), along[~inside], scores[~inside]),
-            Stratum(-math.inf, low, shares * part, along[inside], scores[inside]),
+            Stratum(low, high, shares * (1 - part), along[above], scores[above]),
+            Stratum(-math.inf, low, shares * part, along[below], scores[below]),
         )
         shares, high = shares * part, low
         along, scores, step = _walk(surrogate, rng, along, inside, low, step)
+
+
+def _some(rng: np.random.Generator, chosen: np.ndarray[Any, Any]) -> tuple[Any, ...]:
+    """Where ``KEPT`` of those are that are ``chosen``."""
+    places = np.argwhere(chosen)
+    if len(places) > KEPT:
+        places = places[rng.choice(len(places), KEPT, replace=False)]
+    return tuple(places.T)
 
 
 def _walk(

@@ -121,5 +121,5 @@ def _cells(fig: Any, bands: Sequence[Mapping[str, Any]]) -> None:
         ax.set_ylabel("band of tile rows", fontsize=8)
         ax.tick_params(labelsize=7)
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(integer=True))
+            axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _colours(fig, list(axes), norm)

@@ -32,7 +32,7 @@ def make_plan(job: Job, *, samples: int, yield_at: str | float | None) -> Plan:
     \b
     Examples:
       analogkan sensitivity mnist.build --subset 200
-      analogkan sensitivity mnist.build --preset as-made --samples 256 --yield-at 0.97
+      analogkan sensitivity mnist.build --preset as-made --samples 64 --yield-at 0.97
     """
     blaming, facts = _blaming(job, samples, yield_at)
     chips = blaming.chips

@@ -111,8 +111,8 @@ class Blaming:
                 one | of_gradients(slopes, p) for one, p in zip(parts, self.parts, strict=True)
             ]
         causes: list[Found] = [
-            {"settings": [*cause.settings]} | told[cause.parts] | self._left(k, slopes)
-            for k, cause in enumerate(self.causes)
+            {"settings": [*cause.settings]} | told[cause.parts] | self._left(cause, slopes)
+            for cause in self.causes
         ]
         alone = [k for k, group in enumerate(self.chips.groups) if len(group) == 1]
         # Of the parts alone: shares of their sums need the same bootstrap.
@@ -144,17 +144,17 @@ class Blaming:
         except (SettingsError, SimulationError) as error:
             return str(error)
         surrogate = Surrogate(linear, self.chips.event)
-        predicted = surrogate.predict([cause.parts for cause in self.causes], SEED)
+        predicted = surrogate.predict(self.chips.groups, SEED)
         return Slopes(surrogate=surrogate, predicted=predicted, notes=linear.notes)
 
-    def _left(self, k: int, slopes: Slopes | str) -> Found:
+    def _left(self, cause: Cause, slopes: Slopes | str) -> Found:
         """What gradients say is left of the spreads without a cause; nothing where faults have a
         part in them."""
         if isinstance(slopes, str) or not all(self.parts.values()):
             return {}
-        left, every = slopes.predicted.without[k], slopes.predicted.first
+        left, every = slopes.predicted.without[cause.parts], slopes.predicted.first
         shares = slopes.surrogate.shares(slopes.predicted.decides)
-        found: Found = {"gradient": sum(shares.get(part, 0.0) for part in self.causes[k].parts)}
+        found: Found = {"gradient": sum(shares.get(part, 0.0) for part in cause.parts)}
         for figure, row, of in zip(FIGURES, left, every, strict=True):
             found[f"{figure}_ratio"] = float(row.std() / of.std()) if of.std() else None
         return found
@@ -263,6 +263,7 @@ def of_gradients(slopes: Slopes, part: Part) -> Found:
         "gradient_first": None if linear is None else float(linear.first[0]),
         "gradient_total": None if linear is None else float(linear.total[0]),
         "gradient_score_std": float(predicted.alone[part][0].std()),
+        "gradient_score_std_without": float(predicted.without[frozenset({part})][0].std()),
     }
 
 

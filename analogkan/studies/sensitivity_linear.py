@@ -37,7 +37,7 @@ class Predicted:
     picked
         By part, of chips A that have it from B.
     alone, without
-        By part of it alone; and of all but some parts, by cause.
+        By part of it alone; and of all but parts that are left out together, by these.
     decides
         (n,) share of the draws in which a figure is the score, or of a regression its share of the
         squared error.
@@ -47,7 +47,7 @@ class Predicted:
     second: Floats
     picked: Mapping[Part, Floats]
     alone: Mapping[Part, Floats]
-    without: Sequence[Floats]
+    without: Mapping[frozenset[Part], Floats]
     decides: Floats
 
 
@@ -129,7 +129,7 @@ class Surrogate:
             second=joined([one.second for one in blocks]),
             picked={p: joined([one.picked[p] for one in blocks]) for p in factors},
             alone={p: joined([one.alone[p] for one in blocks]) for p in factors},
-            without=[joined([one.without[k] for one in blocks]) for k in range(len(without))],
+            without={of: joined([one.without[of] for one in blocks]) for of in without},
             decides=np.mean([one.decides for one in blocks], axis=0),
         )
 
@@ -150,7 +150,7 @@ class Surrogate:
             second=self.score(b),
             picked={p: self.score(a - first[p] + second[p]) for p in factors},
             alone={p: self.score(middle + first[p]) for p in factors},
-            without=[self.score(a - sum(first[p] for p in of if p in first)) for of in without],
+            without={of: self.score(a - sum(first[p] for p in of if p in first)) for of in without},
             decides=self._decides(a),
         )
 

@@ -31,7 +31,8 @@ class Sensitivity(StudyResult):
         ``first`` alone, ``total`` with all it acts together with, and their intervals; the same of
         what is reached. By gradients: ``gradient`` of the margins' variance, each image weighted by
         how often it decides, and unweighted; ``gradient_first`` and ``gradient_total`` of the
-        score's. What has no gradient lacks them.
+        score's, whose spread is ``gradient_score_std`` with it alone, and with all but it
+        ``gradient_score_std_without``. What has no gradient lacks them.
     first_sum, first_sum_ci95
         Of the first-order shares; the rest is of quantities that act together.
     causes
