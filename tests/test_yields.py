@@ -143,7 +143,7 @@ def test_the_curve_says_of_other_limits_what_plain_chips_say(plain):
 METHODS = [
     pytest.param("subset", 1000, LIMIT, marks=pytest.mark.slow),
     pytest.param("control", 1000, LIMIT, marks=pytest.mark.slow),
-    ("sobol", 256, 0.85),
+    ("sobol", 512, 0.85),
 ]
 
 
