@@ -133,12 +133,10 @@ def test_each_imperfection_is_differentiated_or_refused_by_name(held, one):
         settings |= {"adc_dnl_sigma": 0.0, "adc_inl_sigma": 0.0}
     point = point_of(held, **settings)
     refused = {
-        "cells that bend": "^access devices (r_access = 100 ohm): what chips answer cannot be d",
         "write-verify": "^write-verify, which programs cells again until they are near: what ch",
     }
     if one.name in refused:
-        match = refused[one.name].replace("(", r"\(").replace(")", r"\)")
-        with pytest.raises(DerivativeError, match=match):
+        with pytest.raises(DerivativeError, match=refused[one.name]):
             linearise(held, point)
     else:
         check_gradient(held, point)
@@ -152,12 +150,14 @@ def test_each_imperfection_is_differentiated_or_refused_by_name(held, one):
         {"cell_pelgrom": 0.01, "cell_area": 1.0, "cell_slope": 0.01, "diode_pelgrom_current": 0.02,
          "diode_area": 1.0, "diode_slope_voltage": 0.01, "offset_slope": 1e-3},
         {"cell_v0": 0.5, "sigma_g": 0.05, "offset_sigma": 1e-3, "trim": "dark"},
+        {"cell_v0": 0.5, "r_access": 1e3, "access_sigma": 0.1, "access_v_ov": 1.0, "sigma_g": 0.05,
+         "offset_sigma": 1e-3, "read_noise": 0.02, "trim": "dark"},
         {"cells": "pcm", "trim": "dark"},
         {"cells": "sonos", "cell_range": "scaled"},
         {"cells": "mine::1e-07 2e-09;4e-05 1e-06", "cell_range": "extrapolated",
          "cell_ages": "extrapolated", "drift_nu_sigma": 0.01},
     ],
-    ids=["fields", "areas and slopes", "bent", "pcm", "sonos", "a table"],
+    ids=["fields", "areas and slopes", "bent", "access devices", "pcm", "sonos", "a table"],
 )  # fmt: skip
 def test_what_a_setting_alone_does_not_reach(plain, settings):
     check_gradient(plain, point_of(plain, **settings))

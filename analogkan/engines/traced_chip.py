@@ -21,7 +21,6 @@ from ..compiler.converters import Adcs, adcs_of, digital, driven
 from ..compiler.hardware import Hardware
 from ..coordinates import Key
 from ..errors import DerivativeError
-from ..imperfections.bent import BENT
 from ..imperfections.programming import WRITE_VERIFY
 from ..network.spec import NetworkSpec
 from ..streams import Place, Source
@@ -199,12 +198,10 @@ def _cut(chip: Circuit) -> tuple[Circuit, list[tuple[torch.Tensor, torch.Tensor]
 
 def _require_smooth(bench: Any, point: Any) -> None:
     """DerivativeError if the answers do not follow from the coordinates in a way that is known."""
-    of = point.variation
-    on = of.on()
+    on = point.variation.on()
     refused = {
         f"calibrate = {bench.calibrate!r}": bench.calibrate is not None,
         f"{WRITE_VERIFY.name}, which programs cells again until they are near": WRITE_VERIFY in on,
-        f"access devices (r_access = {of.r_access:g} ohm)": BENT in on and of.r_access > 0,
     }
     for what, there in refused.items():
         if there:
