@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from analogkan.coordinates import Key, Linear, Mix
 from analogkan.errors import UntrustedError
 from analogkan.rare.control import CHEAP
 from analogkan.rare.scaled import HIGH, LOW, SCALES
-from analogkan.rare.sobol import TOGETHER, SobolPoint, _points
+from analogkan.rare.sobol import SobolPoint, point
 from analogkan.streams import Floats, Place, Source
 
 REPEATS = 100
@@ -81,8 +80,7 @@ class Chips:
             numbers, weights = zip(*chip.parts, strict=True)
             return np.array(weights) @ self.drawn[list(numbers)]
         if isinstance(chip, SobolPoint):
-            points = _points(chip.seed, chip.scramble, chip.index // TOGETHER, len(self.drawn[0]))
-            return points[chip.index % TOGETHER]
+            return point(chip.seed, chip.scramble, chip.index, len(self.drawn[0]))
         z = self.at(chip.rest)
         across = chip.directions.arrays[KEY]
         return z + (chip.target - across @ z) @ across
@@ -101,14 +99,8 @@ class Points:
 
     def at(self, chip: Any) -> float:
         """a z of ``chip``."""
-        block, place = divmod(chip.index, TOGETHER)
-        sums = _sums(chip.seed, chip.scramble, block)
-        return float(sums[place] + self.rest[chip.rest.parts[0][0]])
-
-
-@lru_cache(maxsize=8)
-def _sums(seed: int, scramble: int, block: int) -> Floats:
-    return _points(seed, scramble, block, FEW) @ A[:FEW]
+        first = point(chip.seed, chip.scramble, chip.index, FEW) @ A[:FEW]
+        return float(first + self.rest[chip.rest.parts[0][0]])
 
 
 class Drawn:

@@ -36,8 +36,8 @@ MOST_DIMENSIONS = qmc.Sobol.MAXDIM
 """Coordinates for which there are directions (Joe and Kuo 2008, doi:10.1137/070709359)."""
 FEWEST_FAILS = 20
 """Of fewer the interval holds too rarely (``python -m benchmarks rare``)."""
-TOGETHER = 256
-"""Points that are worked out at once; a power of 2."""
+TOGETHER = 2**22
+"""Coordinates of points that are worked out at once, at most."""
 BITS = 30
 """Of a point."""
 
@@ -76,8 +76,7 @@ class SobolPoint:
 
     def _all(self) -> Floats:
         size = sum(math.prod(shape) for _, shape in self.listed)
-        points = _points(self.seed, self.scramble, self.index // TOGETHER, size)
-        return points[self.index % TOGETHER]
+        return point(self.seed, self.scramble, self.index, size)
 
     def uniform(self, place: Place, stream: int, shape: tuple[int, ...]) -> Floats:
         """See ``streams.Source``."""
@@ -94,14 +93,26 @@ class SobolPoint:
         return {"sobol": which, "listed": listed, "rest": self.rest.document()}
 
 
+def point(seed: int, scramble: int, index: int, size: int) -> Floats:
+    """(size,) standard normal; nobody may write into it."""
+    block, place = divmod(index, _together(size))
+    return _points(seed, scramble, block, size)[place]
+
+
+def _together(size: int) -> int:
+    """How many points are worked out at once; a power of 2."""
+    return 2 ** min(10, int(math.log2(TOGETHER / size)))
+
+
 @lru_cache(maxsize=4)
 def _points(seed: int, scramble: int, block: int, size: int) -> Floats:
-    """(TOGETHER, size) standard normal."""
+    """(n, size) of one block."""
+    count = _together(size)
     rng = np.random.default_rng([seed, 3, scramble])
     engine = qmc.Sobol(size, bits=BITS, seed=rng)  # type: ignore[call-arg]
     if block:
-        engine.fast_forward(block * TOGETHER)
-    return special.ndtri(engine.random(TOGETHER) + 0.5 / 2**BITS)
+        engine.fast_forward(block * count)
+    return special.ndtri(engine.random(count) + 0.5 / 2**BITS)
 
 
 def sobol(
