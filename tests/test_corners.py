@@ -523,3 +523,19 @@ def test_corners_of_a_regression_are_of_its_error(tmp_path, ngspice):
     head = (found.run / "corners" / "worst.build" / "network.cir").read_text()
     assert "temperature = 50 + 50 logit_0 degC" in head
     assert found.facts().rows[0][2].endswith(" degC")
+
+
+@pytest.mark.campaign
+def test_ten_worst_chips_of_mnist_are_what_ngspice_simulates(tmp_path, ngspice):
+    build = ak.compile("mnist-d2", tmp_path / "mnist-d2.build")
+    images = ak.by_class(ak.load_bundled(), 200)
+    found = ak.corners(build, images, out=tmp_path / "run")
+    worst = {one["sample"]: one for one in found.corners if one["kind"] == "worst"}
+    apart = [one for one in found.judge["found"] if one["sample"] in worst]
+    assert len(apart) == 10 and found.judge["chips"] == len(found.corners)
+    assert all(one["max_abs_difference"] <= 1e-6 * found.judge["full_scale"] for one in apart)
+    least = next(one for one in worst.values() if one["name"] == "worst")
+    assert least["score"] < 0 < least["beta"] < 2
+    folder = found.run / least["build"]
+    told = json.loads((folder / "chip.json").read_text())["image0"][""]["twin"]
+    assert printed(folder, ngspice) == pytest.approx(told, rel=1e-5)

@@ -140,7 +140,11 @@ def test_the_curve_says_of_other_limits_what_plain_chips_say(plain):
         assert one["limit"] < other["limit"] and one["p"] <= other["p"]
 
 
-METHODS = [("subset", 1000, LIMIT), ("sobol", 256, 0.8), ("control", 1000, LIMIT)]
+METHODS = [
+    pytest.param("subset", 1000, LIMIT, marks=pytest.mark.slow),
+    pytest.param("control", 1000, LIMIT, marks=pytest.mark.slow),
+    ("sobol", 512, 0.85),
+]
 
 
 @pytest.mark.parametrize(("method", "samples", "limit"), METHODS, ids=str)

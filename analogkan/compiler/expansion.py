@@ -153,7 +153,7 @@ def _terms(expansion: Expansion, rows: Any, length: int, xp: Any) -> Any:
 
 
 def _require_near(s: Any, most: float, xp: Any) -> None:
-    far = float(xp.abs(s).max())
+    far = xp.abs(s).max()
     if far > most:
         raise SimulationError(
             f"a summing node is {far:.3g} V off its op-amp's offset, and cells with access devices "

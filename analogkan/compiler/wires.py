@@ -14,6 +14,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -144,8 +145,24 @@ MOST_KNOWN = 128
 """Tiles whose reduction is kept: a chip's dark trim, twin and deck ask for the same ones."""
 
 
+def _followed(tile: Any, g_wire: float, entries: bool) -> Ports:
+    """``reduce_tile`` of a tile that has derivatives, see ``engines.traced``."""
+    from .wire_slopes import drops
+
+    (now,) = _remembered([tile.value], g_wire, entries)
+    across, more = drops(tile.value, g_wire), (tile - tile.value).reshape(-1)
+    rows, feet = across[: len(tile)], across[len(tile) :]
+    return Ports(
+        now.g - (rows * more) @ feet.T,
+        now.feet + (feet * more) @ feet.T,
+        now.entries + (rows * more) @ rows.T if entries else None,
+    )
+
+
 def _remembered(tiles: list[np.ndarray], g_wire: float, entries: bool) -> list[Ports]:
     """``reduce_tile`` of each of ``tiles``, those known from the last calls left out."""
+    if not isinstance(tiles[0], np.ndarray):
+        return [_followed(tile, g_wire, entries) for tile in tiles]
     keys = [_key(tile, g_wire, entries) for tile in tiles]
     with _LOCK:
         found = {key: _KNOWN[key] for key in keys if key in _KNOWN}
@@ -194,37 +211,40 @@ def wire_layer(
     if not hardware.r_wire:  # a row is then one node behind its driver
         seen = hardware.r_driver * g.sum(axis=1, keepdims=True)
         made = g / (1.0 + seen)
-        alone = np.split(made.sum(axis=1), range(hardware.tile_rows, len(g), hardware.tile_rows))
-        own = tuple(np.diag(part) for part in alone) if entries else ()
+        at = range(hardware.tile_rows, len(g), hardware.tile_rows)
+        own = tuple(map(np.diag, np.split(made.sum(axis=1), at))) if entries else ()
         return WiredLayer(made, np.diag(g.sum(axis=0)) - hardware.r_driver * (g.T @ made), own)
     g_wire = 1.0 / (hardware.r_wire * drifted(hardware.wire_tc1, 0.0, dt))
     rows, cols = hardware.tile_rows, hardware.tile_cols
     down, across = range(0, len(g), rows), range(0, g.shape[1], cols)
-    made, feet = np.empty(g.shape), np.zeros((g.shape[1], g.shape[1]))
+    made, feet = list[np.ndarray](), list[np.ndarray]()
     drivers = hardware.r_driver > 0
     seen_by: list[np.ndarray] = [np.zeros(())] * len(down)
     for c in across:
         at = slice(c, c + cols)
         tiles = [g[r : r + rows, at] for r in down]
         reduced = _remembered(tiles, g_wire, drivers or entries)
-        for k, (r, ports) in enumerate(zip(down, reduced, strict=True)):
-            made[r : r + rows, at] = ports.g
-            feet[at, at] += ports.feet
+        made.append(np.concatenate([ports.g for ports in reduced]))
+        own, *others = (ports.feet for ports in reduced)
+        after = g.shape[1] - c - len(own)
+        feet.append(np.pad(sum(others, own), ((c, after), (0, 0))))
+        for k, ports in enumerate(reduced):
             if ports.entries is not None:
                 seen_by[k] = seen_by[k] + ports.entries
+    joined, of_feet = np.concatenate(made, axis=1), np.concatenate(feet, axis=1)
     if not drivers:
-        return WiredLayer(made, feet, tuple(seen_by) if entries else ())
+        return WiredLayer(joined, of_feet, tuple(seen_by) if entries else ())
     # A row's entries to its tiles are one node; only then is what drives it eliminated.
-    g_driver = 1.0 / hardware.r_driver
+    g_driver, behind = 1.0 / hardware.r_driver, list[np.ndarray]()
     for k, (r, block) in enumerate(zip(down, seen_by, strict=True)):
-        here, eye = made[r : r + rows], np.eye(len(block))
+        here, eye = joined[r : r + rows], np.eye(len(block))
         matrix = block + g_driver * eye
         solved = np.linalg.solve(matrix, here)
-        feet -= here.T @ solved
-        made[r : r + rows] = g_driver * solved
+        of_feet = of_feet - here.T @ solved
+        behind.append(g_driver * solved)
         if entries:  # g - g (block + g)^-1 g, without the difference
             seen_by[k] = g_driver * np.linalg.solve(matrix, block)
-    return WiredLayer(made, feet, tuple(seen_by) if entries else ())
+    return WiredLayer(np.concatenate(behind), of_feet, tuple(seen_by) if entries else ())
 
 
 def kept(g: np.ndarray, hardware: Hardware) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..compiler.circuit import Circuit
+from ..compiler.design import CrossbarStage
 from ..coordinates import Key, Linear, Listing
 from ..errors import SettingsError
 from ..network.measures import in_unit
@@ -28,6 +29,8 @@ MOST_NUMBERS = 500_000_000
 """Slopes that are kept; of float32, 2 GB."""
 WORK = 4e6
 """Volts of rows, of all images of a block, for each of their figures."""
+DEGREES = 20
+"""About as many numbers stand for a row before cells with access devices."""
 MOST_BLOCK = 64
 """Figures in a block."""
 
@@ -174,10 +177,16 @@ def _figures(spec: NetworkSpec, labels: np.ndarray, logits: Traced) -> Traced:
     return logits[n, labels] - logits[n, others.argmax(axis=1)]
 
 
+def _expanded(stage: CrossbarStage) -> bool:
+    """Whether its cells have access devices."""
+    law = stage.errors and stage.errors.law
+    return law is not None and law.access is not None
+
+
 def _block(chip: Circuit, outputs: int) -> int:
     """Images at once: work and memory grow with the square of them."""
     rows = max(
-        link.section.positions * stage.r_f.size
+        link.section.positions * stage.r_f.size * (DEGREES if _expanded(stage) else 1)
         for link in chip.links
         for stage in link.design.stages
     )

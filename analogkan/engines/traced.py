@@ -166,7 +166,8 @@ def _called(func: Any, name: str, given: Any, how: Any) -> Any:
         (x, *rest) = given
         steps = func(values(x), *rest, **how)
         return Traced(x.tensor + torch.from_numpy(steps - x.value))
-    known: Callable[..., Any] | None = OWN.get(name) or getattr(on_tensors, name, None)
+    space = on_tensors.linalg if func.__module__ == "numpy.linalg" else on_tensors
+    known: Callable[..., Any] | None = OWN.get(name) or getattr(space, name, None)
     if known is None:
         raise DerivativeError(f"numpy.{name} has no derivative: {WANTED}")
     if name in OWN:

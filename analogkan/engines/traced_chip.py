@@ -9,7 +9,7 @@ Axes: n figures, B images, I inputs, O outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,17 +17,15 @@ import numpy as np
 import torch
 
 from ..compiler.circuit import Circuit, Link
-from ..compiler.converters import digital, driven
+from ..compiler.converters import Adcs, adcs_of, digital, driven
 from ..compiler.hardware import Hardware
 from ..coordinates import Key
 from ..errors import DerivativeError
-from ..imperfections.bent import BENT
-from ..imperfections.converters import ADCS
 from ..imperfections.programming import WRITE_VERIFY
 from ..network.spec import NetworkSpec
 from ..streams import Place, Source
 from .threads import one_blas_thread
-from .traced import Traced, tensor_of
+from .traced import Traced, tensor_of, values
 from .twin import Twin, TwinStage, interpolate, one_torch_thread
 
 Slopes = tuple[torch.Tensor | None, ...]
@@ -113,9 +111,6 @@ class TracedChip:
         chip, bench = chip or self.chip, self._bench
         volts, index = bench.volts_of(chip.hardware)[images], bench.index[images]
         made: Any = chip.run(volts, index, partial(_evaluate, self._temp_c), self._temp_c)
-        errors = [link.design.stages[-1].errors for link in chip.links]
-        if all(e is None or e.adcs is None for e in errors):
-            return made
         read: Any = digital(chip, made, index, self._temp_c)[0]
         return read
 
@@ -203,18 +198,11 @@ def _cut(chip: Circuit) -> tuple[Circuit, list[tuple[torch.Tensor, torch.Tensor]
 
 def _require_smooth(bench: Any, point: Any) -> None:
     """DerivativeError if the answers do not follow from the coordinates in a way that is known."""
-    hardware, of = point.hardware, point.variation
-    on = of.on()
-    wires = f"r_wire = {hardware.r_wire:g} ohm, r_driver = {hardware.r_driver:g} ohm"
+    on = point.variation.on()
     refused = {
         f"calibrate = {bench.calibrate!r}": bench.calibrate is not None,
-        f"wires ({wires})": hardware.wired,
         f"{WRITE_VERIFY.name}, which programs cells again until they are near": WRITE_VERIFY in on,
-        f"access devices (r_access = {of.r_access:g} ohm)": BENT in on and of.r_access > 0,
     }
-    for name in ("adc_dnl_sigma", "adc_inl_sigma"):
-        value = getattr(of, name)
-        refused[f"{name} = {value:g}, of codes' thresholds"] = ADCS in on and value > 0
     for what, there in refused.items():
         if there:
             raise DerivativeError(
@@ -243,14 +231,43 @@ def _left(streams: set[int], declared: Sequence[Any]) -> tuple[str, ...]:
     return (f"slopes are without {', '.join(names)}, which happen or do not",) if names else ()
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Stepless(Adcs):
+    """ADCs of ``real`` bits without steps: between two thresholds they are off by what these are,
+    by distance."""
+
+    real: int
+
+    def read(self, logits: Any, numbers: np.ndarray, temp_c: float) -> tuple[Any, np.ndarray]:
+        """See ``Adcs``."""
+        found: Any
+        found, beyond = super().read(logits, numbers, temp_c)
+        if not self.real:
+            return found, beyond
+        half = 1 << (self.real - 1)
+        step = self.v_range / half / self.unit
+        at: Any = found / step
+        if self.inl is not None:
+            outputs, thresholds = self.inl.shape
+            within = np.clip(at + (half - 0.5), 0, thresholds - 1)
+            low, of = np.floor(values(within)).astype(int), np.arange(outputs)
+            high = np.minimum(low + 1, thresholds - 1)
+            off = self.inl[of, low] + (within - low) * (self.inl[of, high] - self.inl[of, low])
+            at = at - off
+        return np.clip(at, -half, half - 1) * step, beyond
+
+
 def _without_codes(chip: Circuit) -> Circuit:
     """The chip whose ADCs have no steps."""
 
     def linear(link: Link) -> Link:
         *first, last = link.design.stages
-        if last.errors is None or last.errors.adcs is None:
+        real = adcs_of(link.design)
+        if real is None or last.errors is None:
             return link
-        adcs = replace(last.errors.adcs, bits=0)
+        of: dict[str, Any] = {f.name: getattr(real, f.name) for f in fields(Adcs)}
+        of["bits"] = 0
+        adcs = _Stepless(**of, real=real.bits)
         stages = (*first, replace(last, errors=replace(last.errors, adcs=adcs)))
         return replace(link, design=replace(link.design, stages=stages))
 

@@ -14,9 +14,10 @@ import torch
 
 from ..compiler.cell_law import REACH, CellLaw, require_no_wires
 from ..compiler.design import CrossbarStage
-from ..compiler.expansion import Expansion, currents_into, expand, squares_into
+from ..compiler.expansion import Expansion, currents_into, squares_into
 from ..compiler.hardware import Hardware
 from .traced import tensor_of, values
+from .traced_cells import expanded
 
 if TYPE_CHECKING:
     from .twin import TwinStage
@@ -84,7 +85,7 @@ def bent_of(
     for law, stage, g, node in zip(laws, stages, arrays["g"], arrays["line_offset"], strict=True):
         warmth = stage.errors and stage.errors.warmth
         at = temp_c + (warmth.cells if warmth else 0.0)
-        found.append(expand(law, g, at, span, node, most))
+        found.append(expanded(law, g, at, span, node, most))
     return Bent(law=laws[0], expansion=_joined(found))
 
 

@@ -53,11 +53,11 @@ def trim_stage(
         And how many outputs could not be reached within the cells' range.
     """
     dark = DarkStage(stage, layer, hardware)
-    missing = np.zeros(stage.shape[1])
+    missing, steps = np.zeros(stage.shape[1]), MAX_STEPS if hardware.wired else TRACED_STEPS
     for k in range(MAX_STEPS):
         volts = dark.off()
         traced = is_traced(volts)
-        if np.abs(volts).max() < EXACT_VOLTS and (k >= TRACED_STEPS or not traced):
+        if np.abs(volts).max() < EXACT_VOLTS and (k >= steps or not traced):
             break
         siemens = dark.siemens(volts)
         if traced:
@@ -92,7 +92,7 @@ def _programme(
     return left
 
 
-PROBE, LITTLE = 1e-9, 1e-3
+PROBE, LITTLE = 1e-9, 1e-4
 """Of the largest conductance, what tells which cells are about to change; and what is so little to
 trim, as of a chip in the middle, that other chips change cells of either side."""
 

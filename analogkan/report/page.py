@@ -14,6 +14,7 @@ from ..errors import StudyError
 from ..files import brief, write_text
 from ..ours import require_marked
 from ..resources import path as resource
+from ..studies import registry
 from .analyses import analysis_sections
 from .exhibits import Exhibit, Section
 from .figures import save
@@ -166,7 +167,7 @@ def _provenance(run: Run) -> dict[str, str]:
     found, s = run.result, run.summary
     at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
     return {
-        "kind": run.kind,
+        "kind": registry.REACHED.get(run.kind, run.kind),
         "images": s["images"]["said"],
         "settings": f"{found.drawn()}{at}",
         "engine": found.simulated_by(),

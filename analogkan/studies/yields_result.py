@@ -82,7 +82,7 @@ class Yield(StudyResult):
 
     def event(self) -> str:
         """What is counted, in words."""
-        return f"a chip fails that misses {self.yield_rule}"
+        return f"a good chip reaches {self.yield_rule}; all others fail"
 
     def within(self) -> str:
         """The interval of the share of failing chips."""
