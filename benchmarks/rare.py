@@ -24,6 +24,7 @@ from analogkan.rare.control import CHEAP
 from analogkan.rare.scaled import HIGH, LOW, SCALES
 from analogkan.rare.sobol import SobolPoint, point
 from analogkan.streams import Floats, Place, Source
+from analogkan.text import percent
 
 REPEATS = 100
 FEWER = 20
@@ -299,7 +300,7 @@ def _told(found: Found, p: float) -> str:
     if np.mean([e.bound for e in found.estimates]) > 0.5:
         return f"{chips:,.0f} | {held} | a bound | – | {plain}"
     cv = float(np.sqrt(np.mean([(e.p / p - 1) ** 2 for e in found.estimates])))
-    return f"{chips:,.0f} | {held} | {cv:.0%} | {chips * (cv / 0.1) ** 2:,.0f} | {plain}"
+    return f"{chips:,.0f} | {held} | {percent(cv, 0)} | {chips * (cv / 0.1) ** 2:,.0f} | {plain}"
 
 
 def print_cases() -> None:
@@ -339,7 +340,10 @@ def print_published() -> None:
             weights = np.sqrt(shares / (1 - shares))
             a, _, c = np.linalg.lstsq(design * weights[:, None], np.log(shares) * weights)[0]
             ratio = float(np.exp(a - c) / stats.norm.cdf(-beta))
-            print(f"published formula, {LOW:.1%} to {high:.0%} fail, beta {beta}: {ratio:.2f} of p")
+            print(
+                f"published formula, {percent(LOW, 1)} to {percent(high, 0)} fail, beta {beta}: "
+                f"{ratio:.2f} of p"
+            )
 
 
 if __name__ == "__main__":

@@ -109,15 +109,15 @@ def test_a_surrogate_of_one_region_of_two_is_refused(cases):
 
 REFUSED = {
     "subset: it jumps": ("subset", 1000, lambda x: np.where(x > 4, -1.0, 1.0),
-        r"stands still in level 0: 100% of its chips have the score 1 or less, where a tenth is "
+        r"stands still in level 0: 100 % of its chips have the score 1 or less, where a tenth is "
         r"wanted, so it jumps\. Take --method plain"),
     "subset: none can fail": ("subset", 1000, lambda x: 1 + np.exp(-x),
         r"found no chip that fails in 8 levels: fewer than about 1 in [\d,]+ do, if any can\. Set"),
     "scaled: none can fail": ("scaled", 250, lambda x: 1 + np.exp(-x),
-        r"of 100 chips of 17\.9 times the spread 0 fail, fewer than 10%: a larger spread does not "
+        r"of 100 chips of 17\.9 times the spread 0 fail, fewer than 10 %: a larger spread does not "
         r"reach what fails\. Take --method subset"),
     "scaled: many fail": ("scaled", 250, lambda x: -1 + 0 * x,
-        r"Of 100 chips 100 fail, more than 40%: there is nothing to scale\. Take --method plain"),
+        r"Of 100 chips 100 fail, more than 40 %: there is nothing to scale\. Take --method plain"),
     "scaled: no such formula": ("scaled", 2_500,
         lambda x: np.where(abs(abs(x) - 4) < 1, -1.0, np.where(abs(x) > 9, -1.0, 1.0)),
         r"formula does not hold: its deviance from the failures at \d+ scales is [\d.e+]+, which "
@@ -138,11 +138,36 @@ def test_what_cannot_be_trusted_is_refused(name):
         bench.answered(asked(method, samples), score(values)(0))
 
 
-def test_repetitions_that_differ_are_refused():
-    sentence = r"repetitions differ too much: p is about .*, with a standard error of \d+% of it, "
-    found = bench.linear("subset", 5, 1000, 5)
-    assert any(re.search(sentence + r"above 40%\. Take \d+ times as many chips", text)
-               for text in found.refused)  # fmt: skip
+def test_a_score_that_is_rough_is_refused():
+    sentence = (
+        r"stands still in level 2: of the moves of its chains \d\.\d % were accepted, fewer than "
+        r"5 %\. The score is not smooth there; take --method plain"
+    )
+    with pytest.raises(UntrustedError, match=sentence):
+        bench.answered(asked("subset", 1000), score(lambda x: 1e6 * x % 1 - 1e-5)(0))
+
+
+@pytest.mark.parametrize("correlation, sentence", [
+    (0.9, r"Strata none of whose chips failed may have \d+ % of p, which is about [\de.-]+, by the "
+          r"mean and spread of their scores: more than 25 %\. Take more chips, or --method subset"),
+    (0.75, r"\d chips of \d+ whose linearised score is between [\d.]+ and [\d.]+ make \d+ % of p, "
+           r"which is about [\de.-]+: fewer than 5\. Take more chips, or --method subset"),
+])  # fmt: skip
+def test_a_surrogate_that_is_too_coarse_is_refused(correlation, sentence):
+    found = bench.linear("control", 3.5, 800, 15, CHEAP, correlation)
+    assert any(re.search(sentence, text) for text in found.refused)
+    assert found.held(float(stats.norm.cdf(-3.5))) >= 0.8 * len(found.estimates)
+
+
+def test_repetitions_that_differ_and_few_that_decide_are_refused():
+    found = bench.linear("subset", 5, 1000, 10)
+    for sentence in (
+        r"repetitions differ too much: p is about .*, with a standard error of \d+ % of it, above "
+        r"40 %\. Take \d+ times as many chips",
+        r"All chips that fail come from 1\d of the first 1000, fewer than 15: p is about [\de.-]+, "
+        r"but few chips decide\. Take more chips",
+    ):
+        assert any(re.search(sentence, text) for text in found.refused)
 
 
 @pytest.mark.parametrize(

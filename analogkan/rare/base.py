@@ -20,6 +20,7 @@ from ..coordinates import Mix
 from ..errors import StudyError, UntrustedError
 from ..intervals import exact
 from ..streams import MAX_SAMPLE, Floats, Source
+from ..text import percent
 
 
 class Scored(NamedTuple):
@@ -177,7 +178,7 @@ def of_counts(
         )
     elif fails == n:
         told.append(
-            f"Each of {n} chips failed: more than {low:.4%} do, with 95 % confidence. "
+            f"Each of {n} chips failed: more than {percent(low, 4)} do, with 95 % confidence. "
             "Set a limit that a chip can keep."
         )
     return Estimate(
@@ -202,8 +203,9 @@ def check_spread(what: str, p: float, cv: float, *, most: float = MAX_CV) -> Non
     """
     if cv > most:
         raise UntrustedError(
-            f"{what} differ too much: p is about {p:.2g}, with a standard error of {cv:.0%} of it, "
-            f"above {most:.0%}. Take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips."
+            f"{what} differ too much: p is about {p:.2g}, with a standard error of "
+            f"{percent(cv, 0)} of it, above {percent(most, 0)}. "
+            f"Take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips."
         )
 
 

@@ -19,6 +19,7 @@ from scipy import special, stats
 from ..coordinates import Linear
 from ..errors import UntrustedError
 from ..streams import Floats, Source
+from ..text import percent
 from .base import Asking, Estimate, Numbers, Scored, check_samples, check_spread
 from .surrogate import REPEATS, Conditional, Stratum, Surrogate, strata
 
@@ -247,10 +248,11 @@ def _estimate(drawn: list[_Drawn], simulated: int) -> Estimate:
     check_spread("What chips say of the strata", p, cv)
     half = math.hypot(float(stats.t.ppf(0.975, REPEATS - 1)) * cheap, 1.96 * chips) / p
     notes = [
-        f"Of the error {cheap / p:.1%} of p is the surrogate's, {chips / p:.1%} the chips'.",
+        f"Of the error {percent(cheap / p, 1)} of p is the surrogate's, "
+        f"{percent(chips / p, 1)} the chips'.",
         f"Correlations of surrogate and simulation: {_correlation(drawn):.3f} of scores, "
         f"{_agreement(drawn, p):.2f} of who fails.",
-        f"Strata without a failure may have {unseen / p:.1%} of p, which the interval has.",
+        f"Strata without a failure may have {percent(unseen / p, 1)} of p, which the interval has.",
     ]
     return Estimate(
         p=p,
@@ -288,15 +290,15 @@ def _check_parts(drawn: list[_Drawn], p: float, unseen: float) -> None:
     """Refuse what hangs on chips that the surrogate has far from failure."""
     if unseen > MOST_UNSEEN * p:
         raise UntrustedError(
-            f"Strata none of whose chips failed may have {unseen / p:.0%} of p, which is about "
-            f"{p:.2g}, by the mean and spread of their scores: more than {MOST_UNSEEN:.0%}. "
-            "Take more chips, or --method subset."
+            f"Strata none of whose chips failed may have {percent(unseen / p, 0)} of p, which is "
+            f"about {p:.2g}, by the mean and spread of their scores: more than "
+            f"{percent(MOST_UNSEEN, 0)}. Take more chips, or --method subset."
         )
     for one in drawn:
         part = one.share * one.p / p
         if 0 < one.fails < FEW and part > MOST_ALONE:
             raise UntrustedError(
                 f"{one.fails} chips of {len(one.scores)} whose linearised score is between "
-                f"{one.stratum.low:.3g} and {one.stratum.high:.3g} make {part:.0%} of p, which is "
-                f"about {p:.2g}: fewer than {FEW}. Take more chips, or --method subset."
+                f"{one.stratum.low:.3g} and {one.stratum.high:.3g} make {percent(part, 0)} of p, "
+                f"which is about {p:.2g}: fewer than {FEW}. Take more chips, or --method subset."
             )

@@ -17,6 +17,7 @@ from scipy import special, stats
 
 from ..errors import UntrustedError
 from ..streams import Floats, Source
+from ..text import percent
 from .base import Asking, Estimate, Numbers, Scored, check_samples, check_spread
 
 LEAST = 250
@@ -73,8 +74,8 @@ def scaled(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> 
     pilots = yield from _pilots(numbers)
     if pilots[0][1] > HIGH * PILOTS:
         raise UntrustedError(
-            f"Of {PILOTS} chips {pilots[0][1]} fail, more than {HIGH:.0%}: there is nothing to "
-            "scale. Take --method plain."
+            f"Of {PILOTS} chips {pilots[0][1]} fail, more than {percent(HIGH, 0)}: there is "
+            "nothing to scale. Take --method plain."
         )
     left = samples * SCALES - (numbers.following - first)
     counts: list[tuple[float, int, int]] = []
@@ -107,7 +108,7 @@ def _pilots(
     if fails < REACHED * PILOTS:
         raise UntrustedError(
             f"Scaled-sigma sampling: of {PILOTS} chips of {scale:.3g} times the spread {fails} "
-            f"fail, fewer than {REACHED:.0%}: a larger spread does not reach what fails. "
+            f"fail, fewer than {percent(REACHED, 0)}: a larger spread does not reach what fails. "
             "Take --method subset."
         )
     return found

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..coordinates import Mix
 from ..errors import UntrustedError
 from ..streams import Floats, Source
+from ..text import percent
 from .base import (
     Asking,
     Estimate,
@@ -190,8 +191,8 @@ def _levels(
         if accepted < LEAST_ACCEPTED:
             raise UntrustedError(
                 f"Subset simulation stands still in level {level + 1}: of the moves of its chains "
-                f"{accepted:.1%} were accepted, fewer than {LEAST_ACCEPTED:.0%}. The score is not "
-                "smooth there; take --method plain."
+                f"{percent(accepted, 1)} were accepted, fewer than "
+                f"{percent(LEAST_ACCEPTED, 0)}. The score is not smooth there; take --method plain."
             )
     p = float(np.mean([run.p for run in runs]))
     raise UntrustedError(
@@ -203,9 +204,9 @@ def _levels(
 def _check_jump(level: int, limit: float, share: float) -> None:
     if share > MOST_EQUAL:
         raise UntrustedError(
-            f"Subset simulation stands still in level {level}: {share:.0%} of its chips have the "
-            f"score {limit:g} or less, where a tenth is wanted, so it jumps. Take --method plain, "
-            "or leave out what is rounded, clipped or stuck."
+            f"Subset simulation stands still in level {level}: {percent(share, 0)} of its chips "
+            f"have the score {limit:g} or less, where a tenth is wanted, so it jumps. Take "
+            "--method plain, or leave out what is rounded, clipped or stuck."
         )
 
 
