@@ -20,7 +20,13 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Mix
 from analogkan.engines.chip_engines import TwinEngine
-from analogkan.errors import SettingsError, SimulationError, StudyError, UntrustedError
+from analogkan.errors import (
+    DisagreementError,
+    SettingsError,
+    SimulationError,
+    StudyError,
+    UntrustedError,
+)
 from analogkan.intervals import exact
 from analogkan.report.runs import read_runs
 from analogkan.studies.bench import Bench
@@ -208,6 +214,21 @@ def test_chips_that_cannot_be_simulated_fail(build, images, tmp_path, monkeypatc
     monkeypatch.setattr(TwinEngine, "logits", _never)
     with pytest.raises(StudyError, match=r"^none of 300 chips could be simulated"):
         run(build, images, tmp_path, out=tmp_path / "none")
+
+
+def test_what_is_no_chip_does_not_count_as_one_that_fails(build, images, tmp_path, monkeypatch):
+    def lying(*given: Any) -> Any:
+        raise DisagreementError("other values than the closed form's")
+
+    monkeypatch.setattr(TwinEngine, "logits", lying)
+    with pytest.raises(DisagreementError, match=r"^chip 0 at 26\.85 degC: other values than"):
+        run(build, images, tmp_path)
+
+
+def test_in_ngspice_every_chip_is_judged(build, images, tmp_path, ngspice):
+    found = run(build, images[:4], tmp_path, engine="ngspice", samples=2)
+    assert found.judge is None
+    assert re.match(r"in ngspice \d+: every chip judged by its closed form", found.judged())
 
 
 def _never(*given: Any) -> Any:
