@@ -108,5 +108,7 @@ def test_linear_figures_are_those_of_their_slopes():
 
 def test_numbers_that_no_source_gives_are_refused_where_there_is_one():
     assert HERE.generator(7).random() != HERE.generator(8).random()
-    with pytest.raises(SettingsError, match=r"^numbers that a draw takes from place\.generator are"):
+    with pytest.raises(
+        SettingsError, match=r"^numbers that a draw takes from place\.generator are"
+    ):
         replace(HERE, source=Mix(((3, 1.0),))).generator(7)
