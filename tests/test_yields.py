@@ -135,6 +135,12 @@ def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, mon
     assert wanted == round(400 * more.p_fail)
 
 
+def test_numbers_of_numpy_are_numbers(build, images, tmp_path):
+    plain = run(build, images, tmp_path, samples=100)
+    limit = np.float64(LIMIT)
+    assert run(build, images, tmp_path, samples=np.int64(100), yield_at=limit).curve == plain.curve
+
+
 def test_the_curve_says_of_other_limits_what_plain_chips_say(plain):
     found = plain
     reached = np.array([row["accuracy"] for row in found.rows])
