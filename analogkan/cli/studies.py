@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from ..api.progress import follow
-from ..engines.threads import default_jobs
 from ..errors import SettingsError, StudyError
 from ..studies.study import Option, Study
+from ..threads import default_jobs
 from . import common, complete
 
 MANY = 100_000
@@ -206,7 +206,7 @@ def _run(
     study: Study, circuit: Any, images: Any, settings: Any, options: Any, given: dict[str, Any],
     as_json: bool, told: str,
 ) -> Any:  # fmt: skip
-    """Run a study with a progress bar; what is ``told`` comes before it, once nothing is refused."""
+    """Run a study with a progress bar, before which ``told`` stands once nothing is refused."""
     left = [told] if told else []
     with common.progress(as_json) as bar:
 
