@@ -15,7 +15,6 @@ import numpy as np
 
 import analogkan as ak
 from analogkan.engines.chip_engines import TwinEngine
-from analogkan.engines.threads import one_blas_thread
 from analogkan.imperfections.presets import load_settings
 from analogkan.physics import Assumptions
 from analogkan.physics.noise_held import noise_of
@@ -24,6 +23,7 @@ from analogkan.physics.settling import settle
 from analogkan.studies.bench import Bench
 from analogkan.studies.points import Point
 from analogkan.studies.trial import Trial, evaluate
+from analogkan.threads import one_blas_thread
 
 NETWORKS = ("mnist-d2", "mnist-d3", "fashion-d2", "fashion-d3")
 IMAGES, FEW, CHIPS = 1000, 8, 6

@@ -13,8 +13,8 @@ from analogkan.cli import main
 from analogkan.dialects.printed import judge
 from analogkan.engines import ngspice as driver
 from analogkan.engines.ngspice import ENVIRONMENT, locate
-from analogkan.engines.threads import default_jobs
 from analogkan.errors import SimulationError
+from analogkan.threads import default_jobs
 
 from .networks import random_checkpoint, random_npz
 

@@ -21,6 +21,7 @@ LAYERS = (
         "schema",
         "settings",
         "streams",
+        "threads",
         "intervals",
         "kinds",
         "numerals",

@@ -12,16 +12,18 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from analogkan.compiler.design import build_design
+from analogkan.compiler.hardware import Hardware
 from analogkan.devices import IVCurve
 from analogkan.dialects import NGSPICE
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine, chip_tag
 from analogkan.engines.ideal import stage_volts
 from analogkan.engines.ngspice import Runner
-from analogkan.engines.threads import one_blas_thread
 from analogkan.engines.twin import Twin, interpolate, noise_draws, one_torch_thread
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import SimulationError
 from analogkan.imperfections import Variation
+from analogkan.threads import one_blas_thread
 
 from .chips import EVERYTHING, chip, errors_of
 from .networks import random_spec
@@ -313,3 +315,12 @@ def test_blas_has_its_threads_again_when_the_last_one_leaves():
                 assert set(threads()) == {1}
             assert set(threads()) == {1}
         assert set(threads()) == {2}
+
+
+def test_a_design_is_the_same_on_however_many_cores():
+    spec = random_spec(3, (196, 64, 10), n_calibration=256)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append([stage.r_c.tobytes() for stage in build_design(spec, Hardware()).stages])
+    assert found[0] == found[1]

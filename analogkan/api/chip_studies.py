@@ -10,7 +10,6 @@ from typing import Any
 
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
-from ..engines.threads import default_jobs
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, check_flags, require_type
 from ..studies.conduct import StudyOptions
@@ -22,6 +21,7 @@ from ..studies.sweep import sweep as of_grids
 from ..studies.thermal import Temperatures
 from ..studies.thermal import thermal as of_heat
 from ..studies.yields_result import Yield
+from ..threads import default_jobs
 from . import given
 from .given import AnyBuild, AnyPath, AnyPreset, Preset, Values, load_preset
 from .old import OLD, with_old_keywords

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..engines.threads import default_jobs
 from ..errors import SettingsError
 from ..objects import as_path, check_flags, require_type
 from ..paper.experiment import CIRCUITS, NAMES, meaningless, run_experiment
 from ..results import Fact, Figure, Result
 from ..tables import Table, table_of
 from ..text import many, nearest
+from ..threads import default_jobs
 from . import given
 from .given import AnyPath
 from .progress import shown_progress

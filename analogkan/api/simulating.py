@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from ..data import ImageSet
 from ..engines.batch import BatchOptions
-from ..engines.threads import default_jobs
 from ..errors import DataError, SettingsError
 from ..objects import check_flags
 from ..results import Result
@@ -13,6 +12,7 @@ from ..studies import simulate as of_images
 from ..studies.analyses import analyse_image
 from ..studies.simulation import Simulation
 from ..studies.trace import Tracing
+from ..threads import default_jobs
 from . import given
 from .given import AnyBuild, AnyPath
 from .old import OLD, with_old_keywords

@@ -9,8 +9,8 @@ import click
 
 from .. import resources
 from ..api.progress import follow
-from ..engines.threads import default_jobs
 from ..ours import require_marked
+from ..threads import default_jobs
 from . import common
 from .compile import print_build
 from .simulate import run_simulation

@@ -12,7 +12,6 @@ from click.core import ParameterSource
 from rich.progress import Progress
 
 from ..api.progress import follow
-from ..engines.threads import default_jobs
 from ..paper.experiment import (
     CIRCUITS,
     CURVES,
@@ -24,6 +23,7 @@ from ..paper.experiment import (
     meaningless,
     run_experiment,
 )  # fmt: skip
+from ..threads import default_jobs
 from . import common
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..engines.threads import default_jobs
+from ..threads import default_jobs
 from . import common, complete
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from ..api.progress import follow
-from ..engines.threads import default_jobs
 from ..errors import SettingsError, StudyError
 from ..studies.study import Option, Study
+from ..threads import default_jobs
 from . import common, complete
 
 MANY = 100_000
@@ -98,11 +98,10 @@ def command(study: Study) -> click.Command:
         if not yes:
             _ask(study, circuit, images, chosen["assignments"], given)
         options = _study_options(chosen)
+        told = ""
         if study.forecast is not None and not as_json:
             told = study.foretold(circuit, images, options, settings=chosen["assignments"], **given)
-            if told:
-                common.err.print(told, highlight=False)
-        result = _run(study, circuit, images, chosen["assignments"], options, given, as_json)
+        result = _run(study, circuit, images, chosen["assignments"], options, given, as_json, told)
         picture = result.run / (study.picture or f"{study.name}.png")
         common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)
         if as_json:
@@ -205,21 +204,24 @@ def _study_options(chosen: dict[str, Any]) -> Any:
 
 def _run(
     study: Study, circuit: Any, images: Any, settings: Any, options: Any, given: dict[str, Any],
-    as_json: bool,
+    as_json: bool, told: str,
 ) -> Any:  # fmt: skip
-    """Run a study with a progress bar."""
+    """Run a study with a progress bar, before which ``told`` stands once nothing is refused."""
+    left = [told] if told else []
     with common.progress(as_json) as bar:
 
         def named(what: str) -> str:
             return f"{options.engine if what == 'chips' else 'ngspice'}: {what}"
 
+        followed = follow(bar, named)
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            while left:
+                common.err.print(left.pop(), highlight=False)
+            followed(what, done, total)
+
         return study(
-            circuit,
-            images,
-            settings=settings,
-            options=options,
-            on_progress=follow(bar, named),
-            **given,
+            circuit, images, settings=settings, options=options, on_progress=on_progress, **given
         )
 
 

@@ -22,6 +22,7 @@ from ..network.dropped import without_rows
 from ..network.spec import NetworkSpec
 from ..network.squash import Norm, Squash
 from ..objects import Described, Facts
+from ..threads import one_blas_thread
 from .bandwidth import groups_of, share_out
 from .chip import StageErrors
 from .design_entries import META, check_design
@@ -178,6 +179,7 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     return dataclasses.replace(design, notes=(*design.notes, *forecasts))
 
 
+@one_blas_thread
 def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
     """Map ``spec`` onto ``hardware``; gains come from its calibration inputs.
 

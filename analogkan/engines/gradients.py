@@ -20,7 +20,7 @@ from ..errors import SettingsError
 from ..network.measures import in_unit
 from ..network.spec import NetworkSpec
 from ..streams import Place, Source
-from .threads import one_blas_thread
+from ..threads import one_blas_thread
 from .traced import Traced
 from .traced_chip import TracedChip
 from .twin import one_torch_thread

@@ -24,7 +24,7 @@ from ..errors import DerivativeError
 from ..imperfections.programming import WRITE_VERIFY
 from ..network.spec import NetworkSpec
 from ..streams import Place, Source
-from .threads import one_blas_thread
+from ..threads import one_blas_thread
 from .traced import Traced, tensor_of, values
 from .twin import Twin, TwinStage, interpolate, one_torch_thread
 

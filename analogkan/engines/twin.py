@@ -22,7 +22,7 @@ from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
-from .threads import WhileUsed
+from ..threads import WhileUsed
 from .traced import tensor_of
 from .twin_arrays import stage_arrays
 from .twin_cells import Bent, bent_of

@@ -15,8 +15,8 @@ from ..compiler.design import Design
 from ..compiler.names import StageNames, logits, padded
 from ..compiler.sections import Section
 from ..compiler.spice_cells import TEMPERATURE_C
-from ..engines.threads import one_blas_thread
 from ..errors import OscillationError, SimulationError
+from ..threads import one_blas_thread
 from .assumptions import Assumptions
 from .settling_blocks import Values
 from .settling_twin import InTime, State

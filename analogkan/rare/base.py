@@ -173,13 +173,13 @@ def of_counts(
     told = list(notes)
     if fails == 0:
         told.append(
-            f"None of {n} chips failed: fewer than 1 in {1 / high:,.0f} do, with 95 % confidence. "
-            f"--method subset looks further."
+            f"none of {n} chips failed: fewer than 1 in {1 / high:,.0f} do, with 95 % confidence; "
+            "--method subset looks further"
         )
     elif fails == n:
         told.append(
-            f"Each of {n} chips failed: more than {percent(low, 4)} do, with 95 % confidence. "
-            "Set a limit that a chip can keep."
+            f"each of {n} chips failed: more than {percent(low, 4)} do, with 95 % confidence: "
+            "set a limit that a chip can keep"
         )
     return Estimate(
         p=p,
@@ -204,8 +204,8 @@ def check_spread(what: str, p: float, cv: float, *, most: float = MAX_CV) -> Non
     if cv > most:
         raise UntrustedError(
             f"{what} differ too much: p is about {p:.2g}, with a standard error of "
-            f"{percent(cv, 0)} of it, above {percent(most, 0)}. "
-            f"Take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips."
+            f"{percent(cv, 0)} of it, above {percent(most, 0)}: "
+            f"take {math.ceil(1.2 * (cv / most) ** 2)} times as many chips"
         )
 
 
@@ -218,7 +218,7 @@ def check_samples(method: str, samples: int, least: int) -> None:
         Fewer than ``least``.
     """
     if samples < least:
-        raise StudyError(f"--method {method} needs at least {least} chips, not {samples}.")
+        raise StudyError(f"--method {method} needs at least {least} chips, not {samples}")
 
 
 Asking = Generator[Sequence[Source], Scored, Estimate]
@@ -248,7 +248,7 @@ class Numbers:
             There is none left.
         """
         if self.following >= MAX_SAMPLE:
-            raise StudyError(f"Chips have numbers below {MAX_SAMPLE}, and all are taken.")
+            raise StudyError(f"chips have numbers below {MAX_SAMPLE}, and all are taken")
         self.following += 1
         return self.following - 1
 

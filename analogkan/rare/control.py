@@ -220,9 +220,9 @@ def _check_correlation(drawn: list[_Drawn]) -> None:
     found = _correlation(drawn)
     if found < LEAST_CORRELATION:
         raise UntrustedError(
-            f"Linearised margins say too little of these chips: the correlation of their score "
-            f"with the simulated one is {found:.2f}, below {LEAST_CORRELATION:g}. "
-            "Take --method subset."
+            f"linearised margins say too little of these chips: the correlation of their score "
+            f"with the simulated one is {found:.2f}, below {LEAST_CORRELATION:g}: "
+            "take --method subset"
         )
 
 
@@ -232,9 +232,9 @@ def _estimate(drawn: list[_Drawn], simulated: int) -> Estimate:
     n = np.array([len(one.scores) for one in drawn])
     if not fails.any():
         raise UntrustedError(
-            f"None of {simulated} chips failed, though they were chosen where linearised margins "
-            f"are lowest, down to 1 chip in {1 / shares[-1]:,.0f}. Set a limit nearer to what "
-            "chips reach, or take --method subset."
+            f"none of {simulated} chips failed, though they were chosen where linearised margins "
+            f"are lowest, down to 1 chip in {1 / shares[-1]:,.0f}: set a limit nearer to what "
+            "chips reach, or take --method subset"
         )
     parts = fails / n
     p = float(shares @ parts)
@@ -245,14 +245,14 @@ def _estimate(drawn: list[_Drawn], simulated: int) -> Estimate:
     cv = math.hypot(cheap, chips) / p
     unseen = sum(one.share * one.tail(1) for one in drawn if one.fails == 0)
     _check_parts(drawn, p, unseen)
-    check_spread("What chips say of the strata", p, cv)
+    check_spread("what chips say of the strata", p, cv)
     half = math.hypot(float(stats.t.ppf(0.975, REPEATS - 1)) * cheap, 1.96 * chips) / p
     notes = [
-        f"Of the error {percent(cheap / p, 1)} of p is the surrogate's, "
-        f"{percent(chips / p, 1)} the chips'.",
-        f"Correlations of surrogate and simulation: {_correlation(drawn):.3f} of scores, "
-        f"{_agreement(drawn, p):.2f} of who fails.",
-        f"Strata without a failure may have {percent(unseen / p, 1)} of p, which the interval has.",
+        f"of the error {percent(cheap / p, 1)} of p is the surrogate's, "
+        f"{percent(chips / p, 1)} the chips'",
+        f"correlations of surrogate and simulation: {_correlation(drawn):.3f} of scores, "
+        f"{_agreement(drawn, p):.2f} of who fails",
+        f"strata without a failure may have {percent(unseen / p, 1)} of p, which the interval has",
     ]
     return Estimate(
         p=p,
@@ -290,9 +290,9 @@ def _check_parts(drawn: list[_Drawn], p: float, unseen: float) -> None:
     """Refuse what hangs on chips that the surrogate has far from failure."""
     if unseen > MOST_UNSEEN * p:
         raise UntrustedError(
-            f"Strata none of whose chips failed may have {percent(unseen / p, 0)} of p, which is "
+            f"strata none of whose chips failed may have {percent(unseen / p, 0)} of p, which is "
             f"about {p:.2g}, by the mean and spread of their scores: more than "
-            f"{percent(MOST_UNSEEN, 0)}. Take more chips, or --method subset."
+            f"{percent(MOST_UNSEEN, 0)}: take more chips, or --method subset"
         )
     for one in drawn:
         part = one.share * one.p / p
@@ -300,5 +300,5 @@ def _check_parts(drawn: list[_Drawn], p: float, unseen: float) -> None:
             raise UntrustedError(
                 f"{one.fails} chips of {len(one.scores)} whose linearised score is between "
                 f"{one.stratum.low:.3g} and {one.stratum.high:.3g} make {percent(part, 0)} of p, "
-                f"which is about {p:.2g}: fewer than {FEW}. Take more chips, or --method subset."
+                f"which is about {p:.2g}: fewer than {FEW}: take more chips, or --method subset"
             )

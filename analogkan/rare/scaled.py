@@ -74,8 +74,8 @@ def scaled(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> 
     pilots = yield from _pilots(numbers)
     if pilots[0][1] > HIGH * PILOTS:
         raise UntrustedError(
-            f"Of {PILOTS} chips {pilots[0][1]} fail, more than {percent(HIGH, 0)}: there is "
-            "nothing to scale. Take --method plain."
+            f"of {PILOTS} chips {pilots[0][1]} fail, more than {percent(HIGH, 0)}: there is "
+            "nothing to scale: take --method plain"
         )
     left = samples * SCALES - (numbers.following - first)
     counts: list[tuple[float, int, int]] = []
@@ -107,9 +107,9 @@ def _pilots(
     scale, fails, _ = found[-1]
     if fails < REACHED * PILOTS:
         raise UntrustedError(
-            f"Scaled-sigma sampling: of {PILOTS} chips of {scale:.3g} times the spread {fails} "
-            f"fail, fewer than {percent(REACHED, 0)}: a larger spread does not reach what fails. "
-            "Take --method subset."
+            f"scaled-sigma sampling: of {PILOTS} chips of {scale:.3g} times the spread {fails} "
+            f"fail, fewer than {percent(REACHED, 0)}: a larger spread does not reach what fails: "
+            "take --method subset"
         )
     return found
 
@@ -173,9 +173,9 @@ def _estimate(table: Floats, seed: int, simulated: int) -> Estimate:
     chance = float(stats.chi2.sf(deviance[0], len(scales) - 3))
     if chance < REFUSED:
         raise UntrustedError(
-            f"Scaled-sigma sampling's formula does not hold: its deviance from the failures at "
+            f"scaled-sigma sampling's formula does not hold: its deviance from the failures at "
             f"{len(scales)} scales is {deviance[0]:.3g}, which has a probability of {chance:.1g}, "
-            f"below {REFUSED:g}. Take --method subset."
+            f"below {REFUSED:g}: take --method subset"
         )
     expected = _share(scales, found)[0]
     rng = np.random.default_rng([seed, 2])
@@ -192,7 +192,7 @@ def _estimate(table: Floats, seed: int, simulated: int) -> Estimate:
     a, b, c = (float(x) for x in found[0])
     note = (
         f"log P(s) = {a:.3g} + {b:.3g} log s + log Phi(-{c:.3g} / s), deviance {deviance[0]:.3g} "
-        f"of {len(scales) - 3} degrees of freedom (probability {chance:.2g})."
+        f"of {len(scales) - 3} degrees of freedom (probability {chance:.2g})"
     )
     pair = (math.exp(float(low)), min(1.0, math.exp(float(high))))
     return Estimate(

@@ -151,7 +151,7 @@ def sobol(
     if not 0 < size <= MOST_DIMENSIONS:
         raise StudyError(
             f"--method sobol spreads 1 to {MOST_DIMENSIONS} coordinates of diodes and amplifiers "
-            f"evenly, and these settings draw {size}. Take --method subset."
+            f"evenly, and these settings draw {size}: take --method subset"
         )
     numbers = Numbers(first, frozen)
     each = 2 ** int(math.log2(samples // SCRAMBLES))
@@ -170,19 +170,19 @@ def _estimate(fails: np.ndarray[Any, Any], reached: Floats, size: int) -> Estima
         return of_counts("sobol", count, n, reached.ravel())
     if count < FEWEST_FAILS:
         raise UntrustedError(
-            f"Of {n} chips {count} failed, fewer than the {FEWEST_FAILS} by which scrambles can be "
-            f"compared. Take {math.ceil(2 * FEWEST_FAILS / count)} times as many chips, or "
-            "--method subset."
+            f"of {n} chips {count} failed, fewer than the {FEWEST_FAILS} by which scrambles can be "
+            f"compared: take {math.ceil(2 * FEWEST_FAILS / count)} times as many chips, or "
+            "--method subset"
         )
     p, cv, pair = of_repeats(fails.mean(axis=1))
-    check_spread(f"The {SCRAMBLES} scrambles", p, cv)
+    check_spread(f"the {SCRAMBLES} scrambles", p, cv)
     levels = [
         {"scramble": k, "chips": len(row), "fails": int(row.sum())} for k, row in enumerate(fails)
     ]
     sample = Weighted(
         np.full(n, 1 / n), reached.ravel(), np.repeat(np.arange(SCRAMBLES), n // SCRAMBLES)
     )
-    note = f"{size} coordinates are points, all others are drawn."
+    note = f"{size} coordinates are points, all others are drawn"
     return Estimate(
         p=p, ci95=pair, method="sobol", simulated=n, cv=cv, levels=levels, sample=sample,
         notes=[note],

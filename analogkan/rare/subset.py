@@ -146,7 +146,7 @@ def subset(samples: int, first: int = 0, *, seed: int, frozen: bool = False) -> 
     chips = numbers.chips(size * REPEATS)
     answer = yield chips
     if np.mean(answer.scores < 0) * SHARE >= 1:
-        note = f"More than one chip in {SHARE} fails: plain draws are as good."
+        note = f"more than one chip in {SHARE} fails: plain draws are as good"
         fails = int((answer.scores < 0).sum())
         return of_counts("subset", fails, len(chips), answer.reached, notes=[note])
     runs = [
@@ -190,23 +190,23 @@ def _levels(
         accepted = yield from _walk(living, numbers, limit)
         if accepted < LEAST_ACCEPTED:
             raise UntrustedError(
-                f"Subset simulation stands still in level {level + 1}: of the moves of its chains "
+                f"subset simulation stands still in level {level + 1}: of the moves of its chains "
                 f"{percent(accepted, 1)} were accepted, fewer than "
-                f"{percent(LEAST_ACCEPTED, 0)}. The score is not smooth there; take --method plain."
+                f"{percent(LEAST_ACCEPTED, 0)}: the score is not smooth there; take --method plain"
             )
     p = float(np.mean([run.p for run in runs]))
     raise UntrustedError(
-        f"Subset simulation found no chip that fails in {MAX_LEVELS} levels: fewer than about "
-        f"1 in {1 / p:,.0f} do, if any can. Set a limit nearer to what chips reach."
+        f"subset simulation found no chip that fails in {MAX_LEVELS} levels: fewer than about "
+        f"1 in {1 / p:,.0f} do, if any can: set a limit nearer to what chips reach"
     )
 
 
 def _check_jump(level: int, limit: float, share: float) -> None:
     if share > MOST_EQUAL:
         raise UntrustedError(
-            f"Subset simulation stands still in level {level}: {percent(share, 0)} of its chips "
-            f"have the score {limit:g} or less, where a tenth is wanted, so it jumps. Take "
-            "--method plain, or leave out what is rounded, clipped or stuck."
+            f"subset simulation stands still in level {level}: {percent(share, 0)} of its chips "
+            f"have the score {limit:g} or less, where a tenth is wanted, so it jumps: take "
+            "--method plain, or leave out what is rounded, clipped or stuck"
         )
 
 
@@ -235,12 +235,12 @@ def _walk(
 
 def _estimate(runs: list[_Run], levels: list[dict[str, Any]], simulated: int) -> Estimate:
     p, cv, pair = of_repeats(np.array([run.p for run in runs]))
-    check_spread(f"Subset simulation's {REPEATS} repetitions", p, cv)
+    check_spread(f"subset simulation's {REPEATS} repetitions", p, cv)
     ancestors = levels[-1]["ancestors"]
     if ancestors < LEAST_ANCESTORS:
         raise UntrustedError(
-            f"All chips that fail come from {ancestors} of the first {levels[0]['chips']}, fewer "
-            f"than {LEAST_ANCESTORS}: p is about {p:.2g}, but few chips decide. Take more chips."
+            f"all chips that fail come from {ancestors} of the first {levels[0]['chips']}, fewer "
+            f"than {LEAST_ANCESTORS}: p is about {p:.2g}, but few chips decide: take more chips"
         )
     counted = [[np.concatenate(part) for part in zip(*run.kept, strict=True)] for run in runs]
     sample = Weighted(

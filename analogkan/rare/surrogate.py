@@ -127,11 +127,11 @@ class Surrogate:
         """
         n = len(linear.values)
         if not 1 <= k <= n:
-            raise StudyError(f"The {k}th smallest of {n} margins is none of them.")
+            raise StudyError(f"the {k}th smallest of {n} margins is none of them")
         sigma = np.sqrt(np.diagonal(linear.covariance()))
         if not sigma.any():
             raise StudyError(
-                "Nothing that margins depend on is drawn with these settings: their slopes are 0."
+                "nothing that margins depend on is drawn with these settings: their slopes are 0"
             )
         near = linear.values < FAR * sigma
         near[np.argsort(linear.values - FAR * sigma)[:k]] = True
@@ -203,8 +203,8 @@ def strata(
         inside = scores <= low
         if not inside.any(axis=1).all() or low == high:
             raise UntrustedError(
-                f"Cheap draws of linearised margins find no score below {low:.3g}: their "
-                f"{surrogate.k}th smallest reaches no lower. Take --method subset."
+                f"cheap draws of linearised margins find no score below {low:.3g}: their "
+                f"{surrogate.k}th smallest reaches no lower: take --method subset"
             )
         part = inside.mean(axis=1)
         above, below = (_some(rng, its) for its in (~inside, inside))

@@ -29,12 +29,12 @@ from ..data.images import check_answers
 from ..engines.base import ChipEngine
 from ..engines.chip_engines import NgspiceEngine, chain_logits, open_engine
 from ..engines.others import find_simulator
-from ..engines.threads import one_blas_thread
 from ..engines.verdict import Difference, farthest
 from ..errors import DataError, DisagreementError, SimulationError
 from ..imperfections.heat import HEAT
 from ..imperfections.make import perturb_chain
 from ..intervals import regress
+from ..threads import one_blas_thread
 from .entries import COLUMNS, TWO_POINT
 from .figures import figures_of
 from .macro import chip_agreement

@@ -17,7 +17,6 @@ from ..compiler.hardware import Hardware
 from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
 from ..engines.others import ENGINES, find_simulator
-from ..engines.threads import one_blas_thread
 from ..errors import DisagreementError, SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
 from ..imperfections.bent import require_unwired
@@ -26,6 +25,7 @@ from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
 from ..physics.assumptions import Assumptions
 from ..settings import require
+from ..threads import one_blas_thread
 from .bench import Bench
 from .entries import COLUMNS
 from .executor import Executor, LocalExecutor

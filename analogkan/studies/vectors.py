@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.build import Build
-from ..engines.threads import one_blas_thread
 from ..errors import SettingsError
+from ..threads import one_blas_thread
 from .entries import COLUMNS, TWO_POINT
 
 CALIBRATION_IMAGES = 256

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .bench import Bench
     from .points import Point
 
-SAMPLES = {"plain": 10_000, "control": 2000, "subset": 1000, "scaled": 2000, "sobol": 8192}
+SAMPLES = {"plain": 10_000, "control": 2000, "subset": 2000, "scaled": 2000, "sobol": 8192}
 """Chips by default: in all, of a level, of a scale, in all."""
 
 

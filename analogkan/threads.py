@@ -3,6 +3,7 @@ a matrix product depend on how many threads shared it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -17,8 +18,9 @@ def default_jobs() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-class WhileUsed:
-    """Something about the whole process that holds while anybody is in it; a context manager.
+class WhileUsed(contextlib.ContextDecorator):
+    """Something about the whole process that holds while anybody is in it, or in a function that
+    it decorates; a context manager.
 
     Parameters
     ----------
