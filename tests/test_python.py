@@ -398,10 +398,6 @@ WRONG = {
         lambda i: ak.montecarlo(BUILD, i, samples=1, yield_at=[0.5]),  # type: ignore[arg-type]
         "yield_at = [0.5] is of type list: give a number, or a text with a unit",
     ),
-    "not one image": (
-        lambda i: ak.montecarlo(BUILD, i[:0], samples=1),
-        "mnist has no images to simulate",
-    ),
     "no value": (
         lambda i: ak.montecarlo(BUILD, i, samples=1, hardware={"levels": 8.5}),
         "hardware: levels = 8.5 is not a whole number",
