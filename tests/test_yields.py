@@ -109,7 +109,7 @@ def test_a_chip_by_its_number_has_the_row_that_it_always_had(build, images, tmp_
 
 
 def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, monkeypatch):
-    answers, left = Bench.answers, [150]
+    answers, left = Bench.answers, [151]  # the first is in the middle
 
     def some(bench: Bench, point: Any) -> Any:
         left[0] -= 1
@@ -120,12 +120,12 @@ def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, mon
     monkeypatch.setattr(Bench, "answers", some)
     with pytest.raises(KeyboardInterrupt):
         run(build, images, tmp_path)
-    left[0] = 200
+    left[0] = 201
     found = run(build, images, tmp_path)  # the first hundred are not asked for again
     assert found.simulated == 300 and left == [0]
     fails = round(300 * found.p_fail)
     assert 0 < fails < 300 and tuple(found.p_fail_ci95) == exact(fails, 300)
-    left[0] = 100
+    left[0] = 101
     more = run(build, images, tmp_path, samples=400)
     assert more.simulated == 400 and left == [0]
     with (tmp_path / "run" / "chips.csv").open() as stream:
@@ -293,7 +293,16 @@ def test_resuming_with_another_method_is_refused(build, images, tmp_path):
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"method": "subset", "variation": ak.Variation()},
-        "method = subset: nothing is drawn, so every chip is the design: give a preset, or a sigma",
+        "method = subset: nothing is drawn, so every chip is the same: give a preset, or a sigma",
+    ),
+    (
+        {"method": "plain", "variation": ak.Variation(drift_nu=0.01)},
+        "method = plain: nothing is drawn, so every chip is the same: give a preset, or a sigma",
+    ),
+    (
+        {"method": "sobol", "variation": ak.Variation(read_noise=0.1), "noise": "frozen"},
+        "method = sobol: nothing is drawn but noise at reads, which is frozen, so every chip is "
+        "the same: give a preset, or a sigma",
     ),
     (
         {"method": "control", "variation": replace(SPREAD, stuck_min=0.01)},
@@ -336,6 +345,12 @@ def test_a_threshold_of_the_mean_does_not_go_with_a_method(build):
     found = CliRunner().invoke(main, given)
     assert found.exit_code == 2
     assert "--fail-under is about the mean accuracy, and --method estimates none" in found.output
+
+
+def test_that_chips_are_calibrated_is_said(build, images, tmp_path):
+    found = run(build, images, tmp_path, samples=100, calibrate=True)
+    assert found.title().endswith(", 26.85 degC, calibrated")
+    assert found.drawn().endswith("calibrated") or found.preset is None
 
 
 def test_an_estimate_that_cannot_be_trusted_is_no_result(build, images, tmp_path, monkeypatch):

@@ -155,12 +155,17 @@ class StudyResult(Found):
         ]
         words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
-        if any("_uncalibrated" in key for key in s):
-            two = s.get("calibration") == TWO_POINT
-            words.append("read-out set at two points" if two else "calibrated")
+        words += self.calibrated()
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
         return ", ".join([*words, *self.aged()])
+
+    def calibrated(self) -> list[str]:
+        """How chips were set after they were made, in words; nothing where they were not."""
+        way = self.summary.get("calibration")
+        if way is None and not any("_uncalibrated" in key for key in self.summary):
+            return []
+        return ["read-out set at two points" if way == TWO_POINT else "calibrated"]
 
     def aged(self) -> list[str]:
         """How long after programming, in words; nothing where that is no matter."""

@@ -226,9 +226,12 @@ def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
             "model again"
         )
     if edited and not allowed:
+        found = f"`analogkan verify {build.folder}` says where"
+        if "about" in build.summary:  # a chip
+            found = "the command that kept the chip writes it anew"
         raise NetlistError(
-            f"{build.folder}/{edited[0]} was edited after it was compiled: `analogkan verify "
-            f"{build.folder}` says where; --allow-edited simulates it as it is"
+            f"{build.folder}/{edited[0]} was edited after it was compiled: {found}; "
+            "--allow-edited simulates it as it is"
         )
     return edited
 

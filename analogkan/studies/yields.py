@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SettingsError, StudyError, UntrustedError
+from ..errors import SettingsError, SimulationError, StudyError, UntrustedError
 from .batches import CHIPS, COLUMNS, Progress, chip_point, evaluate, points_of, spread_out
 from .entries import METHODS, NOISES
 from .option import Option
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 SAMPLES = {"plain": 10_000, "control": 2000, "subset": 2000, "scaled": 2000, "sobol": 8192}
 """Chips by default: in all, of a level, of a scale, in all."""
+
+NOTHING = (
+    "method = {method}: nothing is drawn{but}, so every chip is the same: give a preset, or a sigma"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +59,17 @@ def begin(bench: Bench, of: Asked) -> Asking:
     from .. import rare
 
     given: Mapping[str, Any] = {"first": of.first, "frozen": of.frozen}
+    try:
+        listed = coordinates(bench, of)
+    except SimulationError:
+        if of.method != "plain":
+            raise
+        return rare.plain(of.samples, **given)  # a chip that cannot be simulated fails
+    if not (listed.shapes or listed.uniforms):
+        but = " but noise at reads, which is frozen" if of.frozen else ""
+        raise SettingsError(NOTHING.format(method=of.method, but=but))
     if of.method == "plain":
         return rare.plain(of.samples, **given)
-    listed = coordinates(bench, of.template)
     _require_smooth(of, listed)
     if of.method == "sobol":
         return rare.sobol(of.samples, seed=bench.seed, listed=_few(listed), **given)
@@ -91,11 +103,8 @@ def plan(
     hardware, variation, conditions, changed = job.read_settings()
     if temp_c is not None:
         conditions = replace(conditions, temp_c=temp_c)
-    if variation.off:
-        raise SettingsError(
-            f"method = {method}: nothing is drawn, so every chip is the design: give a preset, or "
-            "a sigma"
-        )
+    if not variation.drawn:
+        raise SettingsError(NOTHING.format(method=method, but=""))
     limit, rule = yield_rule(job.build, job.images, yield_at)
     template = Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
     asked = Asked(
@@ -132,12 +141,13 @@ def plan(
     )
 
 
-def coordinates(bench: Bench, template: Point) -> Listing:
+def coordinates(bench: Bench, of: Asked) -> Listing:
     """What chance decides of a chip, as far as its logits on the bench's images depend on it."""
     from ..coordinates import Listing
+    from ..engines.gradients import Middle
 
-    listed = Listing({}, {})
-    bench.read(chip_point(template, listed))
+    listed = (Middle if of.frozen else Listing)({}, {})
+    bench.read(chip_point(of.template, listed))
     return listed
 
 

@@ -72,7 +72,7 @@ class Yield(StudyResult):
     def title(self) -> str:
         return ", ".join(
             [f"{self.model}: {self.method}, {self.preset or 'no preset'} on {self.images['said']}",
-             f"{self.temp_c:g} degC", *self.aged()]
+             f"{self.temp_c:g} degC", *self.calibrated(), *self.aged()]
         )  # fmt: skip
 
     def software_fact(self) -> Fact:
