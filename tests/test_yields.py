@@ -316,6 +316,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "levels = 16: methods plain, sobol and subset take any",
     ),
     (
+        {"method": "scaled", "variation": replace(SPREAD, verify_window_abs=1e-6)},
+        "method = scaled needs scores that are smooth, and verify_window_abs writes cells again or "
+        "does not: methods plain, sobol and subset take any",
+    ),
+    (
         {"method": "scaled", "hardware": {"adc_bits": 8, "adc_range": 2.0}},
         "method = scaled needs scores that are smooth, and adc_bits = 8 rounds logits: methods "
         "plain, sobol and subset take any",

@@ -202,8 +202,8 @@ def _require_smooth(of: Asked, listed: Listing) -> None:
     jumps = [f"{name} happen or do not" for name in names]
     if hardware.adc_bits:
         jumps.append(f"adc_bits = {hardware.adc_bits} rounds logits")
-    if variation.verify_window:
-        jumps.append("verify_window writes cells again or does not")
+    windows = [w for w in ("verify_window", "verify_window_abs") if getattr(variation, w)]
+    jumps += [f"{window} writes cells again or does not" for window in windows]
     if of.method == "scaled" and variation.trim == "dark-real" and hardware.levels:
         jumps.append(f"trim = dark-real rounds bias cells to levels = {hardware.levels}")
     if jumps:
