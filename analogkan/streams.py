@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .errors import SettingsError
+
 Floats = npt.NDArray[np.float64]
 
 MAX_SAMPLE = 2**31
@@ -91,7 +93,18 @@ class Place:
         return self.generator(stream).random(shape)
 
     def generator(self, stream: int, block: int = 0) -> np.random.Generator:
-        """The random numbers of ``stream`` here; ``block`` is of images."""
+        """The random numbers of ``stream`` here; ``block`` is of images.
+
+        Raises
+        ------
+        SettingsError
+            Where a ``source`` gives the numbers: it is asked by ``normal`` and ``uniform`` alone.
+        """
+        if self.source is not None:
+            raise SettingsError(
+                "numbers that a draw takes from place.generator are no coordinates, which this "
+                "study moves: draw.normal and draw.uniform give those"
+            )
         share = (self.share,) if self.share else ()
         key = (self.sample, stream, self.layer + 1, block, *share)
         seed = np.random.SeedSequence(self.seed, spawn_key=key)

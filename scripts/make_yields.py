@@ -17,7 +17,7 @@ from make_results import replaced
 import analogkan as ak
 from analogkan.data import choose
 from analogkan.errors import UntrustedError
-from analogkan.studies.yields_result import Yield, probability
+from analogkan.studies.yields_result import Yield, probabilities
 from analogkan.text import markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def ask(build: Any, images: Any, out: Path, method: str, limit: float, samples: 
 
 def row(limit: float, found: Yield) -> tuple[str, ...]:
     return (
-        f"{limit:.1%}", found.method, probability(found.p_fail), found.within(),
+        f"{limit:.1%}", found.method, *probabilities(found.p_fail, found.p_fail_ci95),
         f"{found.simulated:,}", found.as_good(),
     )  # fmt: skip
 
@@ -55,9 +55,8 @@ def of_plain(limit: float, found: Yield) -> tuple[str, ...]:
     """What plain chips say of any limit."""
     known = next((one for one in found.curve if one["limit"] >= limit - 1e-9), None)
     assert known is not None
-    low, high = known["ci95"]
-    ends = f"{probability(low)} to {probability(high)}"
-    return (f"{limit:.1%}", "plain", probability(known["p"]), ends, f"{found.simulated:,}", "")
+    told = probabilities(known["p"], known["ci95"])
+    return (f"{limit:.1%}", "plain", *told, f"{found.simulated:,}", "")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from scipy import stats
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Given, Key, Linear, Listing, Mix
+from analogkan.errors import SettingsError
 from analogkan.imperfections import Conditions
 from analogkan.imperfections.make import perturb_chain
 from analogkan.streams import DIE, Place
@@ -103,3 +104,11 @@ def test_linear_figures_are_those_of_their_slopes():
     assert np.allclose(linear.covariance(), parts[0] + parts[1])
     chips = np.array([linear.at(HERE.of(k)) for k in range(4000)])
     assert np.allclose(np.cov(chips.T), linear.covariance(), rtol=0.1, atol=0.6)
+
+
+def test_numbers_that_no_source_gives_are_refused_where_there_is_one():
+    assert HERE.generator(7).random() != HERE.generator(8).random()
+    with pytest.raises(
+        SettingsError, match=r"^numbers that a draw takes from place\.generator are"
+    ):
+        replace(HERE, source=Mix(((3, 1.0),))).generator(7)

@@ -336,6 +336,16 @@ def test_faults_are_measured_by_draws_alone(build, images, tmp_path):
     assert "nothing was predicted" in found.sentences()[-2]  # nor has so few an interval
 
 
+def test_faults_alone_have_no_gradients(build, images, tmp_path):
+    found = ak.sensitivity(
+        build, images, samples=8, variation=Variation(stuck_max=0.05), judge="none",
+        out=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    assert found.no_gradients == "nothing that is drawn has a derivative"
+    assert found.bands == [] and found.plot().axes
+    assert "tiles or lines: nothing that is drawn has a derivative" in " ".join(found.sentences())
+
+
 def test_without_gradients_there_are_draws(build, images, tmp_path, monkeypatch):
     def refuse(*given: Any) -> Linear:
         raise SimulationError("np.linalg.svd of imperfection 'odd' cannot be differentiated")
@@ -393,7 +403,7 @@ def test_settings_with_nothing_drawn_are_refused(build, images, tmp_path):
 
 def test_a_limit_that_no_chip_misses_is_refused(build, images, tmp_path):
     with pytest.raises(
-        SettingsError, match=r"^yield_at = 0\.0 is out of range: above 0: no chip is below it$"
+        SettingsError, match=r"^yield_at = 0 is an accuracy that every chip reaches, so none is a"
     ):
         ak.sensitivity(build, images, yield_at=0, judge="none", out=tmp_path / "run")
 

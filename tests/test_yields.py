@@ -20,13 +20,19 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Mix
 from analogkan.engines.chip_engines import TwinEngine
-from analogkan.errors import SettingsError, SimulationError, StudyError, UntrustedError
+from analogkan.errors import (
+    DisagreementError,
+    SettingsError,
+    SimulationError,
+    StudyError,
+    UntrustedError,
+)
 from analogkan.intervals import exact
 from analogkan.report.runs import read_runs
 from analogkan.studies.bench import Bench
 from analogkan.studies.enough import chips_for, told_after, told_before, told_of_means, unseen
 from analogkan.studies.scores import TIED, Event, margins
-from analogkan.studies.yields_result import Yield
+from analogkan.studies.yields_result import Yield, probabilities
 
 from .networks import random_images, random_spec
 from .test_values import network
@@ -210,6 +216,21 @@ def test_chips_that_cannot_be_simulated_fail(build, images, tmp_path, monkeypatc
         run(build, images, tmp_path, out=tmp_path / "none")
 
 
+def test_what_is_no_chip_does_not_count_as_one_that_fails(build, images, tmp_path, monkeypatch):
+    def lying(*given: Any) -> Any:
+        raise DisagreementError("other values than the closed form's")
+
+    monkeypatch.setattr(TwinEngine, "logits", lying)
+    with pytest.raises(DisagreementError, match=r"^chip 0 at 26\.85 degC: other values than"):
+        run(build, images, tmp_path)
+
+
+def test_in_ngspice_every_chip_is_judged(build, images, tmp_path, ngspice):
+    found = run(build, images[:4], tmp_path, engine="ngspice", samples=2)
+    assert found.judge is None
+    assert re.match(r"in ngspice \d+: every chip judged by its closed form", found.judged())
+
+
 def _never(*given: Any) -> Any:
     raise SimulationError("never")
 
@@ -224,7 +245,30 @@ def test_a_limit_that_no_chip_or_every_chip_fails_has_a_bound(build, images, tmp
     assert "0 to 3.62 %" in " ".join(row[-1] for row in none.facts().rows)
     every = run(build, images, tmp_path, yield_at=1.0, samples=100, out=tmp_path / "every")
     assert every.bound and every.p_fail == 1 and tuple(every.p_fail_ci95) == exact(100, 100)
-    assert none.plot().axes and every.plot().axes
+    told = [found.plot().axes[0].get_legend_handles_labels()[1][-1] for found in (none, every)]
+    assert told == ["none failed: below this", "all failed: above this"]
+
+
+def test_an_interval_is_in_the_unit_of_its_share():
+    assert probabilities(0.0267, (0.0073, 0.0669)) == ("2.67 %", "0.73 to 6.69 %")
+    assert probabilities(0.0061, (0.0042, 0.012)) == ("0.61 %", "0.42 to 1.2 %")
+    assert probabilities(3.2e-5, (2.1e-5, 5e-5)) == ("3.2e-05", "2.1e-05 to 5e-05")
+
+
+@pytest.mark.parametrize("limit", [0, 1e-12], ids=str)
+def test_a_limit_that_no_chip_can_miss_is_refused(limit, build, images, tmp_path):
+    sentence = f"yield_at = {limit:g} is an accuracy that every chip reaches, so none is a bad one"
+    with pytest.raises(SettingsError, match=f"^{sentence}: give one above 0$"):
+        run(build, images, tmp_path, yield_at=limit)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_method_that_was_refused_leaves_no_run_behind(build, images, tmp_path):
+    spread = replace(SPREAD, stuck_min=0.01)
+    with pytest.raises(SettingsError, match=r"^method = control needs scores that are smooth"):
+        run(build, images, tmp_path, method="control", variation=spread)
+    assert not (tmp_path / "run" / "study.sqlite").exists()
+    assert run(build, images, tmp_path, variation=spread, samples=100).simulated == 100
 
 
 def test_resuming_with_another_method_is_refused(build, images, tmp_path):

@@ -26,7 +26,10 @@ def rare_yield_figure(summary: dict[str, Any]) -> Figure:
         ax.step(at, [one["p"] for one in curve], where=where, color=CIRCUIT, lw=1.8, label="chips")
     (low, high), p, limit = summary["p_fail_ci95"], summary["p_fail"], scale * summary["yield_at"]
     if summary["bound"]:
-        ax.plot([limit], [high], "v", color=CYCLE[3], label="none failed: below this")
+        end, marker, told = (high, "v", "none failed: below this")
+        if p:
+            end, marker, told = (low, "^", "all failed: above this")
+        ax.plot([limit], [end], marker, color=CYCLE[3], label=told)
     else:
         error = [[p - low], [high - p]]
         told = f"{summary['method']}: {p:.2g} miss {limit:.4g}" + ("" if of_values else " %")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..coordinates import Mix
-from ..errors import SimulationError
+from ..errors import DisagreementError, SimulationError
 from ..rare import Asking, Estimate, Scored
 from ..schema import Maybe, Number, Rule, Several, Text
 from ..streams import Source
@@ -76,6 +76,8 @@ def evaluate(bench: Bench, point: Point) -> Row:
             read = bench.answers(chip_point(point, source))
             score, found = batch.event.score(bench.spec, bench.labels, read.logits)
             clipped += sum(n for name, n in read.counts.items() if name.startswith("clipped"))
+        except DisagreementError:  # that is no chip
+            raise
         except SimulationError as error:
             score, found = None, None
             reasons.append(str(error))

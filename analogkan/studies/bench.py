@@ -38,7 +38,7 @@ from ..threads import one_blas_thread
 from .entries import COLUMNS, TWO_POINT
 from .figures import figures_of
 from .macro import chip_agreement
-from .points import Point, check_warm
+from .points import Point, check_warm, told_of
 from .result import Row
 from .values import curve_points, software_figures
 from .vectors import WAYS, vectors_of
@@ -268,7 +268,7 @@ class Bench:
         DisagreementError
             If ngspice gives what the closed form of the same chip does not: that is no chip.
         """
-        with one_blas_thread:
+        with one_blas_thread, told_of(point):
             return self._evaluate(point)
 
     def begun(self, point: Point) -> Row:
@@ -288,8 +288,14 @@ class Bench:
         return self.answers(point).logits
 
     def answers(self, point: Point) -> Answers:
-        """The same, and what it is read of."""
-        with one_blas_thread:
+        """The same, and what it is read of.
+
+        Raises
+        ------
+        DisagreementError
+            See ``evaluate``.
+        """
+        with one_blas_thread, told_of(point):
             return self._answers(point, [])
 
     def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
@@ -317,13 +323,8 @@ class Bench:
             if seen:
                 row |= dict(zip(JUDGED, _told(seen), strict=True))
                 row |= self._same_as_twin(chip, made, temp_c, seen)
-        except DisagreementError as error:
-            raise type(error)(
-                f"{point.label}: {error}",
-                deck=error.deck,
-                exit_code=error.exit_code,
-                stderr_tail=error.stderr_tail,
-            ) from error
+        except DisagreementError:
+            raise
         except SimulationError as error:
             row |= {"status": "failed", "reason": str(error)}
         return row | {"seconds": time.perf_counter() - started}

@@ -17,7 +17,7 @@ from ..compiler.hardware import Hardware
 from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
 from ..engines.others import ENGINES, find_simulator
-from ..errors import SimulationError, StudyError
+from ..errors import DisagreementError, SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
 from ..imperfections.bent import require_unwired
 from ..imperfections.make import require_parts
@@ -181,6 +181,8 @@ def _with_more(bench: Bench, more: Callable[[Bench, Point], Row], point: Point) 
     started = time.perf_counter()
     try:
         found = more(bench, point)
+    except DisagreementError:  # that is no chip
+        raise
     except SimulationError as error:
         kept = {key: row[key] for key in ("key", "sample", "temp_c", "n", "seconds")}
         return kept | {"status": "failed", "reason": str(error)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from ..compiler.circuit import Circuit
 from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..devices.thermal import LAWS, law_range
-from ..errors import SettingsError
+from ..errors import DisagreementError, SettingsError
 from ..imperfections import Conditions, Variation
 from ..numerals import read_number, why_not
 from ..settings import require
@@ -77,6 +78,20 @@ class Point:
     def document(self) -> dict[str, Any]:
         """Every setting but temperature and sample, for JSON."""
         return _document(self.hardware, self.variation, self.conditions)
+
+
+@contextlib.contextmanager
+def told_of(point: Point) -> Iterator[None]:
+    """Name the chip that ngspice gives another answer of."""
+    try:
+        yield
+    except DisagreementError as error:
+        raise type(error)(
+            f"{point.label}: {error}",
+            deck=error.deck,
+            exit_code=error.exit_code,
+            stderr_tail=error.stderr_tail,
+        ) from error
 
 
 def label_of(sample: int | None, temp_c: float) -> str:

@@ -174,6 +174,8 @@ class StudyResult(Found):
     def _judge_in_brief(self) -> str:
         """Who judged what, without digits that differ from machine to machine."""
         judge = self.judge
+        if judge is None and self.engine != "twin":
+            return "every chip by its closed form, where there is one"
         if judge is None:
             return "none: no chip was simulated in ngspice"
         if judge["passed"] is None:
@@ -190,6 +192,9 @@ class StudyResult(Found):
 
     def judged(self) -> str:
         judge = self.judge
+        if judge is None and self.engine != "twin":
+            by = self.simulated_by()
+            return f"in {by}: every chip judged by its closed form, where there is one"
         if judge is None:
             return "not judged: no chip of this study was simulated in ngspice"
         same = ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SettingsError
 from ..network.measures import distance
 
 if TYPE_CHECKING:
@@ -62,6 +63,17 @@ class Event:
             return cls(limit=limit, images=images, rank=None)
         needed = math.ceil(limit * images - ROUNDING)
         return cls(limit=limit, images=images, rank=images - needed + 1)
+
+    @classmethod
+    def asked(cls, spec: NetworkSpec, limit: float, images: int) -> Event:
+        """The same of a limit that was asked for; SettingsError if no chip can miss it."""
+        found = cls.of(spec, limit, images)
+        if found.rank is not None and 0 < images < found.rank:
+            raise SettingsError(
+                f"yield_at = {limit:g} is an accuracy that every chip reaches, so none is a bad "
+                "one: give one above 0"
+            )
+        return found
 
     def score(
         self, spec: NetworkSpec, labels: npt.NDArray[Any], logits: Floats

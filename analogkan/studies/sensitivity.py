@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..schema import Number, Text
-from ..settings import require
 from .sensitivity_result import Sensitivity
 from .study import Job, Option, Plan, Study
 
@@ -71,9 +70,7 @@ def _blaming(
             "give --preset rram, or --set sigma_g=0.05 and the like"
         )
     limit, rule = yield_rule(job.build, job.images, yield_at)
-    if job.build.spec.targets is None:
-        require(limit > 0, "yield_at", limit, "above 0: no chip is below it")
-    event = Event.of(job.build.spec, limit, len(job.images))
+    event = Event.asked(job.build.spec, limit, len(job.images))
     causes = causes_of(few, one, list(parts))
     groups = groups_of(parts, causes)
     blaming = Blaming(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SimulationError
+from ..errors import DisagreementError, SimulationError
 from .result import Row
 from .scores import Event
 from .sensitivity_causes import AHEAD, Cause, Part, Picked, said
@@ -101,6 +101,8 @@ def evaluate(bench: Bench, point: Point) -> Row:
     try:
         score, reached = drawn.event.score(bench.spec, bench.labels, bench.read(point))
         row |= {"chip": drawn.kind, "score": score, "reached": reached}
+    except DisagreementError:  # that is no chip
+        raise
     except SimulationError as error:
         row |= {"status": "failed", "reason": str(error)}
     return row | {"seconds": time.perf_counter() - started}

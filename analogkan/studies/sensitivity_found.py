@@ -143,6 +143,8 @@ class Blaming:
             linear = linearise(bench, replace(self.chips.one, sample=0))
         except (SettingsError, SimulationError) as error:
             return str(error)
+        if not linear.slopes:
+            return "nothing that is drawn has a derivative"
         surrogate = Surrogate(linear, self.chips.event)
         predicted = surrogate.predict(self.chips.groups, SEED)
         return Slopes(surrogate=surrogate, predicted=predicted, notes=linear.notes)

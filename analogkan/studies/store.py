@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -18,11 +19,11 @@ import numpy as np
 from .. import __version__
 from ..compiler.build import Build
 from ..engines.batch import Chunk, ChunkResult
-from ..errors import StudyError
+from ..errors import AnalogKanError, StudyError
 from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
-from .folder import LockedFolder, refuse_changed
+from .folder import LOCK, LockedFolder, refuse_changed
 from .points import Point
 from .result import Row, flat
 
@@ -77,6 +78,7 @@ class StudyStore(LockedFolder):
         self.settings = json.loads(json.dumps(settings))
         self.damaged = 0
         self._key = hashlib.sha256()  # with the settings in it once they are those of the file
+        self._begun = False
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
@@ -86,6 +88,23 @@ class StudyStore(LockedFolder):
                 "chunk: give another --out, or remove the folder"
             )
         return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """A RUN that is refused before anything is kept in it is none: others may begin there."""
+        if self._begun and isinstance(error, AnalogKanError) and self._keeps_nothing():
+            self._close()
+            self.file.unlink()
+        super().__exit__(kind, error, traceback)
+
+    def _keeps_nothing(self) -> bool:
+        beside = {path.name for path in self.path.iterdir()} - {LOCK, STORE}
+        kept = "SELECT 1 FROM points UNION SELECT 1 FROM chunks"
+        return not beside and not self._query(kept)
 
     @property
     def file(self) -> Path:
@@ -123,6 +142,7 @@ class StudyStore(LockedFolder):
             ) from error
 
     def _begin(self) -> None:
+        self._begun = True
         with self._writing() as db:
             for statement in SCHEMA:
                 db.execute(statement)

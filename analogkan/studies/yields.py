@@ -100,7 +100,7 @@ def plan(
     template = Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
     asked = Asked(
         method=method, samples=SAMPLES[method] if samples is None else samples, first=first,
-        noise=noise, event=Event.of(job.build.spec, limit, len(job.images)), template=template,
+        noise=noise, event=Event.asked(job.build.spec, limit, len(job.images)), template=template,
     )  # fmt: skip
     progress = Progress()
 

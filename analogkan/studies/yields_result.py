@@ -86,21 +86,22 @@ class Yield(StudyResult):
 
     def within(self) -> str:
         """The interval of the share of failing chips."""
-        low, high = self.p_fail_ci95
-        return f"{probability(low)} to {probability(high)}"
+        return probabilities(self.p_fail, self.p_fail_ci95)[1]
 
     def headline(self) -> list[Fact]:
         chips = [many(self.simulated, "chip"), self.drawn()]
-        found = Fact("failing chips", probability(self.p_fail), ", ".join([self.within(), *chips]))
+        p, within = probabilities(self.p_fail, self.p_fail_ci95)
+        found = Fact("failing chips", p, ", ".join([within, *chips]))
         if self.bound:
             found = Fact("failing chips", self.within(), ", ".join(chips))
         return [found, Fact("yield", f"{100 * self.yield_:.6g} %", self.yield_rule)]
 
     def facts(self) -> Listing:
         none = "none failed, or all" if self.bound else ""
+        p, within = probabilities(self.p_fail, self.p_fail_ci95)
         found = [
             self.software_fact(),
-            Fact("failing chips", "–" if self.bound else probability(self.p_fail), self.within()),
+            Fact("failing chips", "–" if self.bound else p, within),
             Fact("standard error", f"{percent(self.cv, 1)} of it" if self.cv else "–", none),
             Fact("chips simulated", f"{self.simulated:,}", self.method),
             Fact("plain chips that would know as much", self.as_good(), none),
@@ -142,6 +143,10 @@ class Yield(StudyResult):
         ]
 
 
-def probability(p: float) -> str:
-    """A small probability for people."""
-    return f"{100 * p:.3g} %" if p >= 1e-2 else f"{p:.2g}"
+def probabilities(p: float, pair: Pair) -> tuple[str, str]:
+    """A share of chips that may be small, and its interval, for people: both in percent, or
+    neither."""
+    low, high = pair
+    if high >= 1e-2:
+        return f"{100 * p:.3g} %", f"{100 * low:.3g} to {100 * high:.3g} %"
+    return f"{p:.2g}", f"{low:.2g} to {high:.2g}"
