@@ -122,6 +122,19 @@ def test_a_run_of_an_imperfection_names_its_file(here):
         ak.write_report(["rings.run/chips"], "again.html")
 
 
+def test_a_corner_names_the_file_of_what_its_chip_has(here):
+    ak.load_plugin("arctan.py")
+    ak.load_plugin("shorts.py")
+    images = ak.load_dataset("rings.npz", "test")[:10]
+    spread = {"shorted_cells": 0.01, "sigma_g": 0.05}
+    ak.corners(
+        "rings.build", images, worst=0, judge="none", variation=spread, out="rings.run/corners",
+        progress=False,
+    )  # fmt: skip
+    told = json.loads(Path("rings.run/corners/corners/typical.build/chip.json").read_text())
+    assert told["plugins"]["shorts.py"]["uses"] == ["imperfection shorted cells"]
+
+
 def other(folder: Path) -> Path:
     """A file of the same name as the page's cell, with another comment."""
     write(folder, "arctan.py", "arctan.lib")

@@ -394,6 +394,10 @@ WRONG = {
         lambda i: ak.montecarlo(BUILD, i, samples=1, hardware={"level": 8}),
         "hardware: unknown setting 'level', did you mean levels?",
     ),
+    "no limit": (
+        lambda i: ak.montecarlo(BUILD, i, samples=1, yield_at=[0.5]),  # type: ignore[arg-type]
+        "yield_at = [0.5] is of type list: give a number, or a text with a unit",
+    ),
     "no value": (
         lambda i: ak.montecarlo(BUILD, i, samples=1, hardware={"levels": 8.5}),
         "hardware: levels = 8.5 is not a whole number",

@@ -21,6 +21,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.coordinates import Mix
 from analogkan.engines.chip_engines import TwinEngine
 from analogkan.errors import (
+    DataError,
     DisagreementError,
     SettingsError,
     SimulationError,
@@ -133,6 +134,12 @@ def test_plain_keeps_scores_resumes_and_is_extended(build, images, tmp_path, mon
     assert sum(float(line["score"]) < 0 for line in lines) == round(400 * more.p_fail)
     wanted = sum(float(line["accuracy"]) < LIMIT for line in lines)
     assert wanted == round(400 * more.p_fail)
+
+
+def test_numbers_of_numpy_are_numbers(build, images, tmp_path):
+    plain = run(build, images, tmp_path, samples=100)
+    limit = np.float64(LIMIT)
+    assert run(build, images, tmp_path, samples=np.int64(100), yield_at=limit).curve == plain.curve
 
 
 def test_the_curve_says_of_other_limits_what_plain_chips_say(plain):
@@ -261,6 +268,12 @@ def test_a_limit_that_no_chip_can_miss_is_refused(limit, build, images, tmp_path
     with pytest.raises(SettingsError, match=f"^{sentence}: give one above 0$"):
         run(build, images, tmp_path, yield_at=limit)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", [None, "plain"])
+def test_no_images_are_refused(method, build, images, tmp_path):
+    with pytest.raises(DataError, match=r"^random has no images to simulate$"):
+        run(build, images[:0], tmp_path, method=method)
 
 
 def test_a_method_that_was_refused_leaves_no_run_behind(build, images, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, outside, plugins
 from ..compiler.chip_files import CHIP, CHIP_FORMAT, image0_of, write_chip
 from ..compiler.circuit import Circuit, Link
 from ..coordinates import Key
@@ -96,6 +96,7 @@ def keep_chip(
             "sigmas": distance(places),
             "coordinates": {"_".join(map(str, key)): _owner(key) for key in places},
             "image0": image0,
+            **outside.told(plugins.used(bench.build, [point], bench.drawn)),
             "files": {path.relative_to(partial).as_posix(): sha256(path) for path in written},
         }
         write_text(partial / CHIP, json.dumps(document, indent=2) + "\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import outside
 from ..compiler.build import Build, load_build
 from ..compiler.chip_files import CHIP, CHIP_FORMAT
 from ..compiler.circuit import Circuit
@@ -34,6 +35,7 @@ ENTRIES = Record(
         ),
         "files": FILES,
     },
+    {"plugins": outside.ENTRY},
     more=ANYTHING,
 )
 """What is read of ``chip.json``."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,8 @@ class Option:
         if self.choices and (given is not None or self.default is not None):
             require_type(given, str, self.public, "a text")
             require(given in self.choices, self.public, given, " or ".join(self.choices))
+        if given is not None and self.kind == "limit":
+            require_type(given, (str, numbers.Real), self.public, "a number, or a text with a unit")
         if given is None or self.kind != "whole":
             return
         least, most = self.least, self.most
@@ -82,4 +85,10 @@ class Option:
 
     def value(self, given: Any) -> Any:
         """What the plan takes of what was ``given``."""
-        return self.read(given) if self.read is not None and isinstance(given, str) else given
+        if self.read is not None and isinstance(given, str):
+            return self.read(given)
+        if isinstance(given, numbers.Integral) and not isinstance(given, int):
+            return int(given)  # of numpy, which JSON does not take
+        if isinstance(given, numbers.Real) and type(given) not in (int, float, bool):
+            return float(given)
+        return given

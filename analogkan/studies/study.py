@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StudyError
+from ..errors import DataError, StudyError
 from ..schema import Rule
 from .entries import FIGURES, REGRESSION
 from .option import KINDS, Option
@@ -313,6 +313,8 @@ class Study:
         from .conduct import StudyOptions, conduct
 
         assert self.plan is not None
+        if not len(images):
+            raise DataError(f"{images.name} has no images to simulate")
         options = options or StudyOptions()
         job, chosen = self._job(build, images, settings, values)
         job = replace(job, judge=options.judge)
