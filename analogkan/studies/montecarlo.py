@@ -186,7 +186,8 @@ def plan(
     limit, rule = yield_rule(job.build, job.images, yield_at)
     if job.build.spec.targets is not None:
         summarise = summarise_errors
-    points = montecarlo_points(hardware, variation, conditions, samples or SAMPLES, first)
+    count = SAMPLES if samples is None else samples
+    points = montecarlo_points(hardware, variation, conditions, count, first)
     return Plan(
         points=points,
         summarise=lambda rows, bench: (
@@ -212,8 +213,9 @@ def foretell(job: Job, jobs: int, *, samples: int | None, method: str | None, **
     from .yields import SAMPLES as OF_METHODS
 
     if method is None:
-        return told_before(samples or SAMPLES)
-    return f"method {method}: {samples or OF_METHODS[method]:,} chips {OF[method]}"
+        return told_before(SAMPLES if samples is None else samples)
+    count = OF_METHODS[method] if samples is None else samples
+    return f"method {method}: {count:,} chips {OF[method]}"
 
 
 OF = {

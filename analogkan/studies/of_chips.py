@@ -168,3 +168,10 @@ def chips_of(cell: Mapping[str, Any]) -> str:
 def snr(cell: Mapping[str, Any]) -> str:
     """The signal-to-noise ratio of a cell's outputs, decibels."""
     return "–" if cell["logit_snr_db"] is None else f"{cell['logit_snr_db']:.1f} dB"
+
+
+def foretell_chips(job: Any, jobs: int, *, samples: int, **_: Any) -> str:
+    """What so many chips can say, before they are drawn; nothing of none."""
+    from .enough import told_before
+
+    return told_before(samples) if samples else ""

@@ -15,8 +15,7 @@ from ..errors import SettingsError
 from ..files import atomic_file
 from ..results import Fact, Figure, Listing
 from ..text import percent
-from .enough import told_before
-from .of_chips import OverGrid, chips_of, snr
+from .of_chips import OverGrid, chips_of, foretell_chips, snr
 from .result import OfClasses, Row, flat, within
 from .study import Job, Option, Plan, Study
 from .value_results import SweepErrors
@@ -291,6 +290,6 @@ sweep = Study(
     plan=plan,
     result=Sweep,
     size=size,
-    forecast=lambda job, jobs, *, samples, **_: told_before(samples),
+    forecast=foretell_chips,
     start=lambda values: PRESETS.get(values["grid"]),
 )  # fmt: skip

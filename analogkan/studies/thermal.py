@@ -14,8 +14,7 @@ from ..numerals import read_number, why_not
 from ..results import Fact, Figure, Listing
 from ..settings import require
 from ..text import percent
-from .enough import told_before
-from .of_chips import OverTemperature
+from .of_chips import OverTemperature, foretell_chips
 from .result import OfClasses
 from .study import Job, Option, Plan, Study
 from .value_results import TemperatureErrors
@@ -225,5 +224,5 @@ thermal = Study(
     plan=plan,
     result=Temperatures,
     start=start,
-    forecast=lambda job, jobs, *, samples, **_: told_before(samples) if samples else "",
+    forecast=foretell_chips,
 )  # fmt: skip
