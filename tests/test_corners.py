@@ -41,6 +41,7 @@ from analogkan.studies.corners_named import (
     drawn_groups,
     without_corner,
 )
+from analogkan.studies.corners_points import kept_coordinates
 from analogkan.studies.corners_result import CornerErrors
 from analogkan.studies.corners_worst import reach, search, weights
 from analogkan.studies.kept_chips import load_coordinates, save_coordinates
@@ -434,6 +435,15 @@ def test_worst_corners_of_what_has_no_derivative_are_refused_by_name(
 def test_images_without_their_labels_are_refused(home, images):
     with pytest.raises(AnalogKanError, match="label"):
         ak.corners(home / "net.build", replace(images, y=images.y + 7), judge="none")
+
+
+def test_a_kept_corner_that_was_moved_out_of_the_sphere_is_refused(tmp_path):
+    at = {Key(0, 0, 7, 0): np.full(4, 1.5)}
+    save_coordinates(tmp_path / "c.npz", at)
+    assert distance(kept_coordinates(tmp_path / "c.npz", 3.0)) == 3
+    said = f"{tmp_path / 'c.npz'} is damaged: its chip is 3 sigmas from the middle, and the worst"
+    with pytest.raises(StudyError, match=f"^{re.escape(said)} within 2 was looked for"):
+        kept_coordinates(tmp_path / "c.npz", 2.0)
 
 
 # ---- worst-case corners of a circuit

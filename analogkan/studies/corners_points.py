@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ import numpy.typing as npt
 
 from ..coordinates import Given, Key, Listing
 from ..engines.gradients import gradient
-from ..errors import DerivativeError
+from ..errors import DerivativeError, StudyError
 from ..imperfections import Variation
 from ..streams import Floats, Place
 from .bench import Bench
-from .corners_named import CORNERS, MIDDLE, Coordinates, displaced, drawn_groups
+from .corners_named import CORNERS, MIDDLE, Coordinates, displaced, distance, drawn_groups
 from .corners_worst import search, weights
 from .kept_chips import load_coordinates, save_coordinates
 from .points import Point
@@ -25,6 +26,8 @@ from .scores import Event, margins
 
 FOLDER = "corners"
 """In the RUN: what is kept of each corner."""
+NEAR = 1e-6
+"""Of a distance, by which rounding may change it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +172,25 @@ def images_of(asked: Asked, bench: Bench, spot: Spot) -> tuple[npt.NDArray[np.in
     return mine, Event.of(bench.spec, asked.event.limit, len(mine))
 
 
+def kept_coordinates(path: Path, sigmas: float) -> Coordinates:
+    """A worst-case corner's coordinates that were kept; StudyError if they are none."""
+    at = load_coordinates(path)
+    if distance(at) > sigmas * (1 + NEAR):
+        raise StudyError(
+            f"{path} is damaged: its chip is {distance(at):.3g} sigmas from the middle, and the "
+            f"worst within {sigmas:g} was looked for: remove it, and the same command looks for "
+            "the chip again"
+        )
+    return at
+
+
 def _found(
     asked: Asked, bench: Bench, shapes: Mapping[Key, tuple[int, ...]], spot: Spot
 ) -> Coordinates:
     """A worst-case corner's coordinates: those that were kept, or those that a search finds."""
     kept = bench.keep.parent / FOLDER / f"{spot.name}.npz"
     if kept.exists():
-        return load_coordinates(kept)
+        return kept_coordinates(kept, asked.sigmas)
     mine, event = images_of(asked, bench, spot)
     labels = bench.labels[mine]
 
