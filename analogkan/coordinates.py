@@ -64,6 +64,14 @@ class _Recent:
 _RECENT = _Recent(2**28)
 
 
+def _lengthened(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A list's shape, its length rounded up: what a trim writes is of another length on every chip,
+    the first of the same numbers, so that what is remembered serves most of them."""
+    if len(shape) != 1:
+        return shape
+    return (1 << max(4, (shape[0] - 1).bit_length()),)
+
+
 @dataclass(frozen=True)
 class Mix:
     """A weighted sum of the coordinates of chips that have numbers.
@@ -88,10 +96,12 @@ class Mix:
     def normal(self, place: Place, stream: int, shape: tuple[int, ...], block: int) -> Floats:
         """See ``streams.Source``."""
         if self.parent is not None:
-            return _RECENT.remembered(
-                (self, place.seed, Key.at(place, stream, block)),
-                lambda: self._moved(place, stream, shape, block),
+            asked = _lengthened(tuple(shape))
+            found = _RECENT.remembered(
+                (self, place.seed, Key.at(place, stream, block), asked),
+                lambda: self._moved(place, stream, asked, block),
             )
+            return found if asked == shape else found[: shape[0]]
         found = np.zeros(shape)
         for sample, weight in self.parts:
             found += weight * place.of(sample).normal(stream, shape, block)

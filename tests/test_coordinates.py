@@ -112,3 +112,14 @@ def test_numbers_that_no_source_gives_are_refused_where_there_is_one():
         SettingsError, match=r"^numbers that a draw takes from place\.generator are"
     ):
         replace(HERE, source=Mix(((3, 1.0),))).generator(7)
+
+
+def test_a_moved_chip_has_as_many_numbers_as_it_draws_whatever_its_parent_drew():
+    parent = Mix(((3, 1.0),)).moved(4, 0.8)
+    child = parent.moved(5, 0.6)
+    assert parent.normal(HERE, 7, (1,), 0).shape == (1,)
+    found = child.normal(HERE, 7, (3,), 0)
+    weights = {3: 0.8 * 0.6, 4: 0.6 * 0.6, 5: 0.8}
+    each = [w * HERE.of(k).normal(7, (3,)) for k, w in weights.items()]
+    np.testing.assert_allclose(found, np.sum(each, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(child.normal(HERE, 7, (2,), 0), found[:2])

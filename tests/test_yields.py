@@ -170,6 +170,22 @@ def test_methods_agree_with_plain_chips(method, samples, limit, plain, build, im
     assert found.n_effective is not None and found.n_effective > 50
 
 
+@pytest.mark.parametrize(
+    ("method", "samples"),
+    [pytest.param("subset", 1000, marks=pytest.mark.slow), ("sobol", 256)],
+)
+def test_a_trim_that_writes_other_cells_on_every_chip_is_no_matter(
+    method, samples, images, tmp_path
+):
+    build = write_build(random_spec(1), Hardware(levels=32), tmp_path / "net.build")
+    spread = replace(SPREAD, trim="dark-real", sigma_g=0.02)
+    try:
+        found = run(build, images, tmp_path, method=method, samples=samples, variation=spread)
+    except UntrustedError:  # which no sum of numbers of other shapes is
+        return
+    assert found.simulated >= samples and not found.failed
+
+
 def test_failing_chips_are_judged_by_ngspice(build, images, tmp_path, ngspice):
     found = run(build, images, tmp_path, judge="2x10")
     assert found.judge is not None

@@ -160,16 +160,19 @@ def owners() -> dict[int, str]:
 
 def _few(listed: Listing) -> dict[Key, tuple[int, ...]]:
     """Coordinates that a Sobol sequence can have: the smallest arrays first, so diodes and
-    amplifiers before cells."""
+    amplifiers before cells. What a trim writes again depends on the chip, and is none of them."""
+    from ..imperfections import Variation
     from ..rare.sobol import MOST_DIMENSIONS
 
+    adjusting = {n for one in Variation.declared if one.adjusts for n in one.numbers.values()}
+    shapes = {key: of for key, of in listed.shapes.items() if key.stream not in adjusting}
     found: dict[Key, tuple[int, ...]] = {}
     left = MOST_DIMENSIONS
-    for key in sorted(listed.shapes, key=lambda key: (np.prod(listed.shapes[key]), key)):
-        left -= int(np.prod(listed.shapes[key]))
+    for key in sorted(shapes, key=lambda key: (np.prod(shapes[key]), key)):
+        left -= int(np.prod(shapes[key]))
         if left < 0:
             break
-        found[key] = listed.shapes[key]
+        found[key] = shapes[key]
     return found
 
 
