@@ -133,6 +133,7 @@ def test_a_corner_names_the_file_of_what_its_chip_has(here):
     )  # fmt: skip
     told = json.loads(Path("rings.run/corners/corners/typical.build/chip.json").read_text())
     assert told["plugins"]["shorts.py"]["uses"] == ["imperfection shorted cells"]
+    assert told["build"] == str(here / "rings.build")
 
 
 def other(folder: Path) -> Path:

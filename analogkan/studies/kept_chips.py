@@ -91,6 +91,7 @@ def keep_chip(
             "about": title,
             "temp_c": temp_c,
             **bench.build.facts(),
+            "build": str(bench.build.folder.resolve()),  # a chip is opened from any folder
             "seed": bench.seed,
             "settings": point.document(),
             "sigmas": distance(places),
