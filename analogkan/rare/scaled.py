@@ -184,7 +184,7 @@ def _estimate(table: Floats, seed: int, simulated: int) -> Estimate:
     low, high = np.quantile(tried, (0.025, 0.975))
     p = math.exp(float(_log_p(found)[0]))
     cv = float(high - low) / (2 * float(stats.norm.ppf(0.975)))
-    check_spread("The bootstrap's fits of scaled-sigma sampling", p, cv, most=SPREAD)
+    check_spread("the bootstrap's fits of scaled-sigma sampling", p, cv, most=SPREAD)
     levels: list[dict[str, Any]] = [
         {"scale": float(s), "chips": int(m), "fails": int(k), "fitted": float(q)}
         for s, k, m, q in zip(scales, fails, n, expected, strict=True)
