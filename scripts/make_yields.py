@@ -18,7 +18,7 @@ import analogkan as ak
 from analogkan.data import choose
 from analogkan.errors import UntrustedError
 from analogkan.studies.yields_result import Yield, probabilities
-from analogkan.text import markdown_table
+from analogkan.text import markdown_table, percent
 
 ROOT = Path(__file__).parents[1]
 IMAGES, TRUTH = "200", 180_000
@@ -46,7 +46,7 @@ def ask(build: Any, images: Any, out: Path, method: str, limit: float, samples: 
 
 def row(limit: float, found: Yield) -> tuple[str, ...]:
     return (
-        f"{limit:.1%}", found.method, *probabilities(found.p_fail, found.p_fail_ci95),
+        percent(limit, 1), found.method, *probabilities(found.p_fail, found.p_fail_ci95),
         f"{found.simulated:,}", found.as_good(),
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ def of_plain(limit: float, found: Yield) -> tuple[str, ...]:
     known = next((one for one in found.curve if one["limit"] >= limit - 1e-9), None)
     assert known is not None
     told = probabilities(known["p"], known["ci95"])
-    return (f"{limit:.1%}", "plain", *told, f"{found.simulated:,}", "")
+    return (percent(limit, 1), "plain", *told, f"{found.simulated:,}", "")
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
             try:
                 found = ask(build, images, out, method, limit, samples)
             except UntrustedError as error:
-                refused.append(f"- {limit:.1%}, {method}, refused: {error}")
+                refused.append(f"- {percent(limit, 1)}, {method}, refused: {error}")
                 continue
             rows[limit].append(row(limit, found))
             if (method, limit) == ("control", LIMITS[1]):
