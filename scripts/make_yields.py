@@ -25,7 +25,7 @@ IMAGES, TRUTH = "200", 180_000
 LIMITS = (0.97, 0.955, 0.945)
 PLAIN_AT = 0.965
 """Of the plain chips' scores; their accuracies say what misses any limit."""
-SAMPLES = {"control": 2000, "subset": 2000, "scaled": 1000, "sobol": 16_384}
+SAMPLES = {"control": 2000, "subset": 2000, "scaled": 4000, "sobol": 16_384}
 RARER = {"control": 2000, "subset": 2000}
 """The same of limits beyond the first: scaled sigma and Sobol points would need too many."""
 SEED = 0
