@@ -35,6 +35,11 @@ class Key(NamedTuple):
         """Those of ``stream`` at ``place``."""
         return cls(place.layer, place.share, stream, block)
 
+    def drawn(self, place: Place, shape: tuple[int, ...]) -> Floats:
+        """These of the chip at ``place``, of whatever layer and share."""
+        here = replace(place, layer=self.layer, share=self.share)
+        return here.normal(self.stream, shape, self.block)
+
 
 class _Recent:
     """What was worked out last, up to ``most`` bytes of it; for several threads."""
@@ -230,8 +235,7 @@ class Linear:
         """(n,) of the chip whose coordinates are drawn at ``place``, of whatever layer."""
         found = self.values.copy()
         for key, slope in self.slopes.items():
-            here = replace(place, layer=key.layer, share=key.share)
-            drawn = here.normal(key.stream, slope.shape[1:], key.block)
+            drawn = key.drawn(place, slope.shape[1:])
             found += slope.reshape(len(slope), -1) @ np.ravel(drawn)
         return found
 

@@ -8,7 +8,7 @@ Axes: n figures, B images, I inputs, O outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from ..compiler.hardware import Hardware
 from ..coordinates import Key
 from ..errors import DerivativeError
 from ..imperfections.programming import WRITE_VERIFY
+from ..imperfections.registry import owners
 from ..network.spec import NetworkSpec
 from ..streams import Place, Source
 from ..threads import one_blas_thread
@@ -104,7 +105,7 @@ class TracedChip:
             chip, _ = bench.drawn(drawn)
         self._bench, self._temp_c = bench, point.conditions.temp_c
         self.chip, self.leaves = _without_codes(chip), source.leaves
-        self.notes = notes + _left(source.uniforms, variation.declared)
+        self.notes = notes + _left(source.uniforms)
 
     def logits(self, images: np.ndarray, chip: Circuit | None = None) -> Traced:
         """(B, O) of some of the bench's images, as they are read."""
@@ -225,9 +226,9 @@ def _smoothed(point: Any) -> tuple[Any, tuple[str, ...]]:
     return variation, tuple(notes)
 
 
-def _left(streams: set[int], declared: Sequence[Any]) -> tuple[str, ...]:
+def _left(streams: set[int]) -> tuple[str, ...]:
     """What is said of draws that are not normal, by their streams."""
-    names = [one.name for one in declared if streams.intersection(one.numbers.values())]
+    names = owners(streams)
     return (f"slopes are without {', '.join(names)}, which happen or do not",) if names else ()
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .. import outside
 from ..compiler.hardware import Hardware
@@ -123,6 +123,19 @@ def acting() -> list[Imperfection]:
 def counts() -> dict[str, str]:
     """What drawing a chip counts: names, and the words behind a number of them."""
     return {name: words for one in acting() for name, words in one.counts.items()}
+
+
+def streams() -> dict[int, tuple[Imperfection, str]]:
+    """Whose each stream is, by its number, and its name."""
+    return {
+        number: (one, name) for one in Variation.declared for name, number in one.numbers.items()
+    }
+
+
+def owners(numbers: Iterable[int]) -> list[str]:
+    """Names of the imperfections that have these streams, in the order of their settings."""
+    wanted = set(numbers)
+    return [one.name for one in Variation.declared if wanted.intersection(one.numbers.values())]
 
 
 def always_told() -> list[Imperfection]:

@@ -15,7 +15,7 @@ import numpy as np
 from ..coordinates import Given, Key, Mix
 from ..devices.curve import NOMINAL_TEMP_C
 from ..die.fields import WHOLE_FIELD
-from ..imperfections import Variation
+from ..imperfections.registry import owners, streams
 from ..streams import Floats
 from .points import Point
 
@@ -152,10 +152,8 @@ def streams_of(group: str) -> dict[int, tuple[str, Group]]:
     return {
         number: (stream, part)
         for part in GROUPS[group]
-        for one in Variation.declared
-        if one.name == part.imperfection
-        for stream, number in one.numbers.items()
-        if re.fullmatch(part.streams, stream)
+        for number, (one, stream) in streams().items()
+        if one.name == part.imperfection and re.fullmatch(part.streams, stream)
     }
 
 
@@ -192,8 +190,7 @@ def drawn_groups(shapes: Mapping[Key, tuple[int, ...]]) -> set[str]:
 def without_corner(shapes: Mapping[Key, tuple[int, ...]]) -> list[str]:
     """Imperfections of which something is drawn that no named corner displaces."""
     named = {number for group in GROUPS for number in streams_of(group)}
-    left = {key.stream for key in shapes} - named
-    return [one.name for one in Variation.declared if left.intersection(one.numbers.values())]
+    return owners({key.stream for key in shapes} - named)
 
 
 def coordinates_of(point: Point) -> Coordinates:

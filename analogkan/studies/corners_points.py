@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ..coordinates import Given, Key, Listing
 from ..engines.gradients import gradient
 from ..errors import DerivativeError, StudyError
-from ..imperfections import Variation
-from ..streams import Floats, Place
+from ..imperfections.registry import streams
+from ..streams import DIE, Floats, Place
 from .bench import Bench
 from .corners_named import CORNERS, MIDDLE, Coordinates, displaced, distance, drawn_groups
 from .corners_worst import search, weights
@@ -108,8 +108,8 @@ def listed(asked: Asked, bench: Bench) -> tuple[dict[Key, tuple[int, ...]], bool
     """
     listing = Listing({}, {})
     bench.drawn(replace(asked.typical, source=listing))
-    adjusting = {n for one in Variation.declared if one.adjusts for n in one.numbers.values()}
-    shapes = {key: at for key, at in listing.shapes.items() if key.stream not in adjusting}
+    whose = streams()
+    shapes = {key: at for key, at in listing.shapes.items() if not whose[key.stream][0].adjusts}
     return shapes, bool(listing.uniforms)
 
 
@@ -208,9 +208,8 @@ def _found(
 
     start: dict[Key, Floats] = {}
     if spot.start is not None:
-        for key, shape in shapes.items():
-            place = Place(seed=bench.seed, sample=spot.start, layer=key.layer, share=key.share)
-            start[key] = place.normal(key.stream, shape, key.block)
+        chip = Place(seed=bench.seed, sample=spot.start, layer=DIE)
+        start = {key: key.drawn(chip, shape) for key, shape in shapes.items()}
     found = search(
         lambda at: event.score(bench.spec, labels, logits(at)[mine])[0], slope, asked.sigmas, start
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def measure(asked: Asked, bench: Bench, point: Point) -> Row:
     one where on the way there the score crosses 0."""
     at = coordinates_of(point)
 
+    @cache  # the whole way is asked for by several
     def logits(share: float) -> Floats:
         some = {key: share * array for key, array in at.items()}
         return bench.read(replace(point, source=Given(some, MIDDLE)))

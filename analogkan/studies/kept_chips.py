@@ -18,7 +18,7 @@ from ..coordinates import Key
 from ..engines.chip_engines import TwinEngine, write_images
 from ..errors import StudyError
 from ..files import atomic_folder, brief, read_npz, sha256, write_npz, write_text
-from ..imperfections import Variation
+from ..imperfections.registry import streams
 from ..streams import Floats
 from .bench import Bench
 from .corners_named import Coordinates, coordinates_of, distance
@@ -139,9 +139,5 @@ def _write_images(
 
 def _owner(key: Key) -> str:
     """Whose coordinates they are, such as ``diodes: die_current``."""
-    return next(
-        f"{one.name}: {stream}"
-        for one in Variation.declared
-        for stream, number in one.numbers.items()
-        if number == key.stream
-    )
+    one, stream = streams()[key.stream]
+    return f"{one.name}: {stream}"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..engines.chip_engines import open_engine
 from ..errors import SettingsError
 from ..imperfections import Variation
+from ..imperfections.registry import streams
 from ..streams import DIE, Floats, Place
 from .bench import Bench
 from .points import Point
@@ -132,9 +133,7 @@ def drawn_parts(few: Bench, point: Point) -> dict[Part, bool]:
 def _words() -> dict[int, str]:
     """Every stream in words."""
     return {
-        number: f"{one.name}: {name.replace('_', ' ')}"
-        for one in Variation.declared
-        for name, number in one.numbers.items()
+        number: f"{one.name}: {name.replace('_', ' ')}" for number, (one, name) in streams().items()
     }
 
 

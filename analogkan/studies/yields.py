@@ -151,21 +151,14 @@ def coordinates(bench: Bench, of: Asked) -> Listing:
     return listed
 
 
-def owners() -> dict[int, str]:
-    """Imperfections by the numbers of their streams."""
-    from ..imperfections import Variation
-
-    return {number: one.name for one in Variation.declared for number in one.numbers.values()}
-
-
 def _few(listed: Listing) -> dict[Key, tuple[int, ...]]:
     """Coordinates that a Sobol sequence can have: the smallest arrays first, so diodes and
     amplifiers before cells. What a trim writes again depends on the chip, and is none of them."""
-    from ..imperfections import Variation
+    from ..imperfections.registry import streams
     from ..rare.sobol import MOST_DIMENSIONS
 
-    adjusting = {n for one in Variation.declared if one.adjusts for n in one.numbers.values()}
-    shapes = {key: of for key, of in listed.shapes.items() if key.stream not in adjusting}
+    whose = streams()
+    shapes = {key: of for key, of in listed.shapes.items() if not whose[key.stream][0].adjusts}
     found: dict[Key, tuple[int, ...]] = {}
     left = MOST_DIMENSIONS
     for key in sorted(shapes, key=lambda key: (np.prod(shapes[key]), key)):
@@ -200,8 +193,10 @@ def _require_smooth(of: Asked, listed: Listing) -> None:
         )
     if of.method not in SMOOTH:
         return
+    from ..imperfections.registry import owners
+
     hardware, variation = of.template.hardware, of.template.variation
-    names = sorted({owners()[key.stream] for key in listed.uniforms})
+    names = sorted(owners(key.stream for key in listed.uniforms))
     jumps = [f"{name} happen or do not" for name in names]
     if hardware.adc_bits:
         jumps.append(f"adc_bits = {hardware.adc_bits} rounds logits")
