@@ -1,4 +1,4 @@
-"""What was so before stays so: rows of chips, sentences, help texts and shapes of JSON, kept.
+"""What was so before stays so: rows of chips, sentences and shapes of JSON, kept.
 
 ``--update-golden`` writes tests/reference/ anew. Counts are compared exactly; other figures to
 1e-9 of themselves: another machine's sums end in other digits, another law does not.
@@ -14,11 +14,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from analogkan.cli import COMMANDS, main
+from analogkan.cli import main
 
 from .convolutions import convolutional_checkpoint
 from .networks import random_checkpoint, random_npz
@@ -159,16 +158,6 @@ def test_verify_says_of_an_edit_what_it_said(name, inside, tmp_path, request):
     said = told.get("findings", told.get("error"))
     said = json.loads(json.dumps(said).replace(str(edited), "BUILD"))
     assert said == keep(f"edit {name}.json".replace(" ", "-"), said, request)
-
-
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_is_what_it_was(command, inside, request):
-    if command:  # click keeps the option that it made for whoever asked first
-        named = main.get_command(click.Context(main), command)
-        assert named is not None
-        named._help_option = None
-    text = invoke(f"{command} --help").output
-    assert text == keep(f"help {command or 'analogkan'}.txt".replace(" ", "-"), text, request)
 
 
 DOCUMENTS = {

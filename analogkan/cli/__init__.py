@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from click.core import ParameterSource
 
 from .. import __version__
 from ..studies import registry
-from . import complete as _complete
+from . import kept
 from .group import Group, hint_of
 from .process import PLUGINS, ended_by_signals, exit_code, exit_if_printing, print_anywhere
 
@@ -27,16 +28,20 @@ STAGES = {
 }
 """Commands as help groups them; but for studies, each is in the module that has its name."""
 COMMANDS = tuple(name for names in STAGES.values() for name in names)
+FROM_OUTSIDE = "ANALOGKAN_PLUGINS"
+"""The variable that names plugins."""
 
 
-def _load(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
+def _load(ctx: click.Context, param: click.Parameter, paths: tuple[str, ...]) -> None:
     """Load plugins before anything is made of other words."""
     if paths:
+        from pathlib import Path
+
         from ..errors import SettingsError
         from ..plugins import load_plugin
 
         try:
-            for path in paths:
+            for path in map(Path, paths):
                 load_plugin(path)
                 if ctx.get_parameter_source("plugin") is ParameterSource.COMMANDLINE:
                     ctx.meta.setdefault(PLUGINS, []).append(path)  # a shell says its own again
@@ -53,23 +58,25 @@ class _Files(click.Path):
 
 PLUGIN = click.Option(
     ["--plugin"],
-    type=_Files(path_type=Path),
+    type=_Files(),
     multiple=True,
     metavar="FILE.py",
     is_eager=True,
     expose_value=False,
     callback=_load,
-    envvar="ANALOGKAN_PLUGINS",
-    shell_complete=_complete.plugin,
+    envvar=FROM_OUTSIDE,
+    shell_complete=kept.completed_by("plugin"),
     help="Imperfections or cells of your own (docs/extend.md).",
 )
 
 
 class LazyGroup(Group):
-    """Loads a command's module when it is asked for: help stays quick."""
+    """Loads a command's module when the command is run; help and TAB take what is kept of it."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         print_anywhere()
+        if any(name.endswith("_COMPLETE") for name in os.environ):
+            from . import complete  # noqa: F401 (how shells ask)
         try:
             with ended_by_signals():
                 return super().main(*args, **kwargs)
@@ -81,18 +88,28 @@ class LazyGroup(Group):
         return list(dict.fromkeys((*COMMANDS, *registry.names())))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in registry.names():
+        sketch = kept.sketch(cmd_name) if ctx.meta.get(kept.SKETCHED) else None
+        known = (*COMMANDS, *registry.names())
+        return sketch or (self.live(cmd_name) if cmd_name in known else None)
+
+    def live(self, name: str) -> click.Command:
+        """The command of a name, ready to run."""
+        if name in registry.names():
             studies = importlib.import_module(".studies", __name__)
-            command = studies.command(registry.study(cmd_name))
-        elif cmd_name in COMMANDS:
-            command = getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
+            command = studies.command(registry.study(name))
         else:
-            return None
+            command = getattr(importlib.import_module(f".{name}", __name__), name)
         if not isinstance(command, click.Group) and PLUGIN not in command.params:
             command.params.append(PLUGIN)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ours = not _from_outside(args)
+        text = kept.help_of(ctx, args) if ours and not ctx.resilient_parsing else None
+        if text is not None:
+            click.echo(text, nl=False)
+            ctx.exit()
+        ctx.meta[kept.SKETCHED] = ours and (ctx.resilient_parsing or not args)
         with self._told("--json" in args):
             return super().parse_args(ctx, args)
 
@@ -124,6 +141,13 @@ class LazyGroup(Group):
             rows = [(name, c.get_short_help_str(80)) for name, c in found if c is not None]
             with formatter.section(stage):
                 formatter.write_dl(rows, col_max=12)
+
+
+def _from_outside(args: list[str]) -> bool:
+    """Whether a user's own plugins or studies change what commands say of themselves."""
+    outside = sys.modules.get("analogkan.outside")
+    named = os.environ.get(FROM_OUTSIDE) or any(word.startswith("--plugin") for word in args)
+    return bool(named or (outside and outside.loaded()) or registry.names() != registry.BUILT_IN)
 
 
 @click.command(

@@ -1,7 +1,7 @@
 """What a shell's TAB offers: names that ship, settings, files and folders of the right kind.
 
-By click's own machinery (docs/completion.md). It must be quick: torch is never imported, NumPy
-only for the names of settings and data sets.
+By click's own machinery (docs/completion.md). It must be quick: NumPy is imported for settings of
+plugins alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from glob import escape, glob
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import (
@@ -22,6 +23,7 @@ from click.shell_completion import (
 )
 
 from .. import resources
+from . import kept
 
 Items = list[CompletionItem]
 
@@ -43,9 +45,7 @@ def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
 
 def dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Data sets by name, and .npz files."""
-    from ..data.sources import DATASETS
-
-    return _items([*DATASETS, *_paths(incomplete, "*.npz")], incomplete)
+    return _items([*kept.words()["datasets"], *_paths(incomplete, "*.npz")], incomplete)
 
 
 def device(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
@@ -62,25 +62,32 @@ def devices(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 
 def setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """``key=`` of every setting (``compile`` takes hardware only), then words it may be."""
+    """``key=`` of every setting, then words it may be."""
+    name = ctx.info_name or ""
+    of = kept.words()["settings"] if ctx.meta.get(kept.SKETCHED) else {}
+    words = of[name] if name in of else settings(name)
+    key, equals, _ = incomplete.partition("=")
+    found = [f"{key}={word}" for word in words.get(key, ())] if equals else [f"{k}=" for k in words]
+    return _items(found, incomplete, otherwise="")
+
+
+def settings(command: str) -> dict[str, tuple[str, ...]]:
+    """What ``--set`` of a command takes, and the words that each may be; of ``compile`` hardware's
+    alone."""
     from dataclasses import fields
 
     from ..compiler.hardware import Hardware
     from ..imperfections import Conditions, Variation
     from ..studies import registry
 
-    told = {field.name: field.metadata for field in fields(Hardware)}
-    words = {name: tuple(of["words"]()) for name, of in told.items() if "words" in of}
-    words |= {s.name: s.words for one in Variation.declared for s in one.settings}
-    key, equals, _ = incomplete.partition("=")
-    if equals:
-        return _items([f"{key}={word}" for word in words.get(key, ())], incomplete, otherwise="")
-    kinds = (Hardware,) if ctx.info_name == "compile" else (Hardware, Variation, Conditions)
-    if ctx.info_name in registry.names():
-        own = registry.study(ctx.info_name).own
-        kinds += () if own is None else (own,)
-    keys = [f"{field.name}=" for kind in kinds for field in fields(kind)]
-    return _items(keys, incomplete, otherwise="")
+    kinds: tuple[Any, ...] = (Hardware,)
+    if command != "compile":
+        own = registry.study(command).own if command in registry.names() else None
+        kinds += (Variation, Conditions, *filter(None, [own]))
+    told = {field.name: field.metadata for kind in kinds for field in fields(kind)}
+    words = {name: tuple(of["words"]()) if "words" in of else () for name, of in told.items()}
+    chosen = {s.name: s.words for one in Variation.declared for s in one.settings if s.words}
+    return words | {name: found for name, found in chosen.items() if name in words}
 
 
 def netlist(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
-
-from ..kinds import kind_of
-from ..text import nearest
 
 EVERYDAY = {
     "help": ": `analogkan --help`, and `analogkan COMMAND --help`",
@@ -29,6 +25,8 @@ class Group(click.Group):
         word = args[0]
         command = self.get_command(ctx, word)
         if command is None and not word.startswith("-") and not ctx.resilient_parsing:
+            from ..text import nearest
+
             known = self.list_commands(ctx)
             hint = EVERYDAY.get(word.lower()) or nearest(word, known)
             listed = f" Known: {', '.join(known)}" if hint == "." else ""
@@ -60,6 +58,10 @@ def hint_of(error: click.UsageError) -> str:
         return f": a setting is one word, --set {loose[0]}={first}"
     if "=" in first and "--set" in options:
         return f": each setting has a --set before it, --set {first}"
+    from pathlib import Path
+
+    from ..kinds import kind_of
+
     option = BEHIND.get(kind_of(Path(first)), "")
     if option in options:
         return f": give it as {option} {first}"

@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from types import FrameType
 
@@ -97,6 +96,8 @@ def _replaced(error: UnicodeError) -> tuple[bytes, int]:
 
 def exit_if_printing(error: OSError) -> None:
     """Exit with 1 if ``error`` came of printing; with a word on why, but for a reader that left."""
+    import traceback
+
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     if frame.f_globals["__name__"].partition(".")[0] not in PRINTERS:
         return
