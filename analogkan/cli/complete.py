@@ -1,7 +1,7 @@
 """What a shell's TAB offers: names that ship, settings, files and folders of the right kind.
 
-By click's own machinery (docs/completion.md). It must be quick: NumPy is imported for settings of
-plugins alone.
+By click's own machinery (docs/completion.md). It must be quick: what needs no look at the disk is
+kept, and NumPy is imported for settings of plugins alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable
 from glob import escape, glob
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +21,6 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from .. import resources
 from . import kept
 
 Items = list[CompletionItem]
@@ -30,17 +28,17 @@ Items = list[CompletionItem]
 
 def preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped presets, and TOML files."""
-    return _items([*_shipped("presets"), *_paths(incomplete, "*.toml")], incomplete)
+    return _items([*_shipped("presets/*.toml"), *_paths(incomplete, "*.toml")], incomplete)
 
 
 def opamp(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped classes of op-amps, and TOML files."""
-    return _items([*_shipped("board/opamps"), *_paths(incomplete, "*.toml")], incomplete)
+    return _items([*_shipped("board/opamps/*.toml"), *_paths(incomplete, "*.toml")], incomplete)
 
 
 def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped recipes, and TOML files."""
-    return _items([*_shipped("training/recipes"), *_paths(incomplete, "*.toml")], incomplete)
+    return _items([*_shipped("training/recipes/*.toml"), *_paths(incomplete, "*.toml")], incomplete)
 
 
 def dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
@@ -50,7 +48,7 @@ def dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 def device(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped devices, and TOML files."""
-    names = [name.upper() for name in _shipped("devices/library")]
+    names = [name.upper() for name in _shipped("devices/library/*.toml")]
     return _items([*names, *_paths(incomplete, "*.toml")], incomplete)
 
 
@@ -92,13 +90,13 @@ def settings(command: str) -> dict[str, tuple[str, ...]]:
 
 def netlist(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Shipped op-amps, and files of subcircuits."""
-    shipped = [path.stem for path in sorted(resources.path("netlists/opamps").glob("*.lib"))]
+    shipped = _shipped("netlists/opamps/*.lib")
     return _items([*shipped, *_paths(incomplete, "*.lib", "*.cir", "*.sp")], incomplete)
 
 
 def diode(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Models of diodes."""
-    shipped = [path.stem for path in sorted(resources.path("netlists/devices").glob("*.va"))]
+    shipped = _shipped("netlists/devices/*.va")
     return _items([*shipped, *_paths(incomplete, "*.va", "*.osdi", "*.lib", "*.cir")], incomplete)
 
 
@@ -109,7 +107,7 @@ def plugin(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
 
 def model(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Checkpoints, and names of shipped ones."""
-    return _items([*resources.models(), *_paths(incomplete, "*.pt")], incomplete)
+    return _items([*_shipped("models/*.pt"), *_paths(incomplete, "*.pt")], incomplete)
 
 
 def build(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
@@ -128,8 +126,9 @@ def run(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     return _folders(incomplete, "result.json")
 
 
-def _shipped(folder: str) -> list[str]:
-    return sorted(path.stem for path in resources.path(folder).glob("*.toml"))
+def _shipped(files: str) -> list[str]:
+    """Names of the files that ship as ``files``, such as ``presets/*.toml``."""
+    return kept.words()["shipped"][files]
 
 
 def _paths(incomplete: str, *patterns: str) -> list[str]:
@@ -142,7 +141,7 @@ def _folders(incomplete: str, *marks: str) -> Items:
     """Folders that hold one of the files ``marks``: here, or in a .run folder, as studies do."""
     ends = [f"{where}/{mark}" for mark in marks for where in ("*", "*.run/*")]
     found = _paths(incomplete, *ends)
-    return _items([str(Path(path).parent) for path in found], incomplete, otherwise="dir")
+    return _items([os.path.dirname(path) for path in found], incomplete, otherwise="dir")  # noqa: PTH120
 
 
 def _items(values: Iterable[str], incomplete: str, otherwise: str = "file") -> Items:

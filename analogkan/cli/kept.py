@@ -56,7 +56,7 @@ def _columns() -> int:
 
 @functools.cache
 def words() -> Kept:
-    """What ``words.json`` holds: ``commands``, ``settings`` and ``datasets``."""
+    """What ``words.json`` holds: ``commands``, ``settings``, ``datasets`` and ``shipped`` files."""
     import json
 
     with open(f"{HERE}words.json", encoding="utf-8") as stream:  # noqa: PTH123
