@@ -147,10 +147,15 @@ def brief(error: BaseException) -> str:
 def read_bytes(path: Path, most: int = MOST_DECK) -> bytes:
     """All of a regular file; ValueError with the reason if it is none, or larger than ``most``."""
     with open_regular(path) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        if size > most:
-            raise ValueError(f"it has {size:,} bytes; at most {most:,} are read")
+        require_size(stream, most)
         return stream.read()
+
+
+def require_size(stream: BinaryIO, most: int = MOST_DECK) -> None:
+    """ValueError if a file has more than ``most`` bytes."""
+    size = os.fstat(stream.fileno()).st_size
+    if size > most:
+        raise ValueError(f"it has {size:,} bytes; at most {most:,} are read")
 
 
 def read_text(path: Path) -> str:

@@ -182,7 +182,7 @@ def test_nothing_is_for_one_system_only(path):
                 assert "encoding" in {keyword.arg for keyword in node.keywords}, code
 
 
-READERS = ("lines", "extract", "expressions", "netlist", "blocks", "graph", "elimination")
+READERS = ("runs", "lines", "extract", "expressions", "netlist", "blocks", "graph", "elimination")
 
 
 def test_reading_a_deck_shares_no_code_with_writing_it():

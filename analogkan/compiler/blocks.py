@@ -220,7 +220,7 @@ class Blocks:
         nl = self.netlist
         a, b, siemens = nl.r_a, nl.r_b, 1.0 / nl.r_ohms
         which = np.arange(len(a))
-        segment = np.array([model == "wire" for model in nl.r_model], bool)
+        segment = nl.of_model("wire")
         if not segment.any():
             return a, b, siemens, which
         inner = np.zeros(len(nl.nets), bool)
@@ -240,7 +240,7 @@ class Blocks:
     def _cells_behind_wires(self, wires: np.ndarray, port: np.ndarray) -> None:
         """Fill ``behind``: cells are of their model, what leads to a port is wire."""
         nl, count = self.netlist, len(self.netlist.nets)
-        is_cell = wires & np.array([model == "cell" for model in nl.r_model], bool)
+        is_cell = wires & nl.of_model("cell")
         a, b = nl.r_a[wires & ~is_cell], nl.r_b[wires & ~is_cell]
         graph = sparse.coo_array((np.ones(a.size), (a, b)), shape=(count, count))
         groups, label = csgraph.connected_components(graph, directed=False)
@@ -261,7 +261,8 @@ class Blocks:
     def _models(self, which: np.ndarray, wanted: str) -> None:
         """Problems with resistors that drift otherwise than ``wanted``."""
         nl = self.netlist
-        wrong = [nl.r_name[k] for k in which if k >= 0 and nl.r_model[k] != wanted]
+        which = which[which >= 0]
+        wrong = [nl.r_name[k] for k in which[~nl.of_model(wanted)[which]]]
         if wrong:
             self.problems.append(
                 f"{len(wrong)} resistors, {_some(wrong)}, are not of the model "

@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 SUFFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3}
 SUFFIXES |= {"u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
@@ -45,13 +46,19 @@ def evaluate(text: str, names: Mapping[str, float]) -> float:
     ValueError, KeyError, ZeroDivisionError
         If it is none, has another name, or divides by 0.
     """
+    try:
+        return _evaluate(_parsed(text), names)
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{text!r} is no expression") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> ast.expr:
+    """An expression's tree: a cell's is evaluated in each of its instances."""
     # Numbers as ngspice reads them, not as Python does (0x10, 1_0, 1j), and no comments.
     if not all(NUMBER.fullmatch(word) for word in LITERAL.findall(text)) or "#" in text:
         raise ValueError(f"{text!r} is no expression")
-    try:
-        return _evaluate(ast.parse(text, mode="eval").body, names)
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text!r} is no expression") from error
+    return ast.parse(text, mode="eval").body
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:

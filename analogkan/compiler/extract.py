@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from .netlist import (
     Term,
     closed,
 )
+from .runs import Run, run_of
 
 TERM = re.compile(
     r"(?:(?P<weight>[^=]+?)\*)?pwl\(v\((?P<plus>[a-z0-9_]+)(?:,(?P<minus>[a-z0-9_]+))?\)"
@@ -48,22 +48,6 @@ FEEDBACK = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*
 LEAST_OHMS = 1e-12
 """ngspice changes a smaller resistance to its own idea of one."""
 MAX_DEPTH = 8
-
-
-@dataclass
-class Resistors:
-    """The resistors of a subcircuit with plain values: ends as places in ``nets``, ohms, models.
-
-    ``rest`` are the subcircuit's other lines.
-    """
-
-    names: list[str]
-    a: np.ndarray
-    b: np.ndarray
-    ohms: np.ndarray
-    models: list[str]
-    nets: list[str]
-    rest: list[Line]
 
 
 def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) -> Netlist:
@@ -114,7 +98,8 @@ class _Reader:
         self.subcircuits = deck.subcircuits
         self.reaching = frozenset(deck.reaching)
         self.netlist = netlist
-        self._plain: dict[str, Resistors] = {}
+        self._known: dict[str, tuple[list[Run], list[tuple[Line, list[str]]]]] = {}
+        self._tables: dict[str, _Tables] = {}
 
     def expand(
         self,
@@ -135,17 +120,13 @@ class _Reader:
                 return self.netlist.net(text)
             return ports[text] if text in ports else self.netlist.net(prefix + name(text))
 
-        if sub.name not in self._plain:
-            self._plain[sub.name] = _resistors(sub)
-        own = self._plain[sub.name]
-        if own.names:
-            numbers = np.array([net(text) for text in own.nets])
-            said = [prefix + text for text in own.names]
-            place = TOP if prefix in self.top else CELL if own.rest else TILE
-            ends = numbers[own.a], numbers[own.b]
-            self.netlist.add_resistors(said, *ends, own.ohms, own.models, place)
-        for line in own.rest:
-            words = line.text.split()
+        if sub.name not in self._known:
+            self._known[sub.name] = _resistors(sub)
+        runs, rest = self._known[sub.name]
+        place = TOP if prefix in self.top else CELL if rest else TILE
+        for run in runs:
+            self.netlist.add_resistors(prefix, run, [net(text) for text in run.nets], place)
+        for line, words in rest:
             try:
                 if line.text[0] == "x":
                     self._instance(words, net, prefix, params, depth)
@@ -165,8 +146,9 @@ class _Reader:
     ) -> None:
         kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
         if kind == "r":
-            _, a, b, ohms, model = _resistor(line.text)
-            netlist.add_resistors([full], [net(a)], [net(b)], [value(ohms, params)], [model], CELL)
+            own, a, b, ohms, model = _resistor(line.text)
+            run = run_of([own], [a, b], np.array([value(ohms, params)]), [model])
+            netlist.add_resistors(prefix, run, [net(text) for text in run.nets], CELL)
         elif kind == "c":
             require(len(words) == 4, "needs two nets and a value")
             ends = (net(words[1]), net(words[2]))
@@ -185,7 +167,7 @@ class _Reader:
                 return
             (netlist.volts if kind == "v" else netlist.amps).append(source)
         elif kind == "b":
-            self._behavioural(sub, words, net, full, params)
+            self._behavioural(sub, line, words, net, full, params)
         else:
             raise ValueError(f"element {words[0]!r} does not belong in a compiled deck")
 
@@ -234,30 +216,44 @@ class _Reader:
     def _behavioural(
         self,
         sub: Subcircuit,
+        line: Line,
         words: list[str],
         net: Callable[[str], int],
         full: str,
         params: dict[str, float],
     ) -> None:
-        text = _formula(words[3:])
         nets = (net(words[1]), net(words[2]))
-        kind, equals, formula = text.partition("=")
-        if match := LIMITER.fullmatch(text):
-            lo, hi = (value(match[k], params) for k in (2, 3))
-            self.netlist.limiters.append(Limiter(full, nets, net(match[1]), lo, hi))
-            return
-        require(kind in ("i", "v") and bool(equals), "neither a table nor a limiter")
-        terms, controls, at = [], set(), 0
-        while at < len(formula):
-            match = TERM.match(formula, at)
-            if not match:
-                raise ValueError("neither a table nor a limiter")
-            terms.append(_term(match))
-            controls.add((net(match["plus"]), net(match["minus"]) if match["minus"] else GROUND))
-            at = match.end() + 1
-            require(formula[match.end() : at] in ("", "+"), "tables are added, nothing else")
+        if line.text not in self._tables:
+            text = _formula(words[3:])
+            if match := LIMITER.fullmatch(text):
+                lo, hi = (value(match[k], params) for k in (2, 3))
+                self.netlist.limiters.append(Limiter(full, nets, net(match[1]), lo, hi))
+                return
+            self._tables[line.text] = _tables(text)
+        kind, terms, seen = self._tables[line.text]
+        controls = {(net(plus), net(minus) if minus else GROUND) for plus, minus in seen}
         require(len(controls) == 1, "its tables see different voltages")
         self.netlist.tables.append(Table(full, kind, sub.name, nets, controls.pop(), terms))
+
+
+_Tables = tuple[str, list[Term], list[tuple[str, str | None]]]
+"""Of a behavioural source: i or v, its terms, and the nets whose voltages these see."""
+
+
+def _tables(text: str) -> _Tables:
+    """What a sum of tables says, whichever instance it is in."""
+    kind, equals, formula = text.partition("=")
+    require(kind in ("i", "v") and bool(equals), "neither a table nor a limiter")
+    terms, seen, at = [], [], 0
+    while at < len(formula):
+        match = TERM.match(formula, at)
+        if not match:
+            raise ValueError("neither a table nor a limiter")
+        terms.append(_term(match))
+        seen.append((match["plus"], match["minus"]))
+        at = match.end() + 1
+        require(formula[match.end() : at] in ("", "+"), "tables are added, nothing else")
+    return kind, terms, seen
 
 
 def _is_own_diode(sub: Subcircuit) -> bool:
@@ -277,22 +273,20 @@ def _formula(words: list[str]) -> str:
     return "".join(words)
 
 
-def _resistors(sub: Subcircuit) -> Resistors:
-    """The plain resistors of a subcircuit, once for all its instances."""
-    seen = {line.text.split(" ", 1)[0] for line in sub.lines}
-    if len(seen) != len(sub.lines):
+def _resistors(sub: Subcircuit) -> tuple[list[Run], list[tuple[Line, list[str]]]]:
+    """The plain resistors of a subcircuit, once for all its instances, and its other lines with
+    their words."""
+    if not _distinct(sub):
         known: set[str] = set()
-        for line in sub.lines:
+        for line in sub.each():
             first = line.text.split(" ", 1)[0]
             if first in known:
                 raise line.refuse(f"a second {first}")
             known.add(first)
-    names: list[str] = []
-    local: dict[str, int] = {}
-    a, b, ohms, models, rest = [], [], [], [], []
+    names, ends, ohms, models, rest = [], [], [], [], []
     for line in sub.lines:
         if line.text[0] != "r" or "{" in line.text:
-            rest.append(line)
+            rest.append((line, line.text.split()))
             continue
         try:
             own, one, other, text, model = _resistor(line.text)
@@ -300,11 +294,20 @@ def _resistors(sub: Subcircuit) -> Resistors:
         except ValueError as error:
             raise line.refuse(str(error)) from error
         names.append(own)
-        a.append(local.setdefault(one, len(local)))
-        b.append(local.setdefault(other, len(local)))
+        ends += one, other
         models.append(model)
-    ends = np.array(a, np.int64), np.array(b, np.int64)
-    return Resistors(names, *ends, np.array(ohms), models, list(local), rest)
+    more = [run_of(names, ends, np.array(ohms), models)] if names else []
+    return sub.runs + more, rest
+
+
+def _distinct(sub: Subcircuit) -> bool:
+    """Whether every line has a name of its own."""
+    if not sub.lines and len(sub.runs) == 1:
+        return sub.runs[0].distinct
+    firsts = [line.text.split(" ", 1)[0] for line in sub.lines]
+    for run in sub.runs:
+        firsts += run.names.split("\n")
+    return len(set(firsts)) == len(firsts)
 
 
 def _resistor(text: str) -> tuple[str, str, str, str, str]:

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from .. import cells
-from .netlist import GROUND, Netlist
+from .netlist import GROUND, TOP, Netlist
 
 DRIVEN = ("diode", "squash", "layernorm input", "layernorm output")
 """What DACs drive: diodes, or where inputs are held the cells before them."""
@@ -48,7 +48,7 @@ def unconnected(netlist: Netlist, idle: Collection[str] = ()) -> list[str]:
     touched = np.zeros(count, np.int64)
     edges: list[tuple[np.ndarray, np.ndarray]] = [(netlist.r_a, netlist.r_b)]
     for ends in edges[0]:
-        np.add.at(touched, ends, 1)
+        touched += np.bincount(ends, minlength=count)
     pairs = [c.out for c in netlist.controlled] + [v.nets for v in netlist.volts]
     pairs += [(net, GROUND) for net in netlist.supplies]
     touched[list(netlist.supplies)] += 1  # by op-amps, of which no more is known than their text
@@ -120,9 +120,10 @@ def block_graph(netlist: Netlist) -> nx.DiGraph:
             continue
         graph.add_node(source.name, kind="read-out", layer=-1)
         readers.setdefault(netlist.nets[source.control[0]], []).append(source.name)
-    for name, a, b in zip(netlist.r_name, netlist.r_a, netlist.r_b, strict=True):
-        before, behind = netlist.nets[a], netlist.nets[b]
-        if "." not in name and before in drivers and behind not in drivers:
+    for k in np.flatnonzero(netlist.r_place == TOP):
+        before, behind = netlist.nets[netlist.r_a[k]], netlist.nets[netlist.r_b[k]]
+        if before in drivers and behind not in drivers:
+            name = netlist.r_name[k]
             graph.add_node(name, kind="driver", layer=_layer(name))
             readers.setdefault(before, []).append(name)
             drivers.setdefault(behind, []).append(name)

@@ -8,7 +8,7 @@ comments, names it has of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..errors import NetlistError
 from ..files import read_bytes
 from .expressions import number
 from .netlist import closed
+from .runs import Rows, Run, pieces_of
 
 NAME = re.compile(r"[a-z0-9_]+")
 """A net, an element, a model, a parameter: ngspice splits or aliases names with anything else."""
@@ -45,18 +46,28 @@ class Line:
 
 @dataclass
 class Subcircuit:
-    """A ``.subckt``: its ports, parameter defaults and lines."""
+    """A ``.subckt``: its ports, parameter defaults and lines.
+
+    ``runs`` are the first of these where they are a crossbar's resistors.
+    """
 
     name: str
     ports: list[str]
     params: dict[str, str]
     lines: list[Line] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
 
     @property
     def is_tile(self) -> bool:
         """Whether it is made of resistors alone."""
         plain = all(line.text.startswith("r") for line in self.lines)
         return plain and not self.params and not closed(self.name)
+
+    def each(self) -> Iterator[Line]:
+        """All its lines, those of runs too."""
+        for run in self.runs:
+            yield from _lines_of(run)
+        yield from self.lines
 
 
 @dataclass
@@ -75,6 +86,12 @@ class Deck:
     reaching: list[str] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
     boxes: Collection[str] = ()
+
+
+def _lines_of(run: Run) -> Iterator[Line]:
+    """A run's lines, as if each had been read by itself."""
+    for at, text in enumerate(run.texts(), run.first):
+        yield Line(text, f"{run.file}:{at}")
 
 
 def require(condition: bool, what: str) -> None:
@@ -100,7 +117,8 @@ def read_lines(top: Path, shell: str | None = None, boxes: Collection[str] = ())
     NetlistError
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
-    if not _text(top).startswith("* "):  # ngspice takes the first line for a title, whatever it is
+    # ngspice takes the first line for a title, whatever it is
+    if not next(pieces_of(top), "").startswith("* "):
         raise NetlistError(f"{top.name}:1: the first line is the title and must be a comment (* )")
     deck = Deck(boxes=boxes)
     _collect(top, deck, top_file=True, shell=shell)
@@ -110,7 +128,7 @@ def read_lines(top: Path, shell: str | None = None, boxes: Collection[str] = ())
 def read_library(kind: CellKind) -> Subcircuit:
     """A cell's subcircuit as its declaration has it."""
     deck = Deck()
-    _sort(Path(kind.name), kind.text, deck, top_file=False)
+    _Sorter(Path(kind.name), deck, top_file=False).take([kind.text])
     return deck.subcircuits[kind.name]
 
 
@@ -127,7 +145,7 @@ def deck_bytes(path: Path) -> bytes:
 def definition(sub: Subcircuit) -> list[str]:
     """A subcircuit's ports, parameters and lines; blanks evened out, unless it is a text."""
     head = [*sub.ports, *(f"{key}={value}" for key, value in sorted(sub.params.items()))]
-    lines = [line.text for line in sub.lines]
+    lines = [line.text for line in sub.each()]
     if not closed(sub.name):
         lines = [" ".join(text.split()) for text in lines]
     return [" ".join(head), *lines]
@@ -136,18 +154,18 @@ def definition(sub: Subcircuit) -> list[str]:
 # ---- a file to logical lines
 
 
-def _text(path: Path) -> str:
-    try:
-        return read_bytes(path).decode("utf-8")  # as bytes: \r ends no line for ngspice
-    except ValueError as error:
-        raise NetlistError(f"cannot read {path}: {error}") from error
-
-
-def _logical_lines(path: Path, text: str) -> Iterator[Line]:
+def _logical_lines(path: Path, rows: Rows) -> Iterator[Line | Run]:
     pending: Line | None = None
     open_line = False
-    rows = enumerate(text.split("\n"), 1)
-    for at, raw in rows:
+    while True:
+        if (run := rows.run()) is not None:
+            if pending is not None:
+                yield pending
+            pending, open_line = None, False
+            yield run
+        at, raw = next(rows, (0, ""))
+        if not at:
+            break
         where = f"{path.name}:{at}"
         if not raw.isprintable() or raw.startswith("*#"):
             raise NetlistError(f"{where}: a control character or a hidden command")
@@ -171,7 +189,7 @@ def _logical_lines(path: Path, text: str) -> Iterator[Line]:
         yield pending
 
 
-def _box(rows: Iterator[tuple[int, str]], cell: str, path: Path) -> list[str]:
+def _box(rows: Rows, cell: str, path: Path) -> list[str]:
     """The lines up to the end of ``cell``, each as it is."""
     found = []
     for _, raw in rows:
@@ -186,59 +204,81 @@ def _box(rows: Iterator[tuple[int, str]], cell: str, path: Path) -> list[str]:
 
 def _collect(path: Path, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
     """Sort the lines of a file and of what it includes."""
-    _sort(path, _text(path), deck, top_file=top_file, shell=shell)
+    _Sorter(path, deck, top_file=top_file, shell=shell).take(pieces_of(path))
 
 
-def _sort(path: Path, text: str, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
-    """Sort the lines of the ``text`` of a file."""
-    base, in_control, ended = deck.top, False, False
-    target = base
-    for line in _logical_lines(path, text):
+class _Sorter:
+    """Sorts the lines of a file into ``deck``.
+
+    ``target`` is what the next line belongs to, ``base`` what it stands in.
+    """
+
+    def __init__(self, path: Path, deck: Deck, *, top_file: bool, shell: str | None = None) -> None:
+        self.path, self.deck, self.top_file, self.shell = path, deck, top_file, shell
+        self.base = self.target = deck.top
+        self.in_control = self.ended = False
+
+    def take(self, pieces: Iterable[str]) -> None:
+        """Sort the lines of a text."""
+        for item in _logical_lines(self.path, Rows(self.path.name, pieces)):
+            if isinstance(item, Line):
+                self._line(item)
+            elif self.target is not self.deck.top and not self.target.lines:
+                self.target.runs.append(item)
+            else:
+                for line in _lines_of(item):
+                    self._line(line)
+        if self.in_control or self.target is not self.deck.top:
+            what = ".control" if self.in_control else f".subckt {self.target.name}"
+            raise NetlistError(f"{self.path.name}: {what} has no end")
+
+    def _line(self, line: Line) -> None:
         word, _, rest = line.text.partition(" ")
-        if ended:
+        if self.ended:
             raise NetlistError(f"{line.where}: something follows .end")
-        if word == ".include" and not in_control:
-            _include(line, path, deck, target, top_file, shell)
-            continue
-        allowed = _CONTROL if in_control else _CARD
+        if word == ".include" and not self.in_control:
+            _include(line, self.path, self.deck, self.target, self.top_file, self.shell)
+            return
+        allowed = _CONTROL if self.in_control else _CARD
         if not allowed.fullmatch(line.text):
             raise line.refuse("it has a character that ngspice folds or splits at")
         try:
-            if in_control:
-                in_control = line.text != ".endc"
-                if in_control:
-                    deck.controls.append(line.text)
-            elif target is not base:
-                target = _inside(line, target, base)
-            elif base is not deck.top and word not in (".subckt", ".model"):
-                base = target = _inside(line, base, deck.top)
-            elif word == ".control" and not rest:
-                in_control = True
-            elif word == ".subckt":
-                target = _subcircuit(rest, deck)
-                if line.box is not None:
-                    target.lines = [Line(text, line.where) for text in line.box]
-                    target = base
-                elif target.name == shell:
-                    base = target
-            elif word == ".global":
-                deck.reaching += [name(text) for text in rest.split()]
-            elif word == ".option":
-                _options(rest, deck)
-            elif word == ".model":
-                _model(rest, deck)
-            elif word == ".end" and not rest and top_file:
-                ended = True
-            elif word.startswith("."):
-                raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
-            else:
-                require("{" not in line.text, "an expression outside a cell")
-                target.lines.append(line)
+            self._sort(line, word, rest)
         except ValueError as error:
             raise line.refuse(str(error)) from error
-    if in_control or target is not deck.top:
-        what = ".control" if in_control else f".subckt {target.name}"
-        raise NetlistError(f"{path.name}: {what} has no end")
+
+    def _sort(self, line: Line, word: str, rest: str) -> None:
+        deck = self.deck
+        if self.in_control:
+            self.in_control = line.text != ".endc"
+            if self.in_control:
+                deck.controls.append(line.text)
+        elif self.target is not self.base:
+            self.target = _inside(line, self.target, self.base)
+        elif self.base is not deck.top and word not in (".subckt", ".model"):
+            self.base = self.target = _inside(line, self.base, deck.top)
+        elif word == ".control" and not rest:
+            self.in_control = True
+        elif word == ".subckt":
+            self.target = _subcircuit(rest, deck)
+            if line.box is not None:
+                self.target.lines = [Line(text, line.where) for text in line.box]
+                self.target = self.base
+            elif self.target.name == self.shell:
+                self.base = self.target
+        elif word == ".global":
+            deck.reaching += [name(text) for text in rest.split()]
+        elif word == ".option":
+            _options(rest, deck)
+        elif word == ".model":
+            _model(rest, deck)
+        elif word == ".end" and not rest and self.top_file:
+            self.ended = True
+        elif word.startswith("."):
+            raise NetlistError(f"{line.where}: {word} does not belong in a compiled deck")
+        else:
+            require("{" not in line.text, "an expression outside a cell")
+            self.target.lines.append(line)
 
 
 def _include(

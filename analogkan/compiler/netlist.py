@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import index
+from typing import SupportsIndex
 
 import numpy as np
 
 from .. import cells
 from ..cells import CellKind
+from .runs import Run
 
 GROUND = 0
 TOP, TILE, CELL = range(3)
@@ -119,6 +124,31 @@ def closed(name: str) -> CellKind | None:
     return kind
 
 
+class Names:
+    """Names of resistors, made when they are asked for: a crossbar has millions."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[str, str]] = []
+        self._starts = [0]
+
+    def add(self, prefix: str, run: Run) -> None:
+        """Those of a run, in the instance ``prefix``."""
+        self._runs.append((prefix, run.names))
+        self._starts.append(len(self) + len(run))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, k: SupportsIndex) -> str:
+        at = bisect_right(self._starts, index(k)) - 1
+        prefix, names = self._runs[at]
+        return prefix + names.split("\n")[index(k) - self._starts[at]]
+
+    def __iter__(self) -> Iterator[str]:
+        for prefix, names in self._runs:
+            yield from (prefix + name for name in names.split("\n"))
+
+
 class Netlist:
     """A deck with its hierarchy flattened. Nets are numbered, ground is 0.
 
@@ -126,9 +156,10 @@ class Netlist:
     ----------
     nets
         Name of each net; inner nets of an instance are ``instance.net``.
-    r_name, r_a, r_b, r_ohms, r_model, r_place
-        The resistors: names, their two nets (n,), values (n,) in ohms, models' names, "" for none,
-        and where they stand (n,).
+    r_name, r_a, r_b, r_ohms, r_place
+        The resistors: names, their two nets (n,), values (n,) in ohms, and where they stand (n,).
+    r_models, r_model
+        Names of models, "" for none, and the place (n,) in it of each resistor's.
     controlled, volts, amps, tables, limiters, capacitors, cells
         The other elements.
     models
@@ -162,10 +193,11 @@ class Netlist:
         self.options: dict[str, str] = {}
         self.controls: list[str] = []
         self.includes: list[str] = []
-        self.r_name: list[str] = []
-        self.r_model: list[str] = []
+        self.r_name = Names()
+        self.r_models: list[str] = []
         self._blocks: list[tuple[np.ndarray, ...]] = []
-        self.r_a = self.r_b = self.r_place = np.zeros(0, np.int64)
+        self.r_a = self.r_b = self.r_model = np.zeros(0, np.int32)
+        self.r_place = np.zeros(0, np.int8)
         self.r_ohms = np.zeros(0)
 
     def net(self, name: str) -> int:
@@ -175,16 +207,25 @@ class Netlist:
             self.nets.append(name)
         return self.number[name]
 
-    def add_resistors(self, names: list[str], a, b, ohms, models: list[str], place: int) -> None:
-        """Add resistors between nets ``a`` and ``b`` (n,), all at one ``place``."""
-        self.r_name += names
-        self.r_model += models
-        where = np.full(len(names), place)
-        self._blocks.append((np.asarray(a), np.asarray(b), np.asarray(ohms), where))
+    def add_resistors(self, prefix: str, run: Run, nets: Sequence[int], place: int) -> None:
+        """Add the resistors of a run, whose nets are ``nets``, in the instance ``prefix``."""
+        self.r_name.add(prefix, run)
+        self.r_models += [name for name in run.models if name not in self.r_models]
+        numbers = np.array(nets, np.int32)
+        models = np.array([self.r_models.index(name) for name in run.models], np.int32)
+        where = np.full(len(run), place, np.int8)
+        columns = numbers[run.a], numbers[run.b], run.ohms, models[run.model], where
+        self._blocks.append(columns)
+
+    def of_model(self, name: str) -> np.ndarray:
+        """(n,) which resistors are of the model ``name``."""
+        if name not in self.r_models:
+            return np.zeros(len(self.r_model), bool)
+        return self.r_model == self.r_models.index(name)
 
     def close(self) -> None:
         """Join the resistor blocks into arrays."""
         if self._blocks:
-            self.r_a, self.r_b, self.r_ohms, self.r_place = (
+            self.r_a, self.r_b, self.r_ohms, self.r_model, self.r_place = (
                 np.concatenate(part) for part in zip(*self._blocks, strict=True)
             )

@@ -16,23 +16,25 @@ def resistor_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
     A tile holds cells, and where every segment is written wires between them; at the top level
     there are the drivers then, and else what wires make between the feet of lines.
     """
-    model, ohms, place = np.array(netlist.r_model, dtype=object), netlist.r_ohms, netlist.r_place
-    cell = cell_model(hardware)
-    wanted = np.full(len(ohms), cell, dtype=object)
+    model, ohms, place = netlist.r_model, netlist.r_ohms, netlist.r_place
+    known = [*netlist.r_models, cell_model(hardware), "wire", ""]
+    cell, bare = known.index(cell_model(hardware)), known.index("")
+    wanted = np.full(len(ohms), cell, np.int32)
     value = np.full(len(ohms), np.nan)
     if hardware.segments:
-        wire = (place == TILE) & (model == "wire")
-        wanted[wire], value[wire] = "wire", hardware.r_wire
-        wanted[place == TOP], value[place == TOP] = "", hardware.r_driver
+        wire = (place == TILE) & netlist.of_model("wire")
+        wanted[wire], value[wire] = known.index("wire"), hardware.r_wire
+        wanted[place == TOP], value[place == TOP] = bare, hardware.r_driver
     ours = (place == TILE) | (place == TOP)
     said = [
-        f"resistor {netlist.r_name[k]} is of the model {model[k]!r}, not {wanted[k]!r}"
+        f"resistor {netlist.r_name[k]} is of the model {known[model[k]]!r}, "
+        f"not {known[wanted[k]]!r}"
         for k in np.flatnonzero(ours & (model != wanted))
     ]
     off = ours & ~np.isnan(value) & ~np.isclose(ohms, value, rtol=EXACT, atol=0)
     if hardware.series and (hardware.segments or not hardware.wired):
         nearest = nearest_of(standard_values(hardware.series), ohms)
-        cells = (place == TILE) & (wanted == "cell")
+        cells = (place == TILE) & (wanted == cell)
         said += [
             f"resistor {netlist.r_name[k]} is {float(ohms[k])!r} ohm, which is no value of "
             f"{hardware.series.upper()}"

@@ -125,10 +125,11 @@ def _elements(netlist: Netlist, nets: list[str], prefix: str = "") -> Iterator[t
     for element in (one for listed in lists for one in listed):
         told = [_told(one.name, getattr(element, one.name), nets) for one in fields(element)]
         yield element.name.removeprefix(prefix), repr(told[1:])
-    columns = (netlist.r_a, netlist.r_b, netlist.r_ohms, netlist.r_place)
-    rows = zip(netlist.r_name, netlist.r_model, *(x.tolist() for x in columns), strict=True)
+    columns = (netlist.r_model, netlist.r_a, netlist.r_b, netlist.r_ohms, netlist.r_place)
+    rows = zip(netlist.r_name, *(x.tolist() for x in columns), strict=True)
     for name, model, a, b, ohms, place in rows:
-        yield name.removeprefix(prefix), repr((nets[a], nets[b], ohms, model, place))
+        told = nets[a], nets[b], ohms, netlist.r_models[model], place
+        yield name.removeprefix(prefix), repr(told)
     for what, listed in (
         ("supply", {nets[at]: volts for at, volts in netlist.supplies.items()}),
         ("model", netlist.models),

@@ -113,7 +113,7 @@ class Elements:
     def _expand(
         self, sub: Subcircuit, ports: Mapping[str, int], path: str, params: Mapping[str, float]
     ) -> None:
-        for line in _logical(sub.lines):
+        for line in _logical([*sub.each()]):
             words = line.text.split()
 
             def net(k: int, words: list[str] = words) -> int:
