@@ -99,7 +99,7 @@ def quantised(magnitude: np.ndarray, span: float, levels: int) -> np.ndarray:
     if not levels:
         return magnitude
     step = span / (levels - 1)
-    return np.round(magnitude / step) * step
+    return np.rint(magnitude / step) * step
 
 
 def unmap_layer(

@@ -51,7 +51,7 @@ def _row_tables(
     stage: CrossbarStage, hardware: Hardware, temp_c: float, r_f: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Input and output volts (I, D, K) at the kinks of every row; short tables end repeated."""
-    e, a = stage.errors, hardware.opamp_gain_used
+    e, a, kept = stage.errors, hardware.opamp_gain_used, stage.kept
     warmth = None if e is None else e.warmth
     found = []
     for d, curve in enumerate(stage.curves):
@@ -62,18 +62,21 @@ def _row_tables(
             offset = offset_at(e.rows, temp_c, warmth and warmth.rows)[:, d, None]
         out = row_volts(i, r_f[:, d, None], gain, offset)
         x = np.broadcast_to(v, out.shape) + summing_volts(out, gain, offset)
-        if (np.diff(x[stage.kept[:, d]]) < -1e-12).any():
+        if (np.diff(x[kept[:, d]]) < -1e-12).any():
             raise SimulationError(
                 f"a row of diode {curve.name} has several operating points: opamp_gain = {a:g} is "
                 "too small, raise it"
             )
         found.append((np.maximum.accumulate(x, axis=1), out))
     longest = max(x.shape[1] for x, _ in found)
-    padded = [
-        [np.pad(part, ((0, 0), (0, longest - part.shape[1])), mode="edge") for part in pair]
-        for pair in found
-    ]
-    return np.stack([x for x, _ in padded], axis=1), np.stack([r for _, r in padded], axis=1)
+    x, r = ([_ended(part, longest) for part in parts] for parts in zip(*found, strict=True))
+    return np.stack(x, axis=1), np.stack(r, axis=1)
+
+
+def _ended(table: np.ndarray, points: int) -> np.ndarray:
+    """``table`` (I, K), its end repeated so that there are as many ``points``."""
+    end = np.repeat(table[:, -1:], points - table.shape[1], axis=1)
+    return np.concatenate([table, end], axis=1)
 
 
 def current_table(

@@ -297,7 +297,7 @@ class Draw:
                 f"imperfection {self._of.name!r} counts {name!r}, which is not its own: it has "
                 f"{', '.join(self._of.counts) or 'none'}"
             )
-        self._chip.counts[name] += int(np.sum(found))
+        self._chip.counts[name] += found if isinstance(found, int) else int(np.sum(found))
 
     def _normal(
         self, place: Place, stream: str, shape: tuple[int, ...], sigma: float, block: int = 0
@@ -305,7 +305,9 @@ class Draw:
         number = self.number(stream)
         if not sigma:
             return np.zeros(shape)
-        return sigma * place.normal(number, shape, block)
+        drawn = place.normal(number, shape, block)
+        # What a source gives may be its own, not to be written into.
+        return drawn if sigma == 1 and place.source is None else sigma * drawn
 
 
 def is_traced(array: Any) -> bool:

@@ -82,7 +82,8 @@ class _Crossbar:
     """Columns' amplifiers over cells ``g`` (R, 2 O) whose bias rows, from ``first`` on, change."""
 
     def __init__(self, g: np.ndarray, first: int, hardware: Hardware) -> None:
-        self.g, self.hardware = g, hardware
+        self.g, self.hardware, self.first = g, hardware, first
+        self.fixed = g[:first].sum(axis=0)  # what it begins with, summed row by row
         self.still = first // hardware.tile_rows * hardware.tile_rows
         self.above: WiredLayer | None = None
         if hardware.wired and self.still:
@@ -99,7 +100,7 @@ class _Crossbar:
                 wired = stack_layers(self.above, wired)
             g, feet = wired.g, wired.feet
         columns = Columns(
-            g=g.sum(axis=0),
+            g=np.concatenate([self.fixed[None], self.g[self.first :]]).sum(axis=0),
             feet=feet,
             r_c=stage.r_c,
             ratio=stage.gain,

@@ -43,17 +43,19 @@ def written(
         Siemens, and counts: ``clipped_cells`` that ended below a tenth of ``g_min`` and are there;
         with verification also ``unverified_cells``, out of the window after the last try.
     """
-    there, cells = target != 0, Cells.of(settings, hardware)
+    there, cells, least = target != 0, Cells.of(settings, hardware), hardware.g_min / 10
+    everywhere = bool(there.all())
 
     def once(k: int) -> tuple[Floats, Flags]:
         g = _tried(target, settings, hardware, cells, lambda name: normal(name, target.shape, k))
-        low = (g < hardware.g_min / 10) & there
-        return np.where(there, np.maximum(g, hardware.g_min / 10), 0.0), low
+        low = g < least
+        g = np.maximum(g, least)
+        return (g, low) if everywhere else (np.where(there, g, 0.0), low & there)
 
     g, low = once(0)
-    window = settings.verify_window * target + settings.verify_window_abs
-    if not window.any():
-        return g, {"clipped_cells": int(low.sum())}
+    if not _verified(settings):
+        return g, {"clipped_cells": int(np.count_nonzero(low))}
+    window = _window(target, settings)
     off = np.abs(g - target) > window
     for k in range(1, settings.verify_tries):
         if not off.any():
@@ -61,7 +63,8 @@ def written(
         again, lower = once(k)
         g, low = np.where(off, again, g), np.where(off, lower, low)
         off = np.abs(g - target) > window
-    return g, {"clipped_cells": int(low.sum()), "unverified_cells": int(off.sum())}
+    found = {"clipped_cells": low, "unverified_cells": off}
+    return g, {name: int(np.count_nonzero(which)) for name, which in found.items()}
 
 
 def _tried(
@@ -72,24 +75,39 @@ def _tried(
     normal: Callable[[str], Floats],
 ) -> Floats:
     """Cells after one try, before any limit."""
-    g = target.copy()
+    g = target
     if settings.sigma_g:
         g = target * (1 + settings.sigma_g * normal("cell"))
     if settings.sigma_g_abs:
-        g += hardware.g_max * (settings.sigma_g_abs * normal("cell_abs"))
+        g = g + hardware.g_max * (settings.sigma_g_abs * normal("cell_abs"))
     if cells is not None:
-        g += cells.error(target) * normal("cell_state")
+        g = g + cells.error(target) * normal("cell_state")
     return g
 
 
-def spread(target: Floats, settings: Any, hardware: Hardware) -> Floats:
-    """Standard deviation, siemens, of what ``written`` makes of ``target``; with verification at
-    most its window."""
-    cells = Cells.of(settings, hardware)
-    found = np.hypot(settings.sigma_g * target, settings.sigma_g_abs * hardware.g_max)
-    found = found if cells is None else np.hypot(found, cells.error(target))
-    window = settings.verify_window * target + settings.verify_window_abs
-    return np.where(window > 0, np.minimum(found, window), found)
+def spread(settings: Any, hardware: Hardware) -> Callable[[Floats], Floats]:
+    """Of targets, siemens, the standard deviation of what ``written`` makes of them; with
+    verification at most its window."""
+    cells, verified = Cells.of(settings, hardware), _verified(settings)
+
+    def of(target: Floats) -> Floats:
+        found = settings.sigma_g * target
+        if settings.sigma_g_abs:
+            found = np.hypot(found, settings.sigma_g_abs * hardware.g_max)
+        if cells is not None:
+            found = np.hypot(found, cells.error(target))
+        return np.minimum(found, _window(target, settings)) if verified else found
+
+    return of
+
+
+def _verified(settings: Any) -> bool:
+    return bool(settings.verify_window or settings.verify_window_abs)
+
+
+def _window(target: Floats, settings: Any) -> Floats:
+    """How far from ``target`` a cell is left alone, siemens."""
+    return settings.verify_window * target + settings.verify_window_abs
 
 
 def _one_window(of: Any) -> None:

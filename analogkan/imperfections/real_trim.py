@@ -74,30 +74,33 @@ def _chosen(
     spread: Spread,
 ) -> Floats:
     """States (b, O, 2) to be written, 0 where nothing is; ``missing`` (O,) siemens."""
-    target, missing = np.zeros_like(bias), missing.copy()
-    doubt, open_ = np.zeros_like(missing), free.copy()
-    at = np.arange(missing.size)  # outputs that get one more
-    for _ in range(bias.shape[0] * bias.shape[2]):
-        here, left = bias[:, at], missing[at]
-        state = nearest_state(here + SIDES * left[:, None], hardware)
-        change, error = SIDES * (state - here), spread(state) ** 2
-        cost = np.where(open_[:, at], (left[:, None] - change) ** 2 + error, np.inf)
-        by_output = cost.transpose(1, 0, 2).reshape(at.size, -1)
-        best = by_output.argmin(axis=1)
-        better = np.flatnonzero((by_output.min(axis=1) < left**2) & (left**2 > doubt[at]))
+    here = bias.transpose(1, 0, 2).reshape(missing.size, -1)
+    closed = ~free.transpose(1, 0, 2).reshape(missing.size, -1)
+    target, sides = np.zeros_like(here), np.tile(SIDES, len(bias))
+    at = np.arange(missing.size)  # outputs that get one more; their cells are rows of ``here``
+    left, doubt = missing, np.zeros_like(missing)
+    for _ in range(here.shape[1]):
+        state = nearest_state(here + sides * left[:, None], hardware)
+        change, error = sides * (state - here), spread(state) ** 2
+        cost = (left[:, None] - change) ** 2 + error
+        cost[closed] = np.inf
+        best, square = cost.argmin(axis=1), left**2
+        least = cost[np.arange(at.size), best]
+        (better,) = ((least < square) & (square > doubt)).nonzero()
         if not better.size:
             break
-        row, side, at = best[better] // 2, best[better] % 2, at[better]
-        target[row, at, side], open_[row, at, side] = state[row, better, side], False
-        missing[at] -= change[row, better, side]
-        doubt[at] += error[row, better, side]
-    return target
+        chosen = better, best[better]
+        closed[chosen] = True
+        at, here, closed = at[better], here[better], closed[better]
+        target[at, chosen[1]] = state[chosen]
+        left, doubt = left[better] - change[chosen], doubt[better] + error[chosen]
+    return target.reshape(missing.size, -1, 2).transpose(1, 0, 2)
 
 
 def nearest_state(g: Floats, hardware: Hardware) -> Floats:
     """What a cell can be set to that is nearest to ``g`` siemens."""
     least, most = hardware.cell_range
-    inside = np.clip(g, least, most)
+    inside = np.minimum(np.maximum(g, least), most)
     if isinstance(hardware.levels, str):
         return 1 / nearest_of(hardware.cell_values, 1 / inside)
     return least + quantised(inside - least, most - least, hardware.levels)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache
 
 from .. import outside
 from ..compiler.hardware import Hardware
@@ -115,9 +116,14 @@ def _check_whole(one: Imperfection) -> None:
         )
 
 
-def acting() -> list[Imperfection]:
+def acting() -> tuple[Imperfection, ...]:
     """All, in the order in which they act."""
-    return sorted(Variation.declared, key=lambda one: PHASES.index(one.acts))
+    return _acting(Variation.declared)
+
+
+@lru_cache(maxsize=16)
+def _acting(declared: tuple[Imperfection, ...]) -> tuple[Imperfection, ...]:
+    return tuple(sorted(declared, key=lambda one: PHASES.index(one.acts)))
 
 
 def counts() -> dict[str, str]:
@@ -138,9 +144,10 @@ def owners(numbers: Iterable[int]) -> list[str]:
     return [one.name for one in Variation.declared if wanted.intersection(one.numbers.values())]
 
 
-def always_told() -> list[Imperfection]:
+@cache
+def always_told() -> tuple[Imperfection, ...]:
     """Those whose counts every row has; of others those have them in which they are on."""
-    return [one for one in acting() if one in BUILT_IN and not one.later]
+    return tuple(one for one in _acting(BUILT_IN) if not one.later)
 
 
 def settings_of(which: Callable[[Imperfection], bool]) -> tuple[str, ...]:

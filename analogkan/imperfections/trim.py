@@ -77,18 +77,19 @@ def _programme(
     left = siemens.copy()
     for sign in (1.0, -1.0):
         raised, lowered = (slice(0, None, 2), slice(1, None, 2))[:: int(sign)]
-        for row, can in zip(bias, free, strict=True):
-            want = np.maximum(sign * left, 0.0)
-            room = np.where(can[lowered], np.maximum(row[lowered] - hardware.g_min, 0.0), 0.0)
-            step = np.minimum(want, room)
-            row[lowered] -= step
-            left -= sign * step
-        for row, can in zip(bias, free, strict=True):
-            want = np.maximum(sign * left, 0.0)
-            room = np.where(can[raised], np.maximum(hardware.g_max - row[raised], 0.0), 0.0)
-            step = np.minimum(want, room)
-            row[raised] += step
-            left -= sign * step
+        want = np.maximum(sign * left, 0.0)
+        for side, way, most in (
+            (lowered, -1.0, bias[:, lowered] - hardware.g_min),
+            (raised, 1.0, hardware.g_max - bias[:, raised]),
+        ):
+            room = np.where(free[:, side], np.maximum(most, 0.0), 0.0)
+            for k, has in enumerate(room):
+                if not want.any():
+                    break
+                step = np.minimum(want, has)
+                bias[k, side] += way * step
+                want -= step
+        left = np.where(sign * left > 0, sign * want, left)
     return left
 
 
@@ -143,7 +144,7 @@ def _trim_with_errors(stage: CrossbarStage, draw: Draw) -> CrossbarStage:
             draw.count(name, count)
         return g
 
-    left, count, asked = trim_with_errors(dark, hardware, write, lambda g: spread(g, of, hardware))
+    left, count, asked = trim_with_errors(dark, hardware, write, spread(of, hardware))
     draw.count("trim_saturated", left)
     draw.count("trim_written", count)
     errors = errors_of(stage)
