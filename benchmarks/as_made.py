@@ -7,22 +7,15 @@ mnist-d2, 10,000 images (the bundled ones ten times), the twin, one core, drawin
 
 from __future__ import annotations
 
-import tempfile
-import time
-from dataclasses import fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import fields
 
-import numpy as np
-
-import analogkan as ak
-from analogkan import resources
-from analogkan.engines.chip_engines import TwinEngine
+from analogkan.engines.twin import one_torch_thread
 from analogkan.imperfections import Variation, load_settings
-from analogkan.studies.bench import Bench
-from analogkan.studies.points import Point, montecarlo_points
 
-CHIPS, COPIES, ROUNDS = 2, 10, 2
+from .measure import Row, beside
+from .subjects import chips_of, subject
+from .twin import MANY
+
 PARTS: dict[str, tuple[str, ...]] = {
     "cells that bend": ("cell_v0", "cell_v_read"),
     "access transistors": ("r_access", "access_sigma", "access_v_ov"),
@@ -38,47 +31,27 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Settings, or how they begin, that are left out together."""
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        _compare(ak.compile(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build"))
-
-
-def _compare(build: ak.Build) -> None:
-    bundled = ak.load_bundled()
-    images = replace(
-        bundled,
-        x=np.concatenate([bundled.x] * COPIES),
-        y=np.tile(bundled.y, COPIES),
-        index=np.arange(COPIES * len(bundled.y)),
-    )
-    cases: dict[str, list[Any]] = {}
-    for name in ("rram", "as-made"):
-        cases[name] = list(load_settings(name, base=build.hardware))
-    hardware, variation, conditions = cases["as-made"]
-    for part, names in PARTS.items():
-        kept = {
-            f.name: getattr(variation, f.name)
-            for f in fields(variation)
-            if not f.name.startswith(names)
-        }
-        cases[f"without {part}"] = [hardware, Variation(**kept), conditions]
-    bench = Bench(build, images, TwinEngine())
-    points = {name: montecarlo_points(*of, CHIPS) for name, of in cases.items()}
-    for of in points.values():
-        bench.evaluate(of[0])  # circuits, codes and the map of heat are worked out once
-    seconds = dict.fromkeys(points, np.inf)
-    for _ in range(ROUNDS):
-        for name, of in points.items():
-            seconds[name] = min(seconds[name], _time(bench, of))
-    base = seconds["rram"]
-    print(f"{CHIPS} chips x {len(images):,} images, the quickest of {ROUNDS} rounds")
-    for name, of in seconds.items():
-        print(f"{name:36} {1e3 * of / CHIPS:6.0f} ms a chip  {of / base:5.2f} times rram")
-
-
-def _time(bench: Bench, points: list[Point]) -> float:
-    at = time.perf_counter()
-    for point in points:
-        row = bench.evaluate(point)
-        assert row["status"] == "ok", row["reason"]
-    return time.perf_counter() - at
+def measured(quick: bool = False) -> list[Row]:
+    """A chip of preset as-made, whole and without each part, over one of rram."""
+    with subject(MANY, quick=quick) as of, one_torch_thread:
+        base = of.build.hardware
+        rram = chips_of(of.build, of.images)
+        hardware, variation, conditions = load_settings("as-made", base=base)
+        cases = {"as-made": variation}
+        for part, names in PARTS.items():
+            kept = {
+                f.name: getattr(variation, f.name)
+                for f in fields(variation)
+                if not f.name.startswith(names)
+            }
+            cases[f"as-made without {part}"] = Variation(**kept)
+        return [
+            beside(
+                f"{name}, a chip of {len(of.images):,} images with its draw",
+                "rram",
+                chips_of(of.build, of.images, (hardware, one, conditions)),
+                rram,
+                quick=quick,
+            )
+            for name, one in cases.items()
+        ]

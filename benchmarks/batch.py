@@ -1,26 +1,37 @@
-"""The batch engine against one ngspice run an image, on mnist-d2 and the same images.
+"""The batch engine beside what else asks ngspice about images, on mnist-d2 and the same images:
+a run an image, a loop of PySpice's ``.op``, a library that stays and is altered, and a transient
+over all images as IMAC-Sim writes it.
 
 Also measures what ``compile`` forecasts from: memory and time a crossbar resistor.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-import analogkan as ak
-from analogkan import load_bundled, resources
 from analogkan.compiler import names, spice
 from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.library import find_library
 from analogkan.engines.ngspice import Runner, find_ngspice
+from analogkan.engines.pyspice import to_pyspice
+from analogkan.errors import AnalogKanError
 
-BATCH, SINGLE = 500, 12
+from .measure import Row, Way, among, not_run, show
+from .subjects import Subject, subject
+
+BATCH, RUNS, LOOP, PULSES = 500, 3, 1, 2
+"""Images of the batch, and of a call of each of the others."""
+HOLD, EDGE = 2e-6, 2e-7
+"""Seconds of an image, and of the edge before it and the step, of the transient: IMAC-Sim's one to
+ten, and as long as mnist-d2 needs to settle."""
+TOLERANCES = r"(?m)^\.option reltol.*$"
 PEAK = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -28,31 +39,144 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+def measured(quick: bool = False) -> list[Row]:
+    """Seconds an image of the batch, its parsing included, over those of the others."""
+    n = 16 if quick else BATCH
+    with subject(n, quick=quick) as of:
+        ways = Ways(of)
+        ours = Way(f"a sweep over {n} images, an image", ways.batch, n)
+        others = [
+            ways.beside("one run of ngspice an image", ways.runs, RUNS, "the program, `.op`"),
+            ways.beside(
+                "a transient over images, as IMAC-Sim's",
+                ways.transient,
+                PULSES,
+                f"{1e6 * HOLD:g} us an image, ngspice's own tolerances",
+            ),
+        ]
+        loops = {
+            "a loop of PySpice's `.op`": (ways.pyspice, "the circuit loaded anew for each image"),
+            "libngspice, sources altered, `.op`": (ways.altered, "loaded once"),
+        }
+        try:
+            find_library()
+        except AnalogKanError as error:
+            missing = [not_run(ours.name, against, str(error)) for against in loops]
+        else:
+            others += [
+                ways.beside(against, call, LOOP, note) for against, (call, note) in loops.items()
+            ]
+            missing = []
+        return among(ours, others, quick=quick) + missing
+
+
+class Ways:
+    """The same images asked in several ways; each gives logits (n, O)."""
+
+    def __init__(self, of: Subject) -> None:
+        self.deck, self.folder, self.volts = of.build.one_deck(), of.folder, of.volts
+        self.design, self.source = of.build.design, of.build.folder
+        self.probes = names.logits(self.design)
+        self.nets = [f"v({probe})" for probe in self.probes]
+        self.inputs = [line.split()[0] for line in self._stimulus(0).splitlines() if line[0] == "v"]
+        self.circuit = self.shared = None
+        self.reference = self.batch()
+
+    def beside(self, name: str, call: Callable[[int], np.ndarray], n: int, note: str) -> Way:
+        """``call`` on ``n`` images, and how far its answers are from the batch's."""
+        apart = float(np.abs(call(n) - self.reference[:n]).max())
+        return Way(
+            name, lambda: call(n), n, f"{note}; {n} images a call, logits within {apart:.0e}"
+        )
+
+    def _stimulus(self, k: int) -> str:
+        return spice.write_stimulus(self.design, self.volts[k])
+
+    def batch(self) -> np.ndarray:
+        """All of them in one process."""
+        n = len(self.volts)
+        with BatchEngine(self.deck, Runner(find_ngspice()), self.folder / "failed") as engine:
+            (found,) = engine.run(self.volts, plan_chunks(n, n), self.probes, BatchOptions())
+        assert found.values is not None, found.error
+        return found.values
+
+    def runs(self, n: int) -> np.ndarray:
+        """A process for each."""
+        return np.concatenate([self._run(self._stimulus(k), ".op", 1) for k in range(n)])
+
+    def transient(self, n: int) -> np.ndarray:
+        """Sources that step from image to image, read near the end of each."""
+        times = [t for k in range(n) for t in (k * HOLD + EDGE, (k + 1) * HOLD)]
+        levels = np.repeat(self.volts[:n], 2, axis=0).T
+        lines = ["* IMAC-Sim's stimulus"]
+        for source, at in zip(self.inputs, levels, strict=True):
+            points = " ".join(f"{t!r} {float(v)!r}" for t, v in zip(times, at, strict=True))
+            lines.append(f"{source} {source.removeprefix('v_')} 0 pwl(0 0 {points})")
+        analysis = f".tran {EDGE!r} {n * HOLD!r}"
+        vectors = self._vectors("\n".join([*lines, ""]), analysis, None, TOLERANCES)
+        at = HOLD * (np.arange(n) + 0.9)
+        return np.stack([np.interp(at, vectors["time"], vectors[net]) for net in self.nets], axis=1)
+
+    def pyspice(self, n: int) -> np.ndarray:
+        """A circuit of PySpice's objects, whose sources are set, and that it simulates."""
+        self.circuit = self.circuit or to_pyspice(self.design, self.volts[0])
+        found = []
+        for image in self.volts[:n]:
+            for source, v in zip(self.inputs, image, strict=True):
+                self.circuit[f"V{source[1:]}"].dc_value = float(v)
+            answer = self.circuit.simulator().operating_point()
+            found.append([float(answer.nodes[probe][0]) for probe in self.probes])
+        return np.array(found)
+
+    def altered(self, n: int) -> np.ndarray:
+        """The library's own command ``alter``, and another operating point of what is loaded."""
+        if self.shared is None:
+            circuit = self.circuit or to_pyspice(self.design, self.volts[0])
+            simulator = circuit.simulator()
+            self.shared = simulator.ngspice
+            saved = "\n".join(f".save {net}" for net in self.nets)
+            self.shared.load_circuit(f"{simulator}\n{saved}\n.op\n.end\n")
+        found = []
+        for image in self.volts[:n]:
+            for source, v in zip(self.inputs, image, strict=True):
+                self.shared.exec_command(f"alter {source} dc = {float(v)!r}")
+            self.shared.exec_command("op")
+            plot = self.shared.plot(None, self.shared.last_plot)
+            found.append([float(plot[probe].to_waveform()[0]) for probe in self.probes])
+        return np.array(found)
+
+    def _run(self, stimulus: str, analysis: str, points: int) -> np.ndarray:
+        vectors = self._vectors(stimulus, analysis, points)
+        return np.stack([vectors[net] for net in self.nets], axis=1)
+
+    def _vectors(
+        self, stimulus: str, analysis: str, points: int | None, without: str = "$^"
+    ) -> dict[str, np.ndarray]:
+        """What ngspice says of the deck with another stimulus and analysis."""
+        for name in self.deck.deck_files():
+            if not (self.folder / name).exists():
+                (self.folder / name).write_bytes((self.source / name).read_bytes())
+        top = (self.source / "network.cir").read_text(encoding="utf-8")
+        head = re.sub(without, "", top[: top.index(".control")])
+        saved = "\n".join(f".save {net}" for net in self.nets)
+        (self.folder / "stimulus.cir").write_text(stimulus, encoding="utf-8")
+        deck, raw = self.folder / "asked.cir", self.folder / "asked.raw"
+        deck.write_text(f"{head}{saved}\n{analysis}\n.end\n", encoding="utf-8")
+        Runner(find_ngspice()).run(deck, raw, timeout=600)
+        return read_raw(raw, points=points)
+
+
 def main() -> None:
     program = find_ngspice()
-    images = load_bundled()
-    with tempfile.TemporaryDirectory() as folder:
-        build = ak.compile(resources.path("models/mnist-d2.pt"), Path(folder) / "d2.build")
-        volts = build.spec.dac_volts(images.x[:BATCH])
-        probes = names.logits(build.design)
-
-        started = time.perf_counter()
-        with BatchEngine(build.one_deck(), Runner(program), Path(folder) / "failed") as engine:
-            chunks = plan_chunks(BATCH, BATCH)
-            (result,) = engine.run(volts, chunks, probes, BatchOptions())
-        batch = (time.perf_counter() - started) / BATCH
-        assert result.values is not None, result.error
-
-        single, worst = _one_by_one(build, program, volts[:SINGLE], probes, result.values)
-        resistors = build.summary["elements"]["crossbar_resistors"]
-        peak = peak_bytes(program, build.folder)
     print(f"ngspice {program.version}, KLU {'yes' if program.klu else 'no'}, one process")
-    print(f"batch of {BATCH} images: {1e3 * batch:.1f} ms an image, parsing included")
-    print(f"one run an image:    {1e3 * single:.0f} ms an image (mean of {SINGLE})")
-    print(f"ratio:               {single / batch:.0f} times; largest difference {worst:.1e} logits")
+    rows = measured()
+    show(rows)
+    with subject(1, quick=False) as of:
+        resistors = of.build.summary["elements"]["crossbar_resistors"]
+        peak = peak_bytes(program, of.build.folder)
     print(
         f"a crossbar resistor: {peak / resistors:.0f} bytes at the peak, "
-        f"{batch / resistors:.2e} s an image"
+        f"{rows[0].get('seconds', 0) / resistors:.2e} s an image"
     )
 
 
@@ -61,26 +185,3 @@ def peak_bytes(program, folder: Path) -> int:
     command = [sys.executable, "-c", PEAK, str(program.path), "-b", "network.cir"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return int(done.stdout) * 1024
-
-
-def _one_by_one(build, program, volts, probes, reference: np.ndarray) -> tuple[float, float]:
-    """Mean seconds of a plain operating-point run an image, and the largest logit difference."""
-    runner = Runner(program)
-    worst = 0.0
-    with tempfile.TemporaryDirectory() as work:
-        folder = Path(work)
-        for name in build.one_deck().deck_files():
-            (folder / name).write_bytes((build.folder / name).read_bytes())
-        top = (folder / "network.cir").read_text(encoding="utf-8")
-        head = top[: top.index(".control")]
-        saved = "\n".join(f".save v({probe})" for probe in probes)
-        (folder / "one.cir").write_text(f"{head}{saved}\n.op\n.end\n", encoding="utf-8")
-        started = time.perf_counter()
-        for k, image in enumerate(volts):
-            text = spice.write_stimulus(build.design, image)
-            (folder / "stimulus.cir").write_text(text, encoding="utf-8")
-            runner.run(folder / "one.cir", folder / "one.raw", timeout=600)
-            vectors = read_raw(folder / "one.raw", points=1)
-            got = np.array([vectors[f"v({probe})"][0] for probe in probes])
-            worst = max(worst, float(np.abs(got - reference[k]).max()))
-        return (time.perf_counter() - started) / len(volts), worst

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,25 +18,40 @@ from analogkan.network.checkpoint import load_spec
 from analogkan.physics import heat
 from analogkan.resources import find_model
 
-CHIPS, ROUNDS = 10, 5
+from .measure import Row, beside, show
+
+LENGTH = 50.0, 200.0, 1e6
 LENGTHS = ("diode_length", "offset_length", "cell_length")
 SLOPES = {"diode_slope_current": 0.01, "offset_slope": 1e-4, "cell_slope": 0.01}
 
 
+def measured(quick: bool = False) -> list[Row]:
+    """Drawing a chip of mnist-d2 with structure over drawing one of ``rram``."""
+    circuit, rram = _circuit(_spec()), load_settings("rram")[1]
+    plain = _draws(circuit, rram)
+    rows = []
+    for length in LENGTH[:1] if quick else LENGTH:
+        structured = Variation(**vars(rram), **dict.fromkeys(LENGTHS, length), **SLOPES)
+        what = f"a chip drawn, lengths of {length:g} um and slopes"
+        rows.append(beside(what, "rram", _draws(circuit, structured), plain, quick=quick))
+    return rows
+
+
 def main() -> None:
-    """Milliseconds a chip of mnist-d2 under ``rram``, and kelvins."""
-    spec = load_spec(find_model("mnist-d2")).folded()
-    circuit = _circuit(spec)
-    rram = vars(load_settings("rram")[1])
-    told = {"rram": Variation(**rram)}
-    for length in (50.0, 200.0, 1e6):
-        more = dict.fromkeys(LENGTHS, length) | SLOPES
-        told[f"rram, lengths of {length:g} um and slopes"] = Variation(**rram, **more)
-    rounds = [[_ms(circuit, variation) for variation in told.values()] for _ in range(ROUNDS)]
-    least = np.min(rounds, axis=0)
-    for name, ms in zip(told, least, strict=True):
-        print(f"{name}: {ms:.1f} ms of a core a chip, {ms / least[0]:.2f} of rram's")
-    _heat(circuit, spec, Variation(**rram))
+    """Ratios, and kelvins."""
+    show(measured())
+    spec = _spec()
+    _heat(_circuit(spec), spec, load_settings("rram")[1])
+
+
+def _spec() -> ak.NetworkSpec:
+    return load_spec(find_model("mnist-d2")).folded()
+
+
+def _draws(circuit: Circuit, variation: Variation) -> Callable[[], object]:
+    """A call draws the next chip."""
+    samples = itertools.count()
+    return lambda: perturb_chain(circuit, variation, Conditions(), seed=0, sample=next(samples))
 
 
 def _circuit(spec: ak.NetworkSpec) -> Circuit:
@@ -43,13 +60,6 @@ def _circuit(spec: ak.NetworkSpec) -> Circuit:
 
     design = map_design(spec, load_hardware("rram"))
     return Circuit((Link(section=whole(spec)[0], share=0, spec=spec, design=design),))
-
-
-def _ms(circuit: Circuit, variation: Variation) -> float:
-    began = time.process_time()
-    for sample in range(CHIPS):
-        perturb_chain(circuit, variation, Conditions(), seed=0, sample=sample)
-    return 1e3 * (time.process_time() - began) / CHIPS
 
 
 def _heat(circuit: Circuit, spec: ak.NetworkSpec, rram: Variation) -> None:

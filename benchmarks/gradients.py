@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
+import itertools
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-import analogkan as ak
 from analogkan.engines.chip_engines import TwinEngine
 from analogkan.engines.gradients import linearise
+from analogkan.engines.twin import one_torch_thread
 from analogkan.imperfections import load_settings
-from analogkan.resources import find_model
 from analogkan.studies.bench import Bench
 from analogkan.studies.points import Point
+from analogkan.threads import one_blas_thread
 
-IMAGES, CHIPS, ROUNDS = (200, 1000), 300, 5
+from .measure import Row, beside, show
+from .subjects import subject
+
+IMAGES, CHIPS = (200, 1000), 300
+
+
+def measured(quick: bool = False) -> list[Row]:
+    """Linearising a chip's margins over reading a chip."""
+    with one_torch_thread, one_blas_thread:
+        return [_cost(n, quick) for n in (IMAGES[:1] if quick else IMAGES)]
+
+
+def _cost(n: int, quick: bool) -> Row:
+    with subject(n, quick=quick) as of:
+        bench = Bench(of.build, of.images, TwinEngine())
+        point, samples = _point(bench, "dark-real"), itertools.count(1)
+        return beside(
+            f"margins of {len(bench.labels):,} images linearised",
+            "a chip of as many images",
+            lambda: linearise(bench, point),
+            lambda: bench.read(replace(point, sample=next(samples))),
+            quick=quick,
+        )
 
 
 def main() -> None:
-    """Seconds of mnist-d2 under ``rram``, in chips; standard deviations of margins, seed 0."""
-    with tempfile.TemporaryDirectory() as folder:
-        build = ak.compile(find_model("mnist-d2"), Path(folder) / "net.build")
-        benches = [Bench(build, ak.load_bundled()[:n], TwinEngine()) for n in IMAGES]
-    for bench in benches:
-        point = _point(bench, "dark-real")
-        chip = min(_seconds(bench.read, replace(point, sample=k)) for k in range(ROUNDS))
-        found = [_seconds(linearise, bench, point) for _ in range(2)]
-        print(
-            f"{len(bench.labels)} images: {min(found):.1f} s of a core, {min(found) / chip:.0f} "
-            "times one chip's"
-        )
-    for trim in ("dark", "dark-real"):
-        _spread(benches[0], trim)
+    """Cost, and standard deviations of margins of mnist-d2 under ``rram``, seed 0."""
+    show(measured())
+    with subject(IMAGES[0], quick=False) as of:
+        bench = Bench(of.build, of.images, TwinEngine())
+        for trim in ("dark", "dark-real"):
+            _spread(bench, trim)
 
 
 def _point(bench: Bench, trim: str) -> Point:
     hardware, variation, conditions = load_settings("rram", [f"trim={trim}"], bench.build.hardware)
     return Point(hardware=hardware, variation=variation, conditions=conditions, sample=0)
-
-
-def _seconds(do: Any, *given: Any) -> float:
-    began = time.process_time()
-    do(*given)
-    return time.process_time() - began
 
 
 def _spread(bench: Bench, trim: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Row(TypedDict):
     seconds: NotRequired[float]
     """Median seconds of ``what``, of this machine alone."""
     exponent: NotRequired[bool]
+    of: NotRequired[str]
+    """What the ratio is of where it is not of time, such as ``memory``."""
 
 
 def rounds(quick: bool) -> int:
@@ -78,18 +80,34 @@ def beside(
     warm
         Call each once before, untimed.
     """
+    other = Way(against, theirs, per[1], note)
+    return among(Way(what, ours, per[0]), [other], quick=quick, warm=warm)[0]
+
+
+class Way(NamedTuple):
+    """One way of several: its name, the call, units of work of one call, and a note for its row."""
+
+    name: str
+    call: Callable[[], object]
+    per: float = 1
+    note: str = ""
+
+
+def among(ours: Way, others: Sequence[Way], *, quick: bool = False, warm: bool = True) -> list[Row]:
+    """A row for each of ``others`` beside ``ours``; a round times all of them."""
+    ways = [ours, *others]
     if warm:
-        ours()
-        theirs()
-    pairs: list[tuple[float, float]] = []
+        for way in ways:
+            way.call()
+    taken: list[list[float]] = []
     for k in range(rounds(quick)):
-        if k % 2:
-            other = seconds(theirs)
-            pairs.append((seconds(ours), other))
-        else:
-            own = seconds(ours)
-            pairs.append((own, seconds(theirs)))
-    return row(what, against, [(a / per[0], b / per[1]) for a, b in pairs], note)
+        order = list(enumerate(ways))[:: -1 if k % 2 else 1]
+        found = {at: seconds(way.call) / way.per for at, way in order}
+        taken.append([found[at] for at in range(len(ways))])
+    return [
+        row(ours.name, way.name, [(each[0], each[k]) for each in taken], way.note)
+        for k, way in enumerate(others, start=1)
+    ]
 
 
 def row(what: str, against: str, pairs: Sequence[tuple[float, float]], note: str = "") -> Row:
@@ -134,3 +152,39 @@ def _spread(values: list[float]) -> dict:
         "low": min(values),
         "high": max(values),
     }
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print rows, one a line."""
+    for row in rows:
+        told = [f"{row['what']} : {row['against']}", told_ratio(row), told_range(row), faster(row)]
+        told += [f"{row['seconds']:.3g} s"] if "seconds" in row else []
+        print(*filter(None, [*told, row["note"]]), sep="; ")
+
+
+def told_ratio(row: Row) -> str:
+    """The ratio as text; nothing of what was not run."""
+    if row["ratio"] is None:
+        return ""
+    return f"{row['ratio']:.2f}" if row.get("exponent") else figure(row["ratio"])
+
+
+def told_range(row: Row) -> str:
+    """The rounds' smallest and largest; nothing of a row that has none."""
+    if "low" not in row or "high" not in row:
+        return ""
+    form = "{:.2f}".format if row.get("exponent") else figure
+    return f"{form(row['low'])} to {form(row['high'])}"
+
+
+def faster(row: Row) -> str:
+    """In words, what a ratio well below 1 says."""
+    ratio = row["ratio"]
+    if ratio is None or ratio > 0.8 or row.get("exponent"):
+        return ""
+    return f"{figure(1 / ratio)} times as {'small' if 'of' in row else 'fast'}"
+
+
+def figure(x: float) -> str:
+    """Three significant digits, without powers of ten where it is large."""
+    return f"{float(f'{x:.3g}'):,.0f}" if abs(x) >= 100 else f"{x:.3g}"

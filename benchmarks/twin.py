@@ -1,51 +1,55 @@
-"""The twin against ngspice on the same chip of mnist-d2 under the rram preset, and its parts."""
+"""The twin against ngspice on chips of mnist-d2 under the rram preset, one core each.
+
+A chip of the twin's is what a study does for it: drawn, evaluated on 10,000 images, judged.
+"""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from pathlib import Path
-
 import numpy as np
 
-from analogkan import load_bundled, resources
-from analogkan.compiler.design import build_design
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.imperfections import load_settings
 from analogkan.imperfections.make import perturb
-from analogkan.network import checkpoint
 
-IMAGES, REPEATS, COPIES = 200, 3, 10
+from .measure import ROUNDS, Row, Way, among, seconds, show
+from .subjects import Subject, chips_of, subject
+
+MANY, IMAGES = 10_000, 200
+"""Images of a chip of the twin's, and of ngspice's."""
+
+
+def measured(quick: bool = False) -> list[Row]:
+    """Seconds a chip and image of the twin over ngspice's."""
+    program = find_ngspice()
+    with subject(MANY, quick=quick) as of:
+        n, chip = min(IMAGES, len(of.images)), drawn(of)
+        ngspice, twin = NgspiceEngine(program, of.folder), TwinEngine()
+        volts, index, temp_c = of.volts[:n], of.images.index[:n], 26.85
+        answers = [engine.logits(chip, volts, index, temp_c) for engine in (ngspice, twin)]
+        note = f"{n} images a chip; logits within {np.abs(answers[0] - answers[1]).max():.0e}"
+        ours = Way(
+            f"twin, a chip of {len(of.images):,} images with its draw, a chip and image",
+            chips_of(of.build, of.images),
+            len(of.images),
+        )
+        theirs = Way(
+            f"ngspice {program.version}, the same circuit",
+            lambda: ngspice.logits(chip, volts, index, temp_c),
+            n,
+            note,
+        )
+        return among(ours, [theirs], quick=quick)
+
+
+def drawn(of: Subject):
+    """Chip 0 under rram."""
+    _, variation, conditions = load_settings("rram", base=of.build.hardware)
+    return perturb(of.build.design, variation, conditions, spec=of.build.spec, seed=0, sample=0)[0]
 
 
 def main() -> None:
-    spec = checkpoint.load_spec(resources.path("models/mnist-d2.pt"))
-    hardware, variation, conditions = load_settings("rram")
-    images = load_bundled()
-    volts = spec.dac_volts(images.flat(spec.encoding.shape))
-    many, index = np.tile(volts, (COPIES, 1)), np.arange(COPIES * len(volts))
-    program = find_ngspice()
-    twin, design = TwinEngine(), build_design(spec, hardware)
-    twin.logits(design, many, index, 26.85)  # the codes of the inputs are worked out once
-    draw, fast, slow, worst = 0.0, 0.0, 0.0, 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        ngspice = NgspiceEngine(program, Path(folder))
-        for sample in range(REPEATS):
-            at = time.perf_counter()
-            chip, _ = perturb(design, variation, conditions, spec=spec, seed=0, sample=sample)
-            drawn = time.perf_counter()
-            answer = twin.logits(chip, many, index, 26.85)
-            told = time.perf_counter()
-            circuit = ngspice.logits(chip, volts[:IMAGES], index[:IMAGES], 26.85)
-            draw, fast = draw + drawn - at, fast + told - drawn
-            slow += time.perf_counter() - told
-            worst = max(worst, float(np.abs(answer[:IMAGES] - circuit).max()))
-    a_chip = 1e3 * (draw + fast) / REPEATS
-    per_image = (draw + fast) / REPEATS / len(many)
-    print(f"ngspice {program.version}, KLU {'yes' if program.klu else 'no'}, one process; one core")
-    print(f"twin:    {a_chip:.0f} ms a chip of {len(many):,} images ({len(volts):,} bundled ones")
-    print(f"         {COPIES} times), {1e3 * draw / REPEATS:.1f} ms of it to draw the chip")
-    print(f"ngspice: {1e3 * slow / REPEATS / IMAGES:.1f} ms an image ({IMAGES} images a chip)")
-    print(f"ratio a chip and image: {slow / REPEATS / IMAGES / per_image:.0f} times")
-    print(f"largest difference: {worst:.1e} logits over {REPEATS} chips of {IMAGES} images")
+    show(measured())
+    with subject(MANY, quick=False) as of:
+        draw = sorted(seconds(lambda: drawn(of)) for _ in range(ROUNDS))[ROUNDS // 2]
+    print(f"{1e3 * draw:.1f} ms of a chip to draw it")

@@ -1,62 +1,84 @@
 """Wired crossbars: the reduction beside badcrossbar and scipy's sparse LU, on the same arrays.
 
-Cells uniform in 1 to 100 uS, 1 ohm a segment, seed 0. badcrossbar (PyPI; it wants the cairo
-library) is left out where it is not installed.
+Cells uniform in 1 to 100 uS, 1 ohm a segment, seed 0; one thread. badcrossbar needs no cairo to
+compute, but says that it cannot plot:
+
+    pip install --no-deps badcrossbar pathvalidate
 """
 
 from __future__ import annotations
 
 import logging
-import time
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from analogkan.compiler.wires import reduce_tile
+from analogkan.threads import one_blas_thread
+
+from .measure import Row, Way, among, not_run
 
 ARRAYS = ((64, 64), (588, 128))
-VECTORS = (1, 100, 10_000)
-MOST_UNKNOWNS = 4e8
-"""Nodes times vectors that the others keep at once: 3 GB. Above it they are not run."""
+SMALL = ((16, 8),)
+VECTORS, MANY = 100, 10_000
+"""That all are asked; and that the reduction is asked alone, the others would need some GB at
+once."""
 
 
-def main() -> None:
-    try:
-        import badcrossbar  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        badcrossbar = None
-    for rows, cols in ARRAYS:
-        rng = np.random.default_rng(0)
-        g = rng.uniform(1e-6, 1e-4, (rows, cols))
-        print(f"{rows} x {cols}:")
-        for n in VECTORS:
-            v = rng.uniform(0, 0.5, (rows, n))
-            started = time.perf_counter()
-            ports = reduce_tile(g, 1.0)
-            reduced = time.perf_counter()
-            found = ports.g.T @ v
-            ours = time.perf_counter() - started
-            said = f"  {n:6,} vectors: reduction {ours:.3f} s ({reduced - started:.3f} of it once)"
-            if 2 * rows * cols * n > MOST_UNKNOWNS:
-                print(said + "; the others would need more than 3 GB at once")
-                continue
-            wanted, theirs = by_lu(g, v)
-            error = np.abs(found - wanted).max() / np.abs(wanted).max()
-            said += f"; splu {theirs:.3f} s ({theirs / ours:.1f} times), {error:.0e} apart"
-            if badcrossbar is not None:
-                logging.disable(logging.INFO)
-                started = time.perf_counter()
-                solution = badcrossbar.compute(v, 1 / g, 1.0)
-                theirs = time.perf_counter() - started
-                error = np.abs(found.T - solution.currents.output).max() / np.abs(found).max()
-                said += f"; badcrossbar {theirs:.3f} s ({theirs / ours:.1f}), {error:.0e} apart"
-            print(said)
+def measured(quick: bool = False) -> list[Row]:
+    """The reduction and its use, over nodes solved one and all."""
+    rows: list[Row] = []
+    with one_blas_thread:
+        for shape in SMALL if quick else ARRAYS:
+            rows += _array(shape, quick)
+    return rows
 
 
-def by_lu(g: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, float]:
-    """Foot currents (C, n) for entries at ``v`` (R, n), all nodes solved; and seconds."""
-    started = time.perf_counter()
+def _array(shape: tuple[int, int], quick: bool) -> list[Row]:
+    rng = np.random.default_rng(0)
+    g = rng.uniform(1e-6, 1e-4, shape)
+    few, many = (rng.uniform(0, 0.5, (shape[0], n)) for n in (VECTORS, MANY))
+
+    def reduced(v: np.ndarray) -> np.ndarray:
+        return reduce_tile(g, 1.0).g.T @ v
+
+    wanted = reduced(few)
+
+    def way(name: str, call: Callable[[], np.ndarray]) -> Way:
+        error = np.abs(call() - wanted).max() / np.abs(wanted).max()
+        return Way(name, call, note=f"{error:.0e} apart")
+
+    size = f"{shape[0]} x {shape[1]}"
+    ours = Way(f"{size}: reduced, {VECTORS} vectors", lambda: reduced(few))
+    others = [
+        way("scipy's splu, factor and solve", lambda: by_lu(g, few)),
+        Way(f"the same, {MANY:,} vectors", lambda: reduced(many)),
+    ]
+    compute = _badcrossbar()
+    if compute is None:
+        why = "pip install --no-deps badcrossbar pathvalidate"
+        return [*among(ours, others, quick=quick), not_run(ours.name, "badcrossbar", why)]
+    others.append(way("badcrossbar", lambda: compute(few, 1 / g, 1.0).currents.output.T))
+    return among(ours, others, quick=quick)
+
+
+def _badcrossbar() -> Callable[..., Any] | None:
+    """Its solver, silent; None where it is not installed."""
+    with warnings.catch_warnings(record=True):
+        try:
+            from badcrossbar.compute import compute  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            return None
+    logging.getLogger("badcrossbar").setLevel(logging.WARNING)
+    return compute
+
+
+def by_lu(g: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Foot currents (C, n) for entries at ``v`` (R, n), all nodes solved."""
     rows, cols = g.shape
     inner = 2 * rows * cols
     w = np.arange(rows * cols).reshape(rows, cols)
@@ -70,5 +92,4 @@ def by_lu(g: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, float]:
     matrix = sp.coo_matrix((values, at), shape=(inner, inner)).tocsc()
     right = np.zeros((inner, v.shape[1]))
     right[w[:, 0]] = v
-    volts = splu(matrix).solve(right)
-    return volts[b[-1]], time.perf_counter() - started
+    return splu(matrix).solve(right)[b[-1]]
