@@ -65,14 +65,15 @@ def _remove_empty(folder: Path) -> None:
 
 
 class Answers(NamedTuple):
-    """A point's circuits, what drawing them counted, and logits (B, O): as they are at their
-    outputs, behind ADCs, and as they are read."""
+    """A point's circuits, what drawing them counted, logits (B, O), as they are at their outputs,
+    behind ADCs, and as they are read; and seconds that drawing took."""
 
     chip: Circuit
     counts: dict[str, int]
     made: np.ndarray
     converted: np.ndarray
     logits: np.ndarray
+    draw_seconds: float
 
 
 class Bench:
@@ -299,7 +300,9 @@ class Bench:
             return self._answers(point, [])
 
     def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
+        started = time.perf_counter()
         chip, counts = self.chip(point)
+        draw_seconds = time.perf_counter() - started
         temp_c = point.conditions.temp_c
         made = self._run(chip, self.volts_of(point.hardware), self.index, temp_c, seen)
         read, converted = digital(chip, made, self.index, temp_c)
@@ -307,15 +310,15 @@ class Bench:
         if self.calibrate == TWO_POINT and point.sample is not None:
             logits, left = self._read_out(chip, read, temp_c, seen)
             counts = counts | {"uncalibrated_columns": left}
-        return Answers(chip, counts, made, read, logits)
+        return Answers(chip, counts, made, read, logits, draw_seconds)
 
     def _evaluate(self, point: Point) -> Row:
         started = time.perf_counter()
         row, temp_c = self.begun(point), point.conditions.temp_c
         seen: list[Difference | None] = []
         try:
-            chip, counts, made, read, logits = self._answers(point, seen)
-            row |= self._figures(logits) | counts
+            chip, counts, made, read, logits, draw_seconds = self._answers(point, seen)
+            row |= self._figures(logits) | counts | {"draw_seconds": draw_seconds}
             if self.calibrate is not None and point.sample is not None:
                 row |= self._uncalibrated(point, read, seen)
             if self.compensate is not None:

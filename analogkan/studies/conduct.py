@@ -31,9 +31,12 @@ from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes
-from .points import Point, check_temps
+from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
-from .store import FAILED, RESULT, STORE, StudyStore, default_run, identity, write_result
+from .running import run_points
+from .store import (
+    FAILED, RESULT, STORE, StudyStore, default_run, identity, write_csv, write_result,
+)
 from .study import Job, Plan, Progress, Study
 
 EXECUTORS = ("local", "dask")
@@ -117,7 +120,7 @@ def conduct(
         calibrate=plan.calibrate,
     )  # fmt: skip
     _check_points(bench, plan)
-    from_files = plugins.used(job.build, plan.points, bench.drawn)
+    from_files = plugins.used(job.build, representatives(plan.points), bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
     notes += _macro_notes(job, plan)
@@ -137,7 +140,7 @@ def conduct(
         StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
     ):
         plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
-        store.export_csv(run / CHIPS, plan.points, plan.spread)
+        write_csv(run / CHIPS, plan.spread(rows))
         _require_one(rows, run)
         if plan.judge_all and share:
             share = Share(len(plan.points), share.images)
@@ -225,32 +228,6 @@ def _run_plan(
     return replace(plan, points=list(points.values())), store.rows(list(points.values()))
 
 
-def run_points(
-    points: Sequence[Point],
-    evaluate: Callable[[Point], Row],
-    store: StudyStore,
-    executor: Executor,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Row]:
-    """Evaluate the points that ``store`` lacks, and those that failed; the rows of all.
-
-    Rows are written by the calling thread alone, each as it is finished. An interrupt leaves them
-    in the store.
-    """
-    finished = store.finished(points)
-    missing = [point for point in points if point.key not in finished]
-    done = len(points) - len(missing)
-    on_progress(done, len(points))
-    since = time.perf_counter()
-    for point, row in executor.run(evaluate, missing):
-        now = time.perf_counter()
-        store.add(point, row, now - since)
-        since = now
-        done += 1
-        on_progress(done, len(points))
-    return store.rows(points)
-
-
 def _check_points(bench: Bench, plan: Plan) -> None:
     """Raise what keeps points from being simulated, before there is a RUN.
 
@@ -264,10 +241,11 @@ def _check_points(bench: Bench, plan: Plan) -> None:
         If what makes a chip lacks a closed form that it needs, as the twin does.
     """
     temps: dict[Hardware, set[float]] = {}
-    for point in plan.points:
+    points = representatives(plan.points)
+    for point in points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
     for hardware, variation, conditions in {
-        (p.hardware, p.variation, p.conditions) for p in plan.points if p.sample is not None
+        (p.hardware, p.variation, p.conditions) for p in points if p.sample is not None
     }:
         require_gains(variation, hardware)
         require_unwired(variation, hardware)
@@ -280,7 +258,7 @@ def _check_points(bench: Bench, plan: Plan) -> None:
             require_closed_form(bench.chain(hardware))
         elif hardware.amplifier.gain is None:  # trim and read noise need it, before a RUN is begun
             chip = next(
-                (p for p in plan.points if p.hardware == hardware and p.sample is not None), None
+                (p for p in points if p.hardware == hardware and p.sample is not None), None
             )
             if chip is not None:
                 bench.chip(chip)
@@ -290,10 +268,11 @@ def _macro_notes(job: Job, plan: Plan) -> list[str]:
     """What is of a macro-model, where a preset has put another op-amp in its place, and where what
     is assumed is not what was measured."""
     own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
-    found = sorted({macro_models(point.hardware) for point in plan.points} - {""})
+    points = representatives(plan.points)
+    found = sorted({macro_models(point.hardware) for point in points} - {""})
     alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
     notes = [f"{of}: {alone}" for of in found]
-    others = sorted({point.hardware.opamp for point in plan.points} - {own.opamp})
+    others = sorted({point.hardware.opamp for point in points} - {own.opamp})
     if own.amplifier.macro and others:
         notes.append(
             f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "

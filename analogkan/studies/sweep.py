@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
-from ..files import atomic_file
 from ..results import Fact, Figure, Listing
 from ..text import percent
 from .of_chips import OverGrid, chips_of, foretell_chips, snr
-from .result import OfClasses, Row, flat, within
+from .result import OfClasses, Row, within
 from .study import Job, Option, Plan, Study
 from .value_results import SweepErrors
 
@@ -257,17 +255,14 @@ def _axes_of(cell: Cell) -> dict[str, Any]:
 def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples: int) -> None:
     """A CSV with a row a chip: the axes' values first, then its figures."""
     from .cells import rows_of
+    from .store import write_csv
 
     lines = [
-        cell.labels | {key: value for key, value in flat(row).items() if key != "key"}
+        cell.labels | {key: value for key, value in row.items() if key != "key"}
         for cell, mine in rows_of(cells, rows, samples)
         for row in mine
     ]
-    columns = list(dict.fromkeys(key for line in lines for key in line))
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+    write_csv(path, lines)
 
 
 sweep = Study(
