@@ -20,7 +20,7 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.errors import StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.studies.executor import LocalExecutor
-from analogkan.studies.points import Point, montecarlo_points, thermal_points
+from analogkan.studies.points import Point, Points, montecarlo_points, thermal_points
 from analogkan.studies.running import run_points
 from analogkan.studies.store import STORE, StudyStore, write_csv
 
@@ -28,7 +28,7 @@ SETTINGS = {"seed": 3, "variation": {"sigma_g": 0.05}, "inputs": "abc"}
 ROWS = Path(__file__).parents[1]
 
 
-def points(samples: int = 4) -> list[Point]:
+def points(samples: int = 4) -> Points:
     return montecarlo_points(Hardware(), Variation(sigma_g=0.05), Conditions(), samples)
 
 
@@ -240,8 +240,7 @@ def test_a_damaged_store_is_refused_in_a_sentence(tmp_path, damage):
     run = tmp_path / "run"
     path = run / STORE
     with StudyStore(run, SETTINGS) as store:
-        for point in points(300):
-            store.add([(point, row(point))], 0.1)
+        store.add([(point, row(point)) for point in points(300)], 0.1)
     whole = path.read_bytes()
     if damage == "text":
         path.write_text("no database at all, but as long as one has to be" * 100)

@@ -69,7 +69,7 @@ class DaskExecutor:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
         self.address, self.engine, self._plugins = address, engine, plugins
         moved = ("bytes_scattered", "bytes_per_point", "bytes_per_row")
-        self._told = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
+        self._told: dict[str, Any] = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
         self.facts: dict[str, Any] | None = self._told
         self._threads, self._asked, self._tried, self._busy_s = 0, -ASK_S, 0, 0.0
         self._distributed = distributed

@@ -27,15 +27,23 @@ from ..physics.assumptions import Assumptions
 from ..settings import require
 from ..threads import one_blas_thread
 from .bench import Bench
+from .cost import Forecast, Meter
 from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes
 from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
-from .running import run_points
+from .running import approved, run_points
 from .store import (
-    FAILED, RESULT, STORE, StudyStore, default_run, identity, write_csv, write_result,
+    FAILED,
+    RESULT,
+    STORE,
+    StudyStore,
+    default_run,
+    identity,
+    write_csv,
+    write_result,
 )
 from .study import Job, Plan, Progress, Study
 
@@ -66,6 +74,9 @@ class StudyOptions:
         Address of the Dask scheduler.
     command
         What a report says made the RUN.
+    approve
+        Called with a forecast of very many points, ``cost.MANY`` or more, before there is a RUN;
+        raises if they are not to be run.
     """
 
     engine: str = "twin"
@@ -77,6 +88,7 @@ class StudyOptions:
     executor: str = "local"
     scheduler: str = ""
     command: str = ""
+    approve: Callable[[Forecast], None] | None = None
 
     def __post_init__(self) -> None:
         require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
@@ -134,12 +146,14 @@ def conduct(
     evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
     if plan.more is not None:
         evaluate = partial(_with_more, bench, plan.more)
+    store_of = partial(StudyStore, run, settings, study.columns_of(bench.spec.task))
     with (
         one_blas_thread,
         _executor(options, engine.stop, from_files) as executor,
-        StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
+        approved(store_of, plan.points, evaluate, executor, options.approve) as store,
     ):
-        plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
+        meter = Meter()
+        plan, rows = _run_plan(plan, bench, evaluate, store, executor, meter, on_progress)
         write_csv(run / CHIPS, plan.spread(rows))
         _require_one(rows, run)
         if plan.judge_all and share:
@@ -165,6 +179,7 @@ def conduct(
             **told,
             "judge": verdict,
             "seconds": store.spent(),
+            "cost": meter.facts(),
             "cluster": executor.facts,
             "command": options.command,
             "run": str(run),
@@ -198,12 +213,13 @@ def _run_plan(
     evaluate: Callable[[Point], Row],
     store: StudyStore,
     executor: Executor,
+    meter: Meter,
     on_progress: Progress,
 ) -> tuple[Plan, list[Row]]:
     """The plan with all points that it came to, and their rows."""
     told = partial(on_progress, plan.counted)
     if plan.explore is None:
-        return plan, run_points(plan.points, evaluate, store, executor, told)
+        return plan, run_points(plan.points, evaluate, store, executor, told, meter)
     points: dict[str, Point] = {}
     rows: dict[str, Row] = {}
 
@@ -214,7 +230,7 @@ def _run_plan(
         points.update(new)
         found = run_points(
             list(new.values()), evaluate, store, executor,
-            lambda done, _: told(before + done, most),
+            lambda done, _: told(before + done, most), meter,
         )  # fmt: skip
         rows.update({row["key"]: row for row in found})
         return [rows[point.key] for point in asked]

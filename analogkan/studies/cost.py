@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..schema import Rule
 from ..text import duration, many
 from .result import Row
 
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
 
 MANY = 100_000
 """Points from which on what they cost is said, and asked about, before they are run."""
-TRIAL_S, TRIAL_POINTS = 3.0, 200
-"""How long points are tried for a forecast at least, seconds, and how many at most."""
+TRIAL_S, TRIAL_POINTS = 3.0, 5_000
+"""How long points are tried for a forecast, seconds, and how many at most."""
 LINE, ROOM = 150, 1.2
 """Bytes of a row's line in the store beside its texts, and how much more than its lines SQLite's
 pages take: measured, ``tests/test_cost.py``."""
@@ -68,20 +66,23 @@ class Meter:
 
     def __init__(self) -> None:
         self._points = self._timed = 0
-        self._thread_s = self._busy_s = self._draw_s = self._keep_s = self._bytes = 0.0
-        self._since: float | None = None
+        self._thread_s = self._first_s = self._busy_s = self._draw_s = self._keep_s = 0.0
+        self._bytes = 0.0
+        self.begin()
 
     def begin(self) -> None:
-        """Points are begun; their threads are not ready yet."""
-        self._since = None
+        """Points are begun, by threads that are not ready yet."""
+        self._since, self._ready = time.perf_counter(), False
 
     def add(self, rows: Sequence[Row], keep_s: float, threads: int) -> None:
-        """``rows`` are finished, were kept in ``keep_s`` seconds, and so many threads go on."""
+        """``rows`` are finished, were kept in ``keep_s`` seconds, and ``threads`` go on."""
         now = time.perf_counter()
-        if self._since is not None:  # what was before the first group is made but once
-            self._thread_s += threads * (now - self._since)
-            self._timed += len(rows)
-        self._since = now
+        spent = threads * (now - self._since)
+        if self._ready:
+            self._thread_s, self._timed = self._thread_s + spent, self._timed + len(rows)
+        else:
+            self._first_s += spent
+        self._since, self._ready = now, True
         self._points += len(rows)
         self._keep_s += keep_s
         for row in rows:
@@ -90,14 +91,20 @@ class Meter:
         self._bytes += len(rows) * ROOM * (LINE + len(json.dumps(rows[0])))
 
     def cost(self) -> Cost | None:
-        """What was measured; None before two groups were finished."""
-        if not self._timed:
-            return None
+        """What points took, but for the first group, if there is another; None of no points."""
         n = self._points
+        if not n:
+            return None
+        each = self._thread_s / self._timed if self._timed else self._first_s / n
         return Cost(
-            points=n, thread_s=self._thread_s / self._timed, busy_s=self._busy_s / n,
-            draw_s=self._draw_s / n, keep_s=self._keep_s / n, row_bytes=self._bytes / n,
+            points=n, thread_s=each, busy_s=self._busy_s / n, draw_s=self._draw_s / n,
+            keep_s=self._keep_s / n, row_bytes=self._bytes / n,
         )  # fmt: skip
+
+    def facts(self) -> dict[str, float] | None:
+        """``cost`` as a result keeps it."""
+        cost = self.cost()
+        return cost and asdict(cost)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +133,14 @@ class Forecast:
         return self.count * self.cost.row_bytes / 1e6
 
     def told(self) -> str:
-        """All of it, without a verb at its end."""
-        tasks = f", {self.tasks:,} tasks" if self.tasks else ""
-        c = self.cost
+        """All of it, in words."""
+        c, threads = self.cost, many(self.threads, "thread")
+        circuits = f"{many(self.count, 'circuit')}: about {duration(self.seconds)} with {threads}"
         return (
-            f"{many(self.count, 'circuit')}: about {duration(self.seconds)} with "
-            f"{many(self.threads, 'thread')} ({1e3 * c.busy_s:.3g} ms each, {1e3 * c.draw_s:.3g} of "
-            f"them drawing, {1e3 * c.keep_s:.2g} to keep a row, as {c.points} of them took)"
-            f"{tasks}, {self.megabytes:,.0f} MB in the RUN's store"
+            f"{circuits} ({1e3 * c.busy_s:.3g} ms each, {1e3 * c.draw_s:.3g} of them drawing, and "
+            f"{1e3 * c.keep_s:.2g} to keep one, as {c.points:,} of them took)"
+            + (f", {self.tasks:,} tasks" if self.tasks else "")
+            + f", {self.megabytes:,.0f} MB in the RUN"
         )
 
 
@@ -141,32 +148,34 @@ def foretell(
     points: Sequence[Point],
     count: int,
     evaluate: Callable[[Point], Row],
-    columns: Mapping[str, Rule],
     executor: Executor,
 ) -> Forecast:
-    """Try some of the ``points``, which are evaluated and kept as all will be, but elsewhere, and
-    forecast ``count`` of them."""
-    from .running import run_points
+    """Try some of the ``points``, more than a few, and forecast ``count`` of them.
+
+    They are evaluated as all will be, by the same ``executor``, and kept in a store that is not the
+    RUN's. Every thread is ready before one is timed.
+    """
+    import tempfile
+
+    from .running import keep_points
     from .store import StudyStore
 
-    def tried(some: int) -> Cost | None:
+    def tried(some: int) -> Cost:
         meter = Meter()
         with (
             tempfile.TemporaryDirectory() as folder,
-            StudyStore(Path(folder) / "run", {}, columns) as store,
+            StudyStore(Path(folder) / "run", {}) as store,
         ):
-            run_points(points[:some], evaluate, store, executor, meter=meter)
-        return meter.cost()
-
-    few = min(len(points), 4 * executor.threads)
-    tried(few)  # every worker is ready now
-    cost = tried(few)
-    assert cost is not None
-    wanted = math.ceil(TRIAL_S / cost.seconds(1, executor.threads))
-    if few < (some := min(wanted, TRIAL_POINTS, len(points))):
-        cost = tried(some)
+            keep_points(points[:some], evaluate, store, executor, meter=meter)
+        cost = meter.cost()
         assert cost is not None
+        return cost
+
     threads = executor.threads
+    tried(4 * threads)
+    few = tried(4 * threads)
+    some = min(math.ceil(TRIAL_S / few.seconds(1, threads)), TRIAL_POINTS)
+    cost = tried(some) if some > 4 * threads else few
     tasks = 0 if executor.facts is None else tasks_of(count, threads, cost.busy_s)
     return Forecast(count=count, threads=threads, tasks=tasks, cost=cost)
 

@@ -168,9 +168,9 @@ class StudyStore(LockedFolder):
         told: set[str] = set()
         with self._writing() as db:
             for point, row in found:
-                kept = {key: value for key, value in row.items() if key not in TIMES}
-                circuit, text = point.circuit, json.dumps(kept, allow_nan=False)
-                values = (point.key, circuit, point.conditions.temp_c, point.sample, row["status"])
+                kept = {name: value for name, value in row.items() if name not in TIMES}
+                circuit, text = row["key"].partition("/")[0], json.dumps(kept, allow_nan=False)
+                values = (row["key"], circuit, row["temp_c"], row["sample"], row["status"])
                 values = (*values, float(row.get("seconds", 0.0)), text)
                 if circuit not in self._circuits | told:
                     settings = json.dumps(point.document())
@@ -238,12 +238,12 @@ class StudyStore(LockedFolder):
         """What a query says of ``points``, or of all."""
         assert self._db is not None, "use the store as a context manager"
         if points is None:
-            yield from self._db.execute(asked)
+            for line in self._db.execute(asked):
+                yield line  # noqa: UP028 - a generator that is left would close the cursor late
             return
         keys = keys_of(points)
         while some := tuple(islice(keys, TOGETHER)):
-            wanted = ",".join("?" * len(some))
-            yield from self._db.execute(f"{asked} WHERE key IN ({wanted})", some)
+            yield from self._query(f"{asked} WHERE key IN ({','.join('?' * len(some))})", *some)
 
     def _row(self, key: str, status: str, text: str) -> Row:
         """A row as it was kept; ValueError if it is none."""
@@ -334,7 +334,7 @@ def _hash_of_bytes(value: bytes) -> dict[str, str]:
 
 
 def _order(row: Row) -> tuple[str, float, bool, int]:
-    """By which rows are sorted: their circuit, temperature and number, the nominal circuit first."""
+    """By which rows are sorted: circuit, temperature and number, the nominal circuit first."""
     circuit, sample = row["key"].partition("/")[0], row["sample"]
     return circuit, row["temp_c"], sample is not None, sample or 0
 

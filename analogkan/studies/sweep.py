@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..results import Fact, Figure, Listing
+from ..settings import require
 from ..text import percent
 from .of_chips import OverGrid, chips_of, foretell_chips, snr
 from .result import OfClasses, Row, within
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from .bench import Bench
     from .grid import Cell
-    from .points import Point
 
 GRIDS = ("axes", "budget", "faults")
 TABLE = "sweep.csv"
@@ -156,8 +156,8 @@ def sweep_cells(
 
 def sweep_size(
     build: Build, grid: str, settings: Sequence[str], preset: str | None, samples: int
-) -> tuple[Cell, int]:
-    """The last cell of a grid, and how many circuits the whole has at most.
+) -> int:
+    """How many circuits a grid has at most.
 
     Axes are counted, not built: a slip of the keyboard can make a million settings.
     """
@@ -167,9 +167,9 @@ def sweep_size(
     corner = [*fixed, *(f"{key}={values[-1]}" for key, values in axes.items())]
     if grid != "axes" or not axes:
         cells, _ = sweep_cells(build, grid, settings, preset)
-        return cells[-1], count_points(cells, samples)
-    (*_, cell) = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
-    return cell, math.prod(map(len, axes.values())) * count_points([cell], samples)
+        return count_points(cells, samples)
+    cells = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
+    return math.prod(map(len, axes.values())) * count_points(cells, samples)
 
 
 def plan(job: Job, *, grid: str, samples: int) -> Plan:
@@ -188,7 +188,11 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
     """
     from .cells import add_won_back, rows_of, summarise_cell, summarise_error_cell
     from .grid import grid_points, split_axes
+    from .points import MAX_POINTS
 
+    count = sweep_size(job.build, grid, job.settings, job.preset, samples)
+    most = f"at most {MAX_POINTS:,} in a RUN: a smaller grid, fewer samples or several sweeps"
+    require(count <= MAX_POINTS, "circuits of the grid", count, most)
     cells, chosen = sweep_cells(job.build, grid, job.settings, job.preset)
     axes, fixed = split_axes(job.settings)
 
@@ -225,12 +229,6 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
         },
         arrange=arrange,
     )
-
-
-def size(job: Job, *, grid: str, samples: int) -> tuple[Point, int]:
-    """The last point, and how many there are at most."""
-    cell, count = sweep_size(job.build, grid, job.settings, job.preset, samples)
-    return cell.points(1)[0], count
 
 
 def _trim_of(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, str]:
@@ -284,7 +282,6 @@ sweep = Study(
     ),
     plan=plan,
     result=Sweep,
-    size=size,
     forecast=foretell_chips,
     start=lambda values: PRESETS.get(values["grid"]),
 )  # fmt: skip
