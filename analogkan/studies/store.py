@@ -238,8 +238,9 @@ class StudyStore(LockedFolder):
         """What a query says of ``points``, or of all."""
         assert self._db is not None, "use the store as a context manager"
         if points is None:
-            for line in self._db.execute(asked):
-                yield line  # noqa: UP028 - a generator that is left would close the cursor late
+            # Not `yield from`: a generator that is left would close the cursor after the database.
+            for line in self._db.execute(asked):  # noqa: UP028
+                yield line
             return
         keys = keys_of(points)
         while some := tuple(islice(keys, TOGETHER)):
