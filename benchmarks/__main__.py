@@ -25,6 +25,7 @@ NAMES = (
     "growth",
     "explicit",
     "cluster",
+    "many",
     "hard_cases",
     "hardware_training",
     "gains",

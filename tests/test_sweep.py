@@ -25,6 +25,7 @@ from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.registry import faults
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
+from analogkan.studies import cost
 from analogkan.studies.cells import add_won_back, lost_interval, rows_of
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
@@ -363,7 +364,10 @@ def test_three_axes_are_a_table_without_a_picture(home, tmp_path):
         ),
     ],
 )
-def test_bad_grids_are_refused_before_anything_is_written(home, tmp_path, args, kind, sentence):
+def test_bad_grids_are_refused_before_anything_is_written(
+    home, tmp_path, monkeypatch, args, kind, sentence
+):
+    monkeypatch.setattr(cost, "TRIAL_S", 0.1)
     out = tmp_path / "run"
     found, text = refused("sweep", *home, *args, "--out", out)
     assert found == kind
@@ -371,9 +375,14 @@ def test_bad_grids_are_refused_before_anything_is_written(home, tmp_path, args, 
     assert not out.exists()
 
 
-def test_a_grid_of_a_million_points_is_forecast(home, tmp_path):
-    axes = ["--set", "sigma_g=" + ",".join(f"0.{k:03d}" for k in range(1, 101))]
-    kind, text = refused("sweep", *home, *axes, "--samples", 10_000, "--out", tmp_path / "run")
+@pytest.mark.parametrize("command", ["sweep", "montecarlo"])
+def test_a_million_points_are_forecast(home, tmp_path, monkeypatch, command):
+    monkeypatch.setattr(cost, "TRIAL_S", 0.1)
+    args: list[Any] = ["--samples", 1_000_000]
+    if command == "sweep":
+        axis = "sigma_g=" + ",".join(f"0.{k:03d}" for k in range(1, 101))
+        args = ["--samples", 10_000, "--set", axis]
+    kind, text = refused(command, *home, *args, "--out", tmp_path / "run")
     assert kind == "StudyError"
     form = (
         r"1,000,000 circuits: about [\d.]+ \w+ with \d+ threads? \([\d.]+ ms each, [\d.]+ of them "
@@ -381,3 +390,4 @@ def test_a_grid_of_a_million_points_is_forecast(home, tmp_path):
         r"--yes to run them, or fewer --samples"
     )
     assert re.fullmatch(form, text)
+    assert not (tmp_path / "run").exists()
