@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MANY = 100_000
 """Points from which on what they cost is said, and asked about, before they are run."""
-TRIAL_S, TRIAL_POINTS = 3.0, 5_000
+TRIAL_S, TRIAL_POINTS = 10.0, 20_000
 """How long points are tried for a forecast, seconds, and how many at most."""
 LINE, ROOM = 150, 1.2
 """Bytes of a row's line in the store beside its texts, and how much more than its lines SQLite's
