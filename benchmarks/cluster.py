@@ -90,7 +90,7 @@ def main() -> None:
         busy, draw, keep = (1e3 * part for part in (cost.busy_s, cost.draw_s, cost.keep_s))
         print(f"a chip of {len(bench.labels):,} images takes {busy:.1f} ms, {draw:.1f} of them to")
         print(f"draw it; its row {keep:.2f} to keep; a worker's first {begin:.2f} s; a task")
-        print(f"{1e3 * task:.2f} ms of the scheduler; {len(body) / 1e6:.1f} MB go to each worker once")
+        print(f"{1e3 * task:.2f} ms of the scheduler; {len(body) / 1e6:.1f} MB to each worker once")
         _predict(cost, begin, task, len(body))
         for one in _by_workers(bench, points, quick=False):
             print(f"{one['what']} against {one['against']}: {one['ratio']:.2f} ({one['note']})")
