@@ -50,6 +50,14 @@ _RUN = (
         show_default=True,
         help="twin is the same circuit in closed form.",
     ),
+    click.option(
+        "--precision",
+        type=common.Choice(["auto", "float64", "mixed"]),
+        default="auto",
+        show_default=True,
+        help="Of the twin; mixed: float32 where a bound proves the class (docs/performance.md). "
+        "auto: mixed from 2,000 images on, where numba is installed.",
+    ),
     click.option("--jobs", type=common.Whole(1, 256), help="Chips at a time; default: all cores."),
     click.option(
         "--executor",
@@ -198,6 +206,7 @@ def _study_options(chosen: dict[str, Any]) -> Any:
         judge=chosen["judge"],
         executor=chosen["executor"],
         scheduler=chosen["scheduler"],
+        precision=chosen["precision"],
         command=common.command_line(),
     )
 
@@ -229,7 +238,7 @@ def _ask(
     study: Study, circuit: Any, images: Any, settings: list[str], given: dict[str, Any]
 ) -> None:
     """Forecast a very large study from one of its points, and ask whether to run it."""
-    from ..engines.chip_engines import TwinEngine
+    from ..engines.twin_engine import TwinEngine
     from ..studies.bench import Bench
     from ..studies.points import MAX_POINTS
 

@@ -131,9 +131,7 @@ class Mixed:
     def of(twin: Twin) -> Mixed | None:
         """That of ``twin``; None: there is something about it for which no bound is known."""
         plain = all(
-            stage.bent is None
-            and stage.front.norm is None
-            and stage.front.squash.kind == "none"
+            stage.bent is None and stage.front.norm is None and stage.front.squash.kind == "none"
             for stage in twin.stages
         )
         noisy = any(noise is not None for of_chip in twin.noise for noise in of_chip)
@@ -154,9 +152,7 @@ class Mixed:
             logits[near] = (again[0] / self._twin.v_per_logit).numpy().T
         return logits
 
-    def _outputs(
-        self, coded: Inputs, moving: Moving
-    ) -> tuple[Array, float, torch.Tensor] | None:
+    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, torch.Tensor] | None:
         """Outputs (O, B) volts, how far the farthest may be from float64's, and the volts
         (1, I, D, U) of the first rows."""
         first, *others = self._twin.stages
@@ -197,10 +193,9 @@ class Mixed:
         return weights[0].numpy(), constant[0, :, 0].numpy()
 
 
-def _sum(
-    moving: Moving, apart: Array, weights: Array, constant: Array, dtype: np.dtype
-) -> Array:
-    """Outputs (O, B) of a first stage whose rows (I, U, D) are ``apart`` from rest, in ``dtype``."""
+def _sum(moving: Moving, apart: Array, weights: Array, constant: Array, dtype: np.dtype) -> Array:
+    """Outputs (O, B) of a first stage, in ``dtype``: its rows (I, U, D) are so far ``apart`` from
+    those at rest."""
     n_in, _, n_dev = apart.shape
     images, n_out, lanes = len(moving.begins) - 1, len(constant), kernels.LANES
     found = _filled(constant, images, dtype)

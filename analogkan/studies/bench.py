@@ -26,6 +26,7 @@ from ..compiler.converters import digital, rounded
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
+from ..engines.arithmetic import Arithmetic
 from ..engines.base import ChipEngine
 from ..engines.chip_engines import NgspiceEngine, chain_logits, open_engine
 from ..engines.others import find_simulator
@@ -137,6 +138,7 @@ class Bench:
             "build": replace(self.build, verification=None),
             "images": self.images,
             "engine": self.engine.name,
+            "arithmetic": getattr(self.engine, "arithmetic", Arithmetic()),
             "seed": self.seed,
             "compensate": self.compensate,
             "calibrate": self.calibrate,
@@ -149,7 +151,7 @@ class Bench:
             cells.add_library(place, library)
         name = state.pop("engine")
         program = None if name == "twin" else find_simulator(name)
-        engine = open_engine(name, program, Path())
+        engine = open_engine(name, program, Path(), state.pop("arithmetic"))
         if isinstance(engine, NgspiceEngine):  # a folder that nobody else could have made
             engine.keep = Path(tempfile.mkdtemp(prefix="analogkan-failed-"))
             atexit.register(_remove_empty, engine.keep)
@@ -246,11 +248,13 @@ class Bench:
         index: np.ndarray,
         temp_c: float,
         seen: list[Difference | None],
+        *,
+        classes: bool = False,
     ) -> np.ndarray:
-        """Logits (B, O); to ``seen`` comes how far ngspice, if that is the engine, is from the
-        closed form."""
+        """Logits (B, O), or such as have the right ``classes``; to ``seen`` comes how far ngspice,
+        if that is the engine, is from the closed form."""
         with one_blas_thread:
-            logits = chain_logits(self.engine, chip, volts, index, temp_c, seen)
+            logits = chain_logits(self.engine, chip, volts, index, temp_c, seen, classes=classes)
         bad = int((~np.isfinite(logits).all(axis=1)).sum())
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
@@ -301,7 +305,8 @@ class Bench:
     def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
         chip, counts = self.chip(point)
         temp_c = point.conditions.temp_c
-        made = self._run(chip, self.volts_of(point.hardware), self.index, temp_c, seen)
+        volts = self.volts_of(point.hardware)
+        made = self._run(chip, volts, self.index, temp_c, seen, classes=True)
         read, converted = digital(chip, made, self.index, temp_c)
         logits, counts = read, counts | converted
         if self.calibrate == TWO_POINT and point.sample is not None:
