@@ -98,10 +98,10 @@ def montecarlo(
     engine
         ``twin``, the same circuit in closed form, or ``ngspice``.
     precision
-        Of the twin: ``float64``; ``mixed``, float32 where a bound proves an image's class; or
-        ``auto``, mixed from 2,000 images on where it is possible and numba is installed.
+        Of the twin: ``float64``, ``mixed``, float32 where a bound proves an image's class, or
+        ``auto``: mixed from 2,000 images on, where it can be and numba is installed.
     device
-        What the twin computes on: ``cpu``, or what torch calls a GPU, ``cuda``.
+        Of the twin: ``cpu``, or a GPU as torch calls it, ``cuda``.
     jobs
         Chips at a time; by default all cores.
     seed
@@ -286,10 +286,7 @@ _OPTIONS = (
     *("out", "resume"),
 )
 """Keywords that are ``StudyOptions``."""
-_SHARED = (
-    *_OPTIONS,
-    *("hardware", "variation", "conditions", "progress"),
-)
+_SHARED = (*_OPTIONS, "hardware", "variation", "conditions", "progress")
 """Keywords that every study has."""
 _KINDS = {
     "whole": given.check_whole,
@@ -378,11 +375,8 @@ def _options(
 ) -> StudyOptions:
     given.check_whole(jobs=jobs, seed=seed)
     check_flags(resume=resume)
-    texts = {
-        "judge": judge, "engine": engine, "scheduler": scheduler, "precision": precision,
-        "device": device,
-    }  # fmt: skip
-    for name, value in texts.items():
+    texts = {"judge": judge, "engine": engine, "scheduler": scheduler, "precision": precision}
+    for name, value in {**texts, "device": device}.items():
         require_type(value, str, name, "a text")
     folder = given.optional_path(out, "out")
     return StudyOptions(

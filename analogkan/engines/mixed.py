@@ -163,16 +163,16 @@ class Mixed:
         weights, constant = self._folded(first)
         constant = constant + weights @ still.ravel()
         dtype = SINGLE if others else DOUBLE
-        volts = _sum(moving, apart, weights, constant, dtype)
         extent = np.abs(constant) + np.abs(weights) @ largest.ravel()
         # Pairs of diodes, a run of inputs at a time; what comes of a pair is added to the outputs.
         n_dev, run = first.x.shape[2], min(moving.most, kernels.RUN)
         share = growth(2 * run + n_dev + 4, dtype) + growth(moving.most * n_dev, DOUBLE)
         error = share * extent
+        volts = _sum(moving, apart, weights, constant, dtype)
         for stage in others:
             dtype = DOUBLE if stage is others[-1] else SINGLE
             tables = Tables.of(stage.x[0].numpy(), stage.r[0].numpy())
-            if tables is None:
+            if tables is None or not _known(extent):
                 return None
             weights, constant = self._folded(stage)
             volts = _through(volts, tables, weights, constant, dtype)
@@ -181,16 +181,20 @@ class Mixed:
             off += growth(EVALUATION, dtype) * (tables.largest + shaped)
             extent = np.abs(constant) + np.abs(weights) @ tables.largest.ravel()
             error = growth(weights.shape[1] + 4, dtype) * extent + np.abs(weights) @ off.ravel()
-        bound = float(error.max())
-        if not bound < FAR:  # NaN too
+        if not _known(error):
             return None
         table = torch.from_numpy(apart + still[:, None]).transpose(1, 2)[None]
-        return volts, bound, table
+        return volts, float(error.max()), table
 
     def _folded(self, stage: TwinStage) -> tuple[Array, Array]:
         """Volts at the outputs for a volt of a row, (O, I D), and for none, (O,)."""
         weights, constant = self._twin.folded(stage)
         return weights[0].numpy(), constant[0, :, 0].numpy()
+
+
+def _known(volts: Array) -> bool:
+    """Whether these are numbers, and such as float32 has."""
+    return bool((volts < FAR).all())
 
 
 def _sum(moving: Moving, apart: Array, weights: Array, constant: Array, dtype: np.dtype) -> Array:
