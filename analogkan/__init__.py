@@ -32,7 +32,7 @@ _HOME = {
     "TDKANLayer": "network.model",
     "TDKANConfig": "network.model",
     "Targets": "network.targets",
-    "TwinEngine": "engines.chip_engines",
+    "TwinEngine": "engines.twin_engine",
     "Variation": "imperfections",
     "analyse": "api.simulating",
     "by_class": "data.subset",

@@ -30,7 +30,7 @@ from .measure import Row, growth
 from .subjects import chips_of
 
 HIDDEN, IMAGES = 64, 1000
-WIDTHS = (32, 64, 128, 256)
+WIDTHS = (32, 64, 128)
 SWEPT = (25, 50, 100)
 """Images of a sweep: more come in blocks of 100, which are as many processes."""
 SEEN = (1000, 2000, 4000, 8000)

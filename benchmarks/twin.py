@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from analogkan.compiler.design import Design, build_design
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.imperfections import load_settings
 from analogkan.imperfections.make import perturb
 
-from .measure import ROUNDS, Row, Way, among, seconds, show
+from .measure import Row, Way, among
 from .subjects import Subject, chips_of, subject
 
 MANY, IMAGES = 10_000, 200
@@ -42,14 +43,9 @@ def measured(quick: bool = False) -> list[Row]:
         return among(ours, [theirs], quick=quick)
 
 
-def drawn(of: Subject):
+def drawn(of: Subject) -> Design:
     """Chip 0 under rram."""
-    _, variation, conditions = load_settings("rram", base=of.build.hardware)
-    return perturb(of.build.design, variation, conditions, spec=of.build.spec, seed=0, sample=0)[0]
-
-
-def main() -> None:
-    show(measured())
-    with subject(MANY, quick=False) as of:
-        draw = sorted(seconds(lambda: drawn(of)) for _ in range(ROUNDS))[ROUNDS // 2]
-    print(f"{1e3 * draw:.1f} ms of a chip to draw it")
+    spec = of.build.spec
+    hardware, variation, conditions = load_settings("rram", base=of.build.hardware)
+    design = build_design(spec, hardware)
+    return perturb(design, variation, conditions, spec=spec, seed=0, sample=0)[0]

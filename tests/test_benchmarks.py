@@ -118,6 +118,14 @@ def test_a_page_keeps_what_is_around_its_tables(tmp_path):
         page.write_page(path, DOCUMENT)
 
 
+def test_the_page_is_what_was_measured():
+    """No figure of it is typed: python -m benchmarks.page gives the same bytes."""
+    found = json.loads((DOCS / "performance.json").read_text(encoding="utf-8"))
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
+    made = page.MARKS.sub(lambda marks: marks[1] + page.tables(found) + marks[2], text)
+    assert made == text
+
+
 class Runs:
     """Benchmarks a and b, of which b fails as long as it is told to; and how often each ran."""
 

@@ -77,7 +77,7 @@ TORCH = {
 }
 TORCH |= {"network/torchfile.py", "network/modules.py", "network/teachers.py"}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_cells", "twin_front", "twin_inputs")}
-TORCH |= {f"engines/{name}.py" for name in ("gradients", "traced", "traced_chip")}
+TORCH |= {f"engines/{name}.py" for name in ("gradients", "mixed", "traced", "traced_chip")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

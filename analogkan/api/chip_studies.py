@@ -50,6 +50,8 @@ def montecarlo(
     calibrate: bool = False,
     two_point: bool = False,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -95,6 +97,11 @@ def montecarlo(
         offset in the read-out.
     engine
         ``twin``, the same circuit in closed form, or ``ngspice``.
+    precision
+        Of the twin: ``float64``, ``mixed``, float32 where a bound proves an image's class, or
+        ``auto``: mixed from 2,000 images on, where it can be and numba is installed.
+    device
+        Of the twin: ``cpu``, or a GPU as torch calls it, ``cuda``.
     jobs
         Chips at a time; by default all cores.
     seed
@@ -146,6 +153,8 @@ def thermal(
     conditions: AnyPath | Conditions | Values | None = None,
     compensate: str | float | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -159,7 +168,9 @@ def thermal(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, judge, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed, judge
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     temps
         Degrees Celsius, or ``LO:HI:STEP``.
@@ -201,6 +212,8 @@ def sweep(
     variation: AnyPath | Variation | Values | None = None,
     conditions: AnyPath | Conditions | Values | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -214,7 +227,9 @@ def sweep(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, judge, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed, judge
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     axes
         Settings and their values, such as ``{"sigma_g": [0, 0.05], "levels": [8, 32]}``.
@@ -266,10 +281,12 @@ def sweep(
     return run(of_grids, locals() | asked | {"preset": start}, start=start, texts=texts)
 
 
-_SHARED = (
-    *("engine", "jobs", "seed", "judge", "executor", "scheduler", "out", "resume"),
-    *("hardware", "variation", "conditions", "progress"),
+_OPTIONS = (
+    *("engine", "precision", "device", "jobs", "seed", "judge", "executor", "scheduler"),
+    *("out", "resume"),
 )
+"""Keywords that are ``StudyOptions``."""
+_SHARED = (*_OPTIONS, "hardware", "variation", "conditions", "progress")
 """Keywords that every study has."""
 _KINDS = {
     "whole": given.check_whole,
@@ -310,7 +327,7 @@ def run(
         values.get("preset"), circuit.hardware, asked,
         otherwise=start or study.preset(defaults | values),
     )  # fmt: skip
-    options = _options(**{name: told[name] for name in _SHARED[:8]})
+    options = _options(**{name: told[name] for name in _OPTIONS})
     with _progress(told["progress"], options.engine) as on_progress:
         return study(
             circuit, images, settings=texts(found), options=options, on_progress=on_progress,
@@ -346,6 +363,8 @@ def function_of(study: Study) -> Callable[..., Any]:
 
 def _options(
     engine: str,
+    precision: str,
+    device: str,
     jobs: int | None,
     seed: int,
     judge: str,
@@ -356,12 +375,14 @@ def _options(
 ) -> StudyOptions:
     given.check_whole(jobs=jobs, seed=seed)
     check_flags(resume=resume)
-    for name, value in {"judge": judge, "engine": engine, "scheduler": scheduler}.items():
+    texts = {"judge": judge, "engine": engine, "scheduler": scheduler, "precision": precision}
+    for name, value in {**texts, "device": device}.items():
         require_type(value, str, name, "a text")
     folder = given.optional_path(out, "out")
     return StudyOptions(
         engine=engine, jobs=default_jobs() if jobs is None else jobs, seed=seed, judge=judge,
-        executor=executor, scheduler=scheduler, run=folder, resume=resume,
+        executor=executor, scheduler=scheduler, precision=precision, device=device, run=folder,
+        resume=resume,
     )  # fmt: skip
 
 

@@ -28,6 +28,8 @@ def corners(
     variation: AnyPath | Variation | Values | None = None,
     conditions: AnyPath | Conditions | Values | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -41,7 +43,9 @@ def corners(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     sigmas
         How far out: of a classical corner each displaced coordinate, of a worst-case one all

@@ -30,6 +30,8 @@ def datasheet(
     conditions: AnyPath | Conditions | Values | None = None,
     assumptions: Assumptions | Values | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -43,7 +45,9 @@ def datasheet(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, judge, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed, judge
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     only
         Of ``power``, ``settling`` and ``noise``.

@@ -42,6 +42,8 @@ def plan(
     conditions: AnyPath | Conditions | Values | None = None,
     assumptions: Assumptions | Values | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -55,7 +57,9 @@ def plan(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     loss
         Points of mean accuracy that chips may lose to the same chips of the circuit as it is; of a

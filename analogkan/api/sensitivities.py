@@ -23,6 +23,8 @@ def sensitivity(
     variation: AnyPath | Variation | Values | None = None,
     conditions: AnyPath | Conditions | Values | None = None,
     engine: str = "twin",
+    precision: str = "auto",
+    device: str = "cpu",
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -36,7 +38,9 @@ def sensitivity(
 
     Parameters
     ----------
-    build, images, engine, jobs, seed, judge, executor, scheduler, out, resume, progress
+    build, images, engine, precision, device, jobs, seed, judge
+        As for ``montecarlo``.
+    executor, scheduler, out, resume, progress
         As for ``montecarlo``.
     samples
         Chips A; as many chips B, of each quantity in each layer as many that have it from B, and

@@ -19,8 +19,9 @@ from ..compiler.hardware import Hardware
 from ..compiler.names import StageNames
 from ..data import ImageSet
 from ..devices.curve import NOMINAL_TEMP_C
-from ..engines.chip_engines import NgspiceEngine, TwinEngine
+from ..engines.chip_engines import NgspiceEngine
 from ..engines.ngspice import find_ngspice
+from ..engines.twin_engine import TwinEngine
 from ..engines.verdict import allowed
 from ..errors import DisagreementError, StudyError
 from ..files import brief, read_json

@@ -49,6 +49,14 @@ _RUN = (
         show_default=True,
         help="twin is the same circuit in closed form.",
     ),
+    click.option(
+        "--precision",
+        type=common.Choice(["auto", "float64", "mixed"]),
+        default="auto",
+        show_default=True,
+        help="Of the twin; mixed: float32 where a bound proves the class (docs/performance.md). "
+        "auto: mixed from 2,000 images on, where numba is installed.",
+    ),
     click.option("--jobs", type=common.Whole(1, 256), help="Chips at a time; default: all cores."),
     click.option(
         "--executor",
@@ -195,6 +203,7 @@ def _study_options(chosen: dict[str, Any]) -> Any:
         judge=chosen["judge"],
         executor=chosen["executor"],
         scheduler=chosen["scheduler"],
+        precision=chosen["precision"],
         command=common.command_line(),
     )
 

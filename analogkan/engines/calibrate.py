@@ -20,8 +20,8 @@ from ..compiler.holds import Held, hold
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
-from .chip_engines import TWIN_BLOCK
 from .twin import Twin
+from .twin_engine import TWIN_BLOCK
 from .twin_inputs import prepared
 
 LEAST_GAIN = 0.2

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.circuit import Circuit, Link
-from ..compiler.converters import dacs_of, driven
+from ..compiler.converters import adcs_of, driven
 from ..compiler.design import Design
 from ..dialects import NGSPICE, Dialect
 from ..errors import SimulationError
 from ..files import write_text
 from .analysis import INDEX_SWEEP, Asked
+from .arithmetic import Arithmetic
 from .base import ChipEngine
 from .batch import (
     BatchEngine,
@@ -34,6 +34,7 @@ from .batch import (
     write_deck,
 )
 from .ngspice import Ngspice, Runner
+from .twin_engine import TwinEngine
 from .verdict import Difference, Reference, farthest
 
 BLOCK = 100
@@ -235,70 +236,12 @@ def _told(part: Any) -> Iterator[str]:
         yield repr(part)
 
 
-class TwinEngine:
-    """Evaluates a chip in closed form; see ``base.ChipEngine``. One torch thread a call.
-
-    Examples
-    --------
-    >>> build, images = ak.load_build("mnist-d2.build"), ak.load_bundled()[:20]
-    >>> volts = build.spec.dac_volts(images.flat(build.spec.encoding.shape))
-    >>> ak.TwinEngine().logits(build.design, volts, images.index, temp_c=26.85).shape
-    (20, 10)
-    """
-
-    name = "twin"
-
-    def __init__(self) -> None:
-        from . import twin, twin_inputs
-
-        self._twin, self._prepare = twin, twin_inputs.prepared
-        self._coded = twin_inputs.Inputs
-        self._inputs: list[tuple[np.ndarray, Any]] = []
-
-    def logits(
-        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
-    ) -> np.ndarray:
-        """Logits (B, O); see ``base.ChipEngine.logits``."""
-        with self._twin.one_torch_thread:
-            chip = self._twin.Twin([design], temp_c)
-            return chip.answers(self._driven(design, volts, index, temp_c), index, TWIN_BLOCK)[0]
-
-    def _driven(self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Any:
-        """What is at the inputs: of a chip's DACs its own volts for the same codes."""
-        dacs = dacs_of(design)
-        if dacs is None:
-            return self._prepared(volts)
-        if dacs.looked_up:
-            inputs = self._prepared(volts)
-            if isinstance(inputs, self._coded):
-                return inputs.through(dacs)
-        return self._prepare(dacs.drive(volts, index, temp_c))
-
-    def _prepared(self, volts: np.ndarray) -> Any:
-        """The inputs' codes, worked out once an array: a study asks with the same one."""
-        for known, inputs in self._inputs:
-            if known is volts:
-                return inputs
-        inputs = self._prepare(volts)
-        self._inputs = [*self._inputs[-3:], (volts, inputs)]
-        return inputs
-
-    def stop(self) -> None:
-        """Nothing runs outside a call."""
-
-    def versions(self) -> dict[str, Any]:
-        """torch's version and the block of images."""
-        return {"torch": metadata.version("torch"), "block": TWIN_BLOCK}
-
-
-TWIN_BLOCK = 1000
-"""Images the twin evaluates at once."""
-
-
-def open_engine(name: str, program: Ngspice | None, keep: Path) -> NgspiceEngine | TwinEngine:
+def open_engine(
+    name: str, program: Ngspice | None, keep: Path, arithmetic: Arithmetic = Arithmetic()
+) -> NgspiceEngine | TwinEngine:
     """The engine called ``name``; decks that fail are kept in ``keep``."""
     if name == "twin":
-        return TwinEngine()
+        return TwinEngine(arithmetic)
     assert program is not None
     return NgspiceEngine(program, keep)
 
@@ -310,15 +253,21 @@ def chain_logits(
     index: np.ndarray,
     temp_c: float,
     seen: list[Difference | None] | None = None,
+    *,
+    classes: bool = False,
 ) -> np.ndarray:
     """Logits (B, O) of a chip of one circuit or several; see ``base.ChipEngine.logits``.
 
     A convolution's points are many: images are taken ``BLOCK_IMAGES`` at a time. With ``seen``,
     ngspice is judged: every circuit against its closed form on the inputs that it was given, and
-    what was found is added.
+    what was found is added. ``classes``: that the largest logits are right is enough; it is more
+    where they are converted, or are not all from one circuit.
     """
+    alone = len(chip.links) == 1 and adcs_of(chip.links[0].design) is None
 
     def evaluate(link: Link, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        if classes and alone and isinstance(engine, TwinEngine):
+            return engine.classes(link.design, points, numbers, temp_c)
         if seen is None or not isinstance(engine, NgspiceEngine):
             return engine.logits(link.design, points, numbers, temp_c)
         last = link.section == chip.links[-1].section

@@ -185,8 +185,9 @@ class Twin:
         """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
         parts = []
         with torch.no_grad():
+            table = self._known_table(inputs)
             for some, numbers in _blocks(inputs, index, block):
-                parts.append(self.logits(some, numbers))
+                parts.append(self.run(some, numbers, table).outputs[-1] / self.v_per_logit)
         return torch.cat(parts, dim=2).transpose(1, 2).numpy()
 
     def stage_volts(
@@ -194,21 +195,28 @@ class Twin:
     ) -> list[np.ndarray]:
         """Outputs (B, O) of every stage of the first chip, volts; the rest as for ``answers``."""
         with torch.no_grad():
-            runs = [self.run(some, numbers) for some, numbers in _blocks(inputs, index, block)]
+            table = self._known_table(inputs)
+            blocks = _blocks(inputs, index, block)
+            runs = [self.run(some, numbers, table) for some, numbers in blocks]
         by_stage = zip(*(run.outputs for run in runs), strict=True)
         return [torch.cat(parts, dim=2)[0].T.numpy() for parts in by_stage]
 
-    def run(self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()) -> TwinRun:
+    def run(
+        self,
+        inputs: Inputs | torch.Tensor,
+        index: Sequence[int] | np.ndarray = (),
+        table: torch.Tensor | None = None,
+    ) -> TwinRun:
         """Every stage's outputs, and the noise currents in its lines.
 
         ``inputs`` may be volts (M, I, B), or (1, I, B) for all chips: no DAC's codes, and
-        differentiable.
+        differentiable. ``table`` is that of ``first_table``, where it is known.
         """
         found = TwinRun([], [], [])
         for k, stage in enumerate(self.stages):
             before = found.outputs[-1] if k else inputs
             if isinstance(before, Inputs) and stage.front.kind == "none":
-                rows = self.first_rows(before)
+                rows = self.first_rows(before, table)
             else:
                 y = before.volts[None] if isinstance(before, Inputs) else before
                 normed = normed_volts(stage.front, y, stage.real)
@@ -220,15 +228,24 @@ class Twin:
             found.outputs.append(self.outputs(stage, rows, noise))
         return found
 
-    def first_rows(self, inputs: Inputs) -> torch.Tensor:
-        """Rows (M, I D, B) of the first stage: a look-up, for inputs are codes."""
+    def _known_table(self, inputs: Inputs | torch.Tensor) -> torch.Tensor | None:
+        """``first_table``, if the first stage looks its rows up there."""
+        coded = isinstance(inputs, Inputs) and self.stages[0].front.kind == "none"
+        return self.first_table(inputs) if coded else None
+
+    def first_table(self, inputs: Inputs) -> torch.Tensor:
+        """Rows (M, I, D, U) of the first stage at the codes of its inputs."""
         stage = self.stages[0]
         m, n_in, n_dev, _ = stage.x.shape
         codes = inputs.codes if inputs.codes.ndim == 1 else inputs.codes[:, None]
         at = codes.expand(m, n_in, n_dev, -1).contiguous()
-        table = self._limited(interpolate(stage.x, stage.r, at))
-        wide = inputs.index[:, None, :].expand(m, n_in, n_dev, -1)
-        return table.gather(-1, wide).reshape(m, n_in * n_dev, -1)
+        return self._limited(interpolate(stage.x, stage.r, at))
+
+    def first_rows(self, inputs: Inputs, table: torch.Tensor | None = None) -> torch.Tensor:
+        """Rows (M, I D, B) of the first stage: a look-up, for inputs are codes."""
+        table = self.first_table(inputs) if table is None else table
+        wide = inputs.index[:, None, :].expand(*table.shape[:3], -1)
+        return table.gather(-1, wide).flatten(1, 2)
 
     def _rows(self, stage: TwinStage, v: torch.Tensor) -> torch.Tensor:
         """Rows (M, I D, B) for diode voltages ``v`` (M, I, B)."""
@@ -248,11 +265,11 @@ class Twin:
         if stage.bent is not None:
             lines = stage.bent.lines(stage, self._with_bias(stage, rows), noise, self._limited)
             return self._limited(stage.columns.outputs(lines, self._limited))
-        bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
-        g = stage.g[:, : stage.n_rows].transpose(1, 2)
         if noise is None and not self.hardware.rails:
-            return self._folded(stage, rows, g, bias[..., None])
-        current = g @ rows + bias[..., None]
+            weights, constant = self.folded(stage)
+            return torch.baddbmm(constant, weights, rows)
+        g, bias = self._siemens(stage)
+        current = g @ rows + bias
         if noise is not None:
             current = current + noise
         lines = stage.columns.lines(current, self._limited)
@@ -264,19 +281,21 @@ class Twin:
         more = stage.g.shape[1] - stage.n_rows
         return torch.cat([rows, bias.expand(len(rows), more, rows.shape[2])], dim=1)
 
-    def _folded(
-        self, stage: TwinStage, rows: torch.Tensor, g: torch.Tensor, bias: torch.Tensor
-    ) -> torch.Tensor:
-        """The same where nothing is limited: the two lines of a pair make one linear map.
+    def _siemens(self, stage: TwinStage) -> tuple[torch.Tensor, torch.Tensor]:
+        """Into the lines, siemens of rows with diodes (M, 2 O, I D), amperes of the others
+        (M, 2 O, 1)."""
+        bias = -self.hardware.v_fs * stage.g[:, stage.n_rows :].sum(dim=1)
+        return stage.g[:, : stage.n_rows].transpose(1, 2), bias[..., None]
 
-        ``g`` (M, 2 O, I D), ``bias`` (M, 2 O, 1) amperes.
-        """
+    def folded(self, stage: TwinStage) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a stage is where nothing is limited, for the two lines of a pair make one linear
+        map: volts at its outputs for a volt of a row, (M, O, I D), and for none, (M, O, 1)."""
+        g, bias = self._siemens(stage)
         columns = stage.columns
         constant = columns.outputs(columns.lines(bias, _as_is), _as_is)
         still = torch.zeros_like(stage.line_offset), torch.zeros_like(stage.diff_offset)
         columns = replace(columns, line_offset=still[0], diff_offset=still[1])
-        weights = columns.outputs(columns.lines(g, _as_is), _as_is)
-        return torch.baddbmm(constant, weights, rows)
+        return columns.outputs(columns.lines(g, _as_is), _as_is), constant
 
     def _noise(
         self, stage: TwinStage, rows: torch.Tensor, layer: int, index: np.ndarray

@@ -48,7 +48,7 @@ class Inputs:
         """What inputs get from the DACs of a chip that are to give these."""
         return Inputs(torch.from_numpy(dacs.table(self.codes.numpy())), self.index)
 
-    def block(self, images: slice) -> Inputs:
+    def block(self, images: slice | np.ndarray) -> Inputs:
         """Those of some of the images."""
         return Inputs(self.codes, self.index[:, images].contiguous())
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.circuit import Link
-from ..engines.chip_engines import TwinEngine
+from ..engines.twin_engine import TwinEngine
 from ..errors import DisagreementError, SimulationError
 from ..text import many
 from .noise import noise_of_design

@@ -26,6 +26,7 @@ from ..compiler.converters import digital, rounded
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
+from ..engines.arithmetic import Arithmetic
 from ..engines.base import ChipEngine
 from ..engines.chip_engines import NgspiceEngine, chain_logits, open_engine
 from ..engines.others import find_simulator
@@ -138,6 +139,7 @@ class Bench:
             "build": replace(self.build, verification=None),
             "images": self.images,
             "engine": self.engine.name,
+            "arithmetic": getattr(self.engine, "arithmetic", Arithmetic()),
             "seed": self.seed,
             "compensate": self.compensate,
             "calibrate": self.calibrate,
@@ -150,7 +152,7 @@ class Bench:
             cells.add_library(place, library)
         name = state.pop("engine")
         program = None if name == "twin" else find_simulator(name)
-        engine = open_engine(name, program, Path())
+        engine = open_engine(name, program, Path(), state.pop("arithmetic"))
         if isinstance(engine, NgspiceEngine):  # a folder that nobody else could have made
             engine.keep = Path(tempfile.mkdtemp(prefix="analogkan-failed-"))
             atexit.register(_remove_empty, engine.keep)
@@ -247,11 +249,13 @@ class Bench:
         index: np.ndarray,
         temp_c: float,
         seen: list[Difference | None],
+        *,
+        classes: bool = False,
     ) -> np.ndarray:
-        """Logits (B, O); to ``seen`` comes how far ngspice, if that is the engine, is from the
-        closed form."""
+        """Logits (B, O), or such as have the right ``classes``; to ``seen`` comes how far ngspice,
+        if that is the engine, is from the closed form."""
         with one_blas_thread:
-            logits = chain_logits(self.engine, chip, volts, index, temp_c, seen)
+            logits = chain_logits(self.engine, chip, volts, index, temp_c, seen, classes=classes)
         bad = int((~np.isfinite(logits).all(axis=1)).sum())
         if bad:
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
@@ -304,7 +308,8 @@ class Bench:
         chip, counts = self.chip(point)
         draw_seconds = time.perf_counter() - started
         temp_c = point.conditions.temp_c
-        made = self._run(chip, self.volts_of(point.hardware), self.index, temp_c, seen)
+        volts = self.volts_of(point.hardware)
+        made = self._run(chip, volts, self.index, temp_c, seen, classes=True)
         read, converted = digital(chip, made, self.index, temp_c)
         logits, counts = read, counts | converted
         if self.calibrate == TWO_POINT and point.sample is not None:
@@ -340,8 +345,7 @@ class Bench:
         if self.spec.targets is not None or None in seen or not macro_models(chip.hardware):
             return {}
         volts = self.volts_of(chip.hardware)
-        found = chip_agreement(chip, volts, self.index, temp_c, logits)
-        return {"macro_agreement": found}
+        return {"macro_agreement": chip_agreement(chip, volts, self.index, temp_c, logits)}
 
     def _figures(self, logits: np.ndarray) -> Row:
         return figures_of(self.spec, self.labels, self.software, logits, self.curve)

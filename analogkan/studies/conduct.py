@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import outside, plugins
-from ..compiler.closed_form import macro_models, require_closed_form
-from ..compiler.deck import OPAMP_PRESET
+from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
+from ..engines.arithmetic import AUTO, CPU, PRECISIONS, choose
 from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
 from ..engines.others import ENGINES, find_simulator
@@ -23,15 +23,14 @@ from ..imperfections.bent import require_unwired
 from ..imperfections.make import require_parts
 from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
-from ..physics.assumptions import Assumptions
 from ..settings import require
 from ..threads import one_blas_thread
 from .bench import Bench
 from .cost import Forecast, Meter
-from .entries import COLUMNS
+from .entries import COLUMNS, TWO_POINT
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
-from .notes import image_notes
+from .notes import image_notes, macro_notes
 from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
 from .running import approved, run_points
@@ -72,6 +71,10 @@ class StudyOptions:
         ``local``, threads of this process, or ``dask``.
     scheduler
         Address of the Dask scheduler.
+    precision
+        One of ``PRECISIONS``, of the twin.
+    device
+        What the twin computes on.
     command
         What a report says made the RUN.
     approve
@@ -87,6 +90,8 @@ class StudyOptions:
     judge: str = "3x50"
     executor: str = "local"
     scheduler: str = ""
+    precision: str = AUTO
+    device: str = CPU
     command: str = ""
     approve: Callable[[Forecast], None] | None = None
 
@@ -96,6 +101,7 @@ class StudyOptions:
         require(0 <= self.seed < 2**63, "seed", self.seed, "0 to 2^63 - 1")
         parse_share(self.judge)
         require(self.executor in EXECUTORS, "executor", self.executor, " or ".join(EXECUTORS))
+        require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
         wanted = "an address, such as tcp://127.0.0.1:8786, with executor dask and only then"
         require(
             (self.executor == "dask") == bool(self.scheduler), "scheduler", self.scheduler, wanted
@@ -126,7 +132,10 @@ def conduct(
     if options.engine == "twin" and (plan.evaluate is None or plan.exemplars is not None):
         share = parse_share(options.judge)
     program = _find_program(options.engine, share)
-    engine = open_engine(options.engine, program, Path(FAILED))
+    arithmetic = choose(
+        options.precision, options.device, len(job.images), _why_not_mixed(job, plan, options)
+    )
+    engine = open_engine(options.engine, program, Path(FAILED), arithmetic)
     bench = Bench(
         job.build, job.images, engine, seed=options.seed, compensate=plan.compensate,
         calibrate=plan.calibrate,
@@ -135,7 +144,7 @@ def conduct(
     from_files = plugins.used(job.build, representatives(plan.points), bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
-    notes += _macro_notes(job, plan)
+    notes += macro_notes(job, plan)
     settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
     if options.resume and not (run / STORE).is_file():
@@ -174,6 +183,7 @@ def conduct(
             **plan.facts,
             "engine": options.engine,
             "versions": engine.versions(),
+            **(asdict(arithmetic) if options.engine == "twin" else {}),
             "seed": options.seed,
             "settings": dict(plan.identity),
             **told,
@@ -280,28 +290,6 @@ def _check_points(bench: Bench, plan: Plan) -> None:
                 bench.chip(chip)
 
 
-def _macro_notes(job: Job, plan: Plan) -> list[str]:
-    """What is of a macro-model, where a preset has put another op-amp in its place, and where what
-    is assumed is not what was measured."""
-    own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
-    points = representatives(plan.points)
-    found = sorted({macro_models(point.hardware) for point in points} - {""})
-    alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
-    notes = [f"{of}: {alone}" for of in found]
-    others = sorted({point.hardware.opamp for point in points} - {own.opamp})
-    if own.amplifier.macro and others:
-        notes.append(
-            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "
-            f"--set opamp={own.opamp} keeps that"
-        )
-    if isinstance(job.own, Assumptions) and not job.own.i_quiescent and preset.exists():
-        notes.append(
-            "noise, input capacitance and quiescent current are assumed, not what was measured of "
-            f"the op-amp: --preset {preset} has that"
-        )
-    return notes
-
-
 def _verdict(
     plan: Plan,
     rows: list[Row],
@@ -361,6 +349,19 @@ def _find_program(engine: str, share: Share) -> Ngspice | None:
         return find_simulator("ngspice")
     except SimulationError as error:
         raise SimulationError(f"{error}; or trust the twin with --judge none") from error
+
+
+def _why_not_mixed(job: Job, plan: Plan, options: StudyOptions) -> str:
+    """Why a study needs more than the right classes; empty: it does not."""
+    if options.engine != "twin":
+        return f"engine = {options.engine}: it is the twin's"
+    if job.build.spec.targets is not None:
+        return "a regression's figures are of values, and float32's are not exact"
+    if plan.evaluate is not None:
+        return "of these chips more than accuracy is told"
+    if plan.compensate is not None or plan.calibrate == TWO_POINT:
+        return "logits are corrected behind the circuit, so that classes are not the circuit's"
+    return ""
 
 
 def _require_one(rows: list[Row], run: Path) -> None:

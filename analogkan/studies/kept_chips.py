@@ -15,7 +15,8 @@ from .. import __version__, outside, plugins
 from ..compiler.chip_files import CHIP, CHIP_FORMAT, image0_of, write_chip
 from ..compiler.circuit import Circuit, Link
 from ..coordinates import Key
-from ..engines.chip_engines import TwinEngine, write_images
+from ..engines.chip_engines import write_images
+from ..engines.twin_engine import TwinEngine
 from ..errors import StudyError
 from ..files import atomic_folder, brief, read_npz, sha256, write_npz, write_text
 from ..imperfections.registry import streams

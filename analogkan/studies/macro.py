@@ -12,7 +12,8 @@ import numpy as np
 
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models, require_closed_form
-from ..engines.chip_engines import TWIN_BLOCK, TwinEngine, chain_logits
+from ..engines.chip_engines import chain_logits
+from ..engines.twin_engine import TWIN_BLOCK, TwinEngine
 from ..errors import SimulationError
 from ..intervals import student, wilson
 

@@ -1,16 +1,25 @@
-"""What a reader should know of the images that a result is of: the same words in every study."""
+"""What a reader should know of a result's images and models: the same words in every study."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from ..compiler.build import Build
+from ..compiler.closed_form import macro_models
+from ..compiler.deck import OPAMP_PRESET
 from ..data import ImageSet
 from ..network.measures import distance, format_value
 from ..network.record import Reached, read_reached
 from ..network.targets import Targets
+from ..physics.assumptions import Assumptions
 from ..text import many, percent
+from .points import representatives
+
+if TYPE_CHECKING:
+    from .study import Job, Plan
 
 CHANCE = 0.0005
 """An accuracy this improbable or less, were the images like the card's, is not chance: outside a
@@ -93,3 +102,25 @@ def label_notes(labels: np.ndarray, classes: int) -> list[str]:
     shifted = np.array_equal(present, np.arange(1, present[-1] + 1))
     hint = "labels may start at 1" if shifted else f"accuracy says nothing of {it}"
     return [f"{what} absent: {hint}"]
+
+
+def macro_notes(job: Job, plan: Plan) -> list[str]:
+    """What is of a macro-model, where a preset has put another op-amp in its place, and where what
+    is assumed is not what was measured."""
+    own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
+    points = representatives(plan.points)
+    found = sorted({macro_models(point.hardware) for point in points} - {""})
+    alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
+    notes = [f"{of}: {alone}" for of in found]
+    others = sorted({point.hardware.opamp for point in points} - {own.opamp})
+    if own.amplifier.macro and others:
+        notes.append(
+            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "
+            f"--set opamp={own.opamp} keeps that"
+        )
+    if isinstance(job.own, Assumptions) and not job.own.i_quiescent and preset.exists():
+        notes.append(
+            "noise, input capacitance and quiescent current are assumed, not what was measured of "
+            f"the op-amp: --preset {preset} has that"
+        )
+    return notes

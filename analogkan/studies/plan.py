@@ -123,7 +123,7 @@ def make_plan(
 
 def foretell(job: Job, jobs: int, **chosen: Any) -> str:
     """How long a plan takes, from its first candidate."""
-    from ..engines.chip_engines import TwinEngine
+    from ..engines.twin_engine import TwinEngine
     from ..threads import one_blas_thread
     from .bench import Bench
     from .trial import evaluate

@@ -51,7 +51,7 @@ def make_plan(job: Job, *, samples: int, yield_at: str | float | None) -> Plan:
 def _blaming(
     job: Job, samples: int, yield_at: str | float | None
 ) -> tuple[Blaming, dict[str, Any]]:
-    from ..engines.chip_engines import TwinEngine
+    from ..engines.twin_engine import TwinEngine
     from .bench import Bench
     from .montecarlo import yield_rule
     from .points import Point

@@ -22,8 +22,8 @@ from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
-from ..engines.chip_engines import TwinEngine
 from ..engines.twin import Twin, TwinStage, use_one_thread
+from ..engines.twin_engine import TwinEngine
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
 from ..imperfections.converters import ADCS, DACS
