@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from ..files import atomic_file
-from .tensor import Tensor
+from ..files import SEAL, atomic_file
+from .entries import digest
+from .tensor import Tensor, check_size
 
 NUMPY = (
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core")
@@ -94,6 +95,22 @@ def _stored(tensor: torch.Tensor) -> Tensor:
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """A tensor of a copy of ``array``, of its type."""
     return torch.tensor(np.ascontiguousarray(array))
+
+
+def unsealed(content: dict[str, Any], size: int) -> dict[str, Any]:
+    """What ``write_sealed`` wrote to a file of ``size`` bytes; ValueError if it is something else
+    by now."""
+    entry = {key: value for key, value in content.items() if key != SEAL}
+    plain = as_stored(entry)
+    check_size(plain, size)
+    if digest(plain) != content[SEAL]:
+        raise ValueError("it is not what was written")
+    return entry
+
+
+def write_sealed(entry: dict[str, Any], path: Path) -> None:
+    """``write_torch``, with the hash that vouches for it."""
+    write_torch(entry | {SEAL: digest(as_stored(entry))}, path)
 
 
 def write_torch(entry: dict[str, Any], path: Path) -> None:

@@ -19,13 +19,11 @@ from ..data.subset import typical
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
 from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
-from ..network.entries import digest
 from ..network.model import TDKAN
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..network.tensor import check_size
 from ..network.torchfile import read_torch
-from ..network.torchload import as_stored, write_torch
+from ..network.torchload import unsealed, write_sealed
 from .augment import Augmentation, augmented
 from .goals import Goal, goal_of
 from .noise import Disturbance
@@ -376,11 +374,8 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     anew = "remove it to start anew"
     try:
         stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
-        told, stored_key = stored.pop("sha256"), stored["key"]
-        plain = as_stored(stored)
-        check_size(plain, state.stat().st_size)
-        if digest(plain) != told:
-            raise ValueError("it is not what was written")
+        stored = unsealed(stored, state.stat().st_size)
+        stored_key = stored["key"]
     except Exception as error:  # what is no dictionary raises several kinds
         raise CheckpointError(f"{state} cannot be read: {anew}") from error
     if stored_key != key:
@@ -400,4 +395,4 @@ def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
     """Write how far a training is, with the hash that vouches for it."""
     entry = {name: part.state_dict() for name, part in parts.items()}
     entry = {"key": key, "epoch": epoch, **entry}
-    write_torch(entry | {"sha256": digest(as_stored(entry))}, state)
+    write_sealed(entry, state)
