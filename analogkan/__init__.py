@@ -30,7 +30,7 @@ _HOME = {
     "Session": "engines.session",
     "TDKAN": "network.model",
     "TDKANLayer": "network.model",
-    "TDKANConfig": "network.model",
+    "TDKANConfig": "network.config",
     "Targets": "network.targets",
     "TwinEngine": "engines.twin_engine",
     "Variation": "imperfections",

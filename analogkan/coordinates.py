@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from .streams import Floats, Place, Source
 
@@ -124,6 +123,8 @@ class Mix:
         (sample, weight), *others = self.parts
         if not others and weight == 1:
             return place.of(sample).uniform(stream, shape)
+        from scipy import special
+
         found = np.zeros(shape)
         for sample, weight in self.parts:
             found += weight * special.ndtri(place.of(sample).uniform(stream, shape))

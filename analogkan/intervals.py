@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+
+# scipy's statistics take longer to be loaded than most commands run: what `simulate` prints is of
+# scipy.special alone, and what needs more loads it.
 
 FEWEST_FOR_SPREAD = 10
 """Values below which no method tried holds a standard deviation often enough and says something."""
@@ -17,14 +20,32 @@ FEWEST_FOR_SPREAD = 10
 
 def wilson(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    found = stats.binomtest(correct, n).proportion_ci(confidence, method="wilson")
-    return float(found.low), float(found.high)
+    z = _normal(confidence)
+    middle = (correct + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * np.sqrt(correct * (n - correct) / n + z**2 / 4)
+    return float(middle - half) if correct else 0.0, float(middle + half) if correct < n else 1.0
+
+
+def _normal(confidence: float) -> float:
+    """Standard deviations within which a normal value is so often."""
+    from scipy import special
+
+    return float(special.ndtri(0.5 + confidence / 2))
+
+
+def _student(confidence: float, freedom: float) -> float:
+    """The same of Student's t."""
+    from scipy import special
+
+    return float(special.stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def exact(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of a proportion that never covers less than it says, where Wilson's can: shares
     near 1 of few (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404).
     """
+    from scipy import stats
+
     found = stats.binomtest(correct, n).proportion_ci(confidence, method="exact")
     return float(found.low), float(found.high)
 
@@ -50,7 +71,7 @@ def tango(won: float, lost: float, n: int, *, confidence: float = 0.95) -> tuple
     test does not reject. It keeps its coverage where few images differ, or none, which is where a
     good circuit is. Means of counts may have fractions.
     """
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = _normal(confidence)
 
     def excess(delta: float, side: float) -> float:
         """How far the score at ``delta`` is from ``side * z``, times its spread."""
@@ -64,10 +85,20 @@ def tango(won: float, lost: float, n: int, *, confidence: float = 0.95) -> tuple
     beside = 1e-12  # at the difference seen the spread can be 0, which would be a root
     low, high = -1.0, 1.0
     if seen > -1:
-        low = optimize.root_scalar(excess, args=(1.0,), bracket=(-1.0, seen - beside)).root
+        low = _root(lambda delta: excess(delta, 1.0), -1.0, seen - beside)
     if seen < 1:
-        high = optimize.root_scalar(excess, args=(-1.0,), bracket=(seen + beside, 1.0)).root
-    return float(low), float(high)
+        high = _root(lambda delta: excess(delta, -1.0), seen + beside, 1.0)
+    return low, high
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``falling`` passes 0 between ``low`` and ``high``, to 1e-15."""
+    while high - low > 1e-15:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
 
 
 def widening(n: int) -> float:
@@ -90,7 +121,8 @@ def student(
     """
     if len(values) < 2 or np.ptp(values) == 0:
         return None
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values))
+    half = _student(confidence, len(values) - 1) * float(np.std(values, ddof=1))
+    half /= np.sqrt(len(values))
     half *= widening(len(values)) if skewed else 1.0
     mean = float(np.mean(values))
     return max(float(mean - half), least), min(float(mean + half), most)
@@ -130,6 +162,8 @@ def _least_mean(share: np.ndarray, target: float) -> float:
     mean, smallest = float(share.mean()), 1e-9
     if mean <= smallest or excess(smallest) <= 0:
         return 0.0
+    from scipy import optimize
+
     return float(optimize.brentq(excess, smallest, mean))  # type: ignore[arg-type]
 
 
@@ -142,12 +176,14 @@ def spread(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, floa
     n = len(values)
     if n < FEWEST_FOR_SPREAD or np.ptp(values) == 0:
         return None
+    from scipy import stats
+
     about = values - stats.trim_mean(values, 1 / (2 * np.sqrt(n - 4)))
     squares = ((values - values.mean()) ** 2).sum()
     kurtosis = n * (about**4).sum() / squares**2
-    small = n / (n - stats.norm.ppf(0.5 + confidence / 2))
+    small = n / (n - _normal(confidence))
     error = small * np.sqrt((kurtosis - (n - 3) / n) / (n - 1))
-    half = widening(n) * stats.t.ppf(0.5 + confidence / 2, n - 1) * error
+    half = widening(n) * _student(confidence, n - 1) * error
     middle = np.log(small * squares / (n - 1))
     return float(np.exp((middle - half) / 2)), float(np.exp((middle + half) / 2))
 
@@ -180,6 +216,8 @@ def _ranks(n: int, q: float, confidence: float) -> tuple[int, int] | None:
 
     The number of values below it is binomial (David and Nagaraja, Order Statistics, 7.1).
     """
+    from scipy import stats
+
     below = stats.binom.cdf(np.arange(n), n, q)  # below[k]: at most k values are below
     first = np.flatnonzero(below <= 1 - confidence)
     last = np.searchsorted(below, below[first] + confidence)
@@ -224,7 +262,7 @@ def welch(
         return None
     square = sum(part for part, _ in parts)
     freedom = square**2 / sum(part**2 / more for part, more in parts)
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(square))
+    half = _student(confidence, freedom) * float(np.sqrt(square))
     return first.mean - second.mean - half, first.mean - second.mean + half
 
 

@@ -67,10 +67,10 @@ def test_the_pages_formulas_are_what_a_checkpoint_computes(tiny):
     x = np.random.default_rng(0).integers(0, 256, (9, 4))
     e, s = entry["encoding"], entry["squash"]
     device = entry["devices"][0]
-    v, i = device["v"].numpy(), device["i"].numpy()
+    v, i = device["v"].array(), device["i"].array()
 
     def layer(k: int, u: np.ndarray) -> np.ndarray:
-        theta, bias = (entry["layers"][k][name].double().numpy() for name in ("theta", "bias"))
+        theta, bias = (entry["layers"][k][name].array() for name in ("theta", "bias"))
         return np.interp(u, v, i / i.max()) @ theta[:, :, 0] + bias
 
     u = e["v_lo"] + (e["v_hi"] - e["v_lo"]) * (x - e["x_lo"]) / (e["x_hi"] - e["x_lo"])

@@ -208,3 +208,17 @@ def test_tab_loads_what_it_needs(words):
     ours = {name for name in found if name.startswith("analogkan")}
     assert ours <= LIGHT | {"analogkan.cli.complete"}
     assert not found & {"numpy", "rich", "tomllib", "zipfile", "pathlib"}
+
+
+SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib"}
+"""Packages that take longer to be loaded than compiling a small network does."""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quick") / "mnist-d2.build"
+
+
+def test_compile_and_verify_load_nothing_slow(build):
+    assert not SLOW & loaded("compile", "mnist-d2", "-o", str(build))
+    assert not SLOW & loaded("verify", str(build))

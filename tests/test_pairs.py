@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from analogkan import cells
 from analogkan.api import making
-from analogkan.api.own import OwnCells
+from analogkan.api.replacing import OwnCells
 from analogkan.cells import CellKind
 from analogkan.cli import main
 from analogkan.compiler.build import Build, load_build

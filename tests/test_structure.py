@@ -73,9 +73,9 @@ DRAWING = (
 """Modules of ``report`` that draw what they are given, and know no study."""
 TORCH = {
     f"network/{name}.py"
-    for name in ("baselines", "basis", "model", "checkpoint", "convert", "entries", "state")
+    for name in ("baselines", "basis", "model", "modules", "convert", "state", "teachers")
 }
-TORCH |= {"network/torchfile.py", "network/modules.py", "network/teachers.py"}
+TORCH |= {"network/torchload.py"}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_cells", "twin_front", "twin_inputs")}
 TORCH |= {f"engines/{name}.py" for name in ("gradients", "mixed", "traced", "traced_chip")}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -19,8 +19,8 @@ from ..network.targets import Targets
 from ..objects import PATHS, as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
-from .own import OwnCells
 from .progress import shown_progress, tell
+from .replacing import OwnCells
 
 
 def compile(

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from ..compiler.hardware import Hardware
 from ..network.spec import NetworkSpec
-from .own import NPN, Fitted, OwnCells, with_npn, with_opamp
+from .own import Fitted, with_npn, with_opamp
 from .own_diodes import with_diodes
+from .replacing import NPN, OwnCells
 
 
 def fitted(

@@ -25,8 +25,7 @@ from ..network.spec import NetworkSpec
 from ..network.squash import parse_squash
 from ..resources import find_model
 from ..settings import parse_assignments
-from .fitting import fitted
-from .own import OwnCells
+from .replacing import OwnCells
 
 CALIBRATION_IMAGES = 256
 
@@ -182,6 +181,8 @@ def compile_spec(
     write = write_verified if verify else write_build
     say = DIALECTS.find(dialect)
     if own.files:
+        from .fitting import fitted  # it measures, with all that this needs
+
         found = fitted(own, spec, hardware, chosen, held)
         hardware, told = found.hardware, {**told, "beside": found.beside, "more": found.told}
     return write(spec, hardware, target, most=held, on_circuit=on_circuit, dialect=say, **told)

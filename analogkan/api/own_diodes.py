@@ -12,7 +12,8 @@ from ..diodes.source import read_diode
 from ..engines.ngspice import Runner, find_ngspice
 from ..network.spec import NetworkSpec
 from ..opamps.libraries import resolve
-from .own import Fitted, OwnCells, split
+from .own import Fitted, split
+from .replacing import OwnCells
 from .tabulating import found_file
 
 

@@ -147,7 +147,7 @@ def compile(
       analogkan compile mnist-d2 --symbol             one box for a KiCad or xschem sheet
     """
     from ..api.making import compile_model
-    from ..api.own import OwnCells, parse_cells
+    from ..api.replacing import OwnCells, parse_cells
     from ..engines.others import PACKAGES
 
     own = OwnCells(files=parse_cells(cell), include=include, refer=refer, draws=draws, osdi=osdi)

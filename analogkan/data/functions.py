@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import j0
 
 from .images import CLASSIFICATION, REGRESSION, ImageSet, Names, checked
 
@@ -22,6 +21,12 @@ TYPE_K = (
 """degC from millivolts, 0 to 500 degC: ITS-90 inverse polynomial of type K (NIST Monograph 175)."""
 SPIRAL_TURNS = 1.75
 """Of the two arms; assumed."""
+
+
+def _bessel(x: np.ndarray) -> np.ndarray:
+    from scipy.special import j0  # with which every data set would wait
+
+    return j0(x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,7 @@ FUNCTIONS: dict[str, Function] = {
         of=lambda x: x[:, 0] / x[:, 1],
     ),
     "bessel": Function(
-        what="J0(20 x)", low=(0,), high=(1,), source=PYKAN, of=lambda x: j0(20 * x[:, 0])
+        what="J0(20 x)", low=(0,), high=(1,), source=PYKAN, of=lambda x: _bessel(20 * x[:, 0])
     ),
     "sqrt": Function(
         what="sqrt(x)", low=(0,), high=(1,), source=FLEXIBLE, of=lambda x: np.sqrt(x[:, 0])

@@ -7,26 +7,28 @@ all of them (``sha256``) is stored with them.
 from __future__ import annotations
 
 import dataclasses
-import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ..devices import IVCurve
 from ..devices.library import check_distinct
 from ..errors import AnalogKanError, CheckpointError
-from ..files import atomic_file
 from ..ours import require_ours
+from .config import TDKANConfig
 from .encoding import Encoding
 from .entries import ENTRIES, digest
-from .model import TDKAN, TDKANConfig
 from .patches import Patches
 from .spec import NetworkSpec
-from .squash import Squash
+from .squash import Norm, Squash
 from .targets import Targets, read_targets
-from .torchfile import check_size, read_torch, tensors
+from .tensor import Tensor, check_size, tensors
+from .torchfile import read_stored
+
+if TYPE_CHECKING:  # it is read without torch, and written with it
+    from .model import TDKAN
 
 FORMAT = "analogkan-tdkan-1"
 NORM_TENSORS = {
@@ -54,12 +56,14 @@ def save(
     CheckpointError
         If an entry is what ``read`` would refuse.
     """
+    from .torchload import as_stored, as_tensor, write_torch
+
     config = model.config
     entry: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
         "sizes": list(config.sizes),
-        "devices": [_device(curve) for curve in config.curves],
+        "devices": [_device(curve, as_tensor) for curve in config.curves],
         "squash": vars(config.squash) | {},
         "norm": config.norm,
         "encoding": encoding.document(),
@@ -80,12 +84,13 @@ def save(
     if targets is not None:
         entry["targets"] = targets.document()
     if calibration is not None:
-        entry["calibration"] = torch.tensor(np.ascontiguousarray(calibration))
+        entry["calibration"] = as_tensor(calibration)
+    stored = as_stored(entry)
     try:
-        ENTRIES.check(entry, "")
+        ENTRIES.check(stored, "")
     except (ValueError, CheckpointError) as error:
         raise CheckpointError(f"{path} is not written: {error}") from error
-    write_torch(entry | {"sha256": digest(entry)}, path)
+    write_torch(entry | {"sha256": digest(stored)}, path)
 
 
 def require_replaceable(out: Path) -> None:
@@ -103,19 +108,10 @@ def _is_one(path: Path) -> bool:
     return True
 
 
-def write_torch(entry: dict[str, Any], path: Path) -> None:
-    """Write ``entry`` to ``path``, whole or not at all.
-
-    By way of memory: torch's own writer reports a full disk as a RuntimeError.
-    """
-    buffer = io.BytesIO()
-    torch.save(entry, buffer)
-    with atomic_file(path) as partial:
-        partial.write_bytes(buffer.getvalue())
-
-
 def read(path: Path) -> dict[str, Any]:
     """The dictionary in ``path``: every entry is what it may be, and as it was written.
+
+    Its tensors are ``Tensor``; nothing of torch is needed for a file as ``save`` writes it.
 
     Raises
     ------
@@ -123,7 +119,7 @@ def read(path: Path) -> dict[str, Any]:
         If there is no such file, it is not a checkpoint, an entry is missing, too many or of the
         wrong kind, or reading it would run code.
     """
-    found = read_torch(
+    found = read_stored(
         path,
         missing="train a model with `analogkan train`",
         unsafe="Save the state as a dictionary (`analogkan train` writes such a file)",
@@ -169,34 +165,43 @@ def load(path: Path) -> tuple[TDKAN, NetworkSpec]:
     CheckpointError
         As ``read``; or if an entry is missing, has the wrong shape, or holds NaN or infinity.
     """
-    return _loaded(path, read(path))
+    from .model import filled
 
-
-def _loaded(path: Path, entry: dict[str, Any]) -> tuple[TDKAN, NetworkSpec]:
-    try:
-        model = _build(entry)
-        calibration = entry.get("calibration")
-        spec = model.to_spec(
-            _encoding(entry["encoding"]),
-            name=entry["name"],
-            dataset=entry["dataset"],
-            calibration=None if calibration is None else _array(calibration),
-            targets=read_targets(entry.get("targets")),
-        )
-    except AnalogKanError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    return model, spec
+    entry = read(path)
+    config, spec = _loaded(path, entry)
+    parts = [entry["layers"], entry["norms"]]
+    double = any(tensor.dtype == "torch.float64" for tensor in tensors(parts))
+    return filled(config, *map(_arrays, parts), double=double), spec
 
 
 def load_spec(path: Path) -> NetworkSpec:
     """The float64 arrays of a checkpoint; raises as ``load``."""
-    return load(path)[1]
+    return _loaded(path, read(path))[1]
 
 
 def load_origin(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
     """``load_spec``, and what the checkpoint says of where it comes from."""
     entry = read(path)
     return _loaded(path, entry)[1], entry.get("training", {})
+
+
+def _loaded(path: Path, entry: dict[str, Any]) -> tuple[TDKANConfig, NetworkSpec]:
+    try:
+        config = _config(entry)
+        layers = ((of["theta"], of["bias"], config.curves) for of in _arrays(entry["layers"]))
+        norms = [_norm(config.norm, **of) for of in _arrays(entry["norms"])]
+        calibration = entry.get("calibration")
+        spec = NetworkSpec(
+            name=entry["name"],
+            layers=config.layers(layers, norms),
+            encoding=_encoding(entry["encoding"]),
+            dataset=entry["dataset"],
+            calibration=None if calibration is None else calibration.array(),
+            targets=read_targets(entry.get("targets")),
+        )
+    except AnalogKanError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return config, spec
 
 
 def _encoding(entry: dict[str, Any]) -> Encoding:
@@ -208,28 +213,22 @@ def _encoding(entry: dict[str, Any]) -> Encoding:
     return Encoding(**numbers, **pairs, shape=tuple(entry["shape"]), used=used)
 
 
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    """Its numbers; bfloat16, which numpy lacks, and its like as float64."""
-    known = tensor.dtype in (torch.float16, torch.float32) or not tensor.is_floating_point()
-    return (tensor if known else tensor.double()).numpy()
-
-
-def _device(curve: IVCurve) -> dict[str, Any]:
+def _device(curve: IVCurve, as_tensor: Callable[[np.ndarray], Any]) -> dict[str, Any]:
     """A device's entry; ``temps_c`` and ``i_at`` (T, N) only if it has such tables.
 
     ``reconstructed`` only if it is known not to be measured there.
     """
     entry = {"name": curve.name, "source": curve.source}
-    entry |= {"v": torch.tensor(curve.v), "i": torch.tensor(curve.i)}
+    entry |= {"v": as_tensor(curve.v), "i": as_tensor(curve.i)}
     if curve.temperatures:
-        entry |= {"temps_c": list(curve.temps_c), "i_at": torch.tensor(curve.i_at)}
+        entry |= {"temps_c": list(curve.temps_c), "i_at": as_tensor(curve.i_at)}
     if curve.reconstructed:
         entry |= {"reconstructed": list(curve.reconstructed)}
     return entry
 
 
 def _curve(entry: dict[str, Any]) -> IVCurve:
-    tables, temps_c = entry.get("i_at", ()), entry.get("temps_c", ())
+    tables, temps_c = entry["i_at"].array() if "i_at" in entry else (), entry.get("temps_c", ())
     if len(tables) != len(temps_c):
         raise CheckpointError(
             f"device {entry['name']}: {len(temps_c)} temps_c but {len(tables)} tables in i_at; one "
@@ -237,15 +236,16 @@ def _curve(entry: dict[str, Any]) -> IVCurve:
         )
     return IVCurve(
         entry["name"],
-        _array(entry["v"]),
-        _array(entry["i"]),
+        entry["v"].array(),
+        entry["i"].array(),
         entry["source"],
-        temperatures=tuple(zip(temps_c, map(_array, tables), strict=True)),
+        temperatures=tuple(zip(temps_c, tables, strict=True)),
         reconstructed=tuple(entry.get("reconstructed", ())) or None,
     )
 
 
-def _build(entry: dict[str, Any]) -> TDKAN:
+def _config(entry: dict[str, Any]) -> TDKANConfig:
+    """What the network is made of, once the tensors were found to be those of it."""
     curves = tuple(_curve(d) for d in entry["devices"])
     check_distinct(curves)
     config = TDKANConfig(
@@ -256,18 +256,28 @@ def _build(entry: dict[str, Any]) -> TDKAN:
         patches=tuple(Patches(**patches) for patches in entry.get("convolutions", ())),
     )
     _check_shapes(entry, config)
-    model = TDKAN(config)
-    if any(t.dtype == torch.float64 for t in tensors([entry["layers"], entry["norms"]])):
-        model.double()  # no number loses a digit to the type of another
-    for what, modules in (("layers", model.layers), ("norms", model.norms)):
-        for module, stored in zip(modules, entry[what], strict=True):
-            for name, value in stored.items():
-                if name == "eps":
-                    setattr(module, name, float(value))
-                    continue
-                with torch.no_grad():
-                    getattr(module, name).copy_(value)
-    return model.eval()
+    return config
+
+
+def _arrays(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of layers or norms with float64 arrays for tensors."""
+    return [
+        {name: float(of) if name == "eps" else _wide(of) for name, of in part.items()}
+        for part in parts
+    ]
+
+
+def _wide(tensor: Tensor) -> np.ndarray:
+    return tensor.array().astype(np.float64)
+
+
+def _norm(
+    kind: str, *, weight: np.ndarray, bias: np.ndarray, eps: float, running_mean: Any = None,
+    running_var: Any = None,
+) -> Norm:  # fmt: skip
+    if kind == "layer":
+        return Norm(kind="layer", scale=weight, shift=bias, eps=eps)
+    return Norm.batch(weight, bias, running_mean, running_var, eps)
 
 
 def _check_shapes(entry: dict[str, Any], config: TDKANConfig) -> None:

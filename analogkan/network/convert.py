@@ -18,7 +18,8 @@ from ..devices import IVCurve
 from ..devices.fit import fitted_polynomial, smooth_table, univariate_spline
 from ..errors import SettingsError
 from ..settings import require
-from .model import TDKAN, TDKANConfig
+from .config import TDKANConfig
+from .model import TDKAN
 from .squash import NORMS, Squash
 from .state import parse_state
 

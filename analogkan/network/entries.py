@@ -1,4 +1,7 @@
-"""The entries of a checkpoint: one table of what each may be, and the hash over all of them."""
+"""The entries of a checkpoint: one table of what each may be, and the hash over all of them.
+
+Tensors are ``Tensor`` here, from whatever they were read.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 
 from ..errors import CheckpointError
 from ..limits import require_physical
@@ -26,8 +29,9 @@ from .patches import PATCHES_ENTRY
 from .spec_entries import check_steps
 from .squash import SQUASH_ENTRY
 from .targets import TARGETS_ENTRY
+from .tensor import Tensor
 
-WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+WHOLE = tuple(f"torch.{name}" for name in ("uint8", "int8", "int16", "int32", "int64"))
 
 
 @dataclass(frozen=True)
@@ -44,36 +48,36 @@ class Values:
     whole: bool = False
 
     def check(self, value: Any, where: str) -> None:
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(value, Tensor):
             refuse(value, where, "a tensor")
-        if value.layout != torch.strided or value.is_meta:
-            kind = str(value.layout).removeprefix("torch.")
+        if value.layout != "strided":
             raise ValueError(
-                f"{where} holds a {kind} tensor of {value.dtype}, not plain real numbers"
+                f"{where} holds a {value.layout} tensor of {value.dtype}, not plain real numbers"
             )
-        if not (value.is_floating_point() or (self.whole and value.dtype in WHOLE)):
+        if not (value.real or (self.whole and value.dtype in WHOLE)):
             raise ValueError(f"{where} holds {value.dtype}, not real numbers")
-        shape = tuple(value.shape)
-        if len(shape) != self.axes or 0 in shape:
+        if len(value.shape) != self.axes or 0 in value.shape:
             raise ValueError(
-                f"{where} has shape {shape}; it must have {self.axes} axes, none empty"
+                f"{where} has shape {value.shape}; it must have {self.axes} axes, none empty"
             )
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ValueError(f"{where} has shape {shape}, but the file has fewer numbers of it")
-        wide = value.detach().to(torch.float64)
-        bad = int((~torch.isfinite(wide)).sum())
+        if value.values is None:
+            raise ValueError(
+                f"{where} has shape {value.shape}, but the file has fewer numbers of it"
+            )
+        wide = value.values.astype(np.float64)
+        bad = int((~np.isfinite(wide)).sum())
         if bad:
             raise ValueError(f"{where} holds {bad} NaN or infinity")
-        least, most = (float(end) for end in torch.aminmax(wide))
+        least, most = float(wide.min()), float(wide.max())
         if least < self.low or most > MOST_NUMBER:
             raise ValueError(
                 f"{where} goes from {least:g} to {most:g}; it must stay within {self.low:g} to "
                 f"{MOST_NUMBER:g}"
             )
         if self.quantity:
-            require_physical(wide.numpy(), self.quantity, where, error=CheckpointError)
+            require_physical(wide, self.quantity, where, error=CheckpointError)
         if self.quantity == "voltage":
-            check_steps(wide.numpy(), where)
+            check_steps(wide, where)
 
 
 DEVICE = Record(
@@ -136,10 +140,9 @@ def _feed(whole: Any, value: Any) -> None:
         whole.update(f"list {len(value)};".encode())
         for entry in value:
             _feed(whole, entry)
-    elif isinstance(value, torch.Tensor):
-        whole.update(f"{value.dtype} {tuple(value.shape)};".encode())
-        plain = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        whole.update(plain.numpy().tobytes())
+    elif isinstance(value, Tensor):
+        whole.update(f"{value.dtype} {value.shape};".encode())
+        whole.update(value.tobytes())
     else:
         text = value if isinstance(value, str) else repr(value)
         told = f"{type(value).__name__} {len(text)};{text}"

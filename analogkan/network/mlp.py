@@ -15,8 +15,9 @@ from ..devices.fit import tabulate
 from ..devices.formulas import mosfet_2n7002, resonant_tunnel_diode
 from ..errors import SettingsError
 from .baselines import MLP, PEAK_AMPERES
+from .config import TDKANConfig
 from .encoding import Encoding
-from .model import TDKAN, TDKANConfig, TDKANLayer, as_array
+from .model import TDKAN, TDKANLayer, as_array
 from .spec import LayerSpec, NetworkSpec
 
 TOLERANCE = 1e-4

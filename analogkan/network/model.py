@@ -2,78 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..devices import IVCurve
-from ..errors import CheckpointError
 from .basis import PWLBasis
+from .config import TDKANConfig
 from .encoding import Encoding
 from .patches import Patches
-from .spec import LayerSpec, NetworkSpec
-from .squash import NORMS, Norm, Squash
+from .spec import NetworkSpec
+from .squash import Norm
 from .targets import Targets
-
-
-@dataclass(frozen=True, kw_only=True)
-class TDKANConfig:
-    """What a TDKAN is made of.
-
-    Attributes
-    ----------
-    sizes
-        Widths from input to output, such as (196, 64, 10).
-    curves
-        The D devices of every input of every layer.
-    squash
-        Between a hidden node and its diodes.
-    norm
-        ``batch``, ``layer`` or ``none``, on hidden nodes; after a convolution on its channels.
-    patches
-        Of the first layers, which are convolutions.
-
-    Examples
-    --------
-    >>> ak.TDKANConfig(sizes=(196, 64, 10), curves=ak.devices.resolve("A21,Z21")).norm
-    'batch'
-    """
-
-    sizes: tuple[int, ...]
-    curves: tuple[IVCurve, ...]
-    squash: Squash = Squash()
-    norm: str = "batch"
-    patches: tuple[Patches, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise CheckpointError(f"sizes {self.sizes}: at least an input and an output, all >= 1")
-        if self.norm not in NORMS:
-            raise CheckpointError(f"norm {self.norm!r} is unknown: one of {', '.join(NORMS)}")
-        if len(self.patches) >= len(self.sizes):
-            raise CheckpointError(f"{len(self.patches)} convolutions, {len(self.sizes) - 1} layers")
-        for k, patches in enumerate(self.patches):
-            if patches.values != self.sizes[k] or self.sizes[k + 1] % patches.count:
-                raise CheckpointError(
-                    f"convolution {k} takes {patches.values} values to {patches.count} positions, "
-                    f"which sizes {self.sizes} do not have"
-                )
-        if self.patches and (self.squash.kind != "none" or self.norm == "layer"):
-            raise CheckpointError(
-                f"convolutions with squash {self.squash.kind} and norm {self.norm}: their inputs "
-                "are held voltages, which drive the diodes as they are; use squash none, and norm "
-                "batch or none"
-            )
-
-    def shapes(self) -> list[tuple[int, int]]:
-        """(I, O) of every layer; of a convolution, of one position."""
-        found = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
-        for k, patches in enumerate(self.patches):
-            found[k] = (patches.size, self.sizes[k + 1] // patches.count)
-        return found
 
 
 class TDKANLayer(nn.Module):
@@ -217,31 +160,43 @@ class TDKAN(nn.Module):
         targets: Targets | None = None,
     ) -> NetworkSpec:
         """The network as float64 arrays: what is evaluated, compared and compiled."""
-        layers = []
-        for k, layer in enumerate(self.layers):
-            norm = as_norm(self.norms[k - 1]) if k and len(self.norms) else None
-            if norm is not None and k <= len(self.config.patches):
-                positions = self.config.patches[k - 1].count
-                scale, shift = np.tile(norm.scale, positions), np.tile(norm.shift, positions)
-                norm = replace(norm, scale=scale, shift=shift)
-            layers.append(
-                LayerSpec(
-                    theta=as_array(layer.theta),
-                    bias=as_array(layer.bias),
-                    curves=layer.basis.curves,
-                    squash=self.config.squash,
-                    norm=norm,
-                    patches=layer.patches,
-                )
-            )
+        coefficients = ((as_array(o.theta), as_array(o.bias), o.basis.curves) for o in self.layers)
         return NetworkSpec(
             name=name,
-            layers=tuple(layers),
+            layers=self.config.layers(coefficients, [as_norm(norm) for norm in self.norms]),
             encoding=encoding,
             dataset=dataset,
             calibration=calibration,
             targets=targets,
         )
+
+
+def filled(
+    config: TDKANConfig,
+    layers: Sequence[Mapping[str, np.ndarray]],
+    norms: Sequence[Mapping[str, Any]],
+    *,
+    double: bool,
+) -> TDKAN:
+    """A network in evaluation mode, in float32 or float64, with these parameters.
+
+    Parameters
+    ----------
+    layers, norms
+        Arrays by the names that the modules have for them; ``eps`` of a norm is a number.
+    """
+    model = TDKAN(config)
+    if double:
+        model.double()
+    for modules, parts in ((model.layers, layers), (model.norms, norms)):
+        for module, part in zip(modules, parts, strict=True):
+            for name, value in part.items():
+                if name == "eps":
+                    setattr(module, name, value)
+                    continue
+                with torch.no_grad():
+                    getattr(module, name).copy_(torch.from_numpy(value))
+    return model.eval()
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
@@ -255,5 +210,5 @@ def as_norm(module: nn.BatchNorm1d | nn.LayerNorm) -> Norm:
     if isinstance(module, nn.LayerNorm):
         return Norm(kind="layer", scale=scale, shift=shift, eps=module.eps)
     assert module.running_mean is not None and module.running_var is not None
-    scale = scale / (as_array(module.running_var) + module.eps) ** 0.5
-    return Norm(kind="batch", scale=scale, shift=shift - as_array(module.running_mean) * scale)
+    mean, variance = as_array(module.running_mean), as_array(module.running_var)
+    return Norm.batch(scale, shift, mean, variance, module.eps)

@@ -186,3 +186,16 @@ class Norm:
             x = x - x.mean(axis=1, keepdims=True)
             x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + self.eps)
         return x * self.scale + self.shift
+
+    @classmethod
+    def batch(
+        cls,
+        weight: np.ndarray,
+        bias: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        eps: float,
+    ) -> Norm:
+        """A BatchNorm's, all (I,): its statistics become part of its scale and shift."""
+        scale = weight / (variance + eps) ** 0.5
+        return cls(kind="batch", scale=scale, shift=bias - mean * scale)

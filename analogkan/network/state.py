@@ -28,7 +28,8 @@ from ..errors import CheckpointError
 from ..schema import MOST_NUMBER
 from .checkpoint import FORMAT, NORM_TENSORS
 from .foreign import RESAVE
-from .torchfile import Unread, read_torch, walk
+from .torchfile import read_torch, walk
+from .torchload import Unread
 
 WRAPPED = re.compile(r"(.*?)net\.[0-9]+\.(coeffs|bias|weight|running_mean|running_var)")
 """A key with whatever is before it."""

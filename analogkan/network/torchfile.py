@@ -1,49 +1,30 @@
-"""Torch files: read without running code, from regular files alone, and with their checksums."""
+"""Torch files: read without running code, from regular files alone, and with their checksums.
+
+What is plain is read without torch, which takes a second to be loaded; anything else is torch's.
+"""
 
 from __future__ import annotations
 
 import io
 import pickle
 import re
-import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import numpy as np
-import torch
 
 from ..errors import CheckpointError
 from ..files import brief, near, open_regular, open_zip
 from ..kinds import mistaken
 from ..resources import find_model, models
 from .foreign import recognise
+from .plain import Unplain, read_plain
 
-NUMPY = (
-    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core")
-      for name in ("scalar", "_reconstruct")),
-    "numpy.ndarray", "numpy.dtype",
-)  # fmt: skip
-"""What a pickled NumPy value names. ``Unread`` is made in its place."""
 HEAD = 512
 """Bytes at a file's start that other formats are told by."""
-TIMES_NAMED = 16
-"""How often the bytes of a file may be named in it, as shared voltages are."""
 GLOBAL = re.compile(r"GLOBAL (\S+) was not")
 """Where torch's refusal names what it will not call."""
-
-
-class Unread:
-    """Stands where a NumPy value was; nothing of NumPy was called, and nothing of it is kept."""
-
-    def __new__(cls, *_: object) -> Unread:
-        return object.__new__(cls)
-
-    def __setstate__(self, _: object) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -60,6 +41,40 @@ class TorchFile:
 
     content: Any
     summed: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open torch file: its bytes, and the members of the archive that it is, if it is one."""
+
+    stream: BinaryIO
+    members: list[tuple[str, bytes]]
+
+    def checked(self) -> BinaryIO:
+        """The file as torch may read it: of an archive, members whose checksums were compared.
+
+        torch compares none, and its reader makes something else of a damaged directory.
+        """
+        if not self.members:
+            self.stream.seek(0)
+            return self.stream
+        copy = io.BytesIO()
+        with zipfile.ZipFile(copy, "w") as clean:
+            for name, content in self.members:
+                clean.writestr(name, content)
+        copy.seek(0)
+        return copy
+
+
+def read_stored(path: Path, *, missing: str, unsafe: str, kind: str) -> TorchFile:
+    """``read_torch`` with a ``Tensor`` for each tensor, and without torch where all is plain.
+
+    Raises
+    ------
+    CheckpointError
+        As ``read_torch``.
+    """
+    return _opened(path, _stored, missing=missing, unsafe=unsafe, kind=kind)
 
 
 def read_torch(
@@ -81,6 +96,17 @@ def read_torch(
     CheckpointError
         If there is no such file, it is damaged or of another kind, or reading it would run code.
     """
+    from .torchload import load
+
+    def read(source: Source) -> Any:
+        return load(source.checked(), numpy_unread=numpy_unread)
+
+    return _opened(path, read, missing=missing, unsafe=unsafe, kind=kind)
+
+
+def _opened(
+    path: Path, read: Callable[[Source], Any], *, missing: str, unsafe: str, kind: str
+) -> TorchFile:
     path = find_model(path)
     wrong = mistaken(path, "model")
     if wrong:
@@ -90,7 +116,8 @@ def read_torch(
         raise CheckpointError(f"{path} does not exist{hint or f': {missing}'}")
     try:
         with open_regular(path) as stream:
-            return _read(stream, path, numpy_unread=numpy_unread)
+            source = _source(stream, path)
+            return TorchFile(read(source), bool(source.members))
     except CheckpointError:
         raise
     except pickle.UnpicklingError as error:
@@ -106,59 +133,28 @@ def read_torch(
         raise CheckpointError(f"{path} is not {kind}, or is damaged{why}") from error
 
 
-def _read(stream: BinaryIO, path: Path, *, numpy_unread: bool) -> TorchFile:
+def _source(stream: BinaryIO, path: Path) -> Source:
     head = stream.read(HEAD)
-    summed = head.startswith(b"PK")
-    names: list[str] = []
-    source: BinaryIO | io.BytesIO = stream
-    if summed:
+    members: list[tuple[str, bytes]] = []
+    if head.startswith(b"PK"):
         with open_zip(stream) as archive:
-            names = archive.namelist()
-            source = _checked_copy(archive)
-    other = recognise(head, names)
+            members = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    other = recognise(head, [name for name, _ in members])
     if other:
         raise CheckpointError(f"{path} is {other}")
-    source.seek(0)
-    with warnings.catch_warnings(), _numpy_unread() if numpy_unread else nullcontext():
-        warnings.simplefilter("ignore")  # torch on other pickle protocols: the errors suffice
-        return TorchFile(torch.load(source, map_location="cpu", weights_only=True), summed)
+    return Source(stream, members)
 
 
-def _checked_copy(archive: zipfile.ZipFile) -> io.BytesIO:
-    """Its members, whose checksums were compared, as a new archive.
+def _stored(source: Source) -> Any:
+    members = dict(source.members)
+    try:
+        if len(members) < len(source.members):
+            raise Unplain("a member is in it twice")
+        return read_plain(members)
+    except Unplain:
+        from .torchload import as_stored, load
 
-    torch compares none, and its reader makes something else of a damaged directory.
-    """
-    copy = io.BytesIO()
-    with zipfile.ZipFile(copy, "w") as clean:
-        for info in archive.infolist():
-            clean.writestr(info.filename, archive.read(info))
-    return copy
-
-
-def _numpy_unread() -> AbstractContextManager:
-    """While it lasts torch makes ``Unread`` of NumPy values; torch before 2.6 refuses them."""
-    if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):
-        return nullcontext()
-    dtypes = (f"numpy.dtypes.{name}" for name in vars(np.dtypes) if name.endswith("DType"))
-    stands: list[Any] = [(Unread, name) for name in (*NUMPY, *dtypes)]
-    return torch.serialization.safe_globals(stands)
-
-
-def tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in lists and dictionaries, as often as it is named."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from tensors(inner)
-
-
-def check_size(value: Any, size: int) -> None:
-    """Raise ValueError if the tensors in ``value`` stand for far more than its file's ``size``."""
-    named = sum(tensor.numel() * tensor.element_size() for tensor in tensors(value))
-    if named > TIMES_NAMED * size:
-        raise ValueError(f"its tensors have {named:,} bytes, but the file {size:,}")
+        return as_stored(load(source.checked()))
 
 
 def walk(value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, ndimage
 
 from ..compiler.chip import Warmth
 from ..compiler.circuit import Circuit
@@ -245,6 +244,8 @@ def _spread(
     plan: Floorplan, watts: dict[tuple[int, int], StageWatts], ambient: float, sheet: float
 ) -> Values:
     """Kelvins (N, M) of the squares of a sheet, each in balance with its neighbours (exact)."""
+    from scipy import fft
+
     shape = _squares(plan)
     heat = np.zeros(shape)
     for p in plan.layers:
@@ -265,6 +266,7 @@ def _spread(
 
 def _warmth(plan: Floorplan, p: LayerPlan, kelvins: Values) -> Warmth:
     """Of a layer's parts: between the middles of squares as straight lines have it."""
+    from scipy import ndimage
 
     def at(sites: Sites) -> Values:
         places = [along - 0.5 for along in _at(plan, sites)]

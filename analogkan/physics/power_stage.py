@@ -6,7 +6,7 @@ Axes: B points (images, or their positions), I inputs, D diodes, O outputs; R ro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,12 @@ from ..compiler.closed_form import (
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..engines.ideal import rail
-from ..engines.twin import Twin, TwinStage
 from ..errors import SimulationError
 from .crossbar import crossbar_power
 from .deck import still_design
+
+if TYPE_CHECKING:
+    from ..engines.twin import TwinStage
 
 Values = npt.NDArray[Any]
 R_MEAN = 10e3
@@ -77,6 +79,8 @@ class DeckPower:
     """
 
     def __init__(self, design: Design, temp_c: float, *, maps: bool = False) -> None:
+        from ..engines.twin import Twin  # torch: what is declared here is read without it
+
         design = still_design(design)
         require_counted(design)
         require_closed_form(design)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from ..compiler.build import Build
 from ..compiler.closed_form import macro_models
@@ -80,6 +79,10 @@ def far_below(right: int, n: int, card: Reached) -> bool:
 
     Fisher's exact test, one-sided: it holds at any n, and the card's own n counts.
     """
+    if right * card.n >= card.right * n:
+        return False
+    from scipy import stats  # which takes long to be loaded, and is seldom needed
+
     chance = stats.hypergeom.cdf(right, n + card.n, right + card.right, n)
     return bool(chance < CHANCE)
 

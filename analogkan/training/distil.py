@@ -18,9 +18,10 @@ from ..devices import IVCurve, resolve
 from ..errors import DataError
 from ..files import sha256
 from ..network import checkpoint
+from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
 from ..network.measures import Distance, distance, unit_of
-from ..network.model import TDKAN, TDKANConfig
+from ..network.model import TDKAN
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..network.teachers import Teacher, read_teacher

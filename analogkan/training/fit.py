@@ -17,13 +17,13 @@ from ..data import ImageSet
 from ..data.images import check_answers
 from ..data.subset import typical
 from ..errors import CheckpointError, DataError, DivergedError, SettingsError
-from ..network.checkpoint import write_torch
+from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
-from ..network.entries import digest
-from ..network.model import TDKAN, TDKANConfig
+from ..network.model import TDKAN
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..network.torchfile import check_size, read_torch
+from ..network.torchfile import read_torch
+from ..network.torchload import unsealed, write_sealed
 from .augment import Augmentation, augmented
 from .goals import Goal, goal_of
 from .noise import Disturbance
@@ -374,10 +374,8 @@ def resume(state: Path | None, key: str, parts: dict) -> int:
     anew = "remove it to start anew"
     try:
         stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
-        check_size(stored, state.stat().st_size)
-        told, stored_key = stored.pop("sha256"), stored["key"]
-        if digest(stored) != told:
-            raise ValueError("it is not what was written")
+        stored = unsealed(stored, state.stat().st_size)
+        stored_key = stored["key"]
     except Exception as error:  # what is no dictionary raises several kinds
         raise CheckpointError(f"{state} cannot be read: {anew}") from error
     if stored_key != key:
@@ -397,4 +395,4 @@ def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
     """Write how far a training is, with the hash that vouches for it."""
     entry = {name: part.state_dict() for name, part in parts.items()}
     entry = {"key": key, "epoch": epoch, **entry}
-    write_torch(entry | {"sha256": digest(entry)}, state)
+    write_sealed(entry, state)

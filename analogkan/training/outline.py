@@ -9,8 +9,8 @@ import numpy as np
 from ..data import ImageSet
 from ..devices import resolve
 from ..errors import CheckpointError, DataError, SettingsError
+from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
-from ..network.model import TDKANConfig
 from ..network.patches import Patches
 from ..network.squash import Squash
 from .recipe import Recipe

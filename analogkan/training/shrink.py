@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
-from ..network.model import TDKAN, TDKANConfig
+from ..network.model import TDKAN
 
 
 def shrunk(model: TDKAN, encoding: Encoding) -> tuple[TDKAN, Encoding]:
