@@ -55,11 +55,13 @@ class PWLBasis(nn.Module):
         lines = self.slope.to(v.dtype), self.intercept.to(v.dtype)
         return _Lines.apply(v, *lines, self._segments(v))
 
-    def column(self, d: int, v: Tensor) -> Tensor:
-        """phi_d alone for voltages ``v`` of any shape; the same shape."""
-        segment = self._segments(v)
+    def each(self, v: Tensor) -> Tensor:
+        """phi_d at voltages of its own: ``v`` (..., D), of which the last is d; the same shape."""
+        of_d = len(self.knots) + 1
+        segment = self._segments(v) + torch.arange(0, of_d * len(self.curves), of_d)
         slope, intercept = (
-            _looked_up(table[d].to(v.dtype), segment) for table in (self.slope, self.intercept)
+            _looked_up(table.to(v.dtype).flatten(), segment)
+            for table in (self.slope, self.intercept)
         )
         return torch.addcmul(intercept, slope, v)
 
