@@ -24,6 +24,7 @@ from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..network.torchfile import read_torch
 from ..network.torchload import unsealed, write_sealed
+from ..threads import one_blas_thread
 from .augment import Augmentation, augmented
 from .goals import Goal, goal_of
 from .noise import Disturbance
@@ -145,9 +146,11 @@ def train(
             volts = encoding.applied(augmented(raw, shape, how, generator))
         order = torch.randperm(len(wanted), generator=generator)
         forward = disturbed_forward(model, disturbance, seed, number)
-        loss, score = _run_epoch(
-            model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, start is None
-        )
+        # Drawing chips asks for one thread of BLAS, which is dear to ask for and cheap to keep.
+        with threads_for(model), one_blas_thread if disturbance else contextlib.nullcontext():
+            loss, score = _run_epoch(
+                model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, not start
+            )
         if not np.isfinite(loss):
             raise DivergedError(
                 f"training diverged in epoch {number} (loss {loss}): lower learning_rate from "
@@ -313,19 +316,18 @@ def _run_epoch(
     for norm in model.norms:
         norm.train(takes_statistics)
     total, score = 0.0, 0.0
-    with threads_for(model):
-        for start in range(0, len(order), recipe.batch):
-            index = order[start : start + recipe.batch]
-            if len(index) == 1:
-                continue  # batch statistics of one image are not defined
-            given, hidden = forward(volts[index])
-            loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach()) * len(index)
-            score += goal.score(given.detach(), wanted[index])
+    for start in range(0, len(order), recipe.batch):
+        index = order[start : start + recipe.batch]
+        if len(index) == 1:
+            continue  # batch statistics of one image are not defined
+        given, hidden = forward(volts[index])
+        loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += float(loss.detach()) * len(index)
+        score += goal.score(given.detach(), wanted[index])
     return total / len(order), score
 
 
