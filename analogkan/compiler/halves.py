@@ -68,7 +68,7 @@ def by_halves(y: np.ndarray, most: float, ends: tuple[bool, bool] = (False, Fals
     if n_rows * n_cols <= FEW:
         return _solved(y, most, ends)
     if n_cols < n_rows:
-        cols, between, rows = by_halves(_turned(y), most, ends[::-1])
+        cols, between, rows = by_halves(_turned(y), most, (ends[1], ends[0]))
         return Seen(rows, _turned(between), cols)
     half, odd = (n_cols + 1) // 2, n_cols % 2
     if odd:  # a column without cells makes the halves alike
