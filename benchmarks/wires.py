@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from analogkan.compiler.wires import reduce_tile
+from analogkan.compiler.kron import reduce_tile
 from analogkan.threads import one_blas_thread
 
 from .measure import Row, Way, among, not_run
