@@ -143,10 +143,7 @@ class DaskExecutor:
                     going[future] = some
                     future.add_done_callback(finished.put)
                 self._require_workers()
-                with contextlib.suppress(Empty):
-                    batch = [finished.get(timeout=ASK_S)]
-                    batch += [finished.get() for _ in range(finished.qsize())]
-                    yield from self._whole(batch, going, finished)
+                yield from self._whole(_next_of(finished), going, finished)
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
             with _quiet():
                 self._client.cancel([held, *going])
@@ -242,6 +239,15 @@ class DaskExecutor:
             ) from error
         for worker, have in found.items():
             _compare(have, wanted, str(worker))
+
+
+def _next_of(finished: SimpleQueue[Any]) -> list[Any]:
+    """All that is in the queue, for which it may wait a while."""
+    try:
+        first = finished.get(timeout=ASK_S)
+    except Empty:
+        return []
+    return [first, *(finished.get() for _ in range(finished.qsize()))]
 
 
 async def _knock(address: str) -> None:
