@@ -5,7 +5,7 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 
@@ -22,12 +22,15 @@ from .heat import as_warm
 from .names import StageNames, dacs_of, logits
 from .spice_cells import (
     TEMPERATURE_C,
-    diode_name,
+    drifts,
     get_opamp,
+    get_opamps,
     has_bandwidths,
     has_transistors,
 )
+from .spice_diodes import diode_name, format_chip_diodes
 from .spice_front import format_instance, format_layernorm, format_squash_cells
+from .spice_noise import Companions
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -49,14 +52,20 @@ def layer_file(layer: int) -> str:
 
 
 def write_layer(
-    design: Design, layer: int, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE
+    design: Design,
+    layer: int,
+    temp_c: float = TEMPERATURE_C,
+    say: Dialect = NGSPICE,
+    companions: Companions | None = None,
 ) -> str:
     """``layer<k>.cir``: tiles as subcircuits, then rows, tiles and columns as instances.
 
-    Reduced wires are what they are at ``temp_c``.
+    Reduced wires, and a chip's diodes and op-amps, are what they are at ``temp_c``; ``companions``
+    stand beside a chip's diodes.
     """
     stage, names = design.stages[layer], StageNames(design, layer)
-    stage = as_warm(stage, design.hardware, temp_c)
+    kinds = get_opamps(design).values()
+    stage = as_warm(stage, design.hardware, temp_c, drifts=all(map(drifts, kinds)))
     n_in, n_out, n_dev = stage.shape
     devices = ", ".join(curve.name for curve in stage.curves)
     parts = [
@@ -68,6 +77,8 @@ def write_layer(
     ]
     crossbar = format_crossbar(stage, names, design.hardware, temp_c, say)
     parts += crossbar.subcircuits
+    if stage.errors is not None:
+        parts += format_chip_diodes(names, design.hardware, temp_c, say, companions)
     if stage.front.norm is not None:
         parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
         parts += format_layernorm(names, say, temp_c)
@@ -76,7 +87,8 @@ def write_layer(
         parts += format_squash_cells(names, design.hardware, say, temp_c)
     parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
     suffix, (rows, *columns) = _amplifiers(design, stage)
-    parts += _row_drivers(stage, names, suffix, rows, say)
+    own = design.hardware.libraries
+    parts += _row_drivers(stage, names, suffix, rows, own, say)
     if stage.n_bias:
         parts += ["* Bias rows, at -V_fs whatever the input."]
         dc = format_number(-design.hardware.v_fs)
@@ -99,16 +111,22 @@ def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[st
 
 
 def _row_drivers(
-    stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
+    stage: CrossbarStage,
+    names: StageNames,
+    suffix: str,
+    limit: dict[str, float],
+    libraries: Mapping[str, object],
+    say: Dialect,
 ) -> Iterable[str]:
     sources, rows, e = names.inputs(), names.rows(), stage.errors
     for i, d in np.argwhere(stage.kept).tolist():
-        row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
-        own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
-        own |= {"dt": e.warmth.rows[i, d]} if e is not None and e.warmth is not None else {}
-        yield format_instance(
-            say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own
-        )
+        row, cell = rows[i * len(stage.curves) + d], diode_name(stage.curves[d])
+        own = {}
+        if e is not None and cell in libraries:
+            own = {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
+        elif e is not None:
+            cell = f"{row}_diode"
+        yield format_instance(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], cell, **own)
         feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
         errors = _opamp(e and e.rows, (i, d))
         nets = [f"{row}_sum", row]
@@ -119,7 +137,8 @@ def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
     """What an op-amp's errors add to its cell's settings."""
     if errors is None:
         return {}
-    return {"a": errors.gain[at], "vos": errors.offset[at], "drift": errors.drift[at]}
+    told = {"a": errors.gain[at], "vos": errors.offset[at], "drift": errors.drift[at]}
+    return {name: value for name, value in told.items() if name != "drift" or value}
 
 
 def _columns(
