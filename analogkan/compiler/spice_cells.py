@@ -159,9 +159,7 @@ def _format_opamp(
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
     errors = " Nominal: a, vos and drift have no effect."
     if chip:
-        errors = (
-            "" if drifts(kind) else " What vos is at the deck's temperature; drift has no effect."
-        )
+        errors = "" if drifts(kind) else " vos is at the temperature that the layers' files tell."
     pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
     if has_bandwidths(design):
         params["gbw"] = format_number(hw.gbw)
