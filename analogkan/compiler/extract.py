@@ -7,7 +7,8 @@ Understands the subset of SPICE that a compiled deck uses, and refuses the rest 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +46,10 @@ RESISTOR = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([^ =]+)(?: ([a-
 """Two nets, a value, perhaps a model: ngspice takes a second number for the resistance."""
 FEEDBACK = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*) r=([^ ]+)")
 """The same with the model first, as cells of the library have it."""
+COPIED = "e1 drop 0 c a 1"
+DROP = re.compile(r"r1 drop 0 1 ([a-z]+)")
+DRIFT = re.compile(r"r\(tc1=(-?[0-9][-+.0-9e]*) tc2=0\.0\)")
+"""How a diode's voltage is divided by what follows temperature."""
 LEAST_OHMS = 1e-12
 """ngspice changes a smaller resistance to its own idea of one."""
 MAX_DEPTH = 8
@@ -62,6 +67,8 @@ def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) 
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
     deck = read_lines(top, shell, boxes)
+    for sub in deck.subcircuits.values():
+        _read_stretch(sub, deck.models)
     netlist = Netlist()
     netlist.models, netlist.options = deck.models, deck.options
     netlist.controls, netlist.includes = deck.controls, deck.includes
@@ -254,6 +261,21 @@ def _tables(text: str) -> _Tables:
         at = match.end() + 1
         require(formula[match.end() : at] in ("", "+"), "tables are added, nothing else")
     return kind, terms, seen
+
+
+def _read_stretch(sub: Subcircuit, models: Mapping[str, str]) -> None:
+    """Put into one source what a diode's first three elements are: a copy of its voltage drives a
+    resistor of 1 ohm that drifts, and its table sees the current, which is volts over that drift.
+    """
+    if not sub.name.startswith("diode_") or sub.ports != ["a", "c"] or len(sub.lines) < 3:
+        return
+    copied, resistor, table, *more = sub.lines
+    match = DROP.fullmatch(resistor.text)
+    drift = match and DRIFT.fullmatch(models.get(match[1], ""))
+    if copied.text == COPIED and drift and table.text.count("pwl(i(e1),") == 1:
+        sign = "" if drift[1].startswith("-") else "+"
+        told = table.text.replace("i(e1)", f"v(a,c)/(1{sign}{drift[1]}*(temper-26.85))")
+        sub.lines = [replace(table, text=told), *more]
 
 
 def _is_own_diode(sub: Subcircuit) -> bool:

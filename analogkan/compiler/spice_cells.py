@@ -19,7 +19,7 @@ from ..errors import CompileError
 from .design import CrossbarStage, Design
 from .hardware import Hardware
 from .readout import READOUTS
-from .spice_diodes import diode_name, format_diode
+from .spice_diodes import STRETCH, diode_name, format_diode, is_stretched
 from .spice_noise import Companions
 
 TRANSISTOR = re.compile(r"^( *)(q\w*) (\S+) (\S+) (\S+) npn$", re.MULTILINE)
@@ -58,12 +58,16 @@ def write_cells(
         npn = {"is": NPN_IS, "bf": hw.npn_bf, "vaf": hw.npn_vaf}
         told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
         parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
-    curves = {diode_name(c): c for stage in design.stages for c in stage.curves}
     chip = is_chip(design)
+    types = {diode_name(curve): curve for stage in design.stages for curve in stage.curves}
+    curves = [curve for name, curve in sorted(types.items()) if not chip or name in hw.libraries]
+    stretched = [companions is None and is_stretched(curve, hw, say) for curve in curves]
+    if any(stretched):
+        told = _drifting(STRETCH, hw.diode_tc_voltage, 0.0, say)
+        parts.append(f"* {STRETCH}: what divides diodes' voltages.\n{told}")
     parts += [
-        format_diode(curve, hw, say, companions, chip=chip)
-        for name, curve in sorted(curves.items())
-        if not chip or name in hw.libraries  # others of a chip are written one by one
+        format_diode(curve, hw, say, companions, chip=chip, stretched=by_resistor)
+        for curve, by_resistor in zip(curves, stretched, strict=True)
     ]
     return "\n".join(parts)
 

@@ -25,6 +25,8 @@ from .hardware import Hardware
 from .names import StageNames
 from .spice_noise import Companions
 
+STRETCH = "stretch"
+"""The model of the resistors that divide diodes' voltages as temperature has it."""
 SAME_VOLTS = 1e-15
 """Points of a table that are closer are one: the rounding of what they are computed from."""
 Current = Callable[[str], list[str]]
@@ -43,13 +45,23 @@ def format_diode(
     companions: Companions | None = None,
     *,
     chip: bool = False,
+    stretched: bool = False,
 ) -> str:
     """A two-terminal device: a source whose current is the table, piecewise linear, or a user's
-    model, to which each instance on a ``chip`` has factors of its own, ki, kv and dv."""
+    model, to which each instance on a ``chip`` has factors of its own, ki, kv and dv.
+
+    ``stretched``: its voltage is divided by a resistor of the model ``STRETCH``, not in the source.
+    """
     name = diode_name(curve)
     own = hardware.libraries.get(name)
     current = partial(_current, curve, hardware, say)
-    if own is None:
+    if stretched:
+        lines = [
+            [say.gain("e1", "drop", "0", "c", "a", "1")],
+            [say.resistor("r1", "drop", "0", "1", STRETCH)],
+            say.source("b1", "a", "c", "i", current("i(e1)", stretch="")),
+        ]
+    elif own is None:
         lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
     else:
         lines = list(_format_own(own, chip, say))
@@ -162,20 +174,33 @@ def _scaled(volts: str) -> str:
     return f"({{kv}}*{volts}+{{dv}}*{ramp})"
 
 
-def _current(curve: IVCurve, hardware: Hardware, say: Dialect, volts: str) -> list[str]:
-    """Words for a type's current where ``volts`` is what stands across it."""
+def is_stretched(curve: IVCurve, hardware: Hardware, say: Dialect) -> bool:
+    """Whether a resistor can divide a type's voltage: ngspice evaluates an expression and its
+    derivatives at every step, a resistor's drift once."""
+    own = diode_name(curve) in hardware.libraries
+    return say is NGSPICE and not own and not curve.temperatures and hardware.diode_tc_voltage != 0
+
+
+def _current(
+    curve: IVCurve, hardware: Hardware, say: Dialect, volts: str, stretch: str | None = None
+) -> list[str]:
+    """Words for a type's current where ``volts`` is what stands across it, divided by ``stretch``:
+    by default as temperature has it."""
     name = diode_name(curve)
     if not curve.temperatures:  # a design's has them where they are its law
         weights = [format_drift(hardware.diode_tc_current)]
-        volts += "/" + format_drift(hardware.diode_tc_voltage)
+        if stretch is None:
+            stretch = format_drift(hardware.diode_tc_voltage)
         tables = [curve.i]
     else:
         weights = format_weights(curve.temps_c)
         tables = list(curve.i_at)
-    x, words = say.expression(name, volts), []
-    for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
+    x = say.expression(name, f"{volts}/{stretch}" if stretch else volts)
+    words: list[str] = []
+    for weight, table in zip(weights, tables, strict=True):
         first, *more = say.table(name, x, _points(curve.v, table))
-        words += [f"{'+' if k else ''}{say.expression(name, weight)}*{first}", *more]
+        times = say.expression(name, weight) + "*" if weight else ""
+        words += [f"{'+' if words else ''}{times}{first}", *more]
     return words
 
 
@@ -187,7 +212,9 @@ def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:
 
 
 def format_drift(tc: float) -> str:
-    """``(1+tc*(temper-26.85))``."""
+    """``(1+tc*(temper-26.85))``; empty where that is 1."""
+    if not tc:
+        return ""
     sign = "-" if tc < 0 else "+"
     return f"(1{sign}{format_number(abs(tc))}*(temper-{format_number(NOMINAL_TEMP_C)}))"
 
