@@ -175,10 +175,10 @@ def _scaled(volts: str) -> str:
 
 
 def is_stretched(curve: IVCurve, hardware: Hardware, say: Dialect) -> bool:
-    """Whether a resistor can divide a type's voltage: ngspice evaluates an expression and its
+    """Whether a resistor can divide a type's voltage: simulators evaluate an expression and its
     derivatives at every step, a resistor's drift once."""
-    own = diode_name(curve) in hardware.libraries
-    return say is NGSPICE and not own and not curve.temperatures and hardware.diode_tc_voltage != 0
+    own = diode_name(curve) in hardware.libraries or curve.temperatures
+    return say.branches and not own and hardware.diode_tc_voltage != 0
 
 
 def _current(
