@@ -41,7 +41,8 @@ def test_points_that_meet_are_one(d_v):
 
 def test_the_deck_says_at_which_temperature_and_of_which_factors():
     design = chip(random_spec(3, (3, 2)))
-    text = write_circuit(design, 85.0)["layer0.cir"]
+    files = write_circuit(design, 85.0)
+    text = files["cells.cir"]
     told = " ".join(text.replace("\n* ", " ").split())
     assert "DIODES ARE AS THEY ARE AT 85.0 DEGREES CELSIUS: `temp` must be that." in told
     e = design.stages[0].errors
@@ -50,4 +51,4 @@ def test_the_deck_says_at_which_temperature_and_of_which_factors():
     for at, (row, *factors) in zip(np.ndindex(e.k_i.shape), heads, strict=True):
         assert row == f"l0_i{at[0]}_d{at[1]}"
         assert [float(x) for x in factors] == [e.k_i[at], e.k_v[at], e.d_v[at]]
-        assert f"\nx_{row}_diode l0_v{at[0]} {row}_sum {row}_diode\n" in text
+        assert f"\nx_{row}_diode l0_v{at[0]} {row}_sum {row}_diode\n" in files["layer0.cir"]

@@ -92,7 +92,7 @@ def test_the_deck_says_it_of_each_part():
     plain, warm = write_circuit(design), write_circuit(heated(design))
     assert "dtemp=" not in plain["layer0.cir"]
     assert warm["layer0.cir"].count(" tc1=") == warm["layer0.cir"].count(" dtemp=") == 8 * 4
-    cold, hot = (TABLE.findall(text["layer0.cir"]) for text in (plain, warm))
+    cold, hot = (TABLE.findall(text["cells.cir"]) for text in (plain, warm))
     assert len(cold) == len(hot) > 0 and not set(cold) & set(hot)
 
 

@@ -301,7 +301,7 @@ def write_circuit(
             f"{design.name} has cells of netlists of its own, which are in ngspice's words: "
             f"{say.name} cannot be given them; leave --dialect, or --engine, out"
         )
-    texts[spice.CELLS] = spice_cells.write_cells(design, say)
+    texts[spice.CELLS] = spice_cells.write_cells(design, say, temp_c=temp_c)
     for k in range(len(design.stages)):
         texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c, say)
     return texts

@@ -28,9 +28,8 @@ from .spice_cells import (
     has_bandwidths,
     has_transistors,
 )
-from .spice_diodes import diode_name, format_chip_diodes
+from .spice_diodes import diode_name
 from .spice_front import format_instance, format_layernorm, format_squash_cells
-from .spice_noise import Companions
 from .spice_tiles import format_crossbar
 
 TOP = ("stimulus.cir", "network.cir")
@@ -56,12 +55,10 @@ def write_layer(
     layer: int,
     temp_c: float = TEMPERATURE_C,
     say: Dialect = NGSPICE,
-    companions: Companions | None = None,
 ) -> str:
     """``layer<k>.cir``: tiles as subcircuits, then rows, tiles and columns as instances.
 
-    Reduced wires, and a chip's diodes and op-amps, are what they are at ``temp_c``; ``companions``
-    stand beside a chip's diodes.
+    Reduced wires, and offsets of a chip's op-amps, are what they are at ``temp_c``.
     """
     stage, names = design.stages[layer], StageNames(design, layer)
     kinds = get_opamps(design).values()
@@ -77,8 +74,6 @@ def write_layer(
     ]
     crossbar = format_crossbar(stage, names, design.hardware, temp_c, say)
     parts += crossbar.subcircuits
-    if stage.errors is not None:
-        parts += format_chip_diodes(names, design.hardware, temp_c, say, companions)
     if stage.front.norm is not None:
         parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
         parts += format_layernorm(names, say, temp_c)

@@ -19,7 +19,13 @@ from ..errors import CompileError
 from .design import CrossbarStage, Design
 from .hardware import Hardware
 from .readout import READOUTS
-from .spice_diodes import STRETCH, diode_name, format_diode, is_stretched
+from .spice_diodes import (
+    STRETCH,
+    diode_name,
+    format_chip_diodes,
+    format_diode,
+    is_stretched,
+)
 from .spice_noise import Companions
 
 TRANSISTOR = re.compile(r"^( *)(q\w*) (\S+) (\S+) (\S+) npn$", re.MULTILINE)
@@ -29,9 +35,15 @@ TEMPERATURE_C = 26.85
 
 
 def write_cells(
-    design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
+    design: Design,
+    say: Dialect = NGSPICE,
+    companions: Companions | None = None,
+    temp_c: float = TEMPERATURE_C,
 ) -> str:
-    """``cells.cir``: the amplifier chosen, the cells used, the diodes; ``companions`` beside."""
+    """``cells.cir``: the amplifier chosen, the cells used, the diodes; ``companions`` beside.
+
+    A chip's diodes are what they are at ``temp_c``.
+    """
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     names = get_cells(design) + (companions.cells if companions else [])
@@ -69,6 +81,8 @@ def write_cells(
         format_diode(curve, hw, say, companions, chip=chip, stretched=by_resistor)
         for curve, by_resistor in zip(curves, stretched, strict=True)
     ]
+    if chip:
+        parts += format_chip_diodes(design, temp_c, say, companions)
     return "\n".join(parts)
 
 

@@ -21,6 +21,7 @@ from ..dialects.words import format_comment, format_number, format_wrapped
 from ..errors import CompileError
 from .chip import RAMP_VOLTS
 from .closed_form import nominal_table
+from .design import Design
 from .hardware import Hardware
 from .names import StageNames
 from .spice_noise import Companions
@@ -72,43 +73,43 @@ def format_diode(
 
 
 def format_chip_diodes(
-    names: StageNames,
-    hardware: Hardware,
+    design: Design,
     temp_c: float,
     say: Dialect = NGSPICE,
     companions: Companions | None = None,
 ) -> list[str]:
-    """The diodes of a chip's stage but for users' models, each as it is at ``temp_c`` degrees
-    Celsius, or where it is warmer than that; named after its row.
+    """A chip's diodes but for users' models, each as it is at ``temp_c`` degrees Celsius, or where
+    it is warmer than that; named after its row.
 
     Raises
     ------
     CompileError
         If one is a user's model, and is to be warmer than the rest of the deck.
     """
-    stage, rows, told = names.stage, names.rows(), []
-    e, n_dev = stage.errors, len(stage.curves)
-    assert e is not None
-    above = np.zeros(stage.r_f.shape) if e.warmth is None else e.warmth.rows
-    tables: dict[tuple[int, float], tuple[np.ndarray, np.ndarray]] = {}
-    for i, d in np.argwhere(stage.kept).tolist():
-        curve, warm = stage.curves[d], float(above[i, d])
-        if (own := diode_name(curve)) in hardware.libraries:
-            if e.warmth is not None:
-                raise CompileError(
-                    f"{own} is a user's model, whose temperature is the deck's: it cannot be "
-                    "warmer than the ambient; leave out what warms parts of the die"
-                )
-            continue
-        if (d, warm) not in tables:
-            tables[d, warm] = nominal_table(curve, hardware, temp_c + warm)
-        k_i, k_v, d_v = (float(of[i, d]) for of in (e.k_i, e.k_v, e.d_v))
-        name = f"{rows[i * n_dev + d]}_diode"
-        points = _points(*shifted_table(*tables[d, warm], k_i, k_v, d_v))
-        current = partial(say.table, name, points=points)
-        lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
-        about = f"{name}: {curve.name}, ki={k_i!r} kv={k_v!r} dv={d_v!r}"
-        told.append(_subcircuit(name, about, lines, current, say, companions))
+    hardware, told = design.hardware, []
+    for k, stage in enumerate(design.stages):
+        rows, e, n_dev = StageNames(design, k).rows(), stage.errors, len(stage.curves)
+        assert e is not None
+        above = np.zeros(stage.r_f.shape) if e.warmth is None else e.warmth.rows
+        tables: dict[tuple[int, float], tuple[np.ndarray, np.ndarray]] = {}
+        for i, d in np.argwhere(stage.kept).tolist():
+            curve, warm = stage.curves[d], float(above[i, d])
+            if (own := diode_name(curve)) in hardware.libraries:
+                if e.warmth is not None:
+                    raise CompileError(
+                        f"{own} is a user's model, whose temperature is the deck's: it cannot be "
+                        "warmer than the ambient; leave out what warms parts of the die"
+                    )
+                continue
+            if (d, warm) not in tables:
+                tables[d, warm] = nominal_table(curve, hardware, temp_c + warm)
+            k_i, k_v, d_v = (float(of[i, d]) for of in (e.k_i, e.k_v, e.d_v))
+            name = f"{rows[i * n_dev + d]}_diode"
+            points = _points(*shifted_table(*tables[d, warm], k_i, k_v, d_v))
+            current = partial(say.table, name, points=points)
+            lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
+            about = f"{name}: {curve.name}, ki={k_i!r} kv={k_v!r} dv={d_v!r}"
+            told.append(_subcircuit(name, about, lines, current, say, companions))
     if told:
         at = f"DIODES ARE AS THEY ARE AT {format_number(temp_c)} DEGREES CELSIUS: `temp` must be"
         law = "that. Each carries ki f(kv v + dv), f being its type's table, dv ramped in over"

@@ -88,15 +88,9 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
         fano_rising=assumed.fano_rising,
         fano_falling=assumed.fano_falling,
     )
-    layers = [say.include(file) for file in spice.circuit_files(design) if file != spice.CELLS]
-    if spice_cells.is_chip(design):  # whose diodes stand there
-        numbers = range(len(design.stages))
-        layers[-len(numbers) :] = [
-            spice.write_layer(design, k, asked.temp_c, say, companions) for k in numbers
-        ]
     circuit = [
-        spice_cells.write_cells(design, say, companions),
-        *layers,
+        spice_cells.write_cells(design, say, companions, asked.temp_c),
+        *(say.include(file) for file in spice.circuit_files(design) if file != spice.CELLS),
         *format_capacitors(design, assumed, say),
     ]
     first, *more = spice.format_inputs(design, asked.volts[0], say)
