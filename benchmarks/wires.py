@@ -56,14 +56,17 @@ def _array(shape: tuple[int, int], quick: bool) -> list[Row]:
     ours = Way(f"{size}: reduced, {VECTORS} vectors", lambda: reduced(few))
     others = [
         way("scipy's splu, factor and solve", lambda: by_lu(g, few)),
-        Way(f"the same, {MANY:,} vectors", lambda: reduced(many)),
+        Way(f"the same reduction, {MANY:,} vectors", lambda: reduced(many)),
     ]
     compute = _badcrossbar()
     if compute is None:
         why = "pip install --no-deps badcrossbar pathvalidate"
-        return [*among(ours, others, quick=quick), not_run(ours.name, "badcrossbar", why)]
+        return [
+            *among(ours, others, quick=quick, warm=False),
+            not_run(ours.name, "badcrossbar", why),
+        ]
     others.append(way("badcrossbar", lambda: compute(few, 1 / g, 1.0).currents.output.T))
-    return among(ours, others, quick=quick)
+    return among(ours, others, quick=quick, warm=False)
 
 
 def _badcrossbar() -> Callable[..., Any] | None:
