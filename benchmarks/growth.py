@@ -17,8 +17,8 @@ import numpy as np
 
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.compiler.verify import verify_build
 from analogkan.compiler.kron import reduce_tile
+from analogkan.compiler.verify import verify_build
 from analogkan.data import ImageSet
 from analogkan.engines.chip_engines import NgspiceEngine
 from analogkan.engines.ngspice import find_ngspice
