@@ -304,8 +304,13 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8 with line feeds, whole or not at all."""
-    with atomic_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+    write_parts(path, [text])
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """``write_text`` of a text in ``parts``, of which one is in memory at a time."""
+    with atomic_file(path) as partial, partial.open("wb") as stream:
+        stream.writelines(part.encode() for part in parts)
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -146,9 +146,8 @@ class _Reader:
     ) -> None:
         kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
         if kind == "r":
-            own, a, b, ohms, model = _resistor(line.text)
-            run = run_of([own], [a], [b], np.array([value(ohms, params)]), [model])
-            netlist.add_resistors(prefix, run, [net(text) for text in run.nets], CELL)
+            _, a, b, ohms, model = _resistor(line.text)
+            netlist.add_resistor(full, net(a), net(b), value(ohms, params), model, CELL)
         elif kind == "c":
             require(len(words) == 4, "needs two nets and a value")
             ends = (net(words[1]), net(words[2]))
