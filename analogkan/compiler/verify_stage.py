@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cells import EXACT
+from ..cells import EXACT, same
 from ..network.spec import LayerSpec
 from . import names
 from .blocks import Blocks
@@ -92,7 +92,7 @@ class StageCheck:
                 what = f"row amplifier of input {i}, {curve.name}"
                 said += self._opamp(amp.opamp, self.stage.gbw[0], "row amplifier", what)
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
-                if not _is(r_f[i, d], self.stage.r_f[i, d]):
+                if not same(r_f[i, d], self.stage.r_f[i, d]):
                     said.append(
                         self._say(
                             f"row amplifier of input {i}, diode {curve.name}: feedback "
@@ -140,7 +140,7 @@ class StageCheck:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 gains[line] = gain * feedback
-                if not _is(feedback, self.stage.r_c[line]):
+                if not same(feedback, self.stage.r_c[line]):
                     said.append(
                         self._say(
                             f"line amplifier {label}: feedback {amp.feedback} ohm, "
@@ -163,7 +163,7 @@ class StageCheck:
         said += [
             self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
             for r in {diff.r1, diff.r3}
-            if not _is(r, r_diff)
+            if not same(r, r_diff)
         ]
         legs = [(diff.p, diff.gain_p), (diff.n, diff.gain_n)]
         said += [
@@ -172,7 +172,7 @@ class StageCheck:
                 f"not {float(self.stage.gain[o])!r}"
             )
             for label, (_, gain) in zip(self.labels[2 * o :], legs, strict=False)
-            if not _is(gain, self.stage.gain[o])
+            if not same(gain, self.stage.gain[o])
         ]
         return legs
 
@@ -189,7 +189,7 @@ class StageCheck:
             said.append(self._say(f"summing amplifier {name} adds the outputs of {found}"))
             return [(net, 1.0)]
         ((negative, ohms),) = amp.coupled
-        if not _is(ohms, self.stage.r_x[o]):
+        if not same(ohms, self.stage.r_x[o]):
             said.append(
                 self._say(
                     f"summing amplifier {name}: {ohms!r} ohm from the negative line, "
@@ -211,10 +211,10 @@ class StageCheck:
         line_of = _lookup(len(nl.nets), lines)
         r, c = row_of[blocks.cell_row], line_of[blocks.cell_sum]
         here = (r >= 0) & (c >= 0)
-        shape = self.stage.g.shape
-        at = np.ravel_multi_index((r[here], c[here]), shape)
-        g = np.bincount(at, blocks.cell_g[here], self.stage.g.size).reshape(shape)
-        hits = np.bincount(at, minlength=self.stage.g.size).reshape(shape)
+        shape, size = self.stage.g.shape, self.stage.g.size
+        place = np.ravel_multi_index((r[here], c[here]), shape)
+        g = np.bincount(place, blocks.cell_g[here], size).reshape(shape)
+        hits = np.bincount(place, minlength=size).reshape(shape)
         said = [
             self._say(f"{self._cell_name(int(k))} joins a row and a line of different layers")
             for k in np.flatnonzero((r >= 0) ^ (c >= 0))
@@ -380,11 +380,6 @@ class StageCheck:
         ]
         self.found.add(said)
         return float(max((error / scale[None, :, None]).max(), (bias_error / scale).max()))
-
-
-def _is(value: float, wanted: float) -> bool:
-    """Whether a number of the deck is the one that was to be written."""
-    return bool(abs(value - wanted) <= EXACT * abs(wanted))
 
 
 def _lookup(count: int, indices: dict[int, int]) -> np.ndarray:
