@@ -85,11 +85,11 @@ def run_of(
 ) -> Run:
     """Resistors of these ``names``, nets ``a`` and ``b``, ``ohms`` and ``models`` (n)."""
     distinct = len(set(names)) == len(names)
-    nets, *ends = _of_crossbar(a, b) or _of_any(a, b)
+    nets, at_a, at_b = _of_crossbar(a, b) or _of_any(a, b)
     kinds, model = models[:1], np.zeros(len(models), np.int32)
     if models.count(models[0]) < len(models):
         kinds, model = _numbered(models)
-    return Run("\n".join(names), distinct, nets, *ends, ohms, kinds, model, file, first)
+    return Run("\n".join(names), distinct, nets, at_a, at_b, ohms, kinds, model, file, first)
 
 
 def _of_crossbar(a: list[str], b: list[str]) -> tuple[list[str], np.ndarray, np.ndarray] | None:
