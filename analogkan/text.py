@@ -45,6 +45,14 @@ def engineering(value: float, unit: str, digits: int = 3) -> str:
     return f"{scaled:.{digits}g} {PREFIXES[power]}{unit}"
 
 
+def duration(seconds: float) -> str:
+    """``8040`` as ``2.2 hours``; below two hours minutes, below two minutes seconds."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def interval(pair: Sequence[float] | None) -> str:
     """``98.56 to 98.99``; empty where there is none."""
     return "" if pair is None else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"

@@ -37,11 +37,7 @@ class Tuned(TDKANLayer):
 
     def forward(self, v: Tensor, *, clip_sigma: float = 0.0) -> Tensor:
         """As ``TDKANLayer``."""
-        columns = [
-            self.basis.column(d, v * self.gain[:, d] + self.offset[:, d])
-            for d in range(self.shape[2])
-        ]
-        phi = torch.stack(columns, dim=-1).flatten(1)
+        phi = self.basis.each(v[..., None] * self.gain + self.offset).flatten(1)
         return nn.functional.linear(phi, self.clipped(clip_sigma), self.bias)
 
 

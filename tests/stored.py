@@ -30,7 +30,7 @@ from analogkan.studies.judge import choose_points
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
-from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore
+from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore, write_csv
 from analogkan.studies.summary import summarise_chips, summarise_temperatures
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal
@@ -51,7 +51,7 @@ VERDICT = {
 def made_store(folder: Path) -> Path:
     with StudyStore(folder / "run", SETTINGS) as store:
         for k, point in enumerate(points()):
-            store.add(point, row(point, "failed" if k == 3 else "ok"), 0.25)
+            store.add([(point, row(point, "failed" if k == 3 else "ok"))], 0.25)
         store.put("judge", VERDICT)
     return folder / "run" / STORE
 
@@ -61,7 +61,7 @@ def read_store(path: Path) -> str:
     with StudyStore(path.parent, SETTINGS) as store:
         rows, verdict = store.rows(), store.get("judge")
         found = [rows, store.finished(), store.spent(), store.peak(), verdict]
-        store.export_csv(path.with_name(CHIPS))
+        write_csv(path.with_name(CHIPS), rows)
     if rows:
         found += [summarise_chips(rows, yield_at=0.9), summarise_temperatures(rows)]
         found += [[point.sample for point in choose_points(points(), rows, 2, 0)]]

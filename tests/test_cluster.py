@@ -25,6 +25,7 @@ from analogkan.studies import cluster
 from analogkan.studies.bench import Bench
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.store import StudyStore
 
 from .networks import random_images, random_spec
 from .test_plugins import write
@@ -108,21 +109,59 @@ def test_workers_load_the_files_that_a_study_uses(
     assert all(row["shorted_cells"] for row in result.rows)
 
 
-def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_path):
+def kill(address: str, how_many: int) -> list[int]:
+    """End so many workers as a crash would; their process numbers."""
+    with distributed.Client(address, set_as_default=False) as client:
+        pids: Any = client.run(os.getpid)
+    chosen = list(pids.values())[:how_many]
+    for pid in chosen:
+        os.kill(pid, signal.SIGKILL)
+    return chosen
+
+
+@pytest.fixture
+def kept(monkeypatch) -> list[str]:
+    """Keys of the rows that stores keep, as often as they do."""
+    found: list[str] = []
+    add = StudyStore.add
+
+    def listed(store: StudyStore, rows: Any, spent: float) -> None:
+        found.extend(row["key"] for _, row in rows)
+        add(store, rows, spent)
+
+    monkeypatch.setattr(StudyStore, "add", listed)
+    return found
+
+
+def test_a_worker_killed_in_mid_study_loses_nothing(build, images, workers, tmp_path, kept):
     local = run(build, images, tmp_path / "local", 40)
     killed: list[int] = []
+    kept.clear()
 
     def on_progress(what: str, done: int, total: int) -> None:
         if what == "chips" and done >= 5 and not killed:
-            with distributed.Client(workers.scheduler_address, set_as_default=False) as client:
-                pids: Any = client.run(os.getpid)
-            killed.append(next(iter(pids.values())))
-            os.kill(killed[0], signal.SIGKILL)
+            killed.extend(kill(workers.scheduler_address, 1))
 
     there = {"executor": "dask", "scheduler": workers.scheduler_address}
     result = run(build, images, tmp_path / "dask", 40, on_progress=on_progress, **there)
     assert killed
     assert rows(result) == rows(local)
+    assert len(kept) == len(set(kept)) == 40  # none twice
+    assert result.summary["cluster"]["tasks"] >= 20
+
+
+@pytest.mark.slow
+def test_a_cluster_that_grows_with_its_work_gives_the_same_rows(build, images, tmp_path, kept):
+    """It has no worker before the study, several in it, and none some time after."""
+    local = run(build, images, tmp_path / "local", 400)
+    kept.clear()
+    with cluster_of(0) as made:
+        made.adapt(minimum=0, maximum=3, interval="200ms", target_duration="50ms")
+        there = {"executor": "dask", "scheduler": made.scheduler_address}
+        result = run(build, images, tmp_path / "dask", 400, **there)
+    assert rows(result) == rows(local)
+    assert len(kept) == len(set(kept)) == 400
+    assert 1 <= result.summary["cluster"]["workers"] <= 3
 
 
 @pytest.mark.slow
@@ -137,11 +176,7 @@ def test_workers_lost_all_at_once_lose_nothing(build, images, tmp_path, attempts
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what == "chips" and done >= 5 and not lost:
-                with distributed.Client(there["scheduler"], set_as_default=False) as client:
-                    pids: Any = client.run(os.getpid)
-                lost.extend(pids.values())
-                for pid in lost:
-                    os.kill(pid, signal.SIGKILL)
+                lost.extend(kill(made.scheduler_address, 2))
 
         refused = pytest.raises(StudyError, match=r"^all workers of tcp://\S+ were lost at once, a")
         with refused if attempts == 1 else contextlib.nullcontext():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analogkan.compiler.chip import Warmth
-from analogkan.compiler.deck import write_circuit
+from analogkan.compiler.circuit_files import write_circuit
 from analogkan.compiler.design import Design
 from analogkan.devices import IVCurve
 from analogkan.dialects import VACASK

@@ -120,7 +120,9 @@ def test_arithmetic_finds_the_segments_that_a_search_finds(devices, dtype):
     odd = torch.tensor([torch.inf, -torch.inf, 1e30, -1e30, 0.0], dtype=dtype)
     v = torch.cat([knots, near, below, odd, torch.linspace(-1, 3, 1001, dtype=dtype)])
     assert torch.equal(basis._segments(v), torch.bucketize(v, knots).int())
-    assert basis.column(0, torch.tensor([torch.nan], dtype=dtype)).isnan().all()
+    assert basis.values(torch.tensor([torch.nan], dtype=dtype)).isnan().all()
+    each = basis.each(v[:, None].expand(-1, len(basis.curves)))
+    torch.testing.assert_close(each, basis.values(v), rtol=0, atol=0, equal_nan=True)
 
 
 def test_an_initialised_layer_has_the_asked_for_spread():

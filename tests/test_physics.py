@@ -16,9 +16,9 @@ from analogkan.compiler import closed_form as cf
 from analogkan.compiler.columns import Columns
 from analogkan.compiler.front import build_front
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.mapping import map_layer
 from analogkan.compiler.stability import smallest_c_f
-from analogkan.compiler.wires import reduce_tile
 from analogkan.devices import get
 from analogkan.devices.thermal import smear_share, table_at
 from analogkan.engines.twin_arrays import current_table

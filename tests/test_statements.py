@@ -17,7 +17,6 @@ import pytest
 
 from analogkan import limits, resources
 from analogkan.cli import main
-from analogkan.cli.studies import MANY
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.data.sources import DATASETS
@@ -28,6 +27,7 @@ from analogkan.network import checkpoint
 from analogkan.physics import Assumptions
 from analogkan.report.page import MOST_BYTES
 from analogkan.studies import vectors
+from analogkan.studies.cost import MANY
 
 from .pages import blocks
 from .stored import made_result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.registry import faults
 from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
+from analogkan.studies import cost
 from analogkan.studies.cells import add_won_back, lost_interval, rows_of
 from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
@@ -139,15 +141,16 @@ def test_a_grid_too_large_is_refused_before_it_is_built():
         grid_cells(axes, [], "nominal", Hardware())
 
 
-def test_a_grid_is_counted_before_it_is_built(build):
+def test_a_grid_is_counted_before_it_is_built(build, images):
     values = ",".join(str(k / 1e4) for k in range(1000))
     axes = [f"sigma_g={values}", f"line_sigma={values}"]
-    cell, count = sweep_size(build, "axes", axes, None, 20)
-    assert count == 20_000_000
-    assert cell.variation == Variation(sigma_g=0.0999, line_sigma=0.0999)
+    assert sweep_size(build, "axes", axes, None, 20) == 20_000_000
+    sentence = r"^circuits of the grid = 20000000 is out of range: at most 1,000,000 in a RUN"
+    with pytest.raises(SettingsError, match=sentence):
+        sweep(build, images, settings=axes, samples=20)
     levels = f"levels={','.join(map(str, range(2, 102)))}"
-    assert sweep_size(build, "axes", [levels], None, 20)[1] == 100
-    assert sweep_size(build, "budget", [], None, 20)[1] == 1 + 1 + 20 * (2 * 6 - 1) + 20
+    assert sweep_size(build, "axes", [levels], None, 20) == 100
+    assert sweep_size(build, "budget", [], None, 20) == 1 + 1 + 20 * (2 * 6 - 1) + 20
 
 
 # ---- studies
@@ -354,10 +357,17 @@ def test_three_axes_are_a_table_without_a_picture(home, tmp_path):
         (["--set", "sigmag=0,1"], "SettingsError", "--set: unknown setting 'sigmag', did you mean"),
         (["--set", "sigma_g=0,2"], "SettingsError", "sigma_g = 2.0 is out of range: 0 to 1"),
         (["--grid", "faults", "--set", "levels=8,16"], "SettingsError", "--grid faults has axes"),
-        (["--set", "sigma_g=0.1,0.2", "--samples", "60000"], "StudyError", "120,000 circuits of"),
+        (
+            ["--set", "sigma_g=0.1,0.2", "--samples", "60000"],
+            "StudyError",
+            "120,000 circuits: about ",
+        ),
     ],
 )
-def test_bad_grids_are_refused_before_anything_is_written(home, tmp_path, args, kind, sentence):
+def test_bad_grids_are_refused_before_anything_is_written(
+    home, tmp_path, monkeypatch, args, kind, sentence
+):
+    monkeypatch.setattr(cost, "TRIAL_S", 0.1)
     out = tmp_path / "run"
     found, text = refused("sweep", *home, *args, "--out", out)
     assert found == kind
@@ -365,9 +375,19 @@ def test_bad_grids_are_refused_before_anything_is_written(home, tmp_path, args, 
     assert not out.exists()
 
 
-def test_a_grid_of_a_million_points_is_forecast(home, tmp_path):
-    axes = ["--set", "sigma_g=" + ",".join(f"0.{k:03d}" for k in range(1, 101))]
-    kind, text = refused("sweep", *home, *axes, "--samples", 10_000, "--out", tmp_path / "run")
+@pytest.mark.parametrize("command", ["sweep", "montecarlo"])
+def test_a_million_points_are_forecast(home, tmp_path, monkeypatch, command):
+    monkeypatch.setattr(cost, "TRIAL_S", 0.1)
+    args: list[Any] = ["--samples", 1_000_000]
+    if command == "sweep":
+        axis = "sigma_g=" + ",".join(f"0.{k:03d}" for k in range(1, 101))
+        args = ["--samples", 10_000, "--set", axis]
+    kind, text = refused(command, *home, *args, "--out", tmp_path / "run")
     assert kind == "StudyError"
-    assert text.startswith("1,000,000 circuits of 40 images: about ")
-    assert text.endswith(": give --yes to run them, or a smaller grid or --samples")
+    form = (
+        r"1,000,000 circuits: about [\d.]+ \w+ with \d+ threads? \([\d.]+ ms each, [\d.]+ of them "
+        r"drawing, and [\d.]+ to keep one, as [\d,]+ of them took\), [\d,]+ MB in the RUN: give "
+        r"--yes to run them, or fewer --samples"
+    )
+    assert re.fullmatch(form, text)
+    assert not (tmp_path / "run").exists()

@@ -14,8 +14,9 @@ from analogkan.compiler.counts import element_counts
 from analogkan.compiler.design import build_design
 from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.verify import verify_build
-from analogkan.compiler.wires import forecast, kept, reduce_tile, wire_layer
+from analogkan.compiler.wires import forecast, kept, wire_layer
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError
 from analogkan.imperfections import Variation

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..api.progress import follow
-from ..errors import SettingsError, StudyError
+from ..errors import StudyError
+from ..studies.cost import Forecast
 from ..studies.study import Option, Study
 from ..threads import default_jobs
 from . import common, complete
 
-MANY = 100_000
-"""Points from which on a command asks first."""
 _IMAGES = (
     click.option(
         "--dataset",
@@ -103,13 +102,12 @@ def command(study: Study) -> click.Command:
         circuit, images = load(build, chosen)
         if below is not None:
             common.require_classes(circuit.spec)
-        if not yes:
-            _ask(study, circuit, images, chosen["assignments"], given)
         options = _study_options(chosen)
         told = ""
         if study.forecast is not None and not as_json:
             told = study.foretold(circuit, images, options, settings=chosen["assignments"], **given)
-        result = _run(study, circuit, images, chosen["assignments"], options, given, as_json, told)
+        settings = chosen["assignments"]
+        result = _run(study, circuit, images, settings, options, given, as_json, yes, told)
         picture = result.run / (study.picture or f"{study.name}.png")
         common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)
         if as_json:
@@ -132,10 +130,9 @@ def command(study: Study) -> click.Command:
         about = study.threshold.about
         share = common.Share()
         params.append(click.Option(["--fail-under"], type=share, metavar="X", help=about))
-    if study.size is not None:
-        params.append(
-            click.Option(["--yes"], is_flag=True, help="Do not ask before a very large grid.")
-        )
+    if study.large:
+        about = "Do not ask before a very large study."
+        params.append(click.Option(["--yes"], is_flag=True, help=about))
     made = click.Command(
         study.name, params=params, callback=run, short_help=study.short,
         help=study.about,
@@ -213,11 +210,19 @@ def _study_options(chosen: dict[str, Any]) -> Any:
 
 def _run(
     study: Study, circuit: Any, images: Any, settings: Any, options: Any, given: dict[str, Any],
-    as_json: bool, told: str,
+    as_json: bool, yes: bool, told: str,
 ) -> Any:  # fmt: skip
-    """Run a study with a progress bar, before which ``told`` stands once nothing is refused."""
+    """Run a study with a progress bar, before which ``told`` stands once nothing is refused, and,
+    but for ``yes``, a question if it is very large."""
     left = [told] if told else []
     with common.progress(as_json) as bar:
+
+        def approve(forecast: Forecast) -> None:
+            bar.stop()  # which would keep a line that has no end to itself
+            _ask(forecast)
+            bar.start()
+
+        options = options if yes else replace(options, approve=approve)
 
         def named(what: str) -> str:
             return f"{options.engine if what == 'chips' else 'ngspice'}: {what}"
@@ -234,32 +239,9 @@ def _run(
         )
 
 
-def _ask(
-    study: Study, circuit: Any, images: Any, settings: list[str], given: dict[str, Any]
-) -> None:
-    """Forecast a very large study from one of its points, and ask whether to run it."""
-    from ..engines.twin_engine import TwinEngine
-    from ..studies.bench import Bench
-    from ..studies.points import MAX_POINTS
-
-    point, count = study.sized(circuit, images, settings=settings, **given)
-    if count <= MANY:
-        return
-    bench = Bench(circuit, images, TwinEngine())
-    bench.evaluate(point)
-    started = time.perf_counter()
-    bench.evaluate(point)
-    hours = (time.perf_counter() - started) * count / 3600
-    forecast = (
-        f"{count:,} circuits of {len(images):,} images: about {hours:.1f} hours of one core in the "
-        "twin"
-    )
-    if count > MAX_POINTS:
-        raise SettingsError(
-            f"{forecast}; a RUN holds at most {MAX_POINTS:,}: make the grid or --samples smaller, "
-            "or several sweeps of it"
-        )
+def _ask(forecast: Forecast) -> None:
+    """Ask whether to run so many points, where somebody can answer."""
     if not sys.stdin.isatty():
-        raise StudyError(f"{forecast}: give --yes to run them, or a smaller grid or --samples")
-    if not click.confirm(f"{forecast}. Run them?", err=True):
+        raise StudyError(f"{forecast.told()}: give --yes to run them, or fewer --samples")
+    if not click.confirm(f"{forecast.told()}. Run them?", err=True):
         raise SystemExit(common.EXIT_FAILURE)

@@ -225,8 +225,9 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 f"than {hardware.max_bias_rows} bias rows, so their coefficients use less of the "
                 "range"
             )
-        drive = line_drive(layer, volts, mapped.g, shares * hardware.v_fs, hardware.v_fs)
-        y = None if volts is None else layer.respond(volts)
+        phi = None if volts is None else layer.phi(volts).reshape(len(volts), -1)
+        drive = line_drive(layer, phi, mapped.g, shares * hardware.v_fs, hardware.v_fs)
+        y = None if phi is None else layer.summed(phi)
         reach = reach_of(layer) if y is None else float(np.abs(y).max())
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)

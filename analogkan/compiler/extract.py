@@ -153,9 +153,8 @@ class _Reader:
     ) -> None:
         kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
         if kind == "r":
-            own, a, b, ohms, model = _resistor(line.text)
-            run = run_of([own], [a, b], np.array([value(ohms, params)]), [model])
-            netlist.add_resistors(prefix, run, [net(text) for text in run.nets], CELL)
+            _, a, b, ohms, model = _resistor(line.text)
+            netlist.add_resistor(full, net(a), net(b), value(ohms, params), model, CELL)
         elif kind == "c":
             require(len(words) == 4, "needs two nets and a value")
             ends = (net(words[1]), net(words[2]))
@@ -305,7 +304,7 @@ def _resistors(sub: Subcircuit) -> tuple[list[Run], list[tuple[Line, list[str]]]
             if first in known:
                 raise line.refuse(f"a second {first}")
             known.add(first)
-    names, ends, ohms, models, rest = [], [], [], [], []
+    names, a, b, ohms, models, rest = [], [], [], [], [], []
     for line in sub.lines:
         if line.text[0] != "r" or "{" in line.text:
             rest.append((line, line.text.split()))
@@ -316,9 +315,10 @@ def _resistors(sub: Subcircuit) -> tuple[list[Run], list[tuple[Line, list[str]]]
         except ValueError as error:
             raise line.refuse(str(error)) from error
         names.append(own)
-        ends += one, other
+        a.append(one)
+        b.append(other)
         models.append(model)
-    more = [run_of(names, ends, np.array(ohms), models)] if names else []
+    more = [run_of(names, a, b, np.array(ohms), models)] if names else []
     return sub.runs + more, rest
 
 

@@ -215,18 +215,17 @@ def _extreme_phi(curve: IVCurve) -> float:
 
 
 def line_drive(
-    layer: LayerSpec, volts: np.ndarray | None, g: np.ndarray, row_volts: np.ndarray, v_fs: float
+    layer: LayerSpec, phi: np.ndarray | None, g: np.ndarray, row_volts: np.ndarray, v_fs: float
 ) -> np.ndarray:
-    """Largest current of each line, amperes, (2 O,): for diode ``volts`` (N, I), or at worst.
+    """Largest current of each line, amperes, (2 O,): for basis values ``phi`` (N, I D), or at
+    worst.
 
     ``row_volts`` (D,) is what rows have at phi = 1; bias rows, the last ones of ``g``, have
     ``v_fs``.
     """
-    if volts is None:
+    if phi is None:
         extreme = [_extreme_phi(curve) for curve in layer.curves]
         phi = np.tile(extreme, layer.theta.shape[0])[None]
-    else:
-        phi = layer.phi(volts).reshape(len(volts), -1)
     phi = phi * np.tile(row_volts / v_fs, layer.theta.shape[0])
     rows = np.concatenate([phi, np.ones((len(phi), len(g) - phi.shape[1]))], axis=1)
     return v_fs * np.abs(rows @ g).max(axis=0)

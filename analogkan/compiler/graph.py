@@ -138,20 +138,21 @@ def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
     """Sentences on blocks that drive what they should not, loops, and layers out of order; what
     drives nets that are ``idle`` may drive nothing."""
     found, spared = [], {f"x_{net}_{end}" for net in idle for end in ("diff", "add")}
-    for one, other, data in graph.edges(data=True):
-        kinds = (graph.nodes[one]["kind"], graph.nodes[other]["kind"])
+    kind_of, layer_of = (dict(graph.nodes(data=what)) for what in ("kind", "layer"))
+    for one, other, net in graph.edges(data="net"):
+        kinds = (kind_of[one], kind_of[other])
         if kinds not in ALLOWED:
-            found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {data['net']}")
+            found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {net}")
             continue
         step = 1 if kinds[0] in OUTPUTS else 0  # fronts count to the layer they drive
-        layers = (graph.nodes[one]["layer"], graph.nodes[other]["layer"])
+        layers = (layer_of[one], layer_of[other])
         if kinds[1] != "read-out" and layers[1] != layers[0] + step:
             found.append(f"{one} of layer {layers[0]} drives {other} of layer {layers[1]}")
-    for node, data in graph.nodes(data=True):
-        if not graph.in_degree(node) and data["kind"] not in ("dac", "bias"):
-            found.append(f"nothing drives {node} ({data['kind']})")
-        if not graph.out_degree(node) and data["kind"] != "read-out" and node not in spared:
-            found.append(f"{node} ({data['kind']}) drives nothing")
+    for node, kind in kind_of.items():
+        if not graph.pred[node] and kind not in ("dac", "bias"):
+            found.append(f"nothing drives {node} ({kind})")
+        if not graph.succ[node] and kind != "read-out" and node not in spared:
+            found.append(f"{node} ({kind}) drives nothing")
     if not nx.is_directed_acyclic_graph(graph):
         loop = [edge[0] for edge in nx.find_cycle(graph)]
         found.append(f"the stages form a loop: {' -> '.join(loop[:6])}")

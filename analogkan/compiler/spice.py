@@ -60,39 +60,50 @@ def write_layer(
 
     Reduced wires, and offsets of a chip's op-amps, are what they are at ``temp_c``.
     """
+    return "".join(format_layer(design, layer, temp_c, say))
+
+
+def format_layer(
+    design: Design, layer: int, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE
+) -> Iterator[str]:
+    """Parts of ``write_layer``, none larger than a tile."""
+    for part in _layer(design, layer, temp_c, say):
+        yield f"{part}\n"
+
+
+def _layer(design: Design, layer: int, temp_c: float, say: Dialect) -> Iterator[str]:
+    """Lines of a layer, some of them together."""
     stage, names = design.stages[layer], StageNames(design, layer)
     kinds = get_opamps(design).values()
     stage = as_warm(stage, design.hardware, temp_c, drifts=all(map(drifts, kinds)))
     n_in, n_out, n_dev = stage.shape
     devices = ", ".join(curve.name for curve in stage.curves)
-    parts = [
-        format_comment(
-            f"Layer {layer}: {n_in} inputs, {n_dev} diodes each ({devices}), {n_out} outputs, "
-            f"{stage.n_bias} bias rows; crossbar of {len(stage.g)} rows by {2 * n_out} lines."
-        ),
-        "",
-    ]
+    yield format_comment(
+        f"Layer {layer}: {n_in} inputs, {n_dev} diodes each ({devices}), {n_out} outputs, "
+        f"{stage.n_bias} bias rows; crossbar of {len(stage.g)} rows by {2 * n_out} lines."
+    )
+    yield ""
     crossbar = format_crossbar(stage, names, design.hardware, temp_c, say)
-    parts += crossbar.subcircuits
+    yield from crossbar.subcircuits
     if stage.front.norm is not None:
-        parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
-        parts += format_layernorm(names, say, temp_c)
+        yield "* LayerNorm: mean, variance, reciprocal spread; then each input's output."
+        yield from format_layernorm(names, say, temp_c)
     if stage.front.squash.kind != "none":
-        parts += ["* Squash cells: hidden nodes to diode voltages."]
-        parts += format_squash_cells(names, design.hardware, say, temp_c)
-    parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
+        yield "* Squash cells: hidden nodes to diode voltages."
+        yield from format_squash_cells(names, design.hardware, say, temp_c)
+    yield "* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."
     suffix, (rows, *columns) = _amplifiers(design, stage)
     own = design.hardware.libraries
-    parts += _row_drivers(stage, names, suffix, rows, own, say)
+    yield from _row_drivers(stage, names, suffix, rows, own, say)
     if stage.n_bias:
-        parts += ["* Bias rows, at -V_fs whatever the input."]
+        yield "* Bias rows, at -V_fs whatever the input."
         dc = format_number(-design.hardware.v_fs)
-        parts += [say.fixed(f"v_{row}", row, "0", dc) for row in names.rows()[n_in * n_dev :]]
-    parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
-    parts += crossbar.instances
-    parts += [COLUMNS[stage.readout.name]]
-    parts += _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
-    return "\n".join(parts) + "\n"
+        for row in names.rows()[n_in * n_dev :]:
+            yield say.fixed(f"v_{row}", row, "0", dc)
+    yield "* Tiles: rows on the left, the feet of the lines at the summing nodes."
+    yield from crossbar.instances
+    yield COLUMNS[stage.readout.name]
+    yield from _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
 
 
 def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[str, float]]]:

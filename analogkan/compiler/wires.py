@@ -3,9 +3,9 @@
 A tile has a wire segment of ``r`` ohms from a row's entry to its first cell, between cells along
 rows and columns, and from a column's last cell to its foot; rows enter at the left, feet are at the
 bottom. It is linear, so seen from its ports (entries and feet) it is a network of resistors between
-them, the Kron reduction.
+them: ``kron`` reduces a tile, and here is a layer of them.
 
-Axes: R rows, C columns; leading axes ... are tiles of one shape.
+Axes: R rows of a layer, O outputs; r rows of a tile.
 """
 
 from __future__ import annotations
@@ -21,102 +21,7 @@ import numpy as np
 from ..devices.curve import NOMINAL_TEMP_C
 from .closed_form import drifted
 from .hardware import Hardware
-
-
-@dataclass(frozen=True, eq=False)
-class Ports:
-    """A wired crossbar seen from its ports.
-
-    Attributes
-    ----------
-    g
-        (..., R, C) siemens between each row's entry and each column's foot.
-    feet
-        (..., C, C) admittance matrix of the feet with every entry at 0 V; off its diagonal are the
-        negative conductances between feet.
-    entries
-        (..., R, R) that of the entries with every foot at 0 V; None if it was not asked for.
-    """
-
-    g: np.ndarray
-    feet: np.ndarray
-    entries: np.ndarray | None = None
-
-
-def reduce_tile(g: np.ndarray, g_wire: float, *, entries: bool = False) -> Ports:
-    """Reduce tiles of conductances ``g`` (..., R, C), siemens, with segments of ``g_wire``.
-
-    Row by row from the top: what lies above a row is, seen from its column nodes, an admittance
-    matrix and the currents of the rows' entries; each row adds its ladder and one more segment. The
-    ladders' inverses are products of two recurrences, so a row costs one C x C solve.
-    """
-    *lead, n_rows, n_cols = g.shape
-    ladder, feed, ends = _rows(g, g_wire)
-    above = np.zeros((*lead, n_cols, n_cols))
-    currents = np.zeros((*lead, n_cols, n_rows))
-    inner = np.zeros((*lead, n_rows, n_rows))
-    eye = np.eye(n_cols)
-    for k in range(n_rows):
-        here = above + ladder[..., k, :, :]
-        currents[..., k] = feed[..., k, :]
-        # Through the segment below: the current that passes, and the admittance that is seen.
-        fed = currents[..., : k + 1]  # those above have entries, those below not yet
-        solved = np.linalg.solve(here + g_wire * eye, np.concatenate([here, fed], axis=-1))
-        if entries:
-            inner[..., : k + 1, : k + 1] += fed.swapaxes(-1, -2) @ solved[..., n_cols:]
-        fed[...] = g_wire * solved[..., n_cols:]
-        above = g_wire * solved[..., :n_cols]
-        above = 0.5 * (above + above.swapaxes(-1, -2))
-    own = None
-    if entries:
-        own = -inner
-        at = np.arange(n_rows)
-        own[..., at, at] += ends
-    return Ports(currents.swapaxes(-1, -2), above, own)
-
-
-def _rows(g: np.ndarray, g_wire: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each row's ladder seen from its column nodes, and from its entry.
-
-    Returns
-    -------
-    ladder
-        (..., R, C, C) admittance of the column nodes with the entry at 0 V.
-    feed
-        (..., R, C) siemens: current into the column nodes for 1 V at the entry.
-    ends
-        (..., R) siemens: current from the entry for 1 V there and 0 V at the column nodes.
-    """
-    n_cols = g.shape[-1]
-    # (T + diag g)^-1, T the ladder's matrix, is u_min v_max: u solves it from the entry, v from
-    # the far end. ``up`` and ``down`` are ratios of neighbours, which cannot overflow.
-    up = np.empty(g.shape)  # conductance to ground seen to the left of a node, its segment included
-    down = np.empty(g.shape)  # and to the right
-    up[..., 0] = g_wire
-    for j in range(1, n_cols):
-        left = up[..., j - 1] + g[..., j - 1]
-        up[..., j] = g_wire * left / (g_wire + left)
-    down[..., -1] = 0.0
-    for j in range(n_cols - 2, -1, -1):
-        right = down[..., j + 1] + g[..., j + 1]
-        down[..., j] = g_wire * right / (g_wire + right)
-    # Volts at node j for 1 A into node k <= j: those at k, passed on by each divider between.
-    own = 1.0 / (up + g + down)
-    passed = g_wire / (g_wire + down[..., 1:] + g[..., 1:])
-    steps = np.concatenate([np.zeros((*g.shape[:-1], 1)), np.cumsum(np.log(passed), -1)], -1)
-    decay = np.exp(-np.abs(steps[..., :, None] - steps[..., None, :]))
-    first = np.minimum(np.arange(n_cols)[:, None], np.arange(n_cols))
-    inverse = own[..., first] * decay
-    ladder = -g[..., :, None] * inverse * g[..., None, :]
-    at = np.arange(n_cols)
-    # On the diagonal g - g K g = g (up + down) K: no difference of nearly equal numbers.
-    ladder[..., at, at] = g * (up + down) * own
-    volts = g_wire * inverse[..., 0, :]
-    ends = g_wire * (g[..., 0] + down[..., 0]) * own[..., 0]
-    return ladder, g * volts, ends
-
-
-# ---- a layer of tiles
+from .kron import Ports, reduce_tile
 
 
 @dataclass(frozen=True, eq=False)

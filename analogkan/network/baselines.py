@@ -49,7 +49,7 @@ class DeviceActivation(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         """phi of ``v`` (B, I) volts; (B, I)."""
-        return self.basis.column(0, v)
+        return self.basis.values(v)[..., 0]
 
 
 ACTIVATIONS: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {

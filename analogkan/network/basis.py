@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..devices import IVCurve
 
@@ -23,6 +24,7 @@ class PWLBasis(nn.Module):
     """
 
     knots: Tensor
+    ends: Tensor
     slope: Tensor
     intercept: Tensor
 
@@ -33,12 +35,16 @@ class PWLBasis(nn.Module):
         knots = np.unique(np.concatenate([curve.v for curve in self.curves]))
         steps = np.diff(knots)
         self.even = bool(np.ptp(steps) < EVEN)
-        self.register_buffer("knots", torch.from_numpy(knots), persistent=False)
-        tables = [_lines(curve, knots) for curve in self.curves]
-        for name, columns in zip(("slope", "intercept"), zip(*tables, strict=True), strict=True):
-            self.register_buffer(
-                name, torch.from_numpy(np.stack(columns, axis=1)), persistent=False
-            )
+        slope, intercept = zip(*(_lines(curve, knots) for curve in self.curves), strict=True)
+        # Nothing is on the far side of an end that is not a number.
+        tables = {
+            "knots": knots,
+            "ends": np.stack([np.append(np.nan, knots), np.append(knots, np.nan)]),
+            "slope": np.stack(slope),
+            "intercept": np.stack(intercept),
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, torch.from_numpy(table), persistent=False)
 
     def forward(self, v: Tensor) -> Tensor:
         """Basis values for voltages ``v`` (B, I); (B, I * D) with d fastest."""
@@ -46,17 +52,15 @@ class PWLBasis(nn.Module):
 
     def values(self, v: Tensor) -> Tensor:
         """Basis values for voltages ``v`` of any shape; the same shape, and D."""
-        segment = self._segments(v)
-        columns = [self._line(d, segment, v) for d in range(len(self.curves))]
-        return torch.stack(columns, dim=-1)
+        lines = self.slope.to(v.dtype), self.intercept.to(v.dtype)
+        return _Lines.apply(v, *lines, self._segments(v))
 
-    def column(self, d: int, v: Tensor) -> Tensor:
-        """phi_d alone for voltages ``v`` of any shape; the same shape."""
-        return self._line(d, self._segments(v), v)
-
-    def _line(self, d: int, segment: Tensor, v: Tensor) -> Tensor:
+    def each(self, v: Tensor) -> Tensor:
+        """phi_d at voltages of its own: ``v`` (..., D), of which the last is d; the same shape."""
+        of_d = len(self.knots) + 1
+        segment = self._segments(v) + torch.arange(0, of_d * len(self.curves), of_d)
         slope, intercept = (
-            functional.embedding(segment, table[:, d : d + 1].to(v.dtype))[..., 0]
+            _looked_up(table.to(v.dtype).flatten(), segment)
             for table in (self.slope, self.intercept)
         )
         return torch.addcmul(intercept, slope, v)
@@ -74,10 +78,36 @@ class PWLBasis(nn.Module):
         per_volt = (n - 1) / float(self.knots[-1] - self.knots[0])
         near = ((v - knots[0]) * per_volt).ceil_().add_(1).clamp_(0, n)
         segment = near.int().clamp_(0, n)  # NaN is on some segment, and stays NaN on its line
-        infinite = knots.new_full((1,), torch.inf)
-        ends = torch.stack([torch.cat([-infinite, knots]), torch.cat([knots, infinite])], dim=1)
-        low, high = functional.embedding(segment, ends).unbind(-1)
-        return (segment + (v > high).int() - (v <= low).int()).clamp_(0, n)
+        low, high = (_looked_up(ends, segment) for ends in self.ends.to(v.dtype))
+        return segment.add_(v > high).sub_((v <= low).int())
+
+
+class _Lines(torch.autograd.Function):
+    """Values (..., D) at ``v`` (...) on ``segment`` (...) of D lists of lines (D, K + 1).
+
+    Written where they belong and differentiated by hand: stacking columns takes longer than all
+    the rest.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, slope: Tensor, intercept: Tensor, segment: Tensor) -> Tensor:
+        found = v.new_empty((*v.shape, len(slope)))
+        slopes = [_looked_up(table, segment) for table in slope]
+        for d, table in enumerate(intercept):
+            torch.addcmul(_looked_up(table, segment), slopes[d], v, out=found[..., d])
+        ctx.save_for_backward(*slopes)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore
+        slopes = ctx.saved_tensors
+        parts = [grad[..., d] * slope for d, slope in enumerate(slopes)]
+        return functools.reduce(torch.add, parts[::-1]), None, None, None
+
+
+def _looked_up(table: Tensor, at: Tensor) -> Tensor:
+    """Entries ``at`` (any shape, integers) of ``table`` (K,): indexing, several times as fast."""
+    return table.index_select(0, at.reshape(-1)).view(at.shape)
 
 
 def _lines(curve: IVCurve, knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -97,14 +97,17 @@ class LayerSpec:
 
     def respond(self, v: np.ndarray) -> np.ndarray:
         """Outputs for diode voltages ``v`` (B, I or W); (B, O or P O)."""
-        weights = self.theta.transpose(0, 2, 1).reshape(-1, self.theta.shape[1])
         if self.patches is None:
-            return self.phi(v).reshape(len(v), -1) @ weights + self.bias
+            return self.summed(self.phi(v).reshape(len(v), -1))
         ground = self.phi(np.zeros((1, 1)))[0]
-        at_once = max(1, MOST_VALUES // (self.patches.count * len(weights)))
+        at_once = max(1, MOST_VALUES // (self.patches.count * self.theta[:, 0].size))
         answers = np.empty((len(v), self.n_out))
         for start in range(0, len(v), at_once):
             phi = self.patches.gather(self.phi(v[start : start + at_once]), ground)
-            y = phi.reshape(-1, len(weights)) @ weights + self.bias
+            y = self.summed(phi.reshape(len(phi) * self.patches.count, -1))
             answers[start : start + at_once] = y.reshape(-1, self.n_out)
         return answers
+
+    def summed(self, phi: np.ndarray) -> np.ndarray:
+        """Outputs (N, O) for basis values ``phi`` (N, I D), d fastest."""
+        return phi @ self.theta.transpose(0, 2, 1).reshape(phi.shape[1], -1) + self.bias

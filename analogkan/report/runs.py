@@ -183,10 +183,13 @@ def _rows(path: Path, columns: Mapping[str, Rule]) -> list[dict[str, Any]]:
 
 def _value(text: str) -> Any:
     """An entry of a table: nothing, a number or a word."""
-    for kind in (int, float):
+    if not text:
+        return None
+    whole = "." not in text and "e" not in text  # else int would only raise, for most of a table
+    for kind in (int, float) if whole else (float,):
         with contextlib.suppress(ValueError):
             return kind(text)
-    return text or None
+    return text
 
 
 def find_build(runs: Sequence[Run], given: Path | None) -> tuple[Build | None, str]:

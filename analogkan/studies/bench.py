@@ -66,14 +66,15 @@ def _remove_empty(folder: Path) -> None:
 
 
 class Answers(NamedTuple):
-    """A point's circuits, what drawing them counted, and logits (B, O): as they are at their
-    outputs, behind ADCs, and as they are read."""
+    """A point's circuits, what drawing them counted, logits (B, O), as they are at their outputs,
+    behind ADCs, and as they are read; and seconds that drawing took."""
 
     chip: Circuit
     counts: dict[str, int]
     made: np.ndarray
     converted: np.ndarray
     logits: np.ndarray
+    draw_seconds: float
 
 
 class Bench:
@@ -303,7 +304,9 @@ class Bench:
             return self._answers(point, [])
 
     def _answers(self, point: Point, seen: list[Difference | None]) -> Answers:
+        started = time.perf_counter()
         chip, counts = self.chip(point)
+        draw_seconds = time.perf_counter() - started
         temp_c = point.conditions.temp_c
         volts = self.volts_of(point.hardware)
         made = self._run(chip, volts, self.index, temp_c, seen, classes=True)
@@ -312,15 +315,15 @@ class Bench:
         if self.calibrate == TWO_POINT and point.sample is not None:
             logits, left = self._read_out(chip, read, temp_c, seen)
             counts = counts | {"uncalibrated_columns": left}
-        return Answers(chip, counts, made, read, logits)
+        return Answers(chip, counts, made, read, logits, draw_seconds)
 
     def _evaluate(self, point: Point) -> Row:
         started = time.perf_counter()
         row, temp_c = self.begun(point), point.conditions.temp_c
         seen: list[Difference | None] = []
         try:
-            chip, counts, made, read, logits = self._answers(point, seen)
-            row |= self._figures(logits) | counts
+            chip, counts, made, read, logits, draw_seconds = self._answers(point, seen)
+            row |= self._figures(logits) | counts | {"draw_seconds": draw_seconds}
             if self.calibrate is not None and point.sample is not None:
                 row |= self._uncalibrated(point, read, seen)
             if self.compensate is not None:
@@ -342,8 +345,7 @@ class Bench:
         if self.spec.targets is not None or None in seen or not macro_models(chip.hardware):
             return {}
         volts = self.volts_of(chip.hardware)
-        found = chip_agreement(chip, volts, self.index, temp_c, logits)
-        return {"macro_agreement": found}
+        return {"macro_agreement": chip_agreement(chip, volts, self.index, temp_c, logits)}
 
     def _figures(self, logits: np.ndarray) -> Row:
         return figures_of(self.spec, self.labels, self.software, logits, self.curve)

@@ -11,16 +11,19 @@ import contextlib
 import pickle
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from importlib import metadata
-from typing import Any, TypeVar
+from itertools import chain, islice
+from typing import Any, Generic, TypeVar
 
 from .. import __version__
 from ..engines.others import SIMULATORS, find_simulator
 from ..errors import SimulationError, StudyError
 from ..files import source_hash
 from ..plugins import Sent, unpack
+from .cost import MOST_TOGETHER, task_size
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,8 +33,11 @@ MOST_ATTEMPTS = 4
 """How often work is given out that was lost with the workers that had it."""
 IN_FLIGHT = 3
 """Tasks that are out for each of the workers' threads: one runs, the others wait beside it."""
-BATCH = 16
-"""Most points a task, where there are many: the scheduler's time is for tasks."""
+AHEAD_S = 10.0
+"""Seconds of work that are out for each thread, and for one that is not there yet: twice what
+Dask's adaptive clusters want each worker to have."""
+ASK_S = 1.0
+"""Seconds after which the scheduler is asked again who its workers are."""
 INSTALL = "pip install 'analogkan[cluster]'"
 
 
@@ -62,8 +68,10 @@ class DaskExecutor:
         except ImportError as error:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
         self.address, self.engine, self._plugins = address, engine, plugins
-        self.facts: dict[str, Any] | None = {}
-        self._moved = {"bytes_scattered": 0, "bytes_per_point": 0, "bytes_per_row": 0}
+        moved = ("bytes_scattered", "bytes_per_point", "bytes_per_row")
+        self._told: dict[str, Any] = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
+        self.facts: dict[str, Any] | None = self._told
+        self._threads, self._asked, self._tried, self._busy_s = 0, -ASK_S, 0, 0.0
         self._distributed = distributed
         try:
             with _quiet():
@@ -90,20 +98,31 @@ class DaskExecutor:
         with _quiet():
             self._client.close()
 
-    def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Every item with its result, as they are finished; at most a few a thread are out.
+    @property
+    def threads(self) -> int:
+        """Of all workers that are there: asked for once in a while, since they come and go."""
+        now = time.monotonic()
+        if now > self._asked + ASK_S:
+            with contextlib.suppress(OSError, TimeoutError):
+                each = self._client.nthreads()
+                self._threads, self._asked = sum(each.values()), now
+                most = {"workers": len(each), "threads": self._threads}
+                self._told |= {name: max(n, self._told[name]) for name, n in most.items()}
+        return self._threads
 
-        What a lost worker had is given out again, the bench too if it was the last to have it.
-        """
-        self.facts = self._cluster | self._moved
+    def run(
+        self, function: Callable[[T], R], items: Iterable[T], count: int
+    ) -> Iterator[list[tuple[T, R]]]:
+        """See ``Executor.run``. What a lost worker had is given out again, the bench too if it was
+        the last to have it."""
         body = pickle.dumps((self._plugins, pickle.dumps(function)))
-        self._moved["bytes_scattered"] = len(body)
-        left = dict(enumerate(items))
-        for attempt in range(1, MOST_ATTEMPTS + 1):
+        self._told["bytes_scattered"] = len(body) if count else 0
+        left, attempt = _Left(items, count), 1
+        while left.count:
             try:
-                for number, result in self._pass(body, dict(left)):
-                    yield left.pop(number), result
-                return
+                for found in self._pass(body, left):
+                    attempt = 1
+                    yield found
             except CancelledError as error:
                 if attempt == MOST_ATTEMPTS or not self._has_workers():
                     raise StudyError(
@@ -111,60 +130,81 @@ class DaskExecutor:
                         "were to evaluate; what is finished is kept, and the same command goes on "
                         "once there are workers again"
                     ) from error
+                attempt += 1
 
-    def _pass(self, body: bytes, items: dict[int, T]) -> Iterator[tuple[int, Any]]:
-        """Numbers of ``items`` with their results; CancelledError if what they need was lost."""
-        if not items:
-            return
+    def _pass(self, body: bytes, left: _Left[T]) -> Iterator[list[tuple[T, Any]]]:
+        """What is ``left`` with its results; CancelledError if what it needs was lost."""
         wanted = versions(self.engine)
         scattered = self._client.scatter(body, broadcast=True, hash=False)
-        threads = max(1, sum(self._client.nthreads().values()))
-        size = max(1, min(BATCH, len(items) // (4 * IN_FLIGHT * threads)))
-        numbers = list(items)
-        waiting = iter([numbers[k : k + size] for k in range(0, len(numbers), size)])
-        going: dict[Any, Sequence[int]] = {}
+        going: dict[Any, list[T]] = {}
+        with self._client.as_current():
+            done = self._distributed.as_completed()
 
-        def submit() -> Any:
-            for some in waiting:
-                points = [items[number] for number in some]
-                self._moved["bytes_per_point"] = len(pickle.dumps(points[0]))
+        def submit() -> None:
+            while left.waiting and len(going) < self._most_out():
+                some = left.take(task_size(left.waiting, self.threads, self._each_s()))
+                self._told["bytes_per_point"] = len(pickle.dumps(some[0]))
+                self._told["tasks"] += 1
                 future = self._client.submit(
-                    _task, scattered, pickle.dumps(points), wanted, pure=False, retries=2
+                    _task, scattered, pickle.dumps(some), wanted, pure=False, retries=2
                 )
                 going[future] = some
-                return future
-            return None
+                done.add(future)
 
         try:
-            first = [f for f in (submit() for _ in range(IN_FLIGHT * threads)) if f is not None]
-            with self._client.as_current():
-                done = self._distributed.as_completed(first)
-            for future in done:
-                try:
-                    results = future.result()
-                except (self._distributed.KilledWorker, OSError) as error:
+            submit()
+            for batch in done.batches():
+                found: list[tuple[T, Any]] = []
+                lost: Exception | None = None
+                for future in batch:
+                    try:
+                        seconds, results = future.result()
+                    except Exception as error:
+                        lost = error
+                        continue
+                    found += zip(going.pop(future), results, strict=True)
+                    self._busy_s, self._tried = self._busy_s + seconds, self._tried + len(results)
+                    future.release()
+                if found:
+                    left.count -= len(found)
+                    self._told["bytes_per_row"] = len(pickle.dumps(found[0][1]))
+                    yield found
+                if isinstance(lost, (self._distributed.KilledWorker, OSError)):
                     raise StudyError(
-                        f"a chip ended its worker again and again ({error}); what is finished is "
+                        f"a chip ended its worker again and again ({lost}); what is finished is "
                         "kept, and the same command goes on"
-                    ) from error
-                self._moved["bytes_per_row"] = len(pickle.dumps(results[0]))
-                self.facts = self._cluster | self._moved
-                yield from zip(going.pop(future), results, strict=True)
-                future.release()
-                more = submit()
-                if more is not None:
-                    done.add(more)
+                    ) from lost
+                if lost is not None:
+                    raise lost
+                submit()
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
+            left.give_back([item for some in going.values() for item in some])
             with _quiet():
                 self._client.cancel(list(going))
             raise
 
+    def _most_out(self) -> int:
+        """How many tasks are out at a time: so many that no thread waits for its next, and that a
+        cluster which grows with its work sees more than its workers have."""
+        least, each = IN_FLIGHT * max(self.threads, 1), self._each_s()
+        if not each:
+            return least
+        task = each * task_size(4 * MOST_TOGETHER * self.threads, self.threads, each)
+        return max(least, int(AHEAD_S * (1 + self.threads) / task))
+
+    def _each_s(self) -> float:
+        """Seconds that a worker takes for an item; 0 if that is not known yet."""
+        return self._busy_s / max(self._tried, 1)
+
     def _has_workers(self) -> bool:
         """Whether a worker is there, or comes soon."""
+        waking = self._client.submit(platform.node, pure=False)  # a cluster that grows with work
         try:
             self._client.wait_for_workers(1, timeout=PATIENCE_S)
         except TimeoutError:
             return False
+        finally:
+            waking.release()
         return True
 
     def _check(self) -> None:
@@ -184,8 +224,25 @@ class DaskExecutor:
             ) from error
         for worker, have in found.items():
             _compare(have, wanted, str(worker))
-        threads = sum(self._client.nthreads().values())
-        self._cluster = {"workers": len(found), "threads": threads}
+
+
+class _Left(Generic[T]):
+    """What is not finished of ``count`` items, and how much of that waits to be given out."""
+
+    def __init__(self, items: Iterable[T], count: int) -> None:
+        self._items = iter(items)
+        self.count = self.waiting = count
+
+    def take(self, most: int) -> list[T]:
+        """The next items."""
+        some = list(islice(self._items, most))
+        self.waiting -= len(some)
+        return some
+
+    def give_back(self, items: list[T]) -> None:
+        """Items whose results were lost: they are next."""
+        self._items = chain(items, self._items)
+        self.waiting += len(items)
 
 
 async def _knock(address: str) -> None:
@@ -232,8 +289,9 @@ _READY: dict[int, Any] = {}
 _BECOMING_READY = threading.Lock()
 
 
-def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> list[Any]:
-    """In a worker: check it and load plugins once, then unpickle and evaluate ``items``."""
+def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> tuple[float, list[Any]]:
+    """In a worker: check it and load plugins once, then unpickle and evaluate ``items``. Seconds
+    that these took, and results."""
     key = hash(body)
     with _BECOMING_READY:
         if key not in _READY:
@@ -244,7 +302,9 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> list[Any]:
             unpack(sent)
             _READY[key] = pickle.loads(function)
         ready = _READY[key]
-    return [ready(item) for item in pickle.loads(items)]
+    started = time.perf_counter()
+    results = [ready(item) for item in pickle.loads(items)]
+    return time.perf_counter() - started, results
 
 
 @contextlib.contextmanager

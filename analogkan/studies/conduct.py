@@ -26,13 +26,24 @@ from ..opamps.demand import require_driven
 from ..settings import require
 from ..threads import one_blas_thread
 from .bench import Bench
+from .cost import Forecast, Meter
 from .entries import COLUMNS, TWO_POINT
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes, macro_notes
-from .points import Point, check_temps
+from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
-from .store import FAILED, RESULT, STORE, StudyStore, default_run, identity, write_result
+from .running import approved, run_points
+from .store import (
+    FAILED,
+    RESULT,
+    STORE,
+    StudyStore,
+    default_run,
+    identity,
+    write_csv,
+    write_result,
+)
 from .study import Job, Plan, Progress, Study
 
 EXECUTORS = ("local", "dask")
@@ -66,6 +77,9 @@ class StudyOptions:
         What the twin computes on.
     command
         What a report says made the RUN.
+    approve
+        Called with a forecast of very many points, ``cost.MANY`` or more, before there is a RUN;
+        raises if they are not to be run.
     """
 
     engine: str = "twin"
@@ -79,6 +93,7 @@ class StudyOptions:
     precision: str = AUTO
     device: str = CPU
     command: str = ""
+    approve: Callable[[Forecast], None] | None = None
 
     def __post_init__(self) -> None:
         require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
@@ -126,7 +141,7 @@ def conduct(
         calibrate=plan.calibrate,
     )  # fmt: skip
     _check_points(bench, plan)
-    from_files = plugins.used(job.build, plan.points, bench.drawn)
+    from_files = plugins.used(job.build, representatives(plan.points), bench.drawn)
     told = outside.told(from_files)
     notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
     notes += macro_notes(job, plan)
@@ -140,13 +155,15 @@ def conduct(
     evaluate = bench.evaluate if plan.evaluate is None else partial(plan.evaluate, bench)
     if plan.more is not None:
         evaluate = partial(_with_more, bench, plan.more)
+    store_of = partial(StudyStore, run, settings, study.columns_of(bench.spec.task))
     with (
         one_blas_thread,
         _executor(options, engine.stop, from_files) as executor,
-        StudyStore(run, settings, study.columns_of(bench.spec.task)) as store,
+        approved(store_of, plan.points, evaluate, executor, options.approve) as store,
     ):
-        plan, rows = _run_plan(plan, bench, evaluate, store, executor, on_progress)
-        store.export_csv(run / CHIPS, plan.points, plan.spread)
+        meter = Meter()
+        plan, rows = _run_plan(plan, bench, evaluate, store, executor, meter, on_progress)
+        write_csv(run / CHIPS, plan.spread(rows))
         _require_one(rows, run)
         if plan.judge_all and share:
             share = Share(len(plan.points), share.images)
@@ -172,6 +189,7 @@ def conduct(
             **told,
             "judge": verdict,
             "seconds": store.spent(),
+            "cost": meter.facts(),
             "cluster": executor.facts,
             "command": options.command,
             "run": str(run),
@@ -205,12 +223,13 @@ def _run_plan(
     evaluate: Callable[[Point], Row],
     store: StudyStore,
     executor: Executor,
+    meter: Meter,
     on_progress: Progress,
 ) -> tuple[Plan, list[Row]]:
     """The plan with all points that it came to, and their rows."""
     told = partial(on_progress, plan.counted)
     if plan.explore is None:
-        return plan, run_points(plan.points, evaluate, store, executor, told)
+        return plan, run_points(plan.points, evaluate, store, executor, told, meter)
     points: dict[str, Point] = {}
     rows: dict[str, Row] = {}
 
@@ -221,7 +240,7 @@ def _run_plan(
         points.update(new)
         found = run_points(
             list(new.values()), evaluate, store, executor,
-            lambda done, _: told(before + done, most),
+            lambda done, _: told(before + done, most), meter,
         )  # fmt: skip
         rows.update({row["key"]: row for row in found})
         return [rows[point.key] for point in asked]
@@ -233,32 +252,6 @@ def _run_plan(
             asked = more.send(run(asked))
     told(len(points), len(points))
     return replace(plan, points=list(points.values())), store.rows(list(points.values()))
-
-
-def run_points(
-    points: Sequence[Point],
-    evaluate: Callable[[Point], Row],
-    store: StudyStore,
-    executor: Executor,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Row]:
-    """Evaluate the points that ``store`` lacks, and those that failed; the rows of all.
-
-    Rows are written by the calling thread alone, each as it is finished. An interrupt leaves them
-    in the store.
-    """
-    finished = store.finished(points)
-    missing = [point for point in points if point.key not in finished]
-    done = len(points) - len(missing)
-    on_progress(done, len(points))
-    since = time.perf_counter()
-    for point, row in executor.run(evaluate, missing):
-        now = time.perf_counter()
-        store.add(point, row, now - since)
-        since = now
-        done += 1
-        on_progress(done, len(points))
-    return store.rows(points)
 
 
 def _check_points(bench: Bench, plan: Plan) -> None:
@@ -274,10 +267,11 @@ def _check_points(bench: Bench, plan: Plan) -> None:
         If what makes a chip lacks a closed form that it needs, as the twin does.
     """
     temps: dict[Hardware, set[float]] = {}
-    for point in plan.points:
+    points = representatives(plan.points)
+    for point in points:
         temps.setdefault(point.hardware, {*plan.temps_c}).add(point.conditions.temp_c)
     for hardware, variation, conditions in {
-        (p.hardware, p.variation, p.conditions) for p in plan.points if p.sample is not None
+        (p.hardware, p.variation, p.conditions) for p in points if p.sample is not None
     }:
         require_gains(variation, hardware)
         require_unwired(variation, hardware)
@@ -290,7 +284,7 @@ def _check_points(bench: Bench, plan: Plan) -> None:
             require_closed_form(bench.chain(hardware))
         elif hardware.amplifier.gain is None:  # trim and read noise need it, before a RUN is begun
             chip = next(
-                (p for p in plan.points if p.hardware == hardware and p.sample is not None), None
+                (p for p in points if p.hardware == hardware and p.sample is not None), None
             )
             if chip is not None:
                 bench.chip(chip)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+AHEAD = 16
+"""Items that wait for each thread, so that none is idle while results are kept."""
 
 
 class Executor(Protocol):
@@ -17,12 +20,20 @@ class Executor(Protocol):
     ----------
     facts
         What the summary of a study says of it; None for this process.
+    threads
+        How many items are worked on at a time, now.
     """
 
     facts: dict[str, Any] | None
 
-    def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Every item with its result, as they are finished."""
+    @property
+    def threads(self) -> int: ...
+
+    def run(
+        self, function: Callable[[T], R], items: Iterable[T], count: int
+    ) -> Iterator[list[tuple[T, R]]]:
+        """All ``count`` items with their results: those that are finished, together, as often as
+        some are. An item is asked for when its turn comes."""
         ...
 
 
@@ -38,25 +49,28 @@ class LocalExecutor:
     """
 
     def __init__(self, jobs: int = 1, stop: Callable[[], None] = lambda: None) -> None:
-        self.jobs = jobs
+        self.threads = jobs
         self.stop = stop
         self.facts: dict[str, Any] | None = None
 
-    def run(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
+    def run(
+        self, function: Callable[[T], R], items: Iterable[T], count: int
+    ) -> Iterator[list[tuple[T, R]]]:
         """See ``Executor.run``. No more than ``jobs`` items are begun at a time."""
         waiting, running = iter(items), {}
-        pool = ThreadPoolExecutor(self.jobs)
+        pool = ThreadPoolExecutor(self.threads)
         try:
             while True:
-                for item in waiting:
+                for item in islice(waiting, AHEAD * self.threads - len(running)):
                     running[pool.submit(function, item)] = item
-                    if len(running) == self.jobs:
-                        break
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield running.pop(future), future.result()
+                whole = [future for future in done if future.exception() is None]
+                if whole:
+                    yield [(running.pop(future), future.result()) for future in whole]
+                for future in done - set(whole):
+                    future.result()
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
             self.stop()
             raise

@@ -20,7 +20,7 @@ from ..imperfections.measured import require_measured
 from ..imperfections.presets import settings_loader
 from ..imperfections.registry import faults, settings_of
 from ..settings import require
-from .points import MAX_POINTS, Point
+from .points import MAX_POINTS, Point, Points
 
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Shares of faulty parts that ``faults`` visits."""
@@ -41,16 +41,16 @@ class Cell:
     variation: Variation
     conditions: Conditions
 
-    def points(self, samples: int) -> list[Point]:
+    def points(self, samples: int) -> Points:
         """Chips 0 to ``samples`` - 1; the nominal circuit alone where nothing is drawn."""
-        numbers: Iterable[int | None] = [None] if self.variation.off else range(samples)
+        numbers: Sequence[int | None] = (None,) if self.variation.off else range(samples)
         first = Point(
             hardware=self.hardware,
             variation=self.variation,
             conditions=self.conditions,
             sample=None,
         )
-        return [replace(first, sample=k) for k in numbers]
+        return Points([(first, numbers)])
 
 
 def split_axes(texts: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -182,12 +182,12 @@ def _row(name: str, how: str, preset: str) -> Iterator[None]:
         ) from error
 
 
-def grid_points(cells: Sequence[Cell], samples: int) -> list[Point]:
+def grid_points(cells: Sequence[Cell], samples: int) -> Points:
     """The points of all cells; a point that two cells share is there once."""
     count = count_points(cells, samples)
     require(count <= MAX_POINTS, "chips of the grid", count, f"at most {MAX_POINTS}")
-    found = [point for cell in cells for point in cell.points(samples)]
-    return list({point.key: point for point in found}.values())
+    series = [one for cell in cells for one in cell.points(samples).series]
+    return Points({point.place: (point, numbers) for point, numbers in series}.values())
 
 
 def count_points(cells: Sequence[Cell], samples: int) -> int:

@@ -15,6 +15,7 @@ from ..network.record import Reached, read_reached
 from ..network.targets import Targets
 from ..physics.assumptions import Assumptions
 from ..text import many, percent
+from .points import representatives
 
 if TYPE_CHECKING:
     from .study import Job, Plan
@@ -110,10 +111,11 @@ def macro_notes(job: Job, plan: Plan) -> list[str]:
     """What is of a macro-model, where a preset has put another op-amp in its place, and where what
     is assumed is not what was measured."""
     own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
-    found = sorted({macro_models(point.hardware) for point in plan.points} - {""})
+    points = representatives(plan.points)
+    found = sorted({macro_models(point.hardware) for point in points} - {""})
     alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
     notes = [f"{of}: {alone}" for of in found]
-    others = sorted({point.hardware.opamp for point in plan.points} - {own.opamp})
+    others = sorted({point.hardware.opamp for point in points} - {own.opamp})
     if own.amplifier.macro and others:
         notes.append(
             f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "

@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, overload
 
 from ..compiler.circuit import Circuit
 from ..compiler.design import Design
@@ -65,10 +67,14 @@ class Point:
         return _circuit(self.hardware, self.variation, at, self.own, self.source)
 
     @property
+    def place(self) -> str:
+        """What the keys of all chips of the same settings begin with."""
+        return f"{self.circuit}/{self.conditions.temp_c!r}"
+
+    @property
     def key(self) -> str:
-        """A text that no other point has, such as ``3f2a...-26.85-7``."""
-        sample = "nominal" if self.sample is None else self.sample
-        return f"{self.circuit}/{self.conditions.temp_c!r}/{sample}"
+        """A text that no other point has, such as ``3f2a.../26.85/7``."""
+        return _key(self.place, self.sample)
 
     @property
     def label(self) -> str:
@@ -78,6 +84,65 @@ class Point:
     def document(self) -> dict[str, Any]:
         """Every setting but temperature and sample, for JSON."""
         return _document(self.hardware, self.variation, self.conditions)
+
+
+def _key(place: str, sample: int | None) -> str:
+    return f"{place}/{'nominal' if sample is None else sample}"
+
+
+class Points(Sequence[Point]):
+    """Points that differ in their number alone, series by series, made as they are asked for: a
+    million of them take no room.
+
+    Parameters
+    ----------
+    series
+        A point of each set of settings, and the numbers of its chips.
+    """
+
+    def __init__(self, series: Iterable[tuple[Point, Sequence[int | None]]]) -> None:
+        self.series = tuple(series)
+        self._ends = list(accumulate(len(numbers) for _, numbers in self.series))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, k: int) -> Point: ...
+    @overload
+    def __getitem__(self, k: slice) -> list[Point]: ...
+    def __getitem__(self, k: int | slice) -> Point | list[Point]:
+        if isinstance(k, slice):
+            return [self[j] for j in range(*k.indices(len(self)))]
+        k = range(len(self))[k]
+        at = bisect_right(self._ends, k)
+        point, numbers = self.series[at]
+        return replace(point, sample=numbers[k - self._ends[at]])  # counted from the series' end
+
+    def __iter__(self) -> Iterator[Point]:
+        return (replace(point, sample=k) for point, numbers in self.series for k in numbers)
+
+    def keys(self) -> Iterator[str]:
+        """The key of each."""
+        for point, numbers in self.series:
+            place = point.place
+            yield from (_key(place, k) for k in numbers)
+
+
+def keys_of(points: Sequence[Point]) -> Iterator[str]:
+    """The key of each point."""
+    return points.keys() if isinstance(points, Points) else (point.key for point in points)
+
+
+def representatives(points: Sequence[Point]) -> list[Point]:
+    """The first point of each set of settings, and the first chip where there are chips."""
+    if isinstance(points, Points):
+        points = [replace(point, sample=numbers[0]) for point, numbers in points.series if numbers]
+    found: dict[Any, Point] = {}
+    for point in points:
+        settings = (point.hardware, point.variation, point.conditions, point.sample is None)
+        found.setdefault(settings, point)
+    return list(found.values())
 
 
 @contextlib.contextmanager
@@ -135,12 +200,12 @@ def _circuit(
 
 def montecarlo_points(
     hardware: Hardware, variation: Variation, conditions: Conditions, samples: int, first: int = 0
-) -> list[Point]:
+) -> Points:
     """Chips ``first`` to ``first + samples`` - 1."""
     require(1 <= samples <= MAX_POINTS, "samples", samples, f"1 to {MAX_POINTS}")
     require(0 <= first < MAX_SAMPLE, "first", first, f"0 to {MAX_SAMPLE - 1}")
     one = Point(hardware=hardware, variation=variation, conditions=conditions, sample=first)
-    return [replace(one, sample=first + k) for k in range(samples)]
+    return Points([(one, range(first, first + samples))])
 
 
 def thermal_points(
@@ -149,18 +214,16 @@ def thermal_points(
     conditions: Conditions,
     temps_c: Sequence[float],
     samples: int = 0,
-) -> list[Point]:
+) -> Points:
     """The nominal circuit, then chips 0 to ``samples`` - 1, at each of ``temps_c``."""
     most = MAX_POINTS // max(1, len(temps_c)) - 1
     require(0 <= samples <= most, "samples", samples, f"0 to {most} at {len(temps_c)} temperatures")
-    found = []
+    found: list[tuple[Point, Sequence[int | None]]] = []
     for temp_c in temps_c:
         at = replace(conditions, temp_c=temp_c)
-        for sample in (None, *range(samples)):
-            found.append(
-                Point(hardware=hardware, variation=variation, conditions=at, sample=sample)
-            )
-    return found
+        one = Point(hardware=hardware, variation=variation, conditions=at, sample=None)
+        found += [(one, (None,)), (one, range(samples))]
+    return Points(found)
 
 
 def parse_temps(text: str) -> list[float]:

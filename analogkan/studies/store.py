@@ -1,5 +1,5 @@
-"""What a RUN keeps: SQLite in its folder, a row a chip and the voltages of a chunk of images, each
-committed as it is finished; and the result."""
+"""What a RUN keeps: SQLite in its folder, a row a chip and the voltages of a chunk of images,
+committed as they are finished; and the result."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from sys import intern
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +26,7 @@ from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
 from .folder import LOCK, LockedFolder, refuse_changed
-from .points import Point
+from .points import Point, keys_of
 from .result import Row, flat
 
 STORE, RESULT, ARRAYS, FAILED = "study.sqlite", "result.json", "result.npz", "failed"
@@ -33,6 +35,8 @@ OF_FILES = "run.json"
 FORMAT = "analogkan-study-2"
 TOGETHER = 500
 """Keys that one query asks for."""
+TIMES = ("seconds", "draw_seconds")
+"""Of a row: what it took, which no other time would be equal to; its line in the store has one."""
 LONG_PATH = 500
 """Bytes of a path up to which SQLite opens a database, by its own limit of 512 with a journal."""
 SCHEMA = (
@@ -51,8 +55,9 @@ for it: what was changed is not believed. ``circuits`` is for who reads the file
 class StudyStore(LockedFolder):
     """What is finished of a study or a simulation, for one set of settings. A context manager.
 
-    Whatever kills the process, finished points and chunks stay: each is a transaction. Rows come
-    out in the order of the points, whatever order they were finished in. A row that was changed is
+    Whatever kills the process, what was kept stays: a chunk, or the rows that were finished
+    together, are a transaction. Rows come out in the order of the points, whatever order they were
+    finished in. A row that was changed is
     refused; a chunk, which can be had again, is counted as damaged, and is none.
 
     Parameters
@@ -79,6 +84,7 @@ class StudyStore(LockedFolder):
         self.damaged = 0
         self._key = hashlib.sha256()  # with the settings in it once they are those of the file
         self._begun = False
+        self._circuits: set[str] = set()  # those that are told of in the file
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
@@ -156,20 +162,26 @@ class StudyStore(LockedFolder):
             self._db.close()
             self._db = None
 
-    def add(self, point: Point, row: Row, spent: float) -> None:
-        """Keep a point's row; ``spent`` is the wall time since the one before, seconds."""
-        kept = {key: value for key, value in row.items() if key != "seconds"}
-        c, text = point.conditions, json.dumps(kept, allow_nan=False)
-        values = (point.key, point.circuit, c.temp_c, point.sample, row["status"])
-        values = (*values, float(row.get("seconds", 0.0)), text)
-        settings = json.dumps(point.document())
+    def add(self, found: Iterable[tuple[Point, Row]], spent: float) -> None:
+        """Keep the rows of points that were finished together, in one transaction: the disk makes
+        one wait as long as the next. ``spent`` is the wall time since those before, seconds."""
+        told: set[str] = set()
         with self._writing() as db:
-            db.execute("INSERT OR IGNORE INTO circuits VALUES (?, ?)", (point.circuit, settings))
-            db.execute(
-                "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, self._hash(*values)),
-            )
+            for point, row in found:
+                kept = {name: value for name, value in row.items() if name not in TIMES}
+                circuit, text = row["key"].partition("/")[0], json.dumps(kept, allow_nan=False)
+                values = (row["key"], circuit, row["temp_c"], row["sample"], row["status"])
+                values = (*values, float(row.get("seconds", 0.0)), text)
+                if circuit not in self._circuits | told:
+                    settings = json.dumps(point.document())
+                    db.execute("INSERT OR IGNORE INTO circuits VALUES (?, ?)", (circuit, settings))
+                    told.add(circuit)
+                db.execute(
+                    "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*values, self._hash(*values)),
+                )
             self._put(db, "seconds", self.spent() + spent)
+        self._circuits |= told
 
     def add_chunk(self, found: ChunkResult, spent: float, megabytes: float) -> None:
         """Keep a chunk's voltages, if it has any; ``spent`` as for ``add``, with ``megabytes`` of
@@ -204,39 +216,44 @@ class StudyStore(LockedFolder):
     def rows(self, points: Sequence[Point] | None = None) -> list[Row]:
         """Rows of ``points`` that are there, or all; in order of settings, temperature, chip."""
         with self._reading():
-            return list(self._points(points))
+            rows = [self._row(key, status, text) for key, status, text in self._lines(points)]
+        rows.sort(key=_order)
+        return rows
 
     def finished(self, points: Sequence[Point] | None = None) -> set[str]:
         """Keys of the points, or all, that did not fail."""
         with self._reading():
-            return {row["key"] for row in self._points(points) if row["status"] == "ok"}
+            return {key for key, status, _ in self._lines(points) if status == "ok"}
 
-    def _points(self, points: Sequence[Point] | None) -> Iterator[Row]:
-        """The row of every point; ValueError if one is not what was kept, or no row."""
-        asked = (
-            "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points {} "
-            "ORDER BY circuit, temp_c, sample IS NOT NULL, sample"
-        )
-        found = []
-        if points is None:
-            found = self._query(asked.format(""))
-        else:
-            keys = [point.key for point in points]
-            for k in range(0, len(keys), TOGETHER):
-                some = keys[k : k + TOGETHER]
-                found += self._query(
-                    asked.format(f"WHERE key IN ({','.join('?' * len(some))})"), *some
-                )
-            found.sort(key=lambda row: (*row[1:3], row[3] is not None, row[3] or 0))
-        for *values, told in found:
+    def _lines(self, points: Sequence[Point] | None) -> Iterator[tuple[str, str, str]]:
+        """Key, status and row of every point, one after the other; ValueError if one is not what
+        was kept."""
+        asked = "SELECT key, circuit, temp_c, sample, status, seconds, row, sha256 FROM points"
+        for *values, told in self._asked(asked, points):
             if self._hash(*values) != told:
                 raise ValueError(f"the row of {values[0]} is not what was kept")
-            row = json.loads(values[6])
-            try:
-                check_row(row, values[0], values[4], self._columns)
-            except ValueError as error:
-                raise ValueError(f"the row of {values[0]}: {error}") from error
-            yield row
+            yield values[0], values[4], values[6]
+
+    def _asked(self, asked: str, points: Sequence[Point] | None) -> Iterator[tuple]:
+        """What a query says of ``points``, or of all."""
+        assert self._db is not None, "use the store as a context manager"
+        if points is None:
+            # Not `yield from`: a generator that is left would close the cursor after the database.
+            for line in self._db.execute(asked):  # noqa: UP028
+                yield line
+            return
+        keys = keys_of(points)
+        while some := tuple(islice(keys, TOGETHER)):
+            yield from self._query(f"{asked} WHERE key IN ({','.join('?' * len(some))})", *some)
+
+    def _row(self, key: str, status: str, text: str) -> Row:
+        """A row as it was kept; ValueError if it is none."""
+        row = json.loads(text)
+        try:
+            check_row(row, key, status, self._columns)
+        except ValueError as error:
+            raise ValueError(f"the row of {key}: {error}") from error
+        return {intern(name): value for name, value in row.items()}  # a name is there once
 
     def spent(self) -> float:
         """Wall seconds that went into the rows, over all sessions."""
@@ -280,21 +297,6 @@ class StudyStore(LockedFolder):
         digest.update(json.dumps(values, default=_hash_of_bytes).encode())
         return digest.hexdigest()
 
-    def export_csv(
-        self,
-        path: Path,
-        points: Sequence[Point] | None = None,
-        spread: Callable[[list[Row]], list[Row]] = lambda rows: rows,
-    ) -> None:
-        """Write the rows as CSV, as ``spread`` makes them, lists and tables spread over columns;
-        equal rows, equal bytes."""
-        rows = [flat(row) for row in spread(self.rows(points))]
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as f:
-            writer = csv.DictWriter(f, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-
     def _query(self, statement: str, *values: Any) -> list[tuple]:
         assert self._db is not None, "use the store as a context manager"
         return self._db.execute(statement, values).fetchall()
@@ -330,6 +332,21 @@ class StudyStore(LockedFolder):
 
 def _hash_of_bytes(value: bytes) -> dict[str, str]:
     return {"sha256": hashlib.sha256(value).hexdigest()}
+
+
+def _order(row: Row) -> tuple[str, float, bool, int]:
+    """By which rows are sorted: circuit, temperature and number, the nominal circuit first."""
+    circuit, sample = row["key"].partition("/")[0], row["sample"]
+    return circuit, row["temp_c"], sample is not None, sample or 0
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, lists and tables spread over columns; equal rows, equal bytes."""
+    columns = list(dict.fromkeys(key for row in rows for key in flat(row)))
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(flat, rows))
 
 
 def identity(

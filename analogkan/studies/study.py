@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, StudyError
 from ..schema import Rule
+from .cost import MANY
 from .entries import FIGURES, REGRESSION
 from .option import KINDS, Option
 from .result import Row, StudyResult
@@ -189,9 +190,6 @@ class Study:
         File that keeps the first of the result's figures; by default of the study's name.
     threshold
         What ``--fail-under`` is about, if there is such a thing.
-    size
-        Called as ``plan`` is: a point, and how many there are at most. Where there is one, a
-        command asks before very many.
     start
         Called with the options: the preset where none is given. By default what ``preset``, an
         option, says.
@@ -212,7 +210,6 @@ class Study:
     own: type[Any] | None = None
     picture: str = ""
     threshold: Threshold | None = None
-    size: Callable[..., tuple[Point, int]] | None = None
     start: Callable[[Mapping[str, Any]], str | None] | None = None
     models: bool = False
     forecast: Callable[..., str] | None = None
@@ -260,6 +257,11 @@ class Study:
     def about(self) -> str:
         """The command's help."""
         return inspect.getdoc(self.plan) or ""
+
+    @property
+    def large(self) -> bool:
+        """Whether it can be of so many points that a command asks first."""
+        return any(o.name == "samples" and (o.most or 0) > MANY for o in self.options)
 
     def columns_of(self, task: str) -> Mapping[str, Rule]:
         """``columns``, or where they are a classifier's those of another ``task``."""
@@ -320,14 +322,6 @@ class Study:
         job = replace(job, judge=options.judge)
         plan = self.plan(job, **chosen)
         return conduct(plan.study or self, job, plan, options, on_progress)
-
-    def sized(
-        self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any
-    ) -> tuple[Point, int]:
-        """What ``size`` says of a call of the study."""
-        assert self.size is not None
-        job, chosen = self._job(build, images, settings, values)
-        return self.size(job, **chosen)
 
     def foretold(
         self, build: Build, images: ImageSet, options: StudyOptions, *,

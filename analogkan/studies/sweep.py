@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
-from ..files import atomic_file
 from ..results import Fact, Figure, Listing
+from ..settings import require
 from ..text import percent
 from .of_chips import OverGrid, chips_of, foretell_chips, snr
-from .result import OfClasses, Row, flat, within
+from .result import OfClasses, Row, within
 from .study import Job, Option, Plan, Study
 from .value_results import SweepErrors
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ..compiler.build import Build
     from .bench import Bench
     from .grid import Cell
-    from .points import Point
 
 GRIDS = ("axes", "budget", "faults")
 TABLE = "sweep.csv"
@@ -158,8 +156,8 @@ def sweep_cells(
 
 def sweep_size(
     build: Build, grid: str, settings: Sequence[str], preset: str | None, samples: int
-) -> tuple[Cell, int]:
-    """The last cell of a grid, and how many circuits the whole has at most.
+) -> int:
+    """How many circuits a grid has at most.
 
     Axes are counted, not built: a slip of the keyboard can make a million settings.
     """
@@ -169,9 +167,9 @@ def sweep_size(
     corner = [*fixed, *(f"{key}={values[-1]}" for key, values in axes.items())]
     if grid != "axes" or not axes:
         cells, _ = sweep_cells(build, grid, settings, preset)
-        return cells[-1], count_points(cells, samples)
-    (*_, cell) = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
-    return cell, math.prod(map(len, axes.values())) * count_points([cell], samples)
+        return count_points(cells, samples)
+    cells = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
+    return math.prod(map(len, axes.values())) * count_points(cells, samples)
 
 
 def plan(job: Job, *, grid: str, samples: int) -> Plan:
@@ -190,7 +188,11 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
     """
     from .cells import add_won_back, rows_of, summarise_cell, summarise_error_cell
     from .grid import grid_points, split_axes
+    from .points import MAX_POINTS
 
+    count = sweep_size(job.build, grid, job.settings, job.preset, samples)
+    most = f"at most {MAX_POINTS:,} in a RUN: a smaller grid, fewer samples or several sweeps"
+    require(count <= MAX_POINTS, "circuits of the grid", count, most)
     cells, chosen = sweep_cells(job.build, grid, job.settings, job.preset)
     axes, fixed = split_axes(job.settings)
 
@@ -229,12 +231,6 @@ def plan(job: Job, *, grid: str, samples: int) -> Plan:
     )
 
 
-def size(job: Job, *, grid: str, samples: int) -> tuple[Point, int]:
-    """The last point, and how many there are at most."""
-    cell, count = sweep_size(job.build, grid, job.settings, job.preset, samples)
-    return cell.points(1)[0], count
-
-
 def _trim_of(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, str]:
     """How chips are trimmed, where a preset that had ``dark`` before says so: a RUN of then, with
     other chips in it, is refused."""
@@ -257,17 +253,14 @@ def _axes_of(cell: Cell) -> dict[str, Any]:
 def write_table(path: Path, cells: Sequence[Cell], rows: Sequence[Row], samples: int) -> None:
     """A CSV with a row a chip: the axes' values first, then its figures."""
     from .cells import rows_of
+    from .store import write_csv
 
     lines = [
-        cell.labels | {key: value for key, value in flat(row).items() if key != "key"}
+        cell.labels | {key: value for key, value in row.items() if key != "key"}
         for cell, mine in rows_of(cells, rows, samples)
         for row in mine
     ]
-    columns = list(dict.fromkeys(key for line in lines for key in line))
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+    write_csv(path, lines)
 
 
 sweep = Study(
@@ -289,7 +282,6 @@ sweep = Study(
     ),
     plan=plan,
     result=Sweep,
-    size=size,
     forecast=foretell_chips,
     start=lambda values: PRESETS.get(values["grid"]),
 )  # fmt: skip

@@ -18,10 +18,10 @@ from ..data.images import check_outputs
 from ..errors import DataError, DivergedError
 from ..settings import require
 from ..text import percent
+from .adam import Optimiser, adam, constant
 from .augment import Augmentation, augmented
 from .fit import (
     Epoch,
-    adam,
     check_augmentable,
     generator_of,
     resume,
@@ -106,7 +106,7 @@ def train_classifier(
         model = make()
     check_augmentable(images, schedule)
     x, labels, raw = inputs_of(images, shape, schedule), torch.from_numpy(images.y), images.x
-    optimiser = adam(model, schedule.learning_rate)
+    optimiser = adam(model, constant(schedule.learning_rate))
     parts = {"model": model, "optimiser": optimiser}
     key = repr((schedule, shape, seed, images.name, str(model)))
     for number in range(resume(state, key, parts) + 1, schedule.epochs + 1):
@@ -130,7 +130,7 @@ def train_classifier(
 
 def _run_epoch(
     model: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     x: Tensor,
     labels: Tensor,
     batches: Sequence[Tensor],

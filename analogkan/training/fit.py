@@ -24,6 +24,8 @@ from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..network.torchfile import read_torch
 from ..network.torchload import unsealed, write_sealed
+from ..threads import one_blas_thread
+from .adam import FUSED_FROM, Rate, adam, constant, cosine
 from .augment import Augmentation, augmented
 from .goals import Goal, goal_of
 from .noise import Disturbance
@@ -31,8 +33,6 @@ from .outline import config_of, input_encoding
 from .recipe import Recipe
 
 CALIBRATION_IMAGES = 256
-FUSED_FROM = 1_000_000
-"""Parameters from which on Adam is fused: seven times as fast there, other last bits."""
 HISTORY = 50
 """Steps that L-BFGS remembers."""
 NOISE_STREAM = 1_000_000
@@ -120,10 +120,8 @@ def train(
         encoding.volts(clean_x)  # their unit must be the model's
     model = _first(recipe, shape, goal, seed, network) if start is None else _again(start[0])
     model.clip_sigma = recipe.clip_sigma
-    optimiser = adam(model, recipe.learning_rate)
-    steps = -(-len(wanted) // recipe.batch)
-    schedule = _schedule(optimiser, recipe, recipe.epochs * steps)
-    parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
+    optimiser = adam(model, rate_of(recipe, len(wanted)))
+    parts = {"model": model, "optimiser": optimiser}
     key = _key(recipe, model, seed, images)
     chosen = typical(images.y, min(CALIBRATION_IMAGES, len(images)))
     if start is not None:
@@ -145,9 +143,11 @@ def train(
             volts = encoding.applied(augmented(raw, shape, how, generator))
         order = torch.randperm(len(wanted), generator=generator)
         forward = disturbed_forward(model, disturbance, seed, number)
-        loss, score = _run_epoch(
-            model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, start is None
-        )
+        # Drawing chips asks for one thread of BLAS, which is dear to ask for and cheap to keep.
+        with threads_for(model), one_blas_thread if disturbance else contextlib.nullcontext():
+            loss, score = _run_epoch(
+                model, optimiser, volts, goal, wanted, order, recipe, forward, not start
+            )
         if not np.isfinite(loss):
             raise DivergedError(
                 f"training diverged in epoch {number} (loss {loss}): lower learning_rate from "
@@ -213,13 +213,6 @@ def least(model: torch.nn.Module, loss: Callable[[], torch.Tensor], iterations: 
         optimiser.step(once)
 
 
-def adam(model: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
-    """Adam (0.9, 0.999) on what of ``model`` is trained."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    large = sum(parameter.numel() for parameter in trained) >= FUSED_FROM
-    return torch.optim.Adam(trained, lr=learning_rate, fused=large or None)
-
-
 @contextlib.contextmanager
 def threads_for(model: torch.nn.Module) -> Iterator[None]:
     """One thread for the batches of a small network without convolutions.
@@ -261,10 +254,11 @@ def _again(trained: TDKAN) -> TDKAN:
     return model
 
 
-def _schedule(optimiser, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    if recipe.schedule == "cosine":
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+def rate_of(recipe: Recipe, images: int) -> Rate:
+    """The learning rate of every step of a training with so many ``images``."""
+    steps = -(-images // recipe.batch) * recipe.epochs
+    cosines = recipe.schedule == "cosine"
+    return cosine(recipe.learning_rate, steps) if cosines else constant(recipe.learning_rate)
 
 
 def _key(recipe: Recipe, model: TDKAN, seed: int, images: ImageSet) -> str:
@@ -306,26 +300,24 @@ def disturbed_forward(
 
 
 def _run_epoch(
-    model, optimiser, schedule, volts, goal, wanted, order, recipe, forward, takes_statistics
+    model, optimiser, volts, goal, wanted, order, recipe, forward, takes_statistics
 ) -> tuple[float, float]:
     """One pass; mean loss and summed score while training."""
     model.train()
     for norm in model.norms:
         norm.train(takes_statistics)
     total, score = 0.0, 0.0
-    with threads_for(model):
-        for start in range(0, len(order), recipe.batch):
-            index = order[start : start + recipe.batch]
-            if len(index) == 1:
-                continue  # batch statistics of one image are not defined
-            given, hidden = forward(volts[index])
-            loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach()) * len(index)
-            score += goal.score(given.detach(), wanted[index])
+    for start in range(0, len(order), recipe.batch):
+        index = order[start : start + recipe.batch]
+        if len(index) == 1:
+            continue  # batch statistics of one image are not defined
+        given, hidden = forward(volts[index])
+        loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += float(loss.detach()) * len(index)
+        score += goal.score(given.detach(), wanted[index])
     return total / len(order), score
 
 

@@ -159,8 +159,6 @@ def _phi(layer: TDKANLayer, v: Tensor, factors: tuple[Tensor, ...] | None) -> Te
     if factors is None:
         return layer.basis(v)
     k_i, k_v, d_v = factors
-    columns = [
-        k_i[:, d] * layer.basis.column(d, shifted(v, k_v[:, d], d_v[:, d]))
-        for d in range(layer.shape[2])
-    ]
-    return torch.stack(columns, dim=-1).flatten(1)
+    at = v[..., None]
+    at = shifted(at, k_v, d_v) if bool(d_v.any()) else k_v * at
+    return (k_i * layer.basis.each(at)).flatten(1)

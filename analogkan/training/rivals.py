@@ -12,7 +12,8 @@ from torch import nn
 
 from ..data import ImageSet
 from ..network.baselines import SplineKAN, parameter_count, parameters_of
-from .fit import adam, generator_of, least, threads_for
+from .adam import adam, cosine
+from .fit import generator_of, least, threads_for
 from .goals import Goal
 from .recipe import Recipe
 
@@ -56,9 +57,8 @@ def fit_rival(
     x, at = (torch.from_numpy(2 * (i.x - low) / (high - low) - 1) for i in (known, test))
     wanted = goal.wanted
     model.double()
-    optimiser = adam(model, recipe.learning_rate)
     steps = -(-len(x) // recipe.batch) * recipe.epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser = adam(model, cosine(recipe.learning_rate, steps))
     with threads_for(model):
         for epoch in range(recipe.epochs):
             order = torch.randperm(len(x), generator=generator_of(seed, epoch + 1))
@@ -67,7 +67,6 @@ def fit_rival(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-                schedule.step()
     if recipe.finish:
         least(model, lambda: goal.loss(model(x), wanted), recipe.finish)
     with torch.no_grad():

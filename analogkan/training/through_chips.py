@@ -11,7 +11,7 @@ Axes: B batch, I inputs, O outputs, D diodes per input; R rows, 2 O lines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
-from ..engines.twin import Twin, TwinStage, use_one_thread
+from ..engines.twin import use_one_thread
 from ..engines.twin_engine import TwinEngine
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
@@ -32,31 +32,15 @@ from ..imperfections.make import perturb
 from ..network.encoding import Encoding
 from ..network.measures import distance
 from ..network.model import TDKAN
-from ..network.spec import LayerSpec, NetworkSpec
-from ..network.squash import Norm
+from ..network.spec import NetworkSpec
 from ..settings import require
 from ..streams import MAX_SAMPLE
 from ..studies.points import check_temps
+from .folded import FoldedLayer, folded_layers, spec_of
+from .followed import FollowedChip
 
 HOLD = 4
 """Batches that go through one drawing of a chip: its cells follow the coefficients meanwhile."""
-
-
-@dataclass(frozen=True, eq=False)
-class FoldedLayer:
-    """A layer as the compiler maps it, BatchNorm folded away.
-
-    Attributes
-    ----------
-    weight, bias
-        (O, I D) with d fastest, and (O,).
-    norm
-        Scale and shift, (I,) each, of a LayerNorm before it; or None.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    norm: tuple[Tensor, Tensor] | None
 
 
 class ThroughChips:
@@ -97,7 +81,7 @@ class ThroughChips:
         self.chip, self.network = chip, network
         self._source: torch.Generator | None = None
         self._batches = 0
-        self._drawn: _Drawn | None = None
+        self._drawn: FollowedChip | None = None
 
     def hardware_set(self) -> list[tuple[str, Any]]:
         """Names and values of the hardware settings that are not the default's."""
@@ -144,19 +128,22 @@ class ThroughChips:
         if generator is not self._source:  # another epoch, which must not depend on the last one
             self._source, self._batches = generator, 0
         if self._batches % HOLD == 0:
-            self._drawn = self._draw(model, layers, generator)
+            self._drawn = self._draw(model, layers, generator, volts.dtype)
         self._batches += 1
         assert self._drawn is not None
-        dac = model.squashed(volts).to(torch.float64).T[None]
-        return self._drawn.run(layers, dac, volts.dtype)
+        return self._drawn.run(layers, model.squashed(volts))
 
     def _draw(
-        self, model: TDKAN, layers: Sequence[FoldedLayer], generator: torch.Generator
-    ) -> _Drawn:
+        self,
+        model: TDKAN,
+        layers: Sequence[FoldedLayer],
+        generator: torch.Generator,
+        dtype: torch.dtype,
+    ) -> FollowedChip:
         seeds = torch.randint(MAX_SAMPLE, (2,), generator=generator).tolist()
-        spec = _spec(model, layers, self._encoding, self._calibration)
+        spec = spec_of(model, layers, self._encoding, self._calibration)
         design, chip = self._made(spec, self.chip or seeds)
-        return _Drawn(design, chip, Twin([chip], self.conditions.temp_c), layers)
+        return FollowedChip(design, chip, self.conditions.temp_c, layers, dtype)
 
     def _made(self, spec: NetworkSpec, chip: Sequence[int]) -> tuple[Design, Design]:
         """The design of ``spec``, and its chip (seed, sample)."""
@@ -187,126 +174,3 @@ def _require_exact_converters(hardware: Hardware, variation: Variation) -> None:
                 f"{name} = {value:g}: training goes through chips with exact DACs and ADCs: leave "
                 f"{name} out, and give it to the studies of what was trained"
             )
-
-
-def folded_layers(model: TDKAN, volts: Tensor) -> list[FoldedLayer]:
-    """The layers of ``model`` with BatchNorm folded into the one before it, differentiably.
-
-    Parameters
-    ----------
-    volts
-        (B, I): the batch whose statistics a BatchNorm in training mode takes.
-    """
-    found: list[FoldedLayer] = []
-    of_batch = any(isinstance(n, torch.nn.BatchNorm1d) and n.training for n in model.norms)
-    v = volts
-    for k, layer in enumerate(model.layers):
-        weight, bias, norm = layer.clipped(model.clip_sigma), layer.bias, None
-        if k and len(model.norms):
-            before = model.norms[k - 1]
-            if isinstance(before, torch.nn.LayerNorm):
-                norm = (before.weight, before.bias)
-            else:
-                scale, shift = _affine(before, v)
-                if of_batch:
-                    v = v * scale + shift
-                last = found[-1]
-                found[-1] = FoldedLayer(
-                    last.weight * scale[:, None], last.bias * scale + shift, last.norm
-                )
-        found.append(FoldedLayer(weight, bias, norm))
-        if of_batch and k + 1 < len(model.layers):
-            v = layer(model.squashed(v), clip_sigma=model.clip_sigma)
-    return found
-
-
-def _affine(norm: torch.nn.BatchNorm1d, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift (I,) that ``norm`` is, on ``z`` (B, I) if it is in training mode."""
-    if norm.training:
-        mean, variance = z.mean(dim=0), z.var(dim=0, unbiased=False)
-    else:
-        assert norm.running_mean is not None and norm.running_var is not None
-        mean, variance = norm.running_mean, norm.running_var
-    scale = norm.weight / torch.sqrt(variance + norm.eps)
-    return scale, norm.bias - mean * scale
-
-
-def _spec(
-    model: TDKAN, layers: Sequence[FoldedLayer], encoding: Encoding, calibration: np.ndarray
-) -> NetworkSpec:
-    """The network as arrays, for the compiler."""
-    made = []
-    for k, (layer, folded) in enumerate(zip(model.layers, layers, strict=True)):
-        n_in, n_out, n_dev = layer.shape
-        norm = None
-        if folded.norm is not None:
-            scale, shift = (_array(part) for part in folded.norm)
-            norm = Norm(kind="layer", scale=scale, shift=shift, eps=model.norms[k - 1].eps)
-        weight = _array(folded.weight).reshape(n_out, n_in, n_dev)
-        made.append(
-            LayerSpec(
-                theta=weight.transpose(1, 0, 2),
-                bias=_array(folded.bias),
-                curves=model.config.curves,
-                squash=model.config.squash,
-                norm=norm,
-            )
-        )
-    return NetworkSpec(
-        name="training", layers=tuple(made), encoding=encoding, calibration=calibration
-    )
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().to(torch.float64).numpy()
-
-
-class _Drawn:
-    """A chip, and how its cells follow the coefficients it was made for."""
-
-    def __init__(
-        self, design: Design, chip: Design, twin: Twin, layers: Sequence[FoldedLayer]
-    ) -> None:
-        self.design, self.twin = design, twin
-        self.made = tuple(twin.stages)
-        self.biases = [layer.bias.detach().to(torch.float64, copy=True) for layer in layers]
-        # What a cell is, over what it would be without levels, errors and wires.
-        self.factors = []
-        for stage, drawn, layer, made in zip(
-            design.stages, chip.stages, layers, self.made, strict=True
-        ):
-            factor = made.g[0, : made.n_rows] / self._cells(layer.weight.detach(), stage.alpha)
-            assert drawn.errors is not None
-            stuck = torch.from_numpy(drawn.errors.stuck[: made.n_rows])
-            self.factors.append((factor, made.g[0], stuck))
-
-    def run(
-        self, layers: Sequence[FoldedLayer], dac: Tensor, dtype: torch.dtype
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Logits and hidden voltages, (B, O) each, for ``dac`` (1, I, B) volts."""
-        self.twin.stages = [self._stage(k, layer) for k, layer in enumerate(layers)]
-        found = self.twin.run(dac, np.arange(dac.shape[2]))
-        logits = found.outputs[-1] / self.twin.v_per_logit
-        return logits[0].T.to(dtype), [hidden[0].T.to(dtype) for hidden in found.hidden]
-
-    def _stage(self, k: int, layer: FoldedLayer) -> TwinStage:
-        """The twin's stage with cells and LayerNorm as the coefficients now have them."""
-        made, (factor, g, stuck) = self.made[k], self.factors[k]
-        alpha = self.design.stages[k].alpha
-        cells = torch.where(stuck, g[: made.n_rows], factor * self._cells(layer.weight, alpha))
-        # Bias rows are all at one voltage: what the bias has changed by may go into one more.
-        moved = (layer.bias.to(torch.float64) - self.biases[k]) / torch.from_numpy(alpha)
-        change = torch.stack([0.5 * moved, -0.5 * moved], dim=1).reshape(1, -1)
-        front = made.front
-        if layer.norm is not None:
-            assert front.norm is not None
-            scale, shift = (part.to(torch.float64) for part in layer.norm)
-            tensors: dict[str, Any] = {"scale": scale, "shift": shift}
-            front = replace(front, norm=replace(front.norm, **tensors))
-        return replace(made, front=front, g=torch.cat([cells, g[made.n_rows :], change])[None])
-
-    def _cells(self, weight: Tensor, alpha: np.ndarray) -> Tensor:
-        """Siemens (I D, 2 O) for ``weight`` (O, I D), one of each pair at g_min, without levels."""
-        signed = weight.to(torch.float64) / torch.from_numpy(alpha)[:, None]
-        pairs = torch.stack([signed.clamp(min=0), (-signed).clamp(min=0)], dim=1)
-        return self.design.hardware.g_min + pairs.flatten(0, 1).T
