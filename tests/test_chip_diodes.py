@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogkan.compiler.chip import RAMP_VOLTS
+from analogkan.compiler.circuit_files import write_circuit
 from analogkan.compiler.closed_form import shifted
-from analogkan.compiler.deck import write_circuit
 from analogkan.compiler.spice_diodes import SAME_VOLTS, shifted_table
 
 from .chips import chip
