@@ -210,7 +210,7 @@ def test_tab_loads_what_it_needs(words):
     assert not found & {"numpy", "rich", "tomllib", "zipfile", "pathlib"}
 
 
-SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib"}
+SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib", "networkx"}
 """Packages that take longer to be loaded than compiling a small network does."""
 
 
