@@ -85,6 +85,7 @@ def test_a_tile_is_the_same_beside_stronger_ones():
         alone = reduce_tile(g[k], 0.1, entries=True)
         np.testing.assert_array_equal(together.g[k], alone.g)
         np.testing.assert_array_equal(together.feet[k], alone.feet)
+        assert together.entries is not None
         np.testing.assert_array_equal(together.entries[k], alone.entries)
 
 
