@@ -24,8 +24,16 @@ TILE = 64
 WIDE = 256
 """Images whose rows are looked up before they are summed: what a first cache holds."""
 
-# Sums may be reordered and products fused, as a matrix product does; NaN stays NaN.
-compiled: Any = njit(fastmath={"reassoc", "contract", "nsz"}, cache=True, nogil=True)
+def compiled(loop: Any) -> Any:
+    """``loop``, compiled when it is first called, and kept where there is a folder for that.
+
+    Sums may be reordered and products fused, as in a matrix product; NaN stays NaN.
+    """
+    how: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
+    try:
+        return njit(**how, cache=True)(loop)
+    except RuntimeError:  # neither the package's folder nor the user's may be written to
+        return njit(**how)(loop)
 
 
 @compiled
