@@ -24,6 +24,7 @@ TILE = 64
 WIDE = 256
 """Images whose rows are looked up before they are summed: what a first cache holds."""
 
+
 def compiled(loop: Any) -> Any:
     """``loop``, compiled when it is first called, and kept where there is a folder for that.
 
