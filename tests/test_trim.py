@@ -23,8 +23,8 @@ from analogkan.imperfections import Conditions, Variation
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.real_trim import nearest_state
 from analogkan.studies import sweep as studies_sweep
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.sweep import sweep
 
 from .chips import EVERYTHING, errors_of

@@ -25,7 +25,7 @@ def require_device(name: str) -> None:
         device = torch.device(name)
     except RuntimeError as error:
         raise SettingsError(
-            f"device = {name!r} is no device of torch's: cpu, cuda or cuda:1"
+            f"device = {name!r} is no device of torch's: give cpu, cuda or cuda:1"
         ) from error
     if device.type != "cuda":
         raise SettingsError(
@@ -35,8 +35,8 @@ def require_device(name: str) -> None:
     count = torch.cuda.device_count()
     if (device.index or 0) >= count:
         raise SettingsError(
-            f"device = {name!r}: torch {torch.__version__} sees {count} such devices here; leave it "
-            "at cpu, or see to it that torch.cuda.is_available()"
+            f"device = {name!r}: torch {torch.__version__} sees {count} such devices here; leave "
+            "it at cpu, or see to it that torch.cuda.is_available()"
         )
 
 
