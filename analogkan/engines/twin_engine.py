@@ -60,9 +60,11 @@ class TwinEngine:
     ) -> np.ndarray:
         """The same for who asks which of them is largest: in mixed precision that is right, and
         they themselves are to about a millionth of full scale."""
+        if self.arithmetic.precision != MIXED:
+            return self.logits(design, volts, index, temp_c)
         with self._twin.one_torch_thread:
             chip, inputs = self._chip(design, volts, index, temp_c)
-            if self.arithmetic.precision == MIXED and isinstance(inputs, self._coded):
+            if isinstance(inputs, self._coded):
                 mixed = self._mixed.Mixed.of(chip)
                 found = mixed and mixed.logits(inputs, self._moving_of(inputs), index)
                 if found is not None:
