@@ -6,14 +6,13 @@ Axes: B batch, I inputs, O outputs, D diodes per input; R rows, I D; L lines, 2 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..engines.twin import Twin, TwinStage
@@ -98,21 +97,18 @@ class _Stage:
         self._twin, self._made, self._dtype = twin, made, dtype
         self._bias = layer.bias.detach().to(dtype, copy=True)
         self._alpha = torch.from_numpy(design.alpha).to(dtype)
-        g = made.g[0].T.contiguous()
-        self._bias_cells = g[:, made.n_rows :].to(dtype)
-        cells, alpha = _by_pair(g[:, : made.n_rows]), torch.from_numpy(design.alpha)[:, None, None]
+        g, rows = made.g[0].to(dtype).T.contiguous(), made.n_rows
+        self._bias_cells = g[:, rows:]
         # What a cell is, over what it would be without levels, errors and wires.
-        sides = torch.tensor([[1.0], [-1.0]], dtype=torch.float64) / alpha
-        g_min = twin.hardware.g_min
-        factor = cells / (g_min + sides * _halves(layer.weight.detach().double()))
-        stuck = _by_pair(torch.from_numpy(chip.errors.stuck[: made.n_rows].T.copy()))
-        self._still = torch.where(stuck, cells, g_min * factor).to(dtype)
-        self._slope = torch.where(stuck, 0.0, factor * sides).to(dtype)
+        sides = torch.tensor([[1.0], [-1.0]], dtype=dtype) / self._alpha[:, None, None]
+        cells, least = _by_pair(g[:, :rows]), twin.hardware.g_min
+        factor = cells / (least + sides * _halves(layer.weight.detach().to(dtype)))
+        moving = _by_pair(torch.from_numpy(~chip.errors.stuck[:rows]).T)
+        self._still = torch.where(moving, least * factor, cells)
+        self._slope = factor * sides * moving
         self._rows = RowTables(made.x[0], made.r[0], dtype)
-        tensors = {f.name: getattr(made.columns, f.name) for f in fields(Columns)}
-        of_first = {n: t[0].to(dtype) for n, t in tensors.items() if isinstance(t, Tensor)}
-        self._columns = replace(made.columns, **of_first)
-        self._mapped = None if made.feet is None else _mapped(self._columns)
+        self._columns = made.columns.of_first()
+        self._mapped = None if made.feet is None else self._map(self._columns.g)
 
     def normed(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
         """Volts (I, B) after its norm for ``volts`` (I, B) of the stage before."""
@@ -127,9 +123,7 @@ class _Stage:
         weight, bias = layer.weight.to(self._dtype), self._bias_lines(layer)
         with torch.no_grad():
             cells = self._cells(weight)
-            linear, constant = self._mapped or _mapped(
-                replace(self._columns, g=(cells.sum(dim=2) + _by_pair(bias)).flatten())
-            )
+            linear, constant = self._mapped or self._map(cells.sum(dim=2).flatten() + bias)
         weights = _Weights.apply(weight, cells, linear, self._slope)
         by_bias = _summed(linear, _by_pair(bias)[..., None])[:, 0]
         constant = constant - twin.hardware.v_fs * by_bias
@@ -159,6 +153,17 @@ class _Stage:
         the bias has changed by may go into one more."""
         moved = 0.5 * (layer.bias.to(self._dtype) - self._bias) / self._alpha
         return self._bias_cells.sum(dim=1) + torch.stack([moved, -moved], dim=1).flatten()
+
+    def _map(self, g: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L)
+        into every line; and (O,) volts without any. ``g`` (L,) siemens is on the lines' nodes."""
+        columns = replace(self._columns, g=np.asarray(g))
+        lines = len(columns.r_c)
+        amperes = np.tile(np.eye(2), (lines // 2, 1)) if columns.feet is None else np.eye(lines)
+        amperes = np.pad(amperes, [(0, 0), (0, 1)])
+        found = columns.outputs(columns.lines(amperes, _as_is), _as_is)
+        linear, constant = found[:, :-1] - found[:, -1:], found[:, -1]
+        return torch.from_numpy(linear).to(self._dtype), torch.tensor(constant, dtype=self._dtype)
 
 
 class _Weights(torch.autograd.Function):
@@ -201,18 +206,5 @@ def _halves(weight: Tensor) -> Tensor:
     return torch.stack([weight.clamp(min=0), weight.clamp(max=0)], dim=1)
 
 
-def _mapped(columns: Columns) -> tuple[Tensor, Tensor]:
-    """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L) into
-    every line; and (O,) volts without any."""
-    lines = columns.r_c.shape[0]
-    if columns.feet is None:
-        amperes = torch.eye(2, dtype=columns.r_c.dtype).repeat(lines // 2, 1)
-    else:
-        amperes = torch.eye(lines, dtype=columns.r_c.dtype)
-    amperes = torch.nn.functional.pad(amperes, (0, 1))
-    found = columns.outputs(columns.lines(amperes, _as_is), _as_is)
-    return found[:, :-1] - found[:, -1:], found[:, -1]
-
-
-def _as_is(volts: Tensor) -> Tensor:
+def _as_is(volts: np.ndarray) -> np.ndarray:
     return volts
