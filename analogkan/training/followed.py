@@ -108,6 +108,8 @@ class _Stage:
         self._slope = factor * sides * moving
         self._rows = RowTables(made.x[0], made.r[0], dtype)
         self._columns = made.columns.of_first()
+        each = len(g) if self._columns.feet is not None else 2
+        self._amperes = np.pad(np.tile(np.eye(each), (len(g) // each, 1)), [(0, 0), (0, 1)])
         self._mapped = None if made.feet is None else self._map(self._columns.g)
 
     def normed(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
@@ -158,10 +160,7 @@ class _Stage:
         """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L)
         into every line; and (O,) volts without any. ``g`` (L,) siemens is on the lines' nodes."""
         columns = replace(self._columns, g=np.asarray(g))
-        lines = len(columns.r_c)
-        amperes = np.tile(np.eye(2), (lines // 2, 1)) if columns.feet is None else np.eye(lines)
-        amperes = np.pad(amperes, [(0, 0), (0, 1)])
-        found = columns.outputs(columns.lines(amperes, _as_is), _as_is)
+        found = columns.outputs(columns.lines(self._amperes, _as_is), _as_is)
         linear, constant = found[:, :-1] - found[:, -1:], found[:, -1]
         return torch.from_numpy(linear).to(self._dtype), torch.tensor(constant, dtype=self._dtype)
 
