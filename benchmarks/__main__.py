@@ -21,6 +21,7 @@ NAMES = (
     "session",
     "twin",
     "layers",
+    "training",
     "wires",
     "growth",
     "explicit",
