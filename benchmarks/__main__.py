@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 NAMES = (
+    "cli",
     "emit",
     "batch",
     "session",
