@@ -41,7 +41,7 @@ MOST_SAID = 400
 """Characters of another library's error in a sentence of ours."""
 MOST_TEXT = 64 * 2**20
 """Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
-MOST_DECK = 2**30
+MOST_DECK = 2**31
 """Bytes of the largest file of a deck that is read: of its resistors ngspice would want 40 GB."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None)]))
 """What a write fails with where nothing more fits: of the disk, a file, a user's share."""
@@ -304,8 +304,13 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8 with line feeds, whole or not at all."""
-    with atomic_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+    write_parts(path, [text])
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """``write_text`` of a text in ``parts``, of which one is in memory at a time."""
+    with atomic_file(path) as partial, partial.open("wb") as stream:
+        stream.writelines(part.encode() for part in parts)
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import ModuleType
 
 NAMES = (
+    "cli",
     "emit",
     "batch",
     "session",
     "twin",
     "layers",
+    "training",
     "wires",
     "growth",
     "explicit",
@@ -107,8 +109,8 @@ def _measure(modules: dict[str, ModuleType], given: argparse.Namespace) -> bool:
     from .kept import Kept
     from .measure import show
 
-    kept = Kept.opened(given.json, whole=not given.names)
-    print(", ".join(f"{key} {value}" for key, value in kept.machine.items()))
+    kept = Kept.opened(given.json, whole=not given.names, quick=given.quick)
+    print(", ".join(map(" ".join, kept.document["machine"].items())))
     failed: list[str] = []
     for name, module in modules.items():
         print(f"\n## {name}", flush=True)

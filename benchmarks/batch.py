@@ -26,11 +26,13 @@ from analogkan.errors import AnalogKanError
 from .measure import Row, Way, among, not_run, show
 from .subjects import Subject, subject
 
-BATCH, RUNS, LOOP, PULSES = 500, 3, 1, 2
+BATCH, RUNS, LOOP, PULSES = 300, 3, 1, 2
 """Images of the batch, and of a call of each of the others."""
 HOLD, EDGE = 2e-6, 2e-7
 """Seconds of an image, and of the edge before it and the step, of the transient: IMAC-Sim's one to
 ten, and as long as mnist-d2 needs to settle."""
+Asks = Callable[[int], np.ndarray]
+"""Logits (n, O) of so many images."""
 TOLERANCES = r"(?m)^\.option reltol.*$"
 PEAK = """
 import resource, subprocess, sys
@@ -45,29 +47,17 @@ def measured(quick: bool = False) -> list[Row]:
     with subject(n, quick=quick) as of:
         ways = Ways(of)
         ours = Way(f"a sweep over {n} images, an image", ways.batch, n)
-        others = [
-            ways.beside("one run of ngspice an image", ways.runs, RUNS, "the program, `.op`"),
-            ways.beside(
-                "a transient over images, as IMAC-Sim's",
-                ways.transient,
-                PULSES,
-                f"{1e6 * HOLD:g} us an image, ngspice's own tolerances",
-            ),
-        ]
-        loops = {
-            "a loop of PySpice's `.op`": (ways.pyspice, "the circuit loaded anew for each image"),
-            "libngspice, sources altered, `.op`": (ways.altered, "loaded once"),
-        }
+        ran = among(
+            ours, [ways.beside(*one) for one in ways.of_the_program()], quick=quick, warm=False
+        )
+        loops = ways.of_the_library()
         try:
             find_library()
         except AnalogKanError as error:
-            missing = [not_run(ours.name, against, str(error)) for against in loops]
-        else:
-            others += [
-                ways.beside(against, call, LOOP, note) for against, (call, note) in loops.items()
-            ]
-            missing = []
-        return among(ours, others, quick=quick) + missing
+            return [*ran, *(not_run(ours.name, name, str(error)) for name, *_ in loops)]
+        for one in loops:  # not by turns: both have the library's one circuit
+            ran += among(ours, [ways.beside(*one)], quick=quick, warm=False)
+        return ran
 
 
 class Ways:
@@ -82,7 +72,22 @@ class Ways:
         self.circuit = self.shared = None
         self.reference = self.batch()
 
-    def beside(self, name: str, call: Callable[[int], np.ndarray], n: int, note: str) -> Way:
+    def of_the_program(self) -> list[tuple[str, Asks, int, str]]:
+        """As ``beside`` takes them."""
+        hold = f"{1e6 * HOLD:g} us an image, ngspice's own tolerances"
+        return [
+            ("one run of ngspice an image", self.runs, RUNS, "the program, `.op`"),
+            ("a transient over images, as IMAC-Sim's", self.transient, PULSES, hold),
+        ]
+
+    def of_the_library(self) -> list[tuple[str, Asks, int, str]]:
+        """The same, in this process."""
+        return [
+            ("a loop of PySpice's `.op`", self.pyspice, LOOP, "a circuit loaded for each image"),
+            ("libngspice, sources altered, `.op`", self.altered, LOOP, "loaded once"),
+        ]
+
+    def beside(self, name: str, call: Asks, n: int, note: str) -> Way:
         """``call`` on ``n`` images, and how far its answers are from the batch's."""
         apart = float(np.abs(call(n) - self.reference[:n]).max())
         return Way(
@@ -102,7 +107,8 @@ class Ways:
 
     def runs(self, n: int) -> np.ndarray:
         """A process for each."""
-        return np.concatenate([self._run(self._stimulus(k), ".op", 1) for k in range(n)])
+        found = [self._vectors(self._stimulus(k), ".op") for k in range(n)]
+        return np.array([[vectors[net][0] for net in self.nets] for vectors in found])
 
     def transient(self, n: int) -> np.ndarray:
         """Sources that step from image to image, read near the end of each."""
@@ -113,7 +119,7 @@ class Ways:
             points = " ".join(f"{t!r} {float(v)!r}" for t, v in zip(times, at, strict=True))
             lines.append(f"{source} {source.removeprefix('v_')} 0 pwl(0 0 {points})")
         analysis = f".tran {EDGE!r} {n * HOLD!r}"
-        vectors = self._vectors("\n".join([*lines, ""]), analysis, None, TOLERANCES)
+        vectors = self._vectors("\n".join([*lines, ""]), analysis, TOLERANCES)
         at = HOLD * (np.arange(n) + 0.9)
         return np.stack([np.interp(at, vectors["time"], vectors[net]) for net in self.nets], axis=1)
 
@@ -145,13 +151,7 @@ class Ways:
             found.append([float(plot[probe].to_waveform()[0]) for probe in self.probes])
         return np.array(found)
 
-    def _run(self, stimulus: str, analysis: str, points: int) -> np.ndarray:
-        vectors = self._vectors(stimulus, analysis, points)
-        return np.stack([vectors[net] for net in self.nets], axis=1)
-
-    def _vectors(
-        self, stimulus: str, analysis: str, points: int | None, without: str = "$^"
-    ) -> dict[str, np.ndarray]:
+    def _vectors(self, stimulus: str, analysis: str, without: str = "$^") -> dict[str, np.ndarray]:
         """What ngspice says of the deck with another stimulus and analysis."""
         for name in self.deck.deck_files():
             if not (self.folder / name).exists():
@@ -163,7 +163,7 @@ class Ways:
         deck, raw = self.folder / "asked.cir", self.folder / "asked.raw"
         deck.write_text(f"{head}{saved}\n{analysis}\n.end\n", encoding="utf-8")
         Runner(find_ngspice()).run(deck, raw, timeout=600)
-        return read_raw(raw, points=points)
+        return read_raw(raw, points=None)
 
 
 def main() -> None:

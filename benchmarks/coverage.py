@@ -187,7 +187,7 @@ def print_samples() -> None:
             print(f"Welch, {n} and {n} seeds, {name}: {_told(found)}")
         for n in (3, 10, 30):
             draws = kind.rvs((SAMPLES, n, 3), random_state=n)
-            found = coverage(draws, lambda x: tuple(measured(x).intervals()[0]), 1.0)
+            found = coverage(draws, lambda x: tuple(spread_of(x).intervals()[0]), 1.0)
             print(f"spread of {n} devices, {name}: {_told(found)}")
 
 
@@ -196,7 +196,7 @@ def difference(pair: np.ndarray) -> Pair:
     return welch(*(Sample(float(v.mean()), float(v.std(ddof=1)), len(v)) for v in pair))
 
 
-def measured(factors: np.ndarray) -> Spread:
+def spread_of(factors: np.ndarray) -> Spread:
     """Devices of known factors (n, 3)."""
     zeros = np.zeros_like(factors)
     return Spread(factors=factors, errors=zeros, residuals=zeros[:, 0], temp_c=27.0, files=())

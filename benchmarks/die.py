@@ -16,7 +16,7 @@ from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.imperfections.make import perturb_chain
 from analogkan.network.checkpoint import load_spec
 from analogkan.physics import heat
-from analogkan.resources import find_model
+from analogkan.resources import path
 
 from .measure import Row, beside, show
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _spec() -> ak.NetworkSpec:
-    return load_spec(find_model("mnist-d2")).folded()
+    return load_spec(path("models/mnist-d2.pt")).folded()
 
 
 def _draws(circuit: Circuit, variation: Variation) -> Callable[[], object]:

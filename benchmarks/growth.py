@@ -17,8 +17,8 @@ import numpy as np
 
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.verify import verify_build
-from analogkan.compiler.wires import reduce_tile
 from analogkan.data import ImageSet
 from analogkan.engines.chip_engines import NgspiceEngine
 from analogkan.engines.ngspice import find_ngspice
@@ -29,11 +29,11 @@ from .emit import random_network
 from .measure import Row, growth
 from .subjects import chips_of
 
-HIDDEN, IMAGES = 64, 1000
+HIDDEN, IMAGES = 64, 2000
 WIDTHS = (32, 64, 128)
 SWEPT = (25, 50, 100)
 """Images of a sweep: more come in blocks of 100, which are as many processes."""
-SEEN = (1000, 2000, 4000, 8000)
+SEEN = (2000, 4000, 8000, 16_000)
 CHIPS = (1, 2, 4, 8)
 TILES, EXPLICIT = (32, 64, 128, 256), (16, 32, 64)
 FEW = 10
@@ -77,8 +77,8 @@ def _of_chips(quick: bool) -> Iterator[Row]:
         images = 50 if quick else IMAGES
         one = _twin(build, images)
 
-        def chips(n: int) -> Callable[[], None]:
-            return lambda: [one() for _ in range(n)] and None
+        def chips(n: int) -> Callable[[], object]:
+            return lambda: [one() for _ in range(n)]
 
         yield _row(f"twin, chips of {images:,} images", CHIPS[:2] if quick else CHIPS, chips, quick)
 

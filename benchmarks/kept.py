@@ -15,13 +15,13 @@ from typing import Any
 from analogkan.engines.ngspice import find_ngspice
 from analogkan.threads import default_jobs
 
-from .measure import Row
+from .measure import Row, rounds
 
 LIBRARIES = ("numpy", "scipy", "torch", "numba", "PySpice", "badcrossbar", "aihwkit")
 
 
-def machine() -> dict[str, str]:
-    """What figures belong to: processor, cores, system, versions, the engine."""
+def conditions(quick: bool) -> dict[str, str]:
+    """What figures belong to: processor, cores, system, versions, the engine, rounds."""
     program = find_ngspice()
     found = {
         "processor": _processor(),
@@ -36,7 +36,8 @@ def machine() -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found | {"ngspice": f"{program.version}, {'' if program.klu else 'no '}KLU"}
+    found["ngspice"] = f"{program.version}, {'' if program.klu else 'no '}KLU"
+    return found | {"rounds": str(rounds(quick))}
 
 
 def _processor() -> str:
@@ -53,28 +54,26 @@ class Kept:
     file
         Where they are wanted; None: nowhere.
     path
-        Where they are until all have run.
+        Where they are until all have run: a file of its own, or ``file`` if that has others too.
     document
-        ``machine`` and ``benchmarks``.
-    fresh
-        Names to run though they are there.
+        ``machine``, its conditions, and ``benchmarks``.
     """
 
     def __init__(self, file: Path | None, path: Path | None, document: dict[str, Any]) -> None:
         self.file, self.path, self.document = file, path, document
-        self._old = set(document["benchmarks"]) if path == file else set()
+        self._older = set(document["benchmarks"]) if path == file else set()
 
     @classmethod
-    def opened(cls, file: Path | None, *, whole: bool) -> Kept:
+    def opened(cls, file: Path | None, *, whole: bool, quick: bool) -> Kept:
         """For a run of all of them (``whole``), with what an interrupted one has in FILE.part; or
         of some, into ``file``.
 
         Raises
         ------
         SystemExit
-            If what is there was measured on another machine.
+            If what is there was measured on another machine, or otherwise.
         """
-        now = {"machine": machine(), "benchmarks": {}}
+        now = {"machine": conditions(quick), "benchmarks": {}}
         if file is None:
             return cls(None, None, now)
         path = file.with_name(f"{file.name}.part") if whole else file
@@ -89,13 +88,9 @@ class Kept:
             )
         return cls(file, path, document)
 
-    @property
-    def machine(self) -> dict[str, str]:
-        return self.document["machine"]
-
     def has(self, name: str) -> bool:
         """Whether ``name`` need not run: an interrupted run's."""
-        return name in self.document["benchmarks"] and name not in self._old
+        return name in self.document["benchmarks"] and name not in self._older
 
     def rows(self, name: str) -> list[Row]:
         return self.document["benchmarks"][name]["rows"]

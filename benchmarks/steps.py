@@ -18,11 +18,11 @@ import numpy as np
 
 import analogkan as ak
 from analogkan import cells
+from analogkan.compiler.circuit_files import write_deck
 from analogkan.compiler.design import Design
 from analogkan.compiler.names import StageNames, logits
 from analogkan.dialects import NGSPICE
 from analogkan.engines.analysis import INDEX_SWEEP, Asked
-from analogkan.engines.batch import write_deck
 from analogkan.engines.ideal import stage_volts
 from analogkan.engines.ngspice import Runner, find_ngspice
 from analogkan.errors import SimulationError

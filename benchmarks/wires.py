@@ -24,8 +24,8 @@ from .measure import Row, Way, among, not_run
 
 ARRAYS = ((64, 64), (588, 128))
 SMALL = ((16, 8),)
-VECTORS, MANY = 100, 10_000
-"""That all are asked; and that the reduction is asked alone, the others would need some GB at
+VECTORS, MANY = (1, 100), 10_000
+"""That all are asked; and that the reduction is asked alone: the others would need some GB at
 once."""
 
 
@@ -34,14 +34,15 @@ def measured(quick: bool = False) -> list[Row]:
     rows: list[Row] = []
     with one_blas_thread:
         for shape in SMALL if quick else ARRAYS:
-            rows += _array(shape, quick)
+            for n in VECTORS:
+                rows += _array(shape, n, quick)
     return rows
 
 
-def _array(shape: tuple[int, int], quick: bool) -> list[Row]:
+def _array(shape: tuple[int, int], n: int, quick: bool) -> list[Row]:
     rng = np.random.default_rng(0)
     g = rng.uniform(1e-6, 1e-4, shape)
-    few, many = (rng.uniform(0, 0.5, (shape[0], n)) for n in (VECTORS, MANY))
+    few, many = (rng.uniform(0, 0.5, (shape[0], count)) for count in (n, MANY))
 
     def reduced(v: np.ndarray) -> np.ndarray:
         return reduce_tile(g, 1.0).g.T @ v
@@ -53,17 +54,20 @@ def _array(shape: tuple[int, int], quick: bool) -> list[Row]:
         return Way(name, call, note=f"{error:.0e} apart")
 
     size = f"{shape[0]} x {shape[1]}"
-    ours = Way(f"{size}: reduced, {VECTORS} vectors", lambda: reduced(few))
+    ours = Way(f"{size}: reduced, {n} vector{'s' if n > 1 else ''}", lambda: reduced(few))
     others = [
         way("scipy's splu, factor and solve", lambda: by_lu(g, few)),
-        Way(f"the same, {MANY:,} vectors", lambda: reduced(many)),
+        Way(f"the same reduction, {MANY:,} vectors", lambda: reduced(many)),
     ]
     compute = _badcrossbar()
     if compute is None:
         why = "pip install --no-deps badcrossbar pathvalidate"
-        return [*among(ours, others, quick=quick), not_run(ours.name, "badcrossbar", why)]
+        return [
+            *among(ours, others, quick=quick, warm=False),
+            not_run(ours.name, "badcrossbar", why),
+        ]
     others.append(way("badcrossbar", lambda: compute(few, 1 / g, 1.0).currents.output.T))
-    return among(ours, others, quick=quick)
+    return among(ours, others, quick=quick, warm=False)
 
 
 def _badcrossbar() -> Callable[..., Any] | None:

@@ -133,7 +133,7 @@ class Runs:
         self.ran, self.fails, self.monkeypatch = [], False, monkeypatch
         self.file, self.part = folder / "kept.json", folder / "kept.json.part"
         monkeypatch.setattr(runner, "NAMES", ("a", "b", "said"))
-        monkeypatch.setattr(kept, "machine", lambda: {"processor": "p"})
+        monkeypatch.setattr(kept, "conditions", lambda quick: {"processor": "p"})
         for name in "ab":
             module = types.ModuleType(name)
             module.measured = lambda quick, name=name: self.measured(name)  # type: ignore[attr-defined]
@@ -195,7 +195,7 @@ def test_without_names_only_benchmarks_of_speed_run(runs, capsys):
 
 def test_figures_of_another_machine_are_not_mixed(runs, monkeypatch):
     runs("--json", str(runs.file))
-    monkeypatch.setattr(kept, "machine", lambda: {"processor": "q"})
+    monkeypatch.setattr(kept, "conditions", lambda quick: {"processor": "q"})
     told = r"was not measured here as it is now \(processor p, processor q\): measure into another"
     with pytest.raises(SystemExit, match=told):
         runs("a", "--json", str(runs.file))

@@ -9,7 +9,7 @@ import torch
 import analogkan as ak
 from analogkan.compiler.build import write_build
 from analogkan.compiler.cell_law import CellLaw
-from analogkan.compiler.deck import write_circuit
+from analogkan.compiler.circuit_files import write_circuit
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects import VACASK
 from analogkan.engines.chip_engines import TwinEngine

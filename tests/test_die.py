@@ -12,7 +12,7 @@ from scipy import stats
 
 import analogkan as ak
 from analogkan.compiler.build import write_build
-from analogkan.compiler.deck import write_circuit
+from analogkan.compiler.circuit_files import write_circuit
 from analogkan.compiler.hardware import Hardware
 from analogkan.die.fields import WHOLE_DIE, lattice_of
 from analogkan.die.floorplan import Floorplan, Sizes, floorplan_of

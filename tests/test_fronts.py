@@ -52,7 +52,7 @@ def made(variation: Variation, spec=BOTH, **hardware: Any):
 
 def deck(design, temp_c: float = 26.85, **say: Any) -> str:
     layers = [write_layer(design, k, temp_c, **say) for k in range(len(design.stages))]
-    return "\n".join([write_cells(design, **say), *layers])
+    return "\n".join([write_cells(design, temp_c=temp_c, **say), *layers])
 
 
 @pytest.mark.parametrize("temp_c", TEMPS)

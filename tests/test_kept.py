@@ -210,7 +210,7 @@ def test_tab_loads_what_it_needs(words):
     assert not found & {"numpy", "rich", "tomllib", "zipfile", "pathlib"}
 
 
-SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib"}
+SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib", "networkx"}
 """Packages that take longer to be loaded than compiling a small network does."""
 
 
@@ -219,6 +219,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("quick") / "mnist-d2.build"
 
 
-def test_compile_and_verify_load_nothing_slow(build):
+def test_the_main_path_loads_nothing_slow(build):
+    """From a model that ships to a verdict by ngspice."""
+    run = str(build.with_name("run"))
     assert not SLOW & loaded("compile", "mnist-d2", "-o", str(build))
     assert not SLOW & loaded("verify", str(build))
+    assert not SLOW & loaded("simulate", str(build), "--subset", "2", "--out", run)

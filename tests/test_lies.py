@@ -25,8 +25,8 @@ from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
 from analogkan.errors import DisagreementError, SimulationError, StudyError
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 
 from .convolutions import convolutional_images, convolutional_spec
@@ -340,7 +340,7 @@ def test_a_circuit_without_a_closed_form_is_not_judged(ngspice, build, tmp_path,
     def none(*args):
         raise SimulationError("a row has several operating points")
 
-    monkeypatch.setattr("analogkan.engines.twin.Twin.__init__", none)
+    monkeypatch.setattr("analogkan.engines.verdict.designed_volts", none)
     found = simulate(build, random_images(3, 4, 5), run=tmp_path / "run").summary["judge"]
     assert (found["passed"], found["worst"]) == (None, None)
     assert found["why_not"] == (

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from analogkan.compiler.chip import ReadNoise
-from analogkan.compiler.deck import write_circuit
+from analogkan.compiler.circuit_files import write_circuit
 from analogkan.compiler.design import build_design
 from analogkan.compiler.hardware import Hardware
 from analogkan.engines.twin import Twin

@@ -10,16 +10,17 @@ import pytest
 
 from analogkan.compiler import spice
 from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.circuit_files import write_deck
 from analogkan.compiler.deck import write_as
 from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.dialects import DIALECTS, NEOSPICE, Dialect
-from analogkan.engines.batch import BatchOptions, write_deck
+from analogkan.engines.batch import BatchOptions
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import Ngspice, Runner
 from analogkan.engines.others import PACKAGES, find_simulator
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 
 from .chips import chip

@@ -97,13 +97,8 @@ def test_it_drifts_as_the_deck_does(session, volts, how, tmp_path):
 
     given = {"r_wire": 2.0, "r_driver": 30.0, "wires": how, "wire_tc1": 1e-3}
     design = chip(random_spec(3, (5, 4, 3)), replace(EVERYTHING, read_noise=0.0), OLD, **given)
-    made = to_pyspice(design, volts)
-    made.raw_spice = made.raw_spice.replace("temp=26.85", "temp=85.0")
+    made = to_pyspice(design, volts, 85.0)
     hot = TwinEngine().logits(design, volts[None], np.arange(1), 85.0)[0]
-    if how == "reduced":  # its wires hold at one temperature
-        cold = TwinEngine().logits(design, volts[None], np.arange(1), 26.85)[0]
-        made.raw_spice = made.raw_spice.replace("temp=85.0", "temp=26.85")
-        hot = cold
     np.testing.assert_allclose(solve(session, made), hot, rtol=0, atol=1e-7 * np.abs(hot).max())
 
 

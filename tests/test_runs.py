@@ -33,7 +33,7 @@ def told(netlist: Netlist) -> dict[str, Any]:
             found[name] = value.tolist()
         elif isinstance(value, Names):
             found[name] = [*value]
-        elif name != "_blocks":
+        elif not name.startswith("_"):
             found[name] = repr(value)
     return found
 

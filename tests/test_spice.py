@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from analogkan.compiler import spice, spice_cells
 from analogkan.compiler.build import write_build
+from analogkan.compiler.circuit_files import write_deck
 from analogkan.compiler.hardware import Hardware
 from analogkan.devices import resolve
-from analogkan.engines.batch import write_deck
 from analogkan.files import write_text
 
 from .chips import chip

@@ -295,6 +295,22 @@ def test_a_line_it_cannot_read_is_refused_with_its_place(folder, file, line, sen
         verify_build(load_build(folder))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        (r"^\.model stretch.*\n", ".model stretch r(tc1=-0.0003 tc2=0.1)\n"),
+        (r"^\.model stretch.*\n", ""),
+        (r"^e1 drop 0 c a 1$", "e1 drop 0 a c 1"),
+        (r"^e1 drop 0 c a 1$", "e1 drop 0 c a 1.1"),
+        (r"^r1 drop 0 1 ", "r1 drop 0 2 "),
+    ],
+)
+def test_a_voltage_that_is_divided_otherwise_is_not_read(folder, pattern, replacement):
+    damage(folder, "cells.cir", pattern, replacement)
+    with pytest.raises(NetlistError, match=r"pwl\(i\(e1\), .*: neither a table nor a limiter$"):
+        verify_build(load_build(folder))
+
+
 def test_a_build_of_another_model_is_refused(folder, tmp_path):
     other = write_build(random_spec(99, (12, 6, 4)), Hardware(), tmp_path / "other")
     shutil.copy(other.folder / "network.npz", folder / "network.npz")
@@ -333,7 +349,11 @@ def unhashed(folder: Path) -> None:
         ("layer0.cir", r"^(x_l0_i00_d0_amp .*)$", r"\1 vos=1e-3", "x_l0_i00_d0_amp has vos=0.001"),
         ("layer0.cir", r"^(x_l0_y1_diff .*)$", r"\1 a=0.5", "x_l0_y1_diff has a=0.5, which a nom"),
         ("cells.cir", r"i=\(1-0.001", "i=(1-0.0011", "diode_t0: its weight is 1.11"),
-        ("cells.cir", r"/\(1-0.0003", "/(1+0.0003", "diode_t0: the scale of its voltages is 0.9"),
+        ("cells.cir", r"h r\(tc1=-", "h r(tc1=", "diode_t0: the scale of its voltages is 0.9"),
+        ("cells.cir", r"h r\(tc1=-", "h r(tc1=", "model stretch is r(tc1=0.0003 tc2=0.0), not"),
+        ("cells.cir", r"^r1 drop 0 1 stretch", "r1 drop 0 1 cell", "the scale of its voltages is"),
+        ("cells.cir", r"pwl\(i\(e1\)", "pwl(v(drop)", "is not controlled by its own voltage"),
+        ("cells.cir", r"^(\.ends diode_t0)", r"r9 drop 0 1\n\1", "which no amplifier reads"),
         ("cells.cir", r"i=\(1-0.001", "i=(1-0.001*v(a)+0.001", "diode_t0: cannot evaluate"),
         ("cells.cir", r"\Z", ".control\nalter v_l0_b0 = -5\n.endc\n", "image 0: alter v_l0_b0"),
         ("cells.cir", r"^(\.ends diff_amp)", r"r9 inn out 5k\n\1", "resistors in all in the deck"),

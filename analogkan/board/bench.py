@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from .. import resources
 from ..compiler.hardware import Hardware
-from ..compiler.spice_cells import TEMPERATURE_C, diode_name, format_diode
+from ..compiler.spice_cells import TEMPERATURE_C
+from ..compiler.spice_diodes import diode_name, format_diode
 from ..devices import IVCurve
 from ..dialects import NGSPICE
 from ..dialects.words import format_number

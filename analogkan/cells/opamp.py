@@ -40,8 +40,8 @@ class OpAmpKind(CellKind):
         Whether a deck's op-amps are found by their elements, one controlled source; otherwise it is
         a black box, whose text is compared with its file.
     stand_in
-        The op-amp that chips have in its place; None for itself, behind a source of offset and
-        drift where it has no parameters for them.
+        The op-amp that chips have in its place; None for itself, behind a source of offset where it
+        has no parameters for that and its drift.
     steps
         Steps from one image to the next in a sweep: one of transistors does not follow a whole one.
     in_time
@@ -153,7 +153,6 @@ LINEAR = OpAmpKind(
     params=(GAIN,),
     gain=lambda hardware: hardware.opamp_gain,
     flat=True,
-    stand_in=WITH_ERRORS,
     in_time=POLE,
 )
 IDEAL = OpAmpKind(
@@ -162,6 +161,6 @@ IDEAL = OpAmpKind(
     pins=PINS,
     gain=lambda hardware: IDEAL_GAIN,
     flat=True,
-    stand_in=WITH_ERRORS,
+    stand_in=LINEAR,
 )
 OPAMPS = (LINEAR, IDEAL, WITH_ERRORS, POLE)

@@ -13,8 +13,9 @@ import numpy as np
 from ..files import write_text
 from . import spice
 from .circuit import Link
+from .circuit_files import write_deck
 from .converters import driven
-from .deck import image0_volts, write_circuit, write_loaded
+from .deck import image0_volts
 
 CHIP = "chip.json"
 """What says of a folder which chip of which network it is."""
@@ -36,13 +37,12 @@ def write_chip(
     0.
     """
     design, spec = link.design, link.spec
-    texts = write_circuit(design, temp_c)
-    texts["stimulus.cir"] = spice.write_stimulus(design, image0_of(link, temp_c)[0])
+    stimulus = spice.write_stimulus(design, image0_of(link, temp_c)[0])
     expected = spec.forward_volts(image0_volts(spec, design.hardware)[None])[0]
-    texts["network.cir"] = spice.write_network(
+    top = spice.write_network(
         design, title, expected, targets=spec.targets, temp_c=temp_c, notes=notes
     )
     folder.mkdir(exist_ok=True)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    write_loaded(design.hardware, folder)
+    write_deck(design, folder, temp_c)
+    write_text(folder / "stimulus.cir", stimulus)
+    write_text(folder / "network.cir", top)

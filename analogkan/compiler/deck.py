@@ -16,12 +16,21 @@ import numpy as np
 from .. import __version__, cells, outside
 from ..dialects import NGSPICE, Dialect
 from ..errors import CompileError, NetlistError
-from ..files import atomic_folder, brief, changed_files, near, read_json, sha256, write_text
+from ..files import (
+    atomic_folder,
+    brief,
+    changed_files,
+    near,
+    read_json,
+    sha256,
+    write_text,
+)
 from ..kinds import kind_of, mistaken
 from ..network.spec import NetworkSpec, load_spec
 from ..schema import Plain, Record, Text
 from . import spice, spice_cells
 from .checks import check_design
+from .circuit_files import write_deck
 from .converters import rounded
 from .counts import element_counts
 from .design import Design, build_design, load_design, save_design
@@ -215,18 +224,10 @@ def _write_texts(
     say: Dialect,
 ) -> None:
     """Write the files of a deck."""
-    texts = write_circuit(design, say=say)
-    texts["stimulus.cir"] = spice.write_stimulus(design, volts, say)
-    texts["network.cir"] = spice.write_network(design, _title(spec), expected, say, spec.targets)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    write_loaded(design.hardware, folder)
-
-
-def write_loaded(hardware: Hardware, folder: Path) -> None:
-    """Write the compiled models that a deck loads beside its files."""
-    for name, osdi in hardware.loaded.items():
-        (folder / name).write_bytes(osdi)
+    write_deck(design, folder, say=say)
+    write_text(folder / "stimulus.cir", spice.write_stimulus(design, volts, say))
+    top = spice.write_network(design, _title(spec), expected, say, spec.targets)
+    write_text(folder / "network.cir", top)
 
 
 def read_summary(path: Path, entries: Record) -> dict[str, Any]:
@@ -283,28 +284,6 @@ def _no_build(folder: Path) -> str:
     if os.path.lexists(folder) or kind_of(folder.parent) == "BUILD":  # one deck of several
         return f"{folder} is no BUILD folder (no {SUMMARY}): {makes}"
     return f"{folder} does not exist{near(folder, folder=True) or f': {makes}'}"
-
-
-def write_circuit(
-    design: Design, temp_c: float = spice_cells.TEMPERATURE_C, say: Dialect = NGSPICE
-) -> dict[str, str]:
-    """The texts of the files that a deck is made of, by name.
-
-    Raises
-    ------
-    CompileError
-        If the dialect cannot say something that the circuit needs.
-    """
-    texts = design.hardware.own_files
-    if texts and say is not NGSPICE:
-        raise CompileError(
-            f"{design.name} has cells of netlists of its own, which are in ngspice's words: "
-            f"{say.name} cannot be given them; leave --dialect, or --engine, out"
-        )
-    texts[spice.CELLS] = spice_cells.write_cells(design, say)
-    for k in range(len(design.stages)):
-        texts[spice.layer_file(k)] = spice.write_layer(design, k, temp_c, say)
-    return texts
 
 
 def image0_volts(spec: NetworkSpec, hardware: Hardware) -> np.ndarray:

@@ -7,7 +7,8 @@ Understands the subset of SPICE that a compiled deck uses, and refuses the rest 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +46,10 @@ RESISTOR = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([^ =]+)(?: ([a-
 """Two nets, a value, perhaps a model: ngspice takes a second number for the resistance."""
 FEEDBACK = re.compile(r"(r[a-z0-9_]*) ([a-z0-9_]+) ([a-z0-9_]+) ([a-z][a-z0-9_]*) r=([^ ]+)")
 """The same with the model first, as cells of the library have it."""
+COPIED = "e1 drop 0 c a 1"
+DROP = re.compile(r"r1 drop 0 1 ([a-z]+)")
+DRIFT = re.compile(r"r\(tc1=(-?[0-9][-+.0-9e]*) tc2=0\.0\)")
+"""How a diode's voltage is divided by what follows temperature."""
 LEAST_OHMS = 1e-12
 """ngspice changes a smaller resistance to its own idea of one."""
 MAX_DEPTH = 8
@@ -62,6 +67,8 @@ def read_deck(top: Path, shell: str | None = None, boxes: Collection[str] = ()) 
         If a file is missing, or a line is not of the subset of SPICE that ``compile`` writes.
     """
     deck = read_lines(top, shell, boxes)
+    for sub in deck.subcircuits.values():
+        _read_stretch(sub, deck.models)
     netlist = Netlist()
     netlist.models, netlist.options = deck.models, deck.options
     netlist.controls, netlist.includes = deck.controls, deck.includes
@@ -146,9 +153,8 @@ class _Reader:
     ) -> None:
         kind, full, netlist = line.text[0], prefix + name(words[0]), self.netlist
         if kind == "r":
-            own, a, b, ohms, model = _resistor(line.text)
-            run = run_of([own], [a, b], np.array([value(ohms, params)]), [model])
-            netlist.add_resistors(prefix, run, [net(text) for text in run.nets], CELL)
+            _, a, b, ohms, model = _resistor(line.text)
+            netlist.add_resistor(full, net(a), net(b), value(ohms, params), model, CELL)
         elif kind == "c":
             require(len(words) == 4, "needs two nets and a value")
             ends = (net(words[1]), net(words[2]))
@@ -256,6 +262,21 @@ def _tables(text: str) -> _Tables:
     return kind, terms, seen
 
 
+def _read_stretch(sub: Subcircuit, models: Mapping[str, str]) -> None:
+    """Put into one source what a diode's first three elements are: a copy of its voltage drives a
+    resistor of 1 ohm that drifts, and its table sees the current, which is volts over that drift.
+    """
+    if not sub.name.startswith("diode_") or sub.ports != ["a", "c"] or len(sub.lines) < 3:
+        return
+    copied, resistor, table, *more = sub.lines
+    match = DROP.fullmatch(resistor.text)
+    drift = match and DRIFT.fullmatch(models.get(match[1], ""))
+    if copied.text == COPIED and drift and table.text.count("pwl(i(e1),") == 1:
+        sign = "" if drift[1].startswith("-") else "+"
+        told = table.text.replace("i(e1)", f"v(a,c)/(1{sign}{drift[1]}*(temper-26.85))")
+        sub.lines = [replace(table, text=told), *more]
+
+
 def _is_own_diode(sub: Subcircuit) -> bool:
     """Whether a diode is nothing but an instance, which is of a user's model."""
     return (
@@ -283,7 +304,7 @@ def _resistors(sub: Subcircuit) -> tuple[list[Run], list[tuple[Line, list[str]]]
             if first in known:
                 raise line.refuse(f"a second {first}")
             known.add(first)
-    names, ends, ohms, models, rest = [], [], [], [], []
+    names, a, b, ohms, models, rest = [], [], [], [], [], []
     for line in sub.lines:
         if line.text[0] != "r" or "{" in line.text:
             rest.append((line, line.text.split()))
@@ -294,9 +315,10 @@ def _resistors(sub: Subcircuit) -> tuple[list[Run], list[tuple[Line, list[str]]]
         except ValueError as error:
             raise line.refuse(str(error)) from error
         names.append(own)
-        ends += one, other
+        a.append(one)
+        b.append(other)
         models.append(model)
-    more = [run_of(names, ends, np.array(ohms), models)] if names else []
+    more = [run_of(names, a, b, np.array(ohms), models)] if names else []
     return sub.runs + more, rest
 
 

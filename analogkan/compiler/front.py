@@ -60,6 +60,16 @@ class Front:
         cell = self.squash.cell
         return cell.curve(x * self.attenuation / cell.drive_volts, self.squash, NUMPY)
 
+    def solved(self, x: np.ndarray, hardware: Hardware, temp_c: float) -> np.ndarray:
+        """Diode volts for ``x`` (B, I) volts after the norm, as the squash cells' circuits give
+        them; there must be a closed form."""
+        if self.squash.kind == "none":
+            return x
+        cell = self.squash.cell
+        assert cell.closed_form is not None, "require_closed_form says so"
+        params = self.params(self.attenuation if cell.sloped else 1.0, hardware)
+        return cell.closed_form(x, params, hardware, temp_c, NUMPY)
+
     def params(self, attenuation: Any, hardware: Hardware) -> dict[str, Any]:
         """Parameters of the squash cells, those with ``attenuation``, a number or an array."""
         return self.squash.cell.settings(self.squash, attenuation, self.r_load, hardware)

@@ -59,21 +59,24 @@ def offset_at(errors: OpAmpErrors, temp_c: float, above: np.ndarray | None) -> n
     return errors.offset_at(temp_c - NOMINAL_TEMP_C + (0.0 if above is None else above))
 
 
-def as_warm(stage: CrossbarStage, hardware: Hardware, temp_c: float) -> CrossbarStage:
+def as_warm(
+    stage: CrossbarStage, hardware: Hardware, temp_c: float, *, drifts: bool
+) -> CrossbarStage:
     """The stage whose feedback and offsets are at ``temp_c`` what those of ``stage`` are where
-    they are warmer; cells and diodes are told how much warmer they are."""
+    they are warmer; cells are told how much warmer they are. Where op-amps are not told how they
+    drift (``drifts``), offsets are what they have become."""
     e = stage.errors
-    if e is None or e.warmth is None:
+    if e is None:
         return stage
-    ambient, warmth = feedback_drift(hardware, temp_c), e.warmth
-    moved = {
-        group: replace(of, offset=of.offset + of.drift * above)
-        for group, of, above in (
-            ("rows", e.rows, warmth.rows),
-            ("lines", e.lines, warmth.lines),
-            ("diffs", e.diffs, warmth.diffs),
-        )
-    }
+    warmth, dt = e.warmth, 0.0 if drifts else temp_c - NOMINAL_TEMP_C
+    moved = {}
+    for group in ("rows", "lines", "diffs"):
+        of, above = getattr(e, group), 0.0 if warmth is None else getattr(warmth, group)
+        left = of.drift if drifts else 0 * of.drift
+        moved[group] = replace(of, offset=of.offset_at(dt + above), drift=left)
+    if warmth is None:
+        return replace(stage, errors=replace(e, **moved))
+    ambient = feedback_drift(hardware, temp_c)
     return replace(
         stage,
         r_f=stage.r_f * feedback_drift(hardware, temp_c, warmth.rows) / ambient,

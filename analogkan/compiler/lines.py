@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from ..cells import CellKind
@@ -100,6 +101,7 @@ def require(condition: bool, what: str) -> None:
         raise ValueError(what)
 
 
+@lru_cache(maxsize=2**16)
 def name(text: str) -> str:
     """``text`` if ngspice reads it as one name, the same one everywhere."""
     if not NAME.fullmatch(text):

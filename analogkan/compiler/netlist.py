@@ -131,10 +131,10 @@ class Names:
         self._runs: list[tuple[str, str]] = []
         self._starts = [0]
 
-    def add(self, prefix: str, run: Run) -> None:
-        """Those of a run, in the instance ``prefix``."""
-        self._runs.append((prefix, run.names))
-        self._starts.append(len(self) + len(run))
+    def add(self, prefix: str, names: str, count: int) -> None:
+        """So many ``names``, a line each, in the instance ``prefix``."""
+        self._runs.append((prefix, names))
+        self._starts.append(len(self) + count)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -195,6 +195,7 @@ class Netlist:
         self.includes: list[str] = []
         self.r_name = Names()
         self.r_models: list[str] = []
+        self._single: list[tuple[str, int, int, float, int, int]] = []
         self._blocks: list[tuple[np.ndarray, ...]] = []
         self.r_a = self.r_b = self.r_model = np.zeros(0, np.int32)
         self.r_place = np.zeros(0, np.int8)
@@ -209,13 +210,31 @@ class Netlist:
 
     def add_resistors(self, prefix: str, run: Run, nets: Sequence[int], place: int) -> None:
         """Add the resistors of a run, whose nets are ``nets``, in the instance ``prefix``."""
-        self.r_name.add(prefix, run)
-        self.r_models += [name for name in run.models if name not in self.r_models]
+        self._gather()
+        self.r_name.add(prefix, run.names, len(run))
         numbers = np.array(nets, np.int32)
-        models = np.array([self.r_models.index(name) for name in run.models], np.int32)
+        models = np.array([self._model(name) for name in run.models], np.int32)
         where = np.full(len(run), place, np.int8)
         columns = numbers[run.a], numbers[run.b], run.ohms, models[run.model], where
         self._blocks.append(columns)
+
+    def add_resistor(self, name: str, a: int, b: int, ohms: float, model: str, place: int) -> None:
+        """Add one between the nets ``a`` and ``b``."""
+        self._single.append((name, a, b, ohms, self._model(model), place))
+
+    def _model(self, name: str) -> int:
+        if name not in self.r_models:
+            self.r_models.append(name)
+        return self.r_models.index(name)
+
+    def _gather(self) -> None:
+        """Make columns of single resistors."""
+        if self._single:
+            names, *columns = zip(*self._single, strict=True)
+            self._single = []
+            self.r_name.add("", "\n".join(names), len(names))
+            kinds = (np.int32, np.int32, float, np.int32, np.int8)
+            self._blocks.append(tuple(map(np.array, columns, kinds)))
 
     def of_model(self, name: str) -> np.ndarray:
         """(n,) which resistors are of the model ``name``."""
@@ -225,6 +244,7 @@ class Netlist:
 
     def close(self) -> None:
         """Join the resistor blocks into arrays."""
+        self._gather()
         if self._blocks:
             self.r_a, self.r_b, self.r_ohms, self.r_model, self.r_place = (
                 np.concatenate(part) for part in zip(*self._blocks, strict=True)

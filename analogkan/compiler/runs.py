@@ -76,19 +76,44 @@ class Run:
 
 def run_of(
     names: Sequence[str],
-    ends: Sequence[str],
+    a: list[str],
+    b: list[str],
     ohms: np.ndarray,
-    models: Sequence[str],
+    models: list[str],
     file: str = "",
     first: int = 0,
 ) -> Run:
-    """Resistors of these ``names``, ``ohms`` and ``models`` (n); ``ends`` (2 n) are the first's two
-    nets, the second's, and so on."""
+    """Resistors of these ``names``, nets ``a`` and ``b``, ``ohms`` and ``models`` (n)."""
     distinct = len(set(names)) == len(names)
-    nets, at = _numbered(ends)
-    kinds, model = _numbered(models)
-    told = "\n".join(names), distinct, nets, at[0::2], at[1::2], ohms, kinds, model
-    return Run(*told, file, first)
+    nets, at_a, at_b = _of_crossbar(a, b) or _of_any(a, b)
+    kinds, model = models[:1], np.zeros(len(models), np.int32)
+    if models.count(models[0]) < len(models):
+        kinds, model = _numbered(models)
+    return Run("\n".join(names), distinct, nets, at_a, at_b, ohms, kinds, model, file, first)
+
+
+def _of_crossbar(a: list[str], b: list[str]) -> tuple[list[str], np.ndarray, np.ndarray] | None:
+    """As ``_of_any`` where each row ``a`` meets all columns ``b``, one row after the other; None
+    elsewhere."""
+    across = len(a) - a.index(a[-1])
+    rows, columns = a[::across], b[:across]
+    nets = [rows[0], *columns, *rows[1:]]
+    again = [row for row in rows for _ in columns]
+    if len({*nets}) < len(nets) or a != again or b != columns * len(rows):
+        return None
+    down = np.arange(across, across + len(rows), dtype=np.int32)
+    down[0] = 0  # its columns come before the next row
+    return (
+        nets,
+        np.repeat(down, across),
+        np.tile(np.arange(1, across + 1, dtype=np.int32), len(rows)),
+    )
+
+
+def _of_any(a: list[str], b: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Different nets, as they first come, and the places (n,) in it of ``a`` and ``b``."""
+    nets, at = _numbered([net for ends in zip(a, b, strict=True) for net in ends])
+    return nets, at[0::2], at[1::2]
 
 
 def _numbered(words: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -151,8 +176,7 @@ class Rows:
         n = self._text.count("\n", *match.span())
         self.number += n
         width = len(words) // n
-        ends = [""] * (2 * n)
-        ends[0::2], ends[1::2] = words[1::width], words[2::width]
-        ohms = np.fromiter(map(float, words[3::width]), float, n)
+        names, a, b, values = (words[k::width] for k in range(4))
+        ohms = np.fromiter(map(float, values), float, n)
         models = words[4::5] if width == 5 else [""] * n
-        return run_of(words[0::width], ends, ohms, models, self.file, first)
+        return run_of(names, a, b, ohms, models, self.file, first)

@@ -5,7 +5,7 @@ The same Design gives the same bytes: nothing here depends on time, place or cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 
@@ -22,11 +22,13 @@ from .heat import as_warm
 from .names import StageNames, dacs_of, logits
 from .spice_cells import (
     TEMPERATURE_C,
-    diode_name,
+    drifts,
     get_opamp,
+    get_opamps,
     has_bandwidths,
     has_transistors,
 )
+from .spice_diodes import diode_name
 from .spice_front import format_instance, format_layernorm, format_squash_cells
 from .spice_tiles import format_crossbar
 
@@ -49,43 +51,59 @@ def layer_file(layer: int) -> str:
 
 
 def write_layer(
-    design: Design, layer: int, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE
+    design: Design,
+    layer: int,
+    temp_c: float = TEMPERATURE_C,
+    say: Dialect = NGSPICE,
 ) -> str:
     """``layer<k>.cir``: tiles as subcircuits, then rows, tiles and columns as instances.
 
-    Reduced wires are what they are at ``temp_c``.
+    Reduced wires, and offsets of a chip's op-amps, are what they are at ``temp_c``.
     """
+    return "".join(format_layer(design, layer, temp_c, say))
+
+
+def format_layer(
+    design: Design, layer: int, temp_c: float = TEMPERATURE_C, say: Dialect = NGSPICE
+) -> Iterator[str]:
+    """Parts of ``write_layer``, none larger than a tile."""
+    for part in _layer(design, layer, temp_c, say):
+        yield f"{part}\n"
+
+
+def _layer(design: Design, layer: int, temp_c: float, say: Dialect) -> Iterator[str]:
+    """Lines of a layer, some of them together."""
     stage, names = design.stages[layer], StageNames(design, layer)
-    stage = as_warm(stage, design.hardware, temp_c)
+    kinds = get_opamps(design).values()
+    stage = as_warm(stage, design.hardware, temp_c, drifts=all(map(drifts, kinds)))
     n_in, n_out, n_dev = stage.shape
     devices = ", ".join(curve.name for curve in stage.curves)
-    parts = [
-        format_comment(
-            f"Layer {layer}: {n_in} inputs, {n_dev} diodes each ({devices}), {n_out} outputs, "
-            f"{stage.n_bias} bias rows; crossbar of {len(stage.g)} rows by {2 * n_out} lines."
-        ),
-        "",
-    ]
+    yield format_comment(
+        f"Layer {layer}: {n_in} inputs, {n_dev} diodes each ({devices}), {n_out} outputs, "
+        f"{stage.n_bias} bias rows; crossbar of {len(stage.g)} rows by {2 * n_out} lines."
+    )
+    yield ""
     crossbar = format_crossbar(stage, names, design.hardware, temp_c, say)
-    parts += crossbar.subcircuits
+    yield from crossbar.subcircuits
     if stage.front.norm is not None:
-        parts += ["* LayerNorm: mean, variance, reciprocal spread; then each input's output."]
-        parts += format_layernorm(names, say, temp_c)
+        yield "* LayerNorm: mean, variance, reciprocal spread; then each input's output."
+        yield from format_layernorm(names, say, temp_c)
     if stage.front.squash.kind != "none":
-        parts += ["* Squash cells: hidden nodes to diode voltages."]
-        parts += format_squash_cells(names, design.hardware, say, temp_c)
-    parts += ["* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."]
+        yield "* Squash cells: hidden nodes to diode voltages."
+        yield from format_squash_cells(names, design.hardware, say, temp_c)
+    yield "* Rows: a diode into a transimpedance amplifier puts -V_fs * phi on its row."
     suffix, (rows, *columns) = _amplifiers(design, stage)
-    parts += _row_drivers(stage, names, suffix, rows, say)
+    own = design.hardware.libraries
+    yield from _row_drivers(stage, names, suffix, rows, own, say)
     if stage.n_bias:
-        parts += ["* Bias rows, at -V_fs whatever the input."]
+        yield "* Bias rows, at -V_fs whatever the input."
         dc = format_number(-design.hardware.v_fs)
-        parts += [say.fixed(f"v_{row}", row, "0", dc) for row in names.rows()[n_in * n_dev :]]
-    parts += ["* Tiles: rows on the left, the feet of the lines at the summing nodes."]
-    parts += crossbar.instances
-    parts += [COLUMNS[stage.readout.name]]
-    parts += _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
-    return "\n".join(parts) + "\n"
+        for row in names.rows()[n_in * n_dev :]:
+            yield say.fixed(f"v_{row}", row, "0", dc)
+    yield "* Tiles: rows on the left, the feet of the lines at the summing nodes."
+    yield from crossbar.instances
+    yield COLUMNS[stage.readout.name]
+    yield from _columns(stage, names, suffix, columns, design.hardware.r_diff, say)
 
 
 def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[str, float]]]:
@@ -99,16 +117,22 @@ def _amplifiers(design: Design, stage: CrossbarStage) -> tuple[str, list[dict[st
 
 
 def _row_drivers(
-    stage: CrossbarStage, names: StageNames, suffix: str, limit: dict[str, float], say: Dialect
+    stage: CrossbarStage,
+    names: StageNames,
+    suffix: str,
+    limit: dict[str, float],
+    libraries: Mapping[str, object],
+    say: Dialect,
 ) -> Iterable[str]:
     sources, rows, e = names.inputs(), names.rows(), stage.errors
     for i, d in np.argwhere(stage.kept).tolist():
-        row, curve = rows[i * len(stage.curves) + d], stage.curves[d]
-        own = {} if e is None else {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
-        own |= {"dt": e.warmth.rows[i, d]} if e is not None and e.warmth is not None else {}
-        yield format_instance(
-            say, f"x_{row}_diode", [sources[i], f"{row}_sum"], diode_name(curve), **own
-        )
+        row, cell = rows[i * len(stage.curves) + d], diode_name(stage.curves[d])
+        own = {}
+        if e is not None and cell in libraries:
+            own = {"ki": e.k_i[i, d], "kv": e.k_v[i, d], "dv": e.d_v[i, d]}
+        elif e is not None:
+            cell = f"{row}_diode"
+        yield format_instance(say, f"x_{row}_diode", [sources[i], f"{row}_sum"], cell, **own)
         feedback = {"rf": stage.r_f[i, d], "cf": stage.c_f[d]} | limit
         errors = _opamp(e and e.rows, (i, d))
         nets = [f"{row}_sum", row]
@@ -119,7 +143,8 @@ def _opamp(errors: OpAmpErrors | None, at: tuple[int, ...]) -> dict[str, float]:
     """What an op-amp's errors add to its cell's settings."""
     if errors is None:
         return {}
-    return {"a": errors.gain[at], "vos": errors.offset[at], "drift": errors.drift[at]}
+    told = {"a": errors.gain[at], "vos": errors.offset[at], "drift": errors.drift[at]}
+    return {name: value for name, value in told.items() if name != "drift" or value}
 
 
 def _columns(

@@ -1,4 +1,4 @@
-"""SPICE, first half: the cells a deck is made of, its diodes.
+"""SPICE, first half: the cells a deck is made of.
 
 ``write_*`` return the text of a file, ``format_*`` a piece of it, spelled by a dialect. Names come
 from indices and checked device names, numbers from ``format_number``; no other text reaches a line
@@ -8,23 +8,24 @@ that a simulator executes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import partial
-
-import numpy as np
 
 from .. import cells
 from ..cells import OpAmpKind
 from ..cells.squash import NPN_IS
-from ..devices import IVCurve
 from ..dialects import NGSPICE, Dialect
 from ..dialects.cellfile import format_cell
-from ..dialects.words import format_comment, format_number, format_wrapped
+from ..dialects.words import format_comment, format_number
 from ..errors import CompileError
-from .chip import RAMP_VOLTS
 from .design import CrossbarStage, Design
 from .hardware import Hardware
 from .readout import READOUTS
+from .spice_diodes import (
+    STRETCH,
+    diode_name,
+    format_chip_diodes,
+    format_diode,
+    is_stretched,
+)
 from .spice_noise import Companions
 
 TRANSISTOR = re.compile(r"^( *)(q\w*) (\S+) (\S+) (\S+) npn$", re.MULTILINE)
@@ -34,9 +35,15 @@ TEMPERATURE_C = 26.85
 
 
 def write_cells(
-    design: Design, say: Dialect = NGSPICE, companions: Companions | None = None
+    design: Design,
+    say: Dialect = NGSPICE,
+    companions: Companions | None = None,
+    temp_c: float = TEMPERATURE_C,
 ) -> str:
-    """``cells.cir``: the amplifier chosen, the cells used, the diodes; ``companions`` beside."""
+    """``cells.cir``: the amplifier chosen, the cells used, the diodes; ``companions`` beside.
+
+    A chip's diodes are what they are at ``temp_c``.
+    """
     hw = design.hardware
     parts = [format_comment("The cells this circuit is made of, and its diodes."), ""]
     names = get_cells(design) + (companions.cells if companions else [])
@@ -63,9 +70,19 @@ def write_cells(
         npn = {"is": NPN_IS, "bf": hw.npn_bf, "vaf": hw.npn_vaf}
         told = say.model("npn", "npn", {name: format_number(x) for name, x in npn.items()})
         parts.append(f"* npn: the transistors of the pairs.\n{told}\n")
-    curves = {c.name.lower(): c for stage in design.stages for c in stage.curves}
-    on = {"chip": is_chip(design), "warm": is_warm(design)}
-    parts += [format_diode(c, hw, say, companions, **on) for _, c in sorted(curves.items())]
+    chip = is_chip(design)
+    types = {diode_name(curve): curve for stage in design.stages for curve in stage.curves}
+    curves = [curve for name, curve in sorted(types.items()) if not chip or name in hw.libraries]
+    stretched = [companions is None and is_stretched(curve, hw, say) for curve in curves]
+    if any(stretched):
+        told = _drifting(STRETCH, hw.diode_tc_voltage, 0.0, say)
+        parts.append(f"* {STRETCH}: what divides diodes' voltages.\n{told}")
+    parts += [
+        format_diode(curve, hw, say, companions, chip=chip, stretched=by_resistor)
+        for curve, by_resistor in zip(curves, stretched, strict=True)
+    ]
+    if chip:
+        parts += format_chip_diodes(design, temp_c, say, companions)
     return "\n".join(parts)
 
 
@@ -150,15 +167,17 @@ def _format_opamp(
         _require_equal_gains(design)
     if kind.takes("gbw"):
         given["gbw"] = "{gbw}" if has_bandwidths(design) else format_number(hw.gbw)
-    if chip and kind.takes("vos", "drift"):
+    if chip and drifts(kind):
         given |= {"vos": "{vos}", "drift": "{drift}"}
     elif chip:
-        offset = f"{{vos}}+{{drift}}*(temper-{format_number(TEMPERATURE_C)})"
-        offset = say.expression(f"b1 in the cell {place}", offset)
-        lines.append(" ".join(say.source("b1", "pos", inp, "v", [offset])))
+        lines.append(
+            say.fixed("v1", "pos", inp, say.expression(f"v1 in the cell {place}", "{vos}"))
+        )
         inp = "pos"
     nets = [inp if pin.name == "inp" else pin.name for pin in kind.pins]
-    errors = "" if chip else " Nominal: a, vos and drift have no effect."
+    errors = " Nominal: a, vos and drift have no effect."
+    if chip:
+        errors = "" if drifts(kind) else " vos is at the temperature that the layers' files tell."
     pins, params = ["inp", "inn", "out"], {"a": "1", "vos": "0", "drift": "0"}
     if has_bandwidths(design):
         params["gbw"] = format_number(hw.gbw)
@@ -189,6 +208,11 @@ def format_supplies(design: Design, say: Dialect = NGSPICE) -> list[str]:
     return [say.shared("opamp", [*rails]), *sources] if sources else []
 
 
+def drifts(kind: OpAmpKind) -> bool:
+    """Whether an op-amp is told its offset's drift; others are told what the offset has become."""
+    return kind.takes("vos", "drift")
+
+
 def _require_equal_gains(design: Design) -> None:
     """CompileError if an op-amp of a chip has another gain than the design's."""
     for stage in design.stages:
@@ -203,11 +227,6 @@ def _require_equal_gains(design: Design) -> None:
 def is_chip(design: Design) -> bool:
     """Whether its cells carry errors of their own."""
     return any(stage.errors is not None for stage in design.stages)
-
-
-def is_warm(design: Design) -> bool:
-    """Whether its parts have temperatures of their own."""
-    return any(stage.errors is not None and stage.errors.warmth for stage in design.stages)
 
 
 def get_cells(design: Design) -> list[str]:
@@ -238,123 +257,3 @@ def has_bandwidths(design: Design) -> bool:
 def has_transistors(design: Design) -> bool:
     """Whether a stage has transistor pairs."""
     return any("npn" in stage.front.squash.models for stage in design.stages)
-
-
-def diode_name(curve: IVCurve) -> str:
-    """Name of a device type's subcircuit."""
-    return f"diode_{curve.name.lower()}"
-
-
-def format_diode(
-    curve: IVCurve,
-    hardware: Hardware,
-    say: Dialect = NGSPICE,
-    companions: Companions | None = None,
-    *,
-    chip: bool = False,
-    warm: bool = False,
-) -> str:
-    """A two-terminal device: a source whose current is the table, piecewise linear.
-
-    On a ``chip`` each instance has its own factors ki, kv and dv, and where parts are ``warm`` its
-    kelvins above the ambient, dt.
-
-    Raises
-    ------
-    CompileError
-        If it is a user's model, and is to be warmer than the rest of the deck.
-    """
-    name = diode_name(curve)
-    current = partial(_current, curve, hardware, chip, say, warm)
-    own = hardware.libraries.get(name)
-    if own is not None and warm:
-        raise CompileError(
-            f"{name} is a user's model, whose temperature is the deck's: it cannot be warmer than "
-            "the ambient; leave out what warms parts of the die"
-        )
-    if own is None:
-        lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
-    else:
-        lines = list(_format_own(own, chip, say))
-    lines += companions.format_beside_diode(current, say) if companions else []
-    factors = {"ki": "1", "kv": "1", "dv": "0"} if chip else {}
-    factors |= {"dt": "0"} if warm else {}
-    first, last = say.subcircuit(name, ["a", "c"], factors)
-    source = curve.source if own is None else f"{own.subckt} of {own.file}, in {own.deck_file}."
-    told = format_comment(f"{name}: {curve.name}, anode a, cathode c. {source}")
-    body = "\n".join(format_wrapped(head, words, in_line=say.in_line) for head, *words in lines)
-    return f"{told}\n{' '.join(first)}\n{body}\n{last}\n"
-
-
-def _format_own(own: cells.Library, chip: bool, say: Dialect) -> Iterable[list[str]]:
-    """Lines of a diode that is a user's model; on a ``chip`` with a source before it that scales
-    its voltage, and one beside it that draws its current ``ki`` times."""
-    nets = {"a": "scaled" if chip else "a", "c": "c"}
-    if chip:
-        volts = say.expression(own.name, _scaled("v(a,c)"))
-        yield say.source("b1", "behind", "c", "v", [volts])
-        yield [say.fixed("v1", "behind", "scaled", "0")]
-        drawn = say.expression(own.name, "{ki}*i(v1)")
-        yield say.source("b2", "a", "c", "i", [drawn])
-    yield [" ".join(say.instance("x_model", [nets[pin] for pin in own.pins], own.subckt, {}))]
-
-
-def _scaled(volts: str) -> str:
-    """What a chip's diode has across it in place of ``volts``."""
-    ramp = f"min(max({volts}/{format_number(RAMP_VOLTS)},0),1)"
-    return f"({{kv}}*{volts}+{{dv}}*{ramp})"
-
-
-def _current(
-    curve: IVCurve, hardware: Hardware, chip: bool, say: Dialect, warm: bool, volts: str
-) -> list[str]:
-    """Words for a device's current where ``volts`` is what stands across it.
-
-    A table may go on with its last slope, so one more point at each end, 1 V out and of the same
-    current, makes the ends flat.
-    """
-    name, ki = diode_name(curve), ""
-    if chip:
-        volts, ki = _scaled(volts), "{ki}*"
-    if not curve.temperatures:  # a design's has them where they are its law
-        weights = [format_drift(hardware.diode_tc_current)]
-        volts += "/" + format_drift(hardware.diode_tc_voltage)
-        tables = [curve.i]
-    else:
-        weights = format_weights(curve.temps_c)
-        tables = list(curve.i_at)
-    if warm:
-        volts, *weights = (text.replace("temper", "(temper+{dt})") for text in (volts, *weights))
-    x, words = say.expression(name, volts), []
-    for k, (weight, table) in enumerate(zip(weights, tables, strict=True)):
-        first, *more = say.table(name, x, _points(curve.v, table))
-        words += [f"{'+' if k else ''}{say.expression(name, ki + weight)}*{first}", *more]
-    return words
-
-
-def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:
-    """A table's points, and the two that hold its ends."""
-    x, y = [v[0] - 1.0, *v, v[-1] + 1.0], [i[0], *i, i[-1]]
-    return [(format_number(a), format_number(b)) for a, b in zip(x, y, strict=True)]
-
-
-def format_drift(tc: float) -> str:
-    """``(1+tc*(temper-26.85))``."""
-    sign = "-" if tc < 0 else "+"
-    return f"(1{sign}{format_number(abs(tc))}*(temper-{format_number(TEMPERATURE_C)}))"
-
-
-def format_weights(temps_c: Sequence[float]) -> list[str]:
-    """A weight for each temperature's table: 1 there, 0 at its neighbours, held at the ends."""
-    weights = []
-    for k, here in enumerate(temps_c):
-        up, down = "1", "1"
-        if k:
-            up = (
-                f"(temper-({format_number(temps_c[k - 1])}))/{format_number(here - temps_c[k - 1])}"
-            )
-        if k + 1 < len(temps_c):
-            after = temps_c[k + 1]
-            down = f"({format_number(after)}-temper)/{format_number(after - here)}"
-        weights.append(f"max(0,min({up},{down}))")
-    return weights

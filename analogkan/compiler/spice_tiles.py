@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import compress, pairwise
+from itertools import chain, compress, pairwise
 
 import numpy as np
 
@@ -23,10 +23,11 @@ from .wires import wire_layer
 
 @dataclass
 class Crossbar:
-    """The text of a layer's crossbar: subcircuits, and what stands at the top level."""
+    """The text of a layer's crossbar: subcircuits, each made when it is written, and what stands at
+    the top level."""
 
-    subcircuits: list[str] = field(default_factory=list)
-    instances: list[str] = field(default_factory=list)
+    subcircuits: Iterable[str]
+    instances: list[str]
 
 
 def format_crossbar(
@@ -64,28 +65,39 @@ def _tiles(
 
     Rows that the circuit has not keep their places in the tiles, where wires pass them.
     """
-    made, there = Crossbar(), names.stage.there
-    row_ports, line_ports, sums = names.row_ports(), names.line_ports(), names.sums()
-    tile_rows, tile_cols = hardware.tile_rows, hardware.tile_cols
-    across = padded(-(-len(sums) // tile_cols))
-    for down, r in zip(
-        padded(-(-len(rows) // tile_rows)), range(0, len(rows), tile_rows), strict=True
-    ):
-        for along, c in zip(across, range(0, len(sums), tile_cols), strict=True):
-            tile = f"{names.prefix}tile_{down}_{along}"
-            at, to = slice(r, r + tile_rows), slice(c, c + tile_cols)
-            if not g[at, to].any():
-                continue
+    there, row_ports, line_ports = names.stage.there, names.row_ports(), names.line_ports()
+    sums, places = names.sums(), [*_places(g, names, hardware)]
+
+    def subcircuits() -> Iterator[str]:
+        for tile, at, to in places:
             ports = list(compress(row_ports[at], there[at]))
             first, last = say.subcircuit(tile, ports + line_ports[to], {})
             told = None if own is None else own[at, to]
             resistors = body(row_ports[at], line_ports[to], g[at, to], say, told)
             head = format_wrapped(" ".join(first[:2]), first[2:])
-            made.subcircuits.append(f"{head}\n{resistors}{last}\n")
-            nets = [*compress(rows[at], there[at]), *sums[to]]
-            head, *nets, cell = say.instance(f"x_{tile}", nets, tile, {})
-            made.instances.append(format_wrapped(head, nets, cell))
-    return made
+            yield f"{head}\n{resistors}{last}\n"
+
+    instances = []
+    for tile, at, to in places:
+        nets = [*compress(rows[at], there[at]), *sums[to]]
+        head, *nets, cell = say.instance(f"x_{tile}", nets, tile, {})
+        instances.append(format_wrapped(head, nets, cell))
+    return Crossbar(subcircuits(), instances)
+
+
+def _places(
+    g: np.ndarray, names: StageNames, hardware: Hardware
+) -> Iterator[tuple[str, slice, slice]]:
+    """Tiles that have a cell: what each is called, its rows and its lines."""
+    down, across = (
+        range(0, n, of)
+        for n, of in zip(g.shape, (hardware.tile_rows, hardware.tile_cols), strict=True)
+    )
+    for row, r in zip(padded(len(down)), down, strict=True):
+        for column, c in zip(padded(len(across)), across, strict=True):
+            at, to = slice(r, r + down.step), slice(c, c + across.step)
+            if g[at, to].any():
+                yield f"{names.prefix}tile_{row}_{column}", at, to
 
 
 def _cells(
@@ -159,12 +171,12 @@ def _of_law(
 
     made = _tiles(g, names, hardware, names.rows(), body, say, own)
     at = f"CELLS ARE AS THEY ARE AT {format_number(temp_c)} DEGREES CELSIUS: `temp` must be that."
-    made.subcircuits.insert(0, format_comment(at) + "\n")
+    before = [format_comment(at) + "\n"]
     if law.access is not None and law.v_ov:
         # Next to no junctions: the bulk is at the source, and what they leak is not modelled.
         told = {"level": "1", "vto": "0", "kp": format_number(1 / law.v_ov), "is": "1e-30"}
-        made.subcircuits.insert(0, say.model(f"{names.prefix}access", "nmos", told) + "\n")
-    return made
+        before.insert(0, say.model(f"{names.prefix}access", "nmos", told) + "\n")
+    return Crossbar(chain(before, made.subcircuits), made.instances)
 
 
 def _access_words(stage: CrossbarStage, law: CellLaw, model: str) -> np.ndarray:
@@ -195,18 +207,14 @@ def _reduced(
     holds = "cells and wires drift alike, so this holds at every temperature."
     if not model:
         holds = f"THIS FILE HOLDS AT {format_number(at)} DEGREES CELSIUS ONLY: `temp` must be that."
-    made.subcircuits.insert(
-        0,
-        format_comment(
-            f"Wires of {format_number(hardware.r_wire)} ohm a segment, and drivers of "
-            f"{format_number(hardware.r_driver)} ohm, are reduced, exactly, to what they are "
-            f"between rows and summing nodes; {holds}"
-        )
-        + "\n",
+    before = format_comment(
+        f"Wires of {format_number(hardware.r_wire)} ohm a segment, and drivers of "
+        f"{format_number(hardware.r_driver)} ohm, are reduced, exactly, to what they are "
+        f"between rows and summing nodes; {holds}"
     )
     made.instances.append("* Wires let the feet of the lines see each other.")
     made.instances += _between_feet(wired.feet, names, model, say)
-    return made
+    return Crossbar(chain([f"{before}\n"], made.subcircuits), made.instances)
 
 
 def _between_feet(feet: np.ndarray, names: StageNames, model: str, say: Dialect) -> Iterable[str]:

@@ -107,15 +107,22 @@ def _is_opamp(place: str, lines: list[str], hardware: Hardware) -> bool:
     return lines == [wanted]
 
 
-def opamp_difference(opamp: Controlled, gbw: float, block: str, hardware: Hardware) -> str:
-    """What is wrong with the op-amp of a ``block``, where there are several kinds, or each is told
-    its own ``gbw`` hertz; empty: nothing."""
-    wanted = hardware.opamps.get(cells.OPAMPS[block], hardware.opamp)
-    if len(hardware.opamps) > 1 and opamp.kind != wanted:
-        return f"op-amp {opamp.kind or 'of its elements'}, not {wanted}"
-    if hardware.amplifier.takes("gbw") and opamp.gbw != gbw:
-        return f"gain-bandwidth product of {opamp.gbw!r} Hz, not {gbw!r}"
-    return ""
+class OpAmpCheck:
+    """Whether op-amps of a deck are those that its hardware names."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.default, self.opamps = hardware.opamp, hardware.opamps
+        self.told_gbw = hardware.amplifier.takes("gbw")
+
+    def difference(self, opamp: Controlled, gbw: float, block: str) -> str:
+        """What is wrong with the op-amp of a ``block``, where there are several kinds, or each is
+        told its own ``gbw`` hertz; empty: nothing."""
+        wanted = self.opamps.get(cells.OPAMPS[block], self.default)
+        if len(self.opamps) > 1 and opamp.kind != wanted:
+            return f"op-amp {opamp.kind or 'of its elements'}, not {wanted}"
+        if self.told_gbw and opamp.gbw != gbw:
+            return f"gain-bandwidth product of {opamp.gbw!r} Hz, not {gbw!r}"
+        return ""
 
 
 def _supply_differences(netlist: Netlist, hardware: Hardware) -> list[str]:
@@ -145,6 +152,10 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
         "cell": f"r(tc1={hw.cell_tc1!r} tc2={hw.cell_tc2!r})",
         "feedback": f"r(tc1={hw.feedback_tc1!r} tc2={hw.feedback_tc2!r})",
     }
+    curves = [curve for stage in build.design.stages for curve in stage.curves]
+    tables = (c for c in curves if f"diode_{c.name.lower()}" not in hw.libraries)
+    if hw.diode_tc_voltage and any(not curve.temperatures for curve in tables):
+        wanted["stretch"] = f"r(tc1={hw.diode_tc_voltage!r} tc2=0.0)"
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"
     pairs = any("npn" in layer.squash.models for layer in build.spec.fronted)

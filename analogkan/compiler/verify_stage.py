@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cells import EXACT
+from ..cells import EXACT, same
 from ..network.spec import LayerSpec
 from . import names
 from .blocks import Blocks
@@ -14,7 +14,7 @@ from .elimination import wired
 from .netlist import Controlled
 from .series import coarseness
 from .verification import Verification
-from .verify_cells import opamp_difference
+from .verify_cells import OpAmpCheck
 from .verify_front import compiled, front_differences
 
 WIRED = 1e-11
@@ -34,6 +34,8 @@ class StageCheck:
         self.stage: CrossbarStage = build.design.stages[layer]
         self.model: LayerSpec = compiled(build).layers[layer]
         self.names = names.StageNames(build.design, layer)
+        self.labels = self.names.lines()
+        self.opamps = OpAmpCheck(build.design.hardware)
 
     def run(self) -> float:
         """Compare; the largest coefficient error, as a share of its output's largest one."""
@@ -90,7 +92,7 @@ class StageCheck:
                 what = f"row amplifier of input {i}, {curve.name}"
                 said += self._opamp(amp.opamp, self.stage.gbw[0], "row amplifier", what)
                 r_f[i, d] = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
-                if not np.isclose(r_f[i, d], self.stage.r_f[i, d], rtol=EXACT, atol=0):
+                if not same(r_f[i, d], self.stage.r_f[i, d]):
                     said.append(
                         self._say(
                             f"row amplifier of input {i}, diode {curve.name}: feedback "
@@ -127,7 +129,7 @@ class StageCheck:
         for o, name in enumerate(self.names.outputs()):
             for side, (net, gain) in enumerate(legs(o, name, said)):
                 line = 2 * o + side
-                label = self.names.lines()[line]
+                label = self.labels[line]
                 amp = by_out.get(net)
                 if amp is None:
                     said.append(self._say(f"no line amplifier drives the input {label} of {name}"))
@@ -138,7 +140,7 @@ class StageCheck:
                     said.append(self._say(f"line amplifier {label} has a capacitor"))
                 feedback = amp.feedback[0] if len(amp.feedback) == 1 else np.nan
                 gains[line] = gain * feedback
-                if not np.isclose(feedback, self.stage.r_c[line], rtol=EXACT, atol=0):
+                if not same(feedback, self.stage.r_c[line]):
                     said.append(
                         self._say(
                             f"line amplifier {label}: feedback {amp.feedback} ohm, "
@@ -161,7 +163,7 @@ class StageCheck:
         said += [
             self._say(f"difference amplifier {name}: input resistor of {r!r} ohm, not {r_diff!r}")
             for r in {diff.r1, diff.r3}
-            if not np.isclose(r, r_diff, rtol=EXACT, atol=0)
+            if not same(r, r_diff)
         ]
         legs = [(diff.p, diff.gain_p), (diff.n, diff.gain_n)]
         said += [
@@ -169,8 +171,8 @@ class StageCheck:
                 f"difference amplifier {name}: gain {gain!r} from {label}, "
                 f"not {float(self.stage.gain[o])!r}"
             )
-            for label, (_, gain) in zip(self.names.lines()[2 * o :], legs, strict=False)
-            if not np.isclose(gain, self.stage.gain[o], rtol=EXACT, atol=0)
+            for label, (_, gain) in zip(self.labels[2 * o :], legs, strict=False)
+            if not same(gain, self.stage.gain[o])
         ]
         return legs
 
@@ -187,7 +189,7 @@ class StageCheck:
             said.append(self._say(f"summing amplifier {name} adds the outputs of {found}"))
             return [(net, 1.0)]
         ((negative, ohms),) = amp.coupled
-        if not np.isclose(ohms, self.stage.r_x[o], rtol=EXACT, atol=0):
+        if not same(ohms, self.stage.r_x[o]):
             said.append(
                 self._say(
                     f"summing amplifier {name}: {ohms!r} ohm from the negative line, "
@@ -199,7 +201,7 @@ class StageCheck:
 
     def _opamp(self, opamp: Controlled, gbw: float, block: str, what: str) -> list[str]:
         """Whether an op-amp is that of a ``block``, and has ``gbw`` hertz if it is told them."""
-        found = opamp_difference(opamp, float(gbw), block, self.build.design.hardware)
+        found = self.opamps.difference(opamp, float(gbw), block)
         return [self._say(f"{what}: {found}")] if found else []
 
     def _conductances(self, rows: dict[int, int], lines: dict[int, int]) -> np.ndarray:
@@ -209,10 +211,10 @@ class StageCheck:
         line_of = _lookup(len(nl.nets), lines)
         r, c = row_of[blocks.cell_row], line_of[blocks.cell_sum]
         here = (r >= 0) & (c >= 0)
-        g = np.zeros(self.stage.g.shape)
-        hits = np.zeros(self.stage.g.shape, np.int64)
-        np.add.at(g, (r[here], c[here]), blocks.cell_g[here])
-        np.add.at(hits, (r[here], c[here]), 1)
+        shape, size = self.stage.g.shape, self.stage.g.size
+        place = np.ravel_multi_index((r[here], c[here]), shape)
+        g = np.bincount(place, blocks.cell_g[here], size).reshape(shape)
+        hits = np.bincount(place, minlength=size).reshape(shape)
         said = [
             self._say(f"{self._cell_name(int(k))} joins a row and a line of different layers")
             for k in np.flatnonzero((r >= 0) ^ (c >= 0))

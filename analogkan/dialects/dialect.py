@@ -109,6 +109,8 @@ class Dialect:
         How each of an expression's functions is called.
     temperature, parameter
         Degrees Celsius, and a parameter's ``(text)``, in an expression.
+    branches
+        Whether an expression may have the current of a voltage-controlled source, ``i(e1)``.
     model
         ``(name, kind, params)``.
     include
@@ -165,6 +167,7 @@ class Dialect:
     swept: Callable[[str, str, str, str, Sequence[str]], str] | None = None
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     temperature: str = ""
+    branches: bool = False
     parameter: Callable[[str], str] = missing
     model: Callable[[str, str, Mapping[str, str]], str] = missing
     include: Callable[[str], str] = missing

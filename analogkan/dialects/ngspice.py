@@ -83,6 +83,7 @@ NGSPICE = Dialect(
     table=_table,
     functions={name: name for name in FUNCTIONS},
     temperature="temper",
+    branches=True,
     parameter=lambda text: f"{{{text}}}",
     model=lambda name, kind, params: f".model {name} {kind}({' '.join(_settings(params))})",
     include=lambda file: f".include {file}",

@@ -79,6 +79,7 @@ XYCE = replace(
     table=_table,
     functions={name: name for name in FUNCTIONS},
     temperature="temp",
+    branches=False,
     options=_options,
     direct=(),
     over_time=Dialect.over_time,

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from ..compiler import spice_cells
-from ..compiler.deck import Deck, deck_files, write_circuit, write_loaded
+from ..compiler.circuit_files import write_deck
+from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
-from ..dialects import NGSPICE, Dialect
 from ..dialects.printed import TOO_LONG
 from ..errors import SimulationError
-from ..files import copy_file, write_text
+from ..files import copy_file
 from .analysis import INDEX_SWEEP, Analysis, Asked
 from .ngspice import Runner
 from .scratch import room_in, scratch
@@ -365,10 +365,3 @@ def copy_deck(build: Deck, folder: Path) -> None:
     """Copy a build's deck; NetlistError if a file of it is gone, or is no file."""
     for name in build.deck_files():
         (folder / name).write_bytes(deck_bytes(build.folder / name))
-
-
-def write_deck(design: Design, folder: Path, temp_c: float, say: Dialect = NGSPICE) -> None:
-    """Write what the sweeps of a design at ``temp_c`` include: its cells and layers."""
-    for name, text in write_circuit(design, temp_c, say).items():
-        write_text(folder / name, text)
-    write_loaded(design.hardware, folder)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..compiler import names
 from ..compiler.circuit import Circuit, Link
+from ..compiler.circuit_files import write_deck
 from ..compiler.converters import adcs_of, driven
 from ..compiler.design import Design
 from ..dialects import NGSPICE, Dialect
@@ -31,7 +32,6 @@ from .batch import (
     Exposure,
     distinct,
     plan_chunks,
-    write_deck,
 )
 from .ngspice import Ngspice, Runner
 from .twin_engine import TwinEngine

@@ -27,8 +27,6 @@ BUCKETS = ((64, 1), (256, 1), (256, 2), (1024, 2), (1024, 4))
 """Into how many a table is cut, for how many kinks each: the first that has room for its own."""
 FAR = 1e30
 """Volts that no bound may come to: float32 would have no such numbers."""
-LINE = 64
-"""Bytes that a processor loads at once, from where numbers of its vectors begin."""
 Array = np.ndarray
 
 
@@ -49,8 +47,8 @@ class Moving:
         (I,) the most frequent codes.
     begins
         (B + 1,) where an image's inputs begin in the others.
-    inputs, codes
-        Which input, and its code.
+    inputs, places
+        Which input, and where its code is among the codes of all inputs, one after the other.
     most
         Of an image, at most.
     """
@@ -58,7 +56,7 @@ class Moving:
     rest: Array
     begins: Array
     inputs: Array
-    codes: Array
+    places: Array
     most: int
 
     @staticmethod
@@ -70,9 +68,9 @@ class Moving:
         moves = np.ascontiguousarray((index != rest[:, None]).T)
         begins = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
         images, inputs = np.nonzero(moves)
-        codes = index.T[images, inputs].astype(np.uint16)
+        places = inputs * n_codes + index.T[images, inputs]
         most = int(np.diff(begins).max(initial=0))
-        return Moving(rest, begins, inputs.astype(np.uint32), codes, most)
+        return Moving(rest, begins, inputs.astype(np.uint32), places.astype(np.uint32), most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,19 +198,18 @@ def _known(volts: Array) -> bool:
 def _sum(moving: Moving, apart: Array, weights: Array, constant: Array, dtype: np.dtype) -> Array:
     """Outputs (O, B) of a first stage, in ``dtype``: its rows (I, U, D) are so far ``apart`` from
     those at rest."""
-    n_in, _, n_dev = apart.shape
-    images, n_out, lanes = len(moving.begins) - 1, len(constant), kernels.LANES
-    found = _filled(constant, images, dtype)
+    n_in, n_codes, n_dev = apart.shape
+    n_out, lanes = len(constant), kernels.LANES
+    found = _filled(constant, len(moving.begins) - 1, dtype)
     by_row = weights.T.reshape(n_in, n_dev, n_out)
-    scratch = _on_lines((lanes,), dtype), _on_lines((kernels.TILE, lanes), DOUBLE)
     for d in range(0, n_dev, 2):
-        pair = _on_lines((*apart.shape[:2], 2), dtype)
-        pair[..., : n_dev - d] = apart[..., d : d + 2]
+        pair = np.zeros((n_in * n_codes, 2), dtype)
+        pair[:, : n_dev - d] = apart[..., d : d + 2].reshape(n_in * n_codes, -1)
         for o in range(0, n_out, lanes):
             part = _on_lines((n_in, 2, lanes), dtype)
             part[:, : n_dev - d, : n_out - o] = by_row[:, d : d + 2, o : o + lanes]
             kernels.sum_codes(
-                moving.begins, moving.inputs, moving.codes, pair, part, *scratch,
+                moving.begins, moving.inputs, moving.places, pair, part.reshape(n_in, -1),
                 found[o : o + lanes],
             )  # fmt: skip
     return found
@@ -236,6 +233,6 @@ def _filled(constant: Array, images: int, dtype: np.dtype) -> Array:
 def _on_lines(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """Zeros that begin where a processor loads them at once."""
     size = math.prod(shape) * dtype.itemsize
-    raw = np.zeros(size + LINE, np.uint8)
-    begin = -raw.ctypes.data % LINE
+    raw = np.zeros(size + kernels.LINE, np.uint8)
+    begin = -raw.ctypes.data % kernels.LINE
     return raw[begin : begin + size].view(dtype).reshape(shape)

@@ -33,7 +33,11 @@ class DeckCircuit(Circuit):
         return super().simulator(*args, **defaults | kwargs)
 
 
-def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
+def to_pyspice(
+    design: Design,
+    volts: np.ndarray | None = None,
+    temp_c: float = spice_cells.TEMPERATURE_C,
+) -> DeckCircuit:
     """The whole circuit as PySpice elements, electrically the deck.
 
     Tiles are ``SubCircuit`` objects of resistors; diodes, amplifiers and tiles are instances (X);
@@ -50,6 +54,9 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
         The circuit.
     volts
         (I,) volts of the input sources; 0 if not given.
+    temp_c
+        Degrees Celsius: at other ones a chip's diodes and offsets, and most reduced wires, are not
+        what the circuit has.
 
     Raises
     ------
@@ -78,9 +85,14 @@ def to_pyspice(design: Design, volts: np.ndarray | None = None) -> DeckCircuit:
         )
     own = [library.text for library in design.hardware.libraries.values()]
     circuit.raw_spice = "\n".join(
-        [*own, spice_cells.write_cells(design), *spice.format_options(design), ""]
+        [
+            *own,
+            spice_cells.write_cells(design, temp_c=temp_c),
+            *spice.format_options(design, temp_c),
+            "",
+        ]
     )
-    texts = [spice.write_layer(design, k) for k in range(len(design.stages))]
+    texts = [spice.write_layer(design, k, temp_c) for k in range(len(design.stages))]
     texts += [spice.write_stimulus(design, volts), "\n".join(spice.format_read_out(design))]
     for text in texts:
         _add(circuit, text)

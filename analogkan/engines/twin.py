@@ -23,11 +23,16 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..threads import WhileUsed
+from .arithmetic import CPU
+from .devices import moved
 from .traced import tensor_of
 from .twin_arrays import stage_arrays
 from .twin_cells import Bent, bent_of
 from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
+
+ON_THE_WAY = 8
+"""Arrays of a stage's rows that are there at once: places, slopes, points, what is looked up."""
 
 
 def use_one_thread() -> None:
@@ -143,6 +148,8 @@ class Twin:
         Designs of one shape, from ``perturb``; or the nominal one.
     temp_c
         Degrees Celsius.
+    device
+        Where it computes, by torch's name.
 
     Raises
     ------
@@ -150,8 +157,11 @@ class Twin:
         If a cell has no closed form, or a diode's circuit would have several operating points.
     """
 
-    def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+    def __init__(
+        self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C, device: str = CPU
+    ) -> None:
         require_closed_form(chips[0])
+        self.device = device
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
@@ -164,7 +174,7 @@ class Twin:
         """One stage of all chips."""
         per_chip = [stage_arrays(stage, self.hardware, self.temp_c) for stage in stages]
         arrays = {name: np.stack([of[name] for of in per_chip]) for name in per_chip[0]}
-        return TwinStage(
+        stage = TwinStage(
             front=stages[0].front,
             differences=stages[0].readout.differences,
             bent=bent_of(stages, arrays, self.hardware, self.temp_c),
@@ -173,6 +183,14 @@ class Twin:
             ),
             **{name: tensor_of(array) for name, array in arrays.items()},
         )
+        return stage if self.device == CPU else moved(stage, self.device)
+
+    @property
+    def image_bytes(self) -> int:
+        """Memory that an image takes, about: a float64 for each row and line, and what is worked
+        out on the way."""
+        widths = [stage.n_rows + stage.g.shape[2] for stage in self.stages]
+        return 8 * ON_THE_WAY * len(self.noise) * max(widths)
 
     def logits(
         self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
@@ -188,7 +206,7 @@ class Twin:
             table = self._known_table(inputs)
             for some, numbers in _blocks(inputs, index, block):
                 parts.append(self.run(some, numbers, table).outputs[-1] / self.v_per_logit)
-        return torch.cat(parts, dim=2).transpose(1, 2).numpy()
+        return torch.cat(parts, dim=2).transpose(1, 2).cpu().numpy()
 
     def stage_volts(
         self, inputs: Inputs | torch.Tensor, index: np.ndarray, block: int
@@ -199,7 +217,7 @@ class Twin:
             blocks = _blocks(inputs, index, block)
             runs = [self.run(some, numbers, table) for some, numbers in blocks]
         by_stage = zip(*(run.outputs for run in runs), strict=True)
-        return [torch.cat(parts, dim=2)[0].T.numpy() for parts in by_stage]
+        return [torch.cat(parts, dim=2)[0].T.cpu().numpy() for parts in by_stage]
 
     def run(
         self,
@@ -304,7 +322,7 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
-        weights = _weights(noises, tuple(stage.g.shape[1:]))
+        weights = moved(_weights(noises, tuple(stage.g.shape[1:])), self.device)
         if stage.bent is not None:
             power = stage.bent.squares(stage.g, self._with_bias(stage, rows), weights)
         else:
@@ -314,7 +332,7 @@ class Twin:
             power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
-        return torch.sqrt(power) * tensor_of(drawn)
+        return torch.sqrt(power) * tensor_of(drawn).to(self.device)
 
 
 def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torch.Tensor | float:

@@ -89,7 +89,7 @@ def _write(asked: Asked, assumed: Assumptions) -> str:
         fano_falling=assumed.fano_falling,
     )
     circuit = [
-        spice_cells.write_cells(design, say, companions),
+        spice_cells.write_cells(design, say, companions, asked.temp_c),
         *(say.include(file) for file in spice.circuit_files(design) if file != spice.CELLS),
         *format_capacitors(design, assumed, say),
     ]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..cells import NUMPY
 from ..compiler.chip import require_usual
 from ..compiler.closed_form import drifted
 from ..compiler.columns import Columns
@@ -111,7 +110,7 @@ def _point(
     hardware = design.hardware
     dt = temp_c - TEMPERATURE_C
     normed = stage.front.normed(before)
-    v = _squashed(design, stage.front, normed, temp_c)
+    v = stage.front.solved(normed, design.hardware, temp_c)
     r_f = stage.r_f * drifted(hardware.feedback_tc1, hardware.feedback_tc2, dt)
     gain, offset = np.full(r_f.shape, hardware.opamp_gain_used), np.zeros(r_f.shape)
     if stage.errors is not None:
@@ -137,7 +136,7 @@ def _point(
         front=stage.front,
         before=before,
         driven=v,
-        squash_slopes=(_squashed(design, stage.front, normed + STEP, temp_c) - v) / STEP,
+        squash_slopes=(stage.front.solved(normed + STEP, design.hardware, temp_c) - v) / STEP,
         **diodes,
         row_on=np.abs(rows) < limit,
         line_on=np.abs(lines.T) < limit,
@@ -148,16 +147,6 @@ def _point(
         row_gain=gain,
         outputs=limited(outputs),
     )
-
-
-def _squashed(design: Design, front: Front, normed: Values, temp_c: float) -> Values:
-    """Diode volts (B, I) for ``normed`` (B, I), by the cells' closed form."""
-    if front.squash.kind == "none":
-        return normed
-    kind = front.squash.cell
-    assert kind.closed_form is not None  # as Twin has seen to
-    params = front.params(front.attenuation if kind.sloped else 1.0, design.hardware)
-    return kind.closed_form(normed, params, design.hardware, temp_c, NUMPY)
 
 
 def _on_tables(x: Values, u: Values, i: Values, v: Values, kept: Values) -> dict[str, Values]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..compiler import spice
 from ..compiler.build import Build
 from ..compiler.circuit import Circuit
+from ..compiler.circuit_files import write_deck
 from ..compiler.deck import Deck
 from ..compiler.design import Design
 from ..compiler.names import StageNames, dacs_of, logits
@@ -32,7 +33,6 @@ from ..engines.batch import (
     Exposure,
     copy_deck,
     distinct,
-    write_deck,
 )
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..compiler import spice
 from ..compiler.build import Build
+from ..compiler.circuit_files import write_deck
 from ..compiler.deck import Deck
 from ..compiler.design import Design
 from ..compiler.names import logits
@@ -19,7 +20,7 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, Exposure, copy_deck, write_deck
+from ..engines.batch import BatchEngine, Exposure, copy_deck
 from ..engines.ngspice import Runner, find_ngspice
 from ..files import write_text
 from .assumptions import Assumptions

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cells import NUMPY
 from ..compiler.chip import require_usual
 from ..compiler.closed_form import drifted
 from ..compiler.design import CrossbarStage, Design
@@ -271,13 +270,7 @@ def squash_blocks(front: Front, w: float) -> Linear | None:
 
 def front_volts(front: Front, y: Values, hardware: Hardware, temp_c: float) -> Values:
     """Diode voltages (I, B) that norm and squash cells go to for outputs ``y`` (I, B)."""
-    normed = front.normed(y.T).T
-    if front.squash.kind == "none":
-        return normed
-    cell = front.squash.cell
-    assert cell.closed_form is not None  # as InTime has seen to
-    scale = front.attenuation[:, None] if cell.sloped else 1.0
-    return cell.closed_form(normed, front.params(scale, hardware), hardware, temp_c, NUMPY)
+    return front.solved(front.normed(y.T), hardware, temp_c).T
 
 
 def _damping(poles: Values) -> Values:
