@@ -121,8 +121,7 @@ def _report(
     cost = meter.cost()
     assert cost is not None
     print(
-        f"took {took:.0f} s ({_load()}), {took / foretold:.2f} of what was foretold at the beginning",
-        end="",
+        f"took {took:.0f} s; {_load()}: {took / foretold:.2f} of what was foretold before", end=""
     )
     for when, said in later.items():
         print(f", {took / said:.2f} of what was after {when}", end="")
