@@ -18,6 +18,7 @@ from types import ModuleType
 NAMES = (
     "emit",
     "batch",
+    "ngspice_floor",
     "session",
     "twin",
     "layers",
