@@ -74,27 +74,29 @@ def _chosen(
     spread: Spread,
 ) -> Floats:
     """States (b, O, 2) to be written, 0 where nothing is; ``missing`` (O,) siemens."""
-    here = bias.transpose(1, 0, 2).reshape(missing.size, -1)
-    closed = ~free.transpose(1, 0, 2).reshape(missing.size, -1)
-    target, sides = np.zeros_like(here), np.tile(SIDES, len(bias))
-    at = np.arange(missing.size)  # outputs that get one more; their cells are rows of ``here``
-    left, doubt = missing, np.zeros_like(missing)
-    for _ in range(here.shape[1]):
+    n, width = missing.size, bias.shape[0] * bias.shape[2]
+    here = bias.transpose(1, 0, 2).reshape(n, width)
+    target, sides = np.zeros(n * width), np.tile(SIDES, len(bias))
+    taken = np.where(free.transpose(1, 0, 2).reshape(n, width), 0.0, np.inf)
+    # Outputs that get one more, their places in ``target``, and in arrays of those outputs alone.
+    of, at = np.arange(0, n * width, width), np.arange(0, n * width, width)
+    left, doubt = missing, np.zeros(n)
+    for _ in range(width):
         state = nearest_state(here + sides * left[:, None], hardware)
         change, error = sides * (state - here), spread(state) ** 2
-        cost = (left[:, None] - change) ** 2 + error
-        cost[closed] = np.inf
+        cost = (left[:, None] - change) ** 2 + error + taken
         best, square = cost.argmin(axis=1), left**2
-        least = cost[np.arange(at.size), best]
-        (better,) = ((least < square) & (square > doubt)).nonzero()
-        if not better.size:
-            break
-        chosen = better, best[better]
-        closed[chosen] = True
-        at, here, closed = at[better], here[better], closed[better]
-        target[at, chosen[1]] = state[chosen]
-        left, doubt = left[better] - change[chosen], doubt[better] + error[chosen]
-    return target.reshape(missing.size, -1, 2).transpose(1, 0, 2)
+        chosen = best + at
+        better = (cost.take(chosen) < square) & (square > doubt)
+        if not better.all():
+            best, chosen, of, left, doubt = (x[better] for x in (best, chosen, of, left, doubt))
+            if not of.size:
+                break
+            here, taken, at = here[better], taken[better], at[: of.size]
+        target[of + best] = state.take(chosen)
+        taken.put(best + at, np.inf)
+        left, doubt = left - change.take(chosen), doubt + error.take(chosen)
+    return target.reshape(n, -1, 2).transpose(1, 0, 2)
 
 
 def nearest_state(g: Floats, hardware: Hardware) -> Floats:
