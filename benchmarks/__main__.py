@@ -16,12 +16,14 @@ from pathlib import Path
 from types import ModuleType
 
 NAMES = (
+    "cli",
     "emit",
     "batch",
     "ngspice_floor",
     "session",
     "twin",
     "layers",
+    "training",
     "wires",
     "growth",
     "explicit",

@@ -31,7 +31,7 @@ from analogkan.studies.points import Points, montecarlo_points
 from analogkan.studies.running import keep_points
 from analogkan.studies.store import StudyStore
 
-from .measure import Row, beside, rounds, row, seconds
+from .measure import Row, beside, not_run, rounds, row, seconds
 
 TASKS, CHIPS, FEW = 1000, 10_000, 120
 WORKERS = (16, 64, 256)
@@ -129,8 +129,8 @@ def measured(quick: bool = False) -> list[Row]:
     """What groups of rows save, and what more workers on these cores do."""
     found = [_in_groups(quick)]
     if quick:
-        note = "not in a quick run: starting workers takes seconds"
-        return [*found, Row(what="chips by 2 workers", against="by 1", ratio=None, n=0, note=note)]
+        why = "a quick run has no time to start workers"
+        return [*found, not_run("chips by 2 workers", "by 1", why)]
     with bench_of(1000) as (bench, points):
         return [*found, *_by_workers(bench, points, quick=quick)]
 

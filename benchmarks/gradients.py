@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from analogkan.engines.chip_engines import TwinEngine
 from analogkan.engines.gradients import linearise
 from analogkan.engines.twin import one_torch_thread
+from analogkan.engines.twin_engine import TwinEngine
 from analogkan.imperfections import load_settings
 from analogkan.studies.bench import Bench
 from analogkan.studies.points import Point

@@ -29,11 +29,11 @@ from .emit import random_network
 from .measure import Row, growth
 from .subjects import chips_of
 
-HIDDEN, IMAGES = 64, 1000
+HIDDEN, IMAGES = 64, 2000
 WIDTHS = (32, 64, 128)
 SWEPT = (25, 50, 100)
 """Images of a sweep: more come in blocks of 100, which are as many processes."""
-SEEN = (1000, 2000, 4000, 8000)
+SEEN = (2000, 4000, 8000, 16_000)
 CHIPS = (1, 2, 4, 8)
 TILES, EXPLICIT = (32, 64, 128, 256), (16, 32, 64)
 FEW = 10

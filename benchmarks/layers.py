@@ -1,9 +1,10 @@
 """A chip of mnist-d2 in the twin beside aihwkit's forward of layers of its crossbars' shapes.
 
-The twin's is a chip under rram with all that preset draws: drawn, its diodes, its two layers,
-10,000 images judged. aihwkit's (``TorchInferenceRPUConfig``, noise as of PCM cells, float32) is
-its two analog layers alone, 392-64 and 128-10, without diodes; ``program_analog_weights`` is what
-draws a chip of them. aihwkit comes without what it asks for and does not need here:
+The twin's is a chip under rram with all that preset draws: drawn, its diodes, its two layers, the
+classes of 10,000 images, in the precision that a study takes by itself. aihwkit's is its two analog
+layers alone, 392-64 and 128-10, without diodes (``TorchInferenceRPUConfig``, noise as of PCM cells,
+float32); ``program_analog_weights`` is what draws a chip of them. aihwkit comes without what it
+asks for and does not need here:
 
     pip install --no-deps aihwkit        # Python 3.11: aihwkit==1.1.0, the last with a wheel for it
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import torch
 
+from analogkan.engines.arithmetic import FLOAT64
 from analogkan.engines.twin import one_torch_thread
 
 from .measure import Row, Way, among, not_run
@@ -32,7 +34,12 @@ def measured(quick: bool = False) -> list[Row]:
     with subject(MANY, quick=quick) as of, one_torch_thread, torch.no_grad():
         n = len(of.images)
         ours = Way(f"twin, a chip of {n:,} images, drawn and judged", chips_of(of.build, of.images))
-        others = [_products(of, torch.float32), _products(of, torch.float64)]
+        exact = chips_of(of.build, of.images, precision=FLOAT64)
+        others = [
+            Way("the same chip in float64", exact),
+            _products(of, torch.float32),
+            _products(of, torch.float64),
+        ]
         try:
             others += _aihwkit(of)
             missing = []

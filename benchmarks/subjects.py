@@ -16,7 +16,8 @@ from analogkan import load_bundled, resources
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.chip_engines import TwinEngine
+from analogkan.engines.arithmetic import AUTO, CPU, choose
+from analogkan.engines.twin_engine import TwinEngine
 from analogkan.imperfections import load_settings
 from analogkan.network import checkpoint
 from analogkan.studies.bench import Bench
@@ -65,10 +66,13 @@ def again(images: ImageSet, n: int) -> ImageSet:
 
 
 def chips_of(
-    build: Build, images: ImageSet, settings: tuple[Any, Any, Any] | None = None
+    build: Build,
+    images: ImageSet,
+    settings: tuple[Any, Any, Any] | None = None,
+    precision: str = AUTO,
 ) -> Callable[[], None]:
     """A call evaluates the next chip in the twin, as a study does: under rram, or ``settings``."""
-    bench = Bench(build, images, TwinEngine())
+    bench = Bench(build, images, TwinEngine(choose(precision, CPU, len(images), "")))
     drawn = settings or load_settings("rram", base=build.hardware)
     points = itertools.cycle(montecarlo_points(*drawn, 10 * ROUNDS))
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from analogkan.compiler.design import Design, build_design
-from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
+from analogkan.engines.chip_engines import NgspiceEngine
 from analogkan.engines.ngspice import find_ngspice
+from analogkan.engines.twin_engine import TwinEngine
 from analogkan.imperfections import load_settings
 from analogkan.imperfections.make import perturb
 

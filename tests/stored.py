@@ -25,9 +25,9 @@ from analogkan.errors import StudyError
 from analogkan.files import SEAL, read_npz, sealed, sha256, write_npz
 from analogkan.paper.kept import read_kept, write_kept
 from analogkan.report import page, runs, sections
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.judge import choose_points
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
 from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore, write_csv

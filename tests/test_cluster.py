@@ -23,8 +23,8 @@ from analogkan.errors import SettingsError, StudyError
 from analogkan.plugins import load_plugin
 from analogkan.studies import cluster
 from analogkan.studies.bench import Bench
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.store import StudyStore
 
 from .networks import random_images, random_spec

@@ -13,10 +13,10 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.errors import StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.studies import cost, running
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.cost import Cost, Forecast, Meter, foretell, task_size, tasks_of
 from analogkan.studies.executor import LocalExecutor
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.points import (
     Points,
     keys_of,

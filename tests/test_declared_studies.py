@@ -21,7 +21,7 @@ from analogkan.report.runs import read_runs
 from analogkan.schema import Number
 from analogkan.studies import registry
 from analogkan.studies.bench import Bench
-from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.result import CHIPS
 from analogkan.studies.study import Option, Plan, Study
 

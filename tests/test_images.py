@@ -23,9 +23,9 @@ from analogkan.errors import CheckpointError, DataError
 from analogkan.network.record import Reached, read_reached
 from analogkan.studies.bench import Bench
 from analogkan.studies.compare import compare
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo, yield_limit
 from analogkan.studies.notes import far_below, image_notes, label_notes
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal

@@ -25,8 +25,8 @@ from analogkan.engines.batch import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
 from analogkan.errors import DisagreementError, SimulationError, StudyError
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 
 from .convolutions import convolutional_images, convolutional_spec

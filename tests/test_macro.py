@@ -26,10 +26,10 @@ from analogkan.errors import (
     StudyError,
 )
 from analogkan.intervals import student, wilson
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.datasheet import datasheet
 from analogkan.studies.judge import choose_images
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.plan import plan
 from analogkan.studies.simulate import simulate
 from analogkan.studies.sweep import sweep

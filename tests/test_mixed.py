@@ -19,7 +19,7 @@ from analogkan.errors import SettingsError, StudyError
 from analogkan.imperfections import Conditions, load_settings
 from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
-from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.options import StudyOptions
 
 kernels = pytest.importorskip("analogkan.engines.kernels", reason="numba, the extra fast")
 mixed = pytest.importorskip("analogkan.engines.mixed")

@@ -24,8 +24,8 @@ from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import prepared
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
 from analogkan.imperfections import Conditions, Variation
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal

@@ -19,8 +19,8 @@ from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import Ngspice, Runner
 from analogkan.engines.others import PACKAGES, find_simulator
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 
 from .chips import chip

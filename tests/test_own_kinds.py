@@ -18,8 +18,8 @@ from analogkan.errors import NetlistError, SettingsError
 from analogkan.opamps.amplifiers import amplifiers_of
 from analogkan.opamps.demand import amplifiers_at
 from analogkan.settings import read_toml
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 
 from .networks import random_images, random_spec
 from .test_own_cells import forgotten, split_in_files

@@ -31,8 +31,8 @@ from analogkan.engines.ngspice import Runner
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
 from analogkan.opamps.transistor import measure_transistor, read_transistor
 from analogkan.physics.deck import dynamic_design, still_design
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 
 from .networks import random_checkpoint, random_images, random_spec

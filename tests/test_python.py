@@ -28,7 +28,7 @@ from analogkan.engines.batch import BatchOptions
 from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyError
 from analogkan.imperfections import load_settings
 from analogkan.objects import MOST_LINES, Described
-from analogkan.studies.conduct import StudyOptions
+from analogkan.studies.options import StudyOptions
 from analogkan.tables import table_of
 
 NAMES = sorted(set(dir(ak)) - {"__version__", "cells", "devices", "imperfections"})

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from analogkan.data.images import resize
 from analogkan.errors import SettingsError
+from analogkan.training import augment
 from analogkan.training.augment import augmented
 from analogkan.training.recipe import Recipe, load_recipe
 
@@ -229,3 +231,11 @@ def test_augmentations_that_are_none_are_refused():
         replace(PLAIN, jitter=2)
     with pytest.raises(SettingsError, match=r"^crop_px = -1 is out of range: 0 or more"):
         replace(PLAIN, crop_px=-1)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (5, 9)])
+def test_pixels_are_taken_from_where_torch_s_affine_grid_has_them(size):
+    maps = torch.randn(30, 2, 3, generator=torch.Generator().manual_seed(0))
+    wanted = functional.affine_grid(maps, [30, 1, *size], align_corners=False)
+    places = augment._places(maps, torch.Size(size))
+    torch.testing.assert_close(places, wanted, rtol=0, atol=1e-6)

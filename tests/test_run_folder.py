@@ -20,8 +20,8 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
 from analogkan.engines.batch import BatchOptions, Chunk, ChunkResult
 from analogkan.errors import StudyError
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.simulate import simulate
 from analogkan.studies.store import STORE, StudyStore
 

@@ -77,7 +77,8 @@ TORCH = {
 }
 TORCH |= {"network/torchload.py"}
 TORCH |= {f"engines/{name}.py" for name in ("twin", "twin_cells", "twin_front", "twin_inputs")}
-TORCH |= {f"engines/{name}.py" for name in ("gradients", "mixed", "traced", "traced_chip")}
+TORCH |= {f"engines/{name}.py" for name in ("devices", "gradients", "mixed", "traced")}
+TORCH |= {"engines/traced_chip.py"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

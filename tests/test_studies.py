@@ -24,9 +24,9 @@ from analogkan.errors import NetlistError, SettingsError, SimulationError, Study
 from analogkan.imperfections import Conditions, Variation
 from analogkan.intervals import exact, regress, spread
 from analogkan.studies.bench import Bench
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.judge import Share, choose_images, choose_points, parse_share
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.points import montecarlo_points, parse_temps, thermal_points
 from analogkan.studies.simulate import simulate
 from analogkan.studies.summary import summarise_chips

@@ -27,7 +27,6 @@ from analogkan.intervals import student, tango
 from analogkan.report.grids import NOISE, sweep_figure
 from analogkan.studies import cost
 from analogkan.studies.cells import add_won_back, lost_interval, rows_of
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.grid import (
     RATES,
     Cell,
@@ -39,6 +38,7 @@ from analogkan.studies.grid import (
     split_axes,
 )
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.sweep import _points as print_points
 from analogkan.studies.sweep import sweep, sweep_size
 

@@ -27,8 +27,8 @@ from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
 from analogkan.network.spec import NetworkSpec
 from analogkan.network.squash import Squash
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo, yield_limit
+from analogkan.studies.options import StudyOptions
 from analogkan.training.fit import train
 from analogkan.training.noise import Noise
 from analogkan.training.own_chips import chips_of, format_chips, on_chips

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -9,18 +11,20 @@ import numpy as np
 import pytest
 import torch
 
+from analogkan.compiler import kron, wire_currents, wires
 from analogkan.compiler.build import write_build
 from analogkan.compiler.design import Design, build_design
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.wire_currents import WiredCells
 from analogkan.engines.twin import Twin, interpolate
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import StudyError
-from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections import Conditions, Variation, real_trim
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.real_trim import nearest_state
 from analogkan.studies import sweep as studies_sweep
-from analogkan.studies.conduct import StudyOptions
 from analogkan.studies.montecarlo import montecarlo
+from analogkan.studies.options import StudyOptions
 from analogkan.studies.sweep import sweep
 
 from .chips import EVERYTHING, errors_of
@@ -185,3 +189,67 @@ def test_aging_follows_from_what_cells_were_written_to_be():
         np.testing.assert_array_equal(written.target[~again], first.target[~again])
         states = written.target[again]
         np.testing.assert_allclose(nearest_state(states, design.hardware), states, rtol=1e-12)
+
+
+WIRED = {"r_wire": 5.0, "r_driver": 10.0, "tile_rows": 8, "tile_cols": 4}
+
+
+@pytest.mark.parametrize("trim", ["dark", "dark-real"])
+@pytest.mark.parametrize("readout", ["differences", "summing"])
+def test_a_trim_asks_cells_what_a_reduction_would_say(trim, readout, monkeypatch):
+    given = {**WIRED, "readout": readout}
+    chip, counts = made(replaced(trim), **given)
+    size = len(chip.stages[0].g), chip.stages[0].g.shape[1]
+    assert WiredCells.suits(chip.hardware, *size)
+    monkeypatch.setattr(wire_currents, "STEEP", 0.0)
+    assert not WiredCells.suits(chip.hardware, *size)
+    wanted, same = made(replaced(trim), **given)
+    assert counts == same
+    for one, other in zip(chip.stages, wanted.stages, strict=True):
+        np.testing.assert_allclose(one.g, other.g, rtol=1e-9)
+
+
+@pytest.mark.parametrize("trim", ["dark", "dark-real"])
+def test_a_trimmed_chips_tiles_are_reduced_once_for_its_twin(trim, monkeypatch):
+    design = build_design(SPEC, Hardware(levels=32, **WIRED))
+    reduced = counted(monkeypatch)
+    chip, _ = perturb(design, replaced(trim), Conditions(), spec=SPEC, seed=0, sample=0)
+    assert 0 < sum(reduced) < tiles_of(chip)
+    Twin([chip])
+    assert sum(reduced) == tiles_of(chip)
+
+
+def replaced(trim: str) -> Variation:
+    return Variation(**{**dict(REAL._told()), "trim": trim})
+
+
+def tiles_of(design: Design) -> int:
+    return sum(math.ceil(len(s.g) / 8) * math.ceil(s.g.shape[1] / 4) for s in design.stages)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tiles are reduced at once, from now on, when none is known."""
+    found: list[int] = []
+
+    def reduced(g: np.ndarray, *how: Any, **more: Any) -> kron.Ports:
+        found.append(len(g))
+        return kron.reduce_tile(g, *how, **more)
+
+    monkeypatch.setattr(wires, "reduce_tile", reduced)
+    monkeypatch.setattr(wires, "_KNOWN", OrderedDict())
+    return found
+
+
+@pytest.mark.parametrize("levels", [2, 32, 256])
+def test_compiled_cells_are_chosen_as_without(levels):
+    pytest.importorskip("numba", reason="the extra fast")
+    hardware, rng = Hardware(levels=levels), np.random.default_rng(levels)
+    least, most = hardware.cell_range
+    for _ in range(20):
+        here = rng.uniform(least, most, (9, 12))
+        free, missing = rng.random(here.shape) > 0.1, 2 * most * rng.normal(size=9)
+        sigma = rng.uniform(0, 0.2)
+        given = here, free, missing, hardware, lambda g, sigma=sigma: sigma * g
+        wanted = real_trim.choose(*given)
+        assert wanted.any()
+        np.testing.assert_array_equal(real_trim._compiled(*given), wanted)

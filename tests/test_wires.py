@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
+from analogkan.compiler import kron
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.counts import element_counts
 from analogkan.compiler.design import build_design
@@ -16,6 +17,7 @@ from analogkan.compiler.forecast import expected_cost
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.verify import verify_build
+from analogkan.compiler.wire_currents import WiredCells
 from analogkan.compiler.wires import forecast, kept, wire_layer
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.errors import SettingsError
@@ -73,6 +75,64 @@ def test_tiles_are_reduced_together_as_one_by_one():
         alone = reduce_tile(g[k], 1.0)
         np.testing.assert_array_equal(together.g[k], alone.g)
         np.testing.assert_array_equal(together.feet[k], alone.feet)
+
+
+def test_a_tile_is_the_same_beside_stronger_ones():
+    rng = np.random.default_rng(2)
+    g = rng.uniform(1e-6, 1e-4, (4, 40, 64)) * np.array([1.0, 1e3, 0.1, 1e-6])[:, None, None]
+    together = reduce_tile(g, 0.1, entries=True)
+    for k in range(4):
+        alone = reduce_tile(g[k], 0.1, entries=True)
+        np.testing.assert_array_equal(together.g[k], alone.g)
+        np.testing.assert_array_equal(together.feet[k], alone.feet)
+        assert together.entries is not None
+        np.testing.assert_array_equal(together.entries[k], alone.entries)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 37), (2, 50), (33, 57), (40, 64), (64, 20), (129, 9)]
+)
+@pytest.mark.parametrize("strength", [1e-6, 1e-2, 1.0, 29.0])
+def test_by_halves_a_tile_is_what_it_is_row_by_row(shape, strength, monkeypatch):
+    rng = np.random.default_rng(3)
+    g = rng.uniform(0.01, 1.0, shape) * (rng.random(shape) > 0.2)
+    g *= strength / max(1, max(shape) // 2) ** 2 / 4
+    found = reduce_tile(g, 1.0, entries=True)
+    monkeypatch.setattr(kron, "STRONG", -1.0)
+    wanted = reduce_tile(g, 1.0, entries=True)
+    assert found.g.tobytes() != wanted.g.tobytes() or g.size == 1  # two ways
+    most = g.sum()
+    for name in ("g", "feet", "entries"):
+        one, other = getattr(found, name), getattr(wanted, name)
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-17 * most)
+
+
+def test_where_wires_keep_most_a_tile_is_reduced_row_by_row(monkeypatch):
+    monkeypatch.setattr(kron, "by_halves", None)
+    g = np.random.default_rng(4).uniform(1e-6, 1e-3, (33, 57))
+    assert (reduce_tile(g, 0.01).g > 0).all()
+    with pytest.raises(TypeError):
+        reduce_tile(g, 1.0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"r_driver": 30.0}, {"tile_rows": 7, "tile_cols": 4}, {"tile_rows": 9, "r_driver": 5.0},
+     {"r_wire": 60.0}],
+)  # fmt: skip
+def test_what_wired_cells_carry_is_what_their_reduction_says(more):
+    hardware = Hardware(**{"r_wire": 2.0, "g_max": 1e-4, "g_min": 1e-6, **more})
+    rng = np.random.default_rng(5)
+    g = rng.uniform(1e-6, 1e-4, (25, 10))
+    cells, layer = WiredCells(g, hardware), wire_layer(g, hardware)
+    for _ in range(3):  # from what was found last on
+        rows, nodes = rng.normal(size=25), 1e-3 * rng.normal(size=10)
+        wanted = rows @ layer.g - layer.feet @ nodes
+        np.testing.assert_allclose(cells.into(rows, nodes), wanted, rtol=1e-12, atol=1e-18)
+    g[5:] *= 0.5  # as programming changes them
+    layer = wire_layer(g, hardware)
+    wanted = rows @ layer.g - layer.feet @ nodes
+    np.testing.assert_allclose(cells.into(rows, nodes), wanted, rtol=1e-12, atol=1e-18)
 
 
 def test_what_wires_leave_is_what_was_published_of_this_size():

@@ -12,9 +12,9 @@ from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..imperfections import Conditions, Variation
 from ..objects import as_path, check_flags, require_type
-from ..studies.conduct import StudyOptions
 from ..studies.montecarlo import Chips
 from ..studies.montecarlo import montecarlo as of_chips
+from ..studies.options import StudyOptions
 from ..studies.study import Progress, Study
 from ..studies.sweep import PRESETS, Sweep
 from ..studies.sweep import sweep as of_grids
@@ -52,6 +52,7 @@ def montecarlo(
     engine: str = "twin",
     precision: str = "auto",
     device: str = "cpu",
+    memory_gb: float = 4.0,
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -100,8 +101,8 @@ def montecarlo(
     precision
         Of the twin: ``float64``, ``mixed``, float32 where a bound proves an image's class, or
         ``auto``: mixed from 2,000 images on, where it can be and numba is installed.
-    device
-        Of the twin: ``cpu``, or a GPU as torch calls it, ``cuda``.
+    device, memory_gb
+        ``cpu``, or a GPU as torch calls it, ``cuda``, and GB of it for a chip's images at once.
     jobs
         Chips at a time; by default all cores.
     seed
@@ -155,6 +156,7 @@ def thermal(
     engine: str = "twin",
     precision: str = "auto",
     device: str = "cpu",
+    memory_gb: float = 4.0,
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -168,7 +170,7 @@ def thermal(
 
     Parameters
     ----------
-    build, images, engine, precision, device, jobs, seed, judge
+    build, images, engine, precision, device, memory_gb, jobs, seed, judge
         As for ``montecarlo``.
     executor, scheduler, out, resume, progress
         As for ``montecarlo``.
@@ -214,6 +216,7 @@ def sweep(
     engine: str = "twin",
     precision: str = "auto",
     device: str = "cpu",
+    memory_gb: float = 4.0,
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -227,7 +230,7 @@ def sweep(
 
     Parameters
     ----------
-    build, images, engine, precision, device, jobs, seed, judge
+    build, images, engine, precision, device, memory_gb, jobs, seed, judge
         As for ``montecarlo``.
     executor, scheduler, out, resume, progress
         As for ``montecarlo``.
@@ -282,10 +285,10 @@ def sweep(
 
 
 _OPTIONS = (
-    *("engine", "precision", "device", "jobs", "seed", "judge", "executor", "scheduler"),
-    *("out", "resume"),
+    *("engine", "precision", "device", "memory_gb", "jobs", "seed", "judge", "executor"),
+    *("scheduler", "out", "resume"),
 )
-"""Keywords that are ``StudyOptions``."""
+"""Those of ``StudyOptions``."""
 _SHARED = (*_OPTIONS, "hardware", "variation", "conditions", "progress")
 """Keywords that every study has."""
 _KINDS = {
@@ -362,27 +365,22 @@ def function_of(study: Study) -> Callable[..., Any]:
 
 
 def _options(
-    engine: str,
-    precision: str,
-    device: str,
+    *,
     jobs: int | None,
     seed: int,
-    judge: str,
-    executor: str,
-    scheduler: str,
+    memory_gb: float,
     out: AnyPath | None,
     resume: bool,
+    **texts: str,
 ) -> StudyOptions:
     given.check_whole(jobs=jobs, seed=seed)
+    given.check_numbers(memory_gb=memory_gb)
     check_flags(resume=resume)
-    texts = {"judge": judge, "engine": engine, "scheduler": scheduler, "precision": precision}
-    for name, value in {**texts, "device": device}.items():
+    for name, value in texts.items():
         require_type(value, str, name, "a text")
-    folder = given.optional_path(out, "out")
     return StudyOptions(
-        engine=engine, jobs=default_jobs() if jobs is None else jobs, seed=seed, judge=judge,
-        executor=executor, scheduler=scheduler, precision=precision, device=device, run=folder,
-        resume=resume,
+        jobs=default_jobs() if jobs is None else jobs, seed=seed, memory_gb=memory_gb,
+        run=given.optional_path(out, "out"), resume=resume, **texts,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ def corners(
     engine: str = "twin",
     precision: str = "auto",
     device: str = "cpu",
+    memory_gb: float = 4.0,
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -43,7 +44,7 @@ def corners(
 
     Parameters
     ----------
-    build, images, engine, precision, device, jobs, seed
+    build, images, engine, precision, device, memory_gb, jobs, seed
         As for ``montecarlo``.
     executor, scheduler, out, resume, progress
         As for ``montecarlo``.

@@ -25,6 +25,7 @@ def sensitivity(
     engine: str = "twin",
     precision: str = "auto",
     device: str = "cpu",
+    memory_gb: float = 4.0,
     jobs: int | None = None,
     seed: int = 0,
     judge: str = "3x50",
@@ -38,7 +39,7 @@ def sensitivity(
 
     Parameters
     ----------
-    build, images, engine, precision, device, jobs, seed, judge
+    build, images, engine, precision, device, memory_gb, jobs, seed, judge
         As for ``montecarlo``.
     executor, scheduler, out, resume, progress
         As for ``montecarlo``.

@@ -79,8 +79,8 @@ STUDIES = ("chips", "temperatures", "budget")
 
 def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> Any:
     """Virtual chips, temperatures and an error budget, small ones; what was found of the chips."""
-    from ..studies.conduct import StudyOptions
     from ..studies.montecarlo import montecarlo
+    from ..studies.options import StudyOptions
     from ..studies.sweep import sweep
     from ..studies.thermal import thermal
 

@@ -57,6 +57,20 @@ _RUN = (
         help="Of the twin; mixed: float32 where a bound proves the class (docs/performance.md). "
         "auto: mixed from 2,000 images on, where numba is installed.",
     ),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        metavar="cpu|cuda",
+        help="Of the twin; a GPU as torch calls it, such as cuda:1.",
+    ),
+    click.option(
+        "--memory-gb",
+        type=common.AnyNumber(),
+        default=4.0,
+        show_default=True,
+        help="GB of a GPU that a chip's images may take at once, for each job.",
+    ),
     click.option("--jobs", type=common.Whole(1, 256), help="Chips at a time; default: all cores."),
     click.option(
         "--executor",
@@ -192,7 +206,7 @@ def _compiled(model: Path, as_json: bool) -> Path:
 
 
 def _study_options(chosen: dict[str, Any]) -> Any:
-    from ..studies.conduct import StudyOptions
+    from ..studies.options import StudyOptions
 
     return StudyOptions(
         engine=chosen["engine"],
@@ -204,6 +218,8 @@ def _study_options(chosen: dict[str, Any]) -> Any:
         executor=chosen["executor"],
         scheduler=chosen["scheduler"],
         precision=chosen["precision"],
+        device=chosen["device"],
+        memory_gb=chosen["memory_gb"],
         command=common.command_line(),
     )
 

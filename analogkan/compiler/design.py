@@ -180,11 +180,12 @@ def build_design(spec: NetworkSpec, hardware: Hardware) -> Design:
 
 
 @one_blas_thread
-def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
+def map_design(spec: NetworkSpec, hardware: Hardware, phi: np.ndarray | None = None) -> Design:
     """Map ``spec`` onto ``hardware``; gains come from its calibration inputs.
 
     Without calibration inputs gains are sized for the worst case, every phi at its extreme: no
-    line can pass its headroom, at the price of small signals. The design's notes say so.
+    line can pass its headroom, at the price of small signals. The design's notes say so. ``phi``
+    (N, I D) of the first layer for these inputs saves evaluating it.
 
     Raises
     ------
@@ -225,13 +226,14 @@ def map_design(spec: NetworkSpec, hardware: Hardware) -> Design:
                 f"than {hardware.max_bias_rows} bias rows, so their coefficients use less of the "
                 "range"
             )
-        phi = None if volts is None else layer.phi(volts).reshape(len(volts), -1)
+        if phi is None and volts is not None:
+            phi = layer.phi(volts).reshape(len(volts), -1)
         drive = line_drive(layer, phi, mapped.g, shares * hardware.v_fs, hardware.v_fs)
         y = None if phi is None else layer.summed(phi)
         reach = reach_of(layer) if y is None else float(np.abs(y).max())
         if after is not None and not after.squash.bends and after.norm is None:
             notes += _beyond_rails(k, reach, hardware, y is not None)
-        volts = after.diode_volts(y) if after is not None and y is not None else None
+        volts, phi = after.diode_volts(y) if after is not None and y is not None else None, None
         load = mapped.g.sum(axis=0)
         made = size_gains(drive, load, mapped.alpha, reach, after, hardware, k)
         if hardware.series:

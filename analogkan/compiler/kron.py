@@ -15,7 +15,7 @@ import numpy as np
 
 from .halves import by_halves, loop_of
 
-TOGETHER = 8 * 64 * 64
+TOGETHER = 2 * 64 * 64
 """Cells of tiles that are reduced at once: what they take stays in a cache."""
 STRONG = 30.0
 """Loop from which on halves lose digits: at that it is one of 16, of the least conductance."""

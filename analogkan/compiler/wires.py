@@ -46,8 +46,9 @@ class WiredLayer:
 
 _KNOWN: OrderedDict[bytes, Ports] = OrderedDict()
 _LOCK = threading.Lock()
-MOST_KNOWN = 128
-"""Tiles whose reduction is kept: a chip's dark trim, twin and deck ask for the same ones."""
+MOST_KNOWN = 2**23
+"""Cells of tiles whose reduction is kept, 2 to 3 times 8 bytes each: a chip's dark trim, twin and
+deck ask for the same ones."""
 
 
 def _followed(tile: Any, g_wire: float, entries: bool) -> Ports:
@@ -80,8 +81,9 @@ def _remembered(tiles: list[np.ndarray], g_wire: float, entries: bool) -> list[P
             found[keys[k]] = Ports(made.g[at], made.feet[at], own)
     with _LOCK:
         _KNOWN.update((keys[k], found[keys[k]]) for k in new)
-        while len(_KNOWN) > MOST_KNOWN:
-            _KNOWN.popitem(last=False)
+        kept = sum(ports.g.size for ports in _KNOWN.values())
+        while kept > MOST_KNOWN:
+            kept -= _KNOWN.popitem(last=False)[1].g.size
     return [found[key] for key in keys]
 
 

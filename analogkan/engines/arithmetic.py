@@ -11,6 +11,9 @@ from ..errors import SettingsError
 FLOAT64, MIXED, AUTO = "float64", "mixed", "auto"
 PRECISIONS = (AUTO, FLOAT64, MIXED)
 CPU = "cpu"
+BLOCK = 1000
+"""Images that the twin evaluates at once on a processor."""
+MEMORY_GB, LEAST_GB, MOST_GB = 4.0, 0.1, 1000.0
 MANY = 2000
 """Images from which on ``auto`` is mixed: of fewer, drawing a chip is most of its work."""
 INSTALL = "pip install 'analogkan[fast]'"
@@ -26,19 +29,31 @@ class Arithmetic:
         ``float64``; or ``mixed``: float32 where a bound proves an image's class, see ``mixed``.
     device
         ``cpu``, or what torch calls a GPU.
+    memory_gb
+        GB of a GPU that the values of one chip's images may take at once.
     """
 
     precision: str = FLOAT64
     device: str = CPU
+    memory_gb: float = MEMORY_GB
+
+    def block(self, image_bytes: int) -> int:
+        """Images to evaluate at once, of so many bytes each."""
+        if self.device == CPU:
+            return BLOCK
+        return max(1, int(self.memory_gb * 1e9 / image_bytes))
 
     @property
     def unusual(self) -> dict[str, Any]:
         """What is not as it was before there was a choice: RUNs of then go on."""
         found = {"precision": (self.precision, FLOAT64), "device": (self.device, CPU)}
-        return {name: is_now for name, (is_now, was) in found.items() if is_now != was}
+        told: dict[str, Any] = {name: now for name, (now, was) in found.items() if now != was}
+        return told if self.device == CPU else told | {"memory_gb": self.memory_gb}
 
 
-def choose(precision: str, device: str, images: int, why_not: str) -> Arithmetic:
+def choose(
+    precision: str, device: str, images: int, why_not: str, memory_gb: float = MEMORY_GB
+) -> Arithmetic:
     """The arithmetic of a study of so many images.
 
     Parameters
@@ -60,4 +75,4 @@ def choose(precision: str, device: str, images: int, why_not: str) -> Arithmetic
     if precision == MIXED and why_not:
         raise SettingsError(f"precision = mixed: {why_not}; or leave it at auto")
     mixed = precision == MIXED or (precision == AUTO and not why_not and images >= MANY)
-    return Arithmetic(precision=MIXED if mixed else FLOAT64, device=device)
+    return Arithmetic(precision=MIXED if mixed else FLOAT64, device=device, memory_gb=memory_gb)

@@ -20,8 +20,8 @@ from ..compiler.holds import Held, hold
 from ..devices.curve import NOMINAL_TEMP_C
 from ..intervals import regress
 from ..network.spec import NetworkSpec
+from .arithmetic import BLOCK
 from .twin import Twin
-from .twin_engine import TWIN_BLOCK
 from .twin_inputs import prepared
 
 LEAST_GAIN = 0.2
@@ -58,7 +58,7 @@ def calibrate_chain(
                 continue  # nothing follows
             twin = Twin([design], temp_c)
             inputs = prepared(driven(design, points, numbers, temp_c))
-            found.append(twin.answers(inputs, numbers, TWIN_BLOCK)[0])
+            found.append(twin.answers(inputs, numbers, BLOCK)[0])
             wanted.append(link.spec.forward_volts(aims))
         if found:
             held = hold(section, several, np.concatenate(found, axis=1), index, temp_c)

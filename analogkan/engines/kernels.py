@@ -15,15 +15,34 @@ from numba import njit
 
 LANES = 64
 """Outputs that are summed at once: a number the compiler knows, so that they stay in registers."""
-RUN = 16
-"""Inputs that are summed before the sum is added to what may be of more precision."""
+RUN = 32
+"""Inputs that are summed in the weights' precision, before the sum is added in float64."""
+LINE = 64
+"""Bytes that a processor loads at once, from where numbers of its vectors begin."""
 TILE = 64
 """Images that are summed before their outputs are put in place."""
 WIDE = 256
 """Images whose rows are looked up before they are summed: what a first cache holds."""
 
-# Sums may be reordered and products fused, as a matrix product does; NaN stays NaN.
-compiled: Any = njit(fastmath={"reassoc", "contract", "nsz"}, cache=True, nogil=True)
+
+def compiled(loop: Any) -> Any:
+    """``loop``, compiled when it is first called, and kept where there is a folder for that.
+
+    Sums may be reordered and products fused, as in a matrix product; NaN stays NaN.
+    """
+    how: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
+    try:
+        return njit(**how, cache=True)(loop)
+    except RuntimeError:  # neither the package's folder nor the user's may be written to
+        return njit(**how)(loop)
+
+
+@compiled
+def on_line(like: np.ndarray) -> np.ndarray:
+    """(LANES,) numbers as ``like`` has them, that begin where a processor loads them at once."""
+    raw = np.empty(LANES + LINE // like.itemsize, like.dtype)
+    begin = (-raw.ctypes.data % LINE) // like.itemsize
+    return raw[begin : begin + LANES]
 
 
 @compiled
@@ -81,11 +100,9 @@ def code_volts(
 def sum_codes(
     begins: np.ndarray,
     inputs: np.ndarray,
-    codes: np.ndarray,
+    places: np.ndarray,
     apart: np.ndarray,
     weights: np.ndarray,
-    part: np.ndarray,
-    sums: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Add to ``out`` (LANES or fewer, B) what the inputs that are not at rest give.
@@ -94,51 +111,51 @@ def sum_codes(
     ----------
     begins
         (B + 1,) where each image's inputs begin in the next two.
-    inputs, codes
-        Which input, and its code.
+    inputs, places
+        Which input, and where its code's volts are.
     apart
-        (I, U, 2) volts of two diodes' rows.
+        (I U, 2) volts of two diodes' rows.
     weights
-        (I, 2, LANES) volts at an output for a volt of a row.
-    part
-        (LANES,) where as many inputs are summed as ``RUN`` says, in the precision of its own.
-    sums
-        (TILE, LANES) float64, where those are summed.
+        (I, 2 LANES) volts at an output for a volt of the one, then of the other row.
     """
     images = out.shape[1]
+    part = on_line(weights)
+    sums = np.empty((TILE, LANES))
     for first in range(0, images, TILE):
         n = min(TILE, images - first)
         for b in range(n):
+            total = sums[b]
             for o in range(LANES):
-                sums[b, o] = 0
-            k, end = begins[first + b], begins[first + b + 1]
-            while k < end:
-                stop = min(k + RUN, end)
+                total[o] = 0
+            begin, end = begins[first + b], begins[first + b + 1]
+            for start in range(begin, end, RUN):
+                stop = min(start + RUN, end)
                 for o in range(LANES):
                     part[o] = 0
                 # Four inputs at a time: eight products for a load and a store of the part.
-                while k + 3 < stop:
-                    i0, i1, i2, i3 = inputs[k], inputs[k + 1], inputs[k + 2], inputs[k + 3]
-                    u0, u1, u2, u3 = codes[k], codes[k + 1], codes[k + 2], codes[k + 3]
-                    p0, q0 = apart[i0, u0, 0], apart[i0, u0, 1]
-                    p1, q1 = apart[i1, u1, 0], apart[i1, u1, 1]
-                    p2, q2 = apart[i2, u2, 0], apart[i2, u2, 1]
-                    p3, q3 = apart[i3, u3, 0], apart[i3, u3, 1]
+                fours = (stop - start) // 4
+                for four in range(fours):
+                    k0 = np.uintp(start + 4 * four)
+                    k1, k2, k3 = k0 + np.uintp(1), k0 + np.uintp(2), k0 + np.uintp(3)
+                    a0, a1 = apart[places[k0]], apart[places[k1]]
+                    a2, a3 = apart[places[k2]], apart[places[k3]]
+                    w0, w1 = weights[inputs[k0]], weights[inputs[k1]]
+                    w2, w3 = weights[inputs[k2]], weights[inputs[k3]]
+                    p0, p1, p2, p3 = a0[0], a1[0], a2[0], a3[0]
+                    q0, q1, q2, q3 = a0[1], a1[1], a2[1], a3[1]
                     for o in range(LANES):
-                        low = p0 * weights[i0, 0, o] + q0 * weights[i0, 1, o]
-                        low += p1 * weights[i1, 0, o] + q1 * weights[i1, 1, o]
-                        high = p2 * weights[i2, 0, o] + q2 * weights[i2, 1, o]
-                        high += p3 * weights[i3, 0, o] + q3 * weights[i3, 1, o]
+                        low = p0 * w0[o] + q0 * w0[o + LANES]
+                        low += p1 * w1[o] + q1 * w1[o + LANES]
+                        high = p2 * w2[o] + q2 * w2[o + LANES]
+                        high += p3 * w3[o] + q3 * w3[o + LANES]
                         part[o] += low + high
-                    k += 4
-                while k < stop:
-                    i0, u0 = inputs[k], codes[k]
-                    p0, q0 = apart[i0, u0, 0], apart[i0, u0, 1]
+                for k in range(start + 4 * fours, stop):
+                    a0, w0 = apart[places[k]], weights[inputs[k]]
+                    p0, q0 = a0[0], a0[1]
                     for o in range(LANES):
-                        part[o] += p0 * weights[i0, 0, o] + q0 * weights[i0, 1, o]
-                    k += 1
+                        part[o] += p0 * w0[o] + q0 * w0[o + LANES]
                 for o in range(LANES):
-                    sums[b, o] += part[o]
+                    total[o] += part[o]
         for o in range(out.shape[0]):
             for b in range(n):
                 out[o, first + b] += sums[b, o]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from . import kernels
-from .twin import Twin, TwinStage
+from .twin import Known, Twin
 from .twin_inputs import Inputs
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -27,8 +27,6 @@ BUCKETS = ((64, 1), (256, 1), (256, 2), (1024, 2), (1024, 4))
 """Into how many a table is cut, for how many kinks each: the first that has room for its own."""
 FAR = 1e30
 """Volts that no bound may come to: float32 would have no such numbers."""
-LINE = 64
-"""Bytes that a processor loads at once, from where numbers of its vectors begin."""
 Array = np.ndarray
 
 
@@ -49,8 +47,8 @@ class Moving:
         (I,) the most frequent codes.
     begins
         (B + 1,) where an image's inputs begin in the others.
-    inputs, codes
-        Which input, and its code.
+    inputs, places
+        Which input, and where its code is among the codes of all inputs, one after the other.
     most
         Of an image, at most.
     """
@@ -58,7 +56,7 @@ class Moving:
     rest: Array
     begins: Array
     inputs: Array
-    codes: Array
+    places: Array
     most: int
 
     @staticmethod
@@ -70,9 +68,9 @@ class Moving:
         moves = np.ascontiguousarray((index != rest[:, None]).T)
         begins = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
         images, inputs = np.nonzero(moves)
-        codes = index.T[images, inputs].astype(np.uint16)
+        places = inputs * n_codes + index.T[images, inputs]
         most = int(np.diff(begins).max(initial=0))
-        return Moving(rest, begins, inputs.astype(np.uint32), codes, most)
+        return Moving(rest, begins, inputs.astype(np.uint32), places.astype(np.uint32), most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,24 +141,25 @@ class Mixed:
         found = self._outputs(coded, moving)
         if found is None:
             return None
-        volts, bound, table = found
+        volts, bound, known = found
         near = kernels.close(volts, 2 * bound)
         logits = np.ascontiguousarray((volts / self._twin.v_per_logit).T)
         if near.size:
             with torch.no_grad():
-                again = self._twin.run(coded.block(near), index[near], table).outputs[-1]
+                again = self._twin.run(coded.block(near), index[near], known).outputs[-1]
             logits[near] = (again[0] / self._twin.v_per_logit).numpy().T
         return logits
 
-    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, torch.Tensor] | None:
-        """Outputs (O, B) volts, how far the farthest may be from float64's, and the volts
-        (1, I, D, U) of the first rows."""
+    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, Known] | None:
+        """Outputs (O, B) volts, how far the farthest may be from float64's, and what the twin need
+        not work out again."""
+        maps = {k: self._twin.folded(stage) for k, stage in enumerate(self._twin.stages)}
         first, *others = self._twin.stages
         codes = np.atleast_2d(coded.codes.numpy())
         apart, still, largest = kernels.code_volts(
             first.x[0].numpy(), first.r[0].numpy(), codes, moving.rest
         )
-        weights, constant = self._folded(first)
+        weights, constant = _of_chip(*maps[0])
         constant = constant + weights @ still.ravel()
         dtype = SINGLE if others else DOUBLE
         extent = np.abs(constant) + np.abs(weights) @ largest.ravel()
@@ -169,12 +168,12 @@ class Mixed:
         share = growth(2 * run + n_dev + 4, dtype) + growth(moving.most * n_dev, DOUBLE)
         error = share * extent
         volts = _sum(moving, apart, weights, constant, dtype)
-        for stage in others:
+        for k, stage in enumerate(others, 1):
             dtype = DOUBLE if stage is others[-1] else SINGLE
             tables = Tables.of(stage.x[0].numpy(), stage.r[0].numpy())
             if tables is None or not _known(extent):
                 return None
-            weights, constant = self._folded(stage)
+            weights, constant = _of_chip(*maps[k])
             volts = _through(volts, tables, weights, constant, dtype)
             shaped = tables.curved * (extent[:, None] + tables.reach)
             off = tables.steepest * error[:, None]
@@ -184,12 +183,12 @@ class Mixed:
         if not _known(error):
             return None
         table = torch.from_numpy(apart + still[:, None]).transpose(1, 2)[None]
-        return volts, float(error.max()), table
+        return volts, float(error.max()), Known(table, maps)
 
-    def _folded(self, stage: TwinStage) -> tuple[Array, Array]:
-        """Volts at the outputs for a volt of a row, (O, I D), and for none, (O,)."""
-        weights, constant = self._twin.folded(stage)
-        return weights[0].numpy(), constant[0, :, 0].numpy()
+
+def _of_chip(weights: torch.Tensor, constant: torch.Tensor) -> tuple[Array, Array]:
+    """Of the only chip of a stage that is ``folded``: (O, I D), (O,)."""
+    return weights[0].numpy(), constant[0, :, 0].numpy()
 
 
 def _known(volts: Array) -> bool:
@@ -200,19 +199,18 @@ def _known(volts: Array) -> bool:
 def _sum(moving: Moving, apart: Array, weights: Array, constant: Array, dtype: np.dtype) -> Array:
     """Outputs (O, B) of a first stage, in ``dtype``: its rows (I, U, D) are so far ``apart`` from
     those at rest."""
-    n_in, _, n_dev = apart.shape
-    images, n_out, lanes = len(moving.begins) - 1, len(constant), kernels.LANES
-    found = _filled(constant, images, dtype)
+    n_in, n_codes, n_dev = apart.shape
+    n_out, lanes = len(constant), kernels.LANES
+    found = _filled(constant, len(moving.begins) - 1, dtype)
     by_row = weights.T.reshape(n_in, n_dev, n_out)
-    scratch = _on_lines((lanes,), dtype), _on_lines((kernels.TILE, lanes), DOUBLE)
     for d in range(0, n_dev, 2):
-        pair = _on_lines((*apart.shape[:2], 2), dtype)
-        pair[..., : n_dev - d] = apart[..., d : d + 2]
+        pair = np.zeros((n_in * n_codes, 2), dtype)
+        pair[:, : n_dev - d] = apart[..., d : d + 2].reshape(n_in * n_codes, -1)
         for o in range(0, n_out, lanes):
             part = _on_lines((n_in, 2, lanes), dtype)
             part[:, : n_dev - d, : n_out - o] = by_row[:, d : d + 2, o : o + lanes]
             kernels.sum_codes(
-                moving.begins, moving.inputs, moving.codes, pair, part, *scratch,
+                moving.begins, moving.inputs, moving.places, pair, part.reshape(n_in, -1),
                 found[o : o + lanes],
             )  # fmt: skip
     return found
@@ -236,6 +234,6 @@ def _filled(constant: Array, images: int, dtype: np.dtype) -> Array:
 def _on_lines(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """Zeros that begin where a processor loads them at once."""
     size = math.prod(shape) * dtype.itemsize
-    raw = np.zeros(size + LINE, np.uint8)
-    begin = -raw.ctypes.data % LINE
+    raw = np.zeros(size + kernels.LINE, np.uint8)
+    begin = -raw.ctypes.data % kernels.LINE
     return raw[begin : begin + size].view(dtype).reshape(shape)

@@ -10,7 +10,7 @@ are last, so that a stage's outputs are the next one's inputs as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,11 +23,16 @@ from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..threads import WhileUsed
+from .arithmetic import CPU
+from .devices import moved
 from .traced import tensor_of
 from .twin_arrays import stage_arrays
 from .twin_cells import Bent, bent_of
 from .twin_front import RealFront, normed_volts, real_front, squashed_volts
 from .twin_inputs import Inputs
+
+ON_THE_WAY = 8
+"""Arrays of a stage's rows that are there at once: places, slopes, points, what is looked up."""
 
 
 def use_one_thread() -> None:
@@ -134,6 +139,18 @@ class TwinRun:
     hidden: list[torch.Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is alike for all images: the rows' volts ``table`` (M, I, D, U) of the first stage, and
+    what stages are ``folded`` into, by their numbers."""
+
+    table: torch.Tensor | None
+    maps: Mapping[int, tuple[torch.Tensor, torch.Tensor]]
+
+
+NOTHING = Known(None, {})
+
+
 class Twin:
     """M chips of one design at one temperature.
 
@@ -143,6 +160,8 @@ class Twin:
         Designs of one shape, from ``perturb``; or the nominal one.
     temp_c
         Degrees Celsius.
+    device
+        Where it computes, by torch's name.
 
     Raises
     ------
@@ -150,8 +169,11 @@ class Twin:
         If a cell has no closed form, or a diode's circuit would have several operating points.
     """
 
-    def __init__(self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C) -> None:
+    def __init__(
+        self, chips: Sequence[Design], temp_c: float = TEMPERATURE_C, device: str = CPU
+    ) -> None:
         require_closed_form(chips[0])
+        self.device = device
         self.hardware = chips[0].hardware
         self.temp_c = temp_c
         self.v_per_logit = chips[0].v_per_logit
@@ -164,7 +186,7 @@ class Twin:
         """One stage of all chips."""
         per_chip = [stage_arrays(stage, self.hardware, self.temp_c) for stage in stages]
         arrays = {name: np.stack([of[name] for of in per_chip]) for name in per_chip[0]}
-        return TwinStage(
+        stage = TwinStage(
             front=stages[0].front,
             differences=stages[0].readout.differences,
             bent=bent_of(stages, arrays, self.hardware, self.temp_c),
@@ -173,6 +195,14 @@ class Twin:
             ),
             **{name: tensor_of(array) for name, array in arrays.items()},
         )
+        return stage if self.device == CPU else moved(stage, self.device)
+
+    @property
+    def image_bytes(self) -> int:
+        """Memory that an image takes, about: a float64 for each row and line, and what is worked
+        out on the way."""
+        widths = [stage.n_rows + stage.g.shape[2] for stage in self.stages]
+        return 8 * ON_THE_WAY * len(self.noise) * max(widths)
 
     def logits(
         self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
@@ -185,38 +215,38 @@ class Twin:
         """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
         parts = []
         with torch.no_grad():
-            table = self._known_table(inputs)
+            known = self.known(inputs)
             for some, numbers in _blocks(inputs, index, block):
-                parts.append(self.run(some, numbers, table).outputs[-1] / self.v_per_logit)
-        return torch.cat(parts, dim=2).transpose(1, 2).numpy()
+                parts.append(self.run(some, numbers, known).outputs[-1] / self.v_per_logit)
+        return torch.cat(parts, dim=2).transpose(1, 2).cpu().numpy()
 
     def stage_volts(
         self, inputs: Inputs | torch.Tensor, index: np.ndarray, block: int
     ) -> list[np.ndarray]:
         """Outputs (B, O) of every stage of the first chip, volts; the rest as for ``answers``."""
         with torch.no_grad():
-            table = self._known_table(inputs)
+            known = self.known(inputs)
             blocks = _blocks(inputs, index, block)
-            runs = [self.run(some, numbers, table) for some, numbers in blocks]
+            runs = [self.run(some, numbers, known) for some, numbers in blocks]
         by_stage = zip(*(run.outputs for run in runs), strict=True)
-        return [torch.cat(parts, dim=2)[0].T.numpy() for parts in by_stage]
+        return [torch.cat(parts, dim=2)[0].T.cpu().numpy() for parts in by_stage]
 
     def run(
         self,
         inputs: Inputs | torch.Tensor,
         index: Sequence[int] | np.ndarray = (),
-        table: torch.Tensor | None = None,
+        known: Known = NOTHING,
     ) -> TwinRun:
         """Every stage's outputs, and the noise currents in its lines.
 
         ``inputs`` may be volts (M, I, B), or (1, I, B) for all chips: no DAC's codes, and
-        differentiable. ``table`` is that of ``first_table``, where it is known.
+        differentiable.
         """
         found = TwinRun([], [], [])
         for k, stage in enumerate(self.stages):
             before = found.outputs[-1] if k else inputs
             if isinstance(before, Inputs) and stage.front.kind == "none":
-                rows = self.first_rows(before, table)
+                rows = self.first_rows(before, known.table)
             else:
                 y = before.volts[None] if isinstance(before, Inputs) else before
                 normed = normed_volts(stage.front, y, stage.real)
@@ -225,13 +255,17 @@ class Twin:
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])
-            found.outputs.append(self.outputs(stage, rows, noise))
+            found.outputs.append(self.outputs(stage, rows, noise, known.maps.get(k)))
         return found
 
-    def _known_table(self, inputs: Inputs | torch.Tensor) -> torch.Tensor | None:
-        """``first_table``, if the first stage looks its rows up there."""
+    def known(self, inputs: Inputs | torch.Tensor) -> Known:
+        """What is alike for all blocks of ``inputs``, worked out once."""
         coded = isinstance(inputs, Inputs) and self.stages[0].front.kind == "none"
-        return self.first_table(inputs) if coded else None
+        linear = {} if self.hardware.rails else dict(enumerate(self.stages))
+        return Known(
+            self.first_table(inputs) if coded else None,
+            {k: self.folded(stage) for k, stage in linear.items() if stage.bent is None},
+        )
 
     def first_table(self, inputs: Inputs) -> torch.Tensor:
         """Rows (M, I, D, U) of the first stage at the codes of its inputs."""
@@ -259,14 +293,19 @@ class Twin:
         return volts.clamp(-self.hardware.v_rail, self.hardware.v_rail)
 
     def outputs(
-        self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
+        self,
+        stage: TwinStage,
+        rows: torch.Tensor,
+        noise: torch.Tensor | None,
+        linear: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
+        """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B); ``linear``
+        is what it is ``folded`` into, where that is known."""
         if stage.bent is not None:
             lines = stage.bent.lines(stage, self._with_bias(stage, rows), noise, self._limited)
             return self._limited(stage.columns.outputs(lines, self._limited))
         if noise is None and not self.hardware.rails:
-            weights, constant = self.folded(stage)
+            weights, constant = linear or self.folded(stage)
             return torch.baddbmm(constant, weights, rows)
         g, bias = self._siemens(stage)
         current = g @ rows + bias
@@ -304,7 +343,7 @@ class Twin:
         noises = [chip[layer] for chip in self.noise]
         if all(noise is None for noise in noises):
             return None
-        weights = _weights(noises, tuple(stage.g.shape[1:]))
+        weights = moved(_weights(noises, tuple(stage.g.shape[1:])), self.device)
         if stage.bent is not None:
             power = stage.bent.squares(stage.g, self._with_bias(stage, rows), weights)
         else:
@@ -314,7 +353,7 @@ class Twin:
             power = power + self.hardware.v_fs**2 * still
         lines = stage.g.shape[2]
         drawn = np.stack([noise_draws(noise, index, lines) for noise in noises])
-        return torch.sqrt(power) * tensor_of(drawn)
+        return torch.sqrt(power) * tensor_of(drawn).to(self.device)
 
 
 def _weights(noises: Sequence[ReadNoise | None], shape: tuple[int, ...]) -> torch.Tensor | float:

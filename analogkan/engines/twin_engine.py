@@ -1,6 +1,7 @@
 """The twin as an engine of studies: one chip a call, in float64 or in mixed precision.
 
-It works in fixed blocks of images, so that an answer does not depend on jobs or on who asks.
+It works in fixed blocks of images, so that an answer does not depend on jobs or on who asks; on a
+GPU in as large ones as there is memory for.
 """
 
 from __future__ import annotations
@@ -12,10 +13,7 @@ import numpy as np
 
 from ..compiler.converters import dacs_of
 from ..compiler.design import Design
-from .arithmetic import MIXED, Arithmetic
-
-TWIN_BLOCK = 1000
-"""Images the twin evaluates at once."""
+from .arithmetic import BLOCK, CPU, MIXED, Arithmetic
 
 
 class TwinEngine:
@@ -37,9 +35,10 @@ class TwinEngine:
     name = "twin"
 
     def __init__(self, arithmetic: Arithmetic = Arithmetic()) -> None:
-        from . import twin, twin_inputs
+        from . import devices, twin, twin_inputs
 
-        self.arithmetic = arithmetic
+        devices.require_device(arithmetic.device)
+        self.arithmetic, self._devices = arithmetic, devices
         self._twin, self._prepare = twin, twin_inputs.prepared
         self._coded = twin_inputs.Inputs
         self._inputs: list[tuple[np.ndarray, Any]] = []
@@ -54,22 +53,35 @@ class TwinEngine:
     ) -> np.ndarray:
         """Logits (B, O); see ``base.ChipEngine.logits``."""
         with self._twin.one_torch_thread:
-            chip = self._twin.Twin([design], temp_c)
-            return chip.answers(self._driven(design, volts, index, temp_c), index, TWIN_BLOCK)[0]
+            return self._exact(*self._chip(design, volts, index, temp_c), index)
 
     def classes(
         self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
     ) -> np.ndarray:
         """The same for who asks which of them is largest: in mixed precision that is right, and
         they themselves are to about a millionth of full scale."""
-        inputs = self._driven(design, volts, index, temp_c)
-        if self.arithmetic.precision == MIXED and isinstance(inputs, self._coded):
-            with self._twin.one_torch_thread:
-                chip = self._mixed.Mixed.of(self._twin.Twin([design], temp_c))
-                found = chip and chip.logits(inputs, self._moving_of(inputs), index)
-            if found is not None:
-                return found
-        return self.logits(design, volts, index, temp_c)
+        if self.arithmetic.precision != MIXED:
+            return self.logits(design, volts, index, temp_c)
+        with self._twin.one_torch_thread:
+            chip, inputs = self._chip(design, volts, index, temp_c)
+            if isinstance(inputs, self._coded):
+                mixed = self._mixed.Mixed.of(chip)
+                found = mixed and mixed.logits(inputs, self._moving_of(inputs), index)
+                if found is not None:
+                    return found
+            return self._exact(chip, inputs, index)
+
+    def _chip(
+        self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float
+    ) -> tuple[Any, Any]:
+        """A chip's twin, and what is at its inputs."""
+        device = self.arithmetic.device
+        chip = self._twin.Twin([design], temp_c, device)
+        return chip, self._devices.moved(self._driven(design, volts, index, temp_c), device)
+
+    def _exact(self, chip: Any, inputs: Any, index: np.ndarray) -> np.ndarray:
+        """Logits (B, O) in float64, as many images at a time as there is memory for."""
+        return chip.answers(inputs, index, self.arithmetic.block(chip.image_bytes))[0]
 
     def _moving_of(self, inputs: Any) -> Any:
         """``mixed.Moving`` of inputs, worked out once for all that have their codes where they
@@ -98,6 +110,8 @@ class TwinEngine:
             if known is volts:
                 return inputs
         inputs = self._prepare(volts)
+        if isinstance(inputs, self._coded):
+            inputs = inputs.looked_up_on(self.arithmetic.device)
         self._inputs = [*self._inputs[-3:], (volts, inputs)]
         return inputs
 
@@ -106,5 +120,7 @@ class TwinEngine:
 
     def versions(self) -> dict[str, Any]:
         """torch's version, the block of images, and what is unusual of the arithmetic."""
-        found = {"torch": metadata.version("torch"), "block": TWIN_BLOCK}
-        return found | self.arithmetic.unusual
+        found = {"torch": metadata.version("torch"), "block": BLOCK} | self.arithmetic.unusual
+        if self.arithmetic.device == CPU:
+            return found
+        return found | {"gpu": self._devices.name_of(self.arithmetic.device)}

@@ -80,7 +80,9 @@ def normed_volts(front: Front, y: torch.Tensor, real: RealFront | None = None) -
     """Volts after the norm (M, I, B) for outputs ``y`` (M, I, B) of the stage before."""
     if front.norm is None:
         return y
-    scale, shift = (torch.as_tensor(a)[:, None] for a in (front.norm.scale, front.norm.shift))
+    scale, shift = (
+        torch.as_tensor(a, device=y.device)[:, None] for a in (front.norm.scale, front.norm.shift)
+    )
     if real is not None and real.norm is not None:
         n = real.norm
         deviation = y - (n["mean"] * y).sum(dim=1, keepdim=True)
@@ -105,7 +107,7 @@ def squashed_volts(
         return y
     kind = front.squash.cell
     assert kind.closed_form is not None  # as Twin has seen to
-    scale = torch.from_numpy(front.attenuation)[:, None] if kind.sloped else 1.0
+    scale = torch.as_tensor(front.attenuation, device=y.device)[:, None] if kind.sloped else 1.0
     params = front.params(scale, hardware)
     if real is None or real.ends is None:
         return kind.closed_form(y, params, hardware, temp_c, torch)

@@ -48,6 +48,10 @@ class Inputs:
         """What inputs get from the DACs of a chip that are to give these."""
         return Inputs(torch.from_numpy(dacs.table(self.codes.numpy())), self.index)
 
+    def looked_up_on(self, device: str) -> Inputs:
+        """The same, with what is looked up on a device."""
+        return Inputs(self.codes, self.index.to(device))
+
     def block(self, images: slice | np.ndarray) -> Inputs:
         """Those of some of the images."""
         return Inputs(self.codes, self.index[:, images].contiguous())

@@ -6,6 +6,7 @@ Axes: I inputs, D diodes, O outputs, b bias rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..compiler.closed_form import (
 )
 from ..compiler.columns import Columns
 from ..compiler.hardware import Hardware
+from ..compiler.wire_currents import WiredCells
 from ..compiler.wires import WiredLayer, stack_layers, wire_layer
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import CompileError
@@ -88,13 +90,16 @@ class _Crossbar:
         self.above: WiredLayer | None = None
         if hardware.wired and self.still:
             self.above = wire_layer(g[: self.still], hardware)
+        self.below: WiredCells | None = None
+        if WiredCells.suits(hardware, len(g), g.shape[1]) and not is_traced(g):
+            self.below = WiredCells(g[self.still :], hardware)
 
     def outputs(
         self, rows: np.ndarray, stage: CrossbarStage, errors: StageErrors, a: float
     ) -> np.ndarray:
         """Outputs (O,) in volts for rows (R,), as nothing limits them."""
         g, feet = self.g, None
-        if self.hardware.wired:
+        if self.hardware.wired and self.below is None:
             wired = wire_layer(g[self.still :], self.hardware)
             if self.above is not None:
                 wired = stack_layers(self.above, wired)
@@ -111,12 +116,27 @@ class _Crossbar:
             differences=stage.readout.differences,
             xp=NUMPY,
         )
-        if errors.law is None:
-            lines = columns.lines((rows @ g)[:, None], _as_is)
-        else:
+        if errors.law is not None:
             require_no_wires(errors.law, self.hardware)
             lines = columns.settled(errors.law.sums(g, rows, NOMINAL_TEMP_C), _as_is)
+        elif self.below is not None:
+            lines = columns.settled(self._into_nodes(rows, self.below), _as_is)
+        else:
+            lines = columns.lines((rows @ g)[:, None], _as_is)
         return columns.outputs(lines, _as_is)[:, 0]
+
+    def _into_nodes(
+        self, rows: np.ndarray, below: WiredCells
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """Amperes (2 O, 1) into the summing nodes as a function of their volts (2 O, 1)."""
+
+        def at(nodes: np.ndarray) -> np.ndarray:
+            found = below.into(rows[self.still :], nodes[:, 0])
+            if self.above is not None:
+                found = found + rows[: self.still] @ self.above.g - self.above.feet @ nodes[:, 0]
+            return found[:, None]
+
+        return at
 
 
 def _as_is(volts: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ from ..network.baselines import parameter_count
 from ..network.measures import distance
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..studies.conduct import StudyOptions
 from ..studies.montecarlo import montecarlo
+from ..studies.options import StudyOptions
 from ..studies.simulate import simulate
 from ..text import markdown_table, nearest
 from ..training.fit import train

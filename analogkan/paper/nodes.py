@@ -22,8 +22,8 @@ from ..network.baselines import parameter_count
 from ..network.measures import distance
 from ..network.mlp import DeviceMLP
 from ..network.spec import NetworkSpec
-from ..studies.conduct import StudyOptions
 from ..studies.datasheet import datasheet
+from ..studies.options import StudyOptions
 from ..studies.points import hardware_document
 from ..text import markdown_table
 from ..training.fit import Trained, train

@@ -23,7 +23,7 @@ from ..intervals import student
 from ..network import checkpoint
 from ..network.spec import NetworkSpec
 from ..settings import build, find_named, read_toml, require
-from ..studies.conduct import StudyOptions
+from ..studies.options import StudyOptions
 from ..studies.sweep import sweep
 from ..training.card import parameter_count
 from ..training.fit import train

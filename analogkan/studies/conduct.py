@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,23 @@ from typing import Any
 from .. import outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
-from ..engines.arithmetic import AUTO, CPU, PRECISIONS, choose
 from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
-from ..engines.others import ENGINES, find_simulator
+from ..engines.others import find_simulator
 from ..errors import DisagreementError, SimulationError, StudyError
 from ..imperfections.amplifiers import require_gains
 from ..imperfections.bent import require_unwired
 from ..imperfections.make import require_parts
 from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
-from ..settings import require
 from ..threads import one_blas_thread
 from .bench import Bench
-from .cost import Forecast, Meter
-from .entries import COLUMNS, TWO_POINT
+from .cost import Meter
+from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
 from .notes import image_notes, macro_notes
+from .options import StudyOptions
 from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
 from .running import approved, run_points
@@ -45,67 +44,6 @@ from .store import (
     write_result,
 )
 from .study import Job, Plan, Progress, Study
-
-EXECUTORS = ("local", "dask")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyOptions:
-    """How a study is run.
-
-    Attributes
-    ----------
-    engine
-        ``twin``, or a simulator: ``ngspice``, ``vacask`` or ``neospice``.
-    jobs
-        Chips at a time.
-    seed
-        Of everything that is drawn.
-    run
-        RUN folder; without one, ``<build>.run/<hash of the settings>`` beside the build.
-    resume
-        Refuse to start a new RUN.
-    judge
-        ``CHIPSxIMAGES`` of a twin study that ngspice simulates once more, or ``none``.
-    executor
-        ``local``, threads of this process, or ``dask``.
-    scheduler
-        Address of the Dask scheduler.
-    precision
-        One of ``PRECISIONS``, of the twin.
-    device
-        What the twin computes on.
-    command
-        What a report says made the RUN.
-    approve
-        Called with a forecast of very many points, ``cost.MANY`` or more, before there is a RUN;
-        raises if they are not to be run.
-    """
-
-    engine: str = "twin"
-    jobs: int = 1
-    seed: int = 0
-    run: Path | None = None
-    resume: bool = False
-    judge: str = "3x50"
-    executor: str = "local"
-    scheduler: str = ""
-    precision: str = AUTO
-    device: str = CPU
-    command: str = ""
-    approve: Callable[[Forecast], None] | None = None
-
-    def __post_init__(self) -> None:
-        require(self.engine in ENGINES, "engine", self.engine, " or ".join(ENGINES))
-        require(1 <= self.jobs <= 256, "jobs", self.jobs, "1 to 256")
-        require(0 <= self.seed < 2**63, "seed", self.seed, "0 to 2^63 - 1")
-        parse_share(self.judge)
-        require(self.executor in EXECUTORS, "executor", self.executor, " or ".join(EXECUTORS))
-        require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
-        wanted = "an address, such as tcp://127.0.0.1:8786, with executor dask and only then"
-        require(
-            (self.executor == "dask") == bool(self.scheduler), "scheduler", self.scheduler, wanted
-        )
 
 
 def conduct(
@@ -132,9 +70,7 @@ def conduct(
     if options.engine == "twin" and (plan.evaluate is None or plan.exemplars is not None):
         share = parse_share(options.judge)
     program = _find_program(options.engine, share)
-    arithmetic = choose(
-        options.precision, options.device, len(job.images), _why_not_mixed(job, plan, options)
-    )
+    arithmetic = options.arithmetic(job, plan)
     engine = open_engine(options.engine, program, Path(FAILED), arithmetic)
     bench = Bench(
         job.build, job.images, engine, seed=options.seed, compensate=plan.compensate,
@@ -349,19 +285,6 @@ def _find_program(engine: str, share: Share) -> Ngspice | None:
         return find_simulator("ngspice")
     except SimulationError as error:
         raise SimulationError(f"{error}; or trust the twin with --judge none") from error
-
-
-def _why_not_mixed(job: Job, plan: Plan, options: StudyOptions) -> str:
-    """Why a study needs more than the right classes; empty: it does not."""
-    if options.engine != "twin":
-        return f"engine = {options.engine}: it is the twin's"
-    if job.build.spec.targets is not None:
-        return "a regression's figures are of values, and float32's are not exact"
-    if plan.evaluate is not None:
-        return "of these chips more than accuracy is told"
-    if plan.compensate is not None or plan.calibrate == TWO_POINT:
-        return "logits are corrected behind the circuit, so that classes are not the circuit's"
-    return ""
 
 
 def _require_one(rows: list[Row], run: Path) -> None:

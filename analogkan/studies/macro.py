@@ -12,8 +12,9 @@ import numpy as np
 
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models, require_closed_form
+from ..engines.arithmetic import BLOCK
 from ..engines.chip_engines import chain_logits
-from ..engines.twin_engine import TWIN_BLOCK, TwinEngine
+from ..engines.twin_engine import TwinEngine
 from ..errors import SimulationError
 from ..intervals import student, wilson
 
@@ -72,7 +73,7 @@ def _twin_layers(
         scales: dict[int, list[np.ndarray]] = {}
         for link in links:
             with one_torch_thread:
-                outputs = Twin([link.design]).stage_volts(prepared(points), numbers, TWIN_BLOCK)
+                outputs = Twin([link.design]).stage_volts(prepared(points), numbers, BLOCK)
             for k, (stage, out) in enumerate(zip(link.design.stages, outputs, strict=True)):
                 parts.setdefault(section.first + k, []).append(out / stage.unit)
                 scales.setdefault(section.first + k, []).append(stage.unit)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ..data import ImageSet
     from ..imperfections import Conditions, Variation
     from .bench import Bench
-    from .conduct import StudyOptions
     from .judge import Share
+    from .options import StudyOptions
     from .points import Point
 
 Progress = Callable[[str, int, int], None]
@@ -312,7 +312,8 @@ class Study:
         AnalogKanError
             See ``conduct``.
         """
-        from .conduct import StudyOptions, conduct
+        from .conduct import conduct
+        from .options import StudyOptions
 
         assert self.plan is not None
         if not len(images):

@@ -13,6 +13,8 @@ from ..settings import require
 
 BLOCK = 10_000
 """Images transformed at once, to bound memory."""
+CACHED = 100
+"""Images whose places are worked out at once, to stay in a processor's cache."""
 GREY = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601)."""
 
@@ -96,10 +98,22 @@ def augmented(
 
 
 def _moved(block: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    grid = functional.affine_grid(
-        _draw(len(block), block.shape[-2:], how, generator), list(block.shape), align_corners=False
+    maps = _draw(len(block), block.shape[-2:], how, generator)
+    parts = zip(block.split(CACHED), maps.split(CACHED), strict=True)
+    return torch.cat(
+        [
+            functional.grid_sample(some, _places(of, some.shape[-2:]), align_corners=False)
+            for some, of in parts
+        ]
     )
-    return functional.grid_sample(block, grid, align_corners=False)
+
+
+def _places(maps: Tensor, size: torch.Size) -> Tensor:
+    """Where the pixels of images of ``size`` are taken from, (n, H, W, 2): ``affine_grid`` of
+    ``maps`` (n, 2, 3), whose products of three columns take longer than all the rest."""
+    by_x, by_y, shift = maps[:, :, None, None].unbind(-1)
+    y, x = (torch.linspace(-1, 1, n) * (n - 1) / n for n in size)
+    return (by_x * x + by_y * y[:, None]).add_(shift).permute(0, 2, 3, 1)
 
 
 def _draw(n: int, size: torch.Size, how: Augmentation, generator: torch.Generator) -> Tensor:

@@ -6,14 +6,13 @@ Axes: B batch, I inputs, O outputs, D diodes per input; R rows, I D; L lines, 2 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
 from ..engines.twin import Twin, TwinStage
@@ -96,23 +95,22 @@ class _Stage:
     ) -> None:
         assert chip.errors is not None
         self._twin, self._made, self._dtype = twin, made, dtype
-        self._g_min, self._v_fs = twin.hardware.g_min, twin.hardware.v_fs
-        alpha = torch.from_numpy(design.alpha)
-        self._alpha = alpha.to(dtype)
         self._bias = layer.bias.detach().to(dtype, copy=True)
-        g = made.g[0].T
-        cells, self._bias_cells = g[:, : made.n_rows], g[:, made.n_rows :].to(dtype)
+        self._alpha = torch.from_numpy(design.alpha).to(dtype)
+        g, rows = made.g[0].to(dtype).T.contiguous(), made.n_rows
+        self._bias_cells = g[:, rows:]
         # What a cell is, over what it would be without levels, errors and wires.
-        siemens = _pairs(layer.weight.detach().to(alpha.dtype) / alpha[:, None])
-        factor = cells / (self._g_min + siemens)
-        stuck = torch.from_numpy(chip.errors.stuck[: made.n_rows].T)
-        self._still = torch.where(stuck, cells, factor * self._g_min).to(dtype)
-        self._factor = torch.where(stuck, 0.0, factor).to(dtype)
+        sides = torch.tensor([[1.0], [-1.0]], dtype=dtype) / self._alpha[:, None, None]
+        cells, least = _by_pair(g[:, :rows]), twin.hardware.g_min
+        factor = cells / (least + sides * _halves(layer.weight.detach().to(dtype)))
+        moving = _by_pair(torch.from_numpy(~chip.errors.stuck[:rows]).T)
+        self._still = torch.where(moving, least * factor, cells)
+        self._slope = factor * sides * moving
         self._rows = RowTables(made.x[0], made.r[0], dtype)
-        tensors = {f.name: getattr(made.columns, f.name) for f in fields(Columns)}
-        of_first = {n: t[0].to(dtype) for n, t in tensors.items() if isinstance(t, Tensor)}
-        self._columns = replace(made.columns, **of_first)
-        self._mapped = None if made.feet is None else _mapped(self._columns)
+        self._columns = made.columns.of_first()
+        each = len(g) if self._columns.feet is not None else 2
+        self._amperes = np.pad(np.tile(np.eye(each), (len(g) // each, 1)), [(0, 0), (0, 1)])
+        self._mapped = None if made.feet is None else self._map(self._columns.g)
 
     def normed(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
         """Volts (I, B) after its norm for ``volts`` (I, B) of the stage before."""
@@ -124,20 +122,19 @@ class _Stage:
         at = squashed_volts(self._front(layer), volts[None], twin.hardware, twin.temp_c, made.real)[
             0
         ]
-        cells, bias = self._followed(layer)
-        if self._mapped is None:
-            linear, constant = _mapped(replace(self._columns, g=cells.sum(dim=1) + bias))
-            weights = (linear[..., None] * cells.unflatten(0, linear.shape)).sum(dim=1)
-            constant = constant - self._v_fs * (linear * bias.view(linear.shape)).sum(dim=1)
-        else:
-            linear, constant = self._mapped
-            weights, constant = linear @ cells, constant - self._v_fs * (linear @ bias)
+        weight, bias = layer.weight.to(self._dtype), self._bias_lines(layer)
+        with torch.no_grad():
+            cells = self._cells(weight)
+            linear, constant = self._mapped or self._map(cells.sum(dim=2).flatten() + bias)
+        weights = _Weights.apply(weight, cells, linear, self._slope)
+        by_bias = _summed(linear, _by_pair(bias)[..., None])[:, 0]
+        constant = constant - twin.hardware.v_fs * by_bias
         return torch.addmm(constant[:, None], weights, self._rows(at.to(self._dtype)))
 
     def following(self, layer: FoldedLayer) -> TwinStage:
         """The twin's stage with cells and LayerNorm as the coefficients now have them."""
-        cells, bias = self._followed(layer)
-        change = bias - self._bias_cells.sum(dim=1)
+        cells = self._cells(layer.weight.to(self._dtype)).flatten(0, 1)
+        change = self._bias_lines(layer) - self._bias_cells.sum(dim=1)
         g = torch.cat([cells, self._bias_cells, change[:, None]], dim=1)
         return replace(self._made, front=self._front(layer), g=g.T[None])
 
@@ -149,34 +146,64 @@ class _Stage:
         tensors: dict[str, Any] = dict(zip(("scale", "shift"), layer.norm, strict=True))
         return replace(front, norm=replace(front.norm, **tensors))
 
-    def _followed(self, layer: FoldedLayer) -> tuple[Tensor, Tensor]:
-        """Siemens (L, R) of cells, and (L,) of each line's bias cells together: these are all at
-        one voltage, so what the bias has changed by may go into one more."""
-        siemens = _pairs(layer.weight.to(self._dtype) / self._alpha[:, None])
+    def _cells(self, weight: Tensor) -> Tensor:
+        """Siemens (O, 2, R) of cells for ``weight`` (O, R)."""
+        return torch.addcmul(self._still, self._slope, _halves(weight))
+
+    def _bias_lines(self, layer: FoldedLayer) -> Tensor:
+        """Siemens (L,) of each line's bias cells together: these are all at one voltage, so what
+        the bias has changed by may go into one more."""
         moved = 0.5 * (layer.bias.to(self._dtype) - self._bias) / self._alpha
-        change = torch.stack([moved, -moved], dim=1).flatten()
-        cells = torch.addcmul(self._still, self._factor, siemens)
-        return cells, self._bias_cells.sum(dim=1) + change
+        return self._bias_cells.sum(dim=1) + torch.stack([moved, -moved], dim=1).flatten()
+
+    def _map(self, g: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L)
+        into every line; and (O,) volts without any. ``g`` (L,) siemens is on the lines' nodes."""
+        columns = replace(self._columns, g=np.asarray(g))
+        found = columns.outputs(columns.lines(self._amperes, _as_is), _as_is)
+        linear, constant = found[:, :-1] - found[:, -1:], found[:, -1]
+        return torch.from_numpy(linear).to(self._dtype), torch.tensor(constant, dtype=self._dtype)
 
 
-def _pairs(signed: Tensor) -> Tensor:
-    """(L, R) what the cells of each pair add to ``g_min`` for ``signed`` (O, R) siemens: one of
-    them nothing."""
-    return torch.stack([signed.clamp(min=0), (-signed).clamp(min=0)], dim=1).flatten(0, 1)
+class _Weights(torch.autograd.Function):
+    """Volts (O, R) at outputs per volt of a row, of ``cells`` (O, 2, R) behind what is ``linear``.
+
+    Backwards ``linear`` stays as it is: a cell's load on the node of an op-amp with gain A changes
+    it by a share of 1/A of what the cell's current does.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, cells: Tensor, linear: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, linear, slope)
+        return _summed(linear, cells)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore
+        weight, linear, slope = ctx.saved_tensors
+        if linear.shape[1] == 2:
+            by_cell = linear[..., None] * grad[:, None]
+        else:
+            by_cell = _by_pair(linear.T @ grad)
+        by_cell *= slope
+        return torch.where(weight >= 0, by_cell[:, 0], by_cell[:, 1]), None, None, None
 
 
-def _mapped(columns: Columns) -> tuple[Tensor, Tensor]:
-    """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L) into
-    every line; and (O,) volts without any."""
-    lines = columns.r_c.shape[0]
-    if columns.feet is None:
-        amperes = torch.eye(2, dtype=columns.r_c.dtype).repeat(lines // 2, 1)
-    else:
-        amperes = torch.eye(lines, dtype=columns.r_c.dtype)
-    amperes = torch.nn.functional.pad(amperes, (0, 1))
-    found = columns.outputs(columns.lines(amperes, _as_is), _as_is)
-    return found[:, :-1] - found[:, -1:], found[:, -1]
+def _summed(linear: Tensor, pairs: Tensor) -> Tensor:
+    """(O, n) for ``pairs`` (O, 2, n) of lines, by ``linear`` (O, 2) or, with wires, (O, L)."""
+    if linear.shape[1] == 2:
+        return linear[:, :1] * pairs[:, 0] + linear[:, 1:] * pairs[:, 1]
+    return linear @ pairs.flatten(0, 1)
 
 
-def _as_is(volts: Tensor) -> Tensor:
+def _by_pair(lines: Tensor) -> Tensor:
+    """(O, 2, ...) of (L, ...)."""
+    return lines.unflatten(0, (-1, 2))
+
+
+def _halves(weight: Tensor) -> Tensor:
+    """(O, 2, R) what of ``weight`` (O, R) is positive, and what is negative."""
+    return torch.stack([weight.clamp(min=0), weight.clamp(max=0)], dim=1)
+
+
+def _as_is(volts: np.ndarray) -> np.ndarray:
     return volts

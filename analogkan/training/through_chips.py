@@ -82,6 +82,7 @@ class ThroughChips:
         self._source: torch.Generator | None = None
         self._batches = 0
         self._drawn: FollowedChip | None = None
+        self._phi: np.ndarray | None = None
 
     def hardware_set(self) -> list[tuple[str, Any]]:
         """Names and values of the hardware settings that are not the default's."""
@@ -114,7 +115,7 @@ class ThroughChips:
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Keep what the compiler sizes gains from; one torch thread, as in every study."""
         use_one_thread()
-        self._encoding, self._calibration = encoding, calibration
+        self._encoding, self._calibration, self._phi = encoding, calibration, None
 
     def forward(
         self, model: TDKAN, volts: Tensor, generator: torch.Generator
@@ -142,11 +143,16 @@ class ThroughChips:
     ) -> FollowedChip:
         seeds = torch.randint(MAX_SAMPLE, (2,), generator=generator).tolist()
         spec = spec_of(model, layers, self._encoding, self._calibration)
-        design, chip = self._made(spec, self.chip or seeds)
+        if self._phi is None:  # of the calibration inputs: they do not follow the coefficients
+            phi = spec.layers[0].phi(spec.dac_volts(self._calibration))
+            self._phi = phi.reshape(len(phi), -1)
+        design, chip = self._made(spec, self.chip or seeds, self._phi)
         return FollowedChip(design, chip, self.conditions.temp_c, layers, dtype)
 
-    def _made(self, spec: NetworkSpec, chip: Sequence[int]) -> tuple[Design, Design]:
-        """The design of ``spec``, and its chip (seed, sample)."""
+    def _made(
+        self, spec: NetworkSpec, chip: Sequence[int], phi: np.ndarray | None = None
+    ) -> tuple[Design, Design]:
+        """The design of ``spec``, and its chip (seed, sample); ``phi`` as for ``map_design``."""
         names = tuple(curve.name for curve in spec.layers[0].curves)
         if self.network not in (None, (spec.sizes, names)):
             sizes, devices = self.network
@@ -155,7 +161,7 @@ class ThroughChips:
                 f"trained is {list(spec.sizes)} of {', '.join(names)}: give its own BUILD"
             )
         seed, sample = chip
-        design = map_design(spec, self.hardware)
+        design = map_design(spec, self.hardware, phi)
         check_temps(design, [self.conditions.temp_c])
         require_fronts(self.variation, design.stages)
         made, _ = perturb(
