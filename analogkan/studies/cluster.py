@@ -50,6 +50,8 @@ class DaskExecutor:
         The scheduler's, such as ``tcp://127.0.0.1:8786``.
     engine
         Name of the study's engine: what workers must have.
+    packages
+        What else they must have, in the same versions.
     plugins
         What they load first.
 
@@ -62,12 +64,15 @@ class DaskExecutor:
 
     _client: Any
 
-    def __init__(self, address: str, engine: str, plugins: Sent = ()) -> None:
+    def __init__(
+        self, address: str, engine: str, plugins: Sent = (), packages: tuple[str, ...] = ()
+    ) -> None:
         try:
             import distributed
         except ImportError as error:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
         self.address, self.engine, self._plugins = address, engine, plugins
+        self._packages = packages
         moved = ("bytes_scattered", "bytes_per_point", "bytes_per_row")
         self._told: dict[str, Any] = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
         self.facts: dict[str, Any] | None = self._told
@@ -134,7 +139,7 @@ class DaskExecutor:
 
     def _pass(self, body: bytes, left: _Left[T]) -> Iterator[list[tuple[T, Any]]]:
         """What is ``left`` with its results; CancelledError if what it needs was lost."""
-        wanted = versions(self.engine)
+        wanted = versions(self.engine, self._packages)
         scattered = self._client.scatter(body, broadcast=True, hash=False)
         going: dict[Any, list[T]] = {}
         with self._client.as_current():
@@ -214,9 +219,9 @@ class DaskExecutor:
                 f"the scheduler at {self.address} has no worker after {PATIENCE_S:g} s: start some "
                 f"with `dask worker {self.address}`"
             )
-        wanted, engine = versions(self.engine), self.engine
+        wanted = versions(self.engine, self._packages)
         try:
-            found = self._client.run(versions, engine)
+            found = self._client.run(versions, self.engine, self._packages)
         except Exception as error:  # whatever a worker raises while it looks for the package
             raise StudyError(
                 f"a worker of {self.address} cannot import analogkan ({error}): install "
@@ -255,10 +260,10 @@ async def _knock(address: str) -> None:
     await comm.close()
 
 
-def versions(engine: str) -> dict[str, str]:
+def versions(engine: str, packages: Iterable[str] = ()) -> dict[str, str]:
     """What rows depend on in this process: packages, processor, simulator if one is the engine."""
     found = {"analogkan": f"{__version__} ({source_hash()})"}
-    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
+    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ()), *packages):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -296,7 +301,8 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> tuple[float, lis
     with _BECOMING_READY:
         if key not in _READY:
             engine = next((name for name in SIMULATORS if name in wanted), "twin")
-            _compare(versions(engine), wanted, platform.node())
+            also = [name for name in ("numba",) if name in wanted]
+            _compare(versions(engine, also), wanted, platform.node())
             _READY.clear()
             sent, function = pickle.loads(body)
             unpack(sent)
