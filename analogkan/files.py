@@ -42,7 +42,7 @@ MOST_SAID = 400
 MOST_TEXT = 64 * 2**20
 """Bytes of the largest JSON or TOML file that is read; ours have at most some hundred kB."""
 MOST_DECK = 2**31
-"""Bytes of the largest file of a deck that is read: of its resistors ngspice would want 40 GB."""
+"""Bytes of the largest file of a deck that is read: of its resistors ngspice would want 60 GB."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None)]))
 """What a write fails with where nothing more fits: of the disk, a file, a user's share."""
 PARTIAL, BEFORE, WRITING = ".partial", ".before", ".lock"

@@ -271,15 +271,29 @@ SAME = 1e-12
 """Values that differ by no more than this share of the largest are equal but for rounding."""
 
 
-def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and offset (O,) of circuit = gain software + offset, least squares per column.
+class Regression:
+    """Least squares per column against the same software again and again.
 
-    Both (B, O). A column in which the software's values do not differ, by more than rounding, has
-    neither: both are NaN.
+    Parameters
+    ----------
+    software
+        (B, O). A column whose values do not differ, by more than rounding, has neither gain nor
+        offset: both are NaN.
     """
-    mean, seen = software.mean(axis=0), circuit.mean(axis=0)
-    centred = software - mean
-    differ = np.ptp(software, axis=0) > SAME * np.abs(software).max()
-    power = np.where(differ, (centred**2).sum(axis=0), np.nan)
-    gain = (centred * (circuit - seen)).sum(axis=0) / power
-    return gain, seen - gain * mean
+
+    def __init__(self, software: np.ndarray) -> None:
+        self._mean = software.mean(axis=0)
+        self._centred = software - self._mean
+        differ = np.ptp(software, axis=0) > SAME * np.abs(software).max()
+        self._power = np.where(differ, (self._centred**2).sum(axis=0), np.nan)
+
+    def of(self, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gain and offset (O,) of ``circuit`` (B, O) = gain software + offset."""
+        seen = circuit.mean(axis=0)
+        gain = (self._centred * (circuit - seen)).sum(axis=0) / self._power
+        return gain, seen - gain * self._mean
+
+
+def regress(software: np.ndarray, circuit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``Regression`` of one circuit."""
+    return Regression(software).of(circuit)

@@ -19,6 +19,7 @@ NAMES = (
     "cli",
     "emit",
     "batch",
+    "ngspice_floor",
     "session",
     "twin",
     "layers",

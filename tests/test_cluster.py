@@ -190,7 +190,7 @@ def test_workers_lost_all_at_once_lose_nothing(build, images, tmp_path, come_bac
 
 def test_a_worker_with_another_version_is_refused(build, images, workers, tmp_path, monkeypatch):
     here = cluster.versions("twin")
-    monkeypatch.setattr(cluster, "versions", lambda engine: here | {"torch": "1.0"})
+    monkeypatch.setattr(cluster, "versions", lambda *_: here | {"torch": "1.0"})
 
     class Client(distributed.Client):
         """One whose workers tell their own versions, not this process's."""
@@ -211,10 +211,10 @@ def test_a_worker_with_another_version_is_refused(build, images, workers, tmp_pa
         )
 
 
-def _true_versions(engine: str) -> dict[str, str]:
+def _true_versions(engine: str, packages: tuple[str, ...] = ()) -> dict[str, str]:
     from analogkan.studies.cluster import versions
 
-    return versions(engine)
+    return versions(engine, packages)
 
 
 def test_a_worker_that_joins_later_is_checked_too(build, images):
@@ -222,6 +222,13 @@ def test_a_worker_that_joins_later_is_checked_too(build, images):
     wanted = cluster.versions("twin") | {"numpy": "0.1"}
     with pytest.raises(StudyError, match=r"^worker \S+ has numpy \S+, this process has 0.1"):
         cluster._task(body, b"", wanted)
+
+
+def test_a_worker_of_a_study_in_mixed_precision_has_the_same_numba():
+    wanted = cluster.versions("twin", ("numba",))
+    assert set(wanted) - set(cluster.versions("twin")) == {"numba"}
+    with pytest.raises(StudyError, match=r"^worker \S+ has numba \S+, this process has 0.1"):
+        cluster._task(b"", b"", wanted | {"numba": "0.1"})
 
 
 def test_a_worker_without_ngspice_is_another_worker(monkeypatch):

@@ -213,3 +213,18 @@ def test_the_environment_of_a_run_keeps_what_is_not_ngspices(monkeypatch):
     found = own_environment()
     assert "SPICE_PATH" not in found
     assert (found["LD_LIBRARY_PATH"], found["PATH"]) == ("/opt/lib", os.environ["PATH"])
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        (None, "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.check=0", "glibc.malloc.check=0:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_a_run_has_large_pages_unless_something_else_is_said(monkeypatch, before, wanted):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if before is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", before)
+    assert own_environment()["GLIBC_TUNABLES"] == wanted

@@ -19,7 +19,7 @@ from analogkan.compiler.wire_currents import WiredCells
 from analogkan.engines.twin import Twin, interpolate
 from analogkan.engines.twin_inputs import Inputs
 from analogkan.errors import StudyError
-from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections import Conditions, Variation, real_trim
 from analogkan.imperfections.make import perturb
 from analogkan.imperfections.real_trim import nearest_state
 from analogkan.studies import sweep as studies_sweep
@@ -238,3 +238,18 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(wires, "reduce_tile", reduced)
     monkeypatch.setattr(wires, "_KNOWN", OrderedDict())
     return found
+
+
+@pytest.mark.parametrize("levels", [2, 32, 256])
+def test_compiled_cells_are_chosen_as_without(levels):
+    pytest.importorskip("numba", reason="the extra fast")
+    hardware, rng = Hardware(levels=levels), np.random.default_rng(levels)
+    least, most = hardware.cell_range
+    for _ in range(20):
+        here = rng.uniform(least, most, (9, 12))
+        free, missing = rng.random(here.shape) > 0.1, 2 * most * rng.normal(size=9)
+        sigma = rng.uniform(0, 0.2)
+        given = here, free, missing, hardware, lambda g, sigma=sigma: sigma * g
+        wanted = real_trim.choose(*given)
+        assert wanted.any()
+        np.testing.assert_array_equal(real_trim._compiled(*given), wanted)

@@ -14,8 +14,10 @@ import pytest
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.design import save_design
 from analogkan.compiler.hardware import Hardware
+from analogkan.compiler.spice_cells import write_cells
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import IVCurve
+from analogkan.dialects import NGSPICE
 from analogkan.errors import CompileError, NetlistError
 from analogkan.files import sha256
 from analogkan.network.squash import NORMS, squash_names
@@ -309,6 +311,15 @@ def test_a_voltage_that_is_divided_otherwise_is_not_read(folder, pattern, replac
     damage(folder, "cells.cir", pattern, replacement)
     with pytest.raises(NetlistError, match=r"pwl\(i\(e1\), .*: neither a table nor a limiter$"):
         verify_build(load_build(folder))
+
+
+def test_a_deck_of_before_divides_in_an_expression_and_is_read(folder):
+    path = folder / "cells.cir"
+    text = write_cells(load_build(folder).one_deck().design, replace(NGSPICE, branches=False))
+    assert "stretch" in path.read_text() and "stretch" not in text
+    path.write_text(text)
+    unhashed(folder)
+    assert verify_build(load_build(folder)).findings == []
 
 
 def test_a_build_of_another_model_is_refused(folder, tmp_path):

@@ -35,7 +35,8 @@ def value(text: str, params: Mapping[str, float]) -> float:
         return number(text)
     if not text.endswith("}"):
         raise ValueError(f"{text!r} is no expression in braces")
-    return evaluate(text[1:-1], params)
+    inside = text[1:-1]
+    return params[inside] if inside in params else evaluate(inside, params)
 
 
 def evaluate(text: str, names: Mapping[str, float]) -> float:

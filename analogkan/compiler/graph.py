@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -47,48 +47,64 @@ def unconnected(netlist: Netlist, idle: Collection[str] = ()) -> list[str]:
     ``idle`` ones may lead nowhere."""
     count = len(netlist.nets)
     touched = np.zeros(count, np.int64)
-    edges: list[tuple[np.ndarray, np.ndarray]] = [(netlist.r_a, netlist.r_b)]
-    for ends in edges[0]:
+    resistors, edges = (netlist.r_a, netlist.r_b), list[tuple[np.ndarray, np.ndarray]]()
+    for ends in resistors:
         touched += np.bincount(ends, minlength=count)
     pairs = [c.out for c in netlist.controlled] + [v.nets for v in netlist.volts]
     pairs += [(net, GROUND) for net in netlist.supplies]
-    touched[list(netlist.supplies)] += 1  # by op-amps, of which no more is known than their text
+    more = [*netlist.supplies]  # by op-amps, of which no more is known than their text
     for table in netlist.tables:  # a table of current conducts, one of voltage is a source
         pairs.append(table.nets)
-        touched[list(table.control)] += 1
+        more += {*table.control}
     for limiter in netlist.limiters:
         pairs.append(limiter.nets)
-        touched[limiter.control] += 1
+        more.append(limiter.control)
     for source in netlist.controlled:
-        touched[list(source.control)] += 1
+        more += {*source.control}
     for cell in netlist.cells:
-        np.add.at(touched, list(cell.nets), 1)
+        more += cell.nets
         at = [(cell.nets[a], cell.nets[b]) for a, b in cell.pins.conducting]
         at += [(cell.nets[k], GROUND) for k in cell.pins.driven]
         edges.append(tuple(np.array(at, np.int64).T))  # type: ignore[arg-type]
     for capacitor in netlist.capacitors:  # no path for direct current
-        np.add.at(touched, list(capacitor.nets), 1)
+        more += capacitor.nets
+    for amp in netlist.amps:
+        more += {*amp.nets}
     if pairs:
         ends = np.array(pairs, np.int64).T
         edges.append((ends[0], ends[1]))
-        np.add.at(touched, ends.ravel(), 1)
-    for amp in netlist.amps:
-        touched[list(amp.nets)] += 1
+        more += ends.ravel().tolist()
+    touched += np.bincount(np.array(more, np.int64), minlength=count)
 
-    a, b = (np.concatenate(part) for part in zip(*edges, strict=True))
-    matrix = sparse.coo_array((np.ones(a.size), (a, b)), shape=(count, count))
-    _, component = csgraph.connected_components(matrix, directed=False)
+    few = _first_edges(*resistors, count)
+    apart = _apart([*edges, tuple(ends[few] for ends in resistors)], count)
+    if apart.any():
+        apart = _apart([*edges, resistors], count)
     read_outs = {c.out[0] for c in netlist.controlled if c.out[1] == GROUND}
     found = [
         f"net {netlist.nets[k]} is touched by one terminal only"
         for k in np.flatnonzero(touched == 1)
         if k not in read_outs and k != GROUND and netlist.nets[k] not in idle
     ]
-    found += [
-        f"net {netlist.nets[k]} has no DC path to ground"
-        for k in np.flatnonzero(component != component[GROUND])
-    ]
+    found += [f"net {netlist.nets[k]} has no DC path to ground" for k in np.flatnonzero(apart)]
     return found
+
+
+def _first_edges(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
+    """Places in ``a`` and ``b`` (n,) of an edge for each net: few of a crossbar's, and where they
+    already lead everywhere all of them do."""
+    first = np.full((2, count), -1)
+    for side, ends in zip(first, (a, b), strict=True):
+        side[ends[::-1]] = np.arange(len(ends))[::-1]
+    return np.unique(first[first >= 0])
+
+
+def _apart(edges: Sequence[tuple[np.ndarray, ...]], count: int) -> np.ndarray:
+    """(count,) which nets ``edges`` do not join to ground."""
+    a, b = (np.concatenate(part) for part in zip(*edges, strict=True))
+    matrix = sparse.coo_array((np.ones(a.size), (a, b)), shape=(count, count))
+    _, component = csgraph.connected_components(matrix, directed=False)
+    return np.asarray(component != component[GROUND])
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def format_chip_diodes(
             k_i, k_v, d_v = (float(of[i, d]) for of in (e.k_i, e.k_v, e.d_v))
             name = f"{rows[i * n_dev + d]}_diode"
             points = _points(*shifted_table(*tables[d, warm], k_i, k_v, d_v))
-            current = partial(say.table, name, points=points)
+            current = partial(_tabled, name, points, say)
             lines = [say.source("b1", "a", "c", "i", current("v(a,c)"))]
             about = f"{name}: {curve.name}, ki={k_i!r} kv={k_v!r} dv={d_v!r}"
             told.append(_subcircuit(name, about, lines, current, say, companions))
@@ -203,6 +203,11 @@ def _current(
         times = say.expression(name, weight) + "*" if weight else ""
         words += [f"{'+' if words else ''}{times}{first}", *more]
     return words
+
+
+def _tabled(name: str, points: Sequence[tuple[str, str]], say: Dialect, volts: str) -> list[str]:
+    """Words for the current of a table at ``volts``."""
+    return say.table(name, say.expression(name, volts), points)
 
 
 def _points(v: np.ndarray, i: np.ndarray) -> list[tuple[str, str]]:

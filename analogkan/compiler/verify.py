@@ -296,6 +296,7 @@ def _read_out(build: Deck, blocks: Blocks) -> list[str]:
     hw = build.design.hardware
     wanted = None if hw.amplifier.boxed else hw.opamp_gain_used
     offsets = {v.nets[0]: v.value for v in blocks.netlist.volts}
+    rails = (-hw.v_rail, hw.v_rail) if hw.rails else None
     opamps = [*blocks.amplifiers.values(), *blocks.differences.values()]
     for amp in opamps:
         source = amp.opamp
@@ -303,7 +304,7 @@ def _read_out(build: Deck, blocks: Blocks) -> list[str]:
         if offset or (wanted is not None and source.gain != wanted):
             said.append(f"op-amp {source.name} has gain {source.gain:g} or an offset")
         limits = None if amp.limiter is None else (amp.limiter.lo, amp.limiter.hi)
-        if limits != ((-hw.v_rail, hw.v_rail) if hw.rails else None):
+        if limits != rails:
             said.append(f"op-amp {source.name} is limited to {limits}, not as its rails are")
     said += [f"{a.name} draws {a.value:g} A" for a in blocks.netlist.amps]
     return said

@@ -152,9 +152,7 @@ def model_differences(build: Deck, netlist: Netlist) -> list[str]:
         "cell": f"r(tc1={hw.cell_tc1!r} tc2={hw.cell_tc2!r})",
         "feedback": f"r(tc1={hw.feedback_tc1!r} tc2={hw.feedback_tc2!r})",
     }
-    curves = [curve for stage in build.design.stages for curve in stage.curves]
-    tables = (c for c in curves if f"diode_{c.name.lower()}" not in hw.libraries)
-    if hw.diode_tc_voltage and any(not curve.temperatures for curve in tables):
+    if "stretch" in netlist.models:  # decks of before divide in the diodes' expressions
         wanted["stretch"] = f"r(tc1={hw.diode_tc_voltage!r} tc2=0.0)"
     if hw.segments:
         wanted["wire"] = f"r(tc1={hw.wire_tc1!r} tc2=0.0)"

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from . import kernels
-from .twin import Twin, TwinStage
+from .twin import Known, Twin
 from .twin_inputs import Inputs
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -141,24 +141,25 @@ class Mixed:
         found = self._outputs(coded, moving)
         if found is None:
             return None
-        volts, bound, table = found
+        volts, bound, known = found
         near = kernels.close(volts, 2 * bound)
         logits = np.ascontiguousarray((volts / self._twin.v_per_logit).T)
         if near.size:
             with torch.no_grad():
-                again = self._twin.run(coded.block(near), index[near], table).outputs[-1]
+                again = self._twin.run(coded.block(near), index[near], known).outputs[-1]
             logits[near] = (again[0] / self._twin.v_per_logit).numpy().T
         return logits
 
-    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, torch.Tensor] | None:
-        """Outputs (O, B) volts, how far the farthest may be from float64's, and the volts
-        (1, I, D, U) of the first rows."""
+    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, Known] | None:
+        """Outputs (O, B) volts, how far the farthest may be from float64's, and what the twin need
+        not work out again."""
+        maps = {k: self._twin.folded(stage) for k, stage in enumerate(self._twin.stages)}
         first, *others = self._twin.stages
         codes = np.atleast_2d(coded.codes.numpy())
         apart, still, largest = kernels.code_volts(
             first.x[0].numpy(), first.r[0].numpy(), codes, moving.rest
         )
-        weights, constant = self._folded(first)
+        weights, constant = _of_chip(*maps[0])
         constant = constant + weights @ still.ravel()
         dtype = SINGLE if others else DOUBLE
         extent = np.abs(constant) + np.abs(weights) @ largest.ravel()
@@ -167,12 +168,12 @@ class Mixed:
         share = growth(2 * run + n_dev + 4, dtype) + growth(moving.most * n_dev, DOUBLE)
         error = share * extent
         volts = _sum(moving, apart, weights, constant, dtype)
-        for stage in others:
+        for k, stage in enumerate(others, 1):
             dtype = DOUBLE if stage is others[-1] else SINGLE
             tables = Tables.of(stage.x[0].numpy(), stage.r[0].numpy())
             if tables is None or not _known(extent):
                 return None
-            weights, constant = self._folded(stage)
+            weights, constant = _of_chip(*maps[k])
             volts = _through(volts, tables, weights, constant, dtype)
             shaped = tables.curved * (extent[:, None] + tables.reach)
             off = tables.steepest * error[:, None]
@@ -182,12 +183,12 @@ class Mixed:
         if not _known(error):
             return None
         table = torch.from_numpy(apart + still[:, None]).transpose(1, 2)[None]
-        return volts, float(error.max()), table
+        return volts, float(error.max()), Known(table, maps)
 
-    def _folded(self, stage: TwinStage) -> tuple[Array, Array]:
-        """Volts at the outputs for a volt of a row, (O, I D), and for none, (O,)."""
-        weights, constant = self._twin.folded(stage)
-        return weights[0].numpy(), constant[0, :, 0].numpy()
+
+def _of_chip(weights: torch.Tensor, constant: torch.Tensor) -> tuple[Array, Array]:
+    """Of the only chip of a stage that is ``folded``: (O, I D), (O,)."""
+    return weights[0].numpy(), constant[0, :, 0].numpy()
 
 
 def _known(volts: Array) -> bool:

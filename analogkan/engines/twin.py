@@ -10,7 +10,7 @@ are last, so that a stage's outputs are the next one's inputs as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -139,6 +139,18 @@ class TwinRun:
     hidden: list[torch.Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is alike for all images: the rows' volts ``table`` (M, I, D, U) of the first stage, and
+    what stages are ``folded`` into, by their numbers."""
+
+    table: torch.Tensor | None
+    maps: Mapping[int, tuple[torch.Tensor, torch.Tensor]]
+
+
+NOTHING = Known(None, {})
+
+
 class Twin:
     """M chips of one design at one temperature.
 
@@ -203,9 +215,9 @@ class Twin:
         """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
         parts = []
         with torch.no_grad():
-            table = self._known_table(inputs)
+            known = self.known(inputs)
             for some, numbers in _blocks(inputs, index, block):
-                parts.append(self.run(some, numbers, table).outputs[-1] / self.v_per_logit)
+                parts.append(self.run(some, numbers, known).outputs[-1] / self.v_per_logit)
         return torch.cat(parts, dim=2).transpose(1, 2).cpu().numpy()
 
     def stage_volts(
@@ -213,9 +225,9 @@ class Twin:
     ) -> list[np.ndarray]:
         """Outputs (B, O) of every stage of the first chip, volts; the rest as for ``answers``."""
         with torch.no_grad():
-            table = self._known_table(inputs)
+            known = self.known(inputs)
             blocks = _blocks(inputs, index, block)
-            runs = [self.run(some, numbers, table) for some, numbers in blocks]
+            runs = [self.run(some, numbers, known) for some, numbers in blocks]
         by_stage = zip(*(run.outputs for run in runs), strict=True)
         return [torch.cat(parts, dim=2)[0].T.cpu().numpy() for parts in by_stage]
 
@@ -223,18 +235,18 @@ class Twin:
         self,
         inputs: Inputs | torch.Tensor,
         index: Sequence[int] | np.ndarray = (),
-        table: torch.Tensor | None = None,
+        known: Known = NOTHING,
     ) -> TwinRun:
         """Every stage's outputs, and the noise currents in its lines.
 
         ``inputs`` may be volts (M, I, B), or (1, I, B) for all chips: no DAC's codes, and
-        differentiable. ``table`` is that of ``first_table``, where it is known.
+        differentiable.
         """
         found = TwinRun([], [], [])
         for k, stage in enumerate(self.stages):
             before = found.outputs[-1] if k else inputs
             if isinstance(before, Inputs) and stage.front.kind == "none":
-                rows = self.first_rows(before, table)
+                rows = self.first_rows(before, known.table)
             else:
                 y = before.volts[None] if isinstance(before, Inputs) else before
                 normed = normed_volts(stage.front, y, stage.real)
@@ -243,13 +255,17 @@ class Twin:
                 rows = self._rows(stage, v)
             noise = self._noise(stage, rows, k, np.asarray(index))
             found.noise.extend([] if noise is None else [noise])
-            found.outputs.append(self.outputs(stage, rows, noise))
+            found.outputs.append(self.outputs(stage, rows, noise, known.maps.get(k)))
         return found
 
-    def _known_table(self, inputs: Inputs | torch.Tensor) -> torch.Tensor | None:
-        """``first_table``, if the first stage looks its rows up there."""
+    def known(self, inputs: Inputs | torch.Tensor) -> Known:
+        """What is alike for all blocks of ``inputs``, worked out once."""
         coded = isinstance(inputs, Inputs) and self.stages[0].front.kind == "none"
-        return self.first_table(inputs) if coded else None
+        linear = {} if self.hardware.rails else dict(enumerate(self.stages))
+        return Known(
+            self.first_table(inputs) if coded else None,
+            {k: self.folded(stage) for k, stage in linear.items() if stage.bent is None},
+        )
 
     def first_table(self, inputs: Inputs) -> torch.Tensor:
         """Rows (M, I, D, U) of the first stage at the codes of its inputs."""
@@ -277,14 +293,19 @@ class Twin:
         return volts.clamp(-self.hardware.v_rail, self.hardware.v_rail)
 
     def outputs(
-        self, stage: TwinStage, rows: torch.Tensor, noise: torch.Tensor | None
+        self,
+        stage: TwinStage,
+        rows: torch.Tensor,
+        noise: torch.Tensor | None,
+        linear: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B)."""
+        """Outputs (M, O, B) of a stage for ``rows`` (M, I D, B), and noise (M, 2 O, B); ``linear``
+        is what it is ``folded`` into, where that is known."""
         if stage.bent is not None:
             lines = stage.bent.lines(stage, self._with_bias(stage, rows), noise, self._limited)
             return self._limited(stage.columns.outputs(lines, self._limited))
         if noise is None and not self.hardware.rails:
-            weights, constant = self.folded(stage)
+            weights, constant = linear or self.folded(stage)
             return torch.baddbmm(constant, weights, rows)
         g, bias = self._siemens(stage)
         current = g @ rows + bias

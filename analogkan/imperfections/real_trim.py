@@ -6,6 +6,7 @@ Axes: O outputs, b bias rows.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..compiler.series import nearest_of
 from .dark import DarkStage
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Write = Callable[[Floats, int], Floats]
 """``(target, round)``: what programming makes of ``target``, siemens (n,)."""
 Spread = Callable[[Floats], Floats]
@@ -68,18 +70,29 @@ def trim_with_errors(
 
 def _chosen(
     bias: Floats,
-    free: npt.NDArray[np.bool_],
+    free: Flags,
     missing: Floats,
     hardware: Hardware,
     spread: Spread,
 ) -> Floats:
     """States (b, O, 2) to be written, 0 where nothing is; ``missing`` (O,) siemens."""
-    here = bias.transpose(1, 0, 2).reshape(missing.size, -1)
-    closed = ~free.transpose(1, 0, 2).reshape(missing.size, -1)
-    target, sides = np.zeros_like(here), np.tile(SIDES, len(bias))
-    at = np.arange(missing.size)  # outputs that get one more; their cells are rows of ``here``
+    n = missing.size
+    here = bias.transpose(1, 0, 2).reshape(n, -1)
+    can = free.transpose(1, 0, 2).reshape(n, -1)
+    # numba takes longer to be loaded than many trims: it serves where the twin has brought it.
+    compiled = "numba" in sys.modules and hardware.levels and not hardware.series
+    way = _compiled if compiled else choose
+    return way(here, can, missing, hardware, spread).reshape(n, -1, 2).transpose(1, 0, 2)
+
+
+def choose(
+    here: Floats, free: Flags, missing: Floats, hardware: Hardware, spread: Spread
+) -> Floats:
+    """The same (O, 2 b) for each output's cells ``here``, and whether they can be written."""
+    closed, target = ~free, np.zeros_like(here)
+    sides, at = np.tile(SIDES, here.shape[1] // 2), np.arange(len(here))
     left, doubt = missing, np.zeros_like(missing)
-    for _ in range(here.shape[1]):
+    for _ in range(here.shape[1]):  # of outputs ``at``, that get one more
         state = nearest_state(here + sides * left[:, None], hardware)
         change, error = sides * (state - here), spread(state) ** 2
         cost = (left[:, None] - change) ** 2 + error
@@ -94,7 +107,18 @@ def _chosen(
         at, here, closed = at[better], here[better], closed[better]
         target[at, chosen[1]] = state[chosen]
         left, doubt = left[better] - change[chosen], doubt[better] + error[chosen]
-    return target.reshape(missing.size, -1, 2).transpose(1, 0, 2)
+    return target
+
+
+def _compiled(
+    here: Floats, free: Flags, missing: Floats, hardware: Hardware, spread: Spread
+) -> Floats:
+    """``choose`` of cells that have levels."""
+    from .trim_kernel import choose
+
+    least, most = hardware.cell_range
+    states = nearest_state(np.linspace(least, most, int(hardware.levels)), hardware)
+    return choose(here, free, missing, (least, most), _step(hardware), spread(states) ** 2)
 
 
 def nearest_state(g: Floats, hardware: Hardware) -> Floats:

@@ -37,7 +37,7 @@ from ..imperfections.make import perturb_chain
 from ..intervals import regress
 from ..threads import one_blas_thread
 from .entries import COLUMNS, TWO_POINT
-from .figures import figures_of
+from .figures import Software, figures_of
 from .macro import chip_agreement
 from .points import Point, check_warm, told_of
 from .result import Row
@@ -89,12 +89,12 @@ class Bench:
     seed
         Of everything that is drawn.
     calibrate
-        One of ``CALIBRATIONS``, at a chip's age and temperature; None: nothing is set. By
-        ``columns``, layer by layer, in the circuit; by ``two-point``, behind it: gain and offset
-        of each output that take two measured points to where software has them.
+        One of ``CALIBRATIONS``, at a chip's age and temperature, or None. By ``columns``, layer by
+        layer, in the circuit; by ``two-point``, behind it: each output's gain and offset that take
+        two measured points to where software has them.
     compensate
-        Gain and offset of each column, measured with calibration images on the same chip, are
-        taken out: ``each`` at the point's own temperature, a number at that one, None not at all.
+        Each column's gain and offset, measured with calibration images on the same chip, are taken
+        out: ``each`` at the point's own temperature, a number at that one, None not at all.
     chain
         The BUILD's circuits, where its folder cannot be read.
     """
@@ -118,11 +118,11 @@ class Bench:
         if not len(images):
             raise DataError(f"{images.name} has no images to simulate")
         check_answers(images, self.spec)
-        self.labels, self.index = images.y, images.index
-        self._given: dict[int, np.ndarray] = {}
+        self.labels, self.index, self._given = images.y, images.index, dict[int, np.ndarray]()
         self.volts = self.spec.dac_volts(images.flat(self.spec.encoding.shape))
         with one_blas_thread:
             self.software = self.spec.forward_volts(self.volts)
+        self._held_against = Software(self.software)
         self.full_scale = float(np.abs(self.software).max())
         self.curve = curve_points(self.spec, images)
         self._own = build.circuit() if chain is None else chain
@@ -348,7 +348,7 @@ class Bench:
         return {"macro_agreement": chip_agreement(chip, volts, self.index, temp_c, logits)}
 
     def _figures(self, logits: np.ndarray) -> Row:
-        return figures_of(self.spec, self.labels, self.software, logits, self.curve)
+        return figures_of(self.spec, self.labels, self._held_against, logits, self.curve)
 
     def _uncalibrated(self, point: Point, logits: np.ndarray, seen: list[Difference | None]) -> Row:
         """What the chip does as it was made; that gives ``logits`` if its read-out is corrected."""

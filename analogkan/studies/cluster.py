@@ -52,6 +52,8 @@ class DaskExecutor:
         The scheduler's, such as ``tcp://127.0.0.1:8786``.
     engine
         Name of the study's engine: what workers must have.
+    packages
+        What else they must have, in the same versions.
     plugins
         What they load first.
 
@@ -64,12 +66,15 @@ class DaskExecutor:
 
     _client: Any
 
-    def __init__(self, address: str, engine: str, plugins: Sent = ()) -> None:
+    def __init__(
+        self, address: str, engine: str, plugins: Sent = (), packages: tuple[str, ...] = ()
+    ) -> None:
         try:
             import distributed
         except ImportError as error:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
         self.address, self.engine, self._plugins = address, engine, plugins
+        self._packages = packages
         moved = ("bytes_scattered", "bytes_per_point", "bytes_per_row")
         self._told: dict[str, Any] = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
         self.facts: dict[str, Any] | None = self._told
@@ -122,7 +127,8 @@ class DaskExecutor:
         """
         if not count:
             return
-        body, wanted = pickle.dumps((self._plugins, pickle.dumps(function))), versions(self.engine)
+        body = pickle.dumps((self._plugins, pickle.dumps(function)))
+        wanted = versions(self.engine, self._packages)
         self._told["bytes_scattered"] = len(body)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is large, once
@@ -223,9 +229,9 @@ class DaskExecutor:
                 f"the scheduler at {self.address} has no worker after {PATIENCE_S:g} s: start some "
                 f"with `dask worker {self.address}`"
             )
-        wanted, engine = versions(self.engine), self.engine
+        wanted = versions(self.engine, self._packages)
         try:
-            found = self._client.run(versions, engine, on_error="return")
+            found = self._client.run(versions, self.engine, self._packages, on_error="return")
             left = [where for where, have in found.items() if isinstance(have, OSError)]
             for where in left:  # it was on its way out: a cluster that shrinks
                 del found[where]
@@ -260,10 +266,10 @@ async def _knock(address: str) -> None:
     await comm.close()
 
 
-def versions(engine: str) -> dict[str, str]:
+def versions(engine: str, packages: Iterable[str] = ()) -> dict[str, str]:
     """What rows depend on in this process: packages, processor, simulator if one is the engine."""
     found = {"analogkan": f"{__version__} ({source_hash()})"}
-    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
+    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ()), *packages):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -306,7 +312,8 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> tuple[float, lis
     with _BECOMING_READY:
         if key not in _READY:
             engine = next((name for name in SIMULATORS if name in wanted), "twin")
-            _compare(versions(engine), wanted, platform.node())
+            also = [name for name in ("numba",) if name in wanted]
+            _compare(versions(engine, also), wanted, platform.node())
             _READY.clear()
             sent, function = pickle.loads(body)
             unpack(sent)
