@@ -153,10 +153,11 @@ def bounded(
 
 def _least_mean(share: np.ndarray, target: float) -> float:
     """The smallest mean that bets on ``share`` (M,), 0 to 1, being larger do not refute."""
+    values, counts = np.unique(share, return_counts=True)  # accuracies are few, of many chips
 
     def excess(mean: float) -> float:
         with np.errstate(divide="ignore"):  # a stake of everything, and a value of 0
-            gains = np.log1p(STAKES[:, None] * (share / mean - 1)).sum(axis=1)
+            gains = np.log1p(STAKES[:, None] * (values / mean - 1)) @ counts
         return float(np.logaddexp.reduce(gains + _WEIGHTS)) - target
 
     mean, smallest = float(share.mean()), 1e-9

@@ -22,6 +22,7 @@ NAMES = (
     "ngspice_floor",
     "session",
     "twin",
+    "draw",
     "layers",
     "training",
     "wires",

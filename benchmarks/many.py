@@ -54,7 +54,7 @@ def main() -> None:
         print(f"{keys:,} points named in {planned:.1f} s and {peak / 1e6:.2f} MB")
         executor = DaskExecutor(cluster.scheduler_address, "twin")
         whole = foretell(points, PLANNED, bench.evaluate, executor)
-        print(f"of {IMAGES} images: {whole.told()}")
+        print(f"of {IMAGES} images: {whole.told()}; {_load()}")
         each = round(PLANNED / whole.tasks)
         run(points, TASKS * each, bench, cluster, executor, whole, Path(folder) / "run")
         executor.close()
@@ -110,12 +110,19 @@ def run(
         raise SystemExit(f"the forecast is off by more than {ALLOWED:.0%}")
 
 
+def _load() -> str:
+    """What else the machine does, by which times differ from those foretold."""
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
 def _report(
     took: float, foretold: float, later: dict[str, float], whole: Forecast, meter: Meter
 ) -> None:
     cost = meter.cost()
     assert cost is not None
-    print(f"took {took:.0f} s, {took / foretold:.2f} of what was foretold at the beginning", end="")
+    print(
+        f"took {took:.0f} s; {_load()}: {took / foretold:.2f} of what was foretold before", end=""
+    )
     for when, said in later.items():
         print(f", {took / said:.2f} of what was after {when}", end="")
     print(f"\na chip took {1e3 * cost.busy_s:.1f} ms, {1e3 * cost.draw_s:.1f} of them drawing; to")

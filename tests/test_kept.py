@@ -210,7 +210,15 @@ def test_tab_loads_what_it_needs(words):
     assert not found & {"numpy", "rich", "tomllib", "zipfile", "pathlib"}
 
 
-SLOW = {"torch", "torchvision", "scipy.stats", "scipy.optimize", "matplotlib", "networkx"}
+SLOW = {
+    "torch",
+    "torchvision",
+    "scipy.stats",
+    "scipy.optimize",
+    "matplotlib",
+    "numba",
+    "distributed",
+}
 """Packages that take longer to be loaded than compiling a small network does."""
 
 

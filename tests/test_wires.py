@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from analogkan.compiler import kron
+from analogkan.compiler import halves, kron
 from analogkan.compiler.build import load_build, write_build
 from analogkan.compiler.counts import element_counts
 from analogkan.compiler.design import build_design
@@ -105,6 +105,21 @@ def test_by_halves_a_tile_is_what_it_is_row_by_row(shape, strength, monkeypatch)
     for name in ("g", "feet", "entries"):
         one, other = getattr(found, name), getattr(wanted, name)
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-17 * most)
+
+
+@pytest.mark.parametrize("strength", [1e-3, 1.0, 1e3])
+def test_no_loop_between_blocks_is_above_its_bound(strength, monkeypatch):
+    seen = []
+
+    def inverse(m, most):
+        seen.append(np.linalg.norm(m, 2, axis=(-2, -1)).max() / most)
+        return np.linalg.inv(np.eye(m.shape[-1]) - m)
+
+    monkeypatch.setattr(halves, "_inverse", inverse)
+    y = np.random.default_rng(6).uniform(0.9, 1.0, (1, 24, 40)) * strength
+    halves.by_halves(y, strength)
+    assert 0.05 < max(seen) <= 1 or strength > 1  # near it where wires take little
+    assert max(seen) <= 1
 
 
 def test_where_wires_keep_most_a_tile_is_reduced_row_by_row(monkeypatch):

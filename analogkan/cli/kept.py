@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-HERE = __file__.removesuffix("kept.py")  # pathlib alone takes longer than all that is done here
+HERE = __file__[: __file__.rindex("kept.")]  # pathlib alone takes longer than all that is done here
 WIDTH = 80
 """Columns from which on help is laid out as it is kept."""
 SKETCHED = "analogkan.sketched"

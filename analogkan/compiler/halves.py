@@ -47,8 +47,9 @@ class Seen(NamedTuple):
 
 
 def loop_of(length: int, most: float) -> float:
-    """What no loop between two blocks has a norm above: cells of up to ``most`` each in ``length``
-    columns, fed through as many segments."""
+    """What no loop between two blocks of ``length`` columns has a norm above: what far answers is
+    at most what its cells, ``most`` each, carry side by side; near's end drops at most what its
+    segments do."""
     return length * length * most
 
 

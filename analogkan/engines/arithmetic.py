@@ -37,6 +37,11 @@ class Arithmetic:
     device: str = CPU
     memory_gb: float = MEMORY_GB
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What a chip's rows depend on, beside what every chip's do."""
+        return ("numba",) if self.precision == MIXED else ()
+
     def block(self, image_bytes: int) -> int:
         """Images to evaluate at once, of so many bytes each."""
         if self.device == CPU:

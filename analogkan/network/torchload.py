@@ -66,11 +66,12 @@ def as_stored(value: Any, done: dict[int, Any] | None = None) -> Any:
         return done[id(value)]
     if isinstance(value, tuple):
         return tuple(as_stored(inner, done) for inner in value)
-    made = done[id(value)] = {} if isinstance(value, dict) else []
-    if isinstance(made, dict):
-        made |= {key: as_stored(inner, done) for key, inner in value.items()}
-    else:
-        made += [as_stored(inner, done) for inner in value]
+    if isinstance(value, list):
+        listed = done[id(value)] = []
+        listed += [as_stored(inner, done) for inner in value]
+        return listed
+    made = done[id(value)] = {}
+    made |= {key: as_stored(inner, done) for key, inner in value.items()}
     return made
 
 

@@ -12,11 +12,13 @@ import pickle
 import platform
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from importlib import metadata
-from itertools import chain, islice
-from typing import Any, Generic, TypeVar
+from itertools import islice
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from .. import __version__
 from ..engines.others import SIMULATORS, find_simulator
@@ -29,8 +31,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 PATIENCE_S = 10.0
 """How long a scheduler may take to answer, and the first worker to be there, seconds."""
-MOST_ATTEMPTS = 4
-"""How often work is given out that was lost with the workers that had it."""
+LOST_S = 60.0
+"""How long a study waits for a worker once all are lost, seconds."""
 IN_FLIGHT = 3
 """Tasks that are out for each of the workers' threads: one runs, the others wait beside it."""
 AHEAD_S = 10.0
@@ -50,6 +52,8 @@ class DaskExecutor:
         The scheduler's, such as ``tcp://127.0.0.1:8786``.
     engine
         Name of the study's engine: what workers must have.
+    packages
+        What else they must have, in the same versions.
     plugins
         What they load first.
 
@@ -62,16 +66,20 @@ class DaskExecutor:
 
     _client: Any
 
-    def __init__(self, address: str, engine: str, plugins: Sent = ()) -> None:
+    def __init__(
+        self, address: str, engine: str, plugins: Sent = (), packages: tuple[str, ...] = ()
+    ) -> None:
         try:
             import distributed
         except ImportError as error:
             raise StudyError(f"--executor dask needs Dask: {INSTALL}") from error
         self.address, self.engine, self._plugins = address, engine, plugins
+        self._packages = packages
         moved = ("bytes_scattered", "bytes_per_point", "bytes_per_row")
         self._told: dict[str, Any] = dict.fromkeys(("workers", "threads", "tasks", *moved), 0)
         self.facts: dict[str, Any] | None = self._told
-        self._threads, self._asked, self._tried, self._busy_s = 0, -ASK_S, 0, 0.0
+        self._threads, self._asked, self._seen = 0, -ASK_S, 0.0
+        self._tried, self._busy_s = 0, 0.0
         self._distributed = distributed
         try:
             with _quiet():
@@ -113,75 +121,82 @@ class DaskExecutor:
     def run(
         self, function: Callable[[T], R], items: Iterable[T], count: int
     ) -> Iterator[list[tuple[T, R]]]:
-        """See ``Executor.run``. What a lost worker had is given out again, the bench too if it was
-        the last to have it."""
+        """See ``Executor.run``. What a lost worker had is given to another.
+
+        The function is a task too: the scheduler has it, and makes it again where it was lost.
+        """
+        if not count:
+            return
         body = pickle.dumps((self._plugins, pickle.dumps(function)))
-        self._told["bytes_scattered"] = len(body) if count else 0
-        left, attempt = _Left(items, count), 1
-        while left.count:
-            try:
-                for found in self._pass(body, left):
-                    attempt = 1
-                    yield found
-            except CancelledError as error:
-                if attempt == MOST_ATTEMPTS or not self._has_workers():
-                    raise StudyError(
-                        f"all workers of {self.address} were lost at once, and with them what they "
-                        "were to evaluate; what is finished is kept, and the same command goes on "
-                        "once there are workers again"
-                    ) from error
-                attempt += 1
-
-    def _pass(self, body: bytes, left: _Left[T]) -> Iterator[list[tuple[T, Any]]]:
-        """What is ``left`` with its results; CancelledError if what it needs was lost."""
-        wanted = versions(self.engine)
-        scattered = self._client.scatter(body, broadcast=True, hash=False)
+        wanted = versions(self.engine, self._packages)
+        self._told["bytes_scattered"] = len(body)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is large, once
+            held = self._client.submit(_held, body, pure=False)
+        waiting, left = iter(items), count
         going: dict[Any, list[T]] = {}
-        with self._client.as_current():
-            done = self._distributed.as_completed()
-
-        def submit() -> None:
-            while left.waiting and len(going) < self._most_out():
-                some = left.take(task_size(left.waiting, self.threads, self._each_s()))
-                self._told["bytes_per_point"] = len(pickle.dumps(some[0]))
-                self._told["tasks"] += 1
-                future = self._client.submit(
-                    _task, scattered, pickle.dumps(some), wanted, pure=False, retries=2
-                )
-                going[future] = some
-                done.add(future)
-
+        finished: SimpleQueue[Any] = SimpleQueue()
+        self._seen = time.monotonic()
         try:
-            submit()
-            for batch in done.batches():
-                found: list[tuple[T, Any]] = []
-                lost: Exception | None = None
-                for future in batch:
-                    try:
-                        seconds, results = future.result()
-                    except Exception as error:
-                        lost = error
-                        continue
-                    found += zip(going.pop(future), results, strict=True)
-                    self._busy_s, self._tried = self._busy_s + seconds, self._tried + len(results)
-                    future.release()
-                if found:
-                    left.count -= len(found)
-                    self._told["bytes_per_row"] = len(pickle.dumps(found[0][1]))
-                    yield found
-                if isinstance(lost, (self._distributed.KilledWorker, OSError)):
-                    raise StudyError(
-                        f"a chip ended its worker again and again ({lost}); what is finished is "
-                        "kept, and the same command goes on"
-                    ) from lost
-                if lost is not None:
-                    raise lost
-                submit()
+            while left or going:
+                while left and len(going) < self._most_out():
+                    some = list(islice(waiting, task_size(left, self.threads, self._each_s())))
+                    left -= len(some)
+                    self._told["bytes_per_point"] = len(pickle.dumps(some[0]))
+                    self._told["tasks"] += 1
+                    points = pickle.dumps(some)
+                    future = self._client.submit(_task, held, points, wanted, pure=False, retries=2)
+                    going[future] = some
+                    future.add_done_callback(finished.put)
+                self._require_workers()
+                yield from self._whole(_next_of(finished), going, finished)
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
-            left.give_back([item for some in going.values() for item in some])
             with _quiet():
-                self._client.cancel(list(going))
+                self._client.cancel([held, *going])
             raise
+
+    def _require_workers(self) -> None:
+        """Raise StudyError if there has been no worker for long."""
+        now = time.monotonic()
+        if self.threads:
+            self._seen = now
+        elif now > self._seen + LOST_S:
+            raise StudyError(
+                f"all workers of {self.address} were lost, and none came within {LOST_S:g} s; what "
+                "is finished is kept, and the same command goes on once there are workers again"
+            )
+
+    def _whole(
+        self, batch: list[Any], going: dict[Any, list[T]], finished: SimpleQueue[Any]
+    ) -> Iterator[list[tuple[T, Any]]]:
+        """Items with their results, which are ``going`` no more; what kept one from it is raised
+        behind the others. A result that was lost with its worker since will be ``finished`` anew.
+        """
+        found: list[tuple[T, Any]] = []
+        wrong: BaseException | None = None
+        for future in batch:
+            try:
+                seconds, results = future.result(timeout=ASK_S)
+            except (Exception, CancelledError) as error:
+                if isinstance(error, TimeoutError) and future.status != "error":
+                    finished.put(future)
+                else:
+                    wrong = error
+                continue
+            found += zip(going.pop(future), results, strict=True)
+            self._busy_s, self._tried = self._busy_s + seconds, self._tried + len(results)
+        if found:
+            self._told["bytes_per_row"] = len(pickle.dumps(found[0][1]))
+            yield found
+        kept = "what is finished is kept, and the same command goes on"
+        if isinstance(wrong, CancelledError):
+            raise StudyError(f"{self.address} gave up its tasks ({wrong}); {kept}") from wrong
+        if isinstance(wrong, (self._distributed.KilledWorker, OSError)):
+            raise StudyError(
+                f"a chip ended its worker again and again ({wrong}); {kept}"
+            ) from wrong
+        if wrong is not None:
+            raise wrong
 
     def _most_out(self) -> int:
         """How many tasks are out at a time: so many that no thread waits for its next, and that a
@@ -214,9 +229,15 @@ class DaskExecutor:
                 f"the scheduler at {self.address} has no worker after {PATIENCE_S:g} s: start some "
                 f"with `dask worker {self.address}`"
             )
-        wanted, engine = versions(self.engine), self.engine
+        wanted = versions(self.engine, self._packages)
         try:
-            found = self._client.run(versions, engine)
+            found = self._client.run(versions, self.engine, self._packages, on_error="return")
+            left = [where for where, have in found.items() if isinstance(have, OSError)]
+            for where in left:  # it was on its way out: a cluster that shrinks
+                del found[where]
+            for have in found.values():
+                if isinstance(have, Exception):
+                    raise have
         except Exception as error:  # whatever a worker raises while it looks for the package
             raise StudyError(
                 f"a worker of {self.address} cannot import analogkan ({error}): install "
@@ -226,23 +247,13 @@ class DaskExecutor:
             _compare(have, wanted, str(worker))
 
 
-class _Left(Generic[T]):
-    """What is not finished of ``count`` items, and how much of that waits to be given out."""
-
-    def __init__(self, items: Iterable[T], count: int) -> None:
-        self._items = iter(items)
-        self.count = self.waiting = count
-
-    def take(self, most: int) -> list[T]:
-        """The next items."""
-        some = list(islice(self._items, most))
-        self.waiting -= len(some)
-        return some
-
-    def give_back(self, items: list[T]) -> None:
-        """Items whose results were lost: they are next."""
-        self._items = chain(items, self._items)
-        self.waiting += len(items)
+def _next_of(finished: SimpleQueue[Any]) -> list[Any]:
+    """All that is in the queue, for which it may wait a while."""
+    try:
+        first = finished.get(timeout=ASK_S)
+    except Empty:
+        return []
+    return [first, *(finished.get() for _ in range(finished.qsize()))]
 
 
 async def _knock(address: str) -> None:
@@ -255,10 +266,10 @@ async def _knock(address: str) -> None:
     await comm.close()
 
 
-def versions(engine: str) -> dict[str, str]:
+def versions(engine: str, packages: Iterable[str] = ()) -> dict[str, str]:
     """What rows depend on in this process: packages, processor, simulator if one is the engine."""
     found = {"analogkan": f"{__version__} ({source_hash()})"}
-    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ())):
+    for name in ("numpy", "scipy", *(("torch",) if engine == "twin" else ()), *packages):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -282,6 +293,11 @@ def _compare(have: dict[str, str], wanted: dict[str, str], where: str) -> None:
             )
 
 
+def _held(body: bytes) -> bytes:
+    """What tasks need, as a task."""
+    return body
+
+
 _READY: dict[int, Any] = {}
 """In a worker: the study's function, unpickled once."""
 
@@ -296,7 +312,8 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> tuple[float, lis
     with _BECOMING_READY:
         if key not in _READY:
             engine = next((name for name in SIMULATORS if name in wanted), "twin")
-            _compare(versions(engine), wanted, platform.node())
+            also = [name for name in ("numba",) if name in wanted]
+            _compare(versions(engine, also), wanted, platform.node())
             _READY.clear()
             sent, function = pickle.loads(body)
             unpack(sent)

@@ -94,7 +94,7 @@ def conduct(
     store_of = partial(StudyStore, run, settings, study.columns_of(bench.spec.task))
     with (
         one_blas_thread,
-        _executor(options, engine.stop, from_files) as executor,
+        _executor(options, engine.stop, from_files, arithmetic.packages) as executor,
         approved(store_of, plan.points, evaluate, executor, options.approve) as store,
     ):
         meter = Meter()
@@ -262,7 +262,10 @@ def _verdict(
 
 @contextlib.contextmanager
 def _executor(
-    options: StudyOptions, stop: Callable[[], None], from_files: Iterable[outside.Plugin]
+    options: StudyOptions,
+    stop: Callable[[], None],
+    from_files: Iterable[outside.Plugin],
+    packages: tuple[str, ...],
 ) -> Iterator[Executor]:
     """Who does the work: threads, or a cluster that is left as it was."""
     if options.executor == "local":
@@ -270,7 +273,8 @@ def _executor(
         return
     from .cluster import DaskExecutor
 
-    cluster = DaskExecutor(options.scheduler, options.engine, plugins.packed(from_files))
+    sent = plugins.packed(from_files)
+    cluster = DaskExecutor(options.scheduler, options.engine, sent, packages)
     with contextlib.closing(cluster) as executor:
         yield executor
 

@@ -180,7 +180,7 @@ def foretell(
     return Forecast(count=count, threads=threads, tasks=tasks, cost=cost)
 
 
-TASK_S = 0.25
+TASK_S = 0.5
 """Seconds of work that a task has at least, where there are points enough: what is lost with a
 worker, and what all wait for at the end."""
 SCHEDULER_S = 2e-3
