@@ -60,7 +60,7 @@ def test_logits_are_within_the_bound_and_classes_are_equal(model, changes, image
     exact = twin.answers(inputs, images.index, 100)[0]
     one = mixed.Mixed.of(twin)
     moving = mixed.Moving.of(inputs)
-    found, bound, _ = one._outputs(inputs, moving)
+    found, bound, *_ = one._outputs(inputs, moving)
     off = np.abs(found.T / twin.v_per_logit - exact).max()
     full_scale = np.abs(exact).max()
     assert 0 < off <= bound / twin.v_per_logit

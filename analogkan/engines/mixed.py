@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from . import kernels
-from .twin import Known, Twin
+from .twin import Known, Maps, Twin
 from .twin_inputs import Inputs
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -141,18 +141,19 @@ class Mixed:
         found = self._outputs(coded, moving)
         if found is None:
             return None
-        volts, bound, known = found
+        volts, bound, rows, maps = found
         near = kernels.close(volts, 2 * bound)
         logits = np.ascontiguousarray((volts / self._twin.v_per_logit).T)
         if near.size:
+            known = Known(torch.from_numpy(rows.transpose(0, 2, 1))[None], maps)
             with torch.no_grad():
                 again = self._twin.run(coded.block(near), index[near], known).outputs[-1]
             logits[near] = (again[0] / self._twin.v_per_logit).numpy().T
         return logits
 
-    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, Known] | None:
-        """Outputs (O, B) volts, how far the farthest may be from float64's, and what the twin need
-        not work out again."""
+    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, Array, Maps] | None:
+        """Outputs (O, B) volts; how far the farthest may be from float64's; and what the twin need
+        not work out again: volts (I, U, D) of the first rows, and its ``folded`` stages."""
         maps = {k: self._twin.folded(stage) for k, stage in enumerate(self._twin.stages)}
         first, *others = self._twin.stages
         codes = np.atleast_2d(coded.codes.numpy())
@@ -182,8 +183,7 @@ class Mixed:
             error = growth(weights.shape[1] + 4, dtype) * extent + np.abs(weights) @ off.ravel()
         if not _known(error):
             return None
-        table = torch.from_numpy(apart + still[:, None]).transpose(1, 2)[None]
-        return volts, float(error.max()), Known(table, maps)
+        return volts, float(error.max()), apart + still[:, None], maps
 
 
 def _of_chip(weights: torch.Tensor, constant: torch.Tensor) -> tuple[Array, Array]:

@@ -139,13 +139,16 @@ class TwinRun:
     hidden: list[torch.Tensor]
 
 
+Maps = Mapping[int, tuple[torch.Tensor, torch.Tensor]]
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """What is alike for all images: the rows' volts ``table`` (M, I, D, U) of the first stage, and
     what stages are ``folded`` into, by their numbers."""
 
     table: torch.Tensor | None
-    maps: Mapping[int, tuple[torch.Tensor, torch.Tensor]]
+    maps: Maps
 
 
 NOTHING = Known(None, {})
