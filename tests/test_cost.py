@@ -109,10 +109,10 @@ def brief(monkeypatch):
 
 
 def test_a_forecast_is_of_points_that_were_tried(brief):
-    seen: list[int | None] = []
+    seen: list[int] = []
 
     def evaluate(point):
-        seen.append(point.sample)
+        seen.append(point.sample or 0)
         return row(point) | {"seconds": 0.25, "draw_seconds": 0.125}
 
     many = montecarlo_points(Hardware(), Variation(sigma_g=0.1), Conditions(), 1_000_000)
