@@ -332,8 +332,8 @@ def _penalised(
         return loss
     lo, hi = _driven(recipe, model)
     for z in hidden:
-        outside = (lo - z).relu().square() + (z - hi).relu().square()
-        loss = loss + recipe.range_penalty * outside.mean()
+        outside = z - z.clamp(lo, hi)
+        loss = loss + recipe.range_penalty * outside.square().mean()
     return loss
 
 
