@@ -106,9 +106,12 @@ class _Stage:
         self._bias_still = self._bias_cells.sum(dim=2) - self.bias_slope * drawn_at
         # What a cell is, over what it would be without levels, errors and wires.
         factor = cells / (least + sides * _halves(layer.weight.detach().to(dtype)))
-        moving = _by_pair(torch.from_numpy(~chip.errors.stuck[:rows]).T)
-        self._still = torch.where(moving, least * factor, cells)
-        self.slope = factor * sides * moving
+        self._still, self.slope = least * factor, factor * sides
+        stuck = chip.errors.stuck[:rows]
+        if stuck.any():
+            there = _by_pair(torch.from_numpy(stuck).T)
+            self._still = torch.where(there, cells, self._still)
+            self.slope = self.slope.masked_fill_(there, 0.0)
         self._rows = RowTables(made.x[0], made.r[0], dtype)
         self._columns = made.columns.of_first()
         lines = 2 * len(alpha)
@@ -122,10 +125,8 @@ class _Stage:
 
     def outputs(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
         """Volts (O, B) for ``volts`` (I, B) after its norm."""
-        made, twin = self._made, self._twin
-        at = squashed_volts(self._front(layer), volts[None], twin.hardware, twin.temp_c, made.real)[
-            0
-        ]
+        twin, front, real = self._twin, self._front(layer), self._made.real
+        at = squashed_volts(front, volts[None], twin.hardware, twin.temp_c, real)[0]
         rows = self._rows(at.to(self._dtype))
         return _Outputs.apply(*self._coefficients(layer), rows, self)
 
