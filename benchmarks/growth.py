@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from analogkan.compiler import names
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.verify import verify_build
 from analogkan.data import ImageSet
-from analogkan.engines.chip_engines import NgspiceEngine
-from analogkan.engines.ngspice import find_ngspice
+from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.ngspice import Runner, find_ngspice
 from analogkan.engines.twin import one_torch_thread
 from analogkan.threads import one_blas_thread
 
@@ -31,8 +32,7 @@ from .subjects import chips_of
 
 HIDDEN, IMAGES = 64, 2000
 WIDTHS = (32, 64, 128)
-SWEPT = (25, 50, 100)
-"""Images of a sweep: more come in blocks of 100, which are as many processes."""
+SWEPT = (50, 100, 200, 400)
 SEEN = (2000, 4000, 8000, 16_000)
 CHIPS = (1, 2, 4, 8)
 TILES, EXPLICIT = (32, 64, 128, 256), (16, 32, 64)
@@ -139,9 +139,15 @@ def _volts(build: Build, n: int) -> np.ndarray:
 
 
 def _ngspice(build: Build, n: int) -> Callable[[], object]:
-    volts, keep = _volts(build, n), build.folder.parent / "failed"
-    engine = NgspiceEngine(find_ngspice(), keep)
-    return lambda: engine.logits(build.design, volts, np.arange(n), 26.85)
+    """A sweep over ``n`` images in one process."""
+    volts, deck, probes = _volts(build, n), build.one_deck(), names.logits(build.design)
+
+    def call() -> None:
+        with BatchEngine(deck, Runner(find_ngspice()), build.folder.parent / "failed") as engine:
+            (found,) = engine.run(volts, plan_chunks(n, n), probes, BatchOptions())
+        assert found.values is not None, found.error
+
+    return call
 
 
 def _twin(build: Build, n: int) -> Callable[[], None]:

@@ -226,7 +226,7 @@ def line_drive(
     if phi is None:
         extreme = [_extreme_phi(curve) for curve in layer.curves]
         phi = np.tile(extreme, layer.theta.shape[0])[None]
-    rows = np.ones((len(phi), len(g)))
-    by_diode = np.tile(row_volts / v_fs, layer.theta.shape[0])
-    np.multiply(phi, by_diode, out=rows[:, : phi.shape[1]])
+    rows, n = np.empty((len(phi), len(g))), phi.shape[1]
+    np.multiply(phi, np.tile(row_volts / v_fs, layer.theta.shape[0]), out=rows[:, :n])
+    rows[:, n:] = 1.0
     return v_fs * np.abs(rows @ g).max(axis=0)

@@ -49,7 +49,7 @@ def map_layer(
     least, most = hardware.cell_range
     span = most - least
     if alpha is None:
-        largest = np.abs(theta).max(axis=(0, 2))
+        largest = largest_of(theta)
         needed = np.abs(bias) / hardware.max_bias_rows
         # An output without coefficients or bias still needs some scale; 1 V of full range is one.
         alpha = np.maximum(largest, needed) / span
@@ -83,9 +83,14 @@ def raised_by_bias(mapped: Mapping, theta: np.ndarray, hardware: Hardware) -> in
     """Of how many outputs alpha is larger than ``theta`` (I, O, D) needs; outputs without
     coefficients do not count."""
     least, most = hardware.cell_range
-    largest = np.abs(theta).max(axis=(0, 2))
+    largest = largest_of(theta)
     raised = mapped.alpha * (most - least) > 1.01 * largest
     return int((raised & (largest > 0)).sum())
+
+
+def largest_of(theta: np.ndarray) -> np.ndarray:
+    """The largest ``|theta|`` (I, O, D) of each output, (O,)."""
+    return np.abs(theta).transpose(1, 0, 2).reshape(theta.shape[1], -1).max(axis=1)
 
 
 def bias_rows(bias: np.ndarray, alpha: np.ndarray, span: float) -> int:

@@ -311,13 +311,14 @@ def _run_epoch(
         index = order[start : start + recipe.batch]
         if len(index) == 1:
             continue  # batch statistics of one image are not defined
-        given, hidden = forward(volts[index])
-        loss = _penalised(goal.loss(given, wanted[index]), model, recipe, hidden)
+        given, hidden = forward(volts.index_select(0, index))
+        of_batch = wanted[index]
+        loss = _penalised(goal.loss(given, of_batch), model, recipe, hidden)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         total += float(loss.detach()) * len(index)
-        score += goal.score(given.detach(), wanted[index])
+        score += goal.score(given.detach(), of_batch)
     return total / len(order), score
 
 
@@ -332,8 +333,8 @@ def _penalised(
         return loss
     lo, hi = _driven(recipe, model)
     for z in hidden:
-        outside = (lo - z).relu().square() + (z - hi).relu().square()
-        loss = loss + recipe.range_penalty * outside.mean()
+        outside = z - z.clamp(lo, hi)
+        loss = loss + recipe.range_penalty * outside.square().mean()
     return loss
 
 

@@ -95,21 +95,28 @@ class _Stage:
     ) -> None:
         assert chip.errors is not None
         self._twin, self._made, self._dtype = twin, made, dtype
-        self._bias = layer.bias.detach().to(dtype, copy=True)
-        self._alpha = torch.from_numpy(design.alpha).to(dtype)
-        g, rows = made.g[0].to(dtype).T.contiguous(), made.n_rows
-        self._bias_cells = g[:, rows:]
+        self.v_fs = twin.hardware.v_fs
+        alpha = torch.from_numpy(design.alpha).to(dtype)
+        g, rows = _by_pair(made.g[0].to(dtype).T.contiguous()), made.n_rows
+        cells, self._bias_cells, least = g[..., :rows], g[..., rows:], twin.hardware.g_min
+        sides = torch.tensor([[1.0], [-1.0]], dtype=dtype) / alpha[:, None, None]
+        # Bias cells are all at one voltage: what the bias has changed by may go into one more.
+        self.bias_slope = 0.5 * sides[..., 0]
+        drawn_at = layer.bias.detach().to(dtype)[:, None]
+        self._bias_still = self._bias_cells.sum(dim=2) - self.bias_slope * drawn_at
         # What a cell is, over what it would be without levels, errors and wires.
-        sides = torch.tensor([[1.0], [-1.0]], dtype=dtype) / self._alpha[:, None, None]
-        cells, least = _by_pair(g[:, :rows]), twin.hardware.g_min
         factor = cells / (least + sides * _halves(layer.weight.detach().to(dtype)))
-        moving = _by_pair(torch.from_numpy(~chip.errors.stuck[:rows]).T)
-        self._still = torch.where(moving, least * factor, cells)
-        self._slope = factor * sides * moving
+        self._still, self.slope = least * factor, factor * sides
+        stuck = chip.errors.stuck[:rows]
+        if stuck.any():
+            there = _by_pair(torch.from_numpy(stuck).T)
+            self._still = torch.where(there, cells, self._still)
+            self.slope = self.slope.masked_fill_(there, 0.0)
         self._rows = RowTables(made.x[0], made.r[0], dtype)
         self._columns = made.columns.of_first()
-        each = len(g) if self._columns.feet is not None else 2
-        self._amperes = np.pad(np.tile(np.eye(each), (len(g) // each, 1)), [(0, 0), (0, 1)])
+        lines = 2 * len(alpha)
+        each = 2 if self._columns.feet is None else lines
+        self._amperes = np.pad(np.tile(np.eye(each), (lines // each, 1)), [(0, 0), (0, 1)])
         self._mapped = None if made.feet is None else self._map(self._columns.g)
 
     def normed(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
@@ -118,25 +125,28 @@ class _Stage:
 
     def outputs(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
         """Volts (O, B) for ``volts`` (I, B) after its norm."""
-        made, twin = self._made, self._twin
-        at = squashed_volts(self._front(layer), volts[None], twin.hardware, twin.temp_c, made.real)[
-            0
-        ]
-        weight, bias = layer.weight.to(self._dtype), self._bias_lines(layer)
-        with torch.no_grad():
-            cells = self._cells(weight)
-            linear, constant = self._mapped or self._map(cells.sum(dim=2).flatten() + bias)
-        weights = _Weights.apply(weight, cells, linear, self._slope)
-        by_bias = _summed(linear, _by_pair(bias)[..., None])[:, 0]
-        constant = constant - twin.hardware.v_fs * by_bias
-        return torch.addmm(constant[:, None], weights, self._rows(at.to(self._dtype)))
+        twin, front, real = self._twin, self._front(layer), self._made.real
+        at = squashed_volts(front, volts[None], twin.hardware, twin.temp_c, real)[0]
+        rows = self._rows(at.to(self._dtype))
+        return _Outputs.apply(*self._coefficients(layer), rows, self)
+
+    def maps(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """For the coefficients (O, R) and (O,): volts (O, R) at the outputs per volt of a row, and
+        (O, 1) for none; and the first of ``_map``."""
+        cells, of_bias = self._cells(weight), self._bias_lines(bias)
+        linear, constant = self._mapped or self._map((cells.sum(dim=2) + of_bias).flatten())
+        by_bias = _summed(linear, of_bias[..., None])
+        return _summed(linear, cells), constant[:, None] - self.v_fs * by_bias, linear
 
     def following(self, layer: FoldedLayer) -> TwinStage:
         """The twin's stage with cells and LayerNorm as the coefficients now have them."""
-        cells = self._cells(layer.weight.to(self._dtype)).flatten(0, 1)
-        change = self._bias_lines(layer) - self._bias_cells.sum(dim=1)
-        g = torch.cat([cells, self._bias_cells, change[:, None]], dim=1)
-        return replace(self._made, front=self._front(layer), g=g.T[None])
+        weight, bias = self._coefficients(layer)
+        change = self._bias_lines(bias) - self._bias_cells.sum(dim=2)
+        g = torch.cat([self._cells(weight), self._bias_cells, change[..., None]], dim=2)
+        return replace(self._made, front=self._front(layer), g=g.flatten(0, 1).T[None])
+
+    def _coefficients(self, layer: FoldedLayer) -> tuple[Tensor, Tensor]:
+        return layer.weight.to(self._dtype), layer.bias.to(self._dtype)
 
     def _front(self, layer: FoldedLayer) -> Front:
         front = self._made.front
@@ -148,13 +158,11 @@ class _Stage:
 
     def _cells(self, weight: Tensor) -> Tensor:
         """Siemens (O, 2, R) of cells for ``weight`` (O, R)."""
-        return torch.addcmul(self._still, self._slope, _halves(weight))
+        return torch.addcmul(self._still, self.slope, _halves(weight))
 
-    def _bias_lines(self, layer: FoldedLayer) -> Tensor:
-        """Siemens (L,) of each line's bias cells together: these are all at one voltage, so what
-        the bias has changed by may go into one more."""
-        moved = 0.5 * (layer.bias.to(self._dtype) - self._bias) / self._alpha
-        return self._bias_cells.sum(dim=1) + torch.stack([moved, -moved], dim=1).flatten()
+    def _bias_lines(self, bias: Tensor) -> Tensor:
+        """Siemens (O, 2) of each line's bias cells together, for ``bias`` (O,)."""
+        return torch.addcmul(self._bias_still, self.bias_slope, bias[:, None])
 
     def _map(self, g: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
         """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L)
@@ -165,27 +173,31 @@ class _Stage:
         return torch.from_numpy(linear).to(self._dtype), torch.tensor(constant, dtype=self._dtype)
 
 
-class _Weights(torch.autograd.Function):
-    """Volts (O, R) at outputs per volt of a row, of ``cells`` (O, 2, R) behind what is ``linear``.
+class _Outputs(torch.autograd.Function):
+    """Volts (O, B) of a stage whose rows are at ``rows`` (R, B).
 
-    Backwards ``linear`` stays as it is: a cell's load on the node of an op-amp with gain A changes
-    it by a share of 1/A of what the cell's current does.
+    Backwards what lines make of amperes stays as it is: a cell's load on the node of an op-amp with
+    gain A changes it by a share of 1/A of what the cell's current does.
     """
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, cells: Tensor, linear: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(weight, linear, slope)
-        return _summed(linear, cells)
+    def forward(ctx: Any, weight: Tensor, bias: Tensor, rows: Tensor, stage: _Stage) -> Tensor:
+        by_row, constant, linear = stage.maps(weight, bias)
+        ctx.save_for_backward(weight, rows, by_row, linear)
+        ctx.stage = stage
+        return torch.addmm(constant, by_row, rows)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore
-        weight, linear, slope = ctx.saved_tensors
-        if linear.shape[1] == 2:
-            by_cell = linear[..., None] * grad[:, None]
-        else:
-            by_cell = _by_pair(linear.T @ grad)
-        by_cell *= slope
-        return torch.where(weight >= 0, by_cell[:, 0], by_cell[:, 1]), None, None, None
+    def backward(  # type: ignore
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None, None]:
+        weight, rows, by_row, linear = ctx.saved_tensors
+        stage = ctx.stage
+        by_cell = _spread(linear, grad @ rows.T).mul_(stage.slope)
+        of_weight = torch.where(weight >= 0, by_cell[:, 0], by_cell[:, 1])
+        by_bias = _spread(linear, grad.sum(dim=1, keepdim=True))[..., 0] * stage.bias_slope
+        of_rows = by_row.T @ grad if ctx.needs_input_grad[2] else None
+        return of_weight, -stage.v_fs * by_bias.sum(dim=1), of_rows, None
 
 
 def _summed(linear: Tensor, pairs: Tensor) -> Tensor:
@@ -193,6 +205,13 @@ def _summed(linear: Tensor, pairs: Tensor) -> Tensor:
     if linear.shape[1] == 2:
         return linear[:, :1] * pairs[:, 0] + linear[:, 1:] * pairs[:, 1]
     return linear @ pairs.flatten(0, 1)
+
+
+def _spread(linear: Tensor, outputs: Tensor) -> Tensor:
+    """(O, 2, n) for ``outputs`` (O, n): the transpose of ``_summed``."""
+    if linear.shape[1] == 2:
+        return linear[..., None] * outputs[:, None]
+    return _by_pair(linear.T @ outputs)
 
 
 def _by_pair(lines: Tensor) -> Tensor:

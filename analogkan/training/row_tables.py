@@ -38,8 +38,8 @@ class RowTables:
         ended = (x[:, 1:] == x[:, -1:]) & (x[:, :-1] == x[:, -1:])  # short tables end repeated
         points = torch.cat([x[:, :1], torch.where(ended, torch.inf, x[:, 1:])], dim=1).to(dtype)
         self._count = BUCKETS * x.shape[1]
-        self._low = points[:, :1]
-        self._per_volt = self._count / (x[:, -1:] - x[:, :1]).to(dtype).clamp(min=1e-9)
+        self._per_volt = self._count / (x[:, -1:] - x[:, :1]).clamp(min=1e-9).to(dtype)
+        self._first = -points[:, :1] * self._per_volt
         # Entry k of a row is its point k: voltages from it on are on a later segment.
         self._points = torch.nn.functional.pad(points, (0, 1), value=torch.inf).flatten()
         inside = torch.zeros((len(x), self._count), dtype=torch.int32)
@@ -52,7 +52,7 @@ class RowTables:
 
     def _bucket(self, at: Tensor) -> Tensor:
         """Which bucket of its row each of ``at`` (R, n) is in."""
-        place = ((at - self._low) * self._per_volt).clamp_(0, self._count - 1)
+        place = torch.addcmul(self._first, at, self._per_volt).clamp_(0, self._count - 1)
         return place.int().clamp_(min=0)  # NaN is in one of them, and stays NaN on its line
 
     def __call__(self, v: Tensor) -> Tensor:
