@@ -90,7 +90,9 @@ def main() -> None:
         begin = time.perf_counter() - began
         cost = kept(points[:40], evaluate, LocalExecutor(1))
         # Of rows that come together, as from workers enough that keeping them matters.
-        cost = replace(cost, keep_s=_in_groups(quick=False)["seconds"] / TOGETHER)
+        grouped = _in_groups(quick=False)
+        assert "seconds" in grouped
+        cost = replace(cost, keep_s=grouped["seconds"] / TOGETHER)
         task = _scheduler_s()
         busy, draw, keep = (1e3 * part for part in (cost.busy_s, cost.draw_s, cost.keep_s))
         print(f"a chip of {len(bench.labels):,} images takes {busy:.1f} ms, {draw:.1f} of them to")
