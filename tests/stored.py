@@ -34,7 +34,7 @@ from analogkan.studies.store import ARRAYS, RESULT, SCHEMA, STORE, StudyStore, w
 from analogkan.studies.summary import summarise_chips, summarise_temperatures
 from analogkan.studies.sweep import sweep
 from analogkan.studies.thermal import thermal
-from analogkan.training import fit
+from analogkan.training import unfinished
 
 from .networks import random_images, random_spec
 from .test_store import SETTINGS, points, row
@@ -238,13 +238,13 @@ def _training() -> dict[str, Any]:
 
 
 def made_training(folder: Path) -> Path:
-    fit.save_state(folder / "net.pt.training", "key", 4, _training())
+    unfinished.save_state(folder / "net.pt.training", "key", 4, _training())
     return folder / "net.pt.training"
 
 
 def read_training(path: Path) -> str:
     parts = _training()
-    epoch = fit.resume(path, "key", parts)
+    epoch = unfinished.resume(path, "key", parts)
     return repr((epoch, [part.state_dict() for part in parts.values()]))
 
 

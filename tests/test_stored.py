@@ -13,7 +13,7 @@ from analogkan.errors import CheckpointError, NetlistError, StudyError
 from analogkan.report.runs import read_runs
 from analogkan.studies.result import CHIPS
 from analogkan.studies.simulate import simulate
-from analogkan.training import fit
+from analogkan.training import unfinished
 
 from . import stored
 from .networks import random_images
@@ -129,7 +129,7 @@ def test_a_training_that_names_gigabytes_is_refused(tmp_path):
     parts["model"]["weight"] = torch.zeros(1).expand(10**9)
     torch.save(parts, path)
     with pytest.raises(CheckpointError, match=r"cannot be read: remove it to start anew$"):
-        fit.resume(path, "key", stored._training())
+        unfinished.resume(path, "key", stored._training())
 
 
 @pytest.fixture(params=["pipe", "zero", "folder"])

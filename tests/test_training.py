@@ -18,7 +18,7 @@ from analogkan.errors import CheckpointError, DataError, DeviceError
 from analogkan.files import sha256
 from analogkan.network import checkpoint
 from analogkan.network.model import TDKAN, TDKANConfig
-from analogkan.training import fit, run
+from analogkan.training import fit, run, unfinished
 from analogkan.training.augment import augmented
 from analogkan.training.card import evaluate
 from analogkan.training.fit import Trained, train
@@ -317,15 +317,15 @@ def test_a_holdout_that_leaves_nothing_is_refused(npz, tmp_path, holdout):
 
 def test_an_unfinished_training_that_is_damaged_is_refused(tmp_path):
     state, model = tmp_path / "net.pt.training", torch.nn.Linear(3, 2)
-    fit.save_state(state, "key", 4, {"model": model})
-    assert fit.resume(state, "key", {"model": model}) == 4
+    unfinished.save_state(state, "key", 4, {"model": model})
+    assert unfinished.resume(state, "key", {"model": model}) == 4
     sentence = f"^{state} cannot be read: remove it to start anew$"
     with pytest.raises(CheckpointError, match=sentence):
-        fit.resume(state, "key", {"optimiser": model})
+        unfinished.resume(state, "key", {"optimiser": model})
     with pytest.raises(CheckpointError, match=sentence):
-        fit.resume(state, "key", {"model": torch.nn.Linear(4, 2)})
+        unfinished.resume(state, "key", {"model": torch.nn.Linear(4, 2)})
     whole = state.read_bytes()
     at = whole.index(model.weight.detach().numpy().tobytes())
     state.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     with pytest.raises(CheckpointError, match=sentence):
-        fit.resume(state, "key", {"model": model})
+        unfinished.resume(state, "key", {"model": model})

@@ -40,6 +40,7 @@ def train(
     chip_seed: int | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    device: str = "cpu",
     holdout: int | None = None,
     progress: bool = True,
 ) -> Trained:
@@ -75,6 +76,9 @@ def train(
         Of all that is drawn.
     epochs
         Instead of the recipe's.
+    device
+        Where it is computed: ``cpu``, or a GPU as torch calls it, ``cuda``. What is drawn is the
+        same; an unfinished training goes on where it was alone.
     holdout
         Keep so many training images back and report on them; the test set is not read.
     progress
@@ -100,6 +104,7 @@ def train(
     given.check_whole(seed=seed, chip_seed=chip_seed, epochs=epochs, holdout=holdout)
     check_flags(download=download)
     require_type(prune, (str, type(None)), "prune", "a text, '0.1pp' or '5%'")
+    require_type(device, str, "device", "cpu, or a GPU as torch calls it")
     require_type(task, str, "task", "classification or regression")
     require_type(targets, (str, int, list, tuple), "targets", "names of columns, or how many")
     require_type(devices, (str, list, tuple, type(None)), "devices", "names, or device files")
@@ -119,6 +124,7 @@ def train(
         disturbance=_disturbance(noise, preset, asked, chip, chip_seed),
         start=None if start is None else as_path(start, "start", "a model's name or a checkpoint"),
         prune=prune,
+        device=device,
     )
     total = request.epochs_in_all()
     with shown_progress(progress) as on_progress:

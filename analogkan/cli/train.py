@@ -100,6 +100,13 @@ FAR_OUT = 0.05
 @click.option("--seed", type=common.Whole(min=0), default=0, show_default=True)
 @click.option("--epochs", type=common.Whole(min=1), help="Instead of the recipe's.")
 @click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda",
+    help="Where it is computed; a GPU as torch calls it, such as cuda:1. (Diodes: --devices.)",
+)
+@click.option(
     "--holdout",
     type=common.Whole(min=1),
     metavar="N",
@@ -110,7 +117,7 @@ FAR_OUT = 0.05
 @common.guarded
 def train(
     dataset, recipe, start, prune, devices, task, targets, data, download, out, variation,
-    assignments, noise, chip, chip_seed, seed, epochs, holdout, as_json,
+    assignments, noise, chip, chip_seed, seed, epochs, device, holdout, as_json,
 ) -> None:  # fmt: skip
     """Train a TD-KAN by a recipe and write a checkpoint and a card.
 
@@ -167,6 +174,7 @@ def train(
         disturbance=disturbance_of(noise, variation, assignments, chip, chip_seed),
         start=start,
         prune=prune,
+        device=device,
         command=common.command_line(),
     )
     with common.progress(as_json) as bar:

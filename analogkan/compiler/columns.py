@@ -52,11 +52,13 @@ class Columns:
     differences: bool
     xp: Any
 
-    def of_first(self) -> Columns:
-        """Those of the first of torch's chips, as numpy's arrays."""
+    def of_first(self, xp: Any = NUMPY) -> Columns:
+        """Those of the first of torch's chips, as numpy's arrays unless ``xp`` is torch."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        arrays = {name: x[0].numpy() for name, x in values.items() if hasattr(x, "numpy")}
-        return replace(self, **arrays, xp=NUMPY)
+        first = {name: x[0] for name, x in values.items() if hasattr(x, "numpy")}
+        if xp is NUMPY:
+            first = {name: x.numpy() for name, x in first.items()}
+        return replace(self, **first, xp=xp)
 
     @property
     def r_x(self) -> Any:

@@ -45,6 +45,17 @@ def name_of(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
+def facts_of(device: str) -> dict[str, str]:
+    """A GPU's name here, and what it calls itself; nothing of the CPU."""
+    return {} if device == CPU else {"device": device, "gpu": name_of(device)}
+
+
+def bring(part: Any, device: str) -> None:
+    """Put what ``part`` itself keeps on ``device``."""
+    for name, value in vars(part).items():
+        setattr(part, name, moved(value, device))
+
+
 def moved(part: Any, device: str) -> Any:
     """``part`` with all its tensors on ``device``: a tensor, or what is made of such."""
     if isinstance(part, torch.Tensor):

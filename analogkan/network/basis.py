@@ -35,6 +35,7 @@ class PWLBasis(nn.Module):
         knots = np.unique(np.concatenate([curve.v for curve in self.curves]))
         steps = np.diff(knots)
         self.even = bool(np.ptp(steps) < EVEN)
+        self._per_volt = float(len(steps) / (knots[-1] - knots[0]))
         slope, intercept = zip(*(_lines(curve, knots) for curve in self.curves), strict=True)
         # Nothing is on the far side of an end that is not a number.
         tables = {
@@ -58,7 +59,8 @@ class PWLBasis(nn.Module):
     def each(self, v: Tensor) -> Tensor:
         """phi_d at voltages of its own: ``v`` (..., D), of which the last is d; the same shape."""
         of_d = len(self.knots) + 1
-        segment = self._segments(v) + torch.arange(0, of_d * len(self.curves), of_d)
+        first = torch.arange(0, of_d * len(self.curves), of_d, device=v.device)
+        segment = self._segments(v) + first
         slope, intercept = (
             _looked_up(table.to(v.dtype).flatten(), segment)
             for table in (self.slope, self.intercept)
@@ -75,8 +77,7 @@ class PWLBasis(nn.Module):
         if not self.even:
             return torch.bucketize(v, knots, out_int32=True)
         n = len(knots)
-        per_volt = (n - 1) / float(self.knots[-1] - self.knots[0])
-        near = ((v - knots[0]) * per_volt).ceil_().add_(1).clamp_(0, n)
+        near = ((v - knots[0]) * self._per_volt).ceil_().add_(1).clamp_(0, n)
         segment = near.int().clamp_(0, n)  # NaN is on some segment, and stays NaN on its line
         low, high = (_looked_up(ends, segment) for ends in self.ends.to(v.dtype))
         return segment.add_(v > high).sub_((v <= low).int())

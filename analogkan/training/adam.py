@@ -66,7 +66,7 @@ class Adam:
         self._parameters, self._rate, self._done = tuple(parameters), rate, 0
         sizes = [parameter.numel() for parameter in parameters]
         self._mean, self._square, self._below = (
-            torch.zeros(sum(sizes), dtype=parameters[0].dtype) for _ in range(3)
+            parameters[0].new_zeros(sum(sizes)) for _ in range(3)
         )
         self._views = [
             [

@@ -69,7 +69,7 @@ def augmented(
     Parameters
     ----------
     images
-        (n, H, W) or (n, H, W, C), uint8.
+        (n, H, W) or (n, H, W, C), uint8; where they are, they are changed.
     shape
         (h, w), or (H, W, C) as they are, of the result.
 
@@ -78,7 +78,7 @@ def augmented(
     Tensor
         (n, I) float32, same units.
     """
-    out = torch.empty(len(images), math.prod(shape))
+    out = torch.empty(len(images), math.prod(shape), device=images.device)
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK].float()
         block = block[:, None] if block.ndim == 3 else block.permute(0, 3, 1, 2)
@@ -87,7 +87,7 @@ def augmented(
         if how.crop_px:
             block = _cropped(block, how.crop_px, generator)
         if how.flip:
-            mirrored = torch.rand(len(block), generator=generator) < 0.5
+            mirrored = (torch.rand(len(block), generator=generator) < 0.5).to(block.device)
             block = torch.where(mirrored[:, None, None, None], block.flip(3), block)
         if how.jitter:
             block = _coloured(block, how.jitter, generator)
@@ -98,7 +98,7 @@ def augmented(
 
 
 def _moved(block: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    maps = _draw(len(block), block.shape[-2:], how, generator)
+    maps = _draw(len(block), block.shape[-2:], how, generator).to(block.device)
     parts = zip(block.split(CACHED), maps.split(CACHED), strict=True)
     return torch.cat(
         [
@@ -112,7 +112,7 @@ def _places(maps: Tensor, size: torch.Size) -> Tensor:
     """Where the pixels of images of ``size`` are taken from, (n, H, W, 2): ``affine_grid`` of
     ``maps`` (n, 2, 3), whose products of three columns take longer than all the rest."""
     by_x, by_y, shift = maps[:, :, None, None].unbind(-1)
-    y, x = (torch.linspace(-1, 1, n) * (n - 1) / n for n in size)
+    y, x = (torch.linspace(-1, 1, n, device=maps.device) * (n - 1) / n for n in size)
     return (by_x * x + by_y * y[:, None]).add_(shift).permute(0, 2, 3, 1)
 
 
@@ -147,8 +147,9 @@ def _cropped(block: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
 def _coloured(block: Tensor, jitter: float, generator: torch.Generator) -> Tensor:
     """Brightness, contrast and saturation of each image (n, C, H, W) by factors of its own."""
     factors = 1 + jitter * (2 * torch.rand(3, len(block), 1, 1, 1, generator=generator) - 1)
+    factors = factors.to(block.device)
     block = (block * factors[0]).clamp(0.0, 255.0)
-    weights = torch.tensor(GREY if block.shape[1] == 3 else [1.0]).view(1, -1, 1, 1)
+    weights = block.new_tensor(GREY if block.shape[1] == 3 else [1.0]).view(1, -1, 1, 1)
     middle = (block * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True)
     block = (middle + (block - middle) * factors[1]).clamp(0.0, 255.0)
     grey = (block * weights).sum(1, keepdim=True)

@@ -20,14 +20,8 @@ from ..settings import require
 from ..text import percent
 from .adam import Optimiser, adam, constant
 from .augment import Augmentation, augmented
-from .fit import (
-    Epoch,
-    check_augmentable,
-    generator_of,
-    resume,
-    save_state,
-    threads_for,
-)
+from .fit import Epoch, check_augmentable, generator_of, threads_for
+from .unfinished import resume, save_state
 
 M = TypeVar("M", bound=nn.Module)
 

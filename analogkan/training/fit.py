@@ -16,14 +16,13 @@ import torch
 from ..data import ImageSet
 from ..data.images import check_answers
 from ..data.subset import typical
-from ..errors import CheckpointError, DataError, DivergedError, SettingsError
+from ..engines.arithmetic import CPU
+from ..errors import DataError, DivergedError, SettingsError
 from ..network.config import TDKANConfig
 from ..network.encoding import Encoding
 from ..network.model import TDKAN
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
-from ..network.torchfile import read_torch
-from ..network.torchload import unsealed, write_sealed
 from ..threads import one_blas_thread
 from .adam import FUSED_FROM, Rate, adam, constant, cosine
 from .augment import Augmentation, augmented
@@ -31,6 +30,7 @@ from .goals import Goal, goal_of
 from .noise import Disturbance
 from .outline import config_of, input_encoding
 from .recipe import Recipe
+from .unfinished import resume, save_state
 
 CALIBRATION_IMAGES = 256
 HISTORY = 50
@@ -71,6 +71,7 @@ def train(
     disturbance: Disturbance | None = None,
     start: tuple[TDKAN, NetworkSpec] | None = None,
     network: Callable[[TDKANConfig], TDKAN] = TDKAN,
+    device: str = CPU,
 ) -> Trained:
     """Train on ``images``.
 
@@ -95,6 +96,9 @@ def train(
         that are exactly zero, as pruning leaves them, stay so.
     network
         What makes a network of the recipe's outline, such as ``DeviceMLP``.
+    device
+        Where it is computed, by torch's name. All is drawn on the CPU, so that it is the same; the
+        model comes back from there. An unfinished training goes on where it was alone.
 
     Raises
     ------
@@ -109,20 +113,24 @@ def train(
     goal = goal_of(images, None if start is None else start[1].targets)
     shape = encoding.shape
     clean_x = images.flat(shape)
-    clean = encoding.applied(torch.from_numpy(clean_x.astype(np.float32)))
-    wanted = goal.wanted if goal.targets is None else goal.wanted.float()
+    clean = encoding.applied(torch.from_numpy(clean_x.astype(np.float32)).to(device))
+    wanted = (goal.wanted if goal.targets is None else goal.wanted.float()).to(device)
     how = recipe.augmentation()
     check_augmentable(images, how)
-    raw = torch.tensor(images.x) if how.augments else None
+    raw = torch.tensor(images.x, device=device) if how.augments else None
 
     if start is not None:
         check_answers(images, start[1])
         encoding.volts(clean_x)  # their unit must be the model's
-    model = _first(recipe, shape, goal, seed, network) if start is None else _again(start[0])
+    model = (
+        _first(recipe, shape, goal, seed, network).to(device)
+        if start is None
+        else _again(start[0], device)
+    )
     model.clip_sigma = recipe.clip_sigma
     optimiser = adam(model, rate_of(recipe, len(wanted)))
     parts = {"model": model, "optimiser": optimiser}
-    key = _key(recipe, model, seed, images)
+    key = _key(recipe, model, seed, images) + ("" if device == CPU else device)
     chosen = typical(images.y, min(CALIBRATION_IMAGES, len(images)))
     if start is not None:
         key += hashlib.sha256(b"".join(_bytes(model))).hexdigest()
@@ -141,7 +149,7 @@ def train(
         volts = clean
         if raw is not None:
             volts = encoding.applied(augmented(raw, shape, how, generator))
-        order = torch.randperm(len(wanted), generator=generator)
+        order = torch.randperm(len(wanted), generator=generator).to(device)
         forward = disturbed_forward(model, disturbance, seed, number)
         # Drawing chips asks for one thread of BLAS, which is dear to ask for and cheap to keep.
         with threads_for(model), one_blas_thread if disturbance else contextlib.nullcontext():
@@ -162,8 +170,9 @@ def train(
     if start is None:
         _exact_norms(model, clean)
     if recipe.finish and disturbance is None:
-        _finish(model, recipe, goal, encoding.applied(clean_x.astype(np.float64)))
-    return Trained(model, encoding, clean_x[chosen], goal.targets)
+        exact = torch.from_numpy(encoding.applied(clean_x.astype(np.float64)))
+        _finish(model, recipe, goal, exact.to(device))
+    return Trained(model.to(CPU), encoding, clean_x[chosen], goal.targets)
 
 
 def _first(
@@ -182,12 +191,12 @@ def _first(
     return model
 
 
-def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: np.ndarray) -> None:
+def _finish(model: TDKAN, recipe: Recipe, goal: Goal, volts: torch.Tensor) -> None:
     """Go on with L-BFGS on all of ``volts`` (n, I), with the norms as they are."""
-    inputs, wanted = torch.from_numpy(volts), goal.wanted
+    wanted = goal.wanted.to(volts.device)
 
     def loss() -> torch.Tensor:
-        given, hidden = model.forward_with_hidden(inputs)
+        given, hidden = model.forward_with_hidden(volts)
         return _penalised(goal.loss(given, wanted), model, recipe, hidden)
 
     least(model, loss, recipe.finish)
@@ -242,9 +251,9 @@ def check_augmentable(images: ImageSet, how: Augmentation) -> None:
         )
 
 
-def _again(trained: TDKAN) -> TDKAN:
+def _again(trained: TDKAN, device: str) -> TDKAN:
     """A copy to train on. Edges that are zero have no cells to train: so are their gradients."""
-    model = copy.deepcopy(trained).float()
+    model = copy.deepcopy(trained).float().to(device)
     for layer in model.layers:
         n_in, n_out, n_dev = layer.shape
         edges = layer.weight.detach().view(n_out, n_in, n_dev)
@@ -271,7 +280,7 @@ def _key(recipe: Recipe, model: TDKAN, seed: int, images: ImageSet) -> str:
 
 
 def _bytes(model: TDKAN) -> list[bytes]:
-    return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
+    return [tensor.cpu().numpy().tobytes() for tensor in model.state_dict().values()]
 
 
 def _driven(recipe: Recipe, model: TDKAN) -> tuple[float, float]:
@@ -311,15 +320,24 @@ def _run_epoch(
         index = order[start : start + recipe.batch]
         if len(index) == 1:
             continue  # batch statistics of one image are not defined
-        given, hidden = forward(volts.index_select(0, index))
         of_batch = wanted[index]
-        loss = _penalised(goal.loss(given, of_batch), model, recipe, hidden)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        total += float(loss.detach()) * len(index)
-        score += goal.score(given.detach(), of_batch)
+        some = volts.index_select(0, index)
+        loss, given = step(model, optimiser, some, goal, of_batch, recipe, forward)
+        total += float(loss) * len(index)
+        score += goal.score(given, of_batch)
     return total / len(order), score
+
+
+def step(
+    model, optimiser, volts, goal, wanted, recipe, forward
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Go on by one batch (B, I); its loss, and what outputs (B, O) were."""
+    given, hidden = forward(volts)
+    loss = _penalised(goal.loss(given, wanted), model, recipe, hidden)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.detach(), given.detach()
 
 
 def _penalised(
@@ -358,34 +376,3 @@ def _exact_norms(model: TDKAN, volts: torch.Tensor) -> None:
         assert norm.running_mean is not None and norm.running_var is not None
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(squares / n)
-
-
-def resume(state: Path | None, key: str, parts: dict) -> int:
-    """Load ``state`` into ``parts`` if it is there; the number of epochs that are done."""
-    if state is None or not state.exists():
-        return 0
-    anew = "remove it to start anew"
-    try:
-        stored = read_torch(state, missing=anew, unsafe=anew, kind="a training").content
-        stored = unsealed(stored, state.stat().st_size)
-        stored_key = stored["key"]
-    except Exception as error:  # what is no dictionary raises several kinds
-        raise CheckpointError(f"{state} cannot be read: {anew}") from error
-    if stored_key != key:
-        raise CheckpointError(
-            f"{state} is an unfinished training with another recipe, seed, device or data set: "
-            "remove it to start anew, or give another --out"
-        )
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(stored[name])
-        return int(stored["epoch"])
-    except Exception as error:  # torch's parts raise several kinds for what is not theirs
-        raise CheckpointError(f"{state} cannot be read: {anew}") from error
-
-
-def save_state(state: Path, key: str, epoch: int, parts: dict) -> None:
-    """Write how far a training is, with the hash that vouches for it."""
-    entry = {name: part.state_dict() for name, part in parts.items()}
-    entry = {"key": key, "epoch": epoch, **entry}
-    write_sealed(entry, state)

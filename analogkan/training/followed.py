@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.front import Front
+from ..engines.arithmetic import CPU
+from ..engines.devices import bring
 from ..engines.twin import Twin, TwinStage
 from ..engines.twin_front import normed_volts, squashed_volts
 from .folded import FoldedLayer
@@ -35,9 +38,11 @@ class FollowedChip:
     temp_c
         Degrees Celsius.
     layers
-        The network at that time.
+        The network at that time, on the CPU, where the chip is worked out.
     dtype
         Its precision.
+    device
+        Where it is run, by torch's name.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class FollowedChip:
         temp_c: float,
         layers: Sequence[FoldedLayer],
         dtype: torch.dtype,
+        device: str = CPU,
     ) -> None:
         self._twin = twin = Twin([chip], temp_c)
         self._linear = not (
@@ -57,6 +63,10 @@ class FollowedChip:
         self._dtype = dtype if self._linear else torch.float64
         drawn = zip(design.stages, chip.stages, twin.stages, layers, strict=True)
         self._stages = [_Stage(twin, *parts, dtype=self._dtype) for parts in drawn]
+        if device != CPU:
+            twin.device = device
+            for stage in self._stages:
+                stage.bring(device)
 
     def run(self, layers: Sequence[FoldedLayer], volts: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits and hidden voltages, (B, O) each, for ``volts`` (B, I) of the DACs."""
@@ -116,8 +126,16 @@ class _Stage:
         self._columns = made.columns.of_first()
         lines = 2 * len(alpha)
         each = 2 if self._columns.feet is None else lines
-        self._amperes = np.pad(np.tile(np.eye(each), (lines // each, 1)), [(0, 0), (0, 1)])
+        amperes: Any = np.pad(np.tile(np.eye(each), (lines // each, 1)), [(0, 0), (0, 1)])
+        self._amperes = amperes
         self._mapped = None if made.feet is None else self._map(self._columns.g)
+
+    def bring(self, device: str) -> None:
+        """Go on there; amplifiers' maps are torch's then, which need not wait for the device."""
+        self._columns = self._made.columns.of_first(torch)
+        self._amperes = torch.from_numpy(self._amperes)
+        for part in (self, self._rows):
+            bring(part, device)
 
     def normed(self, layer: FoldedLayer, volts: Tensor) -> Tensor:
         """Volts (I, B) after its norm for ``volts`` (I, B) of the stage before."""
@@ -164,13 +182,14 @@ class _Stage:
         """Siemens (O, 2) of each line's bias cells together, for ``bias`` (O,)."""
         return torch.addcmul(self._bias_still, self.bias_slope, bias[:, None])
 
-    def _map(self, g: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    def _map(self, g: Any) -> tuple[Tensor, Tensor]:
         """Volts (O, 2) at outputs per ampere into each line of their pair, or, with wires, (O, L)
         into every line; and (O,) volts without any. ``g`` (L,) siemens is on the lines' nodes."""
-        columns = replace(self._columns, g=np.asarray(g))
+        columns = replace(self._columns, g=g if self._columns.xp is torch else np.asarray(g))
         found = columns.outputs(columns.lines(self._amperes, _as_is), _as_is)
         linear, constant = found[:, :-1] - found[:, -1:], found[:, -1]
-        return torch.from_numpy(linear).to(self._dtype), torch.tensor(constant, dtype=self._dtype)
+        as_tensor = partial(torch.as_tensor, dtype=self._dtype)
+        return as_tensor(linear), as_tensor(constant)
 
 
 class _Outputs(torch.autograd.Function):
@@ -224,5 +243,5 @@ def _halves(weight: Tensor) -> Tensor:
     return torch.stack([weight.clamp(min=0), weight.clamp(max=0)], dim=1)
 
 
-def _as_is(volts: np.ndarray) -> np.ndarray:
+def _as_is(volts: Any) -> Any:
     return volts

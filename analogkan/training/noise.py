@@ -129,6 +129,7 @@ class Noise:
         if not self.sigma:
             return weight
         draw = self.sigma * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+        draw = draw.to(weight.device)
         if self.kind == "multiplicative":
             return weight * (1 + draw)
         cells = weight.detach() != 0  # a coefficient of zero has none
@@ -155,10 +156,10 @@ def _joined(
 
 
 def _phi(layer: TDKANLayer, v: Tensor, factors: tuple[Tensor, ...] | None) -> Tensor:
-    """Basis values (B, I D) at diode voltages ``v`` (B, I); ``factors`` (I or 1, D) each."""
+    """Basis values (B, I D) at diode voltages ``v`` (B, I); CPU's ``factors`` (I or 1, D)."""
     if factors is None:
         return layer.basis(v)
-    k_i, k_v, d_v = factors
+    k_i, k_v, d_v = (factor.to(v.device) for factor in factors)
     at = v[..., None]
-    at = shifted(at, k_v, d_v) if bool(d_v.any()) else k_v * at
+    at = shifted(at, k_v, d_v) if bool(factors[2].any()) else k_v * at
     return (k_i * layer.basis.each(at)).flatten(1)

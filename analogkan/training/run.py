@@ -23,6 +23,8 @@ from ..data.images import (
 )
 from ..data.subset import hold_out
 from ..devices import resolve
+from ..engines.arithmetic import CPU
+from ..engines.devices import facts_of, require_device
 from ..errors import CheckpointError, SettingsError
 from ..files import remove_partials, sha256
 from ..imperfections import load_settings
@@ -70,6 +72,8 @@ class TrainingRequest:
     prune
         Remove the edges of ``start`` that matter least, within this loss: ``0.1pp`` of accuracy, or
         ``5%`` of an RMSE; see ``training.prune``.
+    device
+        Where it is computed, by torch's name.
     command
         What the card says made the model.
     """
@@ -88,9 +92,11 @@ class TrainingRequest:
     disturbance: Disturbance | None = None
     start: Path | None = None
     prune: str | None = None
+    device: str = CPU
     command: str = ""
 
     def __post_init__(self) -> None:
+        require_device(self.device)
         if self.prune is not None and self.start is None:
             raise SettingsError(
                 f"--prune {self.prune} needs the model whose edges it removes: give --from MODEL.pt"
@@ -282,14 +288,17 @@ def _run(
     state = _state(out)
     done, pruned = train_or_prune(
         images, start, request.prune, state, recipe=plan, seed=request.seed, on_epoch=on_epoch,
-        disturbance=request.disturbance,
+        disturbance=request.disturbance, device=request.device,
     )  # fmt: skip
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
     found = evaluate(spec, judged, f"{images.name} {what}, read once")
     recipe = Path(request.recipe).stem
-    origin: dict[str, Any] = {"command": request.command, "recipe": recipe, "seed": request.seed}
+    origin: dict[str, Any] = {
+        "command": request.command, "recipe": recipe, "seed": request.seed,
+        **facts_of(request.device),
+    }  # fmt: skip
     told = pruned | ({} if parent is None else {"parent": parent.document()})
     if request.start is not None:
         origin["from"] = sha256(request.start)
@@ -377,7 +386,8 @@ def _facts(
         "recipe, seed": f"{origin['recipe']}, {request.seed}; {plan.epochs} epochs on "
         f"{len(images):,} images of {images.name}",
         "made with": f"analogkan {__version__}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads",
+        f"{torch.get_num_threads()} threads"
+        + (f", on {origin['device']} ({origin['gpu']})" if "gpu" in origin else ""),
     }
     if request.start is not None:
         facts["trained on from"] = f"{request.start.name}, sha256 `{origin['from']}`"

@@ -22,6 +22,8 @@ from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
 from ..data.images import check_answers
+from ..engines.arithmetic import CPU
+from ..engines.devices import moved
 from ..engines.twin import use_one_thread
 from ..engines.twin_engine import TwinEngine
 from ..errors import SettingsError
@@ -129,7 +131,7 @@ class ThroughChips:
         if generator is not self._source:  # another epoch, which must not depend on the last one
             self._source, self._batches = generator, 0
         if self._batches % HOLD == 0:
-            self._drawn = self._draw(model, layers, generator, volts.dtype)
+            self._drawn = self._draw(model, layers, generator, volts)
         self._batches += 1
         assert self._drawn is not None
         return self._drawn.run(layers, model.squashed(volts))
@@ -139,15 +141,18 @@ class ThroughChips:
         model: TDKAN,
         layers: Sequence[FoldedLayer],
         generator: torch.Generator,
-        dtype: torch.dtype,
+        like: Tensor,
     ) -> FollowedChip:
+        """A chip of ``model``, drawn on the CPU, of the type and on the device of ``like``."""
+        layers = moved(tuple(layers), CPU)
         seeds = torch.randint(MAX_SAMPLE, (2,), generator=generator).tolist()
         spec = spec_of(model, layers, self._encoding, self._calibration)
         if self._phi is None:  # of the calibration inputs: they do not follow the coefficients
             phi = spec.layers[0].phi(spec.dac_volts(self._calibration))
             self._phi = phi.reshape(len(phi), -1)
         design, chip = self._made(spec, self.chip or seeds, self._phi)
-        return FollowedChip(design, chip, self.conditions.temp_c, layers, dtype)
+        temp_c, device = self.conditions.temp_c, str(like.device)
+        return FollowedChip(design, chip, temp_c, layers, like.dtype, device)
 
     def _made(
         self, spec: NetworkSpec, chip: Sequence[int], phi: np.ndarray | None = None
