@@ -28,7 +28,7 @@ def measured(quick: bool = False) -> list[Row]:
     """Rows of seconds of whole processes."""
     some = slice(1 if quick else None)
     rows = [_row(f"analogkan {line}", LIBRARIES, _started(line), quick) for line in HELP[some]]
-    rows += [_row(f"TAB at `{line}`", LIBRARIES, _completed(line), quick) for line in TAB[some]]
+    rows += [_row(_tab(line), LIBRARIES, _completed(line), quick) for line in TAB[some]]
     if quick:
         return rows
     with tempfile.TemporaryDirectory() as folder:
@@ -45,6 +45,10 @@ def measured(quick: bool = False) -> list[Row]:
             "simulate 10 images of mnist-d2": anew,
         }
         return rows + [_row(what, "import torch", way, quick) for what, way in ways.items()]
+
+
+def _tab(line: str) -> str:
+    return f"TAB at `{line.strip()}`" if line else "TAB at the first word"
 
 
 def _row(what: str, against: str, ours: Callable[[], object], quick: bool) -> Row:
