@@ -39,7 +39,7 @@ class Row(TypedDict):
     """Median seconds of ``what``, of this machine alone."""
     exponent: NotRequired[bool]
     of: NotRequired[str]
-    """What the ratio is of where it is not of time, such as ``memory``."""
+    """What the ratio is of where it is not of time: ``memory``, or a part, ``share of time``."""
 
 
 def rounds(quick: bool) -> int:
@@ -180,9 +180,10 @@ def told_range(row: Row) -> str:
 def faster(row: Row) -> str:
     """In words, what a ratio well below 1 says."""
     ratio = row["ratio"]
-    if ratio is None or ratio > 0.8 or row.get("exponent"):
+    word = {"time": "fast", "memory": "small"}.get(row.get("of", "time"))
+    if ratio is None or ratio > 0.8 or row.get("exponent") or word is None:
         return ""
-    return f"{figure(1 / ratio)} times as {'small' if 'of' in row else 'fast'}"
+    return f"{figure(1 / ratio)} times as {word}"
 
 
 def figure(x: float) -> str:

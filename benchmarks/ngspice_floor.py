@@ -83,7 +83,7 @@ def measured(quick: bool = False) -> list[Row]:
         row(f"{what}, analysis", small, analyses("design", "small pages")),
         row(f"a chip over {n} images, analysis", "the design's", analyses("chip", "design")),
         row(f"{what}, wall", "its analysis", whole, "one process, parsing included"),
-        row(f"{what}, loading elements", "its analysis", loading, each),
+        Row(**row(f"{what}, loading elements", "its analysis", loading, each), of="share of time"),
     ]
 
 

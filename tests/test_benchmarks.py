@@ -74,6 +74,7 @@ DOCUMENT = {
                 Row(what="a", against="b", ratio=0.0213, n=5, low=0.02, high=0.0299, note="x | y"),
                 Row(what="a", against="c", ratio=2345.6, n=5, low=2000, high=3000, note=""),
                 Row(what="a", against="d", ratio=0.5, n=5, note="", of="memory"),
+                Row(what="a", against="d", ratio=0.5, n=5, note="", of="share of time"),
                 measure.not_run("a", "e", "pip install e"),
                 Row(what="t", against="1 to 8", ratio=1.0349, n=5, note="", exponent=True),
             ],
@@ -94,6 +95,7 @@ Machine: processor p; cores 2.
 | a | b | 0.0213 | 0.02 to 0.0299 | 46.9 times as fast | 5 | x \\| y |
 | a | c | 2,350 | 2,000 to 3,000 |  | 5 |  |
 | a | d | 0.5 (memory) |  | 2 times as small | 5 |  |
+| a | d | 0.5 (share of time) |  |  | 5 |  |
 | a | e |  |  |  |  | not run: pip install e |
 
 | what | sizes | exponent | range | rounds | |
