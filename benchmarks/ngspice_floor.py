@@ -76,6 +76,8 @@ def measured(quick: bool = False) -> list[Row]:
 
     loading = [(x.loading, x.analysis) for x in runs["design"]]
     whole = [(x.wall, x.analysis) for x in runs["design"]]
+    share = row(f"{what}, loading elements", "its analysis", loading, each)
+    share["of"] = "share of time"
     plain, small = "diodes with expressions alone", "pages of 4 kB"
     return [
         row(f"{what}, analysis", f"{plain}, {small}", analyses("design", "both"), note),
@@ -83,7 +85,7 @@ def measured(quick: bool = False) -> list[Row]:
         row(f"{what}, analysis", small, analyses("design", "small pages")),
         row(f"a chip over {n} images, analysis", "the design's", analyses("chip", "design")),
         row(f"{what}, wall", "its analysis", whole, "one process, parsing included"),
-        Row(**row(f"{what}, loading elements", "its analysis", loading, each), of="share of time"),
+        share,
     ]
 
 
