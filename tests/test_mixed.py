@@ -163,7 +163,7 @@ def test_mixed_is_chosen_where_it_is_possible_and_worth_it():
 
 
 def test_without_numba_it_is_refused_and_not_chosen(monkeypatch):
-    monkeypatch.setattr("analogkan.engines.arithmetic.util.find_spec", lambda name: None)
+    monkeypatch.setattr("analogkan.loops.available", lambda: False)
     assert choose("auto", "cpu", 10_000, "").precision == FLOAT64
     with pytest.raises(SettingsError, match=r"numba, which is not installed: pip install"):
         choose("mixed", "cpu", 10_000, "")

@@ -18,6 +18,7 @@ LAYERS = (
         "resources",
         "files",
         "limits",
+        "loops",
         "schema",
         "settings",
         "streams",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import util
 from typing import Any
 
+from .. import loops
 from ..errors import SettingsError
 
 FLOAT64, MIXED, AUTO = "float64", "mixed", "auto"
@@ -16,7 +16,6 @@ BLOCK = 1000
 MEMORY_GB, LEAST_GB, MOST_GB = 4.0, 0.1, 1000.0
 MANY = 2000
 """Images from which on ``auto`` is mixed: of fewer, drawing a chip is most of its work."""
-INSTALL = "pip install 'analogkan[fast]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +74,8 @@ def choose(
     """
     if device != CPU:
         why_not = why_not or f"device = {device} computes in float64"
-    if not why_not and util.find_spec("numba") is None:
-        why_not = f"its loops are compiled by numba, which is not installed: {INSTALL}"
+    if not why_not and not loops.available():
+        why_not = f"its loops are compiled by numba, which is not installed: {loops.INSTALL}"
     if precision == MIXED and why_not:
         raise SettingsError(f"precision = mixed: {why_not}; or leave it at auto")
     mixed = precision == MIXED or (precision == AUTO and not why_not and images >= MANY)

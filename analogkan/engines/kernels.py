@@ -8,10 +8,9 @@ Axes: I inputs, D diodes, O outputs, B images, K points of a row's table, U code
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from .. import loops
 
 LANES = 64
 """Outputs that are summed at once: a number the compiler knows, so that they stay in registers."""
@@ -25,16 +24,8 @@ WIDE = 256
 """Images whose rows are looked up before they are summed: what a first cache holds."""
 
 
-def compiled(loop: Any) -> Any:
-    """``loop``, compiled when it is first called, and kept where there is a folder for that.
-
-    Sums may be reordered and products fused, as in a matrix product; NaN stays NaN.
-    """
-    how: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
-    try:
-        return njit(**how, cache=True)(loop)
-    except RuntimeError:  # neither the package's folder nor the user's may be written to
-        return njit(**how)(loop)
+# Sums may be reordered and products fused, as in a matrix product; NaN stays NaN.
+compiled = loops.compiled("reassoc", "contract", "nsz")
 
 
 @compiled

@@ -6,12 +6,12 @@ Axes: O outputs, b bias rows.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import loops
 from ..compiler.hardware import Hardware
 from ..compiler.mapping import quantised
 from ..compiler.series import nearest_of
@@ -79,9 +79,7 @@ def _chosen(
     n = missing.size
     here = bias.transpose(1, 0, 2).reshape(n, -1)
     can = free.transpose(1, 0, 2).reshape(n, -1)
-    # numba takes longer to be loaded than many trims: it serves where the twin has brought it.
-    compiled = "numba" in sys.modules and hardware.levels and not hardware.series
-    way = _compiled if compiled else choose
+    way = _compiled if loops.loaded() and hardware.levels and not hardware.series else choose
     return way(here, can, missing, hardware, spread).reshape(n, -1, 2).transpose(1, 0, 2)
 
 

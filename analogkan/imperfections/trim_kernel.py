@@ -5,12 +5,11 @@ Axes: n outputs, w cells of each, L states.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-compiled: Any = njit(cache=True, nogil=True)  # neither reordered nor fused: the same chips
+from .. import loops
+
+compiled = loops.compiled()  # neither reordered nor fused: the same chips
 
 
 @compiled

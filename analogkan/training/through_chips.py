@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import loops
 from ..compiler.design import Design, map_design
 from ..compiler.hardware import Hardware
 from ..data import ImageSet
@@ -117,6 +118,7 @@ class ThroughChips:
     def prepare(self, encoding: Encoding, calibration: np.ndarray) -> None:
         """Keep what the compiler sizes gains from; one torch thread, as in every study."""
         use_one_thread()
+        loops.load()  # many chips will be trimmed
         self._encoding, self._calibration, self._phi = encoding, calibration, None
 
     def forward(
