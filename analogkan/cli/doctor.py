@@ -15,7 +15,7 @@ from rich.table import Table
 from ..errors import SettingsError, SimulationError
 from . import common
 
-PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "matplotlib")
+PACKAGES = ("torch", "torchvision", "PySpice", "numpy", "scipy", "networkx", "matplotlib")
 MARKS = {True: ("ok", "green"), False: ("missing", "red"), None: ("note", "yellow")}
 START_UP = (Path(".spiceinit"), Path("~/.spiceinit"))
 

@@ -1,12 +1,11 @@
-"""Two graphs of a deck: its elements' nets, and its blocks."""
+"""Two graphs of a deck: its elements' nets (scipy) and its blocks (networkx)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 
+import networkx as nx
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
@@ -107,105 +106,71 @@ def _apart(edges: Sequence[tuple[np.ndarray, ...]], count: int) -> np.ndarray:
     return np.asarray(component != component[GROUND])
 
 
-@dataclass(frozen=True)
-class BlockGraph:
-    """The instances of the top level, and which drives which; single sources stand for DACs and
-    biases.
+def block_graph(netlist: Netlist) -> nx.DiGraph:
+    """The instances of the top level as nodes, an edge where one's output is another's input.
 
-    Attributes
-    ----------
-    kinds, layers
-        By name.
-    drives
-        By name, what it drives, with the net through which it does.
+    Nodes carry ``kind`` and ``layer``; the nodes of single sources stand for the DACs and biases.
     """
-
-    kinds: dict[str, str] = field(default_factory=dict)
-    layers: dict[str, int] = field(default_factory=dict)
-    drives: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def add(self, name: str, kind: str, layer: int) -> None:
-        """Add a block that drives nothing yet."""
-        self.kinds[name], self.layers[name] = kind, layer
-        self.drives.setdefault(name, {})
-
-    @property
-    def connections(self) -> int:
-        """Pairs of blocks of which one drives the other."""
-        return sum(map(len, self.drives.values()))
-
-    def driven_by(self) -> dict[str, list[str]]:
-        """By name, what drives it."""
-        found: dict[str, list[str]] = {name: [] for name in self.kinds}
-        for one, others in self.drives.items():
-            for other in others:
-                found[other].append(one)
-        return found
-
-
-def block_graph(netlist: Netlist) -> BlockGraph:
-    """The blocks of the top level; one drives another where its output is the other's input."""
-    graph = BlockGraph()
+    graph = nx.DiGraph()
     drivers: dict[str, list[str]] = {}
     readers: dict[str, list[str]] = {}
     for inst in netlist.instances:
         kind, ins, outs = _ports(inst.kind, inst.nets)
-        graph.add(inst.name, kind, _layer(inst.name))
+        graph.add_node(inst.name, kind=kind, layer=_layer(inst.name))
         for net in ins:
             readers.setdefault(net, []).append(inst.name)
         for net in outs:
             drivers.setdefault(net, []).append(inst.name)
-    kinds = graph.kinds
+    kinds = graph.nodes(data="kind")
     driven = {net for net, names in readers.items() if any(kinds[n] in DRIVEN for n in names)}
     for source in netlist.volts:
         if "." in source.name:
             continue
         net = netlist.nets[source.nets[0]]
-        graph.add(source.name, "dac" if net in driven else "bias", _layer(source.name))
+        graph.add_node(
+            source.name, kind="dac" if net in driven else "bias", layer=_layer(source.name)
+        )
         drivers.setdefault(net, []).append(source.name)
     for source in netlist.controlled:
         if "." in source.name:
             continue
-        graph.add(source.name, "read-out", -1)
+        graph.add_node(source.name, kind="read-out", layer=-1)
         readers.setdefault(netlist.nets[source.control[0]], []).append(source.name)
     for k in np.flatnonzero(netlist.r_place == TOP):
         before, behind = netlist.nets[netlist.r_a[k]], netlist.nets[netlist.r_b[k]]
         if before in drivers and behind not in drivers:
             name = netlist.r_name[k]
-            graph.add(name, "driver", _layer(name))
+            graph.add_node(name, kind="driver", layer=_layer(name))
             readers.setdefault(before, []).append(name)
             drivers.setdefault(behind, []).append(name)
     for net, from_ in drivers.items():
         for one in from_:
             for other in readers.get(net, ()):
-                graph.drives[one][other] = net
+                graph.add_edge(one, other, net=net)
     return graph
 
 
-def out_of_order(graph: BlockGraph, idle: Collection[str] = ()) -> list[str]:
+def out_of_order(graph: nx.DiGraph, idle: Collection[str] = ()) -> list[str]:
     """Sentences on blocks that drive what they should not, loops, and layers out of order; what
     drives nets that are ``idle`` may drive nothing."""
     found, spared = [], {f"x_{net}_{end}" for net in idle for end in ("diff", "add")}
-    edges = ((one, *to) for one, others in graph.drives.items() for to in others.items())
-    for one, other, net in edges:
-        kinds = (graph.kinds[one], graph.kinds[other])
+    kind_of, layer_of = (dict(graph.nodes(data=what)) for what in ("kind", "layer"))
+    for one, other, net in graph.edges(data="net"):
+        kinds = (kind_of[one], kind_of[other])
         if kinds not in ALLOWED:
             found.append(f"{one} ({kinds[0]}) drives {other} ({kinds[1]}) through {net}")
             continue
         step = 1 if kinds[0] in OUTPUTS else 0  # fronts count to the layer they drive
-        layers = (graph.layers[one], graph.layers[other])
+        layers = (layer_of[one], layer_of[other])
         if kinds[1] != "read-out" and layers[1] != layers[0] + step:
             found.append(f"{one} of layer {layers[0]} drives {other} of layer {layers[1]}")
-    driven_by = graph.driven_by()
-    for node, kind in graph.kinds.items():
-        if not driven_by[node] and kind not in ("dac", "bias"):
+    for node, kind in kind_of.items():
+        if not graph.pred[node] and kind not in ("dac", "bias"):
             found.append(f"nothing drives {node} ({kind})")
-        if not graph.drives[node] and kind != "read-out" and node not in spared:
+        if not graph.succ[node] and kind != "read-out" and node not in spared:
             found.append(f"{node} ({kind}) drives nothing")
-    try:
-        TopologicalSorter(driven_by).prepare()
-    except CycleError as error:
-        *loop, _ = error.args[1]
+    if not nx.is_directed_acyclic_graph(graph):
+        loop = [edge[0] for edge in nx.find_cycle(graph)]
         found.append(f"the stages form a loop: {' -> '.join(loop[:6])}")
     return found
 

@@ -185,8 +185,8 @@ def verify_deck(build: Deck) -> Verification:
         "crossbar_resistors": int(blocks.cells.size),
         "diodes": sum(map(len, blocks.diodes.values())),
         "op_amps": len(blocks.amplifiers) + len(blocks.differences),
-        "blocks": len(graph.kinds),
-        "block_connections": graph.connections,
+        "blocks": graph.number_of_nodes(),
+        "block_connections": graph.number_of_edges(),
         "max_coefficient_error": worst,
         "levels": build.design.hardware.levels,
     }
