@@ -25,6 +25,7 @@ from ..engines.others import SIMULATORS, find_simulator
 from ..errors import SimulationError, StudyError
 from ..files import source_hash
 from ..plugins import Sent, unpack
+from ..threads import one_blas_thread
 from .cost import MOST_TOGETHER, task_size
 
 T = TypeVar("T")
@@ -320,7 +321,8 @@ def _task(body: bytes, items: bytes, wanted: dict[str, str]) -> tuple[float, lis
             _READY[key] = pickle.loads(function)
         ready = _READY[key]
     started = time.perf_counter()
-    results = [ready(item) for item in pickle.loads(items)]
+    with one_blas_thread:  # what holds it sees to that once, not for every item
+        results = [ready(item) for item in pickle.loads(items)]
     return time.perf_counter() - started, results
 
 
