@@ -21,6 +21,8 @@ from analogkan.imperfections.make import perturb
 from analogkan.network import checkpoint
 from analogkan.studies.options import StudyOptions
 
+from .networks import random_inputs, random_spec
+
 kernels = pytest.importorskip("analogkan.engines.kernels", reason="numba, the extra fast")
 mixed = pytest.importorskip("analogkan.engines.mixed")
 TEMP_C = 26.85
@@ -78,6 +80,28 @@ def test_images_that_are_too_close_are_evaluated_once_more(images, monkeypatch):
     engine = TwinEngine(Arithmetic(precision=MIXED))
     told = engine.classes(chip, volts, images.index, TEMP_C)
     np.testing.assert_allclose(told, exact, rtol=0, atol=1e-12)
+
+
+def test_outputs_that_only_rounding_tells_apart_are_float64_s():
+    """Outputs that sum the same rows in another order: equal, but for float64's own rounding."""
+    spec = random_spec(1, (49, 31, 10))
+    hidden, last = spec.layers
+    rng = np.random.default_rng(1)
+    alike = np.repeat(hidden.theta[:, :1], 31, axis=1)
+    theta, bias = last.theta.copy(), last.bias.copy()
+    theta[:, 1], bias[1] = theta[rng.permutation(31), 0], bias[0]
+    bias[2:] -= 20
+    layers = (
+        replace(hidden, theta=alike, bias=np.full(31, hidden.bias[0])),
+        replace(last, theta=theta, bias=bias),
+    )
+    spec = replace(spec, layers=layers)
+    design = build_design(spec, load_settings("nominal")[0])
+    volts, index = spec.dac_volts(random_inputs(1, 1300, 49)), np.arange(1300)
+    exact = TwinEngine().logits(design, volts, index, TEMP_C).argmax(axis=1)
+    told = TwinEngine(Arithmetic(precision=MIXED)).classes(design, volts, index, TEMP_C)
+    assert set(exact) == {0, 1}
+    np.testing.assert_array_equal(told.argmax(axis=1), exact)
 
 
 def test_classes_do_not_depend_on_the_images_beside_them(images):

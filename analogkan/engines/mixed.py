@@ -137,23 +137,29 @@ class Mixed:
 
     def logits(self, coded: Inputs, moving: Moving, index: Array) -> Array | None:
         """Logits (B, O) of ``coded``, of which ``moving`` is made; ``index`` as for the twin. None:
-        the chip's numbers are such that nothing is proved."""
+        the chip's numbers are such that nothing is proved, or two outputs are so equal that it is
+        the twin's own rounding, other in other blocks, that says which is larger."""
         found = self._outputs(coded, moving)
         if found is None:
             return None
-        volts, bound, rows, maps = found
+        volts, bound, own, rows, maps = found
         near = kernels.close(volts, 2 * bound)
         logits = np.ascontiguousarray((volts / self._twin.v_per_logit).T)
         if near.size:
             known = Known(torch.from_numpy(rows.transpose(0, 2, 1))[None], maps)
             with torch.no_grad():
-                again = self._twin.run(coded.block(near), index[near], known).outputs[-1]
-            logits[near] = (again[0] / self._twin.v_per_logit).numpy().T
+                again = self._twin.run(coded.block(near), index[near], known).outputs[-1][0]
+            if kernels.close(again.numpy(), 4 * own).size:
+                return None
+            logits[near] = (again / self._twin.v_per_logit).numpy().T
         return logits
 
-    def _outputs(self, coded: Inputs, moving: Moving) -> tuple[Array, float, Array, Maps] | None:
-        """Outputs (O, B) volts; how far the farthest may be from float64's; and what the twin need
-        not work out again: volts (I, U, D) of the first rows, and its ``folded`` stages."""
+    def _outputs(
+        self, coded: Inputs, moving: Moving
+    ) -> tuple[Array, float, float, Array, Maps] | None:
+        """Outputs (O, B) volts; how far the farthest may be from float64's, and float64's from what
+        no rounding would give; and what the twin need not work out again: volts (I, U, D) of the
+        first rows, and its ``folded`` stages."""
         maps = {k: self._twin.folded(stage) for k, stage in enumerate(self._twin.stages)}
         first, *others = self._twin.stages
         codes = np.atleast_2d(coded.codes.numpy())
@@ -161,6 +167,8 @@ class Mixed:
             first.x[0].numpy(), first.r[0].numpy(), codes, moving.rest
         )
         weights, constant = _of_chip(*maps[0])
+        of_rows = np.abs(weights) @ np.abs(first.r[0].numpy()).max(axis=2).ravel()
+        own = growth(weights.shape[1] + 2 * EVALUATION, DOUBLE) * (np.abs(constant) + of_rows)
         constant = constant + weights @ still.ravel()
         dtype = SINGLE if others else DOUBLE
         extent = np.abs(constant) + np.abs(weights) @ largest.ravel()
@@ -177,13 +185,20 @@ class Mixed:
             weights, constant = _of_chip(*maps[k])
             volts = _through(volts, tables, weights, constant, dtype)
             shaped = tables.curved * (extent[:, None] + tables.reach)
-            off = tables.steepest * error[:, None]
-            off += growth(EVALUATION, dtype) * (tables.largest + shaped)
             extent = np.abs(constant) + np.abs(weights) @ tables.largest.ravel()
-            error = growth(weights.shape[1] + 4, dtype) * extent + np.abs(weights) @ off.ravel()
+            error, own = (
+                growth(weights.shape[1] + 4, kind) * extent
+                + np.abs(weights)
+                @ (
+                    tables.steepest * before[:, None]
+                    + growth(EVALUATION, kind) * (tables.largest + shaped)
+                ).ravel()
+                for before, kind in ((error, dtype), (own, DOUBLE))
+            )
         if not _known(error):
             return None
-        return volts, float(error.max()), apart + still[:, None], maps
+        far = float((error + own).max())
+        return volts, far, float(own.max()), apart + still[:, None], maps
 
 
 def _of_chip(weights: torch.Tensor, constant: torch.Tensor) -> tuple[Array, Array]:
