@@ -61,7 +61,7 @@ def test_an_analysis_from_a_file_is_what_the_circuits_sources_deliver(build):
     assert found.plot() is not None
 
 
-def test_it_is_asked_for_on_the_command_line_kept_and_shown(home, tmp_path):
+def test_it_is_asked_for_on_the_command_line_kept_and_shown(home, tmp_path, monkeypatch):
     line = ("simulate", "model.build", "--dataset", "data.npz")
     done(*line, "--out", "run")
     asked = (*line, "--analysis", "currents", "--image", "3", "--out", "run")
@@ -79,6 +79,7 @@ def test_it_is_asked_for_on_the_command_line_kept_and_shown(home, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "What sources deliver" in page
     assert "One image, stage by stage" in page
+    monkeypatch.setenv("COLUMNS", "79")  # kept help does not know what this process has loaded
     told = " ".join(done("simulate", "--help").split())
     assert "currents, what sources deliver" in told
     other = done(*asked[:-3], "1", "--out", "run", "--json")

@@ -30,6 +30,7 @@ from analogkan.studies.bench import Bench
 from analogkan.studies.dies import die_of
 from analogkan.studies.grid import budget_cells
 from analogkan.studies.points import montecarlo_points
+from analogkan.studies.store import TIMES
 
 from .chips import errors_of
 from .convolutions import convolutional_images, convolutional_spec
@@ -215,7 +216,7 @@ def rows(build, variation: Variation) -> list[dict[str, Any]]:
     bench = Bench(build, images, TwinEngine(), seed=0)
     points = montecarlo_points(Hardware(), variation, Conditions(), 3)
     return [
-        {k: v for k, v in bench.evaluate(point).items() if k not in ("key", "seconds")}
+        {k: v for k, v in bench.evaluate(point).items() if k not in ("key", *TIMES)}
         for point in points
     ]
 

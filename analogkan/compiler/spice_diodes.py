@@ -176,10 +176,12 @@ def _scaled(volts: str) -> str:
 
 
 def is_stretched(curve: IVCurve, hardware: Hardware, say: Dialect) -> bool:
-    """Whether a resistor can divide a type's voltage: simulators evaluate an expression and its
-    derivatives at every step, a resistor's drift once."""
+    """Whether a resistor divides a type's voltage: simulators evaluate an expression and its
+    derivatives at every step, a resistor's drift once. Not beside op-amps of netlists, whose
+    operating points ngspice does not find through the nets that this adds."""
     own = diode_name(curve) in hardware.libraries or curve.temperatures
-    return say.branches and not own and hardware.diode_tc_voltage != 0
+    plain = not own and not hardware.amplifier.boxed
+    return say.branches and plain and hardware.diode_tc_voltage != 0
 
 
 def _current(
