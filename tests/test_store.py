@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -21,7 +22,7 @@ from analogkan.errors import StudyError
 from analogkan.imperfections import Conditions, Variation
 from analogkan.studies.executor import LocalExecutor
 from analogkan.studies.points import Point, Points, montecarlo_points, thermal_points
-from analogkan.studies.running import run_points
+from analogkan.studies.running import keep_points
 from analogkan.studies.store import STORE, StudyStore, write_csv
 
 SETTINGS = {"seed": 3, "variation": {"sigma_g": 0.05}, "inputs": "abc"}
@@ -93,6 +94,12 @@ def test_rows_come_out_in_the_order_of_the_points_however_they_were_finished(tmp
     )
 
 
+def run_points(asked: list[Point], evaluate: Any, store: StudyStore, *how: Any) -> list[dict]:
+    """Evaluate what ``store`` lacks; the rows of all."""
+    keep_points(asked, evaluate, store, *how)
+    return store.rows(asked)
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_the_number_of_jobs_changes_nothing(tmp_path, jobs):
     with StudyStore(tmp_path / "run", SETTINGS) as store:
@@ -153,7 +160,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from analogkan.studies.store import StudyStore
-from analogkan.studies.running import run_points
+from analogkan.studies.running import keep_points
 from analogkan.studies.executor import LocalExecutor
 from tests.test_store import SETTINGS, points, row
 
@@ -162,7 +169,7 @@ def evaluate(point):
     return row(point)
 
 with StudyStore(Path(sys.argv[1]), SETTINGS) as store:
-    run_points(points(600), evaluate, store, LocalExecutor(2), lambda k, n: print(k, flush=True))
+    keep_points(points(600), evaluate, store, LocalExecutor(2), lambda k, n: print(k, flush=True))
 """
 
 

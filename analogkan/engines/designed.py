@@ -14,10 +14,9 @@ from ..compiler.closed_form import require_closed_form
 from ..compiler.columns import Columns
 from ..compiler.design import CrossbarStage, Design
 from ..compiler.hardware import Hardware
+from .arithmetic import BLOCK
 from .twin_arrays import stage_arrays
 
-BLOCK = 1000
-"""Images at once, to bound memory."""
 AMPLIFIERS = ("r_c", "ratio", "line_gain", "line_offset", "diff_gain", "diff_offset")
 """Fields of ``Columns`` that ``stage_arrays`` has."""
 

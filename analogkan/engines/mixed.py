@@ -111,6 +111,12 @@ class Tables:
                 return Tables(ends, pieces, steepest.max(axis=2), curved.max(axis=2), *sizes)
         return None
 
+    def passed_on(self, off: Array, extent: Array, dtype: np.dtype) -> Array:
+        """Volts (I, D) that rows are off, worked out in ``dtype``, where their diodes' volts (I,),
+        at most ``extent``, are ``off``."""
+        size = self.largest + self.curved * (extent[:, None] + self.reach)
+        return self.steepest * off[:, None] + growth(EVALUATION, dtype) * size
+
 
 class Mixed:
     """One chip whose classes are those of ``twin``.
@@ -184,16 +190,11 @@ class Mixed:
                 return None
             weights, constant = _of_chip(*maps[k])
             volts = _through(volts, tables, weights, constant, dtype)
-            shaped = tables.curved * (extent[:, None] + tables.reach)
-            extent = np.abs(constant) + np.abs(weights) @ tables.largest.ravel()
+            before, extent = extent, np.abs(constant) + np.abs(weights) @ tables.largest.ravel()
             error, own = (
                 growth(weights.shape[1] + 4, kind) * extent
-                + np.abs(weights)
-                @ (
-                    tables.steepest * before[:, None]
-                    + growth(EVALUATION, kind) * (tables.largest + shaped)
-                ).ravel()
-                for before, kind in ((error, dtype), (own, DOUBLE))
+                + np.abs(weights) @ tables.passed_on(off, before, kind).ravel()
+                for off, kind in ((error, dtype), (own, DOUBLE))
             )
         if not _known(error):
             return None

@@ -208,11 +208,14 @@ class Twin:
         return 8 * ON_THE_WAY * len(self.noise) * max(widths)
 
     def logits(
-        self, inputs: Inputs | torch.Tensor, index: Sequence[int] | np.ndarray = ()
+        self,
+        inputs: Inputs | torch.Tensor,
+        index: Sequence[int] | np.ndarray = (),
+        known: Known = NOTHING,
     ) -> torch.Tensor:
         """Logits (M, O, B) of ``inputs``, as for ``run``; ``index`` (B,) are the images' positions,
         which read noise needs."""
-        return self.run(inputs, index).outputs[-1] / self.v_per_logit
+        return self.run(inputs, index, known).outputs[-1] / self.v_per_logit
 
     def answers(self, inputs: Inputs | torch.Tensor, index: np.ndarray, block: int) -> np.ndarray:
         """Logits (M, B, O) as numbers, ``block`` images at a time; ``inputs`` as for ``run``."""
@@ -220,7 +223,7 @@ class Twin:
         with torch.no_grad():
             known = self.known(inputs)
             for some, numbers in _blocks(inputs, index, block):
-                parts.append(self.run(some, numbers, known).outputs[-1] / self.v_per_logit)
+                parts.append(self.logits(some, numbers, known))
         return torch.cat(parts, dim=2).transpose(1, 2).cpu().numpy()
 
     def stage_volts(

@@ -6,6 +6,7 @@ GPU in as large ones as there is memory for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +14,10 @@ import numpy as np
 
 from ..compiler.converters import dacs_of
 from ..compiler.design import Design
-from .arithmetic import BLOCK, CPU, MIXED, Arithmetic
+from .arithmetic import BLOCK, MIXED, Arithmetic
+
+MOST_KNOWN = 4
+"""Inputs that an engine remembers."""
 
 
 class TwinEngine:
@@ -41,7 +45,7 @@ class TwinEngine:
         self.arithmetic, self._devices = arithmetic, devices
         self._twin, self._prepare = twin, twin_inputs.prepared
         self._coded = twin_inputs.Inputs
-        self._inputs: list[tuple[np.ndarray, Any]] = []
+        self._inputs: list[tuple[Any, Any]] = []
         self._moving: list[tuple[Any, Any]] = []
         if arithmetic.precision == MIXED:
             from . import mixed
@@ -86,12 +90,7 @@ class TwinEngine:
     def _moving_of(self, inputs: Any) -> Any:
         """``mixed.Moving`` of inputs, worked out once for all that have their codes where they
         are."""
-        for known, moving in self._moving:
-            if known is inputs.index:
-                return moving
-        moving = self._mixed.Moving.of(inputs)
-        self._moving = [*self._moving[-3:], (inputs.index, moving)]
-        return moving
+        return _remembered(self._moving, inputs.index, lambda: self._mixed.Moving.of(inputs))
 
     def _driven(self, design: Design, volts: np.ndarray, index: np.ndarray, temp_c: float) -> Any:
         """What is at the inputs: of a chip's DACs its own volts for the same codes."""
@@ -106,14 +105,13 @@ class TwinEngine:
 
     def _prepared(self, volts: np.ndarray) -> Any:
         """The inputs' codes, worked out once an array: a study asks with the same one."""
-        for known, inputs in self._inputs:
-            if known is volts:
-                return inputs
-        inputs = self._prepare(volts)
-        if isinstance(inputs, self._coded):
-            inputs = inputs.looked_up_on(self.arithmetic.device)
-        self._inputs = [*self._inputs[-3:], (volts, inputs)]
-        return inputs
+
+        def prepare() -> Any:
+            inputs = self._prepare(volts)
+            coded = isinstance(inputs, self._coded)
+            return inputs.looked_up_on(self.arithmetic.device) if coded else inputs
+
+        return _remembered(self._inputs, volts, prepare)
 
     def stop(self) -> None:
         """Nothing runs outside a call."""
@@ -121,6 +119,14 @@ class TwinEngine:
     def versions(self) -> dict[str, Any]:
         """torch's version, the block of images, and what is unusual of the arithmetic."""
         found = {"torch": metadata.version("torch"), "block": BLOCK} | self.arithmetic.unusual
-        if self.arithmetic.device == CPU:
+        return found | self._devices.facts_of(self.arithmetic.device)
+
+
+def _remembered(known: list[tuple[Any, Any]], of: Any, make: Callable[[], Any]) -> Any:
+    """What ``make`` gave ``of`` this very object, if that is among the last that were asked for."""
+    for one, found in known:
+        if one is of:
             return found
-        return found | {"gpu": self._devices.name_of(self.arithmetic.device)}
+    found = make()
+    known[:] = [*known[-MOST_KNOWN + 1 :], (of, found)]
+    return found

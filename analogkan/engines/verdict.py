@@ -17,6 +17,7 @@ from ..compiler.design import Design
 from ..compiler.hardware import Hardware
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..errors import DisagreementError, SimulationError
+from .arithmetic import BLOCK
 from .designed import designed_volts, is_designed
 
 TOLERANCE = 1e-6
@@ -29,8 +30,6 @@ cancellation is 2e-15 (random networks 20-12-5, gains 1e7 to 1e12, seeds 0 to 4,
 LEAST_SHARE = 0.1
 """Of what a line may reach: full scale is no less, so that few images, or a dead output, are not
 held to the digits that a difference of two lines has lost. Assumed."""
-BLOCK = 1000
-"""Images that the twin evaluates at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

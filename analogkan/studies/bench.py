@@ -170,7 +170,7 @@ class Bench:
     @property
     def software_right(self) -> int:
         """How many images the software network has right."""
-        return int((self.software.argmax(axis=1) == self.labels).sum())
+        return int((self._held_against.classes == self.labels).sum())
 
     @property
     def software_accuracy(self) -> float:
@@ -394,7 +394,7 @@ class Bench:
         circuit = corrected.argmax(axis=1)
         return {
             "accuracy_compensated": float((circuit == self.labels).mean()),
-            "agreement_compensated": float((circuit == self.software.argmax(axis=1)).mean()),
+            "agreement_compensated": float((circuit == self._held_against.classes).mean()),
             "max_abs_logit_error_compensated": float(np.abs(corrected - self.software).max()),
             "uncompensated_gains": int(dead.sum()),
         }

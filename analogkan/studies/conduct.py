@@ -32,7 +32,7 @@ from .notes import image_notes, macro_notes
 from .options import StudyOptions
 from .points import Point, check_temps, representatives
 from .result import CHIPS, Row, StudyResult
-from .running import approved, run_points
+from .running import approved, keep_points
 from .store import (
     FAILED,
     RESULT,
@@ -165,7 +165,8 @@ def _run_plan(
     """The plan with all points that it came to, and their rows."""
     told = partial(on_progress, plan.counted)
     if plan.explore is None:
-        return plan, run_points(plan.points, evaluate, store, executor, told, meter)
+        keep_points(plan.points, evaluate, store, executor, told, meter)
+        return plan, store.rows(plan.points)
     points: dict[str, Point] = {}
     rows: dict[str, Row] = {}
 
@@ -174,11 +175,11 @@ def _run_plan(
         new = {point.key: point for point in asked if point.key not in points}
         before, most = len(points), max(plan.most, len(points) + len(new))
         points.update(new)
-        found = run_points(
-            list(new.values()), evaluate, store, executor,
-            lambda done, _: told(before + done, most), meter,
-        )  # fmt: skip
-        rows.update({row["key"]: row for row in found})
+        left = list(new.values())
+        keep_points(
+            left, evaluate, store, executor, lambda done, _: told(before + done, most), meter
+        )
+        rows.update({row["key"]: row for row in store.rows(left)})
         return [rows[point.key] for point in asked]
 
     more = plan.explore(bench)

@@ -14,19 +14,6 @@ from .result import Row
 from .store import StudyStore
 
 
-def run_points(
-    points: Sequence[Point],
-    evaluate: Callable[[Point], Row],
-    store: StudyStore,
-    executor: Executor,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-    meter: Meter | None = None,
-) -> list[Row]:
-    """Evaluate the points that ``store`` lacks, and those that failed; the rows of all."""
-    keep_points(points, evaluate, store, executor, on_progress, meter)
-    return store.rows(points)
-
-
 def keep_points(
     points: Sequence[Point],
     evaluate: Callable[[Point], Row],
