@@ -16,7 +16,14 @@ from .. import __version__
 from ..studies import registry
 from . import kept
 from .group import Group, hint_of
-from .process import PLUGINS, ended_by_signals, exit_code, exit_if_printing, print_anywhere
+from .process import (
+    PLUGINS,
+    end_at_once,
+    ended_by_signals,
+    exit_code,
+    exit_if_printing,
+    print_anywhere,
+)
 
 STAGES = {
     "Begin": ("doctor", "demo"),
@@ -75,6 +82,7 @@ class LazyGroup(Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         print_anywhere()
+        end_at_once()
         if any(name.endswith("_COMPLETE") for name in os.environ):
             from . import complete  # noqa: F401 (how shells ask)
         try:

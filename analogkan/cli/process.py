@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
 import errno
+import gc
 import io
 import os
 import signal
@@ -72,6 +74,12 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_at_once() -> None:
+    """As the process ends, look for no garbage among what torch and others have loaded, which would
+    take half a second; what is to be done at the end is done."""
+    atexit.register(gc.freeze)
 
 
 def print_anywhere() -> None:

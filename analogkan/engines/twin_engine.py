@@ -6,6 +6,7 @@ GPU in as large ones as there is memory for.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
@@ -104,14 +105,14 @@ class TwinEngine:
         return self._prepare(dacs.drive(volts, index, temp_c))
 
     def _prepared(self, volts: np.ndarray) -> Any:
-        """The inputs' codes, worked out once an array: a study asks with the same one."""
+        """The inputs' codes, worked out once an array: a study asks with views of the same."""
 
         def prepare() -> Any:
             inputs = self._prepare(volts)
             coded = isinstance(inputs, self._coded)
             return inputs.looked_up_on(self.arithmetic.device) if coded else inputs
 
-        return _remembered(self._inputs, volts, prepare)
+        return _remembered(self._inputs, volts, prepare, _same_memory)
 
     def stop(self) -> None:
         """Nothing runs outside a call."""
@@ -122,11 +123,24 @@ class TwinEngine:
         return found | self._devices.facts_of(self.arithmetic.device)
 
 
-def _remembered(known: list[tuple[Any, Any]], of: Any, make: Callable[[], Any]) -> Any:
-    """What ``make`` gave ``of`` this very object, if that is among the last that were asked for."""
+def _remembered(
+    known: list[tuple[Any, Any]],
+    of: Any,
+    make: Callable[[], Any],
+    same: Callable[[Any, Any], bool] = operator.is_,
+) -> Any:
+    """What ``make`` gave ``of`` this, if that is among the last that were asked for."""
     for one, found in known:
-        if one is of:
+        if same(one, of):
             return found
     found = make()
     known[:] = [*known[-MOST_KNOWN + 1 :], (of, found)]
     return found
+
+
+def _same_memory(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays are views of the same numbers; while one is kept, no other has its
+    memory."""
+    return one.dtype == other.dtype and (
+        (one.ctypes.data, one.shape, one.strides) == (other.ctypes.data, other.shape, other.strides)
+    )

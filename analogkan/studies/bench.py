@@ -256,8 +256,8 @@ class Bench:
         if that is the engine, is from the closed form."""
         with one_blas_thread:
             logits = chain_logits(self.engine, chip, volts, index, temp_c, seen, classes=classes)
-        bad = int((~np.isfinite(logits).all(axis=1)).sum())
-        if bad:
+        if not np.isfinite(logits).all():
+            bad = int((~np.isfinite(logits).all(axis=1)).sum())
             raise SimulationError(f"{self.engine.name} gave no finite logits for {bad} images")
         return logits
 

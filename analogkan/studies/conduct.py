@@ -13,6 +13,7 @@ from typing import Any
 from .. import outside, plugins
 from ..compiler.closed_form import require_closed_form
 from ..compiler.hardware import Hardware
+from ..engines.arithmetic import CPU, Arithmetic
 from ..engines.chip_engines import NgspiceEngine, open_engine
 from ..engines.ngspice import Ngspice
 from ..engines.others import find_simulator
@@ -94,7 +95,7 @@ def conduct(
     store_of = partial(StudyStore, run, settings, study.columns_of(bench.spec.task))
     with (
         one_blas_thread,
-        _executor(options, engine.stop, from_files, arithmetic.packages) as executor,
+        _executor(options, engine.stop, from_files, arithmetic, plan.more is None) as executor,
         approved(store_of, plan.points, evaluate, executor, options.approve) as store,
     ):
         meter = Meter()
@@ -103,7 +104,9 @@ def conduct(
         _require_one(rows, run)
         if plan.judge_all and share:
             share = Share(len(plan.points), share.images)
-        verdict, refusal = _verdict(plan, rows, bench, store, share, program, on_progress)
+        verdict, refusal = _verdict(
+            plan, rows, bench, store, share, program, on_progress, options.jobs
+        )
         if plan.keep is not None:
             plan.keep(bench, plan.points, rows, run)
         summary: dict[str, Any] = {
@@ -235,6 +238,7 @@ def _verdict(
     share: Share,
     program: Ngspice | None,
     on_progress: Progress,
+    jobs: int,
 ) -> tuple[dict[str, Any] | None, StudyError | None]:
     """What the judge says, and its refusal, which ends the study once its result is kept."""
     if isinstance(bench.engine, NgspiceEngine):
@@ -249,7 +253,7 @@ def _verdict(
         if plan.exemplars is not None:
             points = plan.exemplars(bench)[: share.chips]
             rows = [bench.evaluate(point) for point in points]
-        found = judge(points, rows, bench, judging, share, store, told)
+        found = judge(points, rows, bench, judging, share, store, told, jobs)
         if plan.judge is not None and "parts" not in found:
             chosen = choose_points(plan.points, rows, share.chips, bench.seed)
             found |= {"parts": plan.judge(bench, chosen, share, store.path / FAILED)}
@@ -266,16 +270,18 @@ def _executor(
     options: StudyOptions,
     stop: Callable[[], None],
     from_files: Iterable[outside.Plugin],
-    packages: tuple[str, ...],
+    arithmetic: Arithmetic,
+    twin_alone: bool,
 ) -> Iterator[Executor]:
-    """Who does the work: threads, or a cluster that is left as it was."""
+    """Who does the work: this process, or a cluster that is left as it was."""
     if options.executor == "local":
-        yield LocalExecutor(options.jobs, stop)
+        copies = twin_alone and options.engine == "twin" and arithmetic.device == CPU
+        yield LocalExecutor(options.jobs, stop, copies=copies)
         return
     from .cluster import DaskExecutor
 
     sent = plugins.packed(from_files)
-    cluster = DaskExecutor(options.scheduler, options.engine, sent, packages)
+    cluster = DaskExecutor(options.scheduler, options.engine, sent, arithmetic.packages)
     with contextlib.closing(cluster) as executor:
         yield executor
 

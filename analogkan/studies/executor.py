@@ -1,16 +1,38 @@
-"""Who does a study's work: threads of this process; others may follow."""
+"""Who does a study's work: threads of this process, or copies of it; others may follow."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor as Pool,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, Protocol, TypeVar
+
+from ..errors import StudyError
 
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 16
 """Items that wait for each thread, so that none is idle while results are kept."""
+TRIED = 4
+"""Items of each thread by which it is known how long one takes."""
+LONG_S = 2.0
+"""Seconds of work from which copies of the process are worth what making them takes."""
+PR_SET_PDEATHSIG = 1
 
 
 class Executor(Protocol):
@@ -38,7 +60,10 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Threads: both engines work outside Python's lock.
+    """Threads, and once they have shown that the work is long, copies of this process.
+
+    A circuit's numbers are worked out outside Python's lock, but what is drawn of it is not: two
+    threads get little more done than one.
 
     Parameters
     ----------
@@ -46,19 +71,50 @@ class LocalExecutor:
         How many.
     stop
         Called when the work is abandoned, so that what runs comes to an end.
+    copies
+        Whether the work may be done by copies: it starts no processes of its own, and is on no GPU.
     """
 
-    def __init__(self, jobs: int = 1, stop: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, jobs: int = 1, stop: Callable[[], None] = lambda: None, *, copies: bool = False
+    ) -> None:
         self.threads = jobs
         self.stop = stop
         self.facts: dict[str, Any] | None = None
+        # Elsewhere a copy of a process that has threads is not to be had.
+        alone = multiprocessing.current_process().daemon
+        self._copies = copies and jobs > 1 and sys.platform == "linux" and not alone
 
     def run(
         self, function: Callable[[T], R], items: Iterable[T], count: int
     ) -> Iterator[list[tuple[T, R]]]:
-        """See ``Executor.run``. No more than ``jobs`` items are begun at a time."""
-        waiting, running = iter(items), {}
-        pool = ThreadPoolExecutor(self.threads)
+        """See ``Executor.run``. No more than ``jobs`` items are begun at a time.
+
+        Raises
+        ------
+        StudyError
+            If a copy of the process ends before its work does.
+        """
+        waiting = iter(items)
+        if self._copies:
+            tried = min(count, TRIED * self.threads)
+            known, since = 0, 0.0
+            for found in self._run(ThreadPoolExecutor(self.threads), function, waiting, tried):
+                since = since or time.perf_counter()  # what the first one loads is loaded once
+                known += len(found)
+                yield found
+            left = count - tried
+            if left * (time.perf_counter() - since) > LONG_S * known:
+                yield from self._run(_copies(function, self.threads), _call, waiting, left)
+                return
+            count = left
+        yield from self._run(ThreadPoolExecutor(self.threads), function, waiting, count)
+
+    def _run(
+        self, pool: Pool, function: Callable[[T], R], waiting: Iterator[T], count: int
+    ) -> Iterator[list[tuple[T, R]]]:
+        """The next ``count`` items, by ``pool``."""
+        waiting, running = islice(waiting, count), {}
         try:
             while True:
                 for item in islice(waiting, AHEAD * self.threads - len(running)):
@@ -71,8 +127,51 @@ class LocalExecutor:
                     yield [(running.pop(future), future.result()) for future in whole]
                 for future in done - set(whole):
                     future.result()
+        except BrokenProcessPool as error:
+            raise StudyError(
+                "a process that evaluated chips has ended, perhaps for want of memory: what was "
+                "finished is kept, and the same command goes on; --jobs 1 takes the least"
+            ) from error
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
             self.stop()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _copies(function: Callable[[Any], Any], jobs: int) -> Pool:
+    """So many copies of this process, that have ``function`` as it is now."""
+    context = multiprocessing.get_context("fork")
+    return _Quiet(jobs, context, initializer=_begin, initargs=(function, os.getpid()))
+
+
+class _Quiet(ProcessPoolExecutor):
+    """One that does not warn of this process's threads: copies use nothing that those hold."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+            return super().submit(fn, *args, **kwargs)
+
+
+_function: Callable[[Any], Any] | None = None
+"""What this copy of a process evaluates."""
+
+
+def _begin(function: Callable[[Any], Any], parent: int) -> None:
+    """In a copy: it is ended by the process that it was copied from, and with it."""
+    global _function
+    _function = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a progress bar was in their place
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _call(item: Any) -> Any:
+    assert _function is not None
+    return _function(item)

@@ -8,16 +8,19 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..compiler.circuit import Circuit
 from ..compiler.closed_form import why_no_verdict
 from ..engines.chip_engines import NgspiceEngine, chain_logits, keep_decks
 from ..engines.verdict import TOLERANCE, allowed
 from ..errors import SettingsError, StudyError
 from ..intervals import student
 from .bench import JUDGED, Bench
+from .executor import LocalExecutor
 from .macro import METHOD, agreement
 from .points import Point
 from .result import Row
@@ -57,8 +60,10 @@ def judge(
     share: Share,
     store: StudyStore,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
-    """Compare the twin's logits with ngspice's on a share of chips and images.
+    """Compare the twin's logits with ngspice's on a share of chips and images, ``jobs`` chips at a
+    time.
 
     What was found is kept in ``store``; the same share of the same points is not run again.
 
@@ -75,46 +80,19 @@ def judge(
     kept = store.get(KEY)
     if kept is not None and kept["tag"] == tag and kept["passed"] is not False:
         return kept
-    started, found, worst, why_not = time.perf_counter(), [], None, ""
-    rank = False, -1.0  # of the worst: whether it fails, and how far it is off
-    squares: list[np.ndarray] = []
+    started = time.perf_counter()
+    compared: dict[str, _Compared] = {}
     on_progress(0, len(chosen))
-    for k, point in enumerate(chosen):
-        chip, _ = bench.chip(point)
-        twin = bench.logits(point)
-        macro = why_no_verdict(chip.hardware)
-        why_not = why_not or macro
-        at = choose_images(twin, share.images, bench.seed, point.sample, close=not macro)
-        temp_c = point.conditions.temp_c
-        volts = bench.volts_of(point.hardware)[at]
-        spice = chain_logits(engine, chip, volts, bench.index[at], temp_c)
-        difference = np.abs(twin[at] - spice)
-        # A difference that is no number is the largest of all.
-        i, o = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
-        entry = {
-            "sample": point.sample,
-            "temp_c": temp_c,
-            "images": len(at),
-            "max_abs_difference": float(difference[i, o]),
-            "image": int(bench.index[at[i]]),
-            "column": int(o),
-            "twin": float(twin[at[i], o]),
-            "ngspice": float(spice[i, o]),
-            "tolerance": allowed(chip.hardware, engine.program.klu),
-        }
-        fits = bool(entry["max_abs_difference"] <= entry["tolerance"] * bench.full_scale)
-        if macro:
-            fits = bool(np.isfinite(difference).all())  # what is no number is no result either
-            squares.append((difference**2).mean(axis=1))
-            entry |= _chip_error(twin[at], spice, squares[-1], classes=bench.spec.targets is None)
-        found.append(entry)
-        if (not fits, _excess(entry)) > rank:
-            rank = not fits, _excess(entry)
-            worst = entry, point, chip, at[i]
-        on_progress(k + 1, len(chosen))
-    assert worst is not None
-    passed = not rank[0]
-    largest, tolerance = worst[0]["max_abs_difference"], worst[0]["tolerance"]
+    compare = partial(_compared, bench, engine, share)
+    for some in LocalExecutor(jobs, engine.stop).run(compare, chosen, len(chosen)):
+        compared |= {point.key: of for point, of in some}
+        on_progress(len(compared), len(chosen))
+    every = [compared[point.key] for point in chosen]
+    found, squares = [of.entry for of in every], [of.squares for of in every if of.macro]
+    worst = max(every, key=lambda of: (not of.fits, _excess(of.entry)))
+    why_not = next((of.macro for of in every if of.macro), "")
+    passed = worst.fits
+    largest, tolerance = worst.entry["max_abs_difference"], worst.entry["tolerance"]
     verdict = {
         "passed": None if passed and why_not else passed,
         "chips": len(chosen),
@@ -125,7 +103,7 @@ def judge(
         "tolerance": tolerance,
         "seconds": time.perf_counter() - started,
         "versions": engine.versions(),
-        "worst": worst[0],
+        "worst": worst.entry,
         "found": found,
         "tag": tag,
         **_macro_error(why_not, found, squares),
@@ -134,6 +112,65 @@ def judge(
     if not passed:
         _refuse(verdict, worst, bench, engine)
     return verdict
+
+
+class _Compared(NamedTuple):
+    """A chip in the twin and in ngspice.
+
+    Attributes
+    ----------
+    point, chip
+        Which, and its circuits.
+    entry
+        What the verdict says of it.
+    fits
+        Whether it is what it may be.
+    at
+        Of the image that is farthest off, the position among the bench's.
+    macro
+        Why the twin is no judge of it; empty: it is one.
+    squares
+        (n,) mean squares of an image's differences.
+    """
+
+    point: Point
+    chip: Circuit
+    entry: dict[str, Any]
+    fits: bool
+    at: int
+    macro: str
+    squares: np.ndarray
+
+
+def _compared(bench: Bench, engine: NgspiceEngine, share: Share, point: Point) -> _Compared:
+    """Run some images of a chip in ngspice, beside its twin."""
+    chip, _ = bench.chip(point)
+    twin = bench.logits(point)
+    macro = why_no_verdict(chip.hardware)
+    at = choose_images(twin, share.images, bench.seed, point.sample, close=not macro)
+    temp_c = point.conditions.temp_c
+    volts = bench.volts_of(point.hardware)[at]
+    spice = chain_logits(engine, chip, volts, bench.index[at], temp_c)
+    difference = np.abs(twin[at] - spice)
+    # A difference that is no number is the largest of all.
+    i, o = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
+    squares = (difference**2).mean(axis=1)
+    entry = {
+        "sample": point.sample,
+        "temp_c": temp_c,
+        "images": len(at),
+        "max_abs_difference": float(difference[i, o]),
+        "image": int(bench.index[at[i]]),
+        "column": int(o),
+        "twin": float(twin[at[i], o]),
+        "ngspice": float(spice[i, o]),
+        "tolerance": allowed(chip.hardware, engine.program.klu),
+    }
+    fits = bool(entry["max_abs_difference"] <= entry["tolerance"] * bench.full_scale)
+    if macro:
+        fits = bool(np.isfinite(difference).all())  # what is no number is no result either
+        entry |= _chip_error(twin[at], spice, squares, classes=bench.spec.targets is None)
+    return _Compared(point, chip, entry, fits, int(at[i]), macro, squares)
 
 
 def _chip_error(
@@ -191,11 +228,13 @@ def judged_by_twin(points: Sequence[Point], rows: Sequence[Row], bench: Bench) -
     }
 
 
-def _refuse(verdict: dict[str, Any], worst: tuple, bench: Bench, engine: NgspiceEngine) -> None:
-    entry, point, chip, at = worst
+def _refuse(
+    verdict: dict[str, Any], worst: _Compared, bench: Bench, engine: NgspiceEngine
+) -> None:
+    entry, point, at = worst.entry, worst.point, worst.at
     temp_c = point.conditions.temp_c
     volts = bench.volts_of(point.hardware)[[at]]
-    decks = keep_decks(engine, chip, volts, bench.index[[at]], temp_c)
+    decks = keep_decks(engine, worst.chip, volts, bench.index[[at]], temp_c)
     kept = "deck is" if len(decks) == 1 else "decks are"
     raise StudyError(
         f"the twin is not what ngspice simulates: {point.label}, image {entry['image']}, class "

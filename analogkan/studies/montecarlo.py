@@ -209,11 +209,12 @@ def plan(
 
 def foretell(job: Job, jobs: int, *, samples: int | None, method: str | None, **_: Any) -> str:
     """What so many chips can say."""
-    from .enough import told_before
-    from .yields import SAMPLES as OF_METHODS
-
     if method is None:
+        from .enough import told_before
+
         return told_before(SAMPLES if samples is None else samples)
+    from .yields import SAMPLES as OF_METHODS  # and scipy.stats, which takes long to be loaded
+
     count = OF_METHODS[method] if samples is None else samples
     return f"method {method}: {count:,} chips {OF[method]}"
 
