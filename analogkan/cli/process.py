@@ -6,7 +6,6 @@ import atexit
 import codecs
 import contextlib
 import errno
-import gc
 import io
 import os
 import signal
@@ -79,7 +78,14 @@ def ended_by_signals() -> Iterator[None]:
 def end_at_once() -> None:
     """As the process ends, look for no garbage among what torch and others have loaded, which would
     take half a second; what is to be done at the end is done."""
-    atexit.register(gc.freeze)
+
+    def freeze() -> None:
+        if "torch" in sys.modules:
+            import gc
+
+            gc.freeze()
+
+    atexit.register(freeze)
 
 
 def print_anywhere() -> None:

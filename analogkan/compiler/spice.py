@@ -387,6 +387,9 @@ def _swept(say: Dialect, name: str, p: str, n: str, kind: str, column: np.ndarra
     """A source that is a table over the index."""
     if say.swept is not None:
         return say.swept(name, p, n, kind, [format_number(v) for v in column])
-    points = [(str(k), format_number(v)) for k, v in enumerate(column)]
+    # Between two equal points of a constant run there is nothing to look up.
+    same = column[1:] == column[:-1]
+    ends = np.flatnonzero(~np.concatenate([[False], same[1:] & same[:-1], [False]]))
+    points = [(str(k), format_number(column[k])) for k in ends]
     words = say.source(name, p, n, kind, say.table(name, "v(index)", points))
     return format_wrapped(" ".join(words[:2]), words[2:])

@@ -1,19 +1,21 @@
 """The ngspice binary: finding it, running a deck, and not believing a run that went wrong.
 
-The only module that starts processes: those of other simulators too.
+The only module that starts programs: other simulators too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
+import select
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -205,16 +207,17 @@ class Runner:
         One that has printed too much into ``log`` is stopped.
         """
         end, (pause, longest) = time.monotonic() + timeout, SAMPLED_SECONDS
-        while (left := end - time.monotonic()) > 0:
-            try:
-                return process.wait(min(pause, left))
-            except subprocess.TimeoutExpired:
-                pause = min(2 * pause, longest)
-            with self._lock:
-                self.peak_megabytes = max(self.peak_megabytes, peak_megabytes(process.pid))
-            if os.fstat(log.fileno()).st_size > MOST_PRINTED:
-                process.kill()
-                return process.wait()
+        with _told_of_end(process) as wait:
+            while (left := end - time.monotonic()) > 0:
+                try:
+                    return wait(min(pause, left))
+                except subprocess.TimeoutExpired:
+                    pause = min(2 * pause, longest)
+                with self._lock:
+                    self.peak_megabytes = max(self.peak_megabytes, peak_megabytes(process.pid))
+                if os.fstat(log.fileno()).st_size > MOST_PRINTED:
+                    process.kill()
+                    return process.wait()
         process.kill()
         process.wait()
         return None
@@ -249,6 +252,29 @@ class Runner:
                 raise SimulationError(f"cannot start {self.program.path}: {error}") from error
             self._running.add(process)
         return process
+
+
+@contextlib.contextmanager
+def _told_of_end(process: subprocess.Popen) -> Iterator[Callable[[float], int]]:
+    """``process.wait``, which where the system tells of an end does not look for it, up to 50 ms
+    late, again and again."""
+    try:
+        told = os.pidfd_open(process.pid)  # Linux 5.3
+    except (AttributeError, OSError):
+        yield process.wait
+        return
+    ending = select.poll()
+    ending.register(told, select.POLLIN)
+
+    def wait(seconds: float) -> int:
+        if not ending.poll(math.ceil(1000 * seconds)):
+            raise subprocess.TimeoutExpired(process.args, seconds)
+        return process.wait()
+
+    try:
+        yield wait
+    finally:
+        os.close(told)
 
 
 def _printed(log: Path) -> str:

@@ -11,13 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Executor as Pool,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -33,6 +27,7 @@ TRIED = 4
 LONG_S = 2.0
 """Seconds of work from which copies of the process are worth what making them takes."""
 PR_SET_PDEATHSIG = 1
+Pool = ThreadPoolExecutor | ProcessPoolExecutor
 
 
 class Executor(Protocol):
@@ -154,14 +149,13 @@ class _Quiet(ProcessPoolExecutor):
             return super().submit(fn, *args, **kwargs)
 
 
-_function: Callable[[Any], Any] | None = None
-"""What this copy of a process evaluates."""
+_work: list[Callable[[Any], Any]] = []
+"""What this copy of a process does, one function."""
 
 
 def _begin(function: Callable[[Any], Any], parent: int) -> None:
     """In a copy: it is ended by the process that it was copied from, and with it."""
-    global _function
-    _function = function
+    _work[:] = [function]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -173,5 +167,4 @@ def _begin(function: Callable[[Any], Any], parent: int) -> None:
 
 
 def _call(item: Any) -> Any:
-    assert _function is not None
-    return _function(item)
+    return _work[0](item)

@@ -228,9 +228,7 @@ def judged_by_twin(points: Sequence[Point], rows: Sequence[Row], bench: Bench) -
     }
 
 
-def _refuse(
-    verdict: dict[str, Any], worst: _Compared, bench: Bench, engine: NgspiceEngine
-) -> None:
+def _refuse(verdict: dict[str, Any], worst: _Compared, bench: Bench, engine: NgspiceEngine) -> None:
     entry, point, at = worst.entry, worst.point, worst.at
     temp_c = point.conditions.temp_c
     volts = bench.volts_of(point.hardware)[[at]]

@@ -48,7 +48,7 @@ class StudyOptions:
     judge
         ``CHIPSxIMAGES`` of a twin study that ngspice simulates once more, or ``none``.
     executor
-        ``local``, threads of this process, or ``dask``.
+        ``local``, this process and on Linux copies of it, or ``dask``.
     scheduler
         Address of the Dask scheduler.
     precision
