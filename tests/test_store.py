@@ -210,6 +210,8 @@ def test_sigkill_loses_nothing_that_was_finished_and_frees_the_lock(tmp_path):
         ({"seed": 4}, "seed (3 there, 4 here)"),
         ({"variation": {"sigma_g": 0.1}}, "sigma_g (0.05 there, 0.1 here)"),
         ({"inputs": "x", "seed": 4}, "seed (3 there, 4 here), inputs ('abc' there, 'x' here)"),
+        ({"versions": {"precision": "mixed"}}, "precision ('float64' there, 'mixed' here)"),
+        ({"fresh": 1}, "fresh (none there, 1 here)"),
     ],
 )
 def test_other_settings_are_refused_by_name(tmp_path, changed, told):

@@ -54,7 +54,7 @@ _RUN = (
         type=common.Choice(["auto", "float64", "mixed"]),
         default="auto",
         show_default=True,
-        help="Of the twin; mixed: float32 where a bound proves the class (docs/performance.md). "
+        help="Of the twin; mixed: float32 where a bound proves the class (docs/virtual-chips.md). "
         "auto: mixed from 2,000 images on, where numba is installed.",
     ),
     click.option(

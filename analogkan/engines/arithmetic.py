@@ -16,6 +16,8 @@ BLOCK = 1000
 MEMORY_GB, LEAST_GB, MOST_GB = 4.0, 0.1, 1000.0
 MANY = 2000
 """Images from which on ``auto`` is mixed: of fewer, drawing a chip is most of its work."""
+USUAL = {"precision": FLOAT64, "device": CPU}
+"""What a RUN has that does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,8 @@ class Arithmetic:
     @property
     def unusual(self) -> dict[str, Any]:
         """What is not as it was before there was a choice: RUNs of then go on."""
-        found = {"precision": (self.precision, FLOAT64), "device": (self.device, CPU)}
-        told: dict[str, Any] = {name: now for name, (now, was) in found.items() if now != was}
+        now = {"precision": self.precision, "device": self.device}
+        told: dict[str, Any] = {name: of for name, of in now.items() if of != USUAL[name]}
         return told if self.device == CPU else told | {"memory_gb": self.memory_gb}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from ..engines.arithmetic import USUAL
 from ..engines.scratch import clear_scratch
 from ..errors import StudyError
 from ..files import remove_partials
@@ -90,9 +91,11 @@ def _is_analysis(path: Path) -> bool:
     return bool(name) and (path / f"{name}.json").is_file()
 
 
-def _short(value: Any) -> str:
-    """A value as a sentence shows it: of a hash the first digits."""
-    text = repr(value)
+def _said(name: str, settings: dict[str, Any]) -> str:
+    """A setting as a sentence shows it: of a hash the first digits."""
+    if name not in settings and name not in USUAL:
+        return "none"
+    text = repr(settings.get(name, USUAL.get(name)))
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
@@ -105,7 +108,7 @@ def refuse_changed(path: Path, before: dict[str, Any], now: dict[str, Any]) -> N
     if changed[0] == "study":  # the others follow from it
         del changed[1:]
     told = [
-        f"{name} ({_short(before.get(name))} there, {_short(now.get(name))} here)"
+        f"{name} ({_said(name, before)} there, {_said(name, now)} here)"
         for name in changed[:MOST_TOLD]
     ]
     if len(changed) > MOST_TOLD:
