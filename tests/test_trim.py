@@ -170,7 +170,7 @@ def test_runs_of_before_presets_had_it_are_refused_and_not_mixed(tmp_path, monke
         before.setattr(studies_sweep, "_trim_of", lambda cells, axes: {})
         sweep(build, images, grid="budget", samples=1, options=given)
     with pytest.raises(StudyError, match=(
-        r"b was started with another trim \(None there, 'dark-real' here\): give another --out"
+        r"b was started with another trim \(none there, 'dark-real' here\): give another --out"
     )):  # fmt: skip
         sweep(build, images, grid="budget", samples=1, options=given)
 
