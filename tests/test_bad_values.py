@@ -67,7 +67,7 @@ STUDIES = {
     "thermal": ("thermal", "BUILD", "--compensate", "each"),
     "budget": ("sweep", "BUILD", "--grid", "budget", "--samples", 2),
     "faults": ("sweep", "BUILD", "--grid", "faults", "--samples", 2),
-    "explain": ("explain", "MODEL"),
+    "explain": ("models", "explain", "MODEL"),
     "train on": ("train", "--from", "MODEL", "--out", "OUT"),
     "prune": ("train", "--from", "MODEL", "--prune", "0.1pp", "--out", "OUT"),
     "hardware": ("train", "--from", "MODEL", "--variation", "rram", "--out", "OUT"),
@@ -96,7 +96,7 @@ def test_its_voltages_can_be_looked_at_and_its_edges(alone, ngspice):
     assert "class 1: volts" in run(*words, alone / "two.npz")
     kind, text = refused(*words, alone / "values.npz")
     assert (kind, text[:18]) == ("DataError", "values has targets")
-    assert "importance" in run("explain", alone / "net.pt")
+    assert "importance" in run("models", "explain", alone / "net.pt")
 
 
 def test_a_training_for_one_class_is_refused(alone, tmp_path):
@@ -144,8 +144,8 @@ def test_a_table_is_read_by_a_network_as_it_was_trained(ngspice, tmp_path):
     told = run("simulate", tmp_path / "t.build", "--dataset", table, "--out", tmp_path / "run")
     assert "t on t.csv test, all 12" in told
     table.write_text(TABLE.replace("degC", "K"), encoding="utf-8")
-    for study in ("simulate", "montecarlo", "thermal", "explain"):
-        kind, text = refused(study, tmp_path / "t.build", "--dataset", table)
+    for study in ("simulate", "montecarlo", "thermal", "models explain"):
+        kind, text = refused(*study.split(), tmp_path / "t.build", "--dataset", table)
         assert kind == "DataError"
         assert text == "target high of t is in K, and t gives degC: convert one of them"
 

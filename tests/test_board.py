@@ -439,7 +439,17 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     for name in ("bom.csv", "board.net", "expected.csv", "bench.md"):
         assert (home / "f.board" / name).read_bytes() == before[name]
     path = measured(tmp_path / "m.csv", build, lambda x: software_of(build)(x) + 1000)
-    words = ["compare", str(home / "f.build"), str(path), "--samples", "6"]
+    words = ["board", str(home / "f.build"), "--measured", str(path), "--samples", "6"]
+    for more, why in (
+        (["--temps", "25"], "--temps is of a board that is made, and says nothing with --measured"),
+        (["--opamp", "tl07x"], "--opamp is of a board that is made, and says nothing with --meas"),
+        (["--out", "b"], "--out is of a board that is made, and says nothing with --measured: lea"),
+    ):
+        assert why in CliRunner().invoke(main, [*words, *more]).output
+    for more in (["--temp", "25"], ["--fail-outside", "2"], ["--plot", "a.png"]):
+        said = CliRunner().invoke(main, [*words[:2], *more])
+        assert said.exit_code == 2
+        assert f"{more[0]} says nothing without --measured: leave it out" in said.output
     failed = CliRunner().invoke(main, [*words, "--fail-outside", "2"])
     assert failed.exit_code == 3
     assert "9 of 9 values are outside the band of 95 % of 6 boards (preset board)" in failed.output

@@ -1,4 +1,4 @@
-"""cells characterise: figures beside decks written by hand, the preset, and what is refused."""
+"""devices characterise: figures beside decks written by hand, the preset, and what is refused."""
 
 from __future__ import annotations
 
@@ -254,14 +254,16 @@ def test_a_folder_is_written_and_replaced_if_it_is_ours(found, tmp_path):
     kept = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
     assert kept["conditions"][0]["i_quiescent"] == at(found)["i_quiescent"]
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(CompileError, match=r"holds notes\.txt, which no cells command wrote"):
+    with pytest.raises(
+        CompileError, match=r"holds notes\.txt, which devices characterise did not write"
+    ):
         found.write(folder)
     with pytest.raises(CompileError, match=r"is a file: give another folder with --out$"):
         found.write(folder / "notes.txt")
 
 
 def test_the_command_prints_the_same(ngspice):
-    words = ["cells", "characterise", "two_stage_level1", "--load", "20e3,1e-12"]
+    words = ["devices", "characterise", "two_stage_level1", "--load", "20e3,1e-12"]
     printed = CliRunner().invoke(main, words, catch_exceptions=False).output
     assert re.search(r"open-loop gain +20 kohm, 1 pF +82\.2 dB", printed)
     assert "class_ab is 1, the least there is" in printed

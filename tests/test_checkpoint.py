@@ -169,7 +169,8 @@ def test_a_torch_file_of_another_kind_is_refused(tmp_path, entry):
     path = tmp_path / "other.pt"
     torch.save(entry, path)
     refused(
-        path, f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint: `analogkan convert`"
+        path,
+        f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint: `analogkan models conv",
     )
 
 

@@ -16,13 +16,17 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import analogkan
+from analogkan import resources
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
 from analogkan.engines.others import PACKAGES
+from analogkan.errors import DataError
 from analogkan.imperfections.presets import TABLES
+from analogkan.network.checkpoint import load_spec
 from analogkan.opamps.libraries import LIBRARIES
 from analogkan.physics import Assumptions
+from analogkan.training.card import parameter_count, read_card
 
 from .networks import random_checkpoint, random_npz
 
@@ -100,6 +104,48 @@ def test_wrong_usage_exits_with_2(args, sentence):
     result = cli(*args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        (
+            "compare",
+            "compare is board --measured now: analogkan board BUILD --measured MEASURED.csv",
+        ),
+        ("cells", "cells characterise is devices characterise now: analogkan devices characterise"),
+        ("explain", "explain is models explain now: analogkan models explain MODEL"),
+        ("convert", "convert is models convert now: analogkan models convert THEIRS.pth"),
+    ],
+)
+def test_a_command_that_has_moved_says_where_to(word, sentence):
+    for words in ((word, "x", "--seed", "1"), (word, "--help"), (word,)):
+        result = cli(*words)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"Error: {sentence}" in result.stderr
+    assert word not in COMMANDS
+
+
+def test_there_are_no_more_commands_than_these():
+    assert len(COMMANDS) <= 18
+
+
+def test_the_shipped_networks_are_listed_with_what_their_cards_say(tmp_path):
+    lines = done("models", "list").splitlines()
+    row = next(line for line in lines if line.startswith("mnist-d2 "))
+    assert " ".join(row.split()) == "mnist-d2 196-64-10 A21, Z21 26,570 98.79 % mnist test"
+    found = {model["name"]: model for model in json.loads(done("models", "list", "--json"))}
+    assert set(found) == set(resources.models())
+    for name, model in found.items():
+        spec = load_spec(resources.models()[name])
+        assert (model["sizes"], model["parameters"]) == (spec.widths, parameter_count(spec))
+        assert model["devices"] == [curve.name for curve in spec.layers[0].curves]
+        assert model["ci95"][0] < model["accuracy"] < model["ci95"][1]
+        assert (model["n"], model["images"][-4:]) == (10_000, "test")
+        assert model["command"].startswith("analogkan train --dataset ")
+    (tmp_path / "a.md").write_text("# a\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.md is no card of a classifier: train writes one besi"):
+        read_card(tmp_path / "a.md")
 
 
 # ---- doctor and devices

@@ -93,7 +93,7 @@ def test_devices_one_or_several(here):
     assert offered("analogkan devices show ") == [*library.names(), "mine.toml"]
     assert offered("analogkan devices plot A21 z") == ["Z15", "Z21", "ZAZ21"]
     assert offered("analogkan devices fit m") == ["mine.toml"]
-    for before in ("train --devices", "convert best.pth --devices"):
+    for before in ("train --devices", "models convert best.pth --devices"):
         assert offered(f"analogkan {before} z1") == ["Z15"]
         assert offered(f"analogkan {before} Z15,za") == ["Z15,ZAZ21"]
         assert offered(f"analogkan {before} Z15,./m") == ["Z15,./mine.toml"]

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import analogkan as ak
 from analogkan.api.making import convert_model
 from analogkan.cli import main
-from analogkan.cli.convert import convert as command
+from analogkan.cli.convert import convert_theirs as command
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.devices import IVCurve, get, library, resolve
@@ -415,7 +415,7 @@ def test_it_compiles_and_the_circuit_is_the_software(ngspice, tmp_path, fit, squ
 
 def words(theirs: Path, *more: str, squash: str = "clamp:0:1.25") -> list[str]:
     out = str(theirs.with_name("ours.pt"))
-    args = ["convert", str(theirs), "--devices", "Z21,Z15", "--basis-fit", "pwl"]
+    args = ["models", "convert", str(theirs), "--devices", "Z21,Z15", "--basis-fit", "pwl"]
     return [*args, "--squash", squash, "--out", out, *more]
 
 

@@ -120,7 +120,7 @@ def test_distilling_says_the_loss_it_measured_and_makes_a_circuit(tmp_path, monk
         "finish = 60\nclip_sigma = 0.0\nrange_penalty = 1.0\n",
         encoding="utf-8",
     )
-    words = "convert kan.pth --distil --devices A21,Z21 --recipe on.toml --out ours.pt"
+    words = "models convert kan.pth --distil --devices A21,Z21 --recipe on.toml --out ours.pt"
     text = CliRunner().invoke(main, words.split()).output
     found = json.loads(CliRunner().invoke(main, [*words.split(), "--json"]).output)
     assert f"{100 * found['end_to_end']['share']:.2f} % of span rms, on 500 points" in text
@@ -199,6 +199,6 @@ def test_what_cannot_be_distilled_is_refused(tmp_path):
 )
 def test_options_of_the_other_way_are_refused(more, told, tmp_path):
     kan = saved(tmp_path / "kan.pth", efficient())
-    words = ["convert", str(kan), "--devices", "A21", "--out", str(tmp_path / "a.pt")]
+    words = ["models", "convert", str(kan), "--devices", "A21", "--out", str(tmp_path / "a.pt")]
     result = CliRunner().invoke(main, [*words, *more.split()])
     assert result.exit_code == 2 and told in result.output

@@ -83,7 +83,7 @@ def test_the_slurm_example_needs_dask_jobqueue(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", ["README.md", "docs/kanalogue.md"])
 def test_the_documents_conversions_convert(page, tmp_path, monkeypatch):
     text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", "")
-    found = re.findall(r"^    analogkan (convert .*)$", text, re.MULTILINE)
+    found = re.findall(r"^    analogkan (models convert .*)$", text, re.MULTILINE)
     assert found
     curves = resolve("Z15,ZAZ21")
     net = random_net((196, 4, 10), [pwl(c) for c in curves], squash="none", norm="batch")

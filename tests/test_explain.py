@@ -160,7 +160,7 @@ def test_the_command_prints_draws_and_writes_json(tmp_path, monkeypatch):
     build = ak.compile("net.pt", "net.build", progress=False)
 
     def run(*words: str):
-        return CliRunner().invoke(main, ["explain", *words])
+        return CliRunner().invoke(main, ["models", "explain", *words])
 
     said = run("net.pt", "--top", "4", "--ablate", "3", "--dataset", "flat.npz")
     assert said.exit_code == 0 and "net: 32 edges, 0 of them zero, on 16 inputs" in said.output

@@ -66,7 +66,7 @@ LEVEL_1 = figures(
     [2.494, 2.494, 2.491, 2.480, 2.437],
     rail=2.5, sink=214.2e-6, source=63.78e-3, common_mode=[-1.794, 2.477], c_in=47.2e-15, r_o=450.6,
 )  # fmt: skip
-"""What ``analogkan cells characterise`` measures of the three that ship."""
+"""What ``analogkan devices characterise`` measures of the three that ship."""
 SHIPPED = {
     "two_stage_level1": LEVEL_1, "gf180_class_a": CLASS_A, "gf180_class_ab": CLASS_AB
 }  # fmt: skip

@@ -153,7 +153,7 @@ def commands(group: Any = main, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 COMMANDS = dict(commands())
-GROUPS = ("cells", "devices")
+GROUPS = ("devices", "models")
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

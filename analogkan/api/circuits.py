@@ -267,7 +267,7 @@ def convert(
         ``pwl``, ``univariate`` or ``poly``; the unit that their currents were in; and what the
         fit took, by default theirs.
     squash, norm, beyond_measured
-        What stands before each layer, as for ``analogkan convert``.
+        What stands before each layer, as for ``analogkan models convert``.
     input_scale, input_values
         Volts for the lowest and highest value of the data, and those values.
     input_shape

@@ -65,7 +65,7 @@ between low and high {share} % of {samples:,} boards, at {temps} degC. Write inp
 into a CSV whose first line has names and units, the outputs in their own or in V, as measured
 at J3:
 
-    analogkan compare BUILD measured.csv
+    analogkan board BUILD --measured measured.csv
 
 says which points are outside.
 

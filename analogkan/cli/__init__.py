@@ -27,10 +27,10 @@ from .process import (
 
 STAGES = {
     "Begin": ("doctor", "demo"),
-    "Network": ("devices", "train", "explain", "convert"),
-    "Circuit": ("compile", "verify", "simulate", "cells"),
+    "Network": ("devices", "train", "models"),
+    "Circuit": ("compile", "verify", "simulate"),
     "Real hardware": registry.BUILT_IN,
-    "Board": ("board", "compare"),
+    "Board": ("board",),
     "Results": ("report", "paper"),
 }
 """Commands as help groups them; but for studies, each is in the module that has its name."""

@@ -1,4 +1,4 @@
-"""``analogkan convert``."""
+"""``analogkan models convert``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..text import percent
 from . import common, complete
 
 
-@click.command(short_help="Convert a KANalogue state dictionary into a checkpoint.")
+@click.command("convert", short_help="Convert a KANalogue state dictionary into a checkpoint.")
 @click.argument("source", metavar="THEIRS.pth", type=common.FILE)
 @click.option(
     "--devices",
@@ -106,7 +106,7 @@ from . import common, complete
 @click.option("--seed", type=common.Whole(min=0), default=0, show_default=True, help="Of --distil.")
 @common.json_option
 @common.guarded
-def convert(
+def convert_theirs(
     source, out, input_scale, input_values, input_shape, distil, recipe, seed, as_json, **options
 ) -> None:
     """Convert a flat network that KANalogue trained into a checkpoint of this package.
@@ -129,11 +129,11 @@ def convert(
 
     \b
     Examples:
-      analogkan convert best.pth --devices Z15,ZAZ21 --basis-fit univariate \\
+      analogkan models convert best.pth --devices Z15,ZAZ21 --basis-fit univariate \\
           --squash none --dataset mnist --out theirs.pt
-      analogkan convert best.pth --devices Z21,Z15 --basis-fit pwl \\
+      analogkan models convert best.pth --devices Z21,Z15 --basis-fit pwl \\
           --squash clamp:0:1.4 --beyond-measured --out theirs.pt
-      analogkan convert kan.pth --distil --devices A21,Z21 --out ours.pt
+      analogkan models convert kan.pth --distil --devices A21,Z21 --out ours.pt
     """
     _require_taken(distil)
     if distil:

@@ -12,21 +12,23 @@ from . import common, complete
 from .device_files import fit_device, import_device
 from .device_models import tabulate_model
 from .group import Group
+from .opamp_files import characterise_opamp
 
 
-@click.group(cls=Group, short_help="List, show and plot devices; import and fit measured ones.")
+@click.group(cls=Group, short_help="Diodes: list, show, plot, import, fit. Op-amps: characterise.")
 def devices() -> None:
     """The devices whose I-V curves are the basis functions.
 
     A device is a table of volts and amperes, piecewise linear, constant beyond its ends. A name is
     one of `devices list`, or the path of a TOML file with name, v and i, which `devices import`
-    writes from measured sweeps.
+    writes from measured sweeps. `devices characterise` measures an op-amp (docs/own-op-amp.md).
     """
 
 
 devices.add_command(import_device)
 devices.add_command(fit_device)
 devices.add_command(tabulate_model)
+devices.add_command(characterise_opamp)
 
 
 @devices.command("list")

@@ -1,4 +1,4 @@
-"""``analogkan explain``."""
+"""``analogkan models explain``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from . import common, complete
 
 
-@click.command(short_help="Show what a network has learned: its edges by importance.")
+@click.command("explain", short_help="Show what a network has learned: its edges by importance.")
 @click.argument(
     "model", metavar="MODEL|BUILD", type=click.Path(path_type=Path), shell_complete=complete.network
 )
@@ -43,7 +43,7 @@ from . import common, complete
 )
 @common.json_option
 @common.guarded
-def explain(
+def explain_model(
     model, top, ablate, dataset, data, download, subset, picture, as_json
 ) -> None:  # fmt: skip
     """Show what a network has learned: its edge functions in the order of their importance.
@@ -54,8 +54,8 @@ def explain(
 
     \b
     Examples:
-      analogkan explain mnist-d2 --ablate 20 --plot edges.png
-      analogkan explain sensor.build --ablate 20 --dataset sensor.csv
+      analogkan models explain mnist-d2 --ablate 20 --plot edges.png
+      analogkan models explain sensor.build --ablate 20 --dataset sensor.csv
     """
     from ..api.explaining import explain as run
     from ..api.explaining import spec_of

@@ -12,6 +12,13 @@ EVERYDAY = {
     "settings": ": `analogkan doctor --settings`",
 }
 """Commands of other programs, and what they are called here."""
+MOVED = {
+    "compare": "compare is board --measured now: analogkan board BUILD --measured MEASURED.csv",
+    "cells": "cells characterise is devices characterise now: analogkan devices characterise FILE",
+    "explain": "explain is models explain now: analogkan models explain MODEL",
+    "convert": "convert is models convert now: analogkan models convert THEIRS.pth",
+}
+"""Commands of the version before, and where they went."""
 BEHIND = {"data": "--dataset", "preset": "--preset", "recipe": "--recipe", "BUILD": "--out"}
 """Options of the kinds of things that are given without one."""
 
@@ -25,6 +32,8 @@ class Group(click.Group):
         word = args[0]
         command = self.get_command(ctx, word)
         if command is None and not word.startswith("-") and not ctx.resilient_parsing:
+            if word in MOVED:
+                raise click.UsageError(MOVED[word], ctx)
             from ..text import nearest
 
             known = self.list_commands(ctx)

@@ -128,8 +128,8 @@ def read(path: Path) -> dict[str, Any]:
     entry = found.content
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} is a torch file but not an {FORMAT} checkpoint: `analogkan convert` makes one "
-            "of what KANalogue wrote"
+            f"{path} is a torch file but not an {FORMAT} checkpoint: `analogkan models convert` "
+            "makes one of what KANalogue wrote"
         )
     if not found.summed:
         raise CheckpointError(

@@ -16,7 +16,7 @@ from ..physics.assumptions import Assumptions
 from ..settings import build
 from ..text import engineering
 
-FIRST = f"# An op-amp by {MARK} cells characterise: "
+FIRST = f"# An op-amp by {MARK} devices characterise: "
 SIZED = (
     *("opamp_gain", "gbw", "v_rail", "headroom", "r_out"),
     *("g_min", "g_max", "r_diff", "c_f"),

@@ -258,8 +258,8 @@ def require_replaceable(folder: Path) -> None:
     foreign = sorted(p.name for p in folder.iterdir() if p.name not in known)
     if foreign:
         raise CompileError(
-            f"{folder} holds {foreign[0]}, which no cells command wrote, so it is not replaced: "
-            "give another folder with --out"
+            f"{folder} holds {foreign[0]}, which devices characterise did not write, so it is not "
+            "replaced: give another folder with --out"
         )
 
 

@@ -75,7 +75,7 @@ def make_plan(
         raise SettingsError(
             f"a plan chooses supplies, bandwidths and currents of op-amps, and {hardware.opamp} is "
             "what its file is: plan with opamp = linear and a preset of its figures (analogkan "
-            "cells characterise)"
+            "devices characterise)"
         )
     base = hardware, job.own
     for kind in ("dac", "adc"):

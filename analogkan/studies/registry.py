@@ -16,8 +16,9 @@ BUILT_IN = ("montecarlo", "thermal", "sweep", "datasheet", "plan", "sensitivity"
 REACHED = {"yields": "montecarlo"}
 """Those that have no command of their own, and which one's option leads to them."""
 TAKEN = (
-    *("compile", "convert", "demo", "devices", "doctor", "paper", "report", "simulate", "train"),
-    *("perturb", "reproduce", "trace", "verify"),
+    *("board", "compile", "demo", "devices", "doctor", "models", "paper", "report", "simulate"),
+    *("train", "verify"),
+    *("compare", "convert", "explain", "perturb", "reproduce", "trace"),
 )
 """Names of other commands, and of other functions in Python."""
 _registered: dict[str, Study] = {}

@@ -1,4 +1,4 @@
-"""``analogkan cells``."""
+"""``analogkan devices characterise``: from an op-amp's netlist to its preset."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import click
 
 from ..numerals import read_number
 from . import common, complete
-from .group import Group
-
-
-@click.group(cls=Group, short_help="Characterise op-amps of transistors.")
-def cells() -> None:
-    """Cells of your own, such as an op-amp of transistors (docs/own-op-amp.md)."""
 
 
 class _Load(click.ParamType):
@@ -29,7 +23,7 @@ class _Load(click.ParamType):
         return ohms, farads
 
 
-@cells.command("characterise", short_help="Measure an op-amp's netlist, and write its preset.")
+@click.command("characterise", short_help="Measure an op-amp's netlist, and write its preset.")
 @click.argument("opamp", metavar="FILE|NAME", type=common.FILE, shell_complete=complete.netlist)
 @click.option("--subckt", metavar="NAME", help="The op-amp, where the file has several.")
 @click.option("--vdd", type=common.AnyNumber(), help="Volts.  [default: the file's, or 2.5]")
@@ -69,7 +63,9 @@ class _Load(click.ParamType):
 @click.option("--out", type=common.FOLDER, help="Keep figures, preset and picture there.")
 @common.json_option
 @common.guarded
-def characterise(opamp, load, temps, corners, include, mismatch, out, as_json, **given) -> None:
+def characterise_opamp(
+    opamp, load, temps, corners, include, mismatch, out, as_json, **given
+) -> None:
     """Figures of an op-amp's netlist by ngspice, over loads, temperatures and corners, and the
     preset that compile, studies, datasheets and plan take for it.
 
@@ -79,8 +75,8 @@ def characterise(opamp, load, temps, corners, include, mismatch, out, as_json, *
 
     \b
     Examples:
-      analogkan cells characterise two_stage_level1 --draws 200 --out two_stage.opamp
-      analogkan cells characterise gf180_class_a --corners typical,ss --temps 26.85,85
+      analogkan devices characterise two_stage_level1 --draws 200 --out two_stage.opamp
+      analogkan devices characterise gf180_class_a --corners typical,ss --temps 26.85,85
     """
     from ..api.characterising import LOADS
     from ..api.characterising import characterise as run
