@@ -20,7 +20,7 @@ from .measure import Row, beside
 LIBRARIES = "import click, rich"
 MAIN = "import sys; sys.argv[0] = 'analogkan'; from analogkan.cli import main; main()"
 """What the installed program does."""
-HELP = ("--version", "--help", "compile --help", "montecarlo --help", "devices show --help")
+HELP = ("--help", "compile --help", "montecarlo --help", "devices show --help")
 TAB = ("", "compile --preset ", "sweep a.build --set sigma", "simulate --dataset ")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import platform
 import re
 import shutil
 import sys
@@ -19,7 +21,8 @@ import analogkan
 from analogkan import resources
 from analogkan.cli import COMMANDS, main
 from analogkan.devices import get, library
-from analogkan.engines.ngspice import ENVIRONMENT, Ngspice
+from analogkan.engines import versions
+from analogkan.engines.ngspice import ENVIRONMENT, INSTALL, Ngspice
 from analogkan.engines.others import PACKAGES
 from analogkan.errors import DataError
 from analogkan.imperfections.presets import TABLES
@@ -82,7 +85,23 @@ def test_the_first_help_names_every_command_and_the_exit_codes():
     text = done("--help")
     assert all(f"  {name} " in text for name in COMMANDS)
     assert "Exit codes: 0 ok, 1 failure, 2 usage, 3 below a threshold" in text
-    assert done("--version") == f"analogkan, version {analogkan.__version__}\n"
+
+
+def test_the_version_is_told_with_those_of_what_computes(ngspice, monkeypatch):
+    told = dict(line.split(maxsplit=1) for line in done("--version").splitlines())
+    assert list(told) == ["analogkan", "Python", "torch", "numba", "PySpice", "ngspice"]
+    assert told["analogkan"] == analogkan.__version__
+    assert told["Python"] == platform.python_version()
+    assert told["torch"] == importlib.metadata.version("torch")
+    klu = "with" if ngspice.klu else "without"
+    assert told["ngspice"] == f"{ngspice.version}, {klu} KLU, {ngspice.path}"
+    monkeypatch.setenv(ENVIRONMENT, "nosuch")
+    monkeypatch.setattr(versions, "WITHOUT", {"nosuch-package": "not installed (so)"})
+    lines = done("--version").splitlines()
+    assert lines[-2:] == [
+        "nosuch-package not installed (so)",
+        f"ngspice   not usable ({ENVIRONMENT} names nosuch, which is no program: {INSTALL})",
+    ]
 
 
 @pytest.mark.parametrize(

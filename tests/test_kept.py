@@ -166,7 +166,7 @@ LIGHT = {
     "analogkan", "analogkan.errors", "analogkan.studies", "analogkan.studies.registry",
     *(f"analogkan.cli{name}" for name in ("", ".group", ".kept", ".process")),
 }  # fmt: skip
-"""What of this package help and ``--version`` load."""
+"""What of this package help loads."""
 PRINTING = {"signal", "_locale", "locale"}
 """What else: to end well, and to print in the terminal's language."""
 
@@ -191,7 +191,7 @@ def of_click() -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("words", ["--version", "--help", "compile --help", "montecarlo -h"])
+@pytest.mark.parametrize("words", ["--help", "compile --help", "montecarlo -h"])
 def test_help_loads_click_and_a_few_modules(words, of_click):
     more = loaded(*words.split()) - of_click
     assert {name for name in more if name.startswith("analogkan")} == LIGHT
@@ -208,6 +208,10 @@ def test_tab_loads_what_it_needs(words):
     ours = {name for name in found if name.startswith("analogkan")}
     assert ours <= LIGHT | {"analogkan.cli.complete"}
     assert not found & {"numpy", "rich", "tomllib", "zipfile", "pathlib"}
+
+
+def test_the_version_loads_no_library_to_ask_for_its_version():
+    assert not loaded("--version") & {"torch", "numba", "PySpice", "scipy", "rich"}
 
 
 SLOW = {

@@ -12,7 +12,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .. import __version__
 from ..studies import registry
 from . import kept
 from .group import Group, hint_of
@@ -74,6 +73,27 @@ PLUGIN = click.Option(
     envvar=FROM_OUTSIDE,
     shell_complete=kept.completed_by("plugin"),
     help="Imperfections or cells of your own (docs/extend.md).",
+)
+
+
+def _print_versions(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    """Ours, and those of what computes."""
+    if not asked or ctx.resilient_parsing:
+        return
+    from ..engines.versions import versions
+
+    for name, version in versions().items():
+        click.echo(f"{name:<9} {version}")
+    ctx.exit()
+
+
+VERSION = click.Option(
+    ["--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the version, and those of Python, torch, ngspice and others, and exit.",
 )
 
 
@@ -159,9 +179,10 @@ def _from_outside(args: list[str]) -> bool:
 
 
 @click.command(
-    cls=LazyGroup, params=[PLUGIN], context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    params=[PLUGIN, VERSION],
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="analogkan")
 def main() -> None:
     """Tunnel-diode Kolmogorov-Arnold networks as circuits, simulated by ngspice.
 
