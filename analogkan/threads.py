@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+import threadpoolctl
 
 
 def default_jobs() -> int:
@@ -51,10 +51,26 @@ class WhileUsed(contextlib.ContextDecorator):
                 self._put(self._before)
 
 
+def _limit_blas() -> Any:
+    """Make it one thread, and say what it was."""
+    _take_blas()
+    return threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
 def _use_blas_threads(limits: Any) -> None:
-    """1, or what ``_blas`` found."""
+    """1, or what ``_limit_blas`` found."""
     if limits != 1:
+        _take_blas()
         limits.restore_original_limits()
+        _take_blas()
 
 
-one_blas_thread = WhileUsed(lambda: threadpool_limits(1, user_api="blas"), _use_blas_threads)
+def _take_blas() -> None:
+    """Newer threadpoolctl (3.8) obeys the thread that was first to set anything, and leaves what
+    others ask for undone without a word."""
+    controller = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
+
+
+one_blas_thread = WhileUsed(_limit_blas, _use_blas_threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -315,6 +316,32 @@ def test_blas_has_its_threads_again_when_the_last_one_leaves():
                 assert set(threads()) == {1}
             assert set(threads()) == {1}
         assert set(threads()) == {2}
+
+
+def test_blas_has_one_thread_whichever_thread_asks():
+    found, entered, leave = list[int](), threading.Event(), threading.Event()
+
+    def threads() -> int:
+        return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    def other() -> None:
+        with one_blas_thread:
+            found.append(threads())
+            entered.set()
+            leave.wait(10)
+
+    with one_blas_thread:
+        pass  # this thread was the first to set anything
+    with threadpool_limits(2, user_api="blas"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        entered.wait(10)
+        with one_blas_thread:  # that leaves last, and was not the first
+            leave.set()
+            thread.join()
+            found.append(threads())
+        found.append(threads())
+    assert found == [1, 1, 2]
 
 
 def test_a_design_is_the_same_on_however_many_cores():
