@@ -150,6 +150,55 @@ def test_copies_end_with_what_they_are_copies_of(tmp_path, how):
     assert "Traceback" not in said
 
 
+@linux
+def test_copies_ignore_what_the_process_ignores(copying):
+    """As `nohup` has it: a terminal that is closed tells all processes that were started in it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def hang_up(item: int) -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return item
+
+    try:
+        assert run(hang_up) == [(k, k) for k in range(COUNT)]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@linux
+def test_an_interrupt_while_copies_are_made_is_not_lost(copying):
+    """Python drops what is raised in the midst of a fork."""
+    before, here, to_come = set(children(os.getpid())), os.getpid(), [True]
+
+    def interrupt() -> None:
+        if to_come and os.getpid() == here:
+            to_come.clear()
+            signal.raise_signal(signal.SIGINT)
+
+    os.register_at_fork(after_in_parent=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(lambda item: item)
+    assert not to_come and ended([*set(children(here)) - before])
+
+
+@linux
+@pytest.mark.parametrize("made", [0, 1])
+def test_where_the_system_makes_no_more_processes_threads_do_all(copying, monkeypatch, made):
+    """As under a limit of processes, or without memory to spare."""
+    before, forks, real = set(children(os.getpid())), list[int](), os.fork
+
+    def fork() -> int:
+        forks.append(len(forks))
+        if len(forks) > made:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    assert run(lambda item: os.getpid()) == [(k, os.getpid()) for k in range(COUNT)]
+    assert len(forks) == made + 1
+    assert ended([*set(children(os.getpid())) - before])
+
+
 def test_the_same_images_are_encoded_once_for_all_chips(tmp_path, monkeypatch):
     counted: list[int] = []
     real = Inputs.of

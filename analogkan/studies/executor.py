@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,9 @@ TRIED = 4
 LONG_S = 2.0
 """Seconds of work from which copies of the process are worth what making them takes."""
 PR_SET_PDEATHSIG = 1
+ENDING = (signal.SIGINT, signal.SIGTERM) + ((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())
+UNHEARD = (None, signal.SIG_IGN)
+"""Handlers of signals that are heard elsewhere or nowhere."""
 Pool = ThreadPoolExecutor | ProcessPoolExecutor
 
 
@@ -100,8 +104,10 @@ class LocalExecutor:
                 yield found
             left = count - tried
             if left * (time.perf_counter() - since) > LONG_S * known:
-                yield from self._run(_copies(function, self.threads), _call, waiting, left)
-                return
+                pool = _copies(function, self.threads)
+                if pool is not None:
+                    yield from self._run(pool, _call, waiting, left)
+                    return
             count = left
         yield from self._run(ThreadPoolExecutor(self.threads), function, waiting, count)
 
@@ -134,19 +140,47 @@ class LocalExecutor:
             pool.shutdown(cancel_futures=True)
 
 
-def _copies(function: Callable[[Any], Any], jobs: int) -> Pool:
-    """So many copies of this process, that have ``function`` as it is now."""
-    context = multiprocessing.get_context("fork")
-    return _Quiet(jobs, context, initializer=_begin, initargs=(function, os.getpid()))
+def _copies(function: Callable[[Any], Any], jobs: int) -> Pool | None:
+    """So many copies of this process, that have ``function`` as it is now; None where the system
+    gives none, as under a limit of processes or memory, or without shared memory."""
+    pool = None
+    try:
+        context = multiprocessing.get_context("fork")
+        pool = ProcessPoolExecutor(
+            jobs, context, initializer=_begin, initargs=(function, os.getpid())
+        )
+        with _undisturbed():
+            pool.submit(int)  # the first item makes all of them
+    except BaseException as error:
+        if pool is not None:
+            for copy in [*(pool._processes or {}).values()]:  # some may have been made
+                copy.kill()
+            pool.shutdown()
+        if not isinstance(error, (OSError, NotImplementedError)):
+            raise
+        return None
+    return pool
 
 
-class _Quiet(ProcessPoolExecutor):
-    """One that does not warn of this process's threads: copies use nothing that those hold."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within, no word on this process's threads: copies use nothing that those hold. Signals wait:
+    one in the midst of a fork would be lost, or end a copy that does not know yet what it is."""
+    came, before = list[int](), dict[int, Any]()
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in ENDING}
+        before = {n: handler for n, handler in before.items() if handler not in UNHEARD}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, frame: came.append(number))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
-            return super().submit(fn, *args, **kwargs)
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 _work: list[Callable[[Any], Any]] = []
@@ -157,8 +191,9 @@ def _begin(function: Callable[[Any], Any], parent: int) -> None:
     """In a copy: it is ended by the process that it was copied from, and with it."""
     _work[:] = [function]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    for number in ENDING[1:]:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under `nohup`
+            signal.signal(number, signal.SIG_DFL)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a progress bar was in their place
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
