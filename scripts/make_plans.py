@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from make_datasheets import cells_of, model_of, reached
-from make_results import replaced
+from make_results import PAGE, replaced
 
 import analogkan as ak
 from analogkan.compiler.build import Build
@@ -83,9 +83,8 @@ def main() -> None:
             "![Energy after each lever](images/plan-levers.png)\n"
         )
     if rows:
-        readme = ROOT / "README.md"
-        text = replaced(readme.read_text(encoding="utf-8"), "planned", in_brief(rows))
-        readme.write_text(text, encoding="utf-8", newline="\n")
+        text = replaced(PAGE.read_text(encoding="utf-8"), "planned", in_brief(rows))
+        PAGE.write_text(text, encoding="utf-8", newline="\n")
     page = ROOT / "docs" / "plan.md"
     text = replaced(page.read_text(encoding="utf-8"), "plans", "\n".join(parts))
     page.write_text(text, encoding="utf-8", newline="\n")
@@ -158,7 +157,7 @@ def in_brief(rows: list[list[str]]) -> str:
         for label, power, _, settled, _, energy, noise, _, _, reached in rows
         if label.startswith("mnist-d2")
     ]
-    return f"Datasheets of {'; '.join(told)} ([a plan](docs/plan.md) of what costs least).\n"
+    return f"Datasheets of {'; '.join(told)} ([a plan](plan.md) of what costs least).\n"
 
 
 def lost_on_all(given: argparse.Namespace) -> str:

@@ -1,11 +1,11 @@
-"""Makes the README's tables of results anew.
+"""Makes the tables of docs/results.md anew.
 
     .venv/bin/python scripts/make_results.py [--data DIR] [--jobs N]
 
 Compiles the shipped models, runs all MNIST test images (DIR/MNIST, ./data if not given) and the
-bundled ones through ngspice and virtual chips, and writes the two tables between their marks in
-README.md. Some ten minutes to half an hour; RUNs are kept in results.run, so that an interrupted
-one goes on with what is left.
+bundled ones through ngspice and virtual chips, and writes the two tables between their marks. Some
+ten minutes to half an hour; RUNs are kept in results.run, so that an interrupted one goes on with
+what is left.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from analogkan import resources
 from analogkan.data import ImageSet, choose
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "results.md"
 CIRCUITS = {
     # label: model, preset, images, both directions of the sweep
     "mnist-d2, nominal": ("mnist-d2", "nominal", "mnist", False),
@@ -64,18 +65,17 @@ def main() -> None:
             [_study_row(label, given, mnist) for label in STUDIES],
         ),
     }
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     for name, table in tables.items():
         text = replaced(text, name, table)
-    readme.write_text(text, encoding="utf-8", newline="\n")
+    PAGE.write_text(text, encoding="utf-8", newline="\n")
 
 
 def replaced(text: str, name: str, table: str) -> str:
     """``text`` with ``table`` between the marks ``<!-- NAME: ... -->`` and ``<!-- /NAME -->``."""
     marks = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if len(marks.findall(text)) != 1:
-        raise SystemExit(f"README.md has no marks for the table {name!r}")
+        raise SystemExit(f"the page has no marks for the table {name!r}")
     return marks.sub(lambda found: found[1] + table + found[2], text)
 
 
