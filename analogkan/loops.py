@@ -12,8 +12,14 @@ INSTALL = "pip install 'analogkan[fast]'"
 
 
 def available() -> bool:
-    """Whether numba is installed."""
-    return util.find_spec("numba") is not None
+    """Whether numba is installed, and can be loaded: one that is too old for its NumPy cannot."""
+    if util.find_spec("numba") is None:
+        return False
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 def loaded() -> bool:
@@ -23,8 +29,7 @@ def loaded() -> bool:
 
 def load() -> None:
     """Load it, where it is installed, for work that takes minutes."""
-    if available():
-        importlib.import_module("numba")
+    available()
 
 
 def compiled(*fastmath: str) -> Callable[[Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 import analogkan as ak
-from analogkan import resources
+from analogkan import loops, resources
 from analogkan.compiler.design import build_design
 from analogkan.engines.arithmetic import FLOAT64, MIXED, Arithmetic, choose
 from analogkan.engines.twin import Twin
@@ -189,7 +190,9 @@ def test_mixed_is_chosen_where_it_is_possible_and_worth_it():
 def test_without_numba_it_is_refused_and_not_chosen(monkeypatch):
     monkeypatch.setattr("analogkan.loops.available", lambda: False)
     assert choose("auto", "cpu", 10_000, "").precision == FLOAT64
-    with pytest.raises(SettingsError, match=r"numba, which is not installed: pip install"):
+    with pytest.raises(
+        SettingsError, match=r"numba, which is not installed or cannot be loaded: pip install"
+    ):
         choose("mixed", "cpu", 10_000, "")
 
 
@@ -234,3 +237,12 @@ def test_torch_and_loops_look_codes_up_alike(images):
         (apart + still[:, None]).transpose(0, 2, 1), wanted, rtol=0, atol=1e-14
     )
     np.testing.assert_allclose(largest, np.abs(apart).max(axis=1), rtol=0, atol=0)
+
+
+def test_a_numba_that_cannot_be_loaded_is_none(tmp_path, monkeypatch):
+    """Such as one that is too old for its NumPy: it says so by an ImportError."""
+    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 2.3 or less')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "numba"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not loops.available()

@@ -76,9 +76,13 @@ def choose(
     """
     if device != CPU:
         why_not = why_not or f"device = {device} computes in float64"
-    if not why_not and not loops.available():
-        why_not = f"its loops are compiled by numba, which is not installed: {loops.INSTALL}"
+    wanted = precision == MIXED or (precision == AUTO and images >= MANY)
+    if wanted and not why_not and not loops.available():  # which takes a moment
+        why_not = (
+            "its loops are compiled by numba, which is not installed or cannot be loaded: "
+            f"{loops.INSTALL}"
+        )
     if precision == MIXED and why_not:
         raise SettingsError(f"precision = mixed: {why_not}; or leave it at auto")
-    mixed = precision == MIXED or (precision == AUTO and not why_not and images >= MANY)
+    mixed = wanted and not why_not
     return Arithmetic(precision=MIXED if mixed else FLOAT64, device=device, memory_gb=memory_gb)
