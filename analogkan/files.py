@@ -72,6 +72,17 @@ def open_plain(path: Path, *, links: bool = True) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
+def append_text(path: Path, text: str) -> None:
+    """Append to a file, which is made if it is missing; OSError at once if it is none or a link."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags, 0o666)
+    try:
+        os.write(handle, text.encode("utf-8", "backslashreplace"))
+    finally:
+        os.close(handle)
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with open_plain(path) as stream:

@@ -70,7 +70,7 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
     )
     run = Path(text.splitlines()[-1].removeprefix("kept in "))
     kept = {p.name for p in run.iterdir()} - {".lock"}
-    assert kept == {"study.sqlite", "chips.csv", "result.json", "histogram.png"}
+    assert kept == {"study.sqlite", "chips.csv", "result.json", "histogram.png", "log.txt"}
     with Image.open(run / "histogram.png") as picture:
         assert picture.size[0] > 800
     assert len((run / "chips.csv").read_text().splitlines()) == 6

@@ -166,7 +166,7 @@ def test_an_ngspice_that(fake, build, ngspice, tmp_path, body, kind, sentence):
         "The same command tries the failed chunks again"
     )
     assert_all_dead(calls, runs=2)
-    assert {p.name for p in run.iterdir()} == {".lock", "failed", "study.sqlite"}
+    assert {p.name for p in run.iterdir()} == {".lock", "failed", "log.txt", "study.sqlite"}
     kept = run / "failed" / "chunk00000"
     assert error.deck == kept / "chunk00000_2.cir"
     assert {p.name for p in kept.iterdir()} >= {*build.one_deck().deck_files(), "chunk00000_2.cir"}

@@ -31,6 +31,7 @@ LAYERS = (
         "results",
         "tables",
         "outside",
+        "pace",
         "text",
         "analogkan",
     },

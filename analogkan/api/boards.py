@@ -60,7 +60,7 @@ def write_board(
     temps
         Degrees Celsius, or ``LO:HI:STEP``.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def compare(
     temp
         Degrees Celsius at which it was measured.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

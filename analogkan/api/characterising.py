@@ -84,7 +84,7 @@ def characterise(
     out
         A folder for figures, preset and picture.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

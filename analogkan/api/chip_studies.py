@@ -117,7 +117,7 @@ def montecarlo(
     resume
         Only go on with a RUN: refuse to begin one.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

@@ -93,7 +93,7 @@ def compile(
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

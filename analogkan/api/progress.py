@@ -1,5 +1,5 @@
 # pyright: strict
-"""Progress: a bar on a terminal or in a notebook."""
+"""Progress: a bar on a terminal or in a notebook, a line a minute elsewhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from ..objects import check_flags, notebook
+from ..pace import Pace
 
 Follow = Callable[[str, int, int], None]
 """Called with what is done, how many are, and how many there are."""
@@ -22,7 +30,9 @@ SECONDS = 0.1
 
 
 def rich_bar(console: Console, *, disable: bool) -> Progress:
-    """A bar for a terminal."""
+    """A bar if ``console`` is a terminal, else a line a minute."""
+    if not disable and not console.is_terminal:
+        return _Lines(console)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -31,6 +41,22 @@ def rich_bar(console: Console, *, disable: bool) -> Progress:
         console=console,
         disable=disable,
     )
+
+
+class _Lines(Progress):
+    """In the place of a bar where nobody would see one, as under nohup: a line a minute."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console=console, disable=True)
+        self._pace = Pace(ends=False)
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """Take the change, and print where all is if a minute has passed."""
+        super().update(task_id, **changes)
+        task = self._tasks[task_id]
+        line = self._pace.line(task.description, task.completed, task.total, key=task_id)
+        if line is not None:
+            self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def follow(bar: Progress, named: Callable[[str], str] = str) -> Follow:
@@ -47,15 +73,14 @@ def follow(bar: Progress, named: Callable[[str], str] = str) -> Follow:
 
 @contextlib.contextmanager
 def shown_progress(progress: bool) -> Generator[Follow]:
-    """What a study reports to: a bar in a notebook or on a terminal, if ``progress`` is wanted."""
+    """What a study reports to, if ``progress`` is wanted: a bar in a notebook or on a terminal, a
+    line a minute elsewhere."""
     check_flags(progress=progress)
     if progress and notebook() is not None:
         with _notebook_bar() as on_progress:
             yield on_progress
         return
-    console = Console(stderr=True)
-    hidden = not progress or not console.is_terminal
-    with rich_bar(console, disable=hidden) as bar:
+    with rich_bar(Console(stderr=True), disable=not progress) as bar:
         yield follow(bar)
 
 

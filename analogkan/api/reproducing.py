@@ -82,7 +82,7 @@ def reproduce(
     jobs
         Simulations at a time; by default all cores.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

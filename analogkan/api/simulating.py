@@ -64,7 +64,7 @@ def simulate(
     allow_edited
         Simulate a deck that was changed after it was compiled.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

@@ -82,7 +82,7 @@ def train(
     holdout
         Keep so many training images back and report on them; the test set is not read.
     progress
-        Show a bar in a notebook or on a terminal.
+        Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
     Raises
     ------

@@ -306,8 +306,8 @@ def table(title: str, *columns: str) -> Table:
 
 
 def progress(as_json: bool) -> Progress:
-    """A progress bar on stderr, if that is a terminal; none in JSON mode."""
-    return rich_bar(err, disable=as_json or not err.is_terminal)
+    """Progress on stderr: a bar if that is a terminal, else a line a minute; none in JSON mode."""
+    return rich_bar(err, disable=as_json)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import platform
 
 from .. import __version__
 from ..errors import SimulationError
-from .ngspice import find_ngspice
+from .ngspice import Ngspice, find_ngspice
 
 WITHOUT = {
     "torch": "not installed (python -m pip install torch)",
@@ -29,6 +29,15 @@ def versions() -> dict[str, str]:
         **{name: _package(name) for name in WITHOUT},
         "ngspice": _ngspice(),
     }
+
+
+def said(program: Ngspice | None) -> str:
+    """All on one line; of simulators the one that is used, if any."""
+    found = {"analogkan": __version__, "Python": platform.python_version()}
+    found |= {name: _package(name).partition(" (")[0] for name in WITHOUT}
+    if program is not None:
+        found[program.name] = f"{program.version}{' with KLU' if program.klu else ''}"
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def _package(name: str) -> str:

@@ -29,6 +29,7 @@ from .cost import Meter
 from .entries import COLUMNS
 from .executor import Executor, LocalExecutor
 from .judge import Share, choose_points, judge, judged_by_twin, parse_share
+from .log import Log, logged
 from .notes import image_notes, macro_notes
 from .options import StudyOptions
 from .points import Point, check_temps, representatives
@@ -97,11 +98,13 @@ def conduct(
         one_blas_thread,
         _executor(options, engine.stop, from_files, arithmetic, plan.more is None) as executor,
         approved(store_of, plan.points, evaluate, executor, options.approve) as store,
+        logged(run, study.name, options.command, program, notes) as log,
     ):
-        meter = Meter()
+        meter, on_progress = Meter(), log.following(on_progress)
         plan, rows = _run_plan(plan, bench, evaluate, store, executor, meter, on_progress)
         write_csv(run / CHIPS, plan.spread(rows))
         _require_one(rows, run)
+        _warn_of_failed(rows, log)
         if plan.judge_all and share:
             share = Share(len(plan.points), share.images)
         verdict, refusal = _verdict(
@@ -134,6 +137,7 @@ def conduct(
             "run": str(run),
         }
         summary = write_result(run / RESULT, summary, CHIPS)
+        log.refusal = refusal
     if refusal is not None:
         raise refusal
     assert study.result is not None
@@ -303,6 +307,15 @@ def _require_one(rows: list[Row], run: Path) -> None:
         raise StudyError(
             f"none of {len(rows)} circuits could be simulated. First reason: {rows[0]['reason']}. "
             f"The same command tries them again; reasons are kept in {run / CHIPS}"
+        )
+
+
+def _warn_of_failed(rows: list[Row], log: Log) -> None:
+    failed = [row for row in rows if row["status"] != "ok"]
+    if failed:
+        log.warn(
+            f"{len(failed):,} of {len(rows):,} circuits could not be simulated: {CHIPS} says why; "
+            f"first reason: {failed[0]['reason']}"
         )
 
 

@@ -13,9 +13,11 @@ from filelock import FileLock, Timeout
 from ..engines.arithmetic import USUAL
 from ..engines.scratch import clear_scratch
 from ..errors import StudyError
-from ..files import remove_partials
+from ..files import open_plain, remove_partials
 
-LOCK = ".lock"
+LOCK, LOG = ".lock", "log.txt"
+FIRST = "# analogkan: what was run here, and how it ended\n"
+"""The line by which a log is known."""
 DECISIVE = ("study", "model", "dataset", "engine", "seed")
 """Settings that are named first, in this order, where several differ."""
 MOST_SHOWN = 40
@@ -56,7 +58,7 @@ class LockedFolder:
         if self.path.exists() and not self.path.is_dir():
             raise StudyError(f"{self.path} is a file: give another folder with --out")
         foreign = self.path.is_dir() and any(
-            p.name != LOCK and not _is_analysis(p) for p in self.path.iterdir()
+            p.name != LOCK and not is_log(p) and not _is_analysis(p) for p in self.path.iterdir()
         )
         if foreign and not (self.path / self._mark).is_file():
             raise StudyError(f"{self.path} holds files but no {self._mark}: give another --out")
@@ -83,6 +85,17 @@ class LockedFolder:
 
     def _close(self) -> None:
         """Let go of what ``_open`` opened, if it did."""
+
+
+def is_log(path: Path) -> bool:
+    """Whether it is a log of ours."""
+    if path.name != LOG:
+        return False
+    try:
+        with open_plain(path, links=False) as stream:
+            return stream.read(len(FIRST)) == FIRST.encode()
+    except OSError:
+        return False
 
 
 def _is_analysis(path: Path) -> bool:

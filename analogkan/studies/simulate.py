@@ -23,10 +23,12 @@ from ..engines.verdict import tell
 from ..errors import DataError, NetlistError, SettingsError
 from ..files import write_npz
 from ..intervals import student
+from ..text import many
 from .chunks import Answers
 from .compare import compare
 from .evidence import layer_evidence, telling_images
 from .links import run_circuit
+from .log import Log, logged
 from .macro import macro_error
 from .notes import image_notes
 from .simulation import Simulation
@@ -133,10 +135,15 @@ def simulate(
     settings |= {name: True for name in ("session", "alone") if getattr(options, name)}
     settings |= {} if build.temp_c == TEMPERATURE_C else {"temp_c": build.temp_c}
     folder = run or default_run(build, settings)
-    with StudyStore(folder, settings) as store:
+    with (
+        StudyStore(folder, settings) as store,
+        logged(folder, "simulate", command, program, summary["notes"]) as log,
+    ):
+        followed = log.counting("images", on_progress)
         given, held, saturated = run_circuit(
-            build, program, volts, images.index, options, store, on_progress, why_not
+            build, program, volts, images.index, options, store, followed, why_not
         )
+        _warn_of_chunks(given, log)
         if build.deck is None:
             summary["held"] = held
         summary["saturated_images"] = [int(k) for k in images.index[saturated]]
@@ -182,6 +189,12 @@ def simulate(
         write_npz(folder / ARRAYS, arrays)
         summary = write_result(folder / RESULT, summary, ARRAYS)
     return Simulation.from_document(summary, arrays=arrays)
+
+
+def _warn_of_chunks(given: Answers, log: Log) -> None:
+    for n, what in ((given.retried, "retried"), (given.damaged, "damaged and simulated again")):
+        if n:
+            log.warn(f"{many(n, 'chunk')} {what}")
 
 
 def _supplied(watts: np.ndarray) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from ..errors import AnalogKanError, StudyError
 from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
-from .folder import LOCK, LockedFolder, refuse_changed
+from .folder import LOCK, LOG, LockedFolder, refuse_changed
 from .points import Point, keys_of
 from .result import Row, flat
 
@@ -108,7 +108,7 @@ class StudyStore(LockedFolder):
         super().__exit__(kind, error, traceback)
 
     def _keeps_nothing(self) -> bool:
-        beside = {path.name for path in self.path.iterdir()} - {LOCK, STORE}
+        beside = {path.name for path in self.path.iterdir()} - {LOCK, LOG, STORE}
         kept = "SELECT 1 FROM points UNION SELECT 1 FROM chunks"
         return not beside and not self._query(kept)
 
