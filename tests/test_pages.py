@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,11 +111,58 @@ def test_every_public_name_is_in_the_reference():
     assert set(listed) - {"analogkan.errors"} == public - packages  # by their names
 
 
-def test_every_page_is_on_the_sites_first_page():
-    index = (DOCS / "index.md").read_text("utf-8")
-    linked = set(re.findall(r"\]\(([\w/-]+)\.md\)", index))
-    pages = {p.stem for p in DOCS.glob("*.md")} - {"index"} | {"decisions/README"}
-    assert linked == pages
-    trees = re.findall(r"```{toctree}\n(.*?)```", index, re.S)
-    entries = re.findall(r"^(?:.* <)?([\w/-]+)>?$", "\n".join(trees), re.M)
-    assert set(entries) == pages
+SITE = {str(p.relative_to(DOCS))[:-3]: p for p in DOCS.rglob("*.md")}
+"""The site's pages, by the names that toctrees have."""
+
+
+def below(name: str, *, linked: bool) -> set[str]:
+    """Pages in a page's toctrees, or those that its text links to."""
+    text = SITE[name].read_text("utf-8")
+    trees = re.findall(r"```{toctree}\n(.*?)```", text, re.S)
+    if not linked:
+        found = re.findall(r"^(?:.* <)?([\w/-]+)>?$", "\n".join(trees), re.M)
+    else:
+        found = re.findall(r"\]\(([\w/-]+)\.md", text)
+    here = SITE[name].parent
+    return {str((here / f"{one}.md").resolve().relative_to(DOCS))[:-3] for one in found}
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["links", "toctrees"])
+def test_every_page_is_reached_from_the_first_over_one_page_of_its_kind(linked):
+    sections = below("index", linked=linked)
+    reached = {"index"} | sections
+    for name in sections:
+        reached |= below(name, linked=linked)
+    decided = {name for name in SITE if name.startswith("decisions/0")}  # its toctree is a glob
+    assert set(SITE) - reached - decided == set()
+    assert "decisions/README" in reached
+
+
+def test_what_the_questions_quote_is_said():
+    quoted = re.findall(r"^> `(.*)`$", (DOCS / "faq.md").read_text("utf-8"), re.M)
+    sources = "\n".join(p.read_text("utf-8") for p in Path(analogkan.__path__[0]).rglob("*.py"))
+    joined = re.sub(r'"\s*\n\s*f?"', "", sources)
+    assert len(quoted) > 4
+    assert [words for words in quoted if words not in joined] == []
+
+
+def test_the_address_is_the_readmes():
+    pages = [ROOT / "README.md", DOCS / "index.md", DOCS / "install.md"]
+    lines = [re.findall(r"git clone \S+ && cd \w+", p.read_text("utf-8")) for p in pages]
+    assert lines[0]
+    assert lines[1:] == lines[:1] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("(a: str | ~os.PathLike[str] | Build, b: str | None)", "(a: path | Build, b: str | None)"),
+        ("(hidden: int | None = None)", "(hidden: int = None)"),
+        ("(x: ~numpy.ndarray[tuple[Any, ...], dtype[float]])", "(x: array)"),
+    ],
+)  # fmt: skip
+def test_signatures_of_the_reference_are_short(given, shown, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    from signatures import shorter  # pyright: ignore[reportMissingImports]
+
+    assert shorter(given) == shown
