@@ -12,6 +12,7 @@ MARK = "analogkan"
 """What pictures and pages of ours say of who made them."""
 MARKED = {
     ".html": b'<meta name="generator" content="analogkan',
+    ".md": b"<!-- made by analogkan report",
     ".png": b"Software\0analogkan",
     ".svg": b"<dc:title>analogkan</dc:title>",
     ".pdf": b"/Creator (analogkan)",
@@ -59,9 +60,9 @@ def require_ours(
 
 
 def require_marked(path: Path, *, give: str) -> None:
-    """Refuse to replace a picture or page that does not say that it is ours."""
-    what = f"page of {MARK}" if path.suffix == ".html" else f"picture of {MARK}"
-    require_ours(path, what, _is_marked, give=give)
+    """Refuse to replace a picture, page or summary that does not say that it is ours."""
+    kind = {".html": "page", ".md": "summary"}.get(path.suffix, "picture")
+    require_ours(path, f"{kind} of {MARK}", _is_marked, give=give)
 
 
 def _is_marked(path: Path) -> bool:

@@ -76,6 +76,8 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.targets: list[str] = []
         self.headings: list[str] = []
+        self.levels: list[int] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self._heading = False
         self.feed(text)
 
@@ -88,6 +90,8 @@ class Page(HTMLParser):
         if tag == "a":
             self.targets.append(str(found["href"]).removeprefix("#"))
         self._heading = tag == "h2"
+        self.levels += [int(tag[1])] if tag in ("h1", "h2", "h3", "h4") else []
+        self.tags.append((tag, found))
 
     def handle_data(self, data):
         if self._heading:
@@ -103,12 +107,13 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     assert found["bytes"] == len(text.encode()) <= MOST_BYTES
     page = Page(text)
     assert page.headings == [
-        "What was simulated", "Network and circuit", "Diodes and the voltages in use",
-        "Conductances, tile by tile", "IR drop", "Circuit against software", *page.headings[6:7],
-        "Virtual chips 1", "Virtual chips 2", "Temperature", "Error budget", "Sweep",
+        "Headline", "Network and circuit", "What was simulated", "Diodes and the voltages in use",
+        "Conductances, tile by tile", "IR drop", "Errors, layer by layer",
+        "Circuit against software", *page.headings[8:9], "Virtual chips: calibrated",
+        "Virtual chips: r_wire = 5.0", "Temperature", "Error budget", "Sweep",
         "What is not modelled",
     ]  # fmt: skip
-    assert page.headings[6] in ("Images", "Flipped images")
+    assert page.headings[8] in ("Images", "Flipped images")
     assert found["missing"] == ""
     assert sorted(Path(p).stem for p in found["figures"]) == sorted(PNG)
     for path in found["figures"]:
@@ -123,8 +128,12 @@ def test_a_report_of_everything(ngspice, home, tmp_path):
     assert page.loads == ["data:,"]
     assert set(page.targets) <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
-    for command in ("simulate", "montecarlo", "thermal", "sweep"):
-        assert f'<th scope="row">{command}</th>' in text
+    for command in (
+        "simulate", "montecarlo: calibrated", "montecarlo: r_wire = 5.0", "thermal",
+        "sweep: error budget", "sweep",
+    ):  # fmt: skip
+        assert f'<th scope="row" role="rowheader">{command}</th>' in text
+    assert f"Shows montecarlo: r_wire = 5.0, RUN {home / 'chips'}." in text
     assert "mean before calibration" in text
     assert "needs 59 chips" in text
     assert "in points of accuracy" in text and " ~</td>" in text
@@ -243,7 +252,7 @@ def test_a_page_says_images_notes_and_the_yield_s_rule(ngspice, home, tmp_path):
     assert s["notes"] == ["the network was trained on random"]
     assert text.count("Note: the network was trained on random.") == 2
     assert f"Yield counts chips of {s['yield_rule']}.".replace("'", "&#39;") in text
-    assert "<td>data.npz test, all 40</td>" in text
+    assert '<td role="cell" data-of="images">data.npz test, all 40</td>' in text
 
 
 def test_the_same_runs_give_the_same_plots(ngspice, home, tmp_path):
@@ -344,7 +353,9 @@ def test_refusals(ngspice, home, tmp_path):
         f"{path} is not what its command wrote: given again, the command writes it anew"
     )
     kind, text = refused("report", home / "sim", "-o", tmp_path / "r.txt")
-    assert text == f"--output {tmp_path / 'r.txt'} must end in .html"
+    assert text == (
+        f"--output {tmp_path / 'r.txt'} must end in .html, or in .md for a summary in Markdown"
+    )
     assert not (tmp_path / "r.html").exists()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
+from ..errors import StudyError
 from ..objects import PATHS, as_path, require_type, show_figures
 from ..studies.result import Found
 from . import given
@@ -32,7 +33,7 @@ def write_report(
     runs
         Results, or RUN folders, one or several of them, of any kinds.
     out
-        The page, ``.html``.
+        The page, ``.html``; or ``.md``, a summary in Markdown without pictures.
     build
         The BUILD, if it is no longer where the RUNs say.
     title
@@ -43,13 +44,14 @@ def write_report(
     Returns
     -------
     dict
-        What was written: ``report``, ``bytes``, ``sections``, ``figures``, and what is ``missing``.
+        What was written: ``report``, ``bytes``, ``sections``, ``figures``, and what is ``missing``;
+        of a summary ``report``, ``lines``, ``missing``, and the text, ``markdown``.
 
     Raises
     ------
     StudyError, NetlistError, AnalogKanError
-        If a RUN or the BUILD cannot be read, they are of several networks, or what is in the way is
-        none of ours; nothing is written then.
+        If a RUN or the BUILD cannot be read, they are of several networks, ``figures`` are asked of
+        a summary, or what is in the way is none of ours; nothing is written then.
 
     Examples
     --------
@@ -62,10 +64,18 @@ def write_report(
 
     require_type(title, str, "title", "a text")
     every: Iterable[Any] = [runs] if isinstance(runs, (Found, *PATHS)) else _several(runs)
+    folders = [
+        one.run if isinstance(one, Found) else as_path(one, "runs", _WANTED) for one in every
+    ]
+    path, of = as_path(out, "out"), given.optional_path(build, "build")
+    if path.suffix == page.MARKDOWN:
+        if figures is not None:
+            raise StudyError("figures go with a page: a summary in Markdown has none")
+        return page.write_summary(folders, path, build=of, title=title)
     return page.write_report(
-        [one.run if isinstance(one, Found) else as_path(one, "runs", _WANTED) for one in every],
-        as_path(out, "out"),
-        build=given.optional_path(build, "build"),
+        folders,
+        path,
+        build=of,
         title=title,
         figures=given.optional_path(figures, "figures"),
     )

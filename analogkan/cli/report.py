@@ -8,6 +8,9 @@ import click
 
 from . import common, complete
 
+PAGE = Path("report.html")
+"""Where the page is written, unless told otherwise."""
+
 
 @click.command(short_help="One self-contained HTML page from finished RUNs.")
 @click.argument(
@@ -22,9 +25,12 @@ from . import common, complete
     "-o",
     "--output",
     type=common.FILE,
-    default=Path("report.html"),
-    show_default=True,
-    help="The page.",
+    help="The page; default: report.html. With --markdown a file, .md; default: standard output.",
+)
+@click.option(
+    "--markdown",
+    is_flag=True,
+    help="A summary for a pull request in place of the page: tables in Markdown, no pictures.",
 )
 @click.option(
     "--build",
@@ -41,7 +47,7 @@ from . import common, complete
 @click.option("--title", default="", help="Instead of the network's name.")
 @common.json_option
 @common.guarded
-def report(runs, output, build, figures, title, as_json) -> None:
+def report(runs, output, markdown, build, figures, title, as_json) -> None:
     """Write what RUNs of one network found into one page: figures, pictures, commands.
 
     RUNs are folders that simulate, montecarlo, thermal and sweep made, in any number; a section
@@ -51,10 +57,14 @@ def report(runs, output, build, figures, title, as_json) -> None:
     Examples:
       analogkan report mnist.run/* -o mnist.html
       analogkan report mnist.run/3f2a81c0 chips.run -o mnist.html --figures figures
+      analogkan report mnist.run/* --markdown >> $GITHUB_STEP_SUMMARY
     """
+    if markdown or (output is not None and output.suffix == ".md"):
+        _summarise(runs, output, build, figures, title, as_json)
+        return
     from ..report.page import write_report
 
-    found = write_report(runs, output, build=build, title=title, figures=figures)
+    found = write_report(runs, output or PAGE, build=build, title=title, figures=figures)
     if as_json:
         common.print_json(found)
         return
@@ -63,3 +73,17 @@ def report(runs, output, build, figures, title, as_json) -> None:
     common.out.print(
         f"{found['report']}: {len(found['sections'])} sections, {found['bytes'] / 1e6:.1f} MB",
     )
+
+
+def _summarise(runs, output, build, figures, title, as_json) -> None:
+    if figures is not None:
+        raise click.UsageError("--figures goes with a page, and a summary in Markdown has none")
+    from ..report.page import write_summary
+
+    found = write_summary(runs, output, build=build, title=title)
+    if as_json:
+        common.print_json(found)
+    elif output is None:
+        click.echo(found["markdown"], nl=False)
+    else:
+        common.out.print(f"{found['report']}: {found['lines']} lines")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..studies.analyses import kept_analyses
 from .exhibits import Section
 from .runs import Run
@@ -10,7 +12,7 @@ from .sections import result_section
 
 def analysis_sections(run: Run, tag: str) -> list[Section]:
     """A section for each analysis that a RUN keeps."""
-    return [
+    found = [
         result_section(
             result,
             "analysis",
@@ -19,3 +21,4 @@ def analysis_sections(run: Run, tag: str) -> list[Section]:
         )
         for k, result in enumerate(kept_analyses(run.folder))
     ]
+    return [replace(section, source=run.named) for section in found]

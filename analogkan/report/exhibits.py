@@ -27,6 +27,8 @@ class Exhibit:
         Of the usual number of points or pixels: RUNs of one kind share a page's room.
     live
         Makes what is shown on a screen instead.
+    live_caption
+        What that shows, where it is something else.
     """
 
     name: str
@@ -34,11 +36,15 @@ class Exhibit:
     figure: Figure
     share: float = 1.0
     live: Callable[[], Model] | None = None
+    live_caption: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Section:
-    """A heading, sentences, a table, figures, a list; what is empty is left out."""
+    """A heading, sentences, a table, figures, a list; what is empty is left out.
+
+    ``source`` names the RUN that it shows, if it is of one.
+    """
 
     name: str
     title: str
@@ -46,3 +52,4 @@ class Section:
     table: Listing | None = None
     exhibits: Sequence[Exhibit] = ()
     lists: Sequence[str] = ()
+    source: str = ""

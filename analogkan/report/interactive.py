@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from bokeh.embed import components
 from bokeh.layouts import column, row
 from bokeh.model import Model
-from bokeh.models import ColumnDataSource, CustomJS, Div, HoverTool, Slider, Span
+from bokeh.models import ColumnDataSource, CustomJS, Div, HoverTool, Select, Slider, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from bokeh.transform import dodge
@@ -115,8 +116,10 @@ def image_browser(
     labels: np.ndarray,
     software: np.ndarray,
     circuit: np.ndarray,
+    chips: Mapping[str, np.ndarray] | None = None,
 ) -> Model:
-    """One image at a time with both networks' logits; a slider, or the arrow keys, choose.
+    """One image at a time with the logits of software, circuit and a chip; a slider, or the arrow
+    keys, choose the image, and a list the chip.
 
     Parameters
     ----------
@@ -126,47 +129,80 @@ def image_browser(
         (m,) positions in the data set, and classes.
     software, circuit
         (m, O) logits.
+    chips
+        (m, O) logits of chips, by their names.
     """
+    chips = dict(chips or {})
     shown = [
         _shown(int(i), int(y), int(s), int(c), picture)
         for i, y, s, c, picture in zip(
             index, labels, software.argmax(axis=1), circuit.argmax(axis=1), pictures, strict=True
         )
     ]
-    classes = software.shape[1]
+    classes, names = software.shape[1], list(chips)
+    first = next(iter(chips.values()), np.full_like(circuit, np.nan))
     bars = ColumnDataSource(
-        {"place": np.arange(classes), "software": software[0], "circuit": circuit[0]}
-    )
+        {
+            "place": np.arange(classes),
+            "software": software[0], "circuit": circuit[0], "chip": first[0],
+        }
+    )  # fmt: skip
     every = ColumnDataSource({"software": list(software), "circuit": list(circuit), "html": shown})
-    left = Div(text=shown[0], width=PICTURE + 20, styles={"color": "inherit", "font-size": "15px"})
-    right = _box(height=240, min_width=260, tools="", toolbar_location=None)
-    for name, color, side in (("software", SOFTWARE, -0.19), ("circuit", CIRCUIT, 0.19)):
-        right.vbar(
-            x=dodge("place", side), top=name, width=0.36,
-            source=bars, color=color, legend_label=name,
-        )  # fmt: skip
-    right.xaxis.ticker = list(range(classes))
-    right.legend.orientation = "horizontal"
-    right.legend.background_fill_alpha = 0.0
-    right.legend.border_line_alpha = 0.0
-    right.legend.label_text_color = INK
-    right.add_layout(right.legend[0], "above")
-    _inked(right, "class", "logit")
+    drawn = ColumnDataSource({f"chip{j}": list(chips[name]) for j, name in enumerate(names)})
+    text = _with_chip(shown[0], names[0], int(first[0].argmax())) if names else shown[0]
+    left = Div(text=text, width=PICTURE + 20, styles={"color": "inherit", "font-size": "15px"})
+    right = _logit_bars(bars, classes, with_chip=bool(names))
     slider = Slider(start=1, end=max(2, len(shown)), value=1, step=1, title="image",
                     sizing_mode="stretch_width", visible=len(shown) > 1)  # fmt: skip
-    slider.js_on_change(
-        "value",
-        CustomJS(
-            args={"every": every, "bars": bars, "shown": left},
-            code="""
-                const k = cb_obj.value - 1, all = every.data;
-                bars.data = {...bars.data, software: all.software[k], circuit: all.circuit[k]};
-                shown.text = all.html[k];
-            """,
-        ),
-    )
+    choice = Select(
+        title="chip", value="0", options=[(str(j), name) for j, name in enumerate(names)],
+        visible=bool(names), sizing_mode="stretch_width", max_width=420,
+    )  # fmt: skip
+    change = CustomJS(
+        args={
+            "every": every, "drawn": drawn, "bars": bars, "shown": left, "slider": slider,
+            "choice": choice, "names": [html.escape(name) for name in names],
+        },
+        code="""
+            const k = slider.value - 1, all = every.data;
+            const column = {...bars.data, software: all.software[k], circuit: all.circuit[k]};
+            let text = all.html[k];
+            if (names.length) {
+                const chip = Array.from(drawn.data["chip" + choice.value][k]);
+                column.chip = chip;
+                text = text.replace("<!--chip-->", () => "; " + names[Number(choice.value)]
+                    + ": <b>" + chip.indexOf(Math.max(...chip)) + "</b>");
+            }
+            bars.data = column;
+            shown.text = text;
+        """,
+    )  # fmt: skip
+    slider.js_on_change("value", change)
+    choice.js_on_change("value", change)
     pair = row(left, right, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
-    return column(slider, pair, sizing_mode="stretch_width")
+    return column(slider, choice, pair, sizing_mode="stretch_width")
+
+
+def _logit_bars(bars: ColumnDataSource, classes: int, *, with_chip: bool) -> Any:
+    """Logits by class: software's, the circuit's, and a chip's if there are chips."""
+    box = _box(height=260, min_width=260, tools="", toolbar_location=None)
+    series = [("software", SOFTWARE, -0.26), ("circuit", CIRCUIT, 0.0), ("chip", CYCLE[2], 0.26)]
+    width = 0.25
+    if not with_chip:
+        series, width = [("software", SOFTWARE, -0.19), ("circuit", CIRCUIT, 0.19)], 0.36
+    for name, color, side in series:
+        box.vbar(
+            x=dodge("place", side), top=name, width=width,
+            source=bars, color=color, legend_label=name,
+        )  # fmt: skip
+    box.xaxis.ticker = list(range(classes))
+    box.legend.orientation = "horizontal"
+    box.legend.background_fill_alpha = 0.0
+    box.legend.border_line_alpha = 0.0
+    box.legend.label_text_color = INK
+    box.add_layout(box.legend[0], "above")
+    _inked(box, "class", "logit")
+    return box
 
 
 def _shown(image: int, label: int, software: int, circuit: int, picture: np.ndarray) -> str:
@@ -176,10 +212,16 @@ def _shown(image: int, label: int, software: int, circuit: int, picture: np.ndar
     Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)).save(buffer, "png")
     code = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
-        f"<b>image {image}</b>, class {label}: software says {software}, circuit {circuit} ({kind})"
+        f"<b>image {image}</b>, class {label}: software says {software}, circuit {circuit} "
+        f"({kind})<!--chip-->"
         f'<br><img alt="image {image}" src="data:image/png;base64,{code}" width="{PICTURE}" '
         'style="image-rendering: pixelated; margin-top: 8px">'
     )
+
+
+def _with_chip(text: str, name: str, answer: int) -> str:
+    """What ``_shown`` says, and what a chip of that ``name`` answers."""
+    return text.replace("<!--chip-->", f"; {html.escape(name)}: <b>{answer}</b>")
 
 
 def _box(**form: Any) -> Any:

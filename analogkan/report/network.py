@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
-from ..results import Fact, Listing
+from ..results import Listing
 from ..studies.dies import Die, die_of, has_places
 from . import figures, maps
+from .circuit import circuit_facts
 from .exhibits import Exhibit, Section
 from .runs import Run
 
@@ -18,37 +19,20 @@ MOST_DRAWN = 2_000_000
 """Cells of a circuit whose conductances are drawn: of more, a picture's dot is many."""
 
 
+def circuit_section(build: Build) -> Section:
+    """What a reviewer asks first: the circuit's own figures, and the compiler's notes."""
+    return Section(
+        name="network",
+        title="Network and circuit",
+        table=Listing.of(circuit_facts(build)),
+        lists=[] if build.deck is None else list(build.deck.design.notes),
+    )
+
+
 def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
-    """The network, its diodes and its crossbars."""
+    """The network's diodes and its crossbars."""
     spec = build.spec
-    devices = ", ".join(curve.name for curve in spec.layers[0].curves)
-    counts, hw = build.summary["elements"], build.hardware
-    circuits, notes = [], []
-    if build.deck is None:
-        positions = ", ".join(f"{section.positions:,}" for section in build.sections)
-        circuits = [
-            Fact("circuits", str(len(build.names())),
-             f"one after the other, values held between; positions an image: {positions}")
-        ]  # fmt: skip
-    else:
-        notes = list(build.deck.design.notes)
-    found = [
-        Section(
-            name="network",
-            title="Network and circuit",
-            table=Listing.of([
-                Fact("network", f"TD-KAN {spec.widths}, diodes {devices}"),
-                Fact("cells", f"{counts['crossbar_resistors']:,}",
-                 f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {hw.states}"),
-                Fact("tiles", str(counts["tiles"]),
-                 f"{hw.tile_rows} rows x {hw.tile_cols} lines"),
-                Fact("op-amps", hw.opamp,
-                 f"gain {hw.opamp_gain_used:g}" if hw.amplifier.gain else "a black box"),
-                *circuits,
-            ]),
-            lists=notes,
-        )
-    ]  # fmt: skip
+    found = list[Section]()
     if spec.calibration is not None and len(spec.calibration):
         volts = spec.dac_volts(spec.calibration)
         outside = spec.out_of_range(volts)
@@ -82,7 +66,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     if build.summary["elements"]["crossbar_resistors"] > MOST_DRAWN:
         return []
     circuit, hardware = build.circuit(), build.hardware
-    what, made, dies = "compiled", circuit, list[Section]()
+    what, made, dies, source = "compiled", circuit, list[Section](), ""
     study = next((run for run in runs if run.kind == "montecarlo"), None)
     if study is not None and study.summary["worst_chip"] is not None:
         hardware, variation, conditions = study.settings()
@@ -91,13 +75,16 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
         circuit = circuit.mapped(hardware)
         die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
         made, what = die.chip, die.name
-        dies = [_section(die)] if has_places(variation) else []
+        source = study.named
+        dies = [_section(die, source)] if has_places(variation) else []
     wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(
         np.mean(np.concatenate([(c - w).ravel() for c, w in zip(cells, wanted, strict=True)]) ** 2)
     )
-    which = "the design" if made is circuit else "the worst chip of the Monte Carlo"
+    which = "the design" if made is circuit else f"{what}, the worst of its study"
+    if study is not None and study.summary.get("calibration"):
+        which += ", as it was made (before it was calibrated)"
     found = [
         Section(
             name="conductances",
@@ -106,6 +93,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
                 f"Pairs as the coefficients ask for them, as {which} has them, and the difference: "
                 f"cells are off by {1e6 * rms:.3g} µS rms. Bias rows are the last ones of a layer."
             ],
+            source=source,
             exhibits=[
                 Exhibit(
                     name="conductances",
@@ -125,6 +113,7 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
             Section(
                 name="wires",
                 title="IR drop",
+                source="" if wired is None else wired.named,
                 words=[
                     f"Wires of {hardware.r_wire:g} ohm a segment, drivers of "
                     f"{hardware.r_driver:g} ohm, all rows at one voltage."
@@ -141,11 +130,12 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
     return found
 
 
-def _section(die: Die) -> Section:
+def _section(die: Die, source: str) -> Section:
     """A chip on its floorplan."""
     return Section(
         name="die",
         title="The die",
+        source=source,
         words=[f"{die.name.capitalize()}, {die.sentence()}."],
         exhibits=[
             Exhibit(

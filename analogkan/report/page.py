@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from .. import __version__
+from ..compiler.build import Build
 from ..errors import StudyError
 from ..files import brief, write_text
 from ..ours import require_marked
 from ..resources import path as resource
-from ..studies import registry
+from ..studies.made import day_of, where_of
 from .analyses import analysis_sections
 from .exhibits import Exhibit, Section
 from .figures import save
 from .interactive import embedded
-from .network import build_sections
+from .markdown import summarise
+from .naming import named
+from .network import build_sections, circuit_section
+from .redrawn import Redrawn, layers_section, redrawn
 from .runs import Run, find_build, read_runs
 from .sections import headline, run_sections
 from .svg import inline_svg
 
+MARKDOWN = ".md"
 TEMPLATE = "report/templates"
 MOST_BYTES = 4_000_000
 """What a page may weigh: more would not open by mail or on a phone."""
@@ -33,6 +38,44 @@ UNFIT = (
     jinja2.TemplateError,
 )
 """What figures and words raise of a result that lacks what they show, or has it otherwise."""
+
+
+def write_summary(
+    runs: Sequence[Path], out: Path | None = None, *, build: Path | None = None, title: str = ""
+) -> dict[str, Any]:
+    """A summary of ``runs`` in Markdown, written to ``out`` if that is given; what came of it as a
+    dictionary, in which ``markdown`` is the text.
+
+    Raises
+    ------
+    StudyError, NetlistError, AnalogKanError
+        As for ``write_report``; if ``out`` is no ``.md``.
+    """
+    if out is not None:
+        if out.suffix != MARKDOWN:
+            raise StudyError(f"--output {out} must end in {MARKDOWN}: --markdown writes no page")
+        require_marked(out, give="--output")
+    found = read_runs(runs)
+    circuit, missing = find_build(found, build)
+    with _told_of(found):
+        text = summarise(found, circuit, missing, title)
+    if out is not None:
+        write_text(out, text)
+    return {"report": out and str(out), "lines": text.count("\n"), "missing": missing,
+            "markdown": text}  # fmt: skip
+
+
+@contextlib.contextmanager
+def _told_of(runs: Sequence[Run]) -> Iterator[None]:
+    """What figures and words raise of a RUN that lacks what they show, as a sentence."""
+    try:
+        yield
+    except UNFIT as error:
+        told = ", ".join(str(run.folder) for run in runs)
+        raise StudyError(
+            f"one of {told} lacks what a page shows, or its files do not fit each other "
+            f"({type(error).__name__}: {brief(error)}): run its command again with another --out"
+        ) from error
 
 
 def write_report(
@@ -65,30 +108,19 @@ def write_report(
         ``.html``, or what is in the way is none of ours; nothing is written then.
     """
     if out.suffix != ".html":
-        raise StudyError(f"--output {out} must end in .html")
+        raise StudyError(f"--output {out} must end in .html, or in .md for a summary in Markdown")
     require_marked(out, give="--output")
-    found = read_runs(runs)
-    circuit, missing = find_build(found, build)
-    try:
-        sections = [] if circuit is None else build_sections(circuit, found)
-        counts: dict[str, int] = {}
-        for run in found:
-            counts[run.kind] = counts.get(run.kind, 0) + 1
-            tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
-            sections += run_sections(run, circuit, tag)
-            sections += analysis_sections(run, tag)
+    given = read_runs(runs)
+    circuit, missing = find_build(given, build)
+    with _told_of(given):
+        found = named(given)
+        sections = _sections(found, circuit)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         for exhibit in exhibits:
             if figures is not None:
                 require_marked(figures / f"{exhibit.name}.png", give="--figures")
         titled = title or str(found[0].summary["model"])
-        page = _render(found, numbered(sections), exhibits, missing, titled)
-    except UNFIT as error:
-        named = ", ".join(str(run.folder) for run in found)
-        raise StudyError(
-            f"one of {named} lacks what a page shows, or its files do not fit each other "
-            f"({type(error).__name__}: {brief(error)}): run its command again with another --out"
-        ) from error
+        page = _render(found, sections, exhibits, missing, titled)
     size = len(page.encode())
     if size > MOST_BYTES:
         raise StudyError(
@@ -106,15 +138,19 @@ def write_report(
     }
 
 
-def numbered(sections: Sequence[Section]) -> list[Section]:
-    """``sections`` with titles that tell those of one kind apart."""
-    titles = [section.title for section in sections]
-    found = []
-    for k, section in enumerate(sections):
-        title = section.title
-        if titles.count(title) > 1:
-            title = f"{title} {titles[: k + 1].count(title)}"
-        found.append(replace(section, title=title))
+def _sections(runs: Sequence[Run], build: Build | None) -> list[Section]:
+    """The circuit's, and those of each RUN."""
+    found, chips = list[Section](), list[Redrawn]()
+    if build is not None:
+        chips, why = redrawn(build, runs)
+        found = [circuit_section(build), *build_sections(build, runs)]
+        found += layers_section(build, chips, why)
+    counts: dict[str, int] = {}
+    for run in runs:
+        counts[run.kind] = counts.get(run.kind, 0) + 1
+        tag = "" if counts[run.kind] == 1 else f"-{counts[run.kind]}"
+        found += run_sections(run, build, tag, chips)
+        found += analysis_sections(run, tag)
     return found
 
 
@@ -149,11 +185,14 @@ def _render(
         title=title,
         style=(folder / "report.css").read_text(encoding="utf-8"),
         script=script,
+        behaviour=(folder / "report.js").read_text(encoding="utf-8"),
         live=live,
         plots={e.name: inline_svg(e.figure, e.name, e.caption, e.share) for e in exhibits},
         headline=headline(runs),
-        sections=sections,
+        first=[section for section in sections if section.name == "network"],
+        sections=[section for section in sections if section.name != "network"],
         runs=[_provenance(run) for run in runs],
+        where=list(dict.fromkeys(filter(None, (where_of(r.summary.get("made")) for r in runs)))),
         commands=commands,
         source=runs[0].summary["trained_by"],
         unnamed=len(given) - len(list(filter(None, given))),
@@ -167,11 +206,12 @@ def _provenance(run: Run) -> dict[str, str]:
     found, s = run.result, run.summary
     at = f", {s['temp_c']:g} °C" if "temp_c" in s else ""
     return {
-        "kind": registry.REACHED.get(run.kind, run.kind),
+        "kind": run.study,
         "images": s["images"]["said"],
         "settings": f"{found.drawn()}{at}",
         "engine": found.simulated_by(),
         "seed": str(s.get("seed", "")),
         "judged": found.judged(),
+        "made": day_of(s.get("made")),
         "folder": str(run.folder),
     }

@@ -47,6 +47,8 @@ class Run:
         Of a study: a dictionary a point, as chips.csv has it.
     share
         Of the points and pictures of a page that may be this RUN's: RUNs of one kind share them.
+    label
+        What tells it from others of its kind, see ``naming``; empty where it is alone.
     """
 
     folder: Path
@@ -55,6 +57,26 @@ class Run:
     arrays: dict[str, np.ndarray]
     rows: list[dict[str, Any]]
     share: float = 1.0
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Of its section."""
+        return f"{self.result.heading}: {self.label}" if self.label else self.result.heading
+
+    @property
+    def named(self) -> str:
+        """The study and the folder, for what shows a part of it."""
+        return f"{self.study}, RUN {self.folder}"
+
+    @property
+    def study(self) -> str:
+        """The command that makes its kind, and what tells it from others of that command."""
+        kind = registry.REACHED.get(self.kind, self.kind)
+        grid = self.summary.get("grid", "axes")
+        told = [self.result.heading.lower()] if grid != "axes" else []
+        told += [self.label] if self.label else []
+        return f"{kind}: {', '.join(told)}" if told else kind
 
     @property
     def result(self) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,14 +13,18 @@ from ..results import Fact, Result
 from ..studies.result import Found
 from . import figures, interactive
 from .exhibits import Exhibit, Section
+from .redrawn import Redrawn
 from .runs import SIMULATE, Run
 
 FEWEST_PICTURES = 24
 """Images of a simulation on a page, if it kept as many; so many are printed."""
 
 
-def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
-    """What a RUN found; of a simulation its images too, if its BUILD says how they look."""
+def run_sections(
+    run: Run, build: Build | None, tag: str, chips: Sequence[Redrawn] = ()
+) -> list[Section]:
+    """What a RUN found; of a simulation its images too, if its BUILD says how they look, beside
+    what ``chips`` answer to them."""
     found = run.result
     words = [
         f"{found.drawn()}; {found.title()}",
@@ -29,7 +34,10 @@ def run_sections(run: Run, build: Build | None, tag: str) -> list[Section]:
     ]
     notes = [f"note: {note}" for note in found.notes()]
     section = result_section(found, found.study, tag, [*words, *notes], run.share)
-    return [section, *(picture_sections(run, build, tag) if build and run.arrays else [])]
+    section = replace(section, title=run.title, source=run.named)
+    if build is None or not run.arrays:
+        return [section]
+    return [section, *picture_sections(run, build, tag, [] if tag else chips)]
 
 
 def result_section(
@@ -60,8 +68,8 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(":") else ".")
 
 
-def picture_sections(run: Run, build: Build, tag: str) -> list[Section]:
-    """Images of a simulation, with both answers."""
+def picture_sections(run: Run, build: Build, tag: str, chips: Sequence[Redrawn]) -> list[Section]:
+    """Images of a simulation, with both answers and those of ``chips``."""
     a = run.arrays
     labels, index, software, circuit = (
         a[name] for name in ("labels", "index", "software", "circuit")
@@ -72,10 +80,16 @@ def picture_sections(run: Run, build: Build, tag: str) -> list[Section]:
         return []
     shape, e = build.spec.encoding.shape, build.spec.encoding
     pictures = as_pictures((a["shown_x"][:most] - e.x_lo) / (e.x_hi - e.x_lo), shape)
-    answers = list(
+    told = list(
         zip(labels[shown], software[shown].argmax(1), circuit[shown].argmax(1), strict=True)
     )
-    flips = sum(int(s != c) for _, s, c in answers)
+    flips = sum(int(s != c) for _, s, c in told)
+    several = len({one.of for one in chips}) > 2
+    answers = {
+        f"{one.of}: {one.name}" if several and one.of else one.name: one.answers[:most]
+        for one in chips
+        if one.of and one.answers is not None
+    }
     first = "No image changes its class. Here are"
     if flips:
         first = f"{flips} images that the circuit puts in another class than software, first; then"
@@ -86,6 +100,7 @@ def picture_sections(run: Run, build: Build, tag: str) -> list[Section]:
             words=[
                 f"{first} those it has wrong, and those decided most narrowly."
             ],
+            source=run.named,
             exhibits=[
                 Exhibit(
                     name=f"images{tag}",
@@ -93,10 +108,14 @@ def picture_sections(run: Run, build: Build, tag: str) -> list[Section]:
                     figure=figures.pictures_figure(
                         pictures[:FEWEST_PICTURES],
                         [f"{index[k]}, {y}: {s}, {c}"
-                         for k, (y, s, c) in zip(shown, answers, strict=True)],
+                         for k, (y, s, c) in zip(shown, told, strict=True)],
                     ),
+                    live_caption="Choose an image"
+                    + (" and a chip" if answers else "")
+                    + "; bars are logits by class.",
                     live=lambda: interactive.image_browser(
-                        pictures, index[shown], labels[shown], software[shown], circuit[shown]
+                        pictures, index[shown], labels[shown], software[shown], circuit[shown],
+                        answers,
                     ),
                 )
             ],

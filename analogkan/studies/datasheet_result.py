@@ -90,6 +90,9 @@ class Datasheet(StudyResult):
         heat = f"{lo:g} degC" if lo == hi else f"{lo:g} to {hi:g} degC"
         return f"{heat}{chips}, on {self.images['said']}"
 
+    def differing(self) -> list[str]:
+        return [f"{self.temps_c[k]:g} degC" for k in (0, -1)]
+
     def software_fact(self) -> Fact:
         s = self.summary
         if s.get("task") == REGRESSION:

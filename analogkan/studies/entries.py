@@ -70,6 +70,14 @@ KEPT: dict[str, Rule] = {
     "judge": VERDICT,
 }
 """What a store keeps beside rows and chunks, by its key."""
+_MADE = Record(
+    {
+        **dict.fromkeys(("at", "analogkan", "python", "numpy", "system"), Text(most=100)),
+        "cores": Maybe(Whole(1, 2**20)),
+    },
+    more=Plain(),
+    missing=AS_WRITTEN,
+)
 RESULT = Record(
     {
         "study": Text(),
@@ -83,6 +91,7 @@ RESULT = Record(
         "logit_full_scale": DISTANCE,
         "files": Record(more=Text()),
     },
+    {"made": _MADE},
     more=Plain(most=10_000_000, depth=20),
     missing=AS_WRITTEN,
 )

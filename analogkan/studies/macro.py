@@ -12,11 +12,11 @@ import numpy as np
 
 from ..compiler.circuit import Circuit
 from ..compiler.closed_form import macro_models, require_closed_form
-from ..engines.arithmetic import BLOCK
 from ..engines.chip_engines import chain_logits
 from ..engines.twin_engine import TwinEngine
 from ..errors import SimulationError
 from ..intervals import student, wilson
+from .layers import twin_layers
 
 METHOD = "95 % over images, of all chips together: mean squares by Student's t, classes by Wilson"
 
@@ -48,7 +48,7 @@ def macro_error(
         return None
     if not of:
         return None
-    twin, units = _twin_layers(circuit, volts, index)
+    twin, units = twin_layers(circuit, volts, index)
     last = max(twin)
     return {
         "of": of,
@@ -57,30 +57,6 @@ def macro_error(
         **(agreement(_same(twin[last], given[last]), len(index)) if classes else {}),
         "intervals": METHOD,
     }
-
-
-def _twin_layers(
-    circuit: Circuit, volts: np.ndarray, index: np.ndarray
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
-    """Each layer's outputs (n, O) in the twin, in software's unit, and volts per unit (O,)."""
-    from ..engines.twin import Twin, one_torch_thread
-    from ..engines.twin_inputs import prepared
-
-    held, found, units = volts, dict[int, np.ndarray](), dict[int, np.ndarray]()
-    for section, links in circuit.sections():
-        points, numbers = section.points(held), section.numbers(index)
-        parts: dict[int, list[np.ndarray]] = {}
-        scales: dict[int, list[np.ndarray]] = {}
-        for link in links:
-            with one_torch_thread:
-                outputs = Twin([link.design]).stage_volts(prepared(points), numbers, BLOCK)
-            for k, (stage, out) in enumerate(zip(link.design.stages, outputs, strict=True)):
-                parts.setdefault(section.first + k, []).append(out / stage.unit)
-                scales.setdefault(section.first + k, []).append(stage.unit)
-        found |= {k: np.concatenate(p, axis=1).reshape(len(volts), -1) for k, p in parts.items()}
-        units |= {k: np.tile(np.concatenate(s), section.positions) for k, s in scales.items()}
-        held = found[section.last]
-    return found, units
 
 
 def _layer(

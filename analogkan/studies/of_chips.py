@@ -45,6 +45,9 @@ class OfChips(StudyResult):
         chips = f"{self.model}: {many(self.samples, 'chip')} ({self.preset or 'no preset'})"
         return ", ".join([f"{chips} on {self.images['said']}, {self.temp_c:g} degC", *self.aged()])
 
+    def differing(self) -> list[str]:
+        return [f"{self.temp_c:g} degC"]
+
     def closing(self) -> list[str]:
         from .enough import told_after
 
@@ -91,6 +94,9 @@ class OverTemperature(StudyResult):
         return (
             f"{self.model}, settings {self.preset or 'as built'}{chips}, on {self.images['said']}"
         )
+
+    def differing(self) -> list[str]:
+        return [f"{self.temperatures[k]['temp_c']:g} degC" for k in (0, -1)]
 
     def closing(self) -> list[str]:
         from .enough import told_of_means
@@ -141,6 +147,9 @@ class OverGrid(StudyResult):
         return (
             f"{self.model}: {self.grid} of {self.preset}, {chips} a point, on {self.images['said']}"
         )
+
+    def differing(self) -> list[str]:
+        return list(self.cells[0]["labels"]) if self.grid == "axes" and self.cells else []
 
     def closing(self) -> list[str]:
         from .enough import told_of_means

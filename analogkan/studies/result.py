@@ -75,7 +75,15 @@ class Found(Result):
 
     def drawn(self) -> str:
         """What was simulated: the design, or what chips were drawn from."""
-        return "the design"
+        return ", ".join(self.drawn_from())
+
+    def drawn_from(self) -> list[str]:
+        """The same, a text each setting."""
+        return ["the design"]
+
+    def differing(self) -> list[str]:
+        """What else tells it from others of its kind, beside settings and images."""
+        return []
 
     def simulated_by(self) -> str:
         """The engine, in words."""
@@ -137,11 +145,11 @@ class StudyResult(Found):
         """What could not be simulated: ``sample``, ``temp_c`` and ``reason`` of each."""
         return [row for row in self.rows if row["status"] != "ok"]
 
-    def drawn(self) -> str:
+    def drawn_from(self) -> list[str]:
         from ..imperfections import load_settings
 
         if self.preset is None:
-            return "the BUILD's own hardware"
+            return ["the BUILD's own hardware"]
         s, words = self.summary, [f"preset {self.preset}"]
         kept = s["settings"].get("variation", {})
         try:
@@ -158,7 +166,7 @@ class StudyResult(Found):
         words += self.calibrated()
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
-        return ", ".join([*words, *self.aged()])
+        return [*words, *self.aged()]
 
     def calibrated(self) -> list[str]:
         """How chips were set after they were made, in words; nothing where they were not."""

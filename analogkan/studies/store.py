@@ -26,6 +26,8 @@ from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
 from .folder import LOCK, LOG, LockedFolder, refuse_changed
+from .folder import LOCK, LockedFolder, refuse_changed
+from .made import made
 from .points import Point, keys_of
 from .result import Row, flat
 
@@ -364,8 +366,9 @@ def identity(
 
 
 def write_result(path: Path, result: dict[str, Any], kept: str) -> dict[str, Any]:
-    """Write a result with the hash of the file ``kept`` beside it and its own, and return it."""
-    told = sealed(result | {"files": {kept: sha256(path.with_name(kept))}})
+    """Write a result with when and where it was ``made``, the hash of the file ``kept`` beside it
+    and its own, and return it."""
+    told = sealed(result | {"made": made(), "files": {kept: sha256(path.with_name(kept))}})
     write_text(path, json.dumps(told, indent=2) + "\n")
     return told
 
