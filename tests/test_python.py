@@ -139,6 +139,7 @@ ELSEWHERE = {
     "image": "an image set's part",
     "plugin": "load_plugin",
     "output": "out",
+    "markdown": "the ending of out",
 }
 
 

@@ -153,8 +153,8 @@ def test_a_run_says_when_and_where_it_was_made(ngspice, home, tmp_path):  # noqa
     (run,) = read_runs([home / "heat"])
     told = run.summary["made"]
     assert set(told) == set(made())
-    assert re.fullmatch(r"\d+ \w+ \d{4}, \d\d:\d\d UTC", day_of(told))
-    assert day_of({"at": "2026-02-03T04:05Z"}) == "3 February 2026, 04:05 UTC"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d, \d\d:\d\d UTC", day_of(told))
+    assert day_of({"at": "2026-02-03T04:05Z"}) == "2026-02-03, 04:05 UTC"
     assert "NumPy" in where_of(told) and (day_of(None), where_of(None)) == ("–", "")
     write_report([home / "heat"], tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -24,6 +24,11 @@ INK = "#7b8087"
 """Of texts and axes: readable on white and on black."""
 MOST_POINTS = 4000
 """Logits of a scatter; drawn with seed 0 if there are more."""
+CHOICE = (
+    "select.bk-input { color: inherit; background-color: transparent; } "
+    "select.bk-input option { color: #111; background: #fff; }"
+)
+"""How a list looks: the page's own colours, light or dark."""
 PICTURE = 210
 """Pixels across an image."""
 
@@ -156,7 +161,7 @@ def image_browser(
                     sizing_mode="stretch_width", visible=len(shown) > 1)  # fmt: skip
     choice = Select(
         title="chip", value="0", options=[(str(j), name) for j, name in enumerate(names)],
-        visible=bool(names), sizing_mode="stretch_width", max_width=420,
+        visible=bool(names), sizing_mode="stretch_width", max_width=420, stylesheets=[CHOICE],
     )  # fmt: skip
     change = CustomJS(
         args={

@@ -32,11 +32,11 @@ def made() -> dict[str, Any]:
 
 
 def day_of(told: Mapping[str, Any] | None) -> str:
-    """``30 November 2026, 08:10 UTC`` of what ``made`` says; a dash for a RUN that lacks it."""
+    """``2026-11-30, 08:10 UTC`` of what ``made`` says; a dash for a RUN that lacks it."""
     if not told:
         return "–"
     at = datetime.strptime(told["at"], DATE).replace(tzinfo=UTC)
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    return f"{at:%Y-%m-%d, %H:%M} UTC"
 
 
 def where_of(told: Mapping[str, Any] | None) -> str:

@@ -26,7 +26,6 @@ from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
 from .entries import FIGURES, KEPT, check_row
 from .folder import LOCK, LOG, LockedFolder, refuse_changed
-from .folder import LOCK, LockedFolder, refuse_changed
 from .made import made
 from .points import Point, keys_of
 from .result import Row, flat

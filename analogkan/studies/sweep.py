@@ -42,7 +42,7 @@ class Sweep(OverGrid, OfClasses):  # pyright: ignore[reportIncompatibleVariableO
         means = [c["accuracy_mean"] for c in self.cells if c["accuracy_mean"] is not None]
         if not means:
             return []
-        spread = f"{percent(min(means))} to {percent(max(means))}"
+        spread = f"{100 * min(means):.2f} to {percent(max(means))}"
         return [Fact(self.heading.lower(), spread, self.means_of())]
 
     def facts(self) -> Listing:
