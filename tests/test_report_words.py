@@ -219,9 +219,7 @@ def test_a_summary_has_no_pictures_and_replaces_nothing(ngspice, home, tmp_path)
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "--figures goes with a page, and a summary in Markdown has none" in result.stderr
-    with pytest.raises(
-        StudyError, match=r"^figures go with a page: a summary in "
-    ):
+    with pytest.raises(StudyError, match=r"^figures go with a page: a summary in "):
         ak.write_report(home / "sim", tmp_path / "r.md", figures=tmp_path / "f")
     (tmp_path / "mine.md").write_text("mine")
     _, text = refused("report", home / "sim", "-o", tmp_path / "mine.md")
