@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +20,9 @@ import yaml
 from analogkan import __version__, resources
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+hatch_build = SimpleNamespace(**runpy.run_path(str(ROOT / "hatch_build.py")))
+ADDRESS = hatch_build.address_of(ROOT)
 SHIPPED = (
     *("netlists/cells/tia.lib", "netlists/golden/plain/network.cir", "models/mnist-d2.pt"),
     *("models/mnist-d2.md", "presets/nominal.toml", "training/recipes/mnist-d2.toml"),
@@ -35,6 +41,11 @@ WHERE = RUN + (
     "from analogkan import __file__, resources; print(__file__)\n"
     "for name in words: print(resources.path(name).resolve())"
 )
+
+
+def absolute(text: str) -> str:
+    """As the wheel has it."""
+    return hatch_build.absolute(text, ADDRESS)
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -93,7 +104,46 @@ def test_the_wheel_holds_every_file_and_the_licences(built):
     assert metadata == f"analogkan-{__version__}.dist-info/METADATA"
     assert f"Version: {__version__}\n" in text.replace("\r", "")
     assert "License-Expression: Apache-2.0" in text
+    for name, link in hatch_build.urls(ADDRESS).items():
+        assert f"Project-URL: {name}, {link}\n" in text.replace("\r", "")
+    assert absolute(README) in text.replace("\r", "")
     assert "Requires-Dist: pyspice>=1.5" in text.replace("PySpice", "pyspice")
+
+
+def test_one_address_is_what_readme_citation_and_links_say():
+    assert f"git clone {ADDRESS}.git" in README
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == ADDRESS
+    host = re.match(r"https://[^/]+/", ADDRESS)
+    assert host is not None
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Dockerfile"):
+        for link in re.findall(
+            rf"{re.escape(host[0])}[^\s)>`\"]*", path.read_text(encoding="utf-8")
+        ):
+            assert link.startswith(ADDRESS), (path, link)
+
+
+def test_the_readme_leads_somewhere_from_any_page():
+    links = re.findall(r"\]\(([^)]*)\)", absolute(README))
+    assert len(links) > 20
+    for link in links:
+        assert re.match(r"https?://|#", link), link
+        ours = re.match(rf"{re.escape(ADDRESS)}/(raw|blob)/main/([^#]*)", link)
+        if ours is not None:
+            assert (ROOT / ours[2]).exists(), link
+            assert (ours[1] == "raw") == (Path(ours[2]).suffix in (".png", ".svg"))
+    assert absolute("![a](b.png) [c](d.md#e) [f](#g) [h](https://i)") == (
+        f"![a]({ADDRESS}/raw/main/b.png) [c]({ADDRESS}/blob/main/d.md#e) [f](#g) [h](https://i)"
+    )
+
+
+def test_classifiers_are_of_the_versions_that_are_allowed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    assert said == ["3.11", "3.12", "3.13"]
+    assert project["requires-python"] == f">={said[0]}"
+    # With a licence expression, indexes refuse a classifier that says it once more.
+    assert not any(line.startswith("License") for line in project["classifiers"])
 
 
 def test_the_version_is_written_once():
