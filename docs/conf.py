@@ -19,10 +19,11 @@ extensions = [
     "sphinx.ext.viewcode",
     "numpydoc",
     "clickhelp",
+    "gallery",
     "mathml",
     "signatures",
 ]
-exclude_patterns = ["_build", "_ext", "_templates"]
+exclude_patterns = ["_build", "_ext", "_templates", "gallery/drawn", "gallery/kept"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
 myst_heading_anchors = 3
@@ -43,7 +44,7 @@ toc_object_entries = False
 # Other projects' objects are not linked: their inventories would have to be fetched.
 nitpick_ignore_regex = [("py:.*", r"(?!analogkan\b).*")]
 
-templates_path = ["_templates"]
+templates_path = ["_templates", "gallery/drawn", "gallery/kept"]
 html_theme = "furo"
 html_title = f"analogkan {release}"
 html_math_renderer = "mathml"

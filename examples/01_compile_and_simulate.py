@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
     coarse = ak.compile("mnist-d2", folder / "coarse.build", hardware={"levels": 8})
     result = ak.simulate(coarse, images, out=folder / "coarse-run")
     print("4-bit pairs:", result.summary["circuit_accuracy"])
+    result.plot().savefig(folder / "coarse.png")
 
 
 if __name__ == "__main__":

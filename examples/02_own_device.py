@@ -60,6 +60,7 @@ def main(folder: Path) -> None:
     made = import_device(sweeps, "mine", branch="mean")
     device, variation = write_measured(made, folder / "mine.toml", force=True)
     curve = made.curve
+    ak.plot_devices([device, "Z21"], folder / "curves.png")
     print(f"{device}: {curve.v.size} points, peak {curve.i_peak:.3g} A at {curve.v_peak:g} V")
     assert made.spread is not None
     for name, sigma, (lo, hi), _ in made.spread.rows():

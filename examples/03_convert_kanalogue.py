@@ -104,6 +104,7 @@ def main(folder: Path) -> None:
     result = ak.simulate(build, images[800:820], out=folder / "run")
     for key in ("software_accuracy", "circuit_accuracy", "agreement", "n"):
         print(key, result.summary[key])
+    result.plot().savefig(folder / "circuit.png")
 
 
 if __name__ == "__main__":

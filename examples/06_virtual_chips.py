@@ -35,15 +35,18 @@ def main(folder: Path, chips: int, count: int) -> None:
     images = by_class(bundled, count)
     for k, (name, variation) in enumerate(CASES.items()):
         how: dict[str, Any] = {"out": folder / f"run{k}", "judge": "1x20", "jobs": 2}
-        s = ak.montecarlo(build, images, samples=chips, variation=variation, **how).summary
+        found = ak.montecarlo(build, images, samples=chips, variation=variation, **how)
+        found.plot().savefig(folder / f"chips{k}.png")
+        s = found.summary
         print(
             f"{name}: mean {100 * s['accuracy_mean']:.2f} %, software "
             f"{100 * s['software_accuracy']:.2f} %; twin and ngspice within "
             f"{s['judge']['share_of_full_scale']:.0e} of full scale"
         )
     how = {"out": folder / "thermal", "judge": "1x20", "jobs": 2}
-    s = ak.thermal(build, images, temps=[-40.0, 26.85, 125.0], **how).summary
-    for entry in s["temperatures"]:
+    heat = ak.thermal(build, images, temps=[-40.0, 26.85, 125.0], **how)
+    heat.plot().savefig(folder / "thermal.png")
+    for entry in heat.summary["temperatures"]:
         nominal = entry["nominal"]
         print(
             f"{entry['temp_c']:g} degC: {100 * nominal['accuracy']:.2f} %, logits times "

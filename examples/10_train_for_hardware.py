@@ -39,6 +39,7 @@ def main(folder: Path) -> None:
     for name, model in (("plainly", plain), ("through the twin", hard)):
         made = ak.compile(model, model.with_suffix(".build"))
         chips = ak.montecarlo(made, images, samples=10, hardware=COARSE, judge="1x20")
+        chips.plot().savefig(model.with_suffix(".png"))
         s = chips.summary
         print(
             f"trained {name}: software {100 * s['software_accuracy']:.1f} %, 3-bit chips "

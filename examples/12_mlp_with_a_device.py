@@ -36,7 +36,9 @@ def main(folder: Path) -> None:
     print(f"the netlist is the network: {ak.verify(build).ok}")
 
     few = by_class(test, 40)
-    found = ak.simulate(build, few, out=folder / "run").summary
+    circuit = ak.simulate(build, few, out=folder / "run")
+    circuit.plot().savefig(folder / "circuit.png")
+    found = circuit.summary
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip
 

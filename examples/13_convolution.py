@@ -48,7 +48,9 @@ def main(folder: Path) -> None:
     print(f"software {found['software_accuracy']:.3f}, circuit {found['circuit_accuracy']:.3f}, "
           f"same class {found['agreement']:.3f}")  # fmt: skip
 
-    chips = ak.montecarlo(build, test, samples=10, judge="2x10", out=folder / "chips").summary
+    made = ak.montecarlo(build, test, samples=10, judge="2x10", out=folder / "chips")
+    made.plot().savefig(folder / "chips.png")
+    chips = made.summary
     print(f"10 chips: {chips['accuracy_mean']:.3f} of {chips['n']} images in the mean, twin and "
           f"ngspice within {chips['judge']['share_of_full_scale']:.0e} of full scale")  # fmt: skip
 

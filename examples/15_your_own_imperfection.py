@@ -48,10 +48,12 @@ def main(folder: Path) -> None:
     build = ak.compile("mnist-d2", folder / "d2.build")
     images = ak.load_bundled()[:200]
     for share in (0.01, 0.05, 0.2):
-        found = ak.montecarlo(
+        chips = ak.montecarlo(
             build, images, samples=20, variation=ak.Variation(lost_tiles=share),
             judge="1x10", out=folder / f"chips-{share}",
-        ).summary  # fmt: skip
+        )  # fmt: skip
+        chips.plot().savefig(folder / f"chips-{share}.png")
+        found = chips.summary
         print(
             f"{share:.0%} of tiles: {found['lost_tiles_mean']:.2f} lost a chip, accuracy "
             f"{found['accuracy_mean']:.3f} in the mean, worst {found['worst_chip']['accuracy']:.3f}"

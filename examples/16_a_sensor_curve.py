@@ -40,6 +40,7 @@ def main(folder: Path) -> None:
     heat = ak.thermal(build, points, temps=[0, 25, 50], out=folder / "heat")
     for found in (circuit, chips, heat):
         print(found)
+        found.plot().savefig(folder / f"{found.run.name}.png")
     ak.write_report([circuit, chips, heat], folder / "thermistor.html")
 
 

@@ -73,6 +73,7 @@ def main(folder: Path, sweeps: list[Path]) -> None:
     print(ak.simulate(build, points, out=folder / "circuit"))
     chips = ak.montecarlo(build, points, samples=1000, preset=boards, out=folder / "boards")
     print(chips)
+    chips.plot().savefig(folder / "boards.png")
 
     board = ak.write_board(build, folder / "curve.board", band=folder / "boards")
     print(board)

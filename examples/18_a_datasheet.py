@@ -19,6 +19,7 @@ def main(folder: Path) -> None:
     images = ak.load_bundled()[:20]
     asis = ak.datasheet(build, images, judge="1x3", out=folder / "asis")
     print(asis)
+    asis.plot().savefig(folder / "datasheet.png")
     faster = ak.datasheet(
         build, images, hardware={"gbw": 20e6}, assumptions={"e_n": 5e-9}, judge="none",
         out=folder / "faster",

@@ -21,6 +21,7 @@ def main(folder: Path) -> None:
         build, images, loss=1, tries=12, samples=4, judge="none", out=folder / "plan"
     )  # fmt: skip
     print(planned)
+    planned.plot().savefig(folder / "plan.png")
     preset = folder / "plan" / "planned.toml"
     chosen = ak.compile("mnist-d2", folder / "planned.build", hardware=str(preset))
     sheet = ak.datasheet(chosen, images[:20], preset=str(preset), judge="none")

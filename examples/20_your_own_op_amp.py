@@ -30,6 +30,7 @@ def main(folder: Path) -> None:
 
     opamp = ak.characterise("two_stage_level1", load=[(20e3, 1e-12)], draws=50)
     print(opamp)
+    opamp.plot().savefig(folder / "opamp.png")
     build = ak.compile(made.model, folder / "curve.build", cell={"opamp": "two_stage_level1"})
     for note in build.summary["opamp_notes"]:
         print(note)
@@ -45,6 +46,7 @@ def main(folder: Path) -> None:
         samples=20, yield_at="0.1", judge="2x10", out=folder / "chips",
     )  # fmt: skip
     print(chips)
+    chips.plot().savefig(folder / "chips.png")
 
 
 if __name__ == "__main__":

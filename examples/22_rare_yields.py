@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
         )  # fmt: skip
         low, high = found.p_fail_ci95
         print(f"{method:8} {found.p_fail:.2g} ({low:.2g} to {high:.2g}), {found.simulated} chips")
+        found.plot().savefig(folder / f"{method}.png")
         kept.append(found)
     ak.write_report(kept, folder / "rare.html")
 

@@ -19,6 +19,7 @@ def main(folder: Path) -> None:
     images = ak.load_bundled()[:50]
     found = ak.corners(build, images, worst=1, judge="1x4", out=folder / "corners")
     print(found)
+    found.plot().savefig(folder / "corners.png")
     worst = min(found.corners, key=lambda one: one["score"])
     print(f"cd {found.run / worst['build']} && ngspice -b network.cir")
 

@@ -146,6 +146,25 @@ def test_what_the_questions_quote_is_said():
     assert [words for words in quoted if words not in joined] == []
 
 
+EXAMPLES = sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
+
+
+def test_every_example_has_its_page_and_what_it_prints_and_draws():
+    gallery = DOCS / "gallery"
+    assert {p.stem for p in gallery.glob("*.md")} == {*EXAMPLES, "index", "tour"}
+    kept = set()
+    for name in EXAMPLES:
+        page = (gallery / f"{name}.md").read_text("utf-8")
+        body = re.search(rf"```{{example}} {name}\n(.*?)```", page, re.S)
+        assert body, name
+        files = re.findall(r"^([\w./-]+\.png): \S", body[1], re.M)
+        assert len(files) == len(body[1].splitlines())
+        kept |= {f"{name[:2]}-{file.replace('/', '-')}" for file in files}
+        kept |= {f"{name}.txt"} - {"09_slurm.txt"}
+    assert {p.name for p in (gallery / "kept").iterdir()} == kept
+    assert sum(p.stat().st_size for p in (gallery / "kept").iterdir()) < 1e6
+
+
 def test_the_address_is_the_readmes():
     pages = [ROOT / "README.md", DOCS / "index.md", DOCS / "install.md"]
     lines = [re.findall(r"git clone \S+ && cd \w+", p.read_text("utf-8")) for p in pages]

@@ -73,6 +73,21 @@ def test_a_sensors_curve_as_far_as_its_temperature(ngspice, one_thread, tmp_path
     assert follow(tmp_path, page=SENSOR, stop_before="analogkan montecarlo", within=SPAN) == 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["classify", "op-amp", "datasheet"])
+def test_a_short_tutorial_prints_what_it_says(ngspice, one_thread, page, tmp_path, monkeypatch):
+    """Whole lines of what is printed, numbers apart."""
+    monkeypatch.chdir(tmp_path)
+    printed, compared = "", 0
+    for language, text in blocks(ROOT / "docs" / f"tutorial-{page}.md", "sh", "text"):
+        if language == "sh":
+            printed = "".join(run(command, tmp_path) for command in commands(text))
+        else:
+            compared += 1
+            assert set(skeleton(text)) <= set(skeleton(printed))
+    assert compared == {"classify": 3, "op-amp": 4, "datasheet": 2}[page]
+
+
 @pytest.mark.campaign
 def test_the_whole_of_a_sensors_curve(ngspice, one_thread, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
