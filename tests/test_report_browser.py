@@ -86,6 +86,48 @@ def test_the_image_browser_answers_to_the_keyboard(opened):
     assert before.startswith("image ") and told.inner_text() != before
 
 
+def test_the_image_browser_has_chips_to_choose_from(opened):
+    page = opened(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    figure = page.locator("#figure-images")
+    choice = figure.locator("select")
+    told = figure.locator("b").first.locator("xpath=..")
+    before = told.inner_text()
+    assert "the worst: " in before and choice.locator("option").count() >= 4
+    choice.select_option(index=1)
+    page.wait_for_timeout(300)
+    assert choice.locator("option").nth(1).inner_text() in told.inner_text() != before
+    ink, paper = choice.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e.ownerDocument"
+                                 ".body).backgroundColor]")  # fmt: skip
+    assert sum(map(int, ink[4:-1].split(","))) > sum(map(int, paper[4:-1].split(",")))
+    assert figure.locator("[role=slider]").get_attribute("aria-label") == "image"
+
+
+def test_tab_begins_with_a_link_past_the_sections(opened):
+    page = opened(viewport={"width": 1280, "height": 900})
+    page.keyboard.press("Tab")
+    skip = page.locator(".skip")
+    assert skip.evaluate("e => e === document.activeElement")
+    assert skip.bounding_box()["x"] >= 0  # it is seen once it has the focus
+    outline = skip.evaluate("e => getComputedStyle(e).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "top"
+    summary = page.locator("#provenance summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert not page.locator("#provenance details").evaluate("e => e.open")
+
+
+def test_what_is_wider_than_a_phone_says_so(opened):
+    page = opened(viewport={"width": 390, "height": 844})
+    told = page.evaluate("""() => Array.from(document.querySelectorAll(".scroll")).map(box => [
+        box.scrollWidth > box.clientWidth + 1,
+        getComputedStyle(box.previousElementSibling).display !== "none",
+        box.tabIndex >= 0])""")
+    seen = [line for line in told if line[0]]
+    assert len(seen) > 5 and all(cut == hint == reached for cut, hint, reached in told)
+
+
 def test_pointing_at_a_logit_names_its_image(opened):
     page = opened(viewport={"width": 1280, "height": 900})
     canvas = page.locator("#figure-logits canvas").first
@@ -121,6 +163,6 @@ def test_it_prints_its_still_figures(opened, tmp_path):
     page = opened(viewport={"width": 1280, "height": 900})
     page.emulate_media(media="print")
     assert page.locator("#figure-images .still svg").is_visible()
-    assert not page.locator("#figure-images .live").is_visible()
+    assert not page.locator("#figure-images div.live").is_visible()
     page.pdf(path=str(tmp_path / "r.pdf"), format="A4")
     assert Path(tmp_path / "r.pdf").stat().st_size > 50_000

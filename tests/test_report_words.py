@@ -123,6 +123,10 @@ def test_chips_are_drawn_again_as_they_were(ngspice, home):  # noqa: F811
     (section,) = redrawn.layers_section(build, found, "")
     assert section.table.columns == ("", "layer 0, hidden nodes", "layer 1, outputs")
     assert re.fullmatch(r"\d+\.\d\d %, at most \d+\.\d\d %", section.table.rows[1][1])
+    assert section.words[0].endswith(" calibration images of the network.")
+    found = [replace(one, corrected=True) for one in found]
+    (section,) = redrawn.layers_section(build, found, "")
+    assert "before a read-out that is set at two points" in section.words[0]
 
 
 def test_why_chips_are_not_drawn_again_is_said(ngspice, home, tmp_path, monkeypatch):  # noqa: F811

@@ -18,6 +18,7 @@ from ..engines.twin_engine import TwinEngine
 from ..errors import AnalogKanError
 from ..results import Listing
 from ..studies.bench import Bench
+from ..studies.entries import TWO_POINT
 from ..studies.layers import twin_layers
 from ..studies.points import Point
 from ..studies.vectors import CALIBRATION_IMAGES, CALIBRATION_INDEX
@@ -66,12 +67,15 @@ class Redrawn:
         On calibration images, layer by layer; empty if there are none.
     answers
         Logits (n, O) to the images of a simulation that a page shows; None: it shows none.
+    corrected
+        Whether its read-out is set at two points, which ``layers`` do not show.
     """
 
     of: str
     name: str
     layers: Mapping[int, Layer]
     answers: np.ndarray | None
+    corrected: bool = False
 
 
 def redrawn(build: Build, runs: Sequence[Run]) -> tuple[list[Redrawn], str]:
@@ -141,6 +145,7 @@ class _Seen:
 
     def __init__(self, build: Build, run: Run, shown: ImageSet | None) -> None:
         spec = build.spec
+        self._two_point = run.summary.get("calibration") == TWO_POINT
         x = _calibration(build)
         self._layered = self._bench(build, run, _unlabelled(build, x)) if len(x) else None
         self._shown = None if shown is None else self._bench(build, run, shown)
@@ -163,7 +168,8 @@ class _Seen:
             given, _ = twin_layers(chip, volts, bench.index, point.conditions.temp_c)
             layers = {k: _off(self._software[k], given[k]) for k in sorted(given)}
         answers = None if self._shown is None else self._shown.read(point)
-        return Redrawn(of=study, name=name, layers=layers, answers=answers)
+        corrected = point.sample is not None and self._two_point
+        return Redrawn(of=study, name=name, layers=layers, answers=answers, corrected=corrected)
 
 
 def _calibration(build: Build) -> Any:
@@ -200,6 +206,12 @@ def _unlabelled(build: Build, x: Any) -> ImageSet:
 
 def layers_section(build: Build, found: Sequence[Redrawn], why: str) -> list[Section]:
     """Errors layer by layer, of the design and of chips; or ``why`` there are none."""
+    what = "images" if build.spec.targets is None else "points"
+    read = (
+        " Outputs are as they are before a read-out that is set at two points."
+        if any(one.corrected for one in found)
+        else ""
+    )
     title, name = "Errors, layer by layer", "layer-errors"
     if why:
         return [Section(name=name, title=title, words=[f"Not worked out: {why}."])]
@@ -221,8 +233,8 @@ def layers_section(build: Build, found: Sequence[Redrawn], why: str) -> list[Sec
             title=title,
             words=[
                 "Root mean square and largest difference from software, as shares of the layer's "
-                f"largest value in software, on {len(_calibration(build))} calibration images of "
-                "the network.",
+                f"largest value in software, on {len(_calibration(build))} calibration "
+                f"{what} of the network.{read}",
                 "Chips are drawn again from the RUN's settings, seed and number, and run in the "
                 "twin, the circuit's closed form: a RUN keeps no hidden nodes of chips.",
             ],
