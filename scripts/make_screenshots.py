@@ -22,7 +22,7 @@ VIEWS = {
     "report-wide": (1280, 1500, "light", ""),
     "report-chips": (1280, 1100, "light", "chips"),
     "report-phone": (390, 1500, "light", ""),
-    "report-dark": (1280, 1500, "dark", "conductances"),
+    "report-dark": (1280, 1300, "dark", "images"),
 }
 
 
