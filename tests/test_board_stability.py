@@ -339,8 +339,8 @@ def test_a_difference_amplifier_drives_the_nodes_of_the_next_layer(design):
             "V: change v_rail, or take another op-amp",
         ),
         (
-            {"i_out": 1e-3},
-            "layer 0: a row amplifier carries up to 3.79 mA, and op-amp 200mhz-10ohm delivers 1 "
+            {"i_out": 3e-3},
+            "layer 0: a row amplifier carries up to 3.79 mA, and op-amp 200mhz-10ohm delivers 3 "
             "mA: lower v_fs or g_max, or take one that delivers more",
         ),
     ],
@@ -356,10 +356,25 @@ def test_a_driver_must_carry_all_diodes_of_its_node():
     of = build_design(random_spec(3, (1, 1), curves=curves), board)
     sentence = (
         "layer 0: the driver of a diode node carries up to 3.53 mA, and op-amp 200mhz-10ohm "
-        "delivers 3 mA: lower v_fs or g_max, or take one that delivers more"
+        "delivers 3 mA; diode AI301A alone 1.77 mA at 0.102 V, its peak: choose diodes of less "
+        "current, or take one that delivers more"
     )
     with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
         check_rows(of, replace(load_opamp("200mhz-10ohm"), i_out=3e-3), judge=False)
+
+
+def test_a_diode_that_conducts_most_where_its_table_ends_is_to_be_cut():
+    """Neither v_fs nor g_max changes what a diode itself carries."""
+    v = np.append(MEASURED.v, 1.2)
+    far = IVCurve("FAR", v, np.append(MEASURED.i, 14e-3))
+    of = build_design(random_spec(3, (1, 1), curves=(far,)), replace(BOARD, r_out=1.0))
+    sentence = (
+        "mA, and op-amp 200mhz-10ohm delivers 10 mA; diode FAR alone 14 mA at 1.2 V, where its "
+        "table ends: end its sweeps (or devices tabulate --range) at the volts in use and train "
+        "anew, or take one that delivers more"
+    )
+    with pytest.raises(CompileError, match=f"{escape(sentence)}$"):
+        check_rows(of, replace(load_opamp("200mhz-10ohm"), i_out=10e-3), judge=False)
 
 
 @pytest.mark.parametrize("name", opamp_classes())

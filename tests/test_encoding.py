@@ -26,6 +26,22 @@ def test_the_input_that_is_far_outside_is_named_not_one_a_little_outside():
         each.volts(x)
 
 
+def test_an_end_point_a_little_outside_is_told_of_each_range():
+    """A test part of a few points with an end of the sweep; farther out it is another unit."""
+    one = Encoding(x_lo=0.20618, x_hi=0.77075, v_lo=0.0, v_hi=0.7, shape=(1,))
+    x = np.linspace(0.19911, 0.72268, 30)[:, None]
+    sentence = (
+        "input values span 0.19911 to 0.72268; this network was trained on 0.20618 to 0.77075: "
+        "rescale them; each_range = true in the recipe lets them end 10 % of it outside"
+    )
+    with pytest.raises(DataError, match=f"^{escape(sentence)}$"):
+        one.volts(x)
+    each = Encoding(**(vars(one) | {"ranges": ((one.x_lo, one.x_hi),)}))
+    assert each.volts(x).min() == 0.0
+    with pytest.raises(DataError, match=r"rescale them$"):
+        one.volts(x - 0.1)
+
+
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [

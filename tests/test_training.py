@@ -165,6 +165,17 @@ def test_baking_stores_the_clipped_coefficients_that_training_used():
         assert float(layer.theta.detach().abs().max()) == np.float32(limit)
 
 
+def test_one_coefficient_is_not_clipped():
+    """Of one hidden node and one device there is no standard deviation: no warning, no NaN."""
+    model = TDKAN(TDKANConfig(sizes=(2, 1, 1), curves=resolve("A21")))
+    model.initialise((0.05, 0.3), torch.Generator().manual_seed(0), gamma=0.2, beta=0.5)
+    model.clip_sigma = 3.0
+    assert torch.equal(model.layers[1].clipped(3.0), model.layers[1].weight)
+    assert torch.isfinite(model(torch.rand(5, 2))).all()
+    model.bake_clipping()
+    assert torch.isfinite(model.layers[1].weight).all()
+
+
 def test_training_ends_with_clipped_coefficients(images):
     done = train(images, replace(AUGMENTED, clip_sigma=1.0))
     for layer in done.model.layers:

@@ -245,17 +245,32 @@ def _require_supplies(design: Design, opamp: BoardOpAmp) -> None:
 def _require_currents(layer: int, stage: CrossbarStage, v_fs: float, opamp: BoardOpAmp) -> None:
     """The row amplifiers' currents and the driver's, at phi = 1 of every diode."""
     of_cells = stage.g[: stage.r_f.size].sum(axis=1).reshape(stage.r_f.shape)
+    largest = max(stage.curves, key=lambda curve: curve.i_peak)
+    of_rows = float((v_fs * (1 / stage.r_f + of_cells)).max())
     needed = {
-        "a row amplifier": float((v_fs * (1 / stage.r_f + of_cells)).max()),
-        "the driver of a diode node": sum(curve.i_peak for curve in stage.curves),
+        "a row amplifier": (of_rows, largest.i_peak),
+        "the driver of a diode node": 2 * (sum(curve.i_peak for curve in stage.curves),),
     }
-    for what, amperes in needed.items():
+    for what, (amperes, of_diodes) in needed.items():
         if amperes > opamp.i_out:
+            own = of_diodes > opamp.i_out
             raise CompileError(
                 f"layer {layer}: {what} carries up to {1e3 * amperes:.3g} mA, and op-amp "
-                f"{opamp.name} delivers {1e3 * opamp.i_out:g} mA: lower v_fs or g_max, or take "
-                "one that delivers more"
+                f"{opamp.name} delivers {1e3 * opamp.i_out:g} mA"
+                + (_of_diodes(largest) if own else ": lower v_fs or g_max")
+                + ", or take one that delivers more"
             )
+
+
+def _of_diodes(largest: IVCurve) -> str:
+    """What helps where the diodes' own currents are too large, whatever the resistors are."""
+    said = f"; diode {largest.name} alone {1e3 * largest.i_peak:.3g} mA at {largest.v_peak:.3g} V"
+    if largest.v_peak < largest.v[-1]:
+        return f"{said}, its peak: choose diodes of less current"
+    return (
+        f"{said}, where its table ends: end its sweeps (or devices tabulate --range) at the volts "
+        "in use and train anew"
+    )
 
 
 def _noise_gains(design: Design, layer: int) -> list[float]:

@@ -17,6 +17,8 @@ MAX_SATURATED = 0.01
 """Share of input values that may saturate the DAC before the data is taken to be in other units."""
 BESIDE = 0.1
 """Of an input's range: values no farther outside it saturate, but are of the same unit. Assumed."""
+EACH_RANGE = f"each_range = true in the recipe lets them end {100 * BESIDE:g} % of it outside"
+"""What helps where data of the same unit ends a little outside."""
 ALIKE = 4
 """Inputs below which all values may lie close together: a sensor read a few times. Assumed."""
 MOST_WIDTH = 100_000_000
@@ -179,17 +181,21 @@ class Encoding:
             raise DataError(f"image {bad} holds NaN or infinity")
         tiny = fractions and x.size and 0 < np.ptp(x) < MIN_SPAN * (self.x_hi - self.x_lo)
         if tiny or self._far_outside(x).sum() > MAX_SATURATED * x.size:
-            raise DataError(self._another_unit(x))
+            raise DataError(self._another_unit(x, tiny=bool(tiny)))
         return self.applied(np.clip(x, *self.ends))
 
-    def _another_unit(self, x: np.ndarray) -> str:
+    def _another_unit(self, x: np.ndarray, *, tiny: bool) -> str:
         what, values, lo, hi = "input values span", x, self.x_lo, self.x_hi
         if self.ranges:
             k = int(self._far_outside(x).sum(axis=0).argmax())
             what, values, (lo, hi) = f"values of input {k} span", x[:, k], self.ranges[k]
+        beside = BESIDE * (hi - lo)
+        near = not (tiny or self.ranges) and values.min() >= lo - beside
+        near = near and values.max() <= hi + beside
         return (
             f"{what} {values.min():g} to {values.max():g}; "
             f"this network was trained on {lo:g} to {hi:g}: rescale them"
+            + (f"; {EACH_RANGE}" if near else "")
         )
 
     def applied(self, x: Any) -> Any:

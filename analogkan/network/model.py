@@ -66,8 +66,11 @@ class TDKANLayer(nn.Module):
         return y.permute(0, 2, 3, 1).flatten(1)
 
     def clipped(self, clip_sigma: float) -> Tensor:
-        """The weight (O, I * D), clipped at ``clip_sigma`` standard deviations if that is > 0."""
-        if not clip_sigma:
+        """The weight (O, I * D), clipped at ``clip_sigma`` standard deviations if that is > 0.
+
+        A layer of one coefficient has no standard deviation, and is not clipped.
+        """
+        if not clip_sigma or self.weight.numel() < 2:
             return self.weight
         limit = clip_sigma * self.weight.detach().std()
         # A number is twice as fast on a processor; of a GPU it would have to be waited for.
