@@ -137,7 +137,7 @@ def test_a_build_moves_without_the_files_it_was_made_of(split, ngspice, tmp_path
     for kind in cells.known():
         if isinstance(kind, cells.OwnOpAmp):
             cells.unregister(kind.name)
-    archive = shutil.make_archive(str(tmp_path / "net"), "tar", build.folder)
+    archive = shutil.make_archive(str(tmp_path / "net"), "zip", build.folder)
     shutil.unpack_archive(archive, tmp_path / "far away")
     moved = load_build(tmp_path / "far away")
     assert verify_build(moved).findings == []
