@@ -131,7 +131,7 @@ SLIPS = {
     "simlate model.build": (2, "No such command 'simlate', did you mean simulate?"),
     "COMPILE model.pt": (2, "No such command 'COMPILE', did you mean compile?"),
     "device list": (2, "No such command 'device', did you mean devices?"),
-    "devices A21": (2, "No such command 'A21'. Known: fit, import, list, plot, show, tabulate"),
+    "devices A21": (2, "No such command 'A21'. Known: characterise, fit, import, list, plot, show, tabulate"),
     "help compile": (
         2,
         "No such command 'help': `analogkan --help`, and `analogkan COMMAND --help`",
@@ -289,7 +289,7 @@ SLIPS = {
         "--data data.npz is a file, and the folder of the data sets is wanted: data of your own go "
         "behind --dataset",
     ),
-    "convert model.pt --devices A21 --basis-fit pwl --squash sigmiod --out x.pt": (
+    "models convert model.pt --devices A21 --basis-fit pwl --squash sigmiod --out x.pt": (
         2,
         "squash 'sigmiod' is unknown, did you mean sigmoid? One of none, clamp:LO:HI, "
         "sigmoid[:LO:HI[:SLOPE]], tanh[:LO:HI[:SLOPE]]",
