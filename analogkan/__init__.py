@@ -52,6 +52,7 @@ _HOME = {
     "perturb": "imperfections.make",
     "plot_devices": "api.pages",
     "reproduce": "api.reproducing",
+    "save": "api.circuits",
     "simulate": "api.simulating",
     "sweep": "api.chip_studies",
     "thermal": "api.chip_studies",

@@ -58,7 +58,9 @@ def kind_of(path: Path) -> str:
     if not path.is_file():
         return "shipped" if str(path) in resources.models() else ""
     if path.suffix == ".npz":
-        return "data" if _holds_inputs(path) else ""
+        if _holds_inputs(path):
+            return "data"
+        return "file" if kind_of(path.parent) == "BUILD" else ""
     return _kind_of_toml(path) if path.suffix == ".toml" else FILES.get(path.suffix, "")
 
 
@@ -100,16 +102,27 @@ def mistaken(path: Path, wanted: str) -> str:
 
 def _step(path: Path, found: str, wanted: str) -> str:
     if kind_of(path.parent) == "BUILD" and path.is_file():
+        if wanted == "model":
+            return f"it is of the BUILD {path.parent}; {_of_model(path.parent)}"
         return f"it is of the BUILD {path.parent}, which is given as a whole"
     if (found, wanted) == ("BUILD", "RUN"):
         return f"`analogkan simulate {quote(str(path))}` makes one, and says where"
     if (found, wanted) == ("BUILD", "model"):
-        return f"it is compiled already, and `analogkan simulate {quote(str(path))}` runs it"
+        runs = f"`analogkan simulate {quote(str(path))}` runs it"
+        return f"it is compiled already, and {runs}; {_of_model(path)}"
     if (found, wanted) == ("RUN", "BUILD") and (build := _told(path, "build")):
         return f"it is of the BUILD {build}"
     if (found, wanted) == ("chip", "BUILD") and (build := _told(path, "build", "chip.json")):
         return f"{GOES[found].format(quote(str(path)))}; the network that it is of is {build}"
     return GOES[found].format(quote(str(path)))
+
+
+def _of_model(build: Path) -> str:
+    """How to have the network of a BUILD as a model."""
+    return (
+        "to train it on give the model that it was compiled from, or what "
+        f"ak.save(ak.load_build({str(build)!r}).spec, 'mine.pt') writes"
+    )
 
 
 def _told(run: Path, key: str, name: str = "result.json") -> Any:

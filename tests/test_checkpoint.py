@@ -157,7 +157,7 @@ def test_a_file_that_would_run_code_is_refused_and_the_code_is_not_run(tmp_path,
     refused(
         path,
         f"{path} is refused: it is no plain dictionary of tensors and reading it could run code. "
-        "Save the state as a dictionary (`analogkan train` writes such a file)",
+        "Of a module of TDKANLayer, ak.save(module, 'mine.pt', encoding=...) writes a checkpoint",
     )
     assert not made.exists()
     pickle.loads(pickle.dumps(Trap(made)))
@@ -170,7 +170,8 @@ def test_a_torch_file_of_another_kind_is_refused(tmp_path, entry):
     torch.save(entry, path)
     refused(
         path,
-        f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint: `analogkan models conv",
+        f"{path} is a torch file but not an analogkan-tdkan-1 checkpoint: of a module of "
+        "TDKANLayer ak.save(module, 'mine.pt', encoding=...) writes one",
     )
 
 

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 import analogkan as ak
-from analogkan.errors import CheckpointError, SettingsError
+from analogkan.errors import AnalogKanError, CheckpointError, SettingsError
+from analogkan.network import checkpoint
 from analogkan.network.modules import spec_of_module
 
+from .convolutions import convolutional_spec
 from .pages import ROOT, blocks
 
 CURVES = ak.devices.resolve("A21,Z21")
@@ -105,6 +107,83 @@ def test_a_module_needs_an_encoding(tmp_path):
     told = r"a network in memory does not know how an input becomes a voltage"
     with pytest.raises(SettingsError, match=told):
         ak.compile(module, tmp_path / "own.build", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("norm", "squash"),
+    [(nn.BatchNorm1d(4), nn.Hardtanh(0.0, 0.9)), (nn.LayerNorm(4), nn.Dropout())],
+)
+@pytest.mark.parametrize("double", [False, True])
+def test_a_saved_module_is_the_network_it_was(tmp_path, norm, squash, double):
+    kind = torch.float64 if double else torch.float32
+    module = Own(norm, squash).to(kind)
+    nn.init.normal_(module.first.weight, 0.0, 0.4)  # with the digits of its type
+    module(torch.rand(64, 5, dtype=kind))
+    path = ak.save(module, tmp_path / "own.pt", encoding=PIXELS, calibrate=255 * np.eye(5))
+    model, spec = checkpoint.load(path)
+    x = np.random.default_rng(1).integers(0, 256, (20, 5))
+    wanted = spec_of_module(module, PIXELS, name="own").logits(x)
+    np.testing.assert_allclose(spec.logits(x), wanted, rtol=0, atol=1e-12 if double else 1e-5)
+    assert (spec.name, len(spec.calibration)) == ("own", 5)
+    assert model.layers[0].weight.dtype == module.first.weight.dtype
+
+
+def test_a_saved_convolution_and_a_builds_network_are_the_same(tmp_path):
+    spec = convolutional_spec()
+    ak.save(spec, tmp_path / "conv.pt")
+    x = np.random.default_rng(0).integers(0, 256, (5, *spec.encoding.shape)).reshape(5, -1)
+    saved = checkpoint.load_spec(tmp_path / "conv.pt")
+    np.testing.assert_allclose(saved.logits(x), spec.logits(x), rtol=0, atol=1e-5)
+
+
+def test_a_network_that_no_checkpoint_can_be_is_refused(tmp_path):
+    out = tmp_path / "own.pt"
+    with pytest.raises(CheckpointError, match="own has tanh before its hidden diodes alone: a che"):
+        ak.save(Own(nn.Identity(), nn.Tanh()), out, encoding=PIXELS)
+    other = nn.Sequential(ak.TDKANLayer(5, 4, CURVES), ak.TDKANLayer(4, 3, CURVES[:1]))
+    for layer in other:
+        nn.init.normal_(layer.weight)
+    told = "own is no checkpoint, whose layers all have the same devices, norm and squash: make"
+    with pytest.raises(CheckpointError, match=told):
+        ak.save(other, out, encoding=PIXELS)
+    with pytest.raises(
+        SettingsError, match=r"model = 3 is of type int: give a torch.nn.Module, a "
+    ):
+        ak.save(3, out)
+    with pytest.raises(CheckpointError, match=r"own.txt must end in .pt"):
+        ak.save(other, tmp_path / "own.txt", encoding=PIXELS)
+    assert not out.exists()
+
+
+def test_what_cannot_be_trained_on_is_told_how_it_can(one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = Own(nn.Identity(), nn.Identity())
+    x = np.random.default_rng(0).integers(0, 256, (20, 5))
+    np.savez("d.npz", x=x, y=np.arange(20) % 3)
+    build = ak.compile(module, "own.build", encoding=PIXELS, calibrate=x, progress=False)
+    torch.save(module.state_dict(), "state.pt")
+    torch.save({"model": module.state_dict(), "epoch": 3}, "theirs.pt")
+    saved = r"ak.save\(ak.load_build\('own.build'\).spec, 'mine.pt'\) writes$"
+    no_checkpoint = (
+        r"of a module of TDKANLayer ak.save\(module, 'mine.pt', encoding=...\) writes one"
+    )
+    for start, told in (
+        (module, r"is of type Own: give what save\(module, 'mine.pt', encoding=...\) writes of it"),
+        (build.spec, r"is of type NetworkSpec: give what save\(spec, 'mine.pt'\) writes of it"),
+        (
+            build,
+            r"the checkpoint it was compiled from, or what save\(build.spec, 'mine.pt'\) writes",
+        ),
+        ("own.build", rf"to train it on give the model that it was compiled from, or what {saved}"),
+        ("own.build/network.npz", rf"is a file, and a model .* of the BUILD own.build; .* {saved}"),
+        ("state.pt", no_checkpoint),
+        ("theirs.pt", no_checkpoint),
+    ):
+        with pytest.raises(AnalogKanError, match=told):
+            ak.train("d.npz", "on.pt", start=start, epochs=1)
+    ak.save(build.spec, "mine.pt")
+    made = ak.train("d.npz", "on.pt", start="mine.pt", epochs=1, progress=False)
+    assert made.summary["recipe"] == "finetune"
 
 
 def test_the_pages_module_becomes_a_circuit(one_thread, tmp_path, monkeypatch):

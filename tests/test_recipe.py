@@ -239,3 +239,14 @@ def test_pixels_are_taken_from_where_torch_s_affine_grid_has_them(size):
     wanted = functional.affine_grid(maps, [30, 1, *size], align_corners=False)
     places = augment._places(maps, torch.Size(size))
     torch.testing.assert_close(places, wanted, rtol=0, atol=1e-6)
+
+
+def test_a_recipe_that_trains_on_says_only_how(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("epochs = 2\nlearning_rate = 5e-4\n", encoding="utf-8")
+    found = load_recipe(str(file), trains_on=True)
+    assert found == replace(load_recipe("finetune"), epochs=2, learning_rate=5e-4)
+    with pytest.raises(SettingsError, match=r"^recipe mine lacks devices, hidden$"):
+        load_recipe(str(file))
+    whole = load_recipe("mnist-finetune", trains_on=True)
+    assert whole == load_recipe("mnist-finetune") and whole.task == "classification"

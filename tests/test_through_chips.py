@@ -31,7 +31,7 @@ from analogkan.studies.montecarlo import montecarlo, yield_limit
 from analogkan.studies.options import StudyOptions
 from analogkan.training.fit import train
 from analogkan.training.noise import Noise
-from analogkan.training.own_chips import chips_of, format_chips, on_chips
+from analogkan.training.own_chips import chips_of, format_chips, on_chips, worse
 from analogkan.training.recipe import load_recipe
 from analogkan.training.run import TrainingRequest, disturbance_of, run_training
 from analogkan.training.through_chips import HOLD, ThroughChips
@@ -405,6 +405,29 @@ def test_what_its_own_chips_reach_is_printed(home):
     where = r"mean of chips 0 to 9, seed 0, in the twin$"
     (line,) = [line for line in lines if line.startswith("on its own chips: ")]
     assert re.match(rf"on its own chips: \d+\.\d\d %.*, {where}", line)
+
+
+def test_what_the_chips_of_a_start_reached_is_printed_and_a_loss_noted(home):
+    """The same chips and images; a step that ruins the network is said to have."""
+    ruin = home / "ruin.toml"
+    ruin.write_text("epochs = 1\nlearning_rate = 5.0\n", encoding="utf-8")
+    words = ["train", "--dataset", home / "d.npz", "--recipe", ruin, "--from", home / "m.pt"]
+    words += ["--noise", "twin", "--set", "levels=64", "--out", home / "t.pt"]
+    result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    printed = " ".join(result.stdout.split())
+    assert re.search(r"on its own chips: \d+\.\d\d %.*, before \d+\.\d\d %.*, mean of", printed)
+    assert "note: the model of --from is better on these chips: keep it, or train" in printed
+    told = checkpoint.load_origin(home / "t.pt")[1]["own_chips"]
+    build = write_build(checkpoint.load_spec(home / "m.pt"), Hardware(), home / "n.build")
+    test = load_npz(home / "d.npz", "test")
+    study = montecarlo(
+        build, test, samples=10, preset="nominal", settings=("levels=64",),
+        options=StudyOptions(judge="none"),
+    ).summary  # fmt: skip
+    assert told["accuracy_mean_before"] == pytest.approx(study["accuracy_mean"], abs=1e-12)
+    assert worse({"rmse_mean": 2.0, "rmse_mean_before": 1.0}) and not worse(
+        told | {"accuracy_mean": 1}
+    )
 
 
 def test_a_network_that_is_no_circuit_is_trained_all_the_same():

@@ -152,6 +152,47 @@ def compile(
     return built
 
 
+def save(
+    model: Any,
+    out: AnyPath,
+    *,
+    encoding: Encoding | None = None,
+    targets: Targets | None = None,
+    calibrate: Any = None,
+) -> Path:
+    """Write a network in memory as a checkpoint: what ``train(start=...)`` and commands take.
+
+    Parameters
+    ----------
+    model, encoding, targets, calibrate
+        As for ``compile``: a ``torch.nn.Module`` of your own, a ``TDKAN``, or a ``NetworkSpec``,
+        such as a BUILD's ``spec``. All layers have the same devices, norm and squash.
+    out
+        A ``.pt`` file. An earlier checkpoint there is replaced, no other file.
+
+    Raises
+    ------
+    CheckpointError, SettingsError
+        If a checkpoint cannot be such a network, or ``out`` is another file.
+
+    Examples
+    --------
+    >>> ak.save(net, "net.pt", encoding=encoding)
+    PosixPath('net.pt')
+    """
+    path, inputs = as_path(out, "out", "a .pt file to write"), given.calibration(calibrate)
+    if not (hasattr(model, "named_children") or isinstance(model, NetworkSpec)):
+        require_type(model, NetworkSpec, "model", "a torch.nn.Module, a TDKAN or a NetworkSpec")
+    from ..network import checkpoint
+    from ..network.modules import model_of
+
+    checkpoint.require_replaceable(path)
+    spec = _in_memory(model, encoding, targets, inputs, path.with_suffix(""))
+    about = {"encoding": spec.encoding, "targets": spec.targets, "calibration": spec.calibration}
+    checkpoint.save(model_of(spec), path, name=path.stem, dataset=spec.dataset, **about)
+    return path
+
+
 def _named(model: Any, target: Path | None) -> str:
     """How a network in memory is called: a spec has a name, a model that of its folder."""
     if isinstance(model, NetworkSpec):

@@ -6,9 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation
+from ..network.spec import NetworkSpec
 from ..objects import as_path, check_flags, require_type
 from . import given
 from .given import AnyPath, AnyPreset, Values
@@ -122,7 +124,7 @@ def train(
         epochs=epochs,
         holdout=holdout,
         disturbance=_disturbance(noise, preset, asked, chip, chip_seed),
-        start=None if start is None else as_path(start, "start", "a model's name or a checkpoint"),
+        start=None if start is None else _started(start),
         prune=prune,
         device=device,
     )
@@ -135,6 +137,18 @@ def train(
 
         found = run_training(request, on_epoch=on_epoch)
     return Trained(summary=found, model=Path(found["model"]), card=Path(found["card"]))
+
+
+def _started(start: Any) -> Path:
+    """The checkpoint to train on; what is none in memory is told how to become one."""
+    wanted = "a model's name or a checkpoint"
+    if isinstance(start, Build):
+        wanted = "the checkpoint it was compiled from, or what save(build.spec, 'mine.pt') writes"
+    elif isinstance(start, NetworkSpec):
+        wanted = "what save(spec, 'mine.pt') writes of it"
+    elif hasattr(start, "named_children"):
+        wanted = "what save(module, 'mine.pt', encoding=...) writes of it"
+    return as_path(start, "start", wanted)
 
 
 def _disturbance(

@@ -153,7 +153,7 @@ def train(
       analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
           --set stuck_max=0.01 --out chip7.pt
     """
-    from ..training.own_chips import format_chips, format_reached
+    from ..training.own_chips import format_chips, format_reached, worse
     from ..training.prune import saved_said
     from ..training.run import TrainingRequest, disturbance_of, run_training
 
@@ -203,6 +203,12 @@ def train(
         )
     if "own_chips" in result:
         common.out.print(f"on its own chips: {format_chips(result['own_chips'])}")
+        if worse(result["own_chips"]):
+            common.out.print(
+                "note: the model of --from is better on these chips: keep it, or train with "
+                "another recipe (a lower learning_rate, clip_sigma = 0, more epochs)",
+                style="yellow",
+            )
     if "pruned" in result:
         common.out.print(f"pruned: {saved_said(result['pruned'])}")
     key = "chip_accuracy" if "accuracy" in result else "chip_rmse"

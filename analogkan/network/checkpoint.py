@@ -122,14 +122,16 @@ def read(path: Path) -> dict[str, Any]:
     found = read_stored(
         path,
         missing="train a model with `analogkan train`",
-        unsafe="Save the state as a dictionary (`analogkan train` writes such a file)",
+        unsafe="Of a module of TDKANLayer, ak.save(module, 'mine.pt', encoding=...) writes a "
+        "checkpoint; `analogkan train` does too",
         kind="a checkpoint",
     )
     entry = found.content
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} is a torch file but not an {FORMAT} checkpoint: `analogkan models convert` "
-            "makes one of what KANalogue wrote"
+            f"{path} is a torch file but not an {FORMAT} checkpoint: of a module of TDKANLayer "
+            "ak.save(module, 'mine.pt', encoding=...) writes one (docs/checkpoint.md), and of what "
+            "KANalogue wrote `analogkan models convert`"
         )
     if not found.summed:
         raise CheckpointError(

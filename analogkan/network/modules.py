@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError
+from .config import TDKANConfig
 from .encoding import Encoding
-from .model import TDKANLayer, as_array, as_norm
+from .model import TDKAN, TDKANLayer, as_array, as_norm, filled
 from .spec import LayerSpec, NetworkSpec
 from .squash import Norm, Squash
 from .targets import Targets
@@ -74,6 +75,59 @@ def spec_of_module(
     )
     _require_same(module, spec)
     return spec
+
+
+def model_of(spec: NetworkSpec) -> TDKAN:
+    """The torch module of ``spec``, which a checkpoint can hold: all its layers have the same
+    devices, norm and squash. Float32, or float64 where coefficients have more digits.
+
+    Raises
+    ------
+    CheckpointError
+        If layers differ, or the squash would change what the first layer sees.
+    """
+    layers = spec.layers
+    squash, curves = layers[-1].squash, layers[0].curves
+    norms = [layer.norm for layer in layers[1:]]
+    kinds = {"none" if norm is None else norm.kind for norm in norms} or {"none"}
+    alike = {layer.squash for layer in layers[1:]} | {squash}
+    if len(kinds) > 1 or len(alike) > 1 or any(layer.curves != curves for layer in layers):
+        raise CheckpointError(
+            f"{spec.name} is no checkpoint, whose layers all have the same devices, norm and "
+            "squash: make them so, or give the network to compile as it is"
+        )
+    lo, hi = spec.dac_range()
+    inside = squash.kind == "clamp" and squash.v_lo <= lo and hi <= squash.v_hi
+    if layers[0].squash != squash and not inside:
+        raise CheckpointError(
+            f"{spec.name} has {squash.kind} before its hidden diodes alone: a checkpoint has it "
+            f"before the first, of {lo:g} to {hi:g} V, too, so give a clamp of at least this "
+            "range, or give the network to compile as it is"
+        )
+    config = TDKANConfig(
+        sizes=spec.sizes, curves=curves, squash=squash, norm=kinds.pop(),
+        patches=tuple(layer.patches for layer in layers if layer.patches is not None),
+    )  # fmt: skip
+    thetas = [layer.theta.transpose(1, 0, 2) for layer in layers]
+    weights = [
+        {"weight": theta.reshape(len(theta), -1), "bias": layer.bias}
+        for theta, layer in zip(thetas, layers, strict=True)
+    ]
+    arrays = [array for part in weights for array in part.values()]
+    double = any((array != array.astype(np.float32)).any() for array in arrays)
+    parts = zip(norms, thetas, strict=False)
+    normed = [_norm(norm, len(theta)) for norm, theta in parts if norm is not None]
+    return filled(config, weights, normed, double=double)
+
+
+def _norm(norm: Norm, outputs: int) -> dict[str, Any]:
+    """What a norm's module has; a convolution's is that of its first position."""
+    found: dict[str, Any] = {
+        "weight": norm.scale[:outputs], "bias": norm.shift[:outputs], "eps": norm.eps
+    }  # fmt: skip
+    if norm.kind == "batch":  # its statistics are part of scale and shift
+        found |= {"running_mean": np.zeros(outputs), "running_var": np.ones(outputs)}
+    return found
 
 
 def _parts(module: nn.Module, called: str) -> Iterator[tuple[str, nn.Module]]:

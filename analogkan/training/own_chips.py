@@ -33,7 +33,7 @@ def chips_of(disturbance: Disturbance | None) -> ThroughChips | None:
 def on_chips(
     chips: ThroughChips, spec: NetworkSpec, images: ImageSet, before: NetworkSpec | None
 ) -> dict[str, Any]:
-    """What ``spec`` reaches on the one chip, also the network ``before``; or on a few chips.
+    """What ``spec`` reaches on the one chip or on a few, and what the network ``before`` it did.
 
     A network that is no circuit on the hardware has a reason in the place of a figure: noise on
     coefficients trains it all the same.
@@ -48,12 +48,18 @@ def on_chips(
     if spec.targets is not None:
         told["unit"] = unit_of(spec.targets)
     mean, ci95 = f"{measure}_mean", f"{measure}_mean_ci95"
-    try:
-        reached = np.array([chips.reached(spec, images, (SEED, m)) for m in range(SAMPLES)])
-    except CompileError as error:
-        return {"own_chips": told | {mean: None, ci95: None, "refused": str(error)}}
     most = 1.0 if spec.targets is None else np.inf
-    told |= {mean: float(reached.mean()), ci95: student(reached, least=0.0, most=most)}
+    for network, suffix in ((before, "_before"), (spec, "")):
+        if network is None:
+            continue
+        try:
+            reached = np.array([chips.reached(network, images, (SEED, m)) for m in range(SAMPLES)])
+        except CompileError as error:
+            if not suffix:
+                return {"own_chips": told | {mean: None, ci95: None, "refused": str(error)}}
+            continue
+        pair = student(reached, least=0.0, most=most)
+        told |= {f"{mean}{suffix}": float(reached.mean()), f"{ci95}{suffix}": pair}
     return {"own_chips": told}
 
 
@@ -83,14 +89,32 @@ def format_chips(s: dict[str, Any]) -> str:
     """``own_chips`` as a sentence says it."""
     if s["refused"]:
         return f"not measured, {s['refused']}"
+    before = f", before {_format_mean(s, '_before')}" if _before(s) is not None else ""
+    return (
+        f"{_format_mean(s, '')}{before}, mean of chips 0 to {s['samples'] - 1}, "
+        f"seed {s['seed']}, in the twin"
+    )
+
+
+def worse(s: dict[str, Any]) -> bool:
+    """Whether ``own_chips`` are worse in the mean than those of the model it was trained from."""
+    before, now = _before(s), s.get("accuracy_mean", s.get("rmse_mean"))
+    if before is None or now is None:
+        return False
+    return now < before if "accuracy_mean" in s else now > before
+
+
+def _before(s: dict[str, Any]) -> float | None:
+    return s.get("accuracy_mean_before", s.get("rmse_mean_before"))
+
+
+def _format_mean(s: dict[str, Any], suffix: str) -> str:
+    """The mean with its interval."""
     measure = "accuracy" if "accuracy_mean" in s else "rmse"
-    mean, pair = s[f"{measure}_mean"], s[f"{measure}_mean_ci95"]
+    mean, pair = s[f"{measure}_mean{suffix}"], s[f"{measure}_mean_ci95{suffix}"]
     if measure == "accuracy":
         said, within = percent(mean), interval(pair)
     else:
         said = f"RMSE {format_value(mean, s['unit'])}"
         within = pair and " to ".join(format_value(end, s["unit"]) for end in pair)
-    return (
-        f"{said}{f' ({within}, 95 %)' if within else ''}, mean of chips 0 to {s['samples'] - 1}, "
-        f"seed {s['seed']}, in the twin"
-    )
+    return f"{said}{f' ({within}, 95 %)' if within else ''}"

@@ -163,8 +163,15 @@ class Recipe:
         return Augmentation(**{f.name: getattr(self, f.name) for f in fields(Augmentation)})
 
 
-def load_recipe(name: str, *, epochs: int | None = None) -> Recipe:
-    """A shipped recipe by name or the user's by path, optionally with another number of epochs."""
+def load_recipe(name: str, *, epochs: int | None = None, trains_on: bool = False) -> Recipe:
+    """A shipped recipe by name or the user's by path, optionally with another number of epochs.
+
+    One that ``trains_on`` a model says only how: without ``devices`` and ``hidden`` it is
+    ``finetune`` with what it says instead.
+    """
     path = find_named(name, FOLDER, "recipe")
-    recipe = build(Recipe, read_toml(path, "recipe"), f"recipe {path.stem}")
+    values = read_toml(path, "recipe")
+    if trains_on and not {"devices", "hidden"} & set(values):
+        values = read_toml(find_named("finetune", FOLDER, "recipe"), "recipe") | values
+    recipe = build(Recipe, values, f"recipe {path.stem}")
     return recipe if epochs is None else replace(recipe, epochs=epochs)

@@ -117,7 +117,7 @@ class TrainingRequest:
 
     def plan(self) -> Recipe:
         """The recipe, read, with what is asked for instead."""
-        recipe = load_recipe(self.recipe, epochs=self.epochs)
+        recipe = load_recipe(self.recipe, epochs=self.epochs, trains_on=self.start is not None)
         if self.devices is None:
             return recipe
         named = (name.strip() for name in self.devices.split(","))
