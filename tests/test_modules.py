@@ -15,7 +15,7 @@ from analogkan.network import checkpoint
 from analogkan.network.modules import spec_of_module
 
 from .convolutions import convolutional_spec
-from .pages import ROOT, blocks
+from .pages import ROOT, blocks, percentages, skeleton
 
 CURVES = ak.devices.resolve("A21,Z21")
 PIXELS = ak.Encoding(x_lo=0, x_hi=255, v_lo=0.0, v_hi=0.7, shape=(5,))
@@ -186,14 +186,20 @@ def test_what_cannot_be_trained_on_is_told_how_it_can(one_thread, tmp_path, monk
     assert made.summary["recipe"] == "finetune"
 
 
-def test_the_pages_module_becomes_a_circuit(one_thread, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_the_page_goes_the_whole_way(ngspice, one_thread, tmp_path, monkeypatch, capsys):
+    """Its programs, one after another, print what it says, but for what a CPU does to training."""
     monkeypatch.chdir(tmp_path)
-    program = blocks(ROOT / "docs" / "explain.md", "python")[0][1]
+    page = blocks(ROOT / "docs" / "from-torch.md", "python", "text")
     made: dict[str, Any] = {}
-    exec(program, made)
-    found = made["build"]
-    assert found.verification.ok and found.spec.targets.names == ("squares",)
-    x = np.random.default_rng(1).uniform(-1, 1, (200, 2))
-    wanted = (x**2).sum(axis=1)
-    given = found.spec.targets.values(found.spec.logits(x))[:, 0]
-    assert np.sqrt(((given - wanted) ** 2).mean()) < 0.5 * wanted.std()
+    said = ""
+    for language, text in page:
+        if language == "python":
+            exec(text, made)
+            said = capsys.readouterr().out or said
+            continue
+        assert skeleton(said) == skeleton(text)
+        assert percentages(said) == pytest.approx(percentages(text), abs=4.0)
+    assert made["build"].verification.ok and (tmp_path / "own-chips.png").stat().st_size > 1000
+    assert made["squares"].names == ("squares",)
+    assert sum(language == "text" for language, _ in page) == 2

@@ -17,6 +17,8 @@ from analogkan.training import augment
 from analogkan.training.augment import augmented
 from analogkan.training.recipe import Recipe, load_recipe
 
+from .pages import ROOT, blocks
+
 PLAIN = Recipe(devices=("A21",), hidden=(4,), epochs=1, learning_rate=0.01)
 BLANK = 'devices = ["A21"]\nhidden = [4]\nepochs = 1\nlearning_rate = 0.01\n'
 
@@ -250,3 +252,12 @@ def test_a_recipe_that_trains_on_says_only_how(tmp_path):
         load_recipe(str(file))
     whole = load_recipe("mnist-finetune", trains_on=True)
     assert whole == load_recipe("mnist-finetune") and whole.task == "classification"
+
+
+def test_the_page_shows_the_recipe_that_trains_on():
+    ((_, shown),) = blocks(ROOT / "docs" / "hardware-aware.md", "toml")
+    shipped = ROOT / "analogkan" / "training" / "recipes" / "finetune.toml"
+    assert shown == shipped.read_text(encoding="utf-8")
+    assert load_recipe("finetune").clip_sigma == 0.0
+    for name, unless_said in {"clip_sigma": 3.0, "range_penalty": 100.0, "range_hi": 1.25}.items():
+        assert getattr(PLAIN, name) == unless_said
