@@ -102,7 +102,7 @@ def mistaken(path: Path, wanted: str) -> str:
 
 def _step(path: Path, found: str, wanted: str) -> str:
     if kind_of(path.parent) == "BUILD" and path.is_file():
-        if wanted == "model":
+        if wanted == "model" and path.suffix == ".npz":
             return f"it is of the BUILD {path.parent}; {_of_model(path.parent)}"
         return f"it is of the BUILD {path.parent}, which is given as a whole"
     if (found, wanted) == ("BUILD", "RUN"):

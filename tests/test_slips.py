@@ -61,7 +61,9 @@ SLIPS = {
     "compile model.build": (
         2,
         "Invalid value for 'MODEL': model.build is a BUILD, and a model (.pt) is wanted: it is "
-        "compiled already, and `analogkan simulate model.build` runs it",
+        "compiled already, and `analogkan simulate model.build` runs it; to train it on give the "
+        "model that it was compiled from, or what ak.save(ak.load_build('model.build').spec, "
+        "'mine.pt') writes",
     ),
     "compile sim.run": (
         2,
@@ -131,7 +133,10 @@ SLIPS = {
     "simlate model.build": (2, "No such command 'simlate', did you mean simulate?"),
     "COMPILE model.pt": (2, "No such command 'COMPILE', did you mean compile?"),
     "device list": (2, "No such command 'device', did you mean devices?"),
-    "devices A21": (2, "No such command 'A21'. Known: characterise, fit, import, list, plot, show, tabulate"),
+    "devices A21": (
+        2,
+        "No such command 'A21'. Known: characterise, fit, import, list, plot, show, tabulate",
+    ),
     "help compile": (
         2,
         "No such command 'help': `analogkan --help`, and `analogkan COMMAND --help`",

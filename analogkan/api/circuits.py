@@ -177,8 +177,9 @@ def save(
 
     Examples
     --------
-    >>> ak.save(net, "net.pt", encoding=encoding)
-    PosixPath('net.pt')
+    >>> build = ak.load_build("mnist-d2.build")
+    >>> ak.save(build.spec, "again.pt").name
+    'again.pt'
     """
     path, inputs = as_path(out, "out", "a .pt file to write"), given.calibration(calibrate)
     if not (hasattr(model, "named_children") or isinstance(model, NetworkSpec)):
