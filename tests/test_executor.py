@@ -212,3 +212,18 @@ def test_the_same_images_are_encoded_once_for_all_chips(tmp_path, monkeypatch):
     assert counted == [500]
     other = chain_logits(engine, chip, volts[::-1], index, 26.85)
     assert counted == [500, 500] and not (other == first).all()
+
+
+@linux
+def test_copies_that_do_not_answer_are_ended_and_threads_go_on(copying, monkeypatch):
+    monkeypatch.setattr(executor, "PATIENCE_S", 0.3)
+    before, here = set(children(os.getpid())), os.getpid()
+
+    def stuck(item: int) -> int:
+        if os.getpid() != here:
+            time.sleep(60)
+        return item
+
+    with pytest.warns(RuntimeWarning, match=r"^copies of the process did not answer for \d+ s"):
+        assert run(stuck) == [(k, k) for k in range(COUNT)]
+    assert ended([*set(children(here)) - before])

@@ -118,8 +118,10 @@ def test_a_trace_is_written_whole(build, tmp_path):
     folder = tmp_path / f"trace-{number}"
     document = json.loads((folder / "trace.json").read_text())
     assert document == found.to_document()
+    assert set(document["made"]) >= {"at", "analogkan"}
     assert document == sealed(
         summarise_trace(stages)
+        | {"made": document["made"]}
         | {"image": number, "label": int(images.y[1]), "images": images.facts()}
         | {"files": {"trace.npz": sha256(folder / "trace.npz")}}
     )

@@ -27,6 +27,8 @@ TRIED = 4
 """Items of each thread by which it is known how long one takes."""
 LONG_S = 2.0
 """Seconds of work from which copies of the process are worth what making them takes."""
+PATIENCE_S, PATIENCE = 60.0, 50
+"""Seconds, and times what an item takes, after which a copy that does not answer is none."""
 PR_SET_PDEATHSIG = 1
 ENDING = (signal.SIGINT, signal.SIGTERM) + ((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())
 UNHEARD = (None, signal.SIG_IGN)
@@ -98,23 +100,37 @@ class LocalExecutor:
         if self._copies:
             tried = min(count, TRIED * self.threads)
             known, since = 0, 0.0
-            for found in self._run(ThreadPoolExecutor(self.threads), function, waiting, tried):
-                since = since or time.perf_counter()  # what the first one loads is loaded once
-                known += len(found)
-                yield found
-            left = count - tried
-            if left * (time.perf_counter() - since) > LONG_S * known:
-                pool = _copies(function, self.threads)
-                if pool is not None:
-                    yield from self._run(pool, _call, waiting, left)
-                    return
-            count = left
-        yield from self._run(ThreadPoolExecutor(self.threads), function, waiting, count)
+            # Threads that end while a copy is made leave it locks of the algebra's memory: these
+            # are there until it is made.
+            with ThreadPoolExecutor(self.threads) as threads:
+                for found in self._run(threads, function, waiting, tried):
+                    since = since or time.perf_counter()  # what the first one loads is loaded once
+                    known += len(found)
+                    yield found
+                count -= tried
+                spent = time.perf_counter() - since
+                long = count * spent > LONG_S * known
+                pool = _copies(function, self.threads) if long else None
+            if pool is not None:
+                patience = PATIENCE_S + PATIENCE * spent / max(known, 1) * self.threads
+                left: list[T] = []
+                with pool:
+                    yield from self._run(pool, _call, waiting, count, patience, left)
+                waiting, count = iter(left), len(left)
+        with ThreadPoolExecutor(self.threads) as threads:
+            yield from self._run(threads, function, waiting, count)
 
     def _run(
-        self, pool: Pool, function: Callable[[T], R], waiting: Iterator[T], count: int
+        self,
+        pool: Pool,
+        function: Callable[[T], R],
+        waiting: Iterator[T],
+        count: int,
+        patience: float | None = None,
+        left: list[T] | None = None,
     ) -> Iterator[list[tuple[T, R]]]:
-        """The next ``count`` items, by ``pool``."""
+        """The next ``count`` items, by ``pool``; copies that do not answer for so many seconds are
+        ended, and what they had not done is ``left``."""
         waiting, running = islice(waiting, count), {}
         try:
             while True:
@@ -122,7 +138,17 @@ class LocalExecutor:
                     running[pool.submit(function, item)] = item
                 if not running:
                     return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, patience, return_when=FIRST_COMPLETED)
+                if not done:
+                    assert isinstance(pool, ProcessPoolExecutor) and left is not None
+                    warnings.warn(
+                        f"copies of the process did not answer for {patience:.0f} s: threads go on",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                    left += [*running.values(), *waiting]
+                    _end(pool)
+                    return
                 whole = [future for future in done if future.exception() is None]
                 if whole:
                     yield [(running.pop(future), future.result()) for future in whole]
@@ -135,9 +161,8 @@ class LocalExecutor:
             ) from error
         except BaseException:  # Ctrl-C, an error, or whoever asked has had enough
             self.stop()
-            raise
-        finally:
             pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _copies(function: Callable[[Any], Any], jobs: int) -> Pool | None:
@@ -153,13 +178,18 @@ def _copies(function: Callable[[Any], Any], jobs: int) -> Pool | None:
             pool.submit(int)  # the first item makes all of them
     except BaseException as error:
         if pool is not None:
-            for copy in [*(pool._processes or {}).values()]:  # some may have been made
-                copy.kill()
-            pool.shutdown()
+            _end(pool)  # some may have been made
         if not isinstance(error, (OSError, NotImplementedError)):
             raise
         return None
     return pool
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Kill the copies, whatever they do."""
+    for copy in [*(pool._processes or {}).values()]:
+        copy.kill()
+    pool.shutdown()
 
 
 @contextlib.contextmanager
