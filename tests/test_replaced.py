@@ -60,8 +60,8 @@ WRITERS = {
     "or remove it",
     f"{TRAIN} --out card.pt": f"card.md exists and is no card of a model, {LEFT} --out, or remove "
     "it",
-    "models convert theirs.pt --devices A21 --basis-fit pwl --squash none --out theirs.pt": "theirs.pt"
-    f" exists and is no analogkan checkpoint, {LEFT} --out, or remove it",
+    "models convert theirs.pt --devices A21 --basis-fit pwl --squash none --out theirs.pt": ""
+    f"theirs.pt exists and is no analogkan checkpoint, {LEFT} --out, or remove it",
     "devices import d1.csv -o theirs.toml --force": "theirs.toml exists and is no device file, "
     f"{LEFT} -o, or remove it",
     "devices import d1.csv d2.csv -o new.toml --force": "new.variation.toml exists and is no "
