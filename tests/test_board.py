@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import re
+import runpy
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from re import escape
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan import resources
 from analogkan.board.amplifiers import load_opamp
 from analogkan.board.band import boards_of_preset, grid_of, predict
 from analogkan.board.comparison import read_measured
@@ -22,7 +25,8 @@ from analogkan.board.kicad import format_netlist
 from analogkan.board.parasitics import Parasitics
 from analogkan.board.parts import board_parts, format_part
 from analogkan.board.stability import check_rows
-from analogkan.board.write import make_board
+from analogkan.board.tolerances import bought, sigmas_of, tolerance_sentences
+from analogkan.board.write import Board, make_board
 from analogkan.cli import main
 from analogkan.compiler.extract import read_deck
 from analogkan.compiler.series import nearest_of, standard_values
@@ -34,6 +38,7 @@ from analogkan.network.targets import Targets
 from analogkan.report.functions import board_figure
 
 from .networks import random_spec
+from .pages import blocks
 
 CELSIUS = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
 FEW = {"samples": 6, "temps": [25.0, 50.0], "progress": False}
@@ -66,6 +71,21 @@ def home(ngspice, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def build(home):
     return ak.load_build(home / "f.build")
+
+
+def board_of(home: Path, build, card=None) -> Board:
+    """The board of ``home`` as its file has it, of a network that reached ``card``."""
+    summary = json.loads((home / "f.board" / "board.json").read_text(encoding="utf-8"))
+    opamp = load_opamp("50mhz-30ohm")
+    stability = check_rows(build.deck.design, opamp, judge=False)
+    boards = boards_of_preset("board", opamp, 2, 0)
+    return Board(
+        summary=summary | {"software": card},
+        parts=[],
+        stability=stability,
+        prediction=SimpleNamespace(boards=boards),
+        build=build,
+    )
 
 
 def value_of(text: str) -> float:
@@ -220,6 +240,54 @@ def test_the_instructions_begin_with_the_diodes(home):
     assert "analogkan devices import diode-*.csv" in text
     assert "not opened in KiCad" in text.replace("\n", " ")
     assert "assumed:" in text
+
+
+def test_the_error_of_boards_is_not_taken_for_that_of_the_network(home, build):
+    """Distance from software, software's own as the BUILD keeps it, and what measures both."""
+    kept = {"rmse": 1.12, "unit": "degC", "n": 500, "images": "test, all 500", "dataset": "t"}
+    for card, own in (
+        (kept, "software's own error, RMSE 1.12 degC (test, all 500), comes on top"),
+        (None, "software's own error, which this BUILD does not keep, comes on top"),
+    ):
+        said = board_of(home, build, card=card).sentences()
+        at = next(k for k, told in enumerate(said) if told.startswith("software's own"))
+        assert "RMSE against software" in said[at - 1]
+        assert said[at] == (
+            f"{own}, as the root of the sum of squares where the two are independent: `analogkan "
+            f"montecarlo {build.folder} --preset board --dataset DATA` measures boards against the "
+            "data"
+        )
+
+
+def test_a_tolerance_that_boards_were_not_drawn_with_is_said(home, build, tmp_path):
+    assert not tolerance_sentences("e96", ak.load_preset("board").variation)
+    assert not [told for told in board_of(home, build).sentences() if "bom.csv" in told]
+    drawn = ak.load_preset("board").variation
+    (said,) = tolerance_sentences("e24", drawn)
+    assert said == (
+        "bom.csv says 5 % for resistors of E24, and these boards were drawn with sigma_g = 0.0058, "
+        "r_f_sigma = 0.0058, r_c_sigma = 0.0041, line_sigma = 0.01, diff_gain_sigma = 0.0065: give "
+        "a preset with sigma_g = 0.0289, r_f_sigma = 0.0289, r_c_sigma = 0.0204, line_sigma = "
+        "0.05, diff_gain_sigma = 0.0323, or buy what was drawn (1 % in cells)"
+    )
+    assert bought("5 %", "e24", drawn) == "5 %, drawn as 1 %"
+    assert bought("1 %", "e96", drawn) == "1 %"
+    even = ak.Variation(**(drawn.document() | sigmas_of(0.05)))
+    assert not tolerance_sentences("e24", even)
+    assert bought("5 %", "e24", even) == "5 %"
+
+
+def test_the_page_prints_the_recipe_and_the_op_amp_as_they_are():
+    page = Path(__file__).parents[1] / "docs" / "board.md"
+    example = runpy.run_path(str(page.parents[1] / "examples" / "17_a_board.py"))
+    shown = [text for _, text in blocks(page, "toml")]
+    opamp = resources.path("board/opamps") / "tl07x.toml"
+    assert shown == [
+        example["RECIPE"].format(device="mine.toml"), opamp.read_text(encoding="utf-8")
+    ]  # fmt: skip
+    said = page.read_text(encoding="utf-8")
+    for field in fields(load_opamp("tl07x")):
+        assert f"`{field.name}`" in said, field.name
 
 
 def test_nothing_but_an_earlier_board_is_replaced(build, tmp_path):
@@ -432,7 +500,7 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     assert set(told) == {
         *("format", "build", "folder", "files", "count", "parts", "bom", "stability", "unit"),
         *("samples", "seed", "boards", "variation", "temps_c", "rmse_boards", "points", "assumed"),
-        *("judge", "command"),
+        *("judge", "command", "software"),
     }
     assert told["judge"] < 1e-6
     assert set(told["files"]) == set(before)

@@ -24,12 +24,12 @@ from .amplifiers import BoardOpAmp
 from .feedback import SERIES as CAPACITORS
 from .parasitics import Parasitics
 from .stability import BoardStability
+from .tolerances import TOLERANCES
 
 Values = npt.NDArray[Any]
 MOST_RESISTORS = 500
 """Of a board that somebody would solder; assumed."""
 GROUND, PLUS, MINUS, REFERENCE = "GND", "V+", "V-", "v_bias"
-TOLERANCES = {"e96": "1 %", "e24": "5 %"}
 C_TOLERANCE, BYPASS_TOLERANCE = "5 %, C0G", "10 %, X7R"
 ZETA = 0.7
 """Least damping of line and difference amplifiers."""
@@ -91,7 +91,7 @@ def board_parts(
         With the snubbers and shunts that were reckoned with.
     """
     design = only_design(build)
-    made = _Parts(opamp, parasitics, TOLERANCES[design.hardware.series])
+    made = _Parts(opamp, parasitics, f"{100 * TOLERANCES[design.hardware.series]:g} %")
     first, last = StageNames(design, 0), StageNames(design, len(design.stages) - 1)
     nets = first.driven(first.inputs())
     entries = [f"in_{net}" for net in nets]

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ..compiler.build import Build
 from ..errors import CompileError
 from ..files import atomic_folder, read_json, write_text
 from ..network.measures import distance, format_value, unit_of
+from ..network.record import read_reached
 from ..ours import MARK
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
@@ -25,8 +26,9 @@ from .band import SHARE, Prediction
 from .instructions import expected_rows, format_bench
 from .kicad import format_netlist
 from .parasitics import Parasitics
-from .parts import Part, bill, board_parts, require_board
+from .parts import Part, bill, board_parts, only_design, require_board
 from .stability import BoardStability
+from .tolerances import bought, tolerance_sentences
 
 SUMMARY, FORMAT = "board.json", "analogkan-board-1"
 BOM = ("references", "kind", "value", "tolerance", "count", "about")
@@ -42,8 +44,9 @@ class Board(Result):
     ----------
     summary
         The figures: ``parts``, ``bom``, ``opamp``, ``stability``, ``rmse_boards`` (mean RMSE of the
-        boards against software, at each temperature), ``assumed`` (inputs that drive a diode into
-        the reconstructed part of its curve), ``folder``, ``files``.
+        boards against software, at each temperature), ``software`` (what software itself reaches on
+        the test part, as the checkpoint keeps it, or None), ``assumed`` (inputs that drive a diode
+        into the reconstructed part of its curve), ``folder``, ``files``.
     parts
         Every part.
     prediction
@@ -84,11 +87,26 @@ class Board(Result):
                 f"{s['samples']} boards at {temp_c:g} degC: RMSE against software "
                 f"{format_value(rmse, s['unit'])} in the mean"
             )
+        told.append(self._truth())
+        series = only_design(self.build).hardware.series
+        told += tolerance_sentences(series, self.prediction.boards.variation)
         told.append(
             f"assumed: {s['assumed']} of {s['points']} inputs drive a diode into the part of its "
             "curve that was reconstructed, not measured"
         )
         return [*told, NOT_OPENED]
+
+    def _truth(self) -> str:
+        """What boards' distance from software is not."""
+        found = read_reached(self.summary["software"], "software")
+        own = "software's own error, which this BUILD does not keep, comes on top"
+        if found is not None:
+            own = f"software's own error, {found.said} ({found.images}), comes on top"
+        command = f"analogkan montecarlo {self.summary['build']} --preset board --dataset DATA"
+        return (
+            f"{own}, as the root of the sum of squares where the two are independent: `{command}` "
+            "measures boards against the data"
+        )
 
     def closing(self) -> list[str]:
         return [f"{self.summary['folder']}: {', '.join(self.summary['files'])}"]
@@ -146,7 +164,13 @@ def make_board(
     """
     require_board(build)
     require_replaceable(folder)
-    parts = board_parts(build, opamp, stability, parasitics)
+    series, variation = only_design(build).hardware.series, prediction.boards.variation
+    parts = [
+        replace(part, tolerance=bought(part.tolerance, series, variation))
+        if part.kind == "resistor"
+        else part
+        for part in board_parts(build, opamp, stability, parasitics)
+    ]
     summary = _summary(build, folder, parts, stability, prediction) | {"command": command}
     board = Board(
         summary=summary, parts=parts, stability=stability, prediction=prediction, build=build
@@ -207,6 +231,7 @@ def _summary(
         "variation": boards.variation.document(),
         "temps_c": list(prediction.temps_c),
         "rmse_boards": rmse,
+        "software": build.summary["model"].get("card"),
         "points": len(prediction.x),
         "assumed": sum(map(bool, prediction.assumed)),
         "judge": prediction.judge,
