@@ -146,6 +146,22 @@ def typed_number(kind: click.ParamType, value, param, ctx, share: bool = False) 
     return number
 
 
+class Pair(click.ParamType):
+    """Two numbers with a sign between them; ``wanted`` says what they are, with an example."""
+
+    def __init__(self, name: str, sign: str, wanted: str) -> None:
+        self.name, self._sign, self._wanted = name, sign, wanted
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            first, second = (read_number(word) for word in value.split(self._sign))
+        except ValueError:
+            self.fail(f"{value!r} is not {self._wanted}", param, ctx)
+        return first, second
+
+
 class Whole(click.IntRange):
     """A whole number in a range."""
 

@@ -8,24 +8,11 @@ from pathlib import Path
 import click
 
 from ..devices.knots import TOLERANCE
-from ..numerals import read_number
 from ..ours import require_marked
 from . import common, complete
 
 FILE = click.Path(path_type=Path)
-
-
-class _Range(click.ParamType):
-    """Two voltages."""
-
-    name = "range"
-
-    def convert(self, value, param, ctx):
-        try:
-            low, high = (read_number(word) for word in value.split(":"))
-        except ValueError:
-            self.fail(f"{value!r} is not two voltages, such as 0:1", param, ctx)
-        return low, high
+RANGE = common.Pair("range", ":", "two voltages, such as 0:1")
 
 
 @click.command("tabulate", short_help="Make a device of a model: Verilog-A, OSDI, a netlist.")
@@ -36,7 +23,7 @@ class _Range(click.ParamType):
 @click.option(
     "--range",
     "span",
-    type=_Range(),
+    type=RANGE,
     metavar="LO:HI",
     help="Volts in use.  [default: those of --against]",
 )

@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ..numerals import read_number
 from . import common, complete
 
-
-class _Load(click.ParamType):
-    """Ohms and farads."""
-
-    name = "load"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        try:
-            ohms, farads = (read_number(word) for word in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not ohms and farads, such as 20e3,1e-12", param, ctx)
-        return ohms, farads
+LOAD = common.Pair("load", ",", "ohms and farads, such as 20e3,1e-12")
 
 
 @click.command("characterise", short_help="Measure an op-amp's netlist, and write its preset.")
@@ -36,7 +22,7 @@ class _Load(click.ParamType):
 )
 @click.option(
     "--load",
-    type=_Load(),
+    type=LOAD,
     multiple=True,
     metavar="R,C",
     help="Ohms and farads to ground; the first is the preset's.  [default: 1 k to 100 kohm at 1 pF,"
