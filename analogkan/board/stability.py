@@ -247,9 +247,10 @@ def _require_currents(layer: int, stage: CrossbarStage, v_fs: float, opamp: Boar
     of_cells = stage.g[: stage.r_f.size].sum(axis=1).reshape(stage.r_f.shape)
     largest = max(stage.curves, key=lambda curve: curve.i_peak)
     of_rows = float((v_fs * (1 / stage.r_f + of_cells)).max())
+    of_node = sum(curve.i_peak for curve in stage.curves)
     needed = {
         "a row amplifier": (of_rows, largest.i_peak),
-        "the driver of a diode node": 2 * (sum(curve.i_peak for curve in stage.curves),),
+        "the driver of a diode node": (of_node, of_node),
     }
     for what, (amperes, of_diodes) in needed.items():
         if amperes > opamp.i_out:

@@ -40,14 +40,14 @@ def summarise(runs: Sequence[Run], build: Build | None, missing: str, title: str
     mark = MARKED[".md"].decode()
     parts = [f"{mark} -->\n# {_plain(title or str(runs[0].summary['model']))}\n"]
     facts = [(f.label, f"**{_plain(f.value)}**", _plain(f.note)) for f in headline(runs)]
-    parts.append(_table(("", "value", ""), facts))
+    parts.append(markdown_table(("", "value", ""), facts))
     if build is None:
         parts.append(f"Without the circuit's figures: {_plain(missing)}.\n")
     else:
         about = [(f.label, _plain(f.value), _plain(f.note)) for f in circuit_facts(build)]
-        parts.append(_table(("circuit", "value", ""), about))
+        parts.append(markdown_table(("circuit", "value", ""), about))
     rows = [_provenance(run) for run in runs]
-    parts.append(_table(("study", "images", "settings", "engine", "checked", "made"), rows))
+    parts.append(markdown_table(("study", "images", "settings", "engine", "checked", "made"), rows))
     used = sum(part.count("\n") + 1 for part in parts)
     each = max(FEWEST_ROWS, (MOST_LINES - 3 - used) // len(runs) - AROUND)
     parts += [_section(run, each) for run in runs]
@@ -69,14 +69,10 @@ def _section(run: Run, most: int) -> str:
     head = [_plain(name) for name in table.columns]
     rows = [[_plain(cell) for cell in row] for row in table.rows]
     left = len(rows) - most
-    text = f"## {_plain(run.title)}\n\n{_table(head, rows[:most] if left > 1 else rows)}"
+    text = f"## {_plain(run.title)}\n\n{markdown_table(head, rows[:most] if left > 1 else rows)}"
     if left > 1:
         text += f"\n{left} more rows are on the page.\n"
     return text
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(head, rows)
 
 
 def _plain(text: str) -> str:

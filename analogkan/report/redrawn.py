@@ -78,6 +78,12 @@ class Redrawn:
     corrected: bool = False
 
 
+def names_of(found: Sequence[Redrawn]) -> list[str]:
+    """What each is called: with its study, where there are several."""
+    several = len({one.of for one in found} - {""}) > 1
+    return [f"{one.of}: {one.name}" if several and one.of else one.name for one in found]
+
+
 def redrawn(build: Build, runs: Sequence[Run]) -> tuple[list[Redrawn], str]:
     """The design, and the worst, the median and the best chip of each Monte Carlo; or nothing, and
     why, which is empty where no RUN has chips."""
@@ -99,7 +105,8 @@ def redrawn(build: Build, runs: Sequence[Run]) -> tuple[list[Redrawn], str]:
                 )
                 seen = _Seen(build, run, shown)
                 if not found:
-                    found.append(seen.of(_design(build, point), "", "the design"))
+                    design = replace(point, hardware=build.hardware)
+                    found.append(seen.of(design, "", "the design"))
                 label = run.label or run.summary.get("preset") or ""
                 found += [
                     seen.of(replace(point, sample=number), label, f"chip {number}, the {which}")
@@ -108,10 +115,6 @@ def redrawn(build: Build, runs: Sequence[Run]) -> tuple[list[Redrawn], str]:
     except AnalogKanError as error:  # no closed form, or a setting that this circuit cannot have
         return [], brief(str(error), 300).strip("'\"")
     return found, ""
-
-
-def _design(build: Build, point: Point) -> Point:
-    return replace(point, hardware=build.hardware)
 
 
 def telling_chips(run: Run) -> list[tuple[int, str]]:
@@ -219,13 +222,9 @@ def layers_section(build: Build, found: Sequence[Redrawn], why: str) -> list[Sec
         return []
     last = max(found[0].layers)
     heads = [f"layer {k}, {'outputs' if k == last else 'hidden nodes'}" for k in found[0].layers]
-    several = len({one.of for one in found}) > 2
     rows = [
-        (
-            f"{one.of}: {one.name}" if several and one.of else one.name,
-            *(layer.said() for layer in one.layers.values()),
-        )
-        for one in found
+        (called, *(layer.said() for layer in one.layers.values()))
+        for called, one in zip(names_of(found), found, strict=True)
     ]
     return [
         Section(

@@ -13,7 +13,7 @@ from ..results import Fact, Result
 from ..studies.result import Found
 from . import figures, interactive
 from .exhibits import Exhibit, Section
-from .redrawn import Redrawn
+from .redrawn import Redrawn, names_of
 from .runs import SIMULATE, Run
 
 FEWEST_PICTURES = 24
@@ -84,10 +84,9 @@ def picture_sections(run: Run, build: Build, tag: str, chips: Sequence[Redrawn])
         zip(labels[shown], software[shown].argmax(1), circuit[shown].argmax(1), strict=True)
     )
     flips = sum(int(s != c) for _, s, c in told)
-    several = len({one.of for one in chips}) > 2
     answers = {
-        f"{one.of}: {one.name}" if several and one.of else one.name: one.answers[:most]
-        for one in chips
+        name: one.answers[:most]
+        for name, one in zip(names_of(chips), chips, strict=True)
         if one.of and one.answers is not None
     }
     first = "No image changes its class. Here are"
