@@ -33,7 +33,7 @@ def circuit_facts(build: Build) -> list[Fact]:
         Fact("diodes", f"{counts['diodes']:,}", f"of the types {curves}"),
         Fact(
             "op-amps", f"{counts['op_amps']:,}",
-            f"{hw.opamp}: {gain}, gain-bandwidth {engineering(hw.gbw, 'Hz')}",
+            f"{hw.opamp}: {gain}, gain-bandwidth product {engineering(hw.gbw, 'Hz')}",
         ),
         *_circuits(build),
         Fact("supplies", f"±{hw.v_rail:g} V", f"rows at full scale {hw.v_fs:g} V"),
