@@ -29,7 +29,8 @@ def urls(address: str) -> dict[str, str]:
 def absolute(text: str, address: str) -> str:
     """A page's Markdown with whole addresses in place of relative ones: pictures as they are,
     others as pages."""
-    text = re.sub(r"(!\[[^\]]*\]\()(?!https?:|#)", rf"\g<1>{address}/raw/main/", text)
+    picture = r"(!\[[^\]]*\]\(|\bsrc(?:set)?=\")(?!https?:|#)"
+    text = re.sub(picture, rf"\g<1>{address}/raw/main/", text)
     return re.sub(r"((?<!!)\[[^\]]*\]\()(?!https?:|#)", rf"\g<1>{address}/blob/main/", text)
 
 

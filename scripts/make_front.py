@@ -1,9 +1,10 @@
-"""Makes the picture that the README and the site begin with, from real runs.
+"""Makes the pictures that the README and the site begin with, from real runs.
 
     .venv/bin/python scripts/make_front.py [--out DIR]
 
 A measured curve, a crossbar of mnist-d2 and 1,000 virtual chips (seed 0, preset rram, the bundled
-1,000 images) go into docs/images/front.png; some ten seconds, the RUN is kept in DIR.
+1,000 images) go into docs/images/front.png side by side, and below each other, for a phone, into
+front-tall.png; some ten seconds, the RUN is kept in DIR.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import analogkan as ak
 from analogkan.report.figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "docs" / "images" / "front.png"
+FOLDER = ROOT / "docs" / "images"
 DEVICE, MODEL, CHIPS = "AI301A", "mnist-d2", 1000
 ROWS, OUTPUTS = 6, 4
 """Of the last layer's crossbar."""
@@ -35,17 +36,25 @@ def main() -> None:
     given = parser.parse_args()
     build = ak.compile(MODEL, given.out / f"{MODEL}.build")
     chips = ak.montecarlo(build, ak.load_bundled(), samples=CHIPS, out=given.out / "chips")
-    figure = Figure(figsize=(10.6, 3.5), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.15, 1])
-    _curve(left, ak.devices.resolve(DEVICE)[0])
-    _crossbar(middle, build.one_deck().design.stages[-1].g)
-    _chips(right, chips)
-    tidy((left, right))
-    figure.savefig(PICTURE, dpi=125, facecolor="white")
-    with Image.open(PICTURE) as drawn:
+    wide = Figure(figsize=(10.6, 3.5), layout="constrained")
+    tall = Figure(figsize=(4.3, 9.6), layout="constrained")
+    across = wide.subplots(1, 3, width_ratios=[1, 1.15, 1])
+    down = tall.subplots(3, 1, height_ratios=[1, 1.25, 1])
+    for figure, (curve, crossbar, counts) in ((wide, across), (tall, down)):
+        _curve(curve, ak.devices.resolve(DEVICE)[0])
+        _crossbar(crossbar, build.one_deck().design.stages[-1].g)
+        _chips(counts, chips)
+        tidy((curve, counts))
+        _save(figure, FOLDER / ("front.png" if figure is wide else "front-tall.png"))
+
+
+def _save(figure: Figure, picture: Path) -> None:
+    """A figure in few colours, so few bytes."""
+    figure.savefig(picture, dpi=125, facecolor="white")
+    with Image.open(picture) as drawn:
         small = drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    small.save(PICTURE, optimize=True)
-    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size / 1000:.0f} kB")
+    small.save(picture, optimize=True)
+    print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 
 
 def _curve(ax: Any, curve: Any) -> None:

@@ -3,7 +3,8 @@
     .venv/bin/python scripts/make_recording.py
 
 Runs `analogkan demo` in a terminal of its own and writes docs/images/demo.svg: the screen as it
-was, in frames that an animation shows one after the other; who wants no motion sees the last.
+was, in frames that an animation shows one after the other, the last one first: who looks sees what
+comes out, and not an empty terminal. Who wants no motion sees the last alone.
 Needs `pip install pyte`, and a minute.
 """
 
@@ -154,7 +155,7 @@ def drawn(frames: list[Frame], seconds: float) -> str:
         f'aria-label="A terminal: {" ".join(COMMAND)}">\n<style>'
         "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
         "white-space:pre}"
-        f"#f{{animation:play {seconds:.2f}s step-end infinite}}"
+        f"#f{{animation:play {seconds:.2f}s {-frames[-1].begin:.2f}s step-end infinite}}"
         f"@keyframes play{{{steps}100%{{transform:{last}}}}}"
         f"@media (prefers-reduced-motion:reduce){{#f{{animation:none;transform:{last}}}}}"
         f"</style>\n<defs>{texts}</defs>\n"

@@ -32,8 +32,11 @@ def test_no_word_of_ours_is_unexplained():
 
 
 def test_the_pictures_are_there_and_told_in_words():
-    pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", README)
+    (first,) = re.findall(r'<img alt="(.*?)" src="(.*?)">', README)
+    pictures = [first, *re.findall(r"!\[(.*?)\]\((.*?)\)", README)]
     assert [Path(path).name for _, path in pictures] == ["front.png", "demo.svg"]
+    (tall,) = re.findall(r'<source media="\(max-width: 600px\)" srcset="(.*?)">', README)
+    pictures.append((first[0], tall))
     for words, path in pictures:
         assert len(words) > 20
         assert 10_000 < (ROOT / path).stat().st_size < 200_000
@@ -50,6 +53,8 @@ def test_the_recording_plays_every_frame_of_it():
     assert len(frames) > 20 and times == sorted(times)
     assert frames == [-place for place in places[:-1]] and places[-1] == places[-2]
     assert "prefers-reduced-motion" in (style.text or "")
+    seconds, ahead = map(float, re.findall(r"play ([\d.]+)s -([\d.]+)s", style.text or "")[0])
+    assert ahead == pytest.approx(seconds * times[-2] / 100, abs=0.01)  # it begins at its end
     drawn = {use.get("href") for use in picture.iter(f"{SVG}use")}
     assert drawn == {f"#{g.get('id')}" for g in picture.iterfind(f"{SVG}defs/*")}
     said = "".join(picture.itertext())

@@ -124,8 +124,9 @@ def test_one_address_is_what_readme_citation_and_links_say():
 
 
 def test_the_readme_leads_somewhere_from_any_page():
-    links = re.findall(r"\]\(([^)]*)\)", absolute(README))
-    assert len(links) > 20
+    links = re.findall(r"\]\(([^)]*)\)|\bsrc(?:set)?=\"([^\"]*)\"", absolute(README))
+    links = [markdown or tag for markdown, tag in links]
+    assert len(links) > 20 and any("front-tall" in link for link in links)
     for link in links:
         assert re.match(r"https?://|#", link), link
         ours = re.match(rf"{re.escape(ADDRESS)}/(raw|blob)/main/([^#]*)", link)
