@@ -394,6 +394,7 @@ def test_how_many_chips_are_enough():
         "100 chips: of failing ones a share below 3.62 % may not show; one of 1 % is known to a "
         "tenth of it by 9,900 chips, one of 1e-4 by 999,900, or by far fewer with --method"
     )
+    assert told_after(1, 100).startswith("1 chip of 100 fails, 1 %: ")
     assert told_after(3, 100).startswith("3 chips of 100 fail, 3 %: 3,233 chips would know that")
     assert told_after(0, 100).startswith("none of 100 chips fails: the share of failing ones is be")
     assert told_after(100, 100).startswith("every one of 100 chips fails")
