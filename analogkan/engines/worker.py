@@ -117,7 +117,7 @@ def _load(pipe: Connection, library: str) -> Any:
             return 0
 
         def _exit(self, status: int, *_: Any) -> NoReturn:
-            """When ngspice gives up, or a deck says ``quit``: the library is of no use after that."""
+            """As ngspice gives up, or a deck says ``quit``: the library is of no use then."""
             pipe.send(
                 (status, "ngspice ended itself: a deck for a session has no quit", self.said())
             )

@@ -50,3 +50,21 @@ def told_after(failing: int, samples: int) -> str:
     if samples >= wanted:
         return f"{found}: that share is known to a tenth of it"
     return f"{found}, {_share(p)}: {wanted:,} chips would know that to a tenth of it"
+
+
+def told_of_means(pairs: Sequence[Pair | None], samples: int) -> list[str]:
+    """What more chips would be for, of intervals of means over ``samples`` each; nothing where
+    there are none."""
+    known = [(high - low) / 2 for low, high in filter(None, pairs)]
+    if not known:
+        return []
+    return [
+        f"the widest interval of a mean is {max(known):.3g} to either side: {4 * samples:,} chips "
+        f"each would halve that; of failing chips a share below {_share(unseen(samples))} may not "
+        "show"
+    ]
+
+
+def _share(p: float) -> str:
+    """A share for a sentence."""
+    return f"{100 * p:.3g} %" if p >= 1e-3 else f"{p:.1e}"
