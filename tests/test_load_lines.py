@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analogkan.devices import get, measure, refit
+from analogkan.devices import get, measure, refit, spread
 from analogkan.devices.falling import MAX_VOLTAGE_SIGMA, esaki, reconstruct
 from analogkan.devices.library import origin
 from analogkan.devices.load_line import find_load_line
@@ -367,6 +367,24 @@ def test_the_real_spread_is_the_same_for_steps_and_for_knots_that_follow(sweeps)
         assert one.fits[T0].rms_residual < 0.022
     assert made[0].curve.v.size < 20
     assert (made[0].spread.residuals < 0.01).all()
+
+
+@real
+def test_the_real_spread_hangs_on_no_last_digit(sweeps, monkeypatch):
+    """The sweeps hardly determine kV: a sum's last digit once made 0.03 or 0.07 of its sigma."""
+    found, rng = [], np.random.default_rng(0)
+    for size in (0.0, 1e-15, 1e-12):
+        least = spread._squares
+
+        def moved(residual, k_v, least=least, size=size):
+            fit = least(residual, k_v)
+            fit.x = fit.x * (1 + size * rng.normal(size=3))
+            return fit
+
+        monkeypatch.setattr(spread, "_squares", moved)
+        found.append(made_of([(T0, one) for one in sweeps], g_d=16e-3).spread.sigmas)
+        monkeypatch.setattr(spread, "_squares", least)
+    np.testing.assert_allclose(found, [found[0]] * 3, rtol=1e-6)
 
 
 @real

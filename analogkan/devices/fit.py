@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from .curve import IVCurve
 
 MAX_CELLS = 20_000_000
 """Knots times points of a least-squares fit: 160 MB, some seconds."""
+DEGREE = 3
+"""Of smoothing splines."""
 GRID_TOLERANCE = 1e-9
 """Volts within which a sweep point counts as lying on a knot."""
 
@@ -230,9 +233,34 @@ def smooth_table(
     return fit
 
 
-def univariate_spline(
-    curve: IVCurve, smoothing: float, *, unit: float = 1e-6
-) -> Callable[[np.ndarray], np.ndarray]:
+@dataclass(frozen=True)
+class UnivariateFit:
+    """A smoothing spline of ``curve``'s points, volts to amperes, flat outside.
+
+    ``spline`` is scipy's and gives currents in ``unit`` amperes.
+    """
+
+    curve: IVCurve
+    spline: Any
+    unit: float
+
+    def __call__(self, v: np.ndarray) -> np.ndarray:
+        """Amperes at ``v`` volts, any shape."""
+        inside = np.clip(v, self.curve.v[0], self.curve.v[-1])
+        return self.unit * np.asarray(self.spline(inside))
+
+    @property
+    def of_version(self) -> bool:
+        """Whether SciPy 1.17 and 1.18 may give other splines of these points.
+
+        Up to 1.17 FITPACK was begun with room for half as many knots as there are points and,
+        once that was full, begun again, which left it with other knots than one that went on.
+        """
+        inner = self.spline.get_knots().size - 2
+        return inner + 2 * (DEGREE + 1) >= max(self.curve.v.size // 2, 2 * (DEGREE + 1))
+
+
+def univariate_spline(curve: IVCurve, smoothing: float, *, unit: float = 1e-6) -> UnivariateFit:
     """scipy's smoothing cubic spline through a table's points, volts to amperes, flat outside.
 
     ``smoothing`` bounds the sum of squared residuals, in ``unit`` amperes squared; 0 interpolates.
@@ -251,12 +279,12 @@ def univariate_spline(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            spline = UnivariateSpline(curve.v, curve.i / unit, k=3, s=smoothing)
+            spline = UnivariateSpline(curve.v, curve.i / unit, k=DEGREE, s=smoothing)
     except (UserWarning, ValueError) as error:
         raise DeviceError(
             f"device {curve.name}: no spline of smoothing {smoothing:g}: {error}"
         ) from error
-    return lambda v: unit * np.asarray(spline(np.clip(v, curve.v[0], curve.v[-1])))
+    return UnivariateFit(curve, spline, unit)
 
 
 def fitted_polynomial(curve: IVCurve, order: int) -> Callable[[np.ndarray], np.ndarray]:

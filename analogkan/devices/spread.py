@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,16 @@ STARTS = (0.95, 1.05)
 EXPLAINED = 2.0
 """Times its noise that a sweep may be off its fit without another start; assumed."""
 ROUNDS = 4
-"""Of laying the sweeps upon each other; assumed. Three measured diodes are settled by then."""
+"""Of laying the sweeps upon each other; assumed."""
+CONVERGED = 1e-12
+"""Relative change of a fit's factors, and of its squares, at which it is done."""
+DECIMALS = 6
+"""That a sweep's factors keep between the rounds.
+
+The next round's knots are some of the points that the factors move, so that which ones they are can
+hang on the last digit of a sum, and a spread that the sweeps hardly determine on the library that
+added it up.
+"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,7 +136,8 @@ def common_curve(sweeps: Sequence[Sweep]) -> tuple[np.ndarray, np.ndarray]:
         except DeviceError:  # points lie so close to a knot that they do not determine the next
             table = np.interp(knots, v, i)
         if left:
-            factors = np.array([fit_factors(knots, table, sweep)[0] for sweep in sweeps])
+            fitted = [fit_factors(knots, table, sweep)[0] for sweep in sweeps]
+            factors = np.round(fitted, DECIMALS)
             scale = factors.mean(axis=0)
             factors[:, 2] -= scale[2]
             factors /= [scale[0], scale[1], scale[1]]
@@ -156,8 +167,6 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     DeviceError
         If the sweep has too few points there, or is no scaled and shifted copy of the table.
     """
-    from scipy.optimize import least_squares
-
     edge = EDGE * (v[-1] - v[0])
     volts, amperes = sweep.measured
     inner = (volts >= v[0] + edge) & (volts <= v[-1] - edge)
@@ -171,9 +180,9 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     def residual(x: np.ndarray) -> np.ndarray:
         return x[0] * np.interp(x[1] * volts + x[2], v, table) - share
 
-    found = least_squares(residual, [1.0, 1.0, 0.0], x_scale=X_SCALE)
+    found = _squares(residual, 1.0)
     if np.sqrt(np.mean(found.fun**2)) > EXPLAINED * scatter(amperes) / i.max():
-        others = [least_squares(residual, [1.0, k_v, 0.0], x_scale=X_SCALE) for k_v in STARTS]
+        others = [_squares(residual, k_v) for k_v in STARTS]
         found = min(found, *others, key=lambda fit: fit.cost)
     rms = float(np.sqrt(np.mean(found.fun**2)))
     k_i, k_v, d_v = found.x
@@ -188,6 +197,18 @@ def fit_factors(v: np.ndarray, i: np.ndarray, sweep: Sweep) -> tuple[np.ndarray,
     variance = (found.fun**2).sum() / (volts.size - 3)
     covariance = variance * np.linalg.pinv(found.jac.T @ found.jac)
     return found.x, np.sqrt(np.diag(covariance)), rms
+
+
+def _squares(residual: Callable[[np.ndarray], np.ndarray], k_v: float) -> Any:
+    """The least squares of ``residual`` over kI, kV, dV from 1, ``k_v``, 0 V: scipy's result.
+
+    By MINPACK's Levenberg-Marquardt, which takes no linear algebra from elsewhere: the other
+    methods end at another point with another LAPACK.
+    """
+    from scipy.optimize import least_squares
+
+    tolerances = dict.fromkeys(("ftol", "xtol", "gtol"), CONVERGED)
+    return least_squares(residual, [1.0, k_v, 0.0], x_scale=X_SCALE, method="lm", **tolerances)
 
 
 def format_variation(spread: Spread | None, falling: Falling | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ class Basis:
     source_errors
         Largest distance of each device's own table from the sweep or the formula it was made of,
         as its notes say; None of one whose notes do not, such as a table with all its digits.
+    notes
+        Sentences on what a fit of a device hangs on.
     """
 
     curves: tuple[IVCurve, ...]
@@ -65,6 +68,7 @@ class Basis:
     unit: str
     errors: tuple[float, ...]
     source_errors: tuple[float | None, ...]
+    notes: tuple[str, ...] = ()
 
 
 def make_basis(
@@ -103,12 +107,20 @@ def make_basis(
     require(0 <= smoothing < float("inf"), "smoothing", smoothing, "at least 0")
     require(1 <= order <= 100, "order", order, "1 to 100")
     units = [BASIS_UNITS[unit] or curve.i_peak for curve in curves]
-    made, errors = [], []
+    made, errors, notes = [], [], []
     for curve, amperes in zip(curves, units, strict=True):
         table, error = curve, 0.0
         if fit == "univariate":
             how = f"smoothing spline, s = {smoothing:g} ({unit})^2"
             spline = univariate_spline(curve, smoothing, unit=amperes)
+            if smoothing and spline.of_version:
+                version = metadata.version("scipy")
+                how += f" by SciPy {version}"
+                notes.append(
+                    f"device {curve.name}: SciPy 1.18 and later may draw another smoothing spline "
+                    f"of its points than 1.17 and before, and this one is of {version}: convert "
+                    "with the SciPy that the network was trained with"
+                )
             table, error = _tabulated(curve, spline, "univ", how)
         elif fit == "poly":
             polynomial = fitted_polynomial(curve, order)
@@ -124,6 +136,7 @@ def make_basis(
         unit=unit,
         errors=tuple(errors),
         source_errors=tuple(map(source_error, curves)),
+        notes=tuple(notes),
     )
 
 
@@ -200,6 +213,7 @@ def convert(
                 getattr(module, name).copy_(tensor)
     devices = [_device_facts(basis, d) for d in range(len(basis.curves))]
     notes = [f"{beyond}: the curve's end value is held there"] if beyond else []
+    notes += basis.notes
     if sizes[-1] == 1:
         notes.append(
             "the network has one output: accuracy, agreement and yield compare outputs, so "
