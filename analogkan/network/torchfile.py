@@ -23,7 +23,7 @@ from .plain import Unplain, read_plain
 
 HEAD = 512
 """Bytes at a file's start that other formats are told by."""
-GLOBAL = re.compile(r"GLOBAL (\S+) was not")
+GLOBAL = re.compile(r"(?:GLOBAL (?=\S+ was not)|Unsupported class )(\S+)")
 """Where torch's refusal names what it will not call."""
 
 
