@@ -206,6 +206,7 @@ def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
 def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home, tmp_path):
     given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none")
     cli("montecarlo", *given, "--subset", "0:10", "--samples", 2, "--out", tmp_path / "small")
+    cli("thermal", *given, "--subset", "0:10", "--temps", "0,50", "--out", tmp_path / "heat")
     found = runs.read_runs([tmp_path / "small", home / "chips", home / "sim"])
     told = {fact.label: (fact.value, fact.note) for fact in sections.headline(found)}
     large = next(run.summary for run in found if run.folder == home / "chips")
@@ -220,6 +221,15 @@ def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home,
         assert notes[what].endswith(
             f"; other images: data.npz test, images 0 to 9 of 40, software {100 * accuracy:.2f} %"
         )
+    # What most of them have is not said again and again.
+    others = runs.read_runs([home / "sim", tmp_path / "small", tmp_path / "heat"])
+    told = {fact.label: fact.note for fact in sections.headline(others)}
+    assert told["software"].endswith("; data.npz test, images 0 to 9 of 40")
+    assert "; other images: data.npz test, all 40" in told["circuit"]
+    assert "other images" not in told["mean of chips"] + told["over temperature"]
+    # Of two that are as large the first given is meant.
+    twice = [small[0], replace(small[0], summary=dict(small[0].summary) | {"accuracy_mean": 0.0})]
+    assert sections.headline(twice) == sections.headline(small[:1])
     # As many images, as often right, but others: told apart all the same.
     twin = dict(small[1].summary) | {"n": 40, "software_accuracy": accuracy_of(small[0])}
     assert "other images: " in str(sections.headline([small[0], replace(small[1], summary=twin)]))
