@@ -162,10 +162,7 @@ def _as_float(value: Any) -> float:
 def build(kind: type[T], values: dict[str, Any], what: str) -> T:
     """A settings dataclass from a dictionary; unknown and ill-typed entries are refused by name."""
     known = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            raise SettingsError(f"{what}: {unknown_setting(key, known)}")
-    converted = {key: _convert(value, known[key], what) for key, value in values.items()}
+    converted = convert(kind, values, what)
     absent = [
         name
         for name, field in known.items()
@@ -174,6 +171,16 @@ def build(kind: type[T], values: dict[str, Any], what: str) -> T:
     if absent:
         raise SettingsError(f"{what} lacks {', '.join(absent)}")
     return kind(**converted)
+
+
+def convert(kind: type[Any], values: dict[str, Any], what: str) -> dict[str, Any]:
+    """Entries of a settings dataclass as its fields' types; unknown and ill-typed ones are refused
+    by name."""
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    for key in values:
+        if key not in known:
+            raise SettingsError(f"{what}: {unknown_setting(key, known)}")
+    return {key: _convert(value, known[key], what) for key, value in values.items()}
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:

@@ -62,7 +62,9 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
     for what, n in (("standard deviation", 10), ("5 %", 59), ("median", 6), ("95 %", 59)):
         assert re.search(rf"^{what} .* – needs {n} chips *$", text, re.MULTILINE), what
     assert "intervals are over chips, the images are fixed" in text
-    assert "compiled again with levels = 32" in text
+    note = "preset rram replaces settings of the BUILD, levels 0 -> 32: --set levels=0 keeps it"
+    assert result.stderr.startswith(f"note: {note}\n")
+    assert f"note: {note}\n" in text and "compiled again" not in text
     assert re.search(
         r"judged by ngspice \d+: 2 chips x 10 images, largest logit difference \S+e-1\d, \S+ of "
         r"full scale \(1e-06 is allowed\)",
@@ -84,6 +86,12 @@ def test_montecarlo_prints_its_figures_and_keeps_a_run(ngspice, study, tmp_path)
         *("agreement_mean", "max_abs_logit_error", "worst_chip", "engine", "seed", "preset"),
         *("settings", "run", "seconds", "judge"),
     } <= set(again)
+
+
+def test_what_a_setting_changes_is_no_presets(study):
+    result = cli(study("montecarlo", "--samples", 1, "--judge", "none", "--set", "levels=16"))
+    assert "compiled again with levels = 16\n" in result.stdout
+    assert "replaces settings" not in result.output
 
 
 def test_one_chip_is_that_chip_of_the_study(study, tmp_path):

@@ -232,10 +232,17 @@ def test_what_has_a_closed_form_is_judged_beside_what_has_a_macro_model(
 
 
 def test_a_preset_that_puts_another_op_amp_in_its_place_is_told(build, images, tmp_path):
-    options = StudyOptions(judge="none", run=tmp_path / "run")
-    found = sweep(build, images, settings=["sigma_g=0,0.1"], samples=1, options=options)
-    assert found.notes() == [
-        "opamp = linear by preset or setting, not the BUILD's miller: --set opamp=miller keeps that"
+    def notes(name, *settings):
+        options = StudyOptions(judge="none", run=tmp_path / name)
+        settings = ["sigma_g=0,0.1", *settings]
+        return sweep(build, images, settings=settings, samples=1, options=options).notes()
+
+    assert notes("run") == [
+        "preset nominal replaces settings of the BUILD, opamp miller -> linear: --set opamp=miller "
+        "keeps it"
+    ]
+    assert notes("set", "opamp=rails") == [
+        "opamp = rails by setting, not the BUILD's miller: --set opamp=miller keeps that"
     ]
 
 

@@ -259,7 +259,9 @@ def test_a_page_says_images_notes_and_the_yield_s_rule(ngspice, home, tmp_path):
     write_report([home / "sim", home / "chips"], tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     s = runs.read_runs([home / "chips"])[0].summary
-    assert s["notes"] == ["the network was trained on random"]
+    replaced = "preset rram replaces settings of the BUILD, levels 0 -> 32: --set levels=0 keeps it"
+    assert s["notes"] == [replaced, "the network was trained on random"]
+    assert text.count(f"Note: {replaced}.".replace(">", "&gt;")) == 1
     assert text.count("Note: the network was trained on random.") == 2
     assert f"Yield counts chips of {s['yield_rule']}.".replace("'", "&#39;") in text
     assert '<td role="cell" data-of="images">data.npz test, all 40</td>' in text

@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from analogkan.engines import chip_engines as chips_module
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
-from analogkan.imperfections import Conditions, Variation
+from analogkan.imperfections import Conditions, Variation, load_settings
 from analogkan.intervals import exact, regress, spread
+from analogkan.studies import registry
 from analogkan.studies.bench import Bench
 from analogkan.studies.judge import Share, choose_images, choose_points, parse_share
 from analogkan.studies.montecarlo import montecarlo
@@ -153,9 +155,34 @@ def test_the_hardware_of_a_preset_goes_on_top_of_the_builds(images, tmp_path):
     build = write_build(random_spec(1), Hardware(g_max=5e-5), tmp_path / "net.build")
     found = montecarlo(build, images, samples=1, options=UNJUDGED).summary
     assert found["recompiled"] == {"levels": 32}
+    assert found["replaced"] == {"levels": [0, 32]}
     assert found["settings"]["hardware"]["g_max"] == 5e-5
     found = montecarlo(build, images, samples=1, preset="nominal", options=UNJUDGED).summary
     assert (found["recompiled"], found["nothing_drawn"]) == ({}, True)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_study_says_what_its_preset_replaces(images, tmp_path, name):
+    study = registry.study(name)
+    build = write_build(random_spec(1), Hardware(levels=16), tmp_path / "net.build")
+    said = partial(study.replaces, build, images)
+    (told,) = said(preset="rram")
+    assert told == (
+        "preset rram replaces settings of the BUILD, levels 16 -> 32: --set levels=16 keeps it"
+    )
+    assert said(preset="rram", settings=["levels=8"]) == said(preset="nominal") == []
+
+
+def test_what_a_build_was_made_for_is_named(images, tmp_path):
+    hardware, _, _ = load_settings("board")
+    board = write_build(random_spec(1), hardware, tmp_path / "board.build")
+    (told,) = registry.study("montecarlo").replaces(board, images)
+    assert told == (
+        "preset rram replaces settings of the BUILD, levels e96 -> 32: --set levels=e96 keeps it; "
+        "--preset board is what the BUILD was made for"
+    )
+    (told,) = registry.study("montecarlo").replaces(board, images, preset="hermes")
+    assert "g_min 1e-06 -> 2.07e-07, g_max 0.0001 -> 2.07e-05: --set g_min=1e-06 --set" in told
 
 
 # ---- the figures

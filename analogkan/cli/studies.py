@@ -117,10 +117,12 @@ def command(study: Study) -> click.Command:
         if below is not None:
             common.require_classes(circuit.spec)
         options = _study_options(chosen)
-        told = ""
-        if study.forecast is not None and not as_json:
-            told = study.foretold(circuit, images, options, settings=chosen["assignments"], **given)
-        settings = chosen["assignments"]
+        settings, told = chosen["assignments"], list[str]()
+        if not as_json:
+            replaced = study.replaces(circuit, images, settings=settings, **given)
+            told += [f"note: {note}" for note in replaced]
+            if study.forecast is not None:
+                told.append(study.foretold(circuit, images, options, settings=settings, **given))
         result = _run(study, circuit, images, settings, options, given, as_json, yes, told)
         picture = result.run / (study.picture or f"{study.name}.png")
         common.keep_picture(lambda: next((f.draw() for f in result.figures()), None), picture)
@@ -226,11 +228,11 @@ def _study_options(chosen: dict[str, Any]) -> Any:
 
 def _run(
     study: Study, circuit: Any, images: Any, settings: Any, options: Any, given: dict[str, Any],
-    as_json: bool, yes: bool, told: str,
+    as_json: bool, yes: bool, told: list[str],
 ) -> Any:  # fmt: skip
     """Run a study with a progress bar, before which ``told`` stands once nothing is refused, and,
     but for ``yes``, a question if it is very large."""
-    left = [told] if told else []
+    left = [line for line in told if line]
     with common.progress(as_json) as bar:
 
         def approve(forecast: Forecast) -> None:
@@ -247,7 +249,7 @@ def _run(
 
         def on_progress(what: str, done: int, total: int) -> None:
             while left:
-                common.err.print(left.pop(), highlight=False)
+                common.err.print(left.pop(0), highlight=False)
             followed(what, done, total)
 
         return study(

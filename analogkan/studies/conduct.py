@@ -24,6 +24,7 @@ from ..imperfections.make import require_parts
 from ..imperfections.measured import require_measured
 from ..opamps.demand import require_driven
 from ..threads import one_blas_thread
+from . import replaced
 from .bench import Bench
 from .cost import Meter
 from .entries import COLUMNS
@@ -81,7 +82,8 @@ def conduct(
     _check_points(bench, plan)
     from_files = plugins.used(job.build, representatives(plan.points), bench.drawn)
     told = outside.told(from_files)
-    notes = image_notes(job.build, job.images, bench.software) + outside.sentences(told)
+    notes = replaced.told(job) + image_notes(job.build, job.images, bench.software)
+    notes += outside.sentences(told)
     notes += macro_notes(job, plan)
     settings = _settings(study.name, bench) | dict(plan.identity) | outside.identity(from_files)
     run = options.run or default_run(job.build, settings)
@@ -119,6 +121,7 @@ def conduct(
             "images": job.images.facts(),
             "n": len(job.images),
             "notes": notes,
+            "replaced": {name: list(of) for name, of in replaced.replaced(job).items()},
             **bench.software_figures,
             "logit_full_scale": bench.full_scale,
             **plan.summarise(rows, bench),

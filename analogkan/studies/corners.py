@@ -33,8 +33,11 @@ def plan(
     Classical corners have all diodes strong, all offsets above 0, cells high, hot, cold and so on,
     each coordinate at --sigmas. Worst-case ones are the worst chips within --sigmas of the middle,
     over all coordinates together, found by gradients: for all images, for those of a class, then
-    from other starts. ngspice judges every corner, on --judge's images. RUN keeps
-    corners/NAME.build beside study.sqlite, chips.csv, result.json and corners.png.
+    from other starts. RUN keeps corners/NAME.build beside study.sqlite, chips.csv, result.json and
+    corners.png.
+
+    ngspice judges every corner: of --judge 3x50 the 50 is how many images of each, which its BUILD
+    sweeps too, and the 3 is of no matter here. none judges none.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ from ..network.targets import Targets
 from ..physics.assumptions import Assumptions
 from ..text import many, percent
 from .points import representatives
+from .replaced import replaced
 
 if TYPE_CHECKING:
     from .study import Job, Plan
@@ -108,7 +109,7 @@ def label_notes(labels: np.ndarray, classes: int) -> list[str]:
 
 
 def macro_notes(job: Job, plan: Plan) -> list[str]:
-    """What is of a macro-model, where a preset has put another op-amp in its place, and where what
+    """What is of a macro-model, where a setting has put another op-amp in its place, and where what
     is assumed is not what was measured."""
     own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
     points = representatives(plan.points)
@@ -116,9 +117,9 @@ def macro_notes(job: Job, plan: Plan) -> list[str]:
     alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
     notes = [f"{of}: {alone}" for of in found]
     others = sorted({point.hardware.opamp for point in points} - {own.opamp})
-    if own.amplifier.macro and others:
+    if own.amplifier.macro and others and "opamp" not in replaced(job):
         notes.append(
-            f"opamp = {', '.join(others)} by preset or setting, not the BUILD's {own.opamp}: "
+            f"opamp = {', '.join(others)} by setting, not the BUILD's {own.opamp}: "
             f"--set opamp={own.opamp} keeps that"
         )
     if isinstance(job.own, Assumptions) and not job.own.i_quiescent and preset.exists():

@@ -235,7 +235,8 @@ class StudyResult(Found):
             told.append(f"  {what} at {row['temp_c']:g} degC: {row.get('reason', '')}")
         if len(failures) > MOST_FAILURES:
             told.append(f"  and {len(failures) - MOST_FAILURES} more in {CHIPS}")
-        changed: dict[str, Any] = self.summary.get("recompiled") or {}
+        noted = self.summary.get("replaced", {})
+        changed = {k: v for k, v in self.summary.get("recompiled", {}).items() if k not in noted}
         if changed:
             words = ", ".join(f"{name} = {value}" for name, value in changed.items())
             told.append(f"compiled again with {words}")

@@ -324,6 +324,14 @@ class Study:
         plan = self.plan(job, **chosen)
         return conduct(plan.study or self, job, plan, options, on_progress)
 
+    def replaces(
+        self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any
+    ) -> list[str]:
+        """What the preset of a call of the study replaces of the BUILD, a sentence; or nothing."""
+        from .replaced import told
+
+        return told(self._job(build, images, settings, values)[0])
+
     def foretold(
         self, build: Build, images: ImageSet, options: StudyOptions, *,
         settings: Iterable[str] = (), **values: Any,
