@@ -21,6 +21,7 @@ from analogkan.imperfections import Conditions, Variation
 from analogkan.intervals import exact
 from analogkan.network.targets import Targets
 from analogkan.physics import Assumptions, judged
+from analogkan.physics.assumptions import said
 from analogkan.physics.capacitors import damping_c_f
 from analogkan.physics.power import power_of
 from analogkan.physics.quantities import QUANTITIES
@@ -153,6 +154,14 @@ def test_assumptions_are_named_and_change_what_they_are_about(home, images, tmp_
     assert loud.assumptions["e_n"] == 1e-6
     noise = "noise_v_rms"
     assert loud.figures_of[noise]["min"] > 2 * quiet.figures_of[noise]["max"]
+
+
+def test_assumptions_are_said_with_their_units():
+    told = said({"c_in": 1e-12, "slew": 0.0, "e_n": 1e-8, "area_cell": 0.5, "fano_rising": 1.0})
+    assert (
+        told == "c_in = 1 pF, e_n = 10 nV/sqrt(Hz), area_cell = 0.5 um^2, fano_rising = 1; 0: slew"
+    )
+    assert said({"slew": 0.0, "i_n": 0.0}) == "0: slew, i_n" and said({"bits": 8}) == "bits = 8"
 
 
 def test_a_preset_has_assumptions(home, images, tmp_path):

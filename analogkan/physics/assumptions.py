@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..die.floorplan import AREA_CELL, AREA_OPAMP
 from ..settings import check_fields, setting, within
+from ..text import engineering
 from .blocks import AMPLIFIERS
 
 LATER = (
@@ -150,3 +152,17 @@ class Assumptions:
     def class_of(self, block: str) -> float:
         """Peak over quiescent current of an op-amp of ``block``."""
         return getattr(self, f"class_ab_{block}", 0.0) or self.class_ab
+
+
+def said(values: Mapping[str, float]) -> str:
+    """Assumptions by their names, with units, those that are 0 last: ``c_in = 1 pF; 0: slew``."""
+    units = {field.name: field.metadata["unit"] for field in fields(Assumptions)}
+    given = [f"{name} = {_said(value, units[name])}" for name, value in values.items() if value]
+    absent = ", ".join(name for name, value in values.items() if not value)
+    return "; ".join([", ".join(given)] * bool(given) + [f"0: {absent}"] * bool(absent))
+
+
+def _said(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{value:g}"
+    return f"{value:g} {unit}" if unit.startswith("um") else engineering(value, unit)

@@ -139,8 +139,9 @@ def as_pictures(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def headline(runs: Sequence[Run]) -> list[Fact]:
     """What a reader should know first, from the largest RUN of each kind, of equal ones the first
     given. Software's figure is on the images that most of them have."""
-    by_size = sorted(runs[::-1], key=lambda run: run.summary["n"] * run.summary.get("samples", 1))
-    largest = {run.kind: run.result for run in by_size}
+    largest: dict[str, Found] = {}
+    for run in sorted(runs, key=lambda r: -r.summary["n"] * r.summary.get("samples", 1)):
+        largest.setdefault(run.kind, run.result)
     seen = [one.images["sha256"] for one in largest.values()]
     main = max(
         largest.values(),

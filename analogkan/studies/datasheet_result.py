@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..network.measures import format_value
+from ..physics.assumptions import said as assumptions_said
 from ..physics.quantities import BURNT, ENDS, QUANTITIES, SHARES, SUPPLY, Quantity
 from ..results import Fact, Figure, Listing, Pair
 from ..text import engineering, interval, many, percent
@@ -221,8 +222,7 @@ class Datasheet(StudyResult):
                 f"settling: from {before}, one-pole op-amps with capacitors; slew "
                 + (f"limited to {slew:g} V/s" if slew else "not limited")
             )
-        given = ", ".join(f"{name} = {value:g}" for name, value in self.assumptions.items())
-        return [*told, f"assumed: {given}"]
+        return [*told, f"assumed: {assumptions_said(self.assumptions)}"]
 
     def closing(self) -> list[str]:
         from ..physics.judged import SAID
