@@ -25,10 +25,14 @@ INK = "#7b8087"
 MOST_POINTS = 4000
 """Logits of a scatter; drawn with seed 0 if there are more."""
 CHOICE = (
-    "select.bk-input { color: inherit; background-color: transparent; } "
+    "select.bk-input:not([size]) { color: inherit; background-color: transparent; "
+    "background-image: linear-gradient(45deg, transparent 50%, currentColor 50%), "
+    "linear-gradient(135deg, currentColor 50%, transparent 50%); "
+    "background-position: right calc(0.5em + 5px) center, right 0.5em center; "
+    "background-size: 5px 5px; } "
     "select.bk-input option { color: #111; background: #fff; }"
 )
-"""How a list looks: the page's own colours, light or dark."""
+"""How a list looks: the page's own colours, light or dark, its arrow too."""
 PICTURE = 210
 """Pixels across an image."""
 
