@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,18 @@ def test_an_edited_circuit_has_a_run_of_its_own(ngspice, folder):
     second = simulate(read(folder), images, allow_edited=True)
     assert first.summary["run"] != second.summary["run"]
     assert np.abs(circuit(first) - circuit(second)).max() > 0
+
+
+def test_an_edited_circuit_keeps_its_build_from_being_replaced(folder):
+    again = partial(write_build, convolutional_spec(), IDEAL, folder, most=100)
+    again()
+    with (folder / "s2_0" / "layer0.cir").open("a") as stream:
+        stream.write("* a note\n")
+    with pytest.raises(
+        CompileError, match=r" was edited after it was compiled \(s2_0/layer0\.cir\)"
+    ):
+        again()
+    assert again(force=True).edited_files() == []
 
 
 def test_an_edited_circuit_is_not_simulated_as_if_it_were_not(ngspice, folder):

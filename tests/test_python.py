@@ -581,7 +581,7 @@ FLAGS = {
     "sensitivity": ("resume", "progress"),
     "simulate": ("descending", "session", "alone", "allow_edited", "progress"),
     "analyse": ("allow_edited",),
-    "compile": ("odd", "symbol", "refer", "verify", "progress"),
+    "compile": ("odd", "symbol", "refer", "verify", "force", "progress"),
     "convert": ("beyond_measured", "distil"),
     "train": ("download", "progress"),
     "reproduce": ("download", "quick", "progress"),

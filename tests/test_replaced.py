@@ -122,6 +122,36 @@ def test_what_is_ours_is_replaced(home, tmp_path, monkeypatch):
             assert cli(line).exit_code == 0, line
 
 
+def test_a_build_that_was_edited_is_not_replaced(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = f"compile {home}/model.pt -o net.build"
+    assert cli(line).exit_code == 0
+    fresh = snapshot(tmp_path)
+    for name in ("cells.cir", "layer0.cir", "network.cir", "stimulus.cir"):
+        with Path("net.build", name).open("a") as stream:
+            stream.write("* a thought\n")
+    before = snapshot(tmp_path)
+    result = cli(line)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: net.build was edited after it was compiled (cells.cir, layer0.cir, network.cir and "
+        "1 more), so it is not replaced: give another folder with -o, or --force, which loses the "
+        "edits; `analogkan verify net.build` says what they change\n"
+    )
+    assert snapshot(tmp_path) == before
+    assert "layer0.cir was edited after it was compiled" in cli("verify net.build").output
+    assert cli(f"{line} --force").exit_code == 0
+    assert snapshot(tmp_path) == fresh
+
+
+def test_what_is_damaged_or_gone_of_a_build_was_not_edited(home, tmp_path):
+    line = f"compile {home}/model.pt -o {tmp_path}/net.build"
+    assert cli(line).exit_code == 0
+    (tmp_path / "net.build" / "network.npz").write_bytes(b"half of it")
+    (tmp_path / "net.build" / "cells.cir").unlink()
+    assert cli(line).exit_code == 0
+
+
 def test_a_folder_is_no_file_to_replace(tmp_path):
     (tmp_path / "trace.json").mkdir()
     sentence = f"{tmp_path}/trace.json is a folder: give the name of a file with --out"

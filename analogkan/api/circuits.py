@@ -42,6 +42,7 @@ def compile(
     draws: int = 0,
     osdi: AnyPath | None = None,
     verify: bool = True,
+    force: bool = False,
     progress: bool = True,
 ) -> Build:
     """Compile a network into a BUILD, and check that the netlist is the network.
@@ -54,7 +55,7 @@ def compile(
         ``TDKANLayer``, whose ``forward`` takes volts and applies its parts in order.
     out
         The folder to write; by default ``./NAME.build``, which is then said. An earlier BUILD is
-        replaced, anything else is not.
+        replaced unless somebody edited it, anything else is not.
     preset, hardware
         As for ``load_preset``: what the circuit is built from.
     encoding
@@ -92,6 +93,8 @@ def compile(
         from the BUILD's ``opamp.toml``.
     verify
         Read the netlist back; without it nothing vouches for the BUILD.
+    force
+        Replace an earlier BUILD whose netlist somebody edited, too.
     progress
         Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
@@ -111,7 +114,7 @@ def compile(
     (8, True)
     """
     given.check_whole(held=held, draws=draws)
-    check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer)
+    check_flags(verify=verify, odd=odd, symbol=symbol, refer=refer, force=force)
     require_type(cell, (Mapping, type(None)), "cell", "files by place, {'opamp': 'mine.lib'}")
     for place, file in (cell or {}).items():
         require_type(place, str, "a place of cell", "a text, such as opamp")
@@ -138,14 +141,15 @@ def compile(
             spec = _in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
                 spec, chosen, target, held=held, odd=odd, dialect=dialect, symbol=symbol,
-                verify=verify, own=own, chosen=choices, on_circuit=on_circuit,
+                verify=verify, own=own, chosen=choices, force=force, on_circuit=on_circuit,
             )  # fmt: skip
         else:
             wanted = "a model's name, a checkpoint's path, or a TDKAN or NetworkSpec"
             file = as_path(model, "model", wanted)
             built = making.compile_file(
                 file, target, chosen, calibrate=inputs, held=held, odd=odd, dialect=dialect,
-                symbol=symbol, verify=verify, own=own, chosen=choices, on_circuit=on_circuit,
+                symbol=symbol, verify=verify, own=own, chosen=choices, force=force,
+                on_circuit=on_circuit,
             )  # fmt: skip
     if out is None:
         tell(f"compiled into {built.folder}", progress)

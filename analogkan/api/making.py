@@ -43,6 +43,7 @@ def compile_model(
     dialect: str = "ngspice",
     symbol: bool = False,
     own: OwnCells = OwnCells(),
+    force: bool = False,
     command: str = "",
     on_circuit: Progress = lambda name, done, total: None,
 ) -> Build:
@@ -77,6 +78,8 @@ def compile_model(
         Write the network as one subcircuit too, with symbols for KiCad and xschem.
     own
         Cells of the user's netlists in the place of the library's.
+    force
+        Replace an earlier BUILD that somebody edited, too.
     command
         What a report says made the BUILD.
     on_circuit
@@ -94,7 +97,7 @@ def compile_model(
     _check_of_design(settings)
     return compile_file(
         Path(model), folder, load_hardware(preset, settings), calibrate=calibrate, verify=verify,
-        held=held, odd=odd, dialect=dialect, symbol=symbol, command=command,
+        held=held, odd=odd, dialect=dialect, symbol=symbol, command=command, force=force,
         on_circuit=on_circuit, own=own, chosen=chosen_of(preset, parse_assignments(settings)),
     )  # fmt: skip
 
@@ -171,8 +174,8 @@ def compile_spec(
     chosen: Collection[str] = (),
     **told: Any,
 ) -> Build:
-    """``compile_model`` of a network in memory; ``told`` as ``model``, ``command`` and ``symbol``
-    there, ``chosen`` names of settings that cells of ``own`` leave as they are."""
+    """``compile_model`` of a network in memory; ``told`` as ``model``, ``command``, ``force`` and
+    ``symbol`` there, ``chosen`` names of settings that cells of ``own`` leave as they are."""
     spec = spec.odd() if odd else spec
     if held is None and spec.convolutional:
         held = MOST_RESISTORS

@@ -19,7 +19,8 @@ MUCH_MEMORY = 8000
     "-o",
     "--out",
     type=common.FOLDER,
-    help="The folder to write; by default ./<model>.build. An earlier BUILD is replaced.",
+    help="The folder to write; by default ./<model>.build. An earlier BUILD is replaced, "
+    "unless somebody edited it.",
 )
 @click.option(
     "--preset",
@@ -97,12 +98,13 @@ MUCH_MEMORY = 8000
     type=common.FILE,
     help="What models of a diode's netlist are of: .va, compiled by OpenVAF, or .osdi.",
 )
+@click.option("--force", is_flag=True, help="Replace an earlier BUILD that was edited, too.")
 @click.option("--no-verify", is_flag=True, help="Do not read the netlist back.")
 @common.json_option
 @common.guarded
 def compile(
     model, out, preset, assignments, calibrate, held, odd, dialect, symbol, cell, include,
-    refer, draws, osdi, no_verify, as_json,
+    refer, draws, osdi, force, no_verify, as_json,
 ) -> None:  # fmt: skip
     """Compile a trained TD-KAN into SPICE, and check that the netlist is the network.
 
@@ -164,6 +166,7 @@ def compile(
             dialect=dialect,
             symbol=symbol,
             own=own,
+            force=force,
             command=common.command_line(),
             on_circuit=on_circuit,
         )

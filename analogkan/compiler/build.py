@@ -204,7 +204,7 @@ class Build(Described):
             raise NetlistError(
                 f"{self.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
                 f"from the design, not from the deck: `analogkan verify {self.folder}` says where; "
-                "compile the model again"
+                "compile the model into another folder with -o to keep both"
             )
 
     def edited_files(self) -> list[str]:
@@ -255,6 +255,7 @@ def write_build(
     symbol: bool = False,
     beside: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
+    force: bool = False,
     on_circuit: Progress = lambda name, done, total: None,
     dialect: Dialect = NGSPICE,
 ) -> Build:
@@ -269,6 +270,8 @@ def write_build(
         Looks at each deck under a temporary name, and raises to keep all from coming.
     model, command, symbol, beside, more
         As for ``make_deck``.
+    force
+        Replace a BUILD whose files somebody edited, too.
     on_circuit
         Called before each of several decks.
     dialect
@@ -278,8 +281,8 @@ def write_build(
     ------
     CompileError
         If a circuit does not fit the hardware or cannot be said in the dialect, ``folder`` holds
-        something that is not a BUILD, or a symbol is asked for of several decks, or in another
-        dialect than ngspice's.
+        something that is not a BUILD or a BUILD that was edited, or a symbol is asked for of
+        several decks, or in another dialect than ngspice's.
     """
     if symbol and most is not None:
         raise CompileError(
@@ -292,7 +295,7 @@ def write_build(
             "--dialect out"
         )
     folder = Path(os.path.normpath(folder))  # "new/../folder" before "new" exists
-    check_replaceable(folder)
+    check_replaceable(folder, force=force)
     if most is None:
         with atomic_folder(folder) as partial:
             deck = make_deck(
