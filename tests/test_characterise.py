@@ -165,6 +165,16 @@ def test_a_macro_model_gives_back_what_it_was_made_of(ngspice, tmp_path):
         "its output reaches 2.75 V and does not stop at the supplies: headroom is 1, the most "
         "there is"
     )
+    # it has neither: what ngspice leaves open is no offset, what rises with frequency no flicker
+    assert (figures["offset"], figures["f_corner"]) == (0, 0)
+    assert macro.notes()[-2:] == [
+        "an offset below 10 nV, the tolerance of ngspice here (vntol), is told as 0 V",
+        "no 1/f noise: at 1 Hz its noise has less than twice the power of the white: the preset "
+        "has f_corner = 0",
+    ]
+    shown = {row[0]: row[2] for row in macro.facts().rows}
+    assert (shown["offset, systematic"], shown["its 1/f corner"]) == ("0 V", "none")
+    assert tomllib.loads(macro.preset())["assumptions"]["f_corner"] == 0
 
 
 def test_noise_and_corner_of_a_known_spectrum():
@@ -172,6 +182,11 @@ def test_noise_and_corner_of_a_known_spectrum():
     white, corner = noise_of(np.stack([f, 5e-9 * np.sqrt(1 + 2e3 / f)], axis=1))
     assert (white, corner) == pytest.approx((5e-9, 2e3), rel=5e-3)
     assert noise_of(np.stack([f, np.full(f.size, 5e-9)], axis=1))[1] == 0
+    # what rises with the frequency is no flicker, alone or above it
+    assert noise_of(np.stack([f, 5e-9 * np.sqrt(1 + f / 1e5)], axis=1))[1] == 0
+    both = np.stack([f, 5e-9 * np.sqrt(1 + 2e3 / f + f / 1e6)], axis=1)
+    assert noise_of(both)[1] == pytest.approx(2e3 / 1.179, rel=5e-3)
+    assert noise_of(np.stack([f, np.zeros(f.size)], axis=1)) == (0, 0)
 
 
 # ---- mismatch, conditions

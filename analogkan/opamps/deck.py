@@ -16,8 +16,10 @@ from ..errors import SettingsError
 from .libraries import Include
 from .source import SAFE, OpAmpFile
 
-OPTIONS = ".option reltol=1e-5 vntol=1e-8 abstol=1e-13"
-"""Offsets are to be right to 1e-8 V."""
+VNTOL = "1e-8"
+RESOLVED = float(VNTOL)
+"""Volts that ngspice leaves open, its tolerance: offsets are right to it."""
+OPTIONS = f".option reltol=1e-5 vntol={VNTOL} abstol=1e-13"
 OVER_TIME = ".option reltol=1e-4 method=gear"
 BLOCK = ("1e12", "1e9")
 """Henries and farads that close a loop for direct current alone: at 10 mHz they are 6e10 and 2e-8
@@ -33,7 +35,7 @@ START, STOP, PER_DECADE = 1e-2, 1e11, 20
 NOISE_START = 1.0
 SMALL = 10e-3
 """Volts of the small step."""
-RESOLVED = 250
+FEWEST_STEPS = 250
 """Time steps in a run, at least."""
 
 
@@ -231,7 +233,7 @@ def write_steps(setup: Setup, spans: Sequence[tuple[float, float]], seconds: flo
                 *_load(name, name, load),
             ]
             saved.append(f"v({name})")
-    step = say(seconds / RESOLVED)
+    step = say(seconds / FEWEST_STEPS)
     return _deck(lines, saved, f".tran {step} {say(seconds)} 0 {step}")
 
 

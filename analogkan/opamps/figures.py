@@ -38,7 +38,7 @@ class Direct:
     inputs, outputs
         (L, X) volts.
     offset
-        (L,) volts between the inputs at an output of 0 V.
+        (L,) volts between the inputs at an output of 0 V; 0 below ``deck.RESOLVED``.
     swing
         (L, 2) volts of the output, where the input has moved by ``STRAYED``.
     common
@@ -73,6 +73,7 @@ def direct_of(found: Vectors, setup: Setup) -> Direct:
     inputs = np.array([np.real(found[f"v(inn_{k})"]) for k in loads])
     outputs = np.array([np.real(found[f"v(out_{k})"]) for k in loads])
     offset = np.array([_at(y, x, 0.0) for x, y in zip(inputs, outputs, strict=True)])
+    offset[np.abs(offset) < deck.RESOLVED] = 0.0
     swing = [_reach(y, x - o) for x, y, o in zip(inputs, outputs, offset, strict=True)]
     driven, followed = np.real(found["v(inp_follow)"]), np.real(found["v(follow)"])
     middle = int(np.abs(driven).argmin())
@@ -268,11 +269,14 @@ def _rests(t: Values, volts: Values, size: float) -> bool:
 
 
 def noise_of(spectrum: Values) -> tuple[float, float]:
-    """White noise, V/sqrt(Hz), and the hertz of its corner, of a ``spectrum`` (F, 2).
+    """White noise, V/sqrt(Hz), and the hertz of its 1/f corner, of a ``spectrum`` (F, 2).
 
-    White is the least there is; at the corner its power is doubled. 0 Hz: it is not in sight.
+    White is the least there is; at the corner, which is below it, its power is doubled. What rises
+    with the frequency is none of it. 0 Hz: it is not in sight.
     """
-    f, noise = spectrum.T
-    white = float(noise.min())
+    f, noise = spectrum[: int(spectrum[:, 1].argmin()) + 1].T
+    white = float(noise[-1])
+    if white <= 0:
+        return 0.0, 0.0
     corner = _at(np.log(noise / white) - np.log(2) / 2, np.log(f), 0.0)
     return white, 0.0 if np.isnan(corner) else float(np.exp(corner))

@@ -21,6 +21,7 @@ from ..files import atomic_folder, read_json, write_text
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 from ..text import engineering
+from .deck import NOISE_START, RESOLVED
 from .figures import noise_of
 from .preset import preset_of, write_preset
 from .runs import Measured
@@ -144,7 +145,7 @@ class OpAmpFigures(Result):
         """A figure a row, a condition a column."""
         conditions = self.summary["conditions"]
         rows = [
-            [label, at, *(_shown(one[key], unit) for one in conditions)]
+            [label, at, *(_shown(_or_none(key, one[key]), unit) for one in conditions)]
             for key, label, unit, at in PLACE
         ]
         common = [" to ".join(f"{x:.3g}" for x in one["common_mode"]) + " V" for one in conditions]
@@ -229,6 +230,11 @@ class OpAmpFigures(Result):
         return [folder / name for name in names]
 
 
+def _or_none(key: str, value: float) -> float:
+    """A figure as it is shown: a corner at 0 Hz is none."""
+    return float("nan") if key == "f_corner" and not value else value
+
+
 def _shown(value: float, unit: str) -> str:
     if np.isnan(value):
         return "none"
@@ -263,6 +269,22 @@ def require_replaceable(folder: Path) -> None:
         )
 
 
+def _below_what_is_seen(conditions: Sequence[dict[str, Any]]) -> list[str]:
+    """Why an offset is 0 V, and a corner none."""
+    notes: list[str] = []
+    if any(load["offset"] == 0 for one in conditions for load in one["loads"]):
+        notes.append(
+            f"an offset below {engineering(RESOLVED, 'V')}, the tolerance of ngspice here (vntol), "
+            "is told as 0 V"
+        )
+    if any(one["f_corner"] == 0 for one in conditions):
+        notes.append(
+            f"no 1/f noise: at {NOISE_START:g} Hz its noise has less than twice the power of the "
+            "white: the preset has f_corner = 0"
+        )
+    return notes
+
+
 def figures_of(
     measured: Sequence[Measured],
     nominal: int,
@@ -279,6 +301,7 @@ def figures_of(
     """
     conditions = [condition_of(one) for one in measured]
     preset, notes = preset_of(conditions[nominal], mismatch)
+    notes += _below_what_is_seen(conditions)
     for one in conditions:
         for load in one["loads"]:
             if not load["settled"]:
