@@ -346,6 +346,27 @@ def test_circuits_with_held_stages_and_classes_are_refused(tmp_path):
         ak.compare(classes, tmp_path / "m.csv")
 
 
+def test_a_shunt_with_which_diodes_were_measured_is_a_part_of_the_board(home, build, tmp_path):
+    alone = get("AI301A")
+    both = replace(alone, i=alone.i + alone.v / 100, reconstructed=None)
+    spec = function_spec(curves=(both,))
+    shunted = write_verified(spec, ak.load_preset("board").hardware, tmp_path / "f.build")
+    board = ak.write_board(shunted, tmp_path / "f.board", shunt=100, **FEW)
+    found = [part for part in board.parts if part.about.startswith("shunt of row")]
+    diodes = [part for part in board.parts if part.kind == "diode"]
+    assert [part.nets for part in found] == [part.nets for part in diodes]
+    assert {part.value for part in found} == {"100"}
+    assert board.summary["stability"]["parasitics"]["shunt"] == 100
+    fall = check_rows(build.deck.design, load_opamp("50mhz-30ohm"), judge=False).rows[0].fall
+    assert board.summary["stability"]["rows"][0]["fall"] == pytest.approx(fall)
+    bench = (tmp_path / "f.board" / "bench.md").read_text(encoding="utf-8")
+    assert "Solder its shunt of 100 ohm across it first: the network's device is both." in bench
+    assert "Solder its shunt" not in (home / "f.board" / "bench.md").read_text(encoding="utf-8")
+    words = ["board", str(home / "f.build"), "--shunt", "100", "-o", str(tmp_path / "b")]
+    refused = CliRunner().invoke(main, words)
+    assert "and the table of AI301A has" in refused.output and refused.exit_code == 1
+
+
 def test_an_opamp_that_cannot_hold_the_diodes_is_refused(build, tmp_path):
     with pytest.raises(CompileError, match=r"^layer 0: op-amp tl07x cannot hold AI301A"):
         ak.write_board(build, tmp_path / "b", opamp="tl07x", **FEW)
@@ -440,6 +461,26 @@ def test_gain_and_offset_of_a_board_are_found(build, tmp_path):
     assert found["offset"] == [pytest.approx(2.0, abs=1e-6)]
 
 
+def test_a_band_that_is_too_wide_says_nothing(build, tmp_path):
+    """Points at which the circuit hardly moves tell no board from one that stands still."""
+    path = measured(tmp_path / "m.csv", build, software_of(build))
+    found = ak.compare(build, path, **GIVEN)
+    (still,) = found.summary["still"]
+    points = found.summary["points"]
+    beyond = [p for p in points if not p["low"] <= still["value"] <= p["high"]]
+    assert len(beyond) == still["outside"]
+    rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([rows[0], rows[1], rows[1]]) + "\n", encoding="utf-8")
+    (note,) = ak.compare(build, path, **GIVEN).notes()
+    assert re.fullmatch(
+        r"the band says nothing of temperature: an output that stood still at \S+ degC would have "
+        r"0 of 2 values outside it; measure where the circuit moves more, or give boards that are "
+        r"more alike \(--preset\)",
+        note,
+    )
+    assert bool(found.notes()) == (still["outside"] == 0)
+
+
 def test_volts_at_the_output_are_the_targets_quantity(build, tmp_path):
     unit = build.deck.design.stages[-1].unit[0]
     volts = lambda x: build.spec.logits(x)[:, 0] * unit * 1e3  # noqa: E731
@@ -511,6 +552,7 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     for more, why in (
         (["--temps", "25"], "--temps is of a board that is made, and says nothing with --measured"),
         (["--opamp", "tl07x"], "--opamp is of a board that is made, and says nothing with --meas"),
+        (["--shunt", "9"], "--shunt is of a board that is made, and says nothing with --measured"),
         (["--out", "b"], "--out is of a board that is made, and says nothing with --measured: lea"),
     ):
         assert why in CliRunner().invoke(main, [*words, *more]).output

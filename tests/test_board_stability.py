@@ -229,13 +229,29 @@ def test_a_design_holds_with_a_class_that_is_fast_and_stiff_enough(design):
     assert list(pictures) == ["nyquist-l0-ai301a", "kick-l0-ai301a"]
 
 
-def test_a_shunt_is_said_to_be_part_of_the_basis(design):
-    found = check_rows(design, load_opamp("tl07x"), Parasitics(shunt=47.0), judge=False)
+def test_a_shunt_is_part_of_what_was_measured():
+    """The diode is judged without it, as if it were none of the table's."""
+    used = CURVE.v < 0.3  # volts, where an op-amp of 10 mA carries both
+    v, i = CURVE.v[used], CURVE.i[used]
+    both = IVCurve("AI301A", v, i + v / 47)
+    within = build_design(random_spec(3, (1, 2, 1), curves=[both]), BOARD)
+    found = check_rows(within, load_opamp("tl07x"), Parasitics(shunt=47.0), judge=False)
     assert found.sentences()[-1] == (
-        "The shunts of 47 ohm add v / R to every row's current: the design's devices must be diode "
-        "and shunt together, as they are measured."
+        "Across each diode are 47 ohm, a shunt that is in the tables as they were measured: what "
+        "must stay put is the table less v / R."
     )
     assert found.rows[0].swings == ()
+    assert found.rows[0].fall == pytest.approx(FALL)
+    assert found.rows[0].r_f == pytest.approx(1 / both.i_peak, rel=0.02)
+
+
+def test_a_table_without_the_shunt_that_is_said_to_be_in_it_is_refused(design):
+    sentence = (
+        r"^shunt = 47 ohm takes \S+ mA at \S+ V, and the table of AI301A has \S+ mA there: import "
+        "the diode with the shunt across it, and train with that$"
+    )
+    with pytest.raises(CompileError, match=sentence):
+        check_rows(design, load_opamp("tl07x"), Parasitics(shunt=47.0), judge=False)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +263,7 @@ def test_a_shunt_is_said_to_be_part_of_the_basis(design):
             "layer 0: op-amp tl07x cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 ohm): "
             "above its GBW of 3 MHz the loop is 152 ohm, its open-loop r_o of 150 ohm in it, and "
             "times the largest |g_d| that is 2.92, which must be below 1: take an op-amp of less "
-            "than 50.1 ohm, or a shunt across the diode",
+            "than 50.1 ohm, or a shunt across the diode, measured with it (--shunt)",
         ),
         (
             "50mhz-30ohm",
@@ -255,7 +271,7 @@ def test_a_shunt_is_said_to_be_part_of_the_basis(design):
             "layer 0: op-amp 50mhz-30ohm cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 "
             "ohm): above its GBW of 50 MHz the loop is 60 ohm, its open-loop r_o of 30 ohm in it, "
             "and times the largest |g_d| that is 1.15, which must be below 1: take an op-amp of "
-            "less than 26 ohm, or a shunt across the diode",
+            "less than 26 ohm, or a shunt across the diode, measured with it (--shunt)",
         ),
         (
             "200mhz-10ohm",

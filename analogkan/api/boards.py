@@ -35,6 +35,7 @@ def write_board(
     seed: int | None = None,
     band: AnyPath | None = None,
     temps: str | Sequence[float] = TEMPS,
+    shunt: float = 0.0,
     progress: bool = True,
 ) -> Board:
     """Write a BUILD as a board: bill of materials, KiCad netlist, expected curve, instructions.
@@ -59,6 +60,8 @@ def write_board(
         In place of these three a RUN of ``montecarlo``, whose boards are taken.
     temps
         Degrees Celsius, or ``LO:HI:STEP``.
+    shunt
+        Ohms across each diode, with which it was measured, imported and trained on; 0: none.
     progress
         Show a bar in a notebook or on a terminal, elsewhere a line a minute on stderr.
 
@@ -77,9 +80,10 @@ def write_board(
     28
     """
     given.check_whole(samples=samples, seed=seed)
+    given.check_numbers(shunt=shunt)
     return run_board(
         build, out, opamp=opamp, preset=preset, samples=samples, seed=seed, band=band, temps=temps,
-        progress=progress,
+        shunt=shunt, progress=progress,
     )  # fmt: skip
 
 
@@ -93,6 +97,7 @@ def run_board(
     seed: int | None,
     band: AnyPath | None,
     temps: str | Sequence[float],
+    shunt: float,
     progress: bool,
     command: str = "",
 ) -> Board:
@@ -106,7 +111,7 @@ def run_board(
     which = opamp if isinstance(opamp, BoardOpAmp) else load_opamp(str(as_path(opamp, "opamp")))
     boards = _boards(circuit, which, preset, samples, seed, band)
     at = given.temperatures(temps, "[0, 25, 50]")
-    parasitics = Parasitics()
+    parasitics = Parasitics(shunt=shunt)
     stability = check_rows(design, which, parasitics)
     with shown_progress(progress) as on_progress:
         prediction = predict(circuit, grid_of(circuit.spec), boards, at, on_progress)

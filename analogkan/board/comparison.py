@@ -40,8 +40,9 @@ class Comparison(Result):
     summary
         The figures: ``rmse_circuit`` (board against circuit), ``rmse_software``,
         ``max_abs_circuit``, ``outside`` (values outside the band), ``gain`` and ``offset`` of each
-        target against the circuit, ``boards_worse`` (share of the predicted boards that are at
-        least as far from it), ``points``.
+        target against the circuit, ``still`` (of each target the constant that has the fewest
+        values outside the band, and how many), ``boards_worse`` (share of the predicted boards that
+        are at least as far from it), ``points``.
     measured
         (n, K) in the targets' units.
     prediction
@@ -99,6 +100,18 @@ class Comparison(Result):
                     f"{format_value(offset, unit)} against the circuit"
                 )
         return told
+
+    def notes(self) -> list[str]:
+        """What of the targets the band is too wide to say."""
+        s, count = self.summary, self.summary["n"]
+        return [
+            f"the band says nothing of {self.targets.names[k]}: an output that stood still at "
+            f"{format_value(still['value'], self.targets.units[k])} would have "
+            f"{still['outside']} of {count} values outside it; measure where the circuit moves "
+            "more, or give boards that are more alike (--preset)"
+            for k, still in enumerate(s["still"])
+            if still["outside"] <= (1 - s["share_in_band"]) * count
+        ]
 
     def figures(self) -> list[Figure]:
         from ..report.functions import board_figure
@@ -208,10 +221,20 @@ def compare_points(build: Build, measured: Values, prediction: Prediction, said:
         "boards_worse": float((apart >= off.rmse).mean()),
         "gain": [float(g) if k else None for g, k in zip(gain, known, strict=True)],
         "offset": [float(o) if k else None for o, k in zip(moved, known, strict=True)],
+        "still": [_still(low[:, k], high[:, k]) for k in range(len(targets))],
         "judge": prediction.judge,
         "points": _points(prediction, measured, low, high, outside),
     }
     return Comparison(summary=summary, measured=measured, prediction=prediction, targets=targets)
+
+
+def _still(low: Values, high: Values) -> dict[str, Any]:
+    """The constant that is within most of the bands from ``low`` (n,) to ``high`` (n,)."""
+    inside = [int(((low <= value) & (value <= high)).sum()) for value in low]
+    best = int(np.argmax(inside))
+    shared = (low <= low[best]) & (low[best] <= high)
+    value = (low[shared].max() + high[shared].min()) / 2
+    return {"value": float(value), "outside": len(low) - inside[best]}
 
 
 def _points(

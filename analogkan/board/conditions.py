@@ -36,7 +36,8 @@ def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
             f"above its GBW of {opamp.gbw / 1e6:g} MHz the loop is {ohms:.3g} ohm, its open-loop "
             f"r_o of {opamp.r_o:g} ohm in it, and times the largest |g_d| that is "
             f"{ohms * steep:.3g}, which must be below 1: take an op-amp of less than "
-            f"{_largest_r_o(node, steep):.3g} ohm, or a shunt across the diode"
+            f"{_largest_r_o(node, steep):.3g} ohm, or a shunt across the diode, "
+            "measured with it (--shunt)"
         )
     longest = ohms * p.c_j / steep if steep > 0 else p.lead
     if p.lead > longest:

@@ -27,8 +27,8 @@ not opened in KiCad. Every value of op-amps and leads is one of their class, ass
 ## 1. Each diode, before it is soldered
 
 {count} of {devices} ({first} to {last}). A tunnel diode behind a tester's resistance jumps
-along a load line. Put {r_across:g} ohm and {c_across:g} nF in series across each, within 1 cm,
-drive it from a source of less than 1/|g_d| ohm, and sweep it up and down. One CSV a diode, of
+along a load line. {shunt}Put {r_across:g} ohm and {c_across:g} nF in series across each, within
+1 cm, drive it from a source of less than 1/|g_d| ohm, and sweep it up and down. One CSV a diode, of
 volts and amperes:
 
     analogkan devices import diode-*.csv -o mine.toml
@@ -103,6 +103,7 @@ def format_bench(
         reference=reference,
         offset=1e3 * stability.opamp.vos,
         still=1e3 * STILL,
+        shunt=_shunt(parasitics.shunt),
         snubber_r=parasitics.snubber_r,
         snubber_c=1e9 * parasitics.snubber_c,
         rows=_rows(build, diodes, stability),
@@ -113,6 +114,13 @@ def format_bench(
         assumed=_assumed(prediction, diodes),
         sentences="\n".join(f"- {sentence}" for sentence in stability.sentences()),
     )
+
+
+def _shunt(ohms: float) -> str:
+    """What is soldered to a diode before it is measured."""
+    if not ohms:
+        return ""
+    return f"Solder its shunt of {ohms:g} ohm across it first: the network's device is both.\n"
 
 
 def _rows(build: Build, diodes: Sequence[Part], stability: BoardStability) -> str:

@@ -37,7 +37,7 @@ class Parasitics:
         all of its diodes begin; 0 and 0: none.
     shunt
         Ohms across each diode, behind its lead; 0: none. The current through it is the row's too:
-        the basis is that of diode and shunt together.
+        the device of a design is diode and shunt together, as they were measured.
     ideal_driver
         The anode's lead begins at an ideal source, instead of an op-amp of the same class.
     """

@@ -32,6 +32,8 @@ from .parasitics import Parasitics
 Values = npt.NDArray[Any]
 FREQUENCIES = np.geomspace(1e3, 1e10, 2001)
 """Hertz, of Nyquist's curve."""
+LEAST = 1e-3
+"""Of the peak's current: what a table may lack beside a shunt's, for noise; assumed."""
 BETWEEN = 4
 """Steps from the slope of one segment of a table to that of the next: no curve has kinks."""
 
@@ -51,7 +53,7 @@ class RowStability:
     one_pole_c_f
         Farads that the rule for amplifiers of one pole would choose.
     fall
-        Steepest ``|g_d|`` of the device's table, siemens.
+        Steepest ``|g_d|`` of the device's table, less a shunt's share, siemens.
     slope_margin
         Up to this factor on the falling slopes the node stays put; 4 stands for 4 or more.
     damping
@@ -119,8 +121,8 @@ class BoardStability:
         ]
         if self.parasitics.shunt:
             told.append(
-                f"The shunts of {self.parasitics.shunt:g} ohm add v / R to every row's current: "
-                "the design's devices must be diode and shunt together, as they are measured."
+                f"Across each diode are {self.parasitics.shunt:g} ohm, a shunt that is in the "
+                "tables as they were measured: what must stay put is the table less v / R."
             )
         return told
 
@@ -168,7 +170,7 @@ def check_rows(
     design
         The circuit: its curves, ``r_f``, gains and cells. Its ``c_f`` and ``gbw`` are not used.
     opamp, parasitics
-        Of the board.
+        Of the board. With a shunt its curves are those of diode and shunt together.
     g_d_sigma
         Relative uncertainty of ``|g_d|``: 1 and 1 +- so much times the tables' slopes must hold.
     judge
@@ -179,7 +181,8 @@ def check_rows(
     SettingsError
         If ``g_d_sigma`` is out of range.
     CompileError
-        If the op-amp cannot hold a diode, does not carry a current, or is not for the supplies.
+        If the op-amp cannot hold a diode, does not carry a current, or is not for the supplies, or
+        a curve has less current than a shunt that is to be in it.
     SimulationError
         If ngspice is to judge, and is missing or does not deliver.
     """
@@ -289,9 +292,32 @@ def _node(
     """A node of ``stage`` with the feedback that one-pole amplifiers would have."""
     rows = [
         Row(curve=curve, r_f=float(ohms), c_f=_one_pole(curve, float(ohms), opamp))
-        for curve, ohms in zip(stage.curves, r_f, strict=True)
+        for curve, ohms in zip(without_shunts(stage.curves, parasitics.shunt), r_f, strict=True)
     ]
     return Node(opamp=opamp, parasitics=parasitics, rows=tuple(rows), noise_gain=noise_gain)
+
+
+def without_shunts(curves: Sequence[IVCurve], ohms: float) -> list[IVCurve]:
+    """The diodes of ``curves`` that were measured with ``ohms`` across each; 0: none.
+
+    Raises
+    ------
+    CompileError
+        If a curve has less current than the shunt alone.
+    """
+    if not ohms:
+        return list(curves)
+    found = [IVCurve(curve.name, curve.v, curve.i - curve.v / ohms) for curve in curves]
+    for curve, own in zip(curves, found, strict=True):
+        short = own.i * own.v < -LEAST * curve.i_peak * np.abs(own.v)
+        if short.any():
+            at = int(short.argmax())
+            raise CompileError(
+                f"shunt = {ohms:g} ohm takes {1e3 * own.v[at] / ohms:.3g} mA at {own.v[at]:.3g} V, "
+                f"and the table of {curve.name} has {1e3 * curve.i[at]:.3g} mA there: import the "
+                "diode with the shunt across it, and train with that"
+            )
+    return found
 
 
 def _one_pole(curve: IVCurve, r_f: float, opamp: BoardOpAmp) -> float:

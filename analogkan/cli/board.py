@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from . import common, complete
 
-OF_BOARD = ("out", "opamp", "temps")
+OF_BOARD = ("out", "opamp", "temps", "shunt")
 """Options of a board that is made."""
 OF_MEASURED = ("temp", "fail_outside", "picture")
 """Options of one that was measured."""
@@ -48,6 +48,13 @@ OF_MEASURED = ("temp", "fail_outside", "picture")
     "--temps", default="0,25,50", show_default=True, metavar="LO:HI:STEP|T,T,...", help="In degC."
 )
 @click.option(
+    "--shunt",
+    type=common.AnyNumber(),
+    default=0.0,
+    metavar="OHM",
+    help="A resistor across each diode, with which it was measured, imported and trained on.",
+)
+@click.option(
     "--measured",
     type=common.FILE,
     metavar="FILE.csv",
@@ -77,7 +84,7 @@ OF_MEASURED = ("temp", "fail_outside", "picture")
 @common.json_option
 @common.guarded
 def board(
-    build, measured, out, opamp, temps, temp, fail_outside, picture, as_json, **boards
+    build, measured, out, opamp, temps, shunt, temp, fail_outside, picture, as_json, **boards
 ) -> None:
     """Make a board of a BUILD that computes a function: real diodes, resistors, op-amps.
 
@@ -104,7 +111,7 @@ def board(
     from ..api.boards import run_board
 
     made = run_board(
-        build, out, opamp=opamp, temps=temps, progress=not as_json,
+        build, out, opamp=opamp, temps=temps, shunt=shunt, progress=not as_json,
         command=common.command_line(), **boards,
     )  # fmt: skip
     if as_json:
