@@ -24,12 +24,10 @@ from analogkan.devices import get, library
 from analogkan.engines import versions
 from analogkan.engines.ngspice import ENVIRONMENT, INSTALL, Ngspice
 from analogkan.engines.others import PACKAGES
-from analogkan.errors import DataError
 from analogkan.imperfections.presets import TABLES
-from analogkan.network.checkpoint import load_spec
+from analogkan.network.checkpoint import load_origin
 from analogkan.opamps.libraries import LIBRARIES
 from analogkan.physics import Assumptions
-from analogkan.training.card import parameter_count, read_card
 
 from .networks import random_checkpoint, random_npz
 
@@ -149,22 +147,24 @@ def test_there_are_no_more_commands_than_these():
     assert len(COMMANDS) <= 18
 
 
-def test_the_shipped_networks_are_listed_with_what_their_cards_say(tmp_path):
+def test_the_shipped_networks_are_listed_with_what_they_reach():
     lines = done("models", "list").splitlines()
     row = next(line for line in lines if line.startswith("mnist-d2 "))
-    assert " ".join(row.split()) == "mnist-d2 196-64-10 A21, Z21 26,570 98.79 % mnist test"
+    assert " ".join(row.split()) == "mnist-d2 196-64-10 A21, Z21 26,570 98.79 % mnist"
     found = {model["name"]: model for model in json.loads(done("models", "list", "--json"))}
     assert set(found) == set(resources.models())
     for name, model in found.items():
-        spec = load_spec(resources.models()[name])
-        assert (model["sizes"], model["parameters"]) == (spec.widths, parameter_count(spec))
-        assert model["devices"] == [curve.name for curve in spec.layers[0].curves]
-        assert model["ci95"][0] < model["accuracy"] < model["ci95"][1]
-        assert (model["n"], model["images"][-4:]) == (10_000, "test")
-        assert model["command"].startswith("analogkan train --dataset ")
-    (tmp_path / "a.md").write_text("# a\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"a\.md is no card of a classifier: train writes one besi"):
-        read_card(tmp_path / "a.md")
+        spec, training = load_origin(resources.models()[name])
+        card = resources.models()[name].with_suffix(".md").read_text(encoding="utf-8")
+        assert f"| TD-KAN {model['sizes']}, devices {', '.join(model['devices'])} |" in card
+        assert f"| parameters | {model['parameters']:,} |" in card
+        low, high = (f"{100 * end:.2f}" for end in model["ci95"])
+        assert (
+            f"| **{100 * model['accuracy']:.2f} %** on {model['n']:,} images "
+            f"({model['dataset']} test, read once), 95 % interval {low} to {high} (Wilson) |"
+        ) in card
+        assert f"| command | `{model['command']}` |" in card
+        assert model["images"] == f"{spec.dataset} test, all 10,000" == training["card"]["images"]
 
 
 # ---- doctor and devices

@@ -173,6 +173,21 @@ class Whole(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+def include_option(models: str) -> Callable[[Any], Any]:
+    """``--include`` of a command that takes an op-amp's netlist; ``models`` begins its help."""
+    return click.option(
+        "--include",
+        multiple=True,
+        metavar="LIB:SECTION",
+        help=f"{models}: FILE, FILE:SECTION, or gf180mcu:typical.  [default: the file's]",
+    )
+
+
+def draws_option(help: str) -> Callable[[Any], Any]:
+    """``--draws``, how many such op-amps are drawn."""
+    return click.option("--draws", type=Whole(0, 100_000), default=0, show_default=True, help=help)
+
+
 class Choice(click.Choice):
     """One of some words."""
 

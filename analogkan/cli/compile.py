@@ -77,18 +77,9 @@ MUCH_MEMORY = 8000
     "transistors of sigmoid and tanh cells (npn); the circuit is sized for it. Or a model of a "
     "diode (diode_NAME): .va, .osdi or a netlist (docs/own-op-amp.md, own-diode.md).",
 )
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="LIB:SECTION",
-    help="Its models: FILE, FILE:SECTION, or gf180mcu:typical.  [default: the file's]",
-)
-@click.option(
-    "--draws",
-    type=common.Whole(0, 100_000),
-    default=0,
-    show_default=True,
-    help="Op-amps drawn by its library's mismatch: the sigma of chips' offsets, in opamp.toml.",
+@common.include_option("Its models")
+@common.draws_option(
+    "Op-amps drawn by its library's mismatch: the sigma of chips' offsets, in opamp.toml."
 )
 @click.option(
     "--refer", is_flag=True, help="Name its models where they are; by default they are copied."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from . import common
@@ -22,23 +25,21 @@ def models() -> None:
 @common.json_option
 @common.guarded
 def list_models(as_json) -> None:
-    """List the shipped networks, with what their cards say.
+    """List the shipped networks, and what they reach.
 
     \b
     Example:
       analogkan models list
     """
     from .. import resources
-    from ..training.card import read_card
 
-    found = [
-        {"name": name, "file": path, **read_card(path.with_suffix(".md"))}
-        for name, path in resources.models().items()
-    ]
+    found = [_facts(name, path) for name, path in resources.models().items()]
     if as_json:
         common.print_json(found)
         return
-    shown = common.table("Networks", "name", "sizes", "devices", "parameters", "accuracy", "images")
+    shown = common.table(
+        "Networks", "name", "sizes", "devices", "parameters", "accuracy", "data set"
+    )
     for model in found:
         shown.add_row(
             model["name"],
@@ -46,11 +47,33 @@ def list_models(as_json) -> None:
             ", ".join(model["devices"]),
             f"{model['parameters']:,}",
             f"{100 * model['accuracy']:.2f} %",
-            model["images"],
+            model["dataset"],
         )
     common.out.print(shown)
     common.out.print("accuracy: of the software, on the whole test set")
     common.print_next("analogkan compile mnist-d2")
+
+
+def _facts(name: str, path: Path) -> dict[str, Any]:
+    """Of a shipped classifier, as its checkpoint says."""
+    from ..intervals import wilson
+    from ..network.checkpoint import load_origin
+    from ..network.record import read_reached
+    from ..training.card import parameter_count
+
+    spec, training = load_origin(path)
+    reached = read_reached(training.get("card"), str(path))
+    assert reached is not None
+    return {
+        "name": name,
+        "file": path,
+        "sizes": spec.widths,
+        "devices": [curve.name for curve in spec.layers[0].curves],
+        "parameters": parameter_count(spec),
+        **reached.document(),
+        "ci95": wilson(reached.right, reached.n),
+        "command": training["command"],
+    }
 
 
 models.add_command(explain_model)

@@ -36,13 +36,7 @@ LOAD = common.Pair("load", ",", "ohms and farads, such as 20e3,1e-12")
     metavar="NAME=VALUE",
     help="The .param that turns the library's mismatch on.  [default: the file's]",
 )
-@click.option(
-    "--draws",
-    type=common.Whole(0, 100_000),
-    default=0,
-    show_default=True,
-    help="Op-amps drawn by it.",
-)
+@common.draws_option("Op-amps drawn by it.")
 @click.option(
     "--seed", type=common.Whole(0, 100_000), default=0, show_default=True, help="Of the draws."
 )

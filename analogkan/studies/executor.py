@@ -11,8 +11,14 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -113,9 +119,8 @@ class LocalExecutor:
                 pool = _copies(function, self.threads) if long else None
             if pool is not None:
                 patience = PATIENCE_S + PATIENCE * spent / max(known, 1) * self.threads
-                left: list[T] = []
                 with pool:
-                    yield from self._run(pool, _call, waiting, count, patience, left)
+                    left = yield from self._run(pool, _call, waiting, count, patience)
                 waiting, count = iter(left), len(left)
         with ThreadPoolExecutor(self.threads) as threads:
             yield from self._run(threads, function, waiting, count)
@@ -127,28 +132,26 @@ class LocalExecutor:
         waiting: Iterator[T],
         count: int,
         patience: float | None = None,
-        left: list[T] | None = None,
-    ) -> Iterator[list[tuple[T, R]]]:
-        """The next ``count`` items, by ``pool``; copies that do not answer for so many seconds are
-        ended, and what they had not done is ``left``."""
-        waiting, running = islice(waiting, count), {}
+    ) -> Generator[list[tuple[T, R]], None, list[T]]:
+        """The next ``count`` items, by ``pool``; copies that do not answer for ``patience`` seconds
+        are ended, and what they had not done is returned."""
+        waiting, running = islice(waiting, count), dict[Future[R], T]()
         try:
             while True:
                 for item in islice(waiting, AHEAD * self.threads - len(running)):
                     running[pool.submit(function, item)] = item
                 if not running:
-                    return
+                    return []
                 done, _ = wait(running, patience, return_when=FIRST_COMPLETED)
                 if not done:
-                    assert isinstance(pool, ProcessPoolExecutor) and left is not None
+                    assert isinstance(pool, ProcessPoolExecutor)
                     warnings.warn(
                         f"copies of the process did not answer for {patience:.0f} s: threads go on",
                         RuntimeWarning,
                         stacklevel=2,
                     )
-                    left += [*running.values(), *waiting]
                     _end(pool)
-                    return
+                    return [*running.values(), *waiting]
                 whole = [future for future in done if future.exception() is None]
                 if whole:
                     yield [(running.pop(future), future.result()) for future in whole]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 
 from ..data import ImageSet
 from ..data.images import REGRESSION, check_answers
-from ..errors import DataError
 from ..files import sha256, write_text
 from ..intervals import wilson
 from ..network.measures import Distance, distance, format_value, unit_of
@@ -132,37 +130,6 @@ def parameter_count(spec: NetworkSpec) -> int:
 def is_card(path: Path) -> bool:
     """Whether ``write_card`` wrote it."""
     return path.is_file() and "| sha256 |" in path.read_text(encoding="utf-8", errors="replace")
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """What the card of a classifier says: ``sizes``, ``devices``, ``parameters``, ``accuracy`` as a
-    share of 1 with ``ci95``, on ``n`` of which ``images``, and the ``command`` that made it.
-
-    Raises
-    ------
-    DataError
-        If it is no such card.
-    """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    rows = dict(re.findall(r"^\| ([a-z ,0-9]+) \| (.*) \|$", text, re.MULTILINE))
-    network = re.fullmatch(r"TD-KAN (.+), devices (.+)", rows.get("network", ""))
-    reached = re.fullmatch(
-        r"\*\*([\d.]+) %\*\* on ([\d,]+) images \((.+?)(?:, read once)?\), "
-        r"95 % interval ([\d.]+) to ([\d.]+) \(Wilson\)",
-        rows.get("accuracy", ""),
-    )
-    if network is None or reached is None:
-        raise DataError(f"{path} is no card of a classifier: train writes one beside its model")
-    return {
-        "sizes": network[1],
-        "devices": network[2].split(", "),
-        "parameters": int(rows["parameters"].replace(",", "")),
-        "accuracy": float(reached[1]) / 100,
-        "ci95": [float(reached[4]) / 100, float(reached[5]) / 100],
-        "n": int(reached[2].replace(",", "")),
-        "images": reached[3],
-        "command": rows["command"].strip("`"),
-    }
 
 
 def write_card(
