@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import analogkan as ak
+from analogkan.cli import main
 from analogkan.data.functions import FUNCTIONS
 from analogkan.data.subset import spread
 from analogkan.errors import CheckpointError, DataError, SettingsError
@@ -18,6 +20,7 @@ from analogkan.network.encoding import Encoding
 from analogkan.network.measures import distance
 from analogkan.network.spec import load_spec
 from analogkan.network.targets import Targets
+from analogkan.training.before import notes_of
 
 from .test_cli_errors import refused
 
@@ -250,13 +253,48 @@ def test_a_function_is_learned_far_better_than_a_line_can(product):
     test = ak.load_dataset(product / "own.npz", "test")
     assert spec.targets is not None
     found = distance(spec.targets, test.y, spec.targets.values(spec.logits(test.x)))
-    line = np.linalg.lstsq(np.c_[X, np.ones(400)], Y)[0]
-    of_line = distance(spec.targets, test.y, (np.c_[test.x, np.ones(80)] @ line)[:, None])
+    known = ak.load_dataset(product / "own.npz", "train")
+    line = np.linalg.lstsq(np.c_[known.x, np.ones(320)], known.y)[0]
+    of_line = distance(spec.targets, test.y, np.c_[test.x, np.ones(80)] @ line)
     assert found.share < 0.015
     assert of_line.share > 0.15
     card = (product / "p.md").read_text(encoding="utf-8")
     assert f"RMSE **{found.rmse:.3g} V** ({100 * found.share:.3f} % of span) on 80 points" in card
     assert "| gives | product (V) |" in card
+    assert f" (a straight line: {of_line.rmse:.3g} V); largest error" in card
+    build = ak.compile(product / "p.pt", product / "p.build", verify=False, progress=False)
+    s = ak.simulate(build, test, engine="software", out=product / "run", progress=False)
+    assert s.summary["straight_line"]["line"] == pytest.approx(of_line.rmse)
+    assert s.sentences()[0] == (
+        f"a straight line through the training points: RMSE {of_line.rmse:.3g} V on own.npz test, "
+        "all 80"
+    )
+
+
+def test_a_training_says_what_was_before_and_that_it_made_it_worse(product, tmp_path):
+    """And that a straight line would have been better."""
+    ruin = tmp_path / "ruin.toml"
+    ruin.write_text('task = "regression"\nepochs = 1\nlearning_rate = 1.0\n', encoding="utf-8")
+    train = ["train", "--dataset", product / "own.npz", "--from", product / "p.pt"]
+    words = [*train, "--recipe", ruin, "--out", tmp_path / "q.pt"]
+    said = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False).stdout
+    own = checkpoint.load_origin(product / "p.pt")[1]["card"]
+    lines = said.splitlines()
+    assert f" (a straight line: {own['line']:.3g} V); largest error" in lines[0]
+    assert f"before, the model of --from: RMSE {own['rmse']:.3g} V on the same images" in lines
+    assert "note: training made it worse: keep the model of --from, or train with another" in said
+    assert "note: a straight line is as good or better: train longer (--epochs)" in said
+    told = checkpoint.load_origin(tmp_path / "q.pt")[1]
+    assert told["before"]["rmse"] == own["rmse"]
+    summary = {**told["card"], "rmse_line": 9.0, "before": told["before"]}
+    (before,) = notes_of(summary, disturbed=True)  # it is meant to
+    assert before in lines
+    again = ak.train(
+        product / "own.npz", tmp_path / "r.pt", start=tmp_path / "q.pt", recipe="function-finetune",
+        epochs=1, progress=False,
+    )  # fmt: skip
+    assert "before" in repr(again) and "better than now" not in repr(again)
+    assert "| before this training | RMSE" in again.card.read_text(encoding="utf-8")
 
 
 def test_a_checkpoint_keeps_targets_ranges_and_taps(product, tmp_path):

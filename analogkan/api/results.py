@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..network.measures import format_value
+from ..network.record import read_reached, worse_than_before
 from ..objects import Described, Facts
 from ..text import interval, percent
 
@@ -36,8 +37,11 @@ class Trained(Described):
     def _described(self) -> tuple[str, Facts]:
         s = self.summary
         reached = ("accuracy", _share(s["accuracy"], s["ci95"])) if "accuracy" in s else _error(s)
+        before = read_reached(s.get("before"), "before")
+        worse = ", better than now" if worse_than_before(s) else ""
         facts = [
             reached,
+            *([] if before is None else [("before", f"{before.said} on the same images{worse}")]),
             ("images", s["images"]["said"]),
             ("parameters", f"{s['parameters']:,}"),
             ("out of range", f"{percent(s['out_of_range'])} of the hidden voltages"),
@@ -48,6 +52,8 @@ class Trained(Described):
 def _error(s: Summary) -> tuple[str, str]:
     """A regression's error on what was judged."""
     said = f"{format_value(s['rmse'], s['unit'])}, {percent(s['share_of_span'], 3)} of span"
+    if s.get("rmse_line") is not None:
+        said += f"; a straight line: {format_value(s['rmse_line'], s['unit'])}"
     return "RMSE", said
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..errors import SettingsError
-from ..network.measures import format_value
+from ..network.measures import format_value, line_said
 from ..text import percent
 from . import common, complete
 
@@ -153,6 +153,7 @@ def train(
       analogkan train --dataset mnist --data ./data --from mnist.pt --chip mnist.build:7 \\
           --set stuck_max=0.01 --out chip7.pt
     """
+    from ..training.before import notes_of
     from ..training.own_chips import format_chips, format_reached, worse
     from ..training.prune import saved_said
     from ..training.run import TrainingRequest, disturbance_of, run_training
@@ -201,6 +202,8 @@ def train(
             "it further, or raise range_penalty in the recipe (or give it a squash)",
             style="yellow",
         )
+    for note in notes_of(result, disturbed=request.disturbance is not None):
+        common.out.print(note, style="yellow" if note.startswith("note: ") else None)
     if "own_chips" in result:
         common.out.print(f"on its own chips: {format_chips(result['own_chips'])}")
         if worse(result["own_chips"]):
@@ -229,8 +232,9 @@ def _reached(s: dict[str, Any]) -> str:
         lo, hi = pair
         return f"{percent(s['accuracy'])} on {said} ({percent(lo)} to {percent(hi)}, 95 %)"
     within = pair and " to ".join(format_value(end, s["unit"]) for end in pair)
+    line = line_said(s["rmse_line"], s["unit"])
     return (
         f"RMSE {format_value(s['rmse'], s['unit'])}{f' ({within}, 95 %)' if within else ''}, "
-        f"{percent(s['share_of_span'], 3)} of span, on {said}; largest error "
-        f"{format_value(s['max_abs'], s['unit'])}"
+        f"{percent(s['share_of_span'], 3)} of span, on {said}{line}; "
+        f"largest error {format_value(s['max_abs'], s['unit'])}"
     )

@@ -187,6 +187,8 @@ class Build(Described):
     def facts(self) -> dict[str, Any]:
         """What a RUN says of the circuit that it is of."""
         several = self.deck is None
+        card = self.summary["model"].get("card") or {}
+        line = {key: card.get(key) for key in ("line", "images")}
         return {
             "model": self.spec.name,
             "network": self.spec.fingerprint(),
@@ -195,6 +197,7 @@ class Build(Described):
             "compiled": self.summary.get("command", ""),
             "trained_by": self.summary["model"].get("command", ""),
             "trained_on": self.spec.dataset,
+            **({} if line["line"] is None else {"straight_line": line}),
         }
 
     def require_unedited(self) -> None:

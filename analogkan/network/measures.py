@@ -91,6 +91,13 @@ def distance(
     )
 
 
+def straight_line(known: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Values (m, K) at ``x`` (m, I) of the line, plane and so on through points ``known`` (n, I) of
+    values ``y`` (n, K) with the least squares: what a network of them must do better than."""
+    given, asked = (np.column_stack([one, np.ones(len(one))]) for one in (known, x))
+    return asked @ np.linalg.lstsq(given, y)[0]
+
+
 def _interval(squares: np.ndarray) -> tuple[float, float] | None:
     """Of the root of the mean of ``squares`` (n,)."""
     if len(squares) < 2:
@@ -108,3 +115,8 @@ def format_value(value: float, unit: str) -> str:
     if unit == SPAN:
         return f"{100 * value:.3g} % of span"
     return f"{value:.3g} {unit}".strip()
+
+
+def line_said(line: float | None, unit: str) -> str:
+    """What a straight line reaches, to be put behind a network's RMSE; empty if not known."""
+    return "" if line is None else f" (a straight line: {format_value(line, unit)})"

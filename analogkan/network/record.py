@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,8 +20,9 @@ class Reached:
     ----------
     accuracy
         Share of ``n`` images; None of a regression.
-    rmse, unit
-        Of a regression: on ``n`` points, in that unit.
+    rmse, line, unit
+        Of a regression: on ``n`` points, its own and that of a straight line through the training
+        points, in that unit.
     n
         How many.
     images
@@ -31,6 +33,7 @@ class Reached:
 
     accuracy: float | None = None
     rmse: float | None = None
+    line: float | None = None
     unit: str = ""
     n: int
     images: str
@@ -69,6 +72,7 @@ def read_reached(entry: object, where: str) -> Reached | None:
         found = Reached(**entry)  # type: ignore[arg-type]
         fine = (found.accuracy is None) != (found.rmse is None)
         fine &= 0 <= (found.accuracy or 0) <= 1 and 0 <= (found.rmse or 0) < math.inf
+        fine &= 0 <= (found.line or 0) < math.inf
         fine &= found.n >= 1 and isinstance(found.n, int)
     except (TypeError, ValueError):
         fine = False
@@ -79,3 +83,14 @@ def read_reached(entry: object, where: str) -> Reached | None:
             f"{where} is damaged: {entry!r} is no accuracy (a share of 1) or RMSE on n images"
         )
     return found
+
+
+def worse_than_before(told: Mapping[str, Any]) -> bool:
+    """Whether a training's figures in ``told`` are below those of the model that it went on from,
+    on the same images."""
+    before = told.get("before")
+    if before is None:
+        return False
+    if "accuracy" in before:
+        return told["accuracy"] < before["accuracy"]
+    return told["rmse"] > before["rmse"]

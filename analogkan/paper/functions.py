@@ -25,7 +25,7 @@ from ..engines.batch import BatchOptions
 from ..errors import SettingsError
 from ..files import write_text
 from ..network.baselines import parameter_count
-from ..network.measures import distance
+from ..network.measures import distance, straight_line
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..studies.montecarlo import montecarlo
@@ -163,15 +163,10 @@ def _measured(targets: Targets | None, test: ImageSet, z: np.ndarray) -> float:
 
 def _line(goal: Goal, known: ImageSet, test: ImageSet) -> float:
     """The same of the best linear read-out of the inputs."""
-
-    def inputs(images: ImageSet) -> np.ndarray:
-        return np.column_stack([images.x, np.ones(len(images))])
-
     wanted = goal.wanted.numpy()
     if goal.targets is None:
         wanted = np.eye(goal.outputs)[wanted]
-    solved = np.linalg.lstsq(inputs(known), wanted)[0]
-    return _measured(goal.targets, test, inputs(test) @ solved)
+    return _measured(goal.targets, test, straight_line(known.x, test.x, wanted))
 
 
 def _in_circuit(

@@ -55,6 +55,14 @@ class OfValues(Found):
         """An error as a share of full scale."""
         return f"{percent(value / self.span, 3)} of span"
 
+    def line_told(self) -> list[str]:
+        """What a straight line reaches, a sentence, where the model's card says so."""
+        line = self.summary.get("straight_line")
+        if line is None:
+            return []
+        said = self.said(line["line"])
+        return [f"a straight line through the training points: RMSE {said} on {line['images']}"]
+
     def software_fact(self) -> Fact:
         return Fact(
             "software", f"RMSE {self.said(self.rmse_software)}", self.both(self.rmse_software_ci95)

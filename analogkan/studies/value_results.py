@@ -75,7 +75,7 @@ class ChipErrors(OfChips, OfValues):
         return Listing.of(found, "95 % over chips")
 
     def sentences(self) -> list[str]:
-        return [OVER_CHIPS, f"yield counts chips of {self.yield_rule}"]
+        return [OVER_CHIPS, f"yield counts chips of {self.yield_rule}", *self.line_told()]
 
     def figures(self) -> list[Figure]:
         from ..report import functions

@@ -108,12 +108,13 @@ class ValueSimulation(OfCircuit, OfValues):
 
     def sentences(self) -> list[str]:
         if not self.worst:
-            return []
+            return self.line_told()
         one = self.worst[0]
         return [
+            *self.line_told(),
             f"the largest error is at point {one['point']}: the circuit gives "
             f"{_listed(one['circuit'])}, software {_listed(one['software'])}, wanted "
-            f"{_listed(one['wanted'])}"
+            f"{_listed(one['wanted'])}",
         ]
 
     def judged(self) -> str:

@@ -13,7 +13,7 @@ from ..data import ImageSet
 from ..data.images import REGRESSION, check_answers
 from ..files import sha256, write_text
 from ..intervals import wilson
-from ..network.measures import Distance, distance, format_value, unit_of
+from ..network.measures import Distance, distance, format_value, line_said, straight_line, unit_of
 from ..network.record import Reached
 from ..network.spec import NetworkSpec
 from ..text import percent
@@ -31,6 +31,8 @@ class Evaluation:
         Shares of them; None of a regression.
     apart, unit
         Of a regression: how far it is from the targets, in that unit.
+    line
+        Of a regression: RMSE of a straight line through the training points, on the same images.
     out_of_range
         Share of hidden diode voltages outside the range of any device.
     hidden_volts
@@ -43,6 +45,7 @@ class Evaluation:
     ci95: tuple[float, float] | None = None
     apart: Distance | None = None
     unit: str = ""
+    line: float | None = None
     out_of_range: float
     hidden_volts: tuple[float, float]
 
@@ -50,7 +53,7 @@ class Evaluation:
         """What checkpoint and BUILD keep of it; it is of ``images``."""
         return Reached(
             accuracy=self.accuracy, rmse=None if self.apart is None else self.apart.rmse,
-            unit=self.unit, n=self.n, images=images.said, dataset=images.name,
+            line=self.line, unit=self.unit, n=self.n, images=images.said, dataset=images.name,
         )  # fmt: skip
 
     def document(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class Evaluation:
             "r2": self.apart.r2,
             "share_of_span": self.apart.share,
             "unit": self.unit,
+            "rmse_line": self.line,
         }
 
     @property
@@ -85,13 +89,17 @@ class Evaluation:
             within = f", 95 % interval {low} to {high} (bootstrap)"
         return (
             f"RMSE **{format_value(self.apart.rmse, self.unit)}** "
-            f"({percent(self.apart.share, 3)} of span) on {images}{within}; largest error "
+            f"({percent(self.apart.share, 3)} of span) on {images}{within}"
+            f"{line_said(self.line, self.unit)}; largest error "
             f"{format_value(self.apart.max_abs, self.unit)}"
         )
 
 
-def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
-    """How right ``spec`` is on ``images``, which ``what`` names.
+def evaluate(
+    spec: NetworkSpec, images: ImageSet, what: str, known: ImageSet | None = None
+) -> Evaluation:
+    """How right ``spec`` is on ``images``, which ``what`` names; of a regression also a straight
+    line through the points of ``known``.
 
     Raises
     ------
@@ -111,6 +119,9 @@ def evaluate(spec: NetworkSpec, images: ImageSet, what: str) -> Evaluation:
     else:
         apart = distance(spec.targets, images.y, spec.targets.values(outputs[-1]))
         found = {"apart": apart, "unit": unit_of(spec.targets)}
+        if known is not None:
+            line = straight_line(*(one.x.reshape(len(one), -1) for one in (known, images)), known.y)
+            found["line"] = distance(spec.targets, images.y, line, ci95=False).rmse
     return Evaluation(
         what=what,
         n=len(images),

@@ -70,6 +70,10 @@ def card_rows(told: dict[str, Any], unit: str = "") -> dict[str, str]:
         parent = read_reached(told["parent"], "parent")
         assert parent is not None
         rows["its parent"] = f"{parent.said} on {parent.images}"
+    if told.get("before") not in (None, told.get("parent")):
+        before = read_reached(told["before"], "before")
+        assert before is not None
+        rows["before this training"] = f"{before.said} on {before.images}"
     if "own_chips" in told:
         rows["its own chips"] = f"{format_chips(told['own_chips'])}, on the same images"
     chip = {key: value for key, value in told.items() if key.startswith("chip_")}

@@ -30,11 +30,11 @@ from ..files import remove_partials, sha256
 from ..imperfections import load_settings
 from ..network import checkpoint
 from ..network.baselines import parameter_count
-from ..network.record import Reached, read_reached
 from ..network.spec import NetworkSpec
 from ..ours import require_ours
 from ..resources import find_model
 from ..settings import parse_assignments
+from .before import reached_before
 from .card import evaluate, is_card, write_card
 from .fit import Epoch
 from .goals import check_task
@@ -280,10 +280,10 @@ def _run(
     _check_data(images, judged, what, request, plan, None if start is None else before)
     encoding = input_encoding(images, plan) if start is None else before.encoding
     encoding.volts(judged.flat(encoding.shape))  # its width and unit, before hours of training
-    parent = None
+    earlier: dict[str, Any] = {}
     if request.start is not None:
         kept_back = bool(request.holdout)
-        parent = _first_parent(request.start, before, judged, kept_back=kept_back)
+        earlier = reached_before(request.start, before, judged, kept_back=kept_back)
     chips = chips_of(request.disturbance)
     state = _state(out)
     done, pruned = train_or_prune(
@@ -293,13 +293,13 @@ def _run(
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
-    found = evaluate(spec, judged, f"{images.name} {what}, read once")
+    found = evaluate(spec, judged, f"{images.name} {what}, read once", images)
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {
         "command": request.command, "recipe": recipe, "seed": request.seed,
         **facts_of(request.device),
     }  # fmt: skip
-    told = pruned | ({} if parent is None else {"parent": parent.document()})
+    told = pruned | earlier
     if request.start is not None:
         origin["from"] = sha256(request.start)
     if chips is not None:
@@ -360,22 +360,6 @@ def _check_data(
     elif images.task == CLASSIFICATION:
         check_trained(judged, images, what)
         check_labels(judged, count_classes(images), request.out.stem)
-
-
-def _first_parent(
-    path: Path, spec: NetworkSpec, judged: ImageSet, *, kept_back: bool
-) -> Reached | None:
-    """What the model in ``path``, ``spec``, reaches; or the first one it was itself trained from.
-
-    Training for hardware lowers it, and its children are held to what there was before. Images that
-    are ``kept_back`` now may be among those it was trained on: then what its card says, or None.
-    """
-    earlier = checkpoint.read(path).get("training", {})
-    for which in ("parent", *(["card"] if kept_back else [])):
-        found = read_reached(earlier.get(which), f"{which} of {path}")
-        if found is not None and found.dataset == judged.name:
-            return found
-    return None if kept_back else evaluate(spec, judged, "parent").reached(judged)
 
 
 def _facts(
