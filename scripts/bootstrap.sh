@@ -41,15 +41,25 @@ ensure_python() {
   fi
 }
 
+# Installed anew only when the project file changed since the last time. What `test` needs is more, and is
+# kept by the others.
 ensure_venv() {
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  # Installed anew only when the project file changed since the last time.
-  if ! cmp -s pyproject.toml .venv/installed-pyproject.toml; then
-    echo "bootstrap: installing Python packages into .venv (torch is large: some minutes)" >&2
-    .venv/bin/python -m pip install --quiet --upgrade pip
-    .venv/bin/python -m pip install --quiet -e '.[test]'
-    cp pyproject.toml .venv/installed-pyproject.toml
+  if cmp -s pyproject.toml .venv/installed-with-test.toml; then
+    return
   fi
+  if [ "$1" = test ]; then
+    install_packages '.[test]' installed-with-test.toml
+  elif ! cmp -s pyproject.toml .venv/installed.toml; then
+    install_packages . installed.toml
+  fi
+}
+
+install_packages() {
+  echo "bootstrap: installing Python packages into .venv (torch is large: some minutes)" >&2
+  [ -e .venv/installed.toml ] || .venv/bin/python -m pip install --quiet --upgrade pip
+  .venv/bin/python -m pip install --quiet -e "$1"
+  cp pyproject.toml ".venv/$2"
 }
 
 ensure_ngspice() {
@@ -79,7 +89,7 @@ ensure_library() {
 
 case "${1:-}" in demo | test | setup) ;; *) usage ;; esac
 ensure_python
-ensure_venv
+ensure_venv "$1"
 ensure_ngspice
 case "$1" in
   demo) shift; .venv/bin/analogkan demo "$@" ;;
