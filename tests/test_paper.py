@@ -108,7 +108,12 @@ def test_a_row_is_run_once_and_more_seeds_extend_it(small, tmp_path, one_thread)
     assert small == ["mnist train", "mnist test"]
     assert run_table(request) == first  # nothing is trained, nothing is read
     assert small == ["mnist train", "mnist test"]
-    second = run_table(replace(request, seeds=2))
+    second = run_table(replace(request, seeds=2, command="analogkan paper table1"))
+    log = (tmp_path / "p" / "log.txt").read_text()
+    assert log.count("begin: paper table1, from Python\n") == 2
+    assert "begin: analogkan paper table1\n" in log
+    said = [line.split("  ")[1] for line in log.splitlines() if "trained: " in line]
+    assert said == [f"trained: mnist-mlp-rtd, seed {seed}" for seed in (0, 1)]
     assert kept.read_bytes() == before
     assert second["rows"][0]["seeds"] == 2
     runs = [json.loads(p.read_text()) for p in sorted(kept.parent.glob("*.json"))]

@@ -305,7 +305,7 @@ def test_two_trainings_of_one_model_do_not_mix(home):
         assert text.startswith(f"{home / 'new' / 't.pt'} is being trained by another process")
 
     run_training(request, on_epoch=another)
-    assert sorted(p.name for p in (home / "new").iterdir()) == ["t.md", "t.pt"]
+    assert sorted(p.name for p in (home / "new").iterdir()) == ["t.log.txt", "t.md", "t.pt"]
 
 
 @pytest.fixture

@@ -249,7 +249,16 @@ def test_a_training_run_leaves_a_checkpoint_and_a_card_that_say_the_same(npz, tm
         f"| sha256 | `{sha256(out)}` |",
     ):
         assert text in card
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.md", "net.pt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.log.txt", "net.md", "net.pt"]
+    lines = [
+        line.split("  ", 1)[-1] for line in (tmp_path / "net.log.txt").read_text().splitlines()
+    ]
+    assert lines[:2] == [
+        "# analogkan: what was run here, and how it ended",
+        "begin: analogkan train ...",
+    ]
+    assert lines[3:5] == ["epochs: 1 of 2", "epochs: 2 of 2"]
+    assert lines[-1].startswith("end: after ")
 
 
 def test_the_devices_asked_for_take_the_place_of_the_recipes(npz, tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def paper(name, data, download, out, seeds, quick, only, jobs, as_json) -> None:
         on_progress = follow(bar)
         found = run_experiment(
             name, out=out, data=data, download=download, seeds=seeds, quick=quick, only=only,
-            jobs=jobs or default_jobs(), on_progress=on_progress,
+            jobs=jobs or default_jobs(), on_progress=on_progress, command=common.command_line(),
             on_epoch=_trains(on_progress) if name in CIRCUITS else _trains_rows(bar),
         )  # fmt: skip
     if not as_json:

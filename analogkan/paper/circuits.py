@@ -109,7 +109,8 @@ def run_circuits(
         return load_dataset(dataset, "test", request.data, download=request.download)
 
     found, everything = [], []
-    with request.kept(name):
+    with request.kept(name) as log:
+        on_progress = log.following(on_progress)
         specs = {row.name: network_of(request, row, 0) for row in rows}
         folder.mkdir(parents=True, exist_ok=True)
         for row in rows:

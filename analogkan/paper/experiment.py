@@ -64,7 +64,7 @@ def run_experiment(
         See ``run_table``, ``run_noise``, ``run_circuits``, ``run_nodes``.
     """
     if name in CURVES:
-        return _curves(name, given["out"])
+        return _curves(name, given["out"], given.get("command", ""))
     if name in NOISE:
         from .noise import NoiseRequest, run_noise
 
@@ -94,12 +94,12 @@ def run_experiment(
     )
 
 
-def _curves(name: str, out: Path) -> dict[str, Any]:
+def _curves(name: str, out: Path, command: str) -> dict[str, Any]:
     from .curves import CURVES as MAKERS
     from .entries import write_rows
     from .request import Request
 
     rows, table = MAKERS[name](), out / f"{name}.csv"
-    with Request(out=out).kept(name):
+    with Request(out=out, command=command).kept(name):
         write_rows(table, rows)
     return {"name": name, "rows": rows, "csv": str(table)}

@@ -89,7 +89,8 @@ def run_functions(
     values = load_recipe(RECIPE, epochs=QUICK_EPOCHS if request.quick else None)
     if request.quick:
         values = replace(values, finish=QUICK_FINISH)
-    with request.kept("functions"):
+    with request.kept("functions") as log:
+        on_progress = log.following(on_progress)
         folder.mkdir(parents=True, exist_ok=True)
         for k, name in enumerate(names):
             on_progress(name, k, len(names))

@@ -100,7 +100,8 @@ def run_nodes(
         return by_class(found, QUICK_IMAGES) if few else found
 
     rows: list[dict[str, Any]] = []
-    with request.kept("nodes"):
+    with request.kept("nodes") as log:
+        on_progress = log.following(on_progress)
         folder.mkdir(parents=True, exist_ok=True)
         recipes = [_rated(request, plan, family, images, on_progress) for family in families]
         for seed in range(request.seeds):  # so that what is there early is of all networks

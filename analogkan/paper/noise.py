@@ -125,7 +125,8 @@ def run_noise(
     def training_set() -> ImageSet:
         return load_dataset(plan.dataset, "train", request.data, download=request.download)
 
-    with request.kept(request.name):
+    with request.kept(request.name) as log:
+        on_progress = log.following(on_progress)
         judged = load_dataset(plan.dataset, "test", request.data, download=request.download)
         if request.quick:
             judged = by_class(judged, plan.quick_images)

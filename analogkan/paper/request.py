@@ -11,6 +11,7 @@ from pathlib import Path
 from ..files import write_text
 from ..settings import require
 from ..studies.folder import LockedFolder
+from ..studies.log import Log, logged
 
 MARK = "paper.json"
 """By which a folder of results is known."""
@@ -30,6 +31,8 @@ class Request:
         How many; 0 is the first.
     quick
         Little of it, ``QUICK_EPOCHS`` epochs, and kept apart: to see that it works.
+    command
+        The command line, for the log; empty from Python.
     """
 
     out: Path
@@ -37,6 +40,7 @@ class Request:
     download: bool = False
     seeds: int = 3
     quick: bool = False
+    command: str = ""
 
     def __post_init__(self) -> None:
         require(1 <= self.seeds <= 100, "seeds", self.seeds, "1 to 100")
@@ -46,8 +50,9 @@ class Request:
         return f"{name}-quick" if self.quick else name
 
     @contextlib.contextmanager
-    def kept(self, name: str) -> Iterator[None]:
-        """With the folder of results locked, and known as one."""
+    def kept(self, name: str) -> Iterator[Log]:
+        """With the folder of results locked, and known as one, and its log."""
         with LockedFolder(self.out, MARK):
             write_text(self.out / MARK, json.dumps({"table": name}) + "\n")
-            yield
+            with logged(self.out, f"paper {name}", self.command, None) as log:
+                yield log

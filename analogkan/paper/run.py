@@ -80,7 +80,7 @@ def run_table(
     """
     rows = request.rows()
     names = {row.name for row in rows}
-    with request.kept(request.table.name):
+    with request.kept(request.table.name) as log:
         request.folder.mkdir(parents=True, exist_ok=True)
         sets: dict[str, tuple[ImageSet, ImageSet]] = {}
         for row in rows:
@@ -92,6 +92,7 @@ def run_table(
                     if row.dataset not in sets:
                         sets = {row.dataset: _load(request, row.dataset)}
                     found = _run(request, row, seed, sets[row.dataset], on_epoch)
+                    log.say(f"trained: {row.name}, seed {seed}")
                 write_kept(_path(request, row, seed), _plan_document(request, row), found)
                 _write(request)
         everything = _write(request)

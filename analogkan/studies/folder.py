@@ -88,9 +88,12 @@ class LockedFolder:
 
 
 def is_log(path: Path) -> bool:
-    """Whether it is a log of ours."""
-    if path.name != LOG:
-        return False
+    """Whether it is a log of ours, and called ``LOG``."""
+    return path.name == LOG and begins_as_log(path)
+
+
+def begins_as_log(path: Path) -> bool:
+    """Whether it is a log of ours, whatever it is called."""
     try:
         with open_plain(path, links=False) as stream:
             return stream.read(len(FIRST)) == FIRST.encode()

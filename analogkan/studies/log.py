@@ -1,5 +1,6 @@
 # pyright: strict
-"""``log.txt`` beside a RUN: what was run and when, by which versions, and how it ended.
+"""``log.txt`` beside a RUN, and of a training or a table: what was run and when, by which versions,
+and how it ended.
 
 It is for people. No study reads it, and one that goes on appends to it.
 """
@@ -20,7 +21,7 @@ from ..errors import StudyError
 from ..files import append_text
 from ..pace import Pace
 from ..text import duration
-from .folder import FIRST, LOG, is_log
+from .folder import FIRST, LOG, begins_as_log
 
 Progress = Callable[[str, int, int], None]
 Count = Callable[[int, int], None]
@@ -42,18 +43,17 @@ class Log:
 
     @classmethod
     def begun(
-        cls, run: Path, study: str, command: str, program: Ngspice | None, notes: Iterable[str]
+        cls, path: Path, study: str, command: str, program: Ngspice | None, notes: Iterable[str]
     ) -> Self:
-        """With what is known before anything is simulated.
+        """With what is known before anything is simulated, at ``path``.
 
         Raises
         ------
         StudyError
             If another file has the name.
         """
-        path = run / LOG
         log = cls(path)
-        if not is_log(path):
+        if not begins_as_log(path):
             if path.is_symlink() or path.exists():
                 raise StudyError(
                     f"{path} is no log of a study, and {study} keeps one there: move it, or give "
@@ -104,13 +104,20 @@ class Log:
             append_text(self._path, text)
 
 
-@contextlib.contextmanager
 def logged(
     run: Path, study: str, command: str, program: Ngspice | None, notes: Iterable[str] = ()
+) -> contextlib.AbstractContextManager[Log]:
+    """As ``logged_to``, in a RUN's folder."""
+    return logged_to(run / LOG, study, command, program, notes)
+
+
+@contextlib.contextmanager
+def logged_to(
+    path: Path, study: str, command: str, program: Ngspice | None = None, notes: Iterable[str] = ()
 ) -> Iterator[Log]:
     """A log of what happens within: its end, or the error or signal that ended it; and Python's
-    warnings. The RUN's lock must be held."""
-    log, started = Log.begun(run, study, command, program, notes), time.monotonic()
+    warnings. The lock of what it is beside must be held."""
+    log, started = Log.begun(path, study, command, program, notes), time.monotonic()
     shown = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -131,3 +138,18 @@ def logged(
         warnings.showwarning = shown
     took = duration(time.monotonic() - started)
     log.say(f"end: after {took}" if log.refusal is None else f"error: {log.refusal}")
+
+
+@contextlib.contextmanager
+def logged_from_the_first(path: Path, study: str, command: str) -> Iterator[Count]:
+    """What epochs are reported to; with the first one the log begins, since what is refused before
+    leaves no file."""
+    with contextlib.ExitStack() as stack:
+        begun: list[Log] = []
+
+        def told(done: int, total: int) -> None:
+            if not begun:
+                begun.append(stack.enter_context(logged_to(path, study, command)))
+            begun[0].progress("epochs", done, total)
+
+        yield told

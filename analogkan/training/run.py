@@ -14,13 +14,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..compiler.build import load_build
 from ..data import ImageSet, load_dataset
-from ..data.images import (
-    CLASSIFICATION,
-    check_answers,
-    check_labels,
-    check_trained,
-    count_classes,
-)
+from ..data.images import CLASSIFICATION, check_answers, check_labels, check_trained, count_classes
 from ..data.subset import hold_out
 from ..devices import resolve
 from ..engines.arithmetic import CPU
@@ -34,6 +28,7 @@ from ..network.spec import NetworkSpec
 from ..ours import require_ours
 from ..resources import find_model
 from ..settings import parse_assignments
+from ..studies.log import logged_from_the_first
 from .before import reached_before
 from .card import evaluate, is_card, write_card
 from .fit import Epoch
@@ -235,7 +230,9 @@ def run_training(
         ) from error
     try:
         remove_partials(out, out.with_suffix(".md"), _state(out))
-        return _run(request, plan, on_epoch)
+        with logged_from_the_first(out.with_suffix(".log.txt"), "train", request.command) as count:
+            total = request.epochs_in_all()
+            return _run(request, plan, lambda e: (count(e.number, total), on_epoch(e))[1])
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
