@@ -51,7 +51,7 @@ ensure_venv() {
   if [ "$1" = test ]; then
     install_packages '.[test]' installed-with-test.toml
   elif ! cmp -s pyproject.toml .venv/installed.toml; then
-    install_packages . installed.toml
+    install_packages '.[fast]' installed.toml
   fi
 }
 
