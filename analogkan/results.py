@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .errors import StudyError
-from .objects import MOST_LINES, Described, Facts, show_figures
+from .objects import MOST_LINES, Described, Facts, require_axes, show_figures
 
 if TYPE_CHECKING:
     from .tables import Table
 
 Pair = Sequence[float]
 """The ends of an interval."""
+
+
+SEVERAL = "picture {name!r} has several axes, and ax is one: plot() without ax makes a figure"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Figure:
     caption
         What it shows.
     draw
-        Makes it, a matplotlib Figure.
+        Makes it, a matplotlib Figure. One of a single axes takes ``ax``, axes in which it is drawn
+        instead, and gives their figure.
     live
         Makes what a page shows on a screen instead, if there is such a thing.
     share
@@ -71,9 +76,24 @@ class Figure:
 
     name: str
     caption: str
-    draw: Callable[[], Any]
+    draw: Callable[..., Any]
     live: Callable[[], Any] | None = None
     share: bool = False
+
+    def draw_in(self, ax: Any) -> Any:
+        """Draw it in the matplotlib Axes ``ax``, and give their figure.
+
+        Raises
+        ------
+        StudyError
+            If it has more axes than one.
+        SettingsError
+            If ``ax`` is no Axes.
+        """
+        require_axes(ax)
+        if "ax" not in inspect.signature(self.draw).parameters:
+            raise StudyError(SEVERAL.format(name=self.name))
+        return self.draw(ax=ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -152,17 +172,27 @@ class Result(Described):
         """``table()`` as a pandas DataFrame; AnalogKanError where there is no pandas."""
         return self.table().to_frame()
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """The picture that stands for the result, a matplotlib Figure; ``savefig`` keeps it.
+
+        Parameters
+        ----------
+        ax
+            A matplotlib Axes in which a picture of a single axes is drawn, such as one of
+            ``plt.subplots(1, 2)``; its figure is returned. By default a new figure.
 
         Raises
         ------
         StudyError
-            If there is none.
+            If there is none, or it has several axes and ``ax`` is given.
+        SettingsError
+            If ``ax`` is no Axes.
         """
         drawn = self.figures()
         if not drawn:
             raise StudyError(f"{self.no_picture}: table() has its rows")
+        if ax is not None:
+            return drawn[0].draw_in(ax)
         figure = drawn[0].draw()
         show_figures()
         return figure

@@ -19,6 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+from matplotlib.figure import Figure as MplFigure
 
 import analogkan as ak
 from analogkan.api import progress
@@ -283,6 +284,28 @@ def test_a_result_draws_its_picture(results):
         results["software"].plot()
     with pytest.raises(StudyError, match=r"^a trace has no picture: table\(\) has its rows$"):
         results["trace"].plot()
+
+
+def test_a_picture_of_one_axes_is_drawn_in_somebodys(results):
+    figure = MplFigure()
+    left, right = figure.subplots(1, 2)
+    assert results["montecarlo"].plot(ax=left) is results["sweep"].plot(right) is figure
+    assert figure.axes == [left, right] and not figure.legends
+    assert left.patches and left.get_legend() and right.lines
+    for name in ("simulate", "thermal"):
+        with pytest.raises(
+            StudyError,
+            match=r"^picture '[a-z]+' has several axes, and ax is one: plot\(\) without ax makes a "
+            "figure$",
+        ):
+            results[name].plot(ax=left)
+    sentence = "ax = 3 is of type int: give a matplotlib Axes, as plt.subplots() gives"
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        results["montecarlo"].plot(ax=3)
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}$"):
+        ak.plot_devices("A21", ax=3)
+    other = MplFigure().subplots()
+    assert ak.plot_devices("A21,Z21", ax=other) is other.figure and len(other.lines) == 2
 
 
 def test_a_report_takes_results_and_folders(results, tmp_path):

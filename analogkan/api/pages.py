@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
 from ..errors import StudyError
-from ..objects import PATHS, as_path, require_type, show_figures
+from ..objects import PATHS, as_path, require_axes, require_type, show_figures
 from ..studies.result import Found
 from . import given
 from .given import AnyPath
@@ -89,7 +89,7 @@ def _several(runs: Any) -> Iterable[Any]:
     return runs
 
 
-def plot_devices(devices: Any, out: AnyPath | None = None) -> Figure:
+def plot_devices(devices: Any, out: AnyPath | None = None, *, ax: Any = None) -> Figure:
     """The I-V curves of devices, as a matplotlib Figure.
 
     Parameters
@@ -98,9 +98,13 @@ def plot_devices(devices: Any, out: AnyPath | None = None) -> Figure:
         Names or device files, ``"A21,Z21"`` or a list; or ``IVCurve`` objects.
     out
         A PNG, SVG or PDF file to write as well.
+    ax
+        A matplotlib Axes to draw in, whose figure is returned; by default a new figure.
 
     Raises
     ------
+    SettingsError
+        If ``ax`` is no Axes.
     DeviceError
         If there is no such device.
     AnalogKanError
@@ -119,10 +123,13 @@ def plot_devices(devices: Any, out: AnyPath | None = None) -> Figure:
     require_type(devices, (IVCurve, *PATHS, Iterable), "devices", wanted)
     named: Any = devices.split(",") if isinstance(devices, str) else devices
     listed: Any = [named] if isinstance(named, (IVCurve, *PATHS)) else named
-    figure = iv_figure([load(one) for one in listed])
+    if ax is not None:
+        require_axes(ax)
+    figure = iv_figure([load(one) for one in listed], ax=ax)
     if out is not None:
         path: Path = as_path(out, "out")
         require_marked(path, give="out")
         save(figure, path)
-    show_figures()
+    if ax is None:
+        show_figures()
     return figure

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from .canvas import canvas
 from .figures import CYCLE
 
 MOST_BARS, MOST_LAYERS = 20, 4
@@ -21,17 +23,18 @@ MAP, DECADES = "inferno", 3
 """Colours, and how far they reach down from the largest share."""
 
 
-def shares_figure(summary: Mapping[str, Any]) -> Figure:
+def shares_figure(summary: Mapping[str, Any], ax: Axes | None = None) -> Figure:
     """Shares of quantities in the variance of the score, by draws and by gradients.
 
     Parameters
     ----------
     summary
         With ``shares``, the largest first.
+    ax
+        Where it is drawn; by default in a figure of its own.
     """
     shares = summary["shares"][:MOST_BARS]
-    fig = Figure(figsize=(8, 1.2 + 0.34 * len(shares)), layout="constrained")
-    ax = fig.subplots()
+    fig, ax = canvas(ax, 8, 1.2 + 0.34 * len(shares))
     at = np.arange(len(shares), dtype=float)
     ways: list[tuple[str, str]] = [("total", "by draws, total")]
     if not summary["no_gradients"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -18,6 +19,7 @@ from ..files import atomic_file
 from ..intervals import exact
 from ..network.spec import NetworkSpec
 from ..ours import MARK
+from .canvas import canvas, legend_below
 
 CYCLE = ("#1b6ca8", "#d1495b", "#3b8f5a", "#8a5fbf", "#c98a1b", "#4d4d4d")
 CIRCUIT, SOFTWARE = CYCLE[1], CYCLE[0]
@@ -34,7 +36,11 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=made_by)
 
 
-def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] = ()) -> Figure:
+def iv_figure(
+    curves: Sequence[IVCurve],
+    used: Sequence[tuple[str, np.ndarray]] = (),
+    ax: Axes | None = None,
+) -> Figure:
     """I-V curves, and below them how often each voltage was used.
 
     Parameters
@@ -43,11 +49,15 @@ def iv_figure(curves: Sequence[IVCurve], used: Sequence[tuple[str, np.ndarray]] 
         What to draw.
     used
         (label, volts of any shape) for each place that drives these diodes.
+    ax
+        Where the curves alone are drawn; by default in a figure of their own.
     """
-    fig = Figure(figsize=(7, 5.2 if used else 3.8), layout="constrained")
-    axes = fig.subplots(
-        2 if used else 1, 1, sharex=True, squeeze=False, height_ratios=[3, 1.3][: 2 if used else 1]
-    )[:, 0]
+    if used:
+        fig = Figure(figsize=(7, 5.2), layout="constrained")
+        axes = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1.3])
+    else:
+        fig, ax = canvas(ax, 7, 3.8)
+        axes = np.array([ax])
     for k, curve in enumerate(curves):
         _draw(axes[0], curve, CYCLE[k % 6])
     axes[0].set_ylabel("current (µA)")
@@ -211,12 +221,14 @@ def accuracy_bins(accuracy: np.ndarray, n: int) -> np.ndarray:
     return lo + width * np.arange(np.ceil((accuracy.max() + image / 2 - lo) / width) + 1)
 
 
-def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> Figure:
+def histogram_figure(
+    rows: Sequence[dict[str, Any]], summary: dict[str, Any], ax: Axes | None = None
+) -> Figure:
     """How often each accuracy occurs among the chips of a Monte Carlo study."""
     accuracy = 100 * np.array([row["accuracy"] for row in rows if row["status"] == "ok"])
     software, threshold = 100 * summary["software_accuracy"], 100 * summary["yield_at"]
-    fig = Figure(figsize=(7.4, 4.4), layout="constrained")
-    ax = fig.subplots()
+    own = ax is None
+    fig, ax = canvas(ax, 7.4, 4.4)
     edges = accuracy_bins(accuracy, summary["n"])
     ax.hist(accuracy, bins=list(edges), color=CIRCUIT, alpha=0.55, edgecolor="white", linewidth=0.6)
     lines = (
@@ -238,7 +250,7 @@ def histogram_figure(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) ->
         f"\n{told_images(summary)}",
         fontsize=11,
     )
-    fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    legend_below(ax, own=own, ncols=3, fontsize=9)
     tidy((ax,))
     return fig
 

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..errors import StudyError
 from ..network.measures import SPAN, format_value
 from ..network.targets import Targets
 from ..numerals import read_number
+from ..results import SEVERAL
 from ..text import with_unit
+from .canvas import canvas
 from .figures import CIRCUIT, CYCLE, DARK, SOFTWARE, plain, tidy, told_images
 
 TRUTH = CYCLE[5]
@@ -112,13 +116,25 @@ def board_figure(
     targets: Targets,
     measured: np.ndarray | None = None,
     assumed: np.ndarray | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Boards: a ``band`` (3, n, K) about the ``circuit`` (n, K), and what one of them ``measured``
     (n, K): over one input ``x`` (n, 1), else over the circuit's values, as errors against it.
 
-    Where ``assumed`` (n,), a diode is driven beyond what was measured of it: shaded.
+    Where ``assumed`` (n,), a diode is driven beyond what was measured of it: shaded. A row a
+    target, or in ``ax`` the only one.
+
+    Raises
+    ------
+    StudyError
+        If several targets are to be drawn in one axes.
     """
-    fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
+    if ax is None:
+        fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
+    elif len(targets) == 1:
+        fig, axes, shown = ax.figure, np.array([[ax]]), 1
+    else:
+        raise StudyError(SEVERAL.format(name="board"))
     for k in range(shown):
         ax, one = axes[k, 0], x.shape[1] == 1
         at = x[:, 0] if one else circuit[:, k]
@@ -149,11 +165,12 @@ def _spans(at: np.ndarray, chosen: np.ndarray) -> list[tuple[float, float]]:
     return [(float(edges[a]), float(edges[b])) for a, b in turns.reshape(-1, 2)]
 
 
-def errors_histogram(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
+def errors_histogram(
+    rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], ax: Axes | None = None
+) -> Figure:
     """Chips by RMSE, beside software, their mean, and the limit of a good one."""
     rmse = np.array([row["rmse"] for row in rows if row["status"] == "ok"])
-    fig = Figure(figsize=(7.2, 4.2), layout="constrained")
-    ax = fig.subplots()
+    fig, ax = canvas(ax, 7.2, 4.2)
     ax.hist(rmse, bins=min(40, max(10, len(rmse) // 4)), color="#d9d9d9", edgecolor=DARK, lw=0.5)
     unit = summary["unit"]
     lines = (
@@ -234,11 +251,10 @@ def temperature_figure(summary: Mapping[str, Any]) -> Figure:
     return fig
 
 
-def sweep_figure(summary: Mapping[str, Any]) -> Figure:
+def sweep_figure(summary: Mapping[str, Any], ax: Axes | None = None) -> Figure:
     """RMSE over a grid: a budget's bars, or a line for each value of the second axis."""
     what = _error("RMSE", summary["unit"])
-    fig = Figure(figsize=(7.2, 4.6), layout="constrained")
-    ax = fig.subplots()
+    fig, ax = canvas(ax, 7.2, 4.6)
     cells = [c for c in summary["cells"] if c["rmse_mean"] is not None]
     if summary["grid"] == "budget":
         alone = [c for c in cells if c["labels"]["cell"] in ("alone", "all")]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..numerals import read_number
+from .canvas import canvas, legend_below
 from .figures import CIRCUIT, CYCLE, SOFTWARE, plain, told_images
 
 
@@ -18,21 +19,23 @@ def has_picture(summary: Mapping[str, Any]) -> bool:
     return summary["grid"] != "axes" or len(summary["cells"][0]["labels"]) <= 2
 
 
-def sweep_figure(summary: dict[str, Any]) -> Figure:
+def sweep_figure(summary: dict[str, Any], ax: Axes | None = None) -> Figure:
     """The figure of a sweep's ``summary``: lines over an axis, a budget's bars, faults by rate."""
     if summary["grid"] == "budget":
-        return _budget(summary)
+        return _budget(summary, ax)
     if summary["grid"] == "faults":
-        return _lines(summary, "rate", "fault", skip="none")
+        return _lines(summary, "rate", "fault", ax, skip="none")
     axes = list(summary["cells"][0]["labels"])
     counts = {axis: len({cell["labels"][axis] for cell in summary["cells"]}) for axis in axes}
     along = max(axes, key=lambda axis: counts[axis])
-    return _lines(summary, along, next((axis for axis in axes if axis != along), None))
+    return _lines(summary, along, next((axis for axis in axes if axis != along), None), ax)
 
 
-def _lines(summary: dict[str, Any], along: str, by: str | None, skip: str = "") -> Figure:
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    ax = figure.subplots()
+def _lines(
+    summary: dict[str, Any], along: str, by: str | None, ax: Axes | None, skip: str = ""
+) -> Figure:
+    own = ax is None
+    figure, ax = canvas(ax, 7.2, 4.6)
     groups = dict.fromkeys(cell["labels"][by] if by else "" for cell in summary["cells"])
     for k, group in enumerate(g for g in groups if g != skip or not skip):
         cells = [c for c in summary["cells"] if not by or c["labels"][by] == group]
@@ -52,7 +55,7 @@ def _lines(summary: dict[str, Any], along: str, by: str | None, skip: str = "") 
     ax.set_title(f"{plain(summary['model'])}: {chips}\n{told_images(summary)}", fontsize=11)
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(ax, own=own, ncols=3)
     return figure
 
 
@@ -85,7 +88,7 @@ NOISE = "#8f959b"
 """Of bars that may be 0: readable on white and on black."""
 
 
-def _budget(summary: dict[str, Any]) -> Figure:
+def _budget(summary: dict[str, Any], ax: Axes | None) -> Figure:
     """Bars of points lost: each imperfection alone, and what leaving it out would bring."""
     cells = {(c["labels"]["imperfection"], c["labels"]["cell"]): c for c in summary["cells"]}
     everything = cells["all", "all"]
@@ -94,8 +97,8 @@ def _budget(summary: dict[str, Any]) -> Figure:
         for name, how in cells
         if how == "alone" and name != "none" and cells[name, how]["lost"] is not None
     ]
-    figure = Figure(figsize=(7.2, 1.8 + 0.5 * len(names)), layout="constrained")
-    ax = figure.subplots()
+    own = ax is None
+    figure, ax = canvas(ax, 7.2, 1.8 + 0.5 * len(names))
     y = np.arange(len(names))
     alone = [cells[name, "alone"] for name in names]
     _bars(ax, y - 0.2, alone, "lost", CIRCUIT, "alone, against software")
@@ -113,7 +116,7 @@ def _budget(summary: dict[str, Any]) -> Figure:
     ax.set_title(f"{plain(summary['model'])}: {chips}\n{told_images(summary)}", fontsize=11)
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    legend_below(ax, own=own, ncols=2)
     return figure
 
 

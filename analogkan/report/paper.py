@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..data.images import CLASSIFICATION
+from ..errors import StudyError
 from ..paper.efficiency import error_of
 from ..paper.experiment import CIRCUITS, CURVES, FUNCTIONS, NODES, NOISE
+from ..results import SEVERAL
 from ..text import many
+from .canvas import canvas, legend_below
 from .figures import CIRCUIT, CYCLE, SOFTWARE, tidy
 
 LINEAR_UP_TO = 1.0
@@ -118,10 +122,12 @@ def activations_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
-def fits_figure(rows: Sequence[dict[str, Any]], along: str, label: str) -> Figure:
+def fits_figure(
+    rows: Sequence[dict[str, Any]], along: str, label: str, ax: Axes | None = None
+) -> Figure:
     """Figs. 3 and 4: residuals of fits, shares of the peak, over what they have to spend."""
-    fig = Figure(figsize=(7.4, 4.4), layout="constrained")
-    ax = fig.subplots()
+    own = ax is None
+    fig, ax = canvas(ax, 7.4, 4.4)
     for k, name in enumerate(dict.fromkeys(row["device"] for row in rows)):
         mine = [row for row in rows if row["device"] == name]
         x = [row[along] for row in mine]
@@ -133,7 +139,7 @@ def fits_figure(rows: Sequence[dict[str, Any]], along: str, label: str) -> Figur
     ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel(label)
     ax.set_ylabel("residual at the points (% of the largest current)")
-    fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    legend_below(ax, own=own, ncols=4, fontsize=8)
     tidy((ax,))
     return fig
 
@@ -173,10 +179,10 @@ def noise_figure(entries: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
-def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+def circuits_figure(rows: Sequence[dict[str, Any]], ax: Axes | None = None) -> Figure:
     """Accuracy of each circuit with its interval, beside its software on the same images."""
-    fig = Figure(figsize=(7.4, 1.6 + 0.34 * len(rows)), layout="constrained")
-    ax = fig.subplots()
+    own = ax is None
+    fig, ax = canvas(ax, 7.4, 1.6 + 0.34 * len(rows))
     y = np.arange(len(rows))
     circuit = 100 * np.array([row["circuit_accuracy"] for row in rows])
     bounds = 100 * np.array([row["circuit_ci95"] for row in rows]).T
@@ -189,7 +195,7 @@ def circuits_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     ax.set_yticks(y, [f"{r['network']}\n{r['images']}" for r in rows], fontsize=7)
     ax.invert_yaxis()
     ax.set_xlabel("accuracy (%)")
-    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    legend_below(ax, own=own, ncols=2)
     tidy((ax,))
     return fig
 
@@ -234,16 +240,27 @@ def _sizes(ax: Any, rows: Sequence[dict[str, Any]], key: str, scale: float, colo
     )  # fmt: skip
 
 
-def experiment_figure(name: str, found: dict[str, Any]) -> Figure:
-    """The picture of what ``paper.experiment.run_experiment`` found under ``name``."""
+def experiment_figure(name: str, found: dict[str, Any], ax: Axes | None = None) -> Figure:
+    """The picture of what ``paper.experiment.run_experiment`` found under ``name``; in ``ax``,
+    if it has a single axes.
+
+    Raises
+    ------
+    StudyError
+        If it has several, and ``ax`` is given.
+    """
+    if name in FITTED:
+        return fits_figure(found["rows"], *FITTED[name], ax=ax)
+    if name in CIRCUITS:
+        return circuits_figure(found["everything"], ax=ax)
+    if ax is not None:
+        raise StudyError(SEVERAL.format(name=name))
     if name in CURVES:
-        axis = FITTED.get(name)
-        return fits_figure(found["rows"], *axis) if axis else activations_figure(found["rows"])
+        return activations_figure(found["rows"])
     if name in NOISE:
         return noise_figure(found["losses"])
     if name in FUNCTIONS:
         return functions_figure(found["rows"])
     if name in NODES:
         return nodes_figure(found["everything"])
-    draw = circuits_figure if name in CIRCUITS else table_figure
-    return draw(found["everything"])
+    return table_figure(found["everything"])

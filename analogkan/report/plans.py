@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
+from .canvas import canvas
 from .figures import CYCLE
 
 AXES = {
@@ -18,13 +20,12 @@ AXES = {
 }
 
 
-def front_figure(summary: Mapping[str, Any]) -> Figure:
+def front_figure(summary: Mapping[str, Any], ax: Axes | None = None) -> Figure:
     """What is made least against what chips lose: all candidates, the front, what is and what was
     chosen."""
     objective, regression = summary["objective"], summary.get("task") == "regression"
     unit = 1.0 if regression else 100.0
-    fig = Figure(figsize=(7, 4.2), layout="constrained")
-    ax = fig.subplots()
+    fig, ax = canvas(ax, 7, 4.2)
     tried = np.array(summary["tried"])
     kept = tried[:, 2] > 0
     for some, colour, label in (

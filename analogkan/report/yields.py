@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .canvas import canvas, legend_below
 from .figures import CIRCUIT, CYCLE, tidy
 
 
-def rare_yield_figure(summary: dict[str, Any]) -> Figure:
+def rare_yield_figure(summary: dict[str, Any], ax: Axes | None = None) -> Figure:
     """Share of the chips that miss a limit, on a logarithmic scale, with its 95 % band; the limit
     that was asked for as a point."""
     of_values = summary["event"]["rank"] is None
     scale = 1.0 if of_values else 100.0
-    fig = Figure(figsize=(7.4, 3.8), layout="constrained")
-    ax = fig.subplots()
+    own = ax is None
+    fig, ax = canvas(ax, 7.4, 3.8)
     curve = summary["curve"]
     if curve:
         at = scale * np.array([one["limit"] for one in curve])
@@ -37,6 +39,6 @@ def rare_yield_figure(summary: dict[str, Any]) -> Figure:
     ax.set_yscale("log")
     ax.set_xlabel(f"RMSE ({summary['unit']})" if of_values else "accuracy (%)")
     ax.set_ylabel("chips that miss it")
-    fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    legend_below(ax, own=own, ncols=4, fontsize=9)
     tidy((ax,))
     return fig

@@ -132,10 +132,10 @@ class OfCircuit(Found):
     def judged(self) -> str:
         return told_of_judge(self.summary["judge"], "image")
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         if not self.simulated:
             raise StudyError(f"{NO_CIRCUIT} has no circuit to plot: simulate with engine ngspice")
-        return super().plot()
+        return super().plot(ax)
 
 
 def _macro_facts(found: Mapping[str, Any] | None) -> list[Fact]:
