@@ -74,13 +74,6 @@ def notebook() -> Any:
     return shell if hasattr(shell, "kernel") else None
 
 
-def require_axes(ax: Any) -> None:
-    """SettingsError unless ``ax`` is a matplotlib Axes."""
-    from matplotlib.axes import Axes
-
-    require_type(ax, Axes, "ax", "a matplotlib Axes, as plt.subplots() gives")
-
-
 def show_figures() -> None:
     """Have a notebook show figures as pictures, as ``%matplotlib inline`` does."""
     shell = notebook()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .errors import StudyError
-from .objects import MOST_LINES, Described, Facts, require_axes, show_figures
+from .objects import MOST_LINES, Described, Facts, show_figures
 
 if TYPE_CHECKING:
     from .tables import Table
@@ -90,7 +90,6 @@ class Figure:
         SettingsError
             If ``ax`` is no Axes.
         """
-        require_axes(ax)
         if "ax" not in inspect.signature(self.draw).parameters:
             raise StudyError(SEVERAL.format(name=self.name))
         return self.draw(ax=ax)

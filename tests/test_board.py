@@ -422,6 +422,13 @@ def test_a_measured_board_is_told_from_its_band(build, tmp_path):
     assert found.summary["max_abs_circuit"] == pytest.approx(500, rel=0.1)
     assert 0 <= found.summary["boards_worse"] <= 1
     assert list(found.table()["point"]) == list(range(9))
+    given = found.plot().add_subplot()
+    assert found.plot(ax=given) is given.figure and given.get_ylabel().startswith(
+        "less the circuit"
+    )
+    two = Targets(low=(0.0, 0.0), high=(1.0, 1.0), names=("a", "b"), units=("", ""))
+    with pytest.raises(StudyError, match=r"^picture 'board' has several axes, and ax is one: plot"):
+        board_figure(np.zeros((2, 1)), np.zeros((2, 2)), np.zeros((3, 2, 2)), two, ax=given)
 
 
 def test_inputs_as_the_expected_curve_prints_them_are_in_range(build, tmp_path):

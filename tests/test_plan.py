@@ -418,6 +418,8 @@ def test_a_plan_of_words_keeps_what_is_where_no_other_is_better(quick):
     assert found.facts().rows[-1][3] == "1.00"
     assert "takes less time than the circuit as it is: look at more" in " ".join(found.sentences())
     assert [figure.draw() for figure in found.figures()]
+    given = found.plot().add_subplot()
+    assert found.plot(ax=given) is given.figure and given.lines
     assert (found.run / "planned.toml").is_file()
 
 

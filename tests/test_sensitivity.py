@@ -343,6 +343,8 @@ def test_faults_alone_have_no_gradients(build, images, tmp_path):
     )  # fmt: skip
     assert found.no_gradients == "nothing that is drawn has a derivative"
     assert found.bands == [] and found.plot().axes
+    given = found.plot().add_subplot()
+    assert found.plot(ax=given) is given.figure and given.get_legend()
     assert "tiles or lines: nothing that is drawn has a derivative" in " ".join(found.sentences())
 
 

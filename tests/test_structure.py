@@ -59,6 +59,7 @@ DRAWING = (
     *(
         "corners",
         "blame",
+        "canvas",
         "datasheets",
         "dies",
         "figures",

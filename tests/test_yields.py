@@ -205,6 +205,8 @@ def test_a_regression_fails_by_its_rmse(tmp_path):
     with pytest.raises(SettingsError, match=r"^method = control is of images' margins, and a reg"):
         run(build, points, tmp_path, method="control", out=tmp_path / "control", yield_at="20%")
     assert "RMSE" in found.yield_rule and found.plot().axes[0].get_xlabel().startswith("RMSE")
+    given = found.plot().add_subplot()
+    assert found.plot(ax=given) is given.figure and given.get_xlabel().startswith("RMSE")
 
 
 def test_a_result_is_read_back_and_reported(build, images, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..devices import IVCurve, load
 from ..errors import StudyError
-from ..objects import PATHS, as_path, require_axes, require_type, show_figures
+from ..objects import PATHS, as_path, require_type, show_figures
 from ..studies.result import Found
 from . import given
 from .given import AnyPath
@@ -123,8 +123,6 @@ def plot_devices(devices: Any, out: AnyPath | None = None, *, ax: Any = None) ->
     require_type(devices, (IVCurve, *PATHS, Iterable), "devices", wanted)
     named: Any = devices.split(",") if isinstance(devices, str) else devices
     listed: Any = [named] if isinstance(named, (IVCurve, *PATHS)) else named
-    if ax is not None:
-        require_axes(ax)
     figure = iv_figure([load(one) for one in listed], ax=ax)
     if out is not None:
         path: Path = as_path(out, "out")

@@ -7,10 +7,19 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..objects import require_type
+
 
 def canvas(ax: Axes | None, width: float, height: float) -> tuple[Any, Axes]:
-    """The figure and the axes to draw in: a new figure of so many inches, or that of ``ax``."""
+    """The figure and the axes to draw in: a new figure of so many inches, or that of ``ax``.
+
+    Raises
+    ------
+    SettingsError
+        If ``ax`` is no Axes.
+    """
     if ax is not None:
+        require_type(ax, Axes, "ax", "a matplotlib Axes, as plt.subplots() gives")
         return ax.figure, ax
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()

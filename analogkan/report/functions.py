@@ -132,7 +132,8 @@ def board_figure(
     if ax is None:
         fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
     elif len(targets) == 1:
-        fig, axes, shown = ax.figure, np.array([[ax]]), 1
+        fig, ax = canvas(ax, 7.2, 3.8)
+        axes, shown = np.array([[ax]]), 1
     else:
         raise StudyError(SEVERAL.format(name="board"))
     for k in range(shown):
