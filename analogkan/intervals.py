@@ -225,7 +225,8 @@ def _ranks(n: int, q: float, confidence: float) -> tuple[int, int] | None:
     first, last = first[last < n], last[last < n]
     if not len(first):
         return None
-    uneven = np.abs(below[first] - (1 - below[last]))
+    # Of two that mirror each other the first is taken, not the one that a last digit favours.
+    uneven = np.round(np.abs(below[first] - (1 - below[last])), 12)
     best = np.lexsort((uneven, last - first))[0]
     return int(first[best]), int(last[best])
 

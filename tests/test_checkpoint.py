@@ -154,11 +154,13 @@ def test_a_file_that_would_run_code_is_refused_and_the_code_is_not_run(tmp_path,
         path.write_bytes(pickle.dumps(entry))
     else:
         torch.save(entry, path, _use_new_zipfile_serialization=wrap == "torch")
-    refused(
-        path,
-        f"{path} is refused: it is no plain dictionary of tensors and reading it could run code. "
-        "Of a module of TDKANLayer, ak.save(module, 'mine.pt', encoding=...) writes a checkpoint",
+    sentence = (
+        escape(f"{path} is refused: it is no plain dictionary of tensors and reading it could run ")
+        + r"code( \(posix\.mkdir\))?\. "  # torch 2.2 says what, 2.14 does not
+        + escape("Of a module of TDKANLayer, ak.save(module, 'mine.pt', encoding=...) writes a ")
     )
+    with pytest.raises(CheckpointError, match=f"^{sentence}checkpoint"):
+        checkpoint.load(path)
     assert not made.exists()
     pickle.loads(pickle.dumps(Trap(made)))
     assert made.exists(), "the trap does not work, so the test shows nothing"
