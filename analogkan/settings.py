@@ -213,6 +213,8 @@ def _convert(value: Any, field: dataclasses.Field[Any], what: str) -> Any:
     except (TypeError, ValueError, KeyError, OverflowError):
         wanted = KINDS.get(str(field.type), str(field.type))
         hint = why_not(value) if isinstance(value, str) and wanted == KINDS["float"] else ""
+        if isinstance(value, list) and len(value) > 1 and not wanted.startswith("a list"):
+            hint = ": several values are what a sweep's axes take"
         raise SettingsError(
             f"{what}: {field.name} = {shown(value)} is not {wanted}{hint}"
         ) from None

@@ -86,7 +86,7 @@ def test_an_own_module_with_an_own_loop_becomes_a_verified_circuit(one_thread, t
     [
         (
             Doubled(nn.Identity(), nn.Identity()),
-            r"own: its forward gives answers of shape \(64, 3\)",
+            r"own: its forward gives answers of shape \(64, 3\).*, such as nn.Sigmoid$",
         ),
         (nn.Sequential(ak.TDKANLayer(5, 3, CURVES), nn.ReLU()), r"1 is ReLU, which has no circuit"),
         (nn.Sequential(ak.TDKANLayer(5, 3, CURVES), nn.Tanh()), r"has no TDKANLayer as its last"),
@@ -184,6 +184,26 @@ def test_what_cannot_be_trained_on_is_told_how_it_can(one_thread, tmp_path, monk
     ak.save(build.spec, "mine.pt")
     made = ak.train("d.npz", "on.pt", start="mine.pt", epochs=1, progress=False)
     assert made.summary["recipe"] == "finetune"
+    assert "| made by | a Python program |" in made.card.read_text()
+    again, spec = ak.load_network(made)
+    volts = torch.tensor(spec.encoding.volts(x), dtype=torch.float32)
+    np.testing.assert_allclose(again(volts).detach(), spec.logits(x), rtol=0, atol=1e-5)
+    assert not again.training
+    assert ak.load_network("mnist-d2")[1].sizes == (196, 64, 10)
+    with pytest.raises(CheckpointError, match=r"mine.toml"):
+        ak.load_network("mine.toml")
+
+
+def test_a_training_for_hardware_shows_its_own_chips(one_thread, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (20, 5))
+    np.savez("d.npz", x=x, y=np.arange(20) % 3)
+    module = Own(nn.Identity(), nn.Identity())
+    ak.save(module, "mine.pt", encoding=PIXELS, calibrate=x)
+    chips = {"noise": "twin", "preset": "rram", "epochs": 1, "progress": False}
+    made = ak.train("d.npz", "on.pt", start="mine.pt", **chips)
+    assert f"{100 * made.summary['own_chips']['accuracy_mean']:.2f} %" in str(made)
+    assert "own chips" in str(made) and ", before " in str(made)
 
 
 @pytest.mark.slow
@@ -202,4 +222,4 @@ def test_the_page_goes_the_whole_way(ngspice, one_thread, tmp_path, monkeypatch,
         assert percentages(said) == pytest.approx(percentages(text), abs=4.0)
     assert made["build"].verification.ok and (tmp_path / "own-chips.png").stat().st_size > 1000
     assert made["squares"].names == ("squares",)
-    assert sum(language == "text" for language, _ in page) == 2
+    assert sum(language == "text" for language, _ in page) == 4

@@ -138,6 +138,20 @@ def test_the_readme_leads_somewhere_from_any_page():
     )
 
 
+def test_the_site_says_how_to_cite_both_as_the_citation_file_does():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (paper,) = citation["references"]
+    page = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for title in (citation["title"], " ".join(paper["title"].split())):
+        assert f"title = {{{title}}}" in page
+    assert f"url = {{{ADDRESS}}}" in page
+    people = [f"{one['family-names']}, {one['given-names']}" for one in paper["authors"]]
+    assert f"author = {{{' and '.join(people)}}}" in page
+    assert f"author = {{{{{citation['authors'][0]['name']}}}}}" in page
+    number = paper["identifiers"][0]["value"].removeprefix("arXiv:")
+    assert f"year = {{{paper['year']}}}, eprint = {{{number}}}" in page
+
+
 def test_classifiers_are_of_the_versions_that_are_allowed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     said = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))

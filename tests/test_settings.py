@@ -93,6 +93,10 @@ HUGE = 10**400
         (f"g_max = {HUGE}", f"g_max = {str(HUGE)[:100]}... is not a number"),
         ("levels = 9007199254740993", "levels = 9007199254740993 is not a whole number or a word"),
         ("levels = [2]", "levels = [2] is not a whole number or a word"),
+        (
+            "g_max = [1e-5, 2e-5]",
+            "g_max = [1e-05, 2e-05] is not a number: several values are what a sweep's axes take",
+        ),
         ("g_max = 1979-05-27", "g_max = datetime.date(1979, 5, 27) is not a number"),
         ("wires = {x = 1}", "wires = {'x': 1} is not a text"),
     ],

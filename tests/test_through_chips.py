@@ -276,14 +276,14 @@ def test_start_must_suit_the_images():
 def test_what_is_asked_for_must_mean_something():
     with pytest.raises(SettingsError, match=r"^noise twin of nominal chips disturbs nothing"):
         ThroughChips(Hardware(), Variation(), Conditions())
-    with pytest.raises(SettingsError, match=r"^--noise twin needs --variation or --set"):
+    with pytest.raises(SettingsError, match=r"^noise twin needs what differs in a chip: --var"):
         disturbance_of("twin", None)
     for text in ("net.build", "net.build:", ":3", "net.build:x", "net.build:-1"):
         with pytest.raises(SettingsError, match=r"is not BUILD:m, such as mnist.build:7$"):
             disturbance_of("twin", None, chip=text)
     assert disturbance_of(None, None) is None
     for kind, variation, chip, seed, sentence in (
-        ("additive", None, None, None, r"^--noise additive needs --variation or --set"),
+        ("additive", None, None, None, r"^noise additive needs what differs in a chip: --var"),
         ("additive", "rram", None, None, r"^--noise additive takes sigma_g_abs, but rram has "
          r"sigma_g = 0\.05: give --noise multiplicative, or --noise twin$"),
         ("multiplicative", None, "m.build:1", None, r"^--chip is trained for through the twin"),

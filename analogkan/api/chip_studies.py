@@ -131,10 +131,10 @@ def montecarlo(
     --------
     >>> chips = ak.montecarlo(
     ...     "mnist-d2.build", ak.load_bundled()[:50], samples=4, judge="1x2",
-    ...     variation=ak.Variation(sigma_g=0.05), hardware={"levels": 32},
+    ...     variation={"sigma_g": 0.1}, hardware={"levels": 64},
     ... )
     >>> chips.summary["samples"], chips.summary["recompiled"]
-    (4, {'levels': 32})
+    (4, {'levels': 64})
     >>> chips.table()["sample"]
     array([0, 1, 2, 3])
     """

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ from ..compiler.build import Build
 from ..compiler.hardware import Hardware
 from ..compiler.verification import Verification
 from ..compiler.verify import verify_build
-from ..errors import CheckpointError, SettingsError
+from ..errors import SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
 from ..objects import PATHS, as_path, check_flags, require_type
 from . import given, making
 from .given import AnyBuild, AnyPath, AnyPreset, Values
+from .networks import in_memory, name_of
 from .progress import shown_progress, tell
 from .replacing import OwnCells
 
@@ -137,8 +137,8 @@ def compile(
             on_progress("compiling", done, total)
 
         if hasattr(model, "named_children") or isinstance(model, NetworkSpec):
-            target = target or Path(f"{_named(model, None)}.build")
-            spec = _in_memory(model, encoding, targets, inputs, target)
+            target = target or Path(f"{name_of(model, None)}.build")
+            spec = in_memory(model, encoding, targets, inputs, target)
             built = making.compile_spec(
                 spec, chosen, target, held=held, odd=odd, dialect=dialect, symbol=symbol,
                 verify=verify, own=own, chosen=choices, force=force, on_circuit=on_circuit,
@@ -154,80 +154,6 @@ def compile(
     if out is None:
         tell(f"compiled into {built.folder}", progress)
     return built
-
-
-def save(
-    model: Any,
-    out: AnyPath,
-    *,
-    encoding: Encoding | None = None,
-    targets: Targets | None = None,
-    calibrate: Any = None,
-) -> Path:
-    """Write a network in memory as a checkpoint: what ``train(start=...)`` and commands take.
-
-    Parameters
-    ----------
-    model, encoding, targets, calibrate
-        As for ``compile``: a ``torch.nn.Module`` of your own, a ``TDKAN``, or a ``NetworkSpec``,
-        such as a BUILD's ``spec``. All layers have the same devices, norm and squash.
-    out
-        A ``.pt`` file. An earlier checkpoint there is replaced, no other file.
-
-    Raises
-    ------
-    CheckpointError, SettingsError
-        If a checkpoint cannot be such a network, or ``out`` is another file.
-
-    Examples
-    --------
-    >>> build = ak.load_build("mnist-d2.build")
-    >>> ak.save(build.spec, "again.pt").name
-    'again.pt'
-    """
-    path, inputs = as_path(out, "out", "a .pt file to write"), given.calibration(calibrate)
-    if not (hasattr(model, "named_children") or isinstance(model, NetworkSpec)):
-        require_type(model, NetworkSpec, "model", "a torch.nn.Module, a TDKAN or a NetworkSpec")
-    from ..network import checkpoint
-    from ..network.modules import model_of
-
-    checkpoint.require_replaceable(path)
-    spec = _in_memory(model, encoding, targets, inputs, path.with_suffix(""))
-    about = {"encoding": spec.encoding, "targets": spec.targets, "calibration": spec.calibration}
-    checkpoint.save(model_of(spec), path, name=path.stem, dataset=spec.dataset, **about)
-    return path
-
-
-def _named(model: Any, target: Path | None) -> str:
-    """How a network in memory is called: a spec has a name, a model that of its folder."""
-    if isinstance(model, NetworkSpec):
-        return model.name
-    if target is None:
-        raise CheckpointError(
-            "a TDKAN in memory has no name: say where its BUILD goes, compile(model, 'mine.build')"
-        )
-    return target.name.removesuffix(".build")
-
-
-def _in_memory(
-    model: Any, encoding: Any, targets: Targets | None, inputs: Any, target: Path
-) -> NetworkSpec:
-    """The network of a model in memory."""
-    kept = None if inputs is None else making.calibration(inputs)
-    if isinstance(model, NetworkSpec):
-        if encoding is not None or targets is not None:
-            raise CheckpointError(
-                "a NetworkSpec has its encoding and targets: leave encoding and targets out"
-            )
-        return model if kept is None else replace(model, calibration=kept)
-    wanted = "an Encoding: a network in memory does not know how an input becomes a voltage"
-    require_type(encoding, Encoding, "encoding", wanted)
-    about: dict[str, Any] = {"name": _named(model, target), "calibration": kept}
-    if hasattr(model, "to_spec"):
-        return model.to_spec(encoding, targets=targets, **about)
-    from ..network.modules import spec_of_module
-
-    return spec_of_module(model, encoding, targets=targets, **about)
 
 
 def load_build(folder: AnyPath) -> Build:

@@ -35,6 +35,8 @@ class Trained(Described):
         return str(self.model)
 
     def _described(self) -> tuple[str, Facts]:
+        from ..training.own_chips import format_chips
+
         s = self.summary
         reached = ("accuracy", _share(s["accuracy"], s["ci95"])) if "accuracy" in s else _error(s)
         before = read_reached(s.get("before"), "before")
@@ -42,6 +44,7 @@ class Trained(Described):
         facts = [
             reached,
             *([] if before is None else [("before", f"{before.said} on the same images{worse}")]),
+            *([("own chips", format_chips(s["own_chips"]))] if "own_chips" in s else []),
             ("images", s["images"]["said"]),
             ("parameters", f"{s['parameters']:,}"),
             ("out of range", f"{percent(s['out_of_range'])} of the hidden voltages"),

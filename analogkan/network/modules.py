@@ -101,8 +101,8 @@ def model_of(spec: NetworkSpec) -> TDKAN:
     if layers[0].squash != squash and not inside:
         raise CheckpointError(
             f"{spec.name} has {squash.kind} before its hidden diodes alone: a checkpoint has it "
-            f"before the first, of {lo:g} to {hi:g} V, too, so give a clamp of at least this "
-            "range, or give the network to compile as it is"
+            f"before the first, of {lo:g} to {hi:g} V, too: put it there, give a clamp of at least "
+            "this range, or give the network to compile as it is"
         )
     config = TDKANConfig(
         sizes=spec.sizes, curves=curves, squash=squash, norm=kinds.pop(),
@@ -174,5 +174,5 @@ def _require_same(module: nn.Module, spec: NetworkSpec) -> None:
         raise CheckpointError(
             f"{spec.name}: its forward gives answers of shape {given.shape} that are up to "
             f"{apart:.3g} from those of its layers one after another, {wanted.shape}: what else "
-            "it does has no circuit"
+            "it does has no circuit; of functions make layers, such as nn.Sigmoid"
         )

@@ -159,7 +159,7 @@ def write_card(
     rows = {
         "network": f"TD-KAN {spec.widths}, devices {devices}",
         "parameters": f"{parameters:,}",
-        "command": f"`{command}`",
+        **({"command": f"`{command}`"} if command else {"made by": "a Python program"}),
         **({} if spec.targets is None else {"gives": spec.targets.said}),
         **facts,
         "accuracy" if spec.targets is None else "error": found.said,

@@ -175,7 +175,8 @@ def disturbance_of(
     if variation is None and not settings:
         if kind is not None:
             raise SettingsError(
-                f"--noise {kind} needs --variation or --set: what differs in a chip?"
+                f"noise {kind} needs what differs in a chip: --variation or --set, in Python "
+                "preset= or variation="
             )
         return None
     kind = kind or "multiplicative"
