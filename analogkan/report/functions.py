@@ -132,29 +132,29 @@ def board_figure(
     if ax is None:
         fig, axes, shown = _rows(targets, 1, 7.2, 3.8)
     elif len(targets) == 1:
-        fig, ax = canvas(ax, 7.2, 3.8)
-        axes, shown = np.array([[ax]]), 1
+        fig, given = canvas(ax, 7.2, 3.8)
+        axes, shown = np.array([[given]]), 1
     else:
         raise StudyError(SEVERAL.format(name="board"))
     for k in range(shown):
-        ax, one = axes[k, 0], x.shape[1] == 1
+        here, one = axes[k, 0], x.shape[1] == 1
         at = x[:, 0] if one else circuit[:, k]
         order, base = np.argsort(at, kind="stable"), np.zeros(len(at)) if one else circuit[:, k]
         low, _, high = (line[order, k] - base[order] for line in band)
-        ax.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
-        ax.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
+        here.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
+        here.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
         if assumed is not None and assumed.any() and one:
             label = "assumed: a diode in its reconstructed part"
             for ends in _spans(at[order], assumed[order]):
-                ax.axvspan(*ends, color="#999999", alpha=0.2, lw=0, label=label)
+                here.axvspan(*ends, color="#999999", alpha=0.2, lw=0, label=label)
                 label = ""
         if measured is not None:
             seen = measured[:, k] - base
-            ax.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
+            here.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
         what = _label(targets, k)
-        ax.set_xlabel("input" if one else f"circuit, {what}")
-        ax.set_ylabel(what if one else f"less the circuit, {what}")
-        ax.legend(frameon=False, fontsize=8)
+        here.set_xlabel("input" if one else f"circuit, {what}")
+        here.set_ylabel(what if one else f"less the circuit, {what}")
+        here.legend(frameon=False, fontsize=8)
     tidy(axes.ravel())
     return fig
 

@@ -120,7 +120,8 @@ def evaluate(
         apart = distance(spec.targets, images.y, spec.targets.values(outputs[-1]))
         found = {"apart": apart, "unit": unit_of(spec.targets)}
         if known is not None:
-            line = straight_line(*(one.x.reshape(len(one), -1) for one in (known, images)), known.y)
+            given, asked = (one.x.reshape(len(one), -1) for one in (known, images))
+            line = straight_line(given, asked, known.y)
             found["line"] = distance(spec.targets, images.y, line, ci95=False).rmse
     return Evaluation(
         what=what,
