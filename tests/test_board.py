@@ -36,6 +36,7 @@ from analogkan.devices.library import get
 from analogkan.errors import CompileError, DataError, SettingsError, StudyError
 from analogkan.network.targets import Targets
 from analogkan.report.functions import board_figure
+from analogkan.report.page import write_report
 
 from .networks import random_spec
 from .pages import blocks
@@ -497,14 +498,39 @@ def test_volts_at_the_output_are_the_targets_quantity(build, tmp_path):
     np.testing.assert_allclose(one, two, rtol=1e-7)
 
 
-def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
+def draw_boards(build, out: Path, **given) -> None:
+    """A RUN of five boards."""
     x = build.spec.calibration[:20]
     images = ak.ImageSet(
         name="f", x=x, y=CELSIUS.values(build.spec.logits(x)), index=np.arange(len(x)),
         targets=(("temperature", "degC"),),
     )  # fmt: skip
-    given = {"preset": "board", "judge": "none", "progress": False, "out": tmp_path / "run"}
-    ak.montecarlo(build, images, samples=5, seed=3, **given)
+    given = {"preset": "board", "judge": "none", "progress": False, "seed": 3} | given
+    ak.montecarlo(build, images, samples=5, out=out, **given)
+
+
+def test_boards_have_a_page_without_a_die(build, tmp_path):
+    draw_boards(build, tmp_path / "run")
+    made = write_report([tmp_path / "run"], tmp_path / "r.html")
+    assert "Conductances, tile by tile" in made["sections"]
+    assert "The die" not in made["sections"]
+    assert "floorplan" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_a_section_that_cannot_be_had_refuses_no_page(build, tmp_path, monkeypatch):
+    def refused(*args, **given):
+        raise SettingsError("there is no such chip")
+
+    draw_boards(build, tmp_path / "run")
+    monkeypatch.setattr("analogkan.report.network.perturb_chain", refused)
+    made = write_report([tmp_path / "run"], tmp_path / "r.html")
+    assert "Conductances, tile by tile" in made["sections"]
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Not worked out: there is no such chip." in page
+
+
+def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
+    draw_boards(build, tmp_path / "run")
     path = measured(tmp_path / "m.csv", build, software_of(build))
     run = ak.compare(build, path, band=tmp_path / "run", progress=False)
     same = ak.compare(build, path, preset="board", samples=5, seed=3, progress=False)

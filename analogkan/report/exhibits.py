@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from bokeh.model import Model
 from matplotlib.figure import Figure
 
+from ..errors import AnalogKanError
 from ..results import Listing
+from ..text import brief
+
+MOST_SAID = 300
+"""Characters of why there is no section."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,3 +58,16 @@ class Section:
     exhibits: Sequence[Exhibit] = ()
     lists: Sequence[str] = ()
     source: str = ""
+
+
+def worked_out(name: str, title: str, make: Callable[[], Sequence[Section]]) -> list[Section]:
+    """The sections of ``make``, or one that says why there are none: a page has others."""
+    try:
+        return [*make()]
+    except AnalogKanError as error:
+        return [not_worked_out(name, title, brief(str(error), MOST_SAID).strip("'\""))]
+
+
+def not_worked_out(name: str, title: str, why: str) -> Section:
+    """A section that says ``why`` it has nothing."""
+    return Section(name=name, title=title, words=[f"Not worked out: {why}."])

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..compiler.build import Build
+from ..imperfections.make import perturb_chain
 from ..results import Listing
 from ..studies.dies import Die, die_of, has_places
 from . import figures, maps
 from .circuit import circuit_facts
-from .exhibits import Exhibit, Section
+from .exhibits import Exhibit, Section, worked_out
 from .runs import Run
 
 MOST_DRAWN = 2_000_000
@@ -53,7 +54,8 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
                 ],
             )
         )
-    return [*found, *_crossbars(build, runs)]
+    name, title = "conductances", "Conductances, tile by tile"
+    return found + worked_out(name, title, lambda: _crossbars(build, runs))
 
 
 def _wired(run: Run) -> bool:
@@ -73,10 +75,12 @@ def _crossbars(build: Build, runs: Sequence[Run]) -> list[Section]:
         number = study.summary["worst_chip"]["sample"]
         seed = study.summary["seed"]
         circuit = circuit.mapped(hardware)
-        die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
-        made, what = die.chip, die.name
-        source = study.named
-        dies = [_section(die, source)] if has_places(variation) else []
+        what, source = f"chip {number}", study.named
+        if has_places(variation):
+            die = die_of(circuit, build.spec, variation, conditions, seed=seed, sample=number)
+            made, dies = die.chip, [_section(die, source)]
+        else:  # a board's has none: its parts are on no die
+            made, _ = perturb_chain(circuit, variation, conditions, seed=seed, sample=number)
     wanted = [stage.g for stage in circuit.mapped(replace(hardware, levels=0)).stages]
     cells = [stage.g for stage in made.stages]
     rms = np.sqrt(

@@ -24,7 +24,7 @@ from ..studies.points import Point
 from ..studies.vectors import CALIBRATION_IMAGES, CALIBRATION_INDEX
 from ..text import brief, percent
 from ..threads import one_blas_thread
-from .exhibits import Section
+from .exhibits import MOST_SAID, Section, not_worked_out
 from .runs import SIMULATE, Run
 
 MOST_CELLS = 300_000
@@ -113,7 +113,7 @@ def redrawn(build: Build, runs: Sequence[Run]) -> tuple[list[Redrawn], str]:
                     for number, which in telling_chips(run)
                 ]
     except AnalogKanError as error:  # no closed form, or a setting that this circuit cannot have
-        return [], brief(str(error), 300).strip("'\"")
+        return [], brief(str(error), MOST_SAID).strip("'\"")
     return found, ""
 
 
@@ -217,7 +217,7 @@ def layers_section(build: Build, found: Sequence[Redrawn], why: str) -> list[Sec
     )
     title, name = "Errors, layer by layer", "layer-errors"
     if why:
-        return [Section(name=name, title=title, words=[f"Not worked out: {why}."])]
+        return [not_worked_out(name, title, why)]
     if not found or not found[0].layers:
         return []
     last = max(found[0].layers)
