@@ -87,20 +87,14 @@ def _studies(build, images, out: Path, jobs: int | None, as_json: bool) -> Any:
     chips, temperatures, budget = (out / name for name in STUDIES)
     at_once = jobs or default_jobs()
     with common.progress(as_json) as bar:
-        on_progress = follow(bar, lambda what: what)
 
-        def options(run: Path, judge: str) -> StudyOptions:
-            return StudyOptions(jobs=at_once, run=run, judge=judge, command=common.command_line())
+        def of(run: Path, judge: str) -> dict[str, Any]:
+            """How a study runs, and what it reports to: a line a study."""
+            study = StudyOptions(jobs=at_once, run=run, judge=judge, command=common.command_line())
+            named = follow(bar, lambda what: what if run == chips else f"{what}: {run.name}")
+            return {"options": study, "on_progress": named}
 
-        found = montecarlo(
-            build, images, samples=100, options=options(chips, "2x25"), on_progress=on_progress
-        )
-        thermal(
-            build, images, temps_c=range(-40, 126, 15), samples=10,
-            options=options(temperatures, "none"), on_progress=on_progress,
-        )  # fmt: skip
-        sweep(
-            build, images, grid="budget", samples=20,
-            options=options(budget, "none"), on_progress=on_progress,
-        )  # fmt: skip
+        found = montecarlo(build, images, samples=100, **of(chips, "2x25"))
+        thermal(build, images, temps_c=range(-40, 126, 15), samples=10, **of(temperatures, "none"))
+        sweep(build, images, grid="budget", samples=20, **of(budget, "none"))
     return found
