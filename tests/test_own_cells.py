@@ -21,9 +21,17 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import resolve as resolve_devices
 from analogkan.dialects.rawfile import read_raw
+from analogkan.engines import batch
 from analogkan.engines.batch import BatchEngine
 from analogkan.engines.ngspice import Runner
-from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError
+from analogkan.engines.starts import has_sources, relative_size
+from analogkan.errors import (
+    CompileError,
+    ConvergenceError,
+    NetlistError,
+    SettingsError,
+    SimulationError,
+)
 from analogkan.opamps.flatten import library_of
 from analogkan.opamps.libraries import resolve
 from analogkan.opamps.source import read_opamp
@@ -41,6 +49,7 @@ except ModuleNotFoundError:
     GF180 = None
 
 SPEC = random_spec(6, (5, 4, 3), curves=resolve_devices("A21,Z21"))
+DOCS = Path(__file__).parents[1] / "docs"
 SHIPPED = resources.path("netlists/opamps") / "two_stage_level1.lib"
 MODELS = """* models.lib: whose these are
 * License: anybody's
@@ -97,6 +106,105 @@ def test_a_section_of_a_library_and_what_it_includes_are_one_text(tmp_path):
     referred = library_of(read_opamp(file), includes, refer=True)
     assert referred.text.startswith(f'.lib "{file.parent}/models.lib" tt\n* mine.lib\n')
     assert [path for path, _ in referred.refers] == [f"{file.parent}/models.lib"]
+
+
+LIMITED = """* limits whose slope ends, and supply currents of i(): hard for Newton
+.subckt limited inp inn out vdd vss
+g1 0 a inp inn 1m
+r1 a 0 100meg
+c1 a 0 16p
+b1 o 0 v=min(max(v(a),v(vss)+0.1),v(vdd)-0.1)
+v1 o p 0
+r2 p out 100
+b2 vdd 0 i=100u+max(i(v1),0)
+b3 0 vss i=100u+max(-i(v1),0)
+.ends limited
+"""
+SWITCH = """* no gain, but two voltages: no circuit of it has an operating point
+.subckt switch inp inn out vdd vss
+b1 out 0 v=v(inp,inn)>0 ? 2 : -2
+r1 vdd vss 50k
+.ends switch
+"""
+
+
+def simulated(cell: Path | str, folder: Path, **how):
+    """``SPEC`` with an op-amp, and 12 images through it."""
+    build = ak.compile(SPEC, folder / "net.build", cell={"opamp": cell}, progress=False)
+    images = random_images(2, 12, 5)
+    return ak.simulate(build, images, out=folder / "net.run", progress=False, **how)
+
+
+def test_an_op_amp_by_its_behaviour_converges_as_it_is(ngspice, tmp_path):
+    found = simulated("behavioural", tmp_path)
+    assert "found_alone" not in found.summary and not found.summary["retried_chunks"]
+    assert all(layer["max_share"] < 1e-4 for layer in found.macro_model["layers"])
+    # 100 uA in each of its op-amps, between 5 V, and what their loads take
+    assert found.summary["supplies"]["watts"] > 34 * 5 * 100e-6
+    said = Runner(ngspice).run(
+        tmp_path / "net.build" / "network.cir", tmp_path / "by-hand.raw", timeout=60
+    )
+    assert "v(logit_0) = " in said and "stepping" not in said
+
+
+def test_the_page_has_the_behavioural_op_amp_as_it_ships():
+    shipped = (resources.path("netlists/opamps") / "behavioural.lib").read_text(encoding="utf-8")
+    page = (DOCS / "own-op-amp.md").read_text(encoding="utf-8")
+    assert f"```spice\n{shipped}```\n" in page
+
+
+def test_what_does_not_follow_a_sweep_is_found_image_by_image(ngspice, tmp_path):
+    (tmp_path / "limited.lib").write_text(LIMITED)
+    found = simulated(tmp_path / "limited.lib", tmp_path)
+    images, sparse = found.summary["found_alone"]
+    assert images == 12 >= sparse
+    assert any("12 images by themselves, from the macro-model's" in note for note in found.notes())
+    assert all(layer["max_share"] < 1e-4 for layer in found.macro_model["layers"])
+    asked = simulated(tmp_path / "limited.lib", tmp_path / "asked", alone=True)
+    np.testing.assert_allclose(asked.circuit, found.circuit, rtol=0, atol=1e-6)
+
+
+def test_what_has_no_operating_point_is_told_so_and_nothing_is_kept(ngspice, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "FIRST_TIMES", 0.0)
+    (tmp_path / "switch.lib").write_text(SWITCH)
+    switch = library_of(read_opamp(tmp_path / "switch.lib"), ())
+    kind = cells.own(cells.own_opamp(switch))
+    hardware = Hardware(opamp=kind.name, opamp_gain=1e4)
+    build = write_build(SPEC, hardware, tmp_path / "net.build")
+    sentence = (
+        r"ngspice finds no operating point of net6 with your op-amp, neither in a sweep nor image "
+        r"by image from the macro-model's volts \(at last: ngspice found no solution.*\): in a "
+        r"behavioural op-amp let a conductance that rises near the supplies limit it, .* The deck "
+        r"is kept: .*failed/first/first.cir$"
+    )
+    with pytest.raises(ConvergenceError, match=sentence) as caught:
+        ak.simulate(build, random_images(2, 4, 5), out=tmp_path / "net.run", progress=False)
+    assert caught.value.deck is not None and caught.value.deck.is_file()
+    assert not (tmp_path / "net.run" / "result.json").exists()
+    with pytest.raises(ConvergenceError, match=r"1 of 1 chunks failed: .*: in a behavioural op-"):
+        ak.simulate(
+            build, random_images(2, 1, 5), out=tmp_path / "one.run", alone=True, progress=False
+        )
+    sentence = r"limited at 26.85 degC: ngspice found no solution: .*, on the bench of direct curr"
+    (tmp_path / "limited.lib").write_text(
+        LIMITED.replace("v(a),v(vss)+0.1),v(vdd)-0.1", "1e5*v(inp,inn),-2),2")
+    )
+    with pytest.raises(ConvergenceError, match=sentence):
+        ak.characterise(tmp_path / "limited.lib", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("b1 a 0 v=1", True),
+        ("  E1 out 0 value={v(a)}", True),
+        ("g1 a 0 poly(1) b 0 0 1", True),
+        ("g1 0 a inp inn 1m\nm1 d g s b n\n* b1 is none\n.model b1 d", False),
+    ],
+)
+def test_behavioural_sources_are_seen(text, sources):
+    assert has_sources([text]) is sources
+    assert (relative_size([text]), relative_size(["r1 a b 1\n" * 24])) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -411,9 +519,8 @@ def test_a_small_network_whole_of_a_foundrys_transistors(ngspice, opamp, tmp_pat
     cell = {"opamp": opamp, "npn": "gf180_npn"}
     build = ak.compile(spec, tmp_path / "net.build", cell=cell, progress=False)
     images = random_images(2, 40, 8)
-    with pytest.raises(SimulationError, match=r"--alone runs each image by itself, from the macr"):
-        ak.simulate(build, images, out=tmp_path / "sweep.run", progress=False)
-    found = ak.simulate(build, images, alone=True, out=tmp_path / "alone.run", progress=False)
+    found = ak.simulate(build, images, out=tmp_path / "net.run", progress=False)
+    assert "40 images by themselves, from the macro-model's volts" in found.notes()
     assert found.agreement == 1 and found.macro_model is not None
     assert found.max_abs_logit_error < 0.01 * found.logit_full_scale
     assert all(layer["max_share"] < 0.01 for layer in found.macro_model["layers"])

@@ -287,11 +287,13 @@ def write_batch(
     temp_c: float = TEMPERATURE_C,
     noise: Sequence[np.ndarray] = (),
     more: Sequence[str] = (),
+    steps: int | None = None,
+    direct: bool = True,
     say: Dialect = NGSPICE,
 ) -> str:
     """A deck that runs ``volts`` (n, I), n at least 2, as one DC sweep of an index source.
 
-    The index goes from 0 to n - 1, or down, in the steps of the op-amp; each input is a table of
+    The index goes from 0 to n - 1, or down, in ``steps``, or the op-amp's; each input is a table of
     its n voltages over it. ``probes`` are the nets, or vectors, that are saved. ``noise`` is, for
     each stage, the currents (n, 2 O) in amperes that flow into the lines' summing nodes, ``more``
     are lines beside them.
@@ -304,14 +306,17 @@ def write_batch(
     for k, currents in enumerate(noise):
         for net, column in zip(StageNames(design, k).sums(), currents.T, strict=True):
             drive.append(_swept(top, f"b_{net}_noise", "0", net, "i", column))
-    run = ["dc", "v_index", *(f"{x:g}" for x in get_sweep(design, n, descending=descending))]
+    swept = get_sweep(design, n, descending=descending, steps=steps)
+    run, saved = ["dc", "v_index", *(f"{x:g}" for x in swept)], ["v(index)", *probes]
     title = f"{n} images as one sweep"
-    return write_run(design, title, drive, run, ["v(index)", *probes], temp_c=temp_c, say=say)
+    return write_run(design, title, drive, run, saved, temp_c=temp_c, say=say, direct=direct)
 
 
-def get_sweep(design: Design, n: int, *, descending: bool) -> tuple[float, float, float]:
-    """First and last index of a sweep over ``n`` images, and its step."""
-    step = 1 / get_opamp(design).steps
+def get_sweep(
+    design: Design, n: int, *, descending: bool, steps: int | None = None
+) -> tuple[float, float, float]:
+    """First and last index of a sweep over ``n`` images, and its step: by default the op-amp's."""
+    step = 1 / (steps or get_opamp(design).steps)
     return (n - 1, 0, -step) if descending else (0, n - 1, step)
 
 

@@ -20,7 +20,7 @@ from ..dialects import NGSPICE, Dialect
 from ..dialects.dialect import Vectors
 from ..errors import SimulationError
 from ..results import Result
-from .starts import format_starts
+from .starts import FROM_ZERO, NEWTON_ALONE, Way, format_starts
 
 Values = npt.NDArray[Any]
 INDEX = "v(index)"
@@ -48,7 +48,9 @@ class Asked:
     dialect
         What it is asked in.
     alone
-        Whether it is of one image, and Newton starts at the macro-model's volts.
+        Whether it is of one image, to which no step leads.
+    way
+        How its operating points are looked for.
     """
 
     design: Design
@@ -59,6 +61,12 @@ class Asked:
     noise: Sequence[Values] = ()
     dialect: Dialect = NGSPICE
     alone: bool = False
+    way: Way = FROM_ZERO
+
+    @property
+    def steps(self) -> int | None:
+        """Steps from image to image; None: the op-amp's."""
+        return 1 if self.alone else None
 
     @property
     def vectors(self) -> list[str]:
@@ -105,9 +113,19 @@ def _write_sweep(asked: Asked) -> str:
         descending=asked.descending,
         temp_c=asked.temp_c,
         noise=[at_least_two(part) for part in asked.noise],
-        more=[*format_starts(asked.design, asked.volts[0])] if asked.alone else (),
+        more=[
+            *(format_starts(asked.design, _first(asked)) if asked.way.starts else ()),
+            *(NEWTON_ALONE if asked.way.newton else ()),
+        ],
+        steps=asked.steps,
+        direct=asked.way.direct,
         say=asked.dialect,
     )
+
+
+def _first(asked: Asked) -> Values:
+    """Volts (I,) at which a sweep begins."""
+    return asked.volts[-1 if asked.descending else 0]
 
 
 def at_least_two(points: Values) -> Values:
@@ -117,7 +135,9 @@ def at_least_two(points: Values) -> Values:
 
 def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
     n = len(at_least_two(asked.volts))
-    first, last, step = spice.get_sweep(asked.design, n, descending=asked.descending)
+    first, last, step = spice.get_sweep(
+        asked.design, n, descending=asked.descending, steps=asked.steps
+    )
     if not np.array_equal(vectors[INDEX], np.linspace(first, last, swept_points(asked))):
         by = asked.dialect.name
         raise SimulationError(f"{by} swept other points than it was asked for")
@@ -128,7 +148,7 @@ def _read_sweep(asked: Asked, vectors: Vectors) -> Values:
 def swept_points(asked: Asked) -> int:
     """Points of a sweep: images, and the steps between them."""
     n = len(at_least_two(asked.volts))
-    _, _, step = spice.get_sweep(asked.design, n, descending=asked.descending)
+    _, _, step = spice.get_sweep(asked.design, n, descending=asked.descending, steps=asked.steps)
     return round((n - 1) / abs(step)) + 1
 
 

@@ -6,101 +6,52 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..compiler import spice_cells
 from ..compiler.circuit_files import write_deck
 from ..compiler.deck import Deck, deck_files
 from ..compiler.design import Design
 from ..compiler.forecast import expected_cost
 from ..compiler.lines import deck_bytes
+from ..dialects import NGSPICE
 from ..dialects.printed import TOO_LONG
 from ..errors import SimulationError
 from ..files import copy_file
 from .analysis import INDEX_SWEEP, Analysis, Asked
+from .chunked import MAX_CHUNK, BatchOptions, Chunk, ChunkResult, Exposure, plan_chunks
 from .ngspice import Runner
 from .scratch import room_in, scratch
 from .session import SessionRunner
+from .starts import (
+    FROM_ZERO,
+    STARTED,
+    Way,
+    first_found,
+    has_sources,
+    no_point,
+    relative_size,
+    said_of,
+    ways_of_one,
+)  # fmt: skip
 from .verdict import Difference
 
-MIN_CHUNK, MAX_CHUNK = 50, 500
+__all__ = [
+    "MAX_CHUNK", "BatchEngine", "BatchOptions", "Chunk", "ChunkResult", "Exposure", "copy_deck",
+    "distinct", "plan_chunks",
+]  # fmt: skip
 FIRST_SECONDS = 3600.0
 """What images of a circuit with black boxes may take, each, while nothing is known. Assumed."""
+FIRST_TIMES = 15.0
+"""Of a circuit with a user's op-amp: a minute, and so many times what its size lets expect.
+`two_stage_level1` from 0 V takes 12 times as long. Assumed."""
 SLOWER = 5.0
 """Times as long as the first two images alone, a start from nothing and a step, may each of a chunk
 take: others run beside it, and some images are harder. Assumed."""
 Check = Callable[[int, np.ndarray], Difference | None]
 """As ``verdict.Reference.check``: called with the number of the first image, and its values."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Images ``start`` to ``stop`` of a study, simulated in one ngspice process."""
-
-    number: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkResult:
-    """What came of a chunk: ``values``, of a sweep (n, probes), or what kept them from coming.
-
-    ``seconds`` is the wall time of the attempts, ``attempts`` 1 or 2, ``difference`` what the check
-    said of the values.
-    """
-
-    chunk: Chunk
-    values: np.ndarray | None
-    error: SimulationError | None
-    seconds: float
-    attempts: int
-    difference: Difference | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchOptions:
-    """How a batch is run; ``chunk`` and ``timeout`` (seconds a chunk) of 0 choose for you.
-
-    ``session`` runs it in libngspice, in a worker process a job, instead of the program; ``alone``
-    runs image by image, each from the macro-model's volts.
-    ``on_first`` is told seconds and megabytes of the first two images, where these are run alone to
-    know.
-    """
-
-    jobs: int = 1
-    chunk: int = 0
-    timeout: float = 0.0
-    descending: bool = False
-    session: bool = False
-    alone: bool = False
-    on_first: Callable[[float, float], None] = lambda seconds, megabytes: None
-
-
-def plan_chunks(n: int, size: int = 0) -> list[Chunk]:
-    """Blocks of ``size`` images, or of a size that follows from n alone.
-
-    Not from the number of jobs: so the result does not depend on it to the last bit.
-    """
-    size = size or min(MAX_CHUNK, max(MIN_CHUNK, -(-n // 4)))
-    return [Chunk(k, a, min(a + size, n)) for k, a in enumerate(range(0, n, size))]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Exposure:
-    """What a batch is simulated under: degrees Celsius; for each stage the noise currents
-    (n, 2 O), amperes, of the n images, or none."""
-
-    temp_c: float = spice_cells.TEMPERATURE_C
-    noise: Sequence[np.ndarray] = ()
-
-    def part(self, chunk: Chunk) -> Exposure:
-        """The part of it that a chunk's images see."""
-        return replace(self, noise=[currents[chunk.start : chunk.stop] for currents in self.noise])
 
 
 class BatchEngine:
@@ -129,6 +80,8 @@ class BatchEngine:
     ----------
     first_seconds
         The same, once it is known; 0 where it is not.
+    found_alone
+        How images were found that were run alone.
     """
 
     def __init__(
@@ -148,6 +101,12 @@ class BatchEngine:
         self._expected = expected_cost(self.design)["seconds_per_image"]
         hardware = self.design.hardware
         self._boxed = hardware.amplifier.boxed or bool(hardware.libraries)
+        texts = [library.text for library in hardware.libraries.values()]
+        self._own = bool(texts) and analysis.write is INDEX_SWEEP.write
+        self._sourced = self._own and has_sources(texts)
+        self._expected *= relative_size(texts)
+        self._way, self._alone = STARTED if self._sourced else FROM_ZERO, False
+        self.found_alone: list[Way] = []
         self.first_seconds = first_seconds
         self._folder = Path()
         self._stack = contextlib.ExitStack()
@@ -197,14 +156,15 @@ class BatchEngine:
         """Results of ``chunks`` of ``volts`` (n, I) as they are finished, in any order.
 
         A chunk that fails, or whose values ``check`` refuses, is tried once more, cold and swept
-        the other way; if it fails again its result carries the error and its deck is kept. Leaving
-        the engine kills what still runs.
+        the other way, or with a user's op-amps image by image; if it fails again its result carries
+        the error and its deck is kept. Leaving the engine kills what still runs.
 
         Raises
         ------
         SimulationError
-            If the first two images alone, of a circuit with black boxes, take longer than
-            ``FIRST_SECONDS`` each.
+            If the first two images alone, of a circuit with black boxes, take too long.
+        ConvergenceError
+            If they have no operating point that is found, with a user's op-amps.
         """
         if options.session and isinstance(self.runner, Runner):
             self.runner = SessionRunner()
@@ -238,20 +198,61 @@ class BatchEngine:
             return
         started = time.perf_counter()
         two = Chunk(0, chunks[0].start, min(chunks[0].start + 2, chunks[0].stop))
-        block, exposure = volts[two.start : two.stop], self.exposure.part(two)
-        limit = 2 * FIRST_SECONDS * self.analysis.effort
         try:
             with room_in(self._folder):
-                self._attempt(self._folder / "first.cir", block, probes, False, limit, exposure)
+                self._find_way(volts[two.start : two.stop], probes, options, two)
         except SimulationError as error:
-            if TOO_LONG.fullmatch(str(error)):
-                raise SimulationError(
-                    f"{error}, the first two images alone: --timeout gives chunks as long as they "
-                    "need"
-                ) from error
-            return  # their chunk says so, when it has been tried both ways
+            if not TOO_LONG.fullmatch(str(error)):
+                if self._has_ways(options):
+                    raise
+                return  # their chunk says so, when it has been tried both ways
+            raise SimulationError(
+                f"{error}, the first two images alone: --timeout gives chunks as long as they need"
+            ) from error
         self.first_seconds = time.perf_counter() - started
         options.on_first(self.first_seconds, self.runner.peak_megabytes)
+
+    def _has_ways(self, options: BatchOptions) -> bool:
+        """Whether images can be run one by one, from the macro-model's volts."""
+        return self._own and not options.session and self.runner.dialect is NGSPICE
+
+    def _find_way(
+        self, volts: np.ndarray, probes: Sequence[str], options: BatchOptions, two: Chunk
+    ) -> None:
+        """Run the first images, ``two`` of them, and know how the others are run."""
+        ask = partial(self._attempt, self._folder / "first.cir", probes=probes)
+        limit = self._first_limit(len(volts)) * self.analysis.effort
+        has_ways = self._has_ways(options)
+        way = self._way if has_ways else FROM_ZERO
+        try:
+            ask(volts=volts, timeout=limit, exposure=self.exposure.part(two), way=way)
+        except SimulationError as error:
+            if self.runner.stopped or not (has_ways and no_point(error)):
+                raise
+            try:
+                self._one_by_one(ask, volts, two)
+            except SimulationError as last:
+                raise said_of(last, self.design.name, self._keep("first", "first")) from last
+            self._alone = True
+            self.found_alone.clear()  # their chunk has them again
+
+    def _one_by_one(
+        self, ask: Callable[..., np.ndarray], volts: np.ndarray, chunk: Chunk, timeout: float = 0.0
+    ) -> np.ndarray:
+        """Images of a ``chunk``, each by itself from the macro-model's volts."""
+        ways, found = ways_of_one(sourced=self._sourced), list[np.ndarray]()
+        for k, image in enumerate(range(chunk.start, chunk.start + len(volts))):
+            way, values = first_found(
+                partial(
+                    ask, volts=volts[k : k + 1], timeout=timeout or self._first_limit(1),
+                    exposure=self.exposure.part(Chunk(0, image, image + 1)), alone=True,
+                ),
+                ways,
+                self.runner,
+            )  # fmt: skip
+            found.append(values)
+            self.found_alone.append(way)
+        return np.concatenate(found)
 
     def _chunk(
         self,
@@ -264,23 +265,21 @@ class BatchEngine:
     ) -> ChunkResult:
         started = time.perf_counter()
         error: SimulationError | None = None
-        for attempt in (1, 2):
+        has_ways = self._has_ways(options)
+        single = self._sourced and len(volts) == 1
+        alone = options.alone or (has_ways and (self._alone or single))
+        for attempt in (1,) if alone else (1, 2):
             descending = options.descending != (attempt == 2)
             deck = self._folder / f"chunk{chunk.number:05d}_{attempt}.cir"
             try:
                 with room_in(self._folder):
-                    ask = partial(self._attempt, deck, probes=probes, timeout=options.timeout)
-                    if options.alone:
-                        parts = [
-                            ask(
-                                volts=volts[k : k + 1], descending=False,
-                                exposure=exposure.part(Chunk(0, k, k + 1)), alone=True,
-                            )
-                            for k in range(len(volts))
-                        ]  # fmt: skip
-                        values = np.concatenate(parts)
+                    ask = partial(self._attempt, deck, probes=probes)
+                    if alone or (has_ways and attempt == 2):
+                        values = self._one_by_one(ask, volts, chunk, options.timeout)
                     else:
-                        values = ask(volts=volts, descending=descending, exposure=exposure)
+                        how = {"descending": descending, "timeout": options.timeout}
+                        way = self._way if has_ways else FROM_ZERO
+                        values = ask(volts=volts, exposure=exposure, way=way, **how)
                 found = check(chunk.start, values)
             except SimulationError as failure:
                 if self.runner.stopped:
@@ -292,24 +291,25 @@ class BatchEngine:
             spent = time.perf_counter() - started
             return ChunkResult(chunk, values, None, spent, attempt, found)
         assert error is not None
-        kept = self._keep(chunk)
+        kept = self._keep(f"chunk{chunk.number:05d}", deck.stem)
         failure = type(error)(
             str(error),
             deck=kept,
             exit_code=error.exit_code,
             stderr_tail=error.stderr_tail,
         )
-        return ChunkResult(chunk, None, failure, time.perf_counter() - started, 2)
+        return ChunkResult(chunk, None, failure, time.perf_counter() - started, attempt)
 
     def _attempt(
         self,
         deck: Path,
         volts: np.ndarray,
         probes: Sequence[str],
-        descending: bool,
         timeout: float,
         exposure: Exposure,
+        descending: bool = False,
         alone: bool = False,
+        way: Way = FROM_ZERO,
     ) -> np.ndarray:
         """One run of one chunk, or image: what the analysis reads, or SimulationError."""
         asked = Asked(
@@ -321,6 +321,7 @@ class BatchEngine:
             noise=exposure.noise,
             dialect=self.runner.dialect,
             alone=alone,
+            way=way,
         )
         deck.write_text(self.analysis.write(asked), encoding="utf-8", newline="\n")
         raw = deck.with_suffix(".raw")
@@ -342,11 +343,14 @@ class BatchEngine:
             return 60 + n * (SLOWER * self.first_seconds or FIRST_SECONDS)
         return (60 + 30 * n * self._expected) * self.runner.dialect.patience
 
-    def _keep(self, chunk: Chunk) -> Path:
-        """Copy a failed chunk's deck, whole and runnable, to where it is kept; its path."""
-        folder = self.keep / f"chunk{chunk.number:05d}"
+    def _first_limit(self, n: int) -> float:
+        """Seconds that the first ``n`` images may take."""
+        return 60 + n * FIRST_TIMES * self._expected if self._own else n * FIRST_SECONDS
+
+    def _keep(self, where: str, stem: str) -> Path:
+        """Copy a failed deck, whole and runnable, to where it is kept; its path."""
+        folder = self.keep / where
         folder.mkdir(parents=True, exist_ok=True)
-        stem = f"chunk{chunk.number:05d}_2"
         for name in [*deck_files(self.design), f"{stem}.cir", f"{stem}.log"]:
             if (self._folder / name).is_file():
                 copy_file(self._folder / name, folder / name)

@@ -17,7 +17,8 @@ from ..dialects import NGSPICE
 from ..dialects.dialect import Vectors
 from ..engines.ngspice import Runner
 from ..engines.scratch import room_in, scratch
-from ..errors import SimulationError
+from ..engines.starts import MENDED
+from ..errors import ConvergenceError, SimulationError
 from ..text import engineering
 from . import deck
 from .deck import Setup
@@ -36,6 +37,10 @@ PERIODS = 20.0
 """Of the unity-gain frequency that a step is watched for, at first."""
 LONGER, TRIES = 4.0, 5
 """What is not at rest is watched longer, so many times."""
+BENCHES = {
+    "direct": "of direct current", "frequency": "of the open loop", "noise": "of noise",
+    "steps": "of steps",
+}  # fmt: skip
 TIMEOUT = 600.0
 """Seconds for one deck."""
 OnRun = Callable[[str, int, int], None]
@@ -71,13 +76,21 @@ def measure(setup: Setup, runner: Runner) -> Measured:
     SimulationError
         If ngspice does not deliver, the supplies float, the gain is too low at the first load, or
         the op-amp is not stable as a follower of it.
+    ConvergenceError
+        If ngspice finds no solution on a bench.
     """
     with scratch() as folder, room_in(folder):
 
         def run(name: str, text: str) -> Vectors:
             cir, raw = folder / f"{name}.cir", folder / f"{name}.raw"
             cir.write_text(text, encoding="utf-8", newline="\n")
-            runner.run(cir, raw, timeout=TIMEOUT)
+            try:
+                runner.run(cir, raw, timeout=TIMEOUT)
+            except ConvergenceError as error:
+                raise ConvergenceError(
+                    f"{setup.opamp.name} at {setup.said}: {error}, on the bench {BENCHES[name]}: "
+                    f"{MENDED}"
+                ) from error
             return NGSPICE.read(raw, points=None)
 
         direct = direct_of(run("direct", deck.write_direct(setup)), setup)

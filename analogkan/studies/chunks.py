@@ -24,12 +24,13 @@ from ..engines.batch import (
 )
 from ..engines.chip_engines import exposure_of
 from ..engines.ngspice import Ngspice, Runner
+from ..engines.starts import MENDED
 from ..engines.verdict import Difference, Reference
 from ..errors import ConvergenceError, DisagreementError
 from .evidence import hidden_nets, supply_currents, supply_watts
 from .store import FAILED, StudyStore
 
-FIRST = "first_seconds"
+FIRST, ALONE = "first_seconds", "found_alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,9 @@ class Answers:
         Why these are no verdict, a circuit; empty if they are.
     watts
         (n,) out of the supplies of op-amps of transistors; (0,) where there are none.
+    found_alone
+        Images that were run by themselves from the macro-model's volts, and those of them that
+        took the solver Sparse 1.3.
     """
 
     logits: np.ndarray
@@ -73,6 +77,7 @@ class Answers:
     judged: list[Difference | None]
     why_not: list[str]
     watts: np.ndarray
+    found_alone: tuple[int, int] = (0, 0)
 
 
 def run_deck(
@@ -138,6 +143,7 @@ def run_deck(
         judged,
         [reference.why_not],
         supply_watts(design, values[:, start:]) if start < values.shape[1] else np.zeros(0),
+        tuple(store.get(ALONE) or (0, 0)),
     )
 
 
@@ -193,16 +199,20 @@ def _run_chunks(
             on_progress(done, len(volts))
         if engine.first_seconds:
             store.put(FIRST, engine.first_seconds)
+        if engine.found_alone:
+            before = store.get(ALONE) or (0, 0)
+            sparse = sum(not way.direct for way in engine.found_alone)
+            store.put(ALONE, [before[0] + len(engine.found_alone), before[1] + sparse])
     if failures:
-        starts = bool(design.hardware.libraries) and not options.alone
-        _raise_failures(failures, store.path, index, len(chunks), starts=starts)
+        own = bool(design.hardware.libraries)
+        _raise_failures(failures, store.path, index, len(chunks), own=own)
     return values, retried, judged
 
 
 def _raise_failures(
-    failures: list[ChunkResult], run: Path, index: np.ndarray, total: int, *, starts: bool
+    failures: list[ChunkResult], run: Path, index: np.ndarray, total: int, *, own: bool
 ) -> None:
-    """Raise what happened; ``starts``: images could start at the macro-model's volts."""
+    """Raise what happened; ``own``: the circuit has an op-amp of the user's."""
     failures.sort(key=lambda result: result.chunk.number)
     listed = "; ".join(
         f"images {index[r.chunk.start]} to {index[r.chunk.stop - 1]} "
@@ -214,10 +224,11 @@ def _raise_failures(
     assert first is not None
     limit = TOO_LONG.fullmatch(str(first))
     longer = f": --timeout {2 * float(limit[1]):g} gives it twice as long" if limit else ""
-    if starts and isinstance(first, ConvergenceError):
-        longer = ": --alone runs each image by itself, from the macro-model's volts"
+    if own and isinstance(first, ConvergenceError):
+        longer = f": {MENDED}"
+    tries = " twice" if all(r.attempts == 2 for r in failures) else ""
     raise type(first)(
-        f"{len(failures)} of {total} chunks failed twice: {listed}{more}. "
+        f"{len(failures)} of {total} chunks failed{tries}: {listed}{more}. "
         f"First reason: {first}{longer}. Its deck is kept: {first.deck}. "
         "The same command tries the failed chunks again"
         + (f"; finished ones are kept in {run}" if len(failures) < total else ""),

@@ -67,6 +67,7 @@ KEPT: dict[str, Rule] = {
     "format": Text(),
     "settings": Record(more=Plain()),
     **dict.fromkeys(("seconds", "megabytes", "first_seconds"), DISTANCE),
+    "found_alone": Several(Whole(0, 2**40), most=2),
     "judge": VERDICT,
 }
 """What a store keeps beside rows and chunks, by its key."""
@@ -91,7 +92,7 @@ RESULT = Record(
         "logit_full_scale": DISTANCE,
         "files": Record(more=Text()),
     },
-    {"made": _MADE},
+    {"made": _MADE, "found_alone": Several(Whole(0, 2**40), most=2)},
     more=Plain(most=10_000_000, depth=20),
     missing=AS_WRITTEN,
 )

@@ -116,6 +116,7 @@ def run_circuit(
         [difference for one in found for difference in one.judged],
         [reason for one in found for reason in one.why_not],
         found[0].watts if build.deck is not None else np.zeros(0),
+        (sum(one.found_alone[0] for one in found), sum(one.found_alone[1] for one in found)),
     )
     return together, told, beyond
 

@@ -92,6 +92,12 @@ class OfCircuit(Found):
                 f"{s['damaged_chunks']} kept chunks were not what was kept, and were simulated "
                 "again"
             )
+        alone, sparse = [*(s.get("found_alone") or ()), 0, 0][:2]
+        if alone:
+            solver = f", {sparse:,} of them with the solver Sparse 1.3" * bool(sparse)
+            notes.append(
+                f"{many(alone, 'image')} by themselves, from the macro-model's volts{solver}"
+            )
         notes += [f"{s[c]:,} {words}" for c, words in CONVERTED.items() if s.get(c)]
         over = s.get("saturated_images")
         if over:

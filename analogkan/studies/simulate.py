@@ -170,6 +170,7 @@ def simulate(
             "chunk": chunks[0].stop,
             "retried_chunks": given.retried,
             "damaged_chunks": given.damaged,
+            **({"found_alone": given.found_alone} if given.found_alone[0] else {}),
             "supplies": _supplied(given.watts),
             "macro_model": None if edited else _macro_error(build, volts, images.index, given),
             "judge": tell(given.judged, given.why_not, images=len(images)),
