@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analogkan import resources
-from analogkan.board import bench
+from analogkan.board import bench, shunts
 from analogkan.board.amplifiers import BoardOpAmp, load_opamp, opamp_classes
 from analogkan.board.bench import KICK, kick, steeper
 from analogkan.board.feedback import SERIES, choose_c_f, judge_c_f, with_c_f
@@ -51,6 +51,15 @@ def node(opamp: str | BoardOpAmp, parasitics: Parasitics, c_f: float = 0.0) -> N
 def growth(of: Node, slope: float = -FALL) -> float:
     """Largest real part of its poles, 1/s."""
     return float(of.poles(np.array([[slope]])).real.max())
+
+
+def shunt_said(ohms: int, milliamperes: float) -> str:
+    """What a sentence says of the shunt that would hold the diode of ``design``."""
+    return (
+        f"a shunt of {ohms} ohm across each diode, the largest E12 value that holds: measure, "
+        f"import and train with it, then give --shunt {ohms}; it adds {milliamperes:g} mA at 0.693 "
+        "V, where the table ends"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +254,32 @@ def test_a_shunt_is_part_of_what_was_measured():
     assert found.rows[0].r_f == pytest.approx(1 / both.i_peak, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("judge", "holds", "too_large", "adds"),
+    [
+        (False, 270, 330, "1.25 mA at 0.337 V"),
+        pytest.param(True, 220, 270, "1.53 mA at 0.337 V", marks=pytest.mark.slow),
+    ],
+)
+def test_the_shunt_that_a_refusal_names_is_the_largest_that_holds(judge, holds, too_large, adds):
+    """A diode of 1 mA and 6 mS: with the value named a circuit passes."""
+    used = MEASURED.v < 0.45  # volts
+    v, i = MEASURED.v[used], MEASURED.i[used]
+    scale = 6.05e-3 / steepest_fall(MEASURED, 0.0, 0.45)
+    alone, opamp = IVCurve("ONE", v, scale * i), load_opamp("tl07x")
+    with pytest.raises(CompileError, match=rf"or a shunt of {holds} ohm across each diode"):
+        check_rows(_one_row(alone), opamp, judge=judge)
+    both = {ohms: _one_row(IVCurve("ONE", v, alone.i + v / ohms)) for ohms in (holds, too_large)}
+    assert check_rows(both[holds], opamp, Parasitics(shunt=holds), judge=judge).rows
+    sentence = f"then give --shunt {holds}; it adds {adds}, where the table ends"
+    with pytest.raises(CompileError, match=f"{escape(sentence)}$"):
+        check_rows(both[too_large], opamp, Parasitics(shunt=too_large), judge=judge)
+
+
+def _one_row(curve: IVCurve) -> Design:
+    return build_design(random_spec(3, (1, 1), curves=[curve]), BOARD)
+
+
 def test_a_table_without_the_shunt_that_is_said_to_be_in_it_is_refused(design):
     sentence = (
         r"^shunt = 47 ohm takes \S+ mA at \S+ V, and the table of AI301A has \S+ mA there: import "
@@ -263,7 +298,8 @@ def test_a_table_without_the_shunt_that_is_said_to_be_in_it_is_refused(design):
             "layer 0: op-amp tl07x cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 ohm): "
             "above its GBW of 3 MHz the loop is 152 ohm, its open-loop r_o of 150 ohm in it, and "
             "times the largest |g_d| that is 2.92, which must be below 1: take an op-amp of less "
-            "than 50.1 ohm, or a shunt across the diode, measured with it (--shunt)",
+            "than 50.1 ohm (--opamp), or " + shunt_said(68, 10.2) + ", 10.3 mA in all, and the "
+            "op-amp delivers 10: end the sweeps at the volts in use",
         ),
         (
             "50mhz-30ohm",
@@ -271,14 +307,14 @@ def test_a_table_without_the_shunt_that_is_said_to_be_in_it_is_refused(design):
             "layer 0: op-amp 50mhz-30ohm cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 "
             "ohm): above its GBW of 50 MHz the loop is 60 ohm, its open-loop r_o of 30 ohm in it, "
             "and times the largest |g_d| that is 1.15, which must be below 1: take an op-amp of "
-            "less than 26 ohm, or a shunt across the diode, measured with it (--shunt)",
+            "less than 26 ohm (--opamp), or " + shunt_said(180, 3.85),
         ),
         (
             "200mhz-10ohm",
             Parasitics(lead=50e-9),
             "layer 0: op-amp 200mhz-10ohm cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 "
             "ohm): lead = 50 nH is above r c_j / |g_d| = 12.1 nH for the loop's 11.7 ohm: shorten "
-            "the lead",
+            "the lead, or " + shunt_said(560, 1.24),
         ),
         (
             "50mhz-30ohm",
@@ -286,7 +322,7 @@ def test_a_table_without_the_shunt_that_is_said_to_be_in_it_is_refused(design):
             "layer 0: op-amp 50mhz-30ohm cannot hold AI301A (|g_d| 14.8 mS +- 30 %, r_f 566.3 "
             "ohm): no c_f of the E12 series holds it to 1.3 |g_d|, of values up to 30 times the "
             "one-pole rule's; the best, 180 pF, holds it to 1.1: take an op-amp of more bandwidth "
-            "or less r_o, or another snubber",
+            "or less r_o (--opamp), or " + shunt_said(330, 2.1),
         ),
         (
             "200mhz-10ohm",
@@ -320,8 +356,8 @@ def test_diodes_that_hold_alone_may_not_hold_together():
     of = build_design(random_spec(3, (1, 1), curves=curves), replace(BOARD, r_out=10.0))
     sentence = (
         "layer 0: op-amp 50mhz-30ohm cannot hold a node of AI301A, TWIN at 0.181 V with 1.3 times "
-        "the tables' slopes: a pole grows at 35.4 MHz: drive fewer diodes, or take an op-amp of "
-        "less r_o"
+        "the tables' slopes: a pole grows at 35.4 MHz: drive fewer diodes, take an op-amp of less "
+        "r_o (--opamp), or " + shunt_said(270, 2.57)
     )
     with pytest.raises(CompileError, match=f"^{escape(sentence)}$"):
         check_rows(of, load_opamp("50mhz-30ohm"), replace(SNUBBED, snubber_r=20), judge=False)
@@ -330,11 +366,13 @@ def test_diodes_that_hold_alone_may_not_hold_together():
 def test_ngspice_has_the_last_word(design, monkeypatch):
     """Where it saw more than it may, poles do not count."""
     monkeypatch.setattr(bench, "ALLOWED", 0.0)
+    monkeypatch.setattr(shunts, "SERIES", (10.0,))
     first = replace(design, stages=design.stages[:1])
     sentence = (
         r"layer 0: op-amp 10mhz-30ohm cannot hold AI301A: in \.tran it swings \S+ mV peak to peak "
         r"at \S+ V, 1 times its table's slopes, where 0 mV after a kick of 1 mV are allowed, "
-        "although its poles decay: take an op-amp of more bandwidth or less r_o, or another snubber"
+        r"although its poles decay: take an op-amp of more bandwidth or less r_o \(--opamp\), or "
+        r"diodes of less \|g_d\|: no shunt down to 10 ohm holds these"
     )
     with pytest.raises(CompileError, match=f"^{sentence}$"):
         check_rows(first, load_opamp("10mhz-30ohm"), g_d_sigma=0.0)

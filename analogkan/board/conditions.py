@@ -18,7 +18,7 @@ def open_loop_ohms(node: Node) -> float:
 
 
 def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
-    """What keeps diode ``d`` of ``node`` from staying put, and what to do.
+    """What keeps diode ``d`` of ``node`` from staying put, and what to do but for a shunt.
 
     ``best`` is the best that a feedback capacitor can do, of ``1 + g_d_sigma`` that is wanted.
     """
@@ -36,8 +36,7 @@ def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
             f"above its GBW of {opamp.gbw / 1e6:g} MHz the loop is {ohms:.3g} ohm, its open-loop "
             f"r_o of {opamp.r_o:g} ohm in it, and times the largest |g_d| that is "
             f"{ohms * steep:.3g}, which must be below 1: take an op-amp of less than "
-            f"{_largest_r_o(node, steep):.3g} ohm, or a shunt across the diode, "
-            "measured with it (--shunt)"
+            f"{_largest_r_o(node, steep):.3g} ohm (--opamp)"
         )
     longest = ohms * p.c_j / steep if steep > 0 else p.lead
     if p.lead > longest:
@@ -48,7 +47,7 @@ def broken_condition(node: Node, d: int, best: Choice, g_d_sigma: float) -> str:
     return said + (
         f"no c_f of the E12 series holds it to {1 + g_d_sigma:g} |g_d|, of values up to "
         f"{WIDEST:g} times the one-pole rule's; the best, {1e12 * best.c_f:.4g} pF, holds it to "
-        f"{best.slope_margin:.3g}: take an op-amp of more bandwidth or less r_o, or another snubber"
+        f"{best.slope_margin:.3g}: take an op-amp of more bandwidth or less r_o (--opamp)"
     )
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.series import E12
-from ..compiler.stability import smallest_c_f, steepest_fall
+from ..compiler.stability import RATIO, smallest_c_f, steepest_fall
 from ..devices import IVCurve
+from .amplifiers import BoardOpAmp
 from .loop import Node
 
 Values = npt.NDArray[Any]
@@ -101,3 +102,14 @@ def with_c_f(node: Node, d: int, c_f: float) -> Node:
     rows = list(node.rows)
     rows[d] = replace(rows[d], c_f=c_f)
     return replace(node, rows=tuple(rows))
+
+
+def with_choices(node: Node, choices: Sequence[Choice]) -> Node:
+    """``node`` with the capacitor of each of ``choices``, one a row."""
+    rows = [replace(row, c_f=choice.c_f) for row, choice in zip(node.rows, choices, strict=True)]
+    return replace(node, rows=tuple(rows))
+
+
+def one_pole(curve: IVCurve, r_f: float, opamp: BoardOpAmp) -> float:
+    """Farads that the rule for amplifiers of one pole chooses beside ``r_f`` ohms."""
+    return RATIO * smallest_c_f(slope_range(curve)[0], r_f, opamp.gbw)

@@ -6,8 +6,8 @@ Axes: S slopes, D diodes of a node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiler.design import CrossbarStage, Design
-from ..compiler.stability import RATIO, smallest_c_f
 from ..devices import IVCurve
 from ..devices.falling import MAX_SIGMA, SIGMA
 from ..errors import CompileError
@@ -25,17 +24,15 @@ from . import bench
 from .amplifiers import BoardOpAmp
 from .bench import KICK, Swing, kick
 from .conditions import broken_condition
-from .feedback import Choice, choose_c_f, slope_range
+from .feedback import Choice, choose_c_f, one_pole, slope_range, with_choices
 from .loop import Node, Row
 from .parasitics import Parasitics
+from .shunts import shunt_cure, without_shunts
+from .still import grows, scales, steepest_volts
 
 Values = npt.NDArray[Any]
 FREQUENCIES = np.geomspace(1e3, 1e10, 2001)
 """Hertz, of Nyquist's curve."""
-LEAST = 1e-3
-"""Of the peak's current: what a table may lack beside a shunt's, for noise; assumed."""
-BETWEEN = 4
-"""Steps from the slope of one segment of a table to that of the next: no curve has kinks."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,7 +131,7 @@ class BoardStability:
         for row in self.rows:
             at, name = f"layer {row.layer}, {row.device}", f"l{row.layer}-{row.device.lower()}"
             if row.fall:
-                falls = [scale * row.fall for scale in _scales(self.g_d_sigma)]
+                falls = [scale * row.fall for scale in scales(self.g_d_sigma)]
                 z = row.node.impedance(row.d, FREQUENCIES, np.zeros(len(row.node.rows)))
                 draw = partial(loops.nyquist_figure, z, falls)
                 found.append(Figure(f"nyquist-{name}", f"{at}: impedance at its junction.", draw))
@@ -198,28 +195,14 @@ def check_rows(
             for r_f in np.unique(stage.r_f, axis=0)
             for gain in gains
         ]
-        choices = _choose(layer, nodes, g_d_sigma)
-        nodes = [_with_choices(node, choices) for node in nodes]
+        cure = partial(shunt_cure, nodes, g_d_sigma, judge)
+        choices = _choose(layer, nodes, g_d_sigma, cure)
+        nodes = [with_choices(node, choices) for node in nodes]
         for node in nodes:
-            _require_still(layer, node, g_d_sigma)
-        swings = _judge(layer, nodes[0], g_d_sigma) if judge else []
+            _require_still(layer, node, g_d_sigma, cure)
+        swings = _judge(layer, nodes[0], g_d_sigma, cure) if judge else []
         rows += [_row(layer, nodes[0], d, choice, swings) for d, choice in enumerate(choices)]
     return BoardStability(opamp=opamp, parasitics=parasitics, g_d_sigma=g_d_sigma, rows=tuple(rows))
-
-
-def node_slopes(curves: Sequence[IVCurve]) -> tuple[Values, Values]:
-    """Volts (S,) along a node's diodes, and their slopes (S, D) there, siemens.
-
-    The middles of all segments of the tables, and steps between the slopes of neighbours.
-    """
-    v = np.unique(np.concatenate([curve.v for curve in curves]))
-    middles = (v[1:] + v[:-1]) / 2
-    slopes = np.stack([np.diff(curve.current(v)) / np.diff(v) for curve in curves], axis=1)
-    at = np.linspace(0, len(middles) - 1, BETWEEN * (len(middles) - 1) + 1)
-    places = np.arange(len(middles))
-    return np.interp(at, places, middles), np.stack(
-        [np.interp(at, places, slopes[:, d]) for d in range(len(curves))], axis=1
-    )
 
 
 def _line(row: RowStability) -> tuple[str, ...]:
@@ -291,84 +274,47 @@ def _node(
 ) -> Node:
     """A node of ``stage`` with the feedback that one-pole amplifiers would have."""
     rows = [
-        Row(curve=curve, r_f=float(ohms), c_f=_one_pole(curve, float(ohms), opamp))
+        Row(curve=curve, r_f=float(ohms), c_f=one_pole(curve, float(ohms), opamp))
         for curve, ohms in zip(without_shunts(stage.curves, parasitics.shunt), r_f, strict=True)
     ]
     return Node(opamp=opamp, parasitics=parasitics, rows=tuple(rows), noise_gain=noise_gain)
 
 
-def without_shunts(curves: Sequence[IVCurve], ohms: float) -> list[IVCurve]:
-    """The diodes of ``curves`` that were measured with ``ohms`` across each; 0: none.
-
-    Raises
-    ------
-    CompileError
-        If a curve has less current than the shunt alone.
-    """
-    if not ohms:
-        return list(curves)
-    found = [IVCurve(curve.name, curve.v, curve.i - curve.v / ohms) for curve in curves]
-    for curve, own in zip(curves, found, strict=True):
-        short = own.i * own.v < -LEAST * curve.i_peak * np.abs(own.v)
-        if short.any():
-            at = int(short.argmax())
-            raise CompileError(
-                f"shunt = {ohms:g} ohm takes {1e3 * own.v[at] / ohms:.3g} mA at {own.v[at]:.3g} V, "
-                f"and the table of {curve.name} has {1e3 * curve.i[at]:.3g} mA there: import the "
-                "diode with the shunt across it, and train with that"
-            )
-    return found
-
-
-def _one_pole(curve: IVCurve, r_f: float, opamp: BoardOpAmp) -> float:
-    return RATIO * smallest_c_f(slope_range(curve)[0], r_f, opamp.gbw)
-
-
-def _choose(layer: int, nodes: Sequence[Node], g_d_sigma: float) -> list[Choice]:
+def _choose(
+    layer: int, nodes: Sequence[Node], g_d_sigma: float, cure: Callable[[], str]
+) -> list[Choice]:
     """The best C_f of each diode of a stage's nodes; CompileError if none holds."""
     choices = [choose_c_f(nodes, d) for d in range(len(nodes[0].rows))]
     for d, choice in enumerate(choices):
         if choice.slope_margin < 1 + g_d_sigma:
-            raise CompileError(f"layer {layer}: {broken_condition(nodes[0], d, choice, g_d_sigma)}")
+            said = broken_condition(nodes[0], d, choice, g_d_sigma)
+            raise CompileError(f"layer {layer}: {said}, or {cure()}")
     return choices
 
 
-def _with_choices(node: Node, choices: Sequence[Choice]) -> Node:
-    rows = [replace(row, c_f=choice.c_f) for row, choice in zip(node.rows, choices, strict=True)]
-    return replace(node, rows=tuple(rows))
-
-
-def _scales(g_d_sigma: float) -> list[float]:
-    return sorted({1.0, 1 - g_d_sigma, 1 + g_d_sigma})
-
-
-def _require_still(layer: int, node: Node, g_d_sigma: float) -> None:
+def _require_still(layer: int, node: Node, g_d_sigma: float, cure: Callable[[], str]) -> None:
     """CompileError if the node moves at any voltage, all its diodes together."""
-    volts, slopes = node_slopes([row.curve for row in node.rows])
-    for scale in _scales(g_d_sigma):
-        poles = node.poles(scale * slopes)
-        worst = int(poles.real.max(axis=1).argmax())
-        fastest = poles[worst][poles[worst].real.argmax()]
-        if fastest.real >= 0:
-            names = ", ".join(row.curve.name for row in node.rows)
-            raise CompileError(
-                f"layer {layer}: op-amp {node.opamp.name} cannot hold a node of {names} at "
-                f"{volts[worst]:.3g} V with {scale:g} times the tables' slopes: a pole grows at "
-                f"{abs(fastest.imag) / 2e6 / np.pi:.3g} MHz: drive fewer diodes, or take an op-amp "
-                "of less r_o"
-            )
+    found = grows(node, g_d_sigma)
+    if found is not None:
+        names = ", ".join(row.curve.name for row in node.rows)
+        raise CompileError(
+            f"layer {layer}: op-amp {node.opamp.name} cannot hold a node of {names} at "
+            f"{found.volts:.3g} V with {found.scale:g} times the tables' slopes: a pole grows at "
+            f"{found.hertz / 1e6:.3g} MHz: drive fewer diodes, take an op-amp of less r_o "
+            f"(--opamp), or {cure()}"
+        )
 
 
-def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
+def _judge(layer: int, node: Node, g_d_sigma: float, cure: Callable[[], str]) -> list[Swing]:
     """``.tran`` at the steepest fall of each device at every scale, and at the first and last fall
     of its table; CompileError if a diode moves."""
     found: list[Swing] = []
     for row in node.rows:
         middles = (row.curve.v[1:] + row.curve.v[:-1]) / 2
-        slopes = np.diff(row.curve.i) / np.diff(row.curve.v)
-        steepest, falling = float(middles[slopes.argmin()]), middles[slopes < 0]
+        falling = middles[np.diff(row.curve.i) < 0]
+        steepest = steepest_volts(row.curve)
         points = {(float(volts), 1.0) for volts in (*falling[:1], *falling[-1:])}
-        points |= {(steepest / scale, scale) for scale in _scales(g_d_sigma)}
+        points |= {(steepest / scale, scale) for scale in scales(g_d_sigma)}
         for volts, scale in sorted(points):
             found += kick(node, volts, scale)
     moving = max(found, key=lambda swing: swing.diode)
@@ -378,7 +324,7 @@ def _judge(layer: int, node: Node, g_d_sigma: float) -> list[Swing]:
             f"swings {1e3 * moving.diode:.3g} mV peak to peak at {moving.volts:.3g} V, "
             f"{moving.scale:g} times its table's slopes, where {1e3 * bench.ALLOWED:g} mV after a "
             f"kick of {1e3 * KICK:g} mV are allowed, although its poles decay: take an op-amp of "
-            "more bandwidth or less r_o, or another snubber"
+            f"more bandwidth or less r_o (--opamp), or {cure()}"
         )
     return found
 
@@ -390,7 +336,7 @@ def _row(layer: int, node: Node, d: int, choice: Choice, swings: Sequence[Swing]
         device=row.curve.name,
         r_f=row.r_f,
         c_f=choice.c_f,
-        one_pole_c_f=_one_pole(row.curve, row.r_f, node.opamp),
+        one_pole_c_f=one_pole(row.curve, row.r_f, node.opamp),
         fall=slope_range(row.curve)[0],
         slope_margin=choice.slope_margin,
         damping=choice.damping,
