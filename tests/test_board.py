@@ -18,10 +18,12 @@ from click.testing import CliRunner
 
 import analogkan as ak
 from analogkan import resources
+from analogkan.board import nodes
 from analogkan.board.amplifiers import load_opamp
 from analogkan.board.band import boards_of_preset, grid_of, predict
 from analogkan.board.comparison import read_measured
 from analogkan.board.kicad import format_netlist
+from analogkan.board.nodes import node_volts
 from analogkan.board.parasitics import Parasitics
 from analogkan.board.parts import board_parts, format_part
 from analogkan.board.stability import check_rows
@@ -29,11 +31,13 @@ from analogkan.board.tolerances import bought, sigmas_of, tolerance_sentences
 from analogkan.board.write import Board, make_board
 from analogkan.cli import main
 from analogkan.compiler.extract import read_deck
+from analogkan.compiler.names import StageNames
 from analogkan.compiler.series import nearest_of, standard_values
 from analogkan.compiler.verify import write_verified
 from analogkan.devices import IVCurve
 from analogkan.devices.library import get
-from analogkan.errors import CompileError, DataError, SettingsError, StudyError
+from analogkan.engines import ideal
+from analogkan.errors import CompileError, DataError, DisagreementError, SettingsError, StudyError
 from analogkan.network.targets import Targets
 from analogkan.report.functions import board_figure
 from analogkan.report.page import write_report
@@ -231,6 +235,44 @@ def test_the_expected_curve_is_the_circuit_and_its_band(home, build):
     reaches = (volts > get("AI301A").reconstructed[0]).any(axis=1)
     assert reaches.any()
     assert all(line["assumed"] for line, one in zip(lines, reaches, strict=True) if one)
+
+
+def test_the_volts_of_nodes_are_those_of_the_circuit(home, build):
+    """At every op-amp's output: what the closed form gives, the last as the expected curve has."""
+    text = (home / "f.board" / "nodes.csv").read_text(encoding="utf-8")
+    above = [line for line in text.splitlines() if line.startswith("#")]
+    assert [line.split(":")[0] for line in above[2:]] == ["# point 21", "# point 41", "# point 61"]
+    lines = list(csv.DictReader(x for x in text.splitlines() if not x.startswith("#")))
+    values, pins = read_board(home / "f.board" / "board.net")
+    outputs = {pins[ref, "6"]: ref for ref in values if ref.startswith("U")}
+    assert {line["net"]: line["place"] for line in lines} == outputs
+    found = {x["net"]: [float(x[f"V at point {n}"]) for n in (21, 41, 61)] for x in lines}
+    expected = (home / "f.board" / "expected.csv").read_text(encoding="utf-8").splitlines()
+    curve = list(csv.DictReader(x for x in expected if not x.startswith("#")))
+    at = [curve[n - 1] for n in (21, 41, 61)]
+    for column, net in (("in_l0_v0 (V)", "l0_v0"), ("l1_y0 at 25 degC (V)", "l1_y0")):
+        np.testing.assert_allclose([float(x[column]) for x in at], found[net], atol=2e-6)
+    design = build.deck.design
+    volts = np.array([[float(x["in_l0_v0 (V)"]), float(x["in_l0_v1 (V)"])] for x in at])
+    for layer, stage in enumerate(ideal.stage_volts(design, volts)):
+        names = StageNames(design, layer)
+        for nets, wanted in ((names.lines(), stage.lines), (names.outputs(), stage.outputs)):
+            np.testing.assert_allclose(np.array([found[n] for n in nets]).T, wanted, atol=0.05)
+    assert found["v_bias"] == [-1.0] * 3
+    bench = (home / "f.board" / "bench.md").read_text(encoding="utf-8")
+    assert "for points\n21, 41, 61 of `expected.csv`" in bench and "--trace" not in bench
+
+
+def test_node_volts_that_are_not_the_twins_are_refused(home, build, monkeypatch):
+    monkeypatch.setattr(nodes, "allowed", lambda hardware, klu: -1.0)
+    opamp = load_opamp("50mhz-30ohm")
+    seen = predict(build, grid_of(build.spec)[:5], boards_of_preset("board", opamp, 1, 0), [25.0])
+    sentence = (
+        r"^node voltages: ngspice is \S+ of a stage's largest output from the twin, and -1 is "
+        "allowed: please report it$"
+    )
+    with pytest.raises(DisagreementError, match=sentence):
+        node_volts(build, seen)
 
 
 def test_the_instructions_begin_with_the_diodes(home):
@@ -578,7 +620,7 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     }
     assert told["judge"] < 1e-6
     assert set(told["files"]) == set(before)
-    for name in ("bom.csv", "board.net", "expected.csv", "bench.md"):
+    for name in ("bom.csv", "board.net", "expected.csv", "nodes.csv", "bench.md"):
         assert (home / "f.board" / name).read_bytes() == before[name]
     path = measured(tmp_path / "m.csv", build, lambda x: software_of(build)(x) + 1000)
     words = ["board", str(home / "f.build"), "--measured", str(path), "--samples", "6"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..compiler.build import Build
 from ..compiler.names import StageNames
-from .band import SHARE, Prediction, label_of
+from .band import SHARE, Prediction, input_labels, label_of
+from .nodes import Nodes
 from .parasitics import Parasitics
 from .parts import Part, only_design
 from .stability import BoardStability
@@ -55,8 +56,18 @@ node itself. Each row is at minus r_f times its diode's current:
 
 ## 4. Lines and outputs
 
-Give J2 the volts of a line of `expected.csv`, and compare layer after layer with `analogkan
-simulate --trace`, which names the nets as the netlist does.
+`nodes.csv` has the volts at the output of every op-amp, in the order of the signal, for points
+{points} of `expected.csv`: of the board without errors, its resistors at their values, in ngspice
+at {celsius:g} degC. Give J2 the volts of one of these lines of `expected.csv` and go down
+`nodes.csv` with a meter:
+
+- `driver of`: what J2 is given.
+- `row`: minus r_f times its diode's current; off alone, it is the diode or its r_f.
+- `line`: what the rows' cells add up to; off where all rows are right, it is a cell or the line's
+  feedback.
+- `difference`: of two lines; off where both are right, it is one of its four resistors.
+
+The first that is off is the fault; what comes behind it is off with it.
 
 ## 5. The curve
 
@@ -82,6 +93,7 @@ def format_bench(
     stability: BoardStability,
     parasitics: Parasitics,
     prediction: Prediction,
+    nodes: Nodes,
 ) -> str:
     """``bench.md``."""
     hardware = only_design(build).hardware
@@ -107,6 +119,8 @@ def format_bench(
         snubber_r=parasitics.snubber_r,
         snubber_c=1e9 * parasitics.snubber_c,
         rows=_rows(build, diodes, stability),
+        points=", ".join(str(k + 1) for k in nodes.points),
+        celsius=nodes.temp_c,
         n=len(prediction.x),
         share=SHARE,
         samples=prediction.boards.samples,
@@ -167,8 +181,7 @@ def expected_rows(
     design = only_design(build)
     places = places_of(parts)
     outputs = StageNames(design, len(design.stages) - 1).outputs()
-    inputs = prediction.x.shape[1]
-    head = ["input"] if inputs == 1 else [f"input {k + 1}" for k in range(inputs)]
+    head = input_labels(prediction.x.shape[1])
     first = StageNames(design, 0)
     head += [f"in_{net} (V)" for net in first.driven(first.inputs())]
     low, _, high = prediction.band

@@ -22,9 +22,10 @@ from ..ours import MARK
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 from .amplifiers import BoardOpAmp
-from .band import SHARE, Prediction
+from .band import SHARE, Prediction, input_labels
 from .instructions import expected_rows, format_bench
 from .kicad import format_netlist
+from .nodes import node_comments, node_rows, node_volts
 from .parasitics import Parasitics
 from .parts import Part, bill, board_parts, only_design, require_board
 from .stability import BoardStability
@@ -32,7 +33,9 @@ from .tolerances import bought, tolerance_sentences
 
 SUMMARY, FORMAT = "board.json", "analogkan-board-1"
 BOM = ("references", "kind", "value", "tolerance", "count", "about")
-FILES = (SUMMARY, "bom.csv", "board.net", "expected.csv", "expected.png", "bench.md")
+FILES = (
+    SUMMARY, "bom.csv", "board.net", "expected.csv", "expected.png", "nodes.csv", "bench.md"
+)  # fmt: skip
 NOT_OPENED = "board.net was not opened in KiCad: a parser of such files reads it back"
 
 
@@ -182,6 +185,7 @@ def make_board(
         "assumed: diodes that this input drives into the part of their curve that was "
         "reconstructed, not measured",
     ]
+    nodes, inputs = node_volts(build, prediction), input_labels(prediction.x.shape[1])
     from ..report.figures import save
 
     with atomic_folder(folder) as partial_folder:
@@ -191,10 +195,12 @@ def make_board(
         )
         title = f"{build.spec.name}, {MARK}; not opened in KiCad"
         write_text(partial_folder / "board.net", format_netlist(parts, title))
-        text = "".join(f"# {line}\n" for line in told) + _csv(head, rows)
-        write_text(partial_folder / "expected.csv", text)
+        write_text(partial_folder / "expected.csv", _told_csv(told, head, rows))
+        above = [f"{MARK}: {build.spec.name}", *node_comments(nodes, prediction, inputs)]
+        text = _told_csv(above, *node_rows(nodes, parts))
+        write_text(partial_folder / "nodes.csv", text)
         save(board.figures()[0].draw(), partial_folder / "expected.png")
-        bench = format_bench(build, parts, stability, parasitics, prediction)
+        bench = format_bench(build, parts, stability, parasitics, prediction, nodes)
         write_text(partial_folder / "bench.md", bench)
         write_text(partial_folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return board
@@ -236,6 +242,11 @@ def _summary(
         "assumed": sum(map(bool, prediction.assumed)),
         "judge": prediction.judge,
     }
+
+
+def _told_csv(told: Iterable[str], head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table below what is said of it."""
+    return "".join(f"# {line}\n" for line in told) + _csv(head, rows)
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -89,8 +89,9 @@ def board(
     """Make a board of a BUILD that computes a function: real diodes, resistors, op-amps.
 
     Writes bom.csv (the parts), board.net (a KiCad netlist, not opened in KiCad), expected.csv and
-    expected.png (what 95 % of the boards give), bench.md (what to do, beginning with the diodes).
-    Every diode is checked to stay put, by the poles of its node and by .tran.
+    expected.png (what 95 % of the boards give), nodes.csv (volts to measure at every op-amp),
+    bench.md (what to do, beginning with the diodes). Every diode is checked to stay put, by the
+    poles of its node and by .tran.
 
     With --measured it compares instead what a board was measured to do with software, circuit and
     the band of boards. FILE.csv has a column for each input, then one for each target, names and
