@@ -95,6 +95,8 @@ def test_a_sheet_has_its_figures_and_ngspice_says_the_same(home, images, tmp_pat
         assert s[name]["min"] <= s[name]["typical"] <= s[name]["max"], name
     assert s["dissipated_w"]["max"] < s["power_w"]["min"]
     assert s["energy_j"]["max"] <= s["power_w"]["max"] * s["settling_s"]["max"]
+    rows = {row[0]: row for row in found.facts().rows}
+    assert rows["  from vdd"][2].endswith("A") and rows["  into vss"][4] == "of supply power"
     assert s["tellegen_relative"] < 1e-9
     parts = s["judge"]["parts"]
     assert parts["power"]["differs"] < 1e-6 and parts["power"]["tellegen"] < 1e-9

@@ -17,6 +17,7 @@ from analogkan import cells, resources
 from analogkan.cli import main
 from analogkan.compiler import names
 from analogkan.compiler.build import load_build, write_build
+from analogkan.compiler.counts import element_counts
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build
 from analogkan.devices import resolve as resolve_devices
@@ -35,7 +36,9 @@ from analogkan.errors import (
 from analogkan.opamps.flatten import library_of
 from analogkan.opamps.libraries import resolve
 from analogkan.opamps.source import read_opamp
+from analogkan.physics.blocks import AMPLIFIERS
 from analogkan.physics.deck import format_capacitors
+from analogkan.physics.power import power_of
 from analogkan.studies import slewing
 from analogkan.studies.analyses import ask, kept_analyses
 from analogkan.studies.settling import CHANGES
@@ -145,6 +148,30 @@ def test_an_op_amp_by_its_behaviour_converges_as_it_is(ngspice, tmp_path):
         tmp_path / "net.build" / "network.cir", tmp_path / "by-hand.raw", timeout=60
     )
     assert "v(logit_0) = " in said and "stepping" not in said
+
+
+def test_the_currents_of_its_supplies_are_those_of_the_amplifiers(ngspice, tmp_path):
+    """What a datasheet says of vdd and vss, beside the deck's own op-amps."""
+    build = ak.compile(SPEC, tmp_path / "net.build", cell={"opamp": "behavioural"}, progress=False)
+    deck = build.folder / "network.cir"
+    asked = "op\nprint i(v_vdd)\nprint i(v_vss)\n"
+    deck.write_text(deck.read_text().replace("op\n", asked, 1))
+    said = Runner(ngspice).run(deck, tmp_path / "net.raw", timeout=60)
+    vdd, vss = (
+        sign * float(re.search(rf"i\(v_{net}\) = (\S+)", said)[1])
+        for net, sign in (("vdd", -1), ("vss", 1))
+    )
+    power = power_of(build, SPEC.dac_volts(SPEC.calibration[:1]))
+    flowing = {
+        name: sum(getattr(power, name)[block].sum() for block in AMPLIFIERS)
+        for name in ("currents", "sourced")
+    }
+    out, into = flowing["sourced"], flowing["currents"] - flowing["sourced"]
+    n = element_counts(build.design)["op_amps"]
+    assert vdd - vss == pytest.approx(out - into, rel=1e-3) and out > 1.2 * into > 0
+    # each draws 100 uA, and up to 5 uA more the less it gives
+    for found, amperes in ((vdd, out), (vss, into)):
+        assert n * 100e-6 < found - amperes < n * 105.1e-6
 
 
 def test_the_page_has_the_behavioural_op_amp_as_it_ships():

@@ -264,6 +264,9 @@ def test_quiescent_current_is_derived_or_given_and_what_exceeds_it_is_counted(bu
     assert sum(w.sum() for w in derived.quiescent.values()) == pytest.approx(wanted)
     assert derived.i_quiescent == pytest.approx((least, max(least, peaks.max() / 10)))
     assert derived.beyond_class_ab.tolist() == [0]
+    vdd, vss = derived.rails
+    np.testing.assert_allclose(build.hardware.v_rail * (vdd + vss), derived.by_layer, rtol=1e-12)
+    assert vdd.min() > 0 and vss.min() > 0 and (vdd != vss).all()
     given = supply_of(found, build.hardware, Assumptions(i_quiescent=2e-6, class_ab=4.0))
     assert sum(w.sum() for w in given.quiescent.values()) == pytest.approx(5 * 2e-6 * len(peaks))
     assert given.beyond_class_ab.tolist() == [(peaks > 8e-6).sum()]

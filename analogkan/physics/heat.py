@@ -211,7 +211,7 @@ class _StageHeat:
         shared out by its currents."""
         if block not in self.parts[0].currents:
             return np.zeros(0)
-        amperes = np.mean(np.concatenate([p.currents[block] for p in self.parts]), axis=0)
+        amperes = np.mean(np.abs(np.concatenate([p.currents[block] for p in self.parts])), axis=0)
         lost = self.hardware.v_rail * amperes.sum() - self._block("delivered", block)
         return lost * amperes / max(amperes.sum(), np.finfo(float).tiny)
 
@@ -219,7 +219,7 @@ class _StageHeat:
         """``_drive`` of op-amps, and what they draw at rest."""
         if block not in self.parts[0].currents:
             return np.zeros(0)
-        peaks = np.max([p.currents[block].max(axis=0) for p in self.parts], axis=0)
+        peaks = np.max([np.abs(p.currents[block]).max(axis=0) for p in self.parts], axis=0)
         still, _ = quiescent_of(peaks, gbw, Assumptions(), block)
         return self._drive(block) + 2 * self.hardware.v_rail * still
 

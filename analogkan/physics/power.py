@@ -46,6 +46,9 @@ class PowerResult:
     currents
         Amperes (M, K, n) by block of ``delivered``: the absolute currents out of each amplifier,
         or source, added up.
+    sourced
+        Amperes (M, K, n): the part of them that flows out, and comes from the positive supply; the
+        others flow in, and into the negative one.
     peaks
         Amperes (M, k) by block, a layer each: the largest of every one of them over all images.
     gbw
@@ -63,6 +66,7 @@ class PowerResult:
     dissipated: dict[str, Values]
     delivered: dict[str, Values]
     currents: dict[str, Values]
+    sourced: dict[str, Values]
     peaks: dict[str, tuple[Values, ...]]
     gbw: dict[str, tuple[Values, ...]]
     through: Values
@@ -133,7 +137,7 @@ def compared(one: PowerResult, judge: PowerResult) -> dict[str, float]:
     What is below ``FLOOR`` of its image's sum is compared with that.
     """
     found: dict[str, float] = {}
-    for what in ("dissipated", "delivered", "currents"):
+    for what in ("dissipated", "delivered", "currents", "sourced"):
         own, other = getattr(one, what), getattr(judge, what)
         if "crossbar" in other:
             together = np.sum([own[block] for block in CROSSBAR], axis=0)
@@ -184,6 +188,7 @@ class Part:
     dissipated: dict[str, Values]
     delivered: dict[str, Values]
     currents: dict[str, Values]
+    sourced: dict[str, Values]
     peaks: dict[str, Values]
     through: Values
     rows: Values
@@ -203,8 +208,9 @@ def by_image(stage: StagePower, positions: int) -> Part:
     return Part(
         dissipated=each(stage.dissipated),
         delivered=each(stage.delivered),
-        currents={block: added(i.sum(axis=1)) for block, i in stage.currents.items()},
-        peaks={block: i.max(axis=0) for block, i in stage.currents.items()},
+        currents={block: added(np.abs(i).sum(axis=1)) for block, i in stage.currents.items()},
+        sourced={block: added(i.clip(0).sum(axis=1)) for block, i in stage.currents.items()},
+        peaks={block: np.abs(i).max(axis=0) for block, i in stage.currents.items()},
         through=added(stage.through),
         rows=added(stage.rows),
         lines=added(stage.lines),
@@ -221,7 +227,7 @@ class Sums:
             return {block: np.zeros((layers, n)) for block in blocks}
 
         self.dissipated, self.delivered = empty(DISSIPATED), empty(DELIVERED)
-        self.currents = empty(DELIVERED)
+        self.currents, self.sourced = empty(DELIVERED), empty(DELIVERED)
         self.through = np.zeros((layers, n))
         self.peaks = {block: [np.zeros(0)] * layers for block in DELIVERED}
         self.gbw = {block: [np.zeros(0)] * layers for block in AMPLIFIERS}
@@ -241,7 +247,7 @@ class Sums:
                     self.gbw[block][layer] = np.concatenate([self.gbw[block][layer], more])
 
     def _add(self, layer: int, parts: Sequence[Part]) -> None:
-        for name in ("dissipated", "delivered", "currents"):
+        for name in ("dissipated", "delivered", "currents", "sourced"):
             for block in getattr(parts[0], name):
                 together = np.concatenate([getattr(part, name)[block] for part in parts])
                 getattr(self, name)[block][layer] += together
@@ -270,6 +276,7 @@ def joined(chips: Sequence[Sums]) -> PowerResult:
         dissipated=stacked("dissipated"),
         delivered=stacked("delivered"),
         currents=stacked("currents"),
+        sourced=stacked("sourced"),
         peaks={block: by_layer([chip.peaks[block] for chip in chips]) for block in DELIVERED},
         gbw={block: tuple(chips[0].gbw[block]) for block in AMPLIFIERS},
         through=np.stack([chip.through for chip in chips]),

@@ -219,14 +219,14 @@ class _Asked:
 
 
 def _by_amplifier(branches: list[Branch], amperes: Values) -> Values:
-    """|current| (B, k) out of each amplifier, for ``amperes`` (B, b) of all sources."""
+    """Current (B, k) out of each amplifier, for ``amperes`` (B, b) into all sources."""
     names = [branch.amplifier for branch in branches]
     order = {name: k for k, name in enumerate(dict.fromkeys(filter(None, names)))}
     found = np.zeros((len(amperes), len(order)))
     for k, name in enumerate(names):
         if name:
-            found[:, order[name]] += amperes[:, k]
-    return np.abs(found)
+            found[:, order[name]] -= amperes[:, k]
+    return found
 
 
 def _at(of: Values, blocks: Sequence[StagePower]) -> StagePower:

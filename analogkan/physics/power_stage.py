@@ -44,7 +44,8 @@ class StagePower:
     dissipated, delivered
         Watts (B,) by block; one that a stage has not is left out.
     currents
-        Amperes (B, k) out of each amplifier, or source, of the blocks of ``DELIVERED``.
+        Amperes (B, k) out of each amplifier, or source, of the blocks of ``DELIVERED``; negative
+        where it takes them.
     through
         Amperes (B,) that its transistor pairs take from supply to supply.
     rows, lines
@@ -66,7 +67,7 @@ class StagePower:
     def source(self, block: str, volts: Values, amperes: Values) -> None:
         """Add sources that are at ``volts`` (B, k) and give ``amperes``, all they give."""
         self.delivered[block] = (volts * amperes).sum(axis=1)
-        self.currents[block] = np.abs(amperes)
+        self.currents[block] = amperes
 
 
 class DeckPower:
@@ -143,7 +144,7 @@ class _Outputs:
         """Add what they deliver if ``drawn`` (B, O) amperes are drawn from them."""
         watts = self.own * self.feedback + self.volts * drawn
         power.delivered["differences"] = watts.sum(axis=1)
-        power.currents["differences"] = np.abs(self.feedback + drawn)
+        power.currents["differences"] = self.feedback + drawn
 
 
 class _Stage:
@@ -216,7 +217,7 @@ class _Stage:
             told = tell(normed[:, at], loads[:, at], self._params(), self.hardware, self.temp_c)
             power.dissipated["squash"] = told.dissipated.sum(axis=1)
             power.delivered["squash"] = told.delivered.sum(axis=1)
-            power.currents["squash"] = np.abs(np.concatenate(told.outs, axis=1))
+            power.currents["squash"] = np.concatenate(told.outs, axis=1)
             power.through = told.through.sum(axis=1)
 
     def _rows(self, power: StagePower, v: Values) -> tuple[Values, Values]:
@@ -268,7 +269,7 @@ class _Stage:
         n = drawn.shape[1] - self.stage.n_bias
         power.source("bias_rows", rows[:, n:], drawn[:, n:])
         power.delivered["rows"] = power.delivered["rows"] + (rows * drawn)[:, :n].sum(axis=1)
-        amperes = np.abs(power.currents["rows"] + drawn[:, :n])
+        amperes = power.currents["rows"] + drawn[:, :n]
         power.currents["rows"] = amperes[:, self.stage.kept.ravel()]
         if self.maps:
             by_row, by_line = crossbar.maps(rows, sums)
@@ -292,7 +293,7 @@ class _Stage:
         power.dissipated["differences"] = burnt[:, 0::2].sum(axis=1)
         given = (out * feedback)[:, 1::2] + volts[:, 1::2] * sent
         power.delivered["lines"] = given.sum(axis=1)
-        power.currents["lines"] = np.abs(feedback[:, 1::2] + sent)
+        power.currents["lines"] = feedback[:, 1::2] + sent
         return _Outputs(out[:, 0::2], feedback[:, 0::2], volts[:, 0::2])
 
     def _differences(self, power: StagePower, lines: Values, own: Values) -> _Outputs:
@@ -308,7 +309,7 @@ class _Stage:
         drawn = np.empty(lines.shape)
         drawn[:, 0::2], drawn[:, 1::2] = (p - inp) / r, (n - inn) / r
         power.delivered["lines"] = power.delivered["lines"] + (lines * drawn).sum(axis=1)
-        power.currents["lines"] = np.abs(power.currents["lines"] + drawn)
+        power.currents["lines"] = power.currents["lines"] + drawn
         return _Outputs(own, (own - inn) / back, self._limited(own))
 
 

@@ -31,6 +31,8 @@ class Quantity:
 
 QUANTITIES = (
     Quantity(name="power_w", label="supply power", unit="W", about="a model"),
+    Quantity(name="vdd_a", label="  from vdd", unit="A", about="of supply power"),
+    Quantity(name="vss_a", label="  into vss", unit="A", about="of supply power"),
     Quantity(name="dissipated_w", label="dissipated", unit="W", about=""),
     Quantity(name="settling_s", label="settled", unit="s", about="to {bits} bits"),
     Quantity(name="settling_class_s", label="class final", unit="s"),

@@ -128,6 +128,8 @@ def _power(asked: Asked) -> _Power:
     still = sum(float(once(watts[..., None])[0]) for watts in supply.quiescent.values())
     total = np.sum([*moving.values(), pairs], axis=0) + still
     found = spread("power_w", total)
+    for name, amperes in zip(("vdd_a", "vss_a"), supply.rails, strict=True):
+        found |= spread(name, once(amperes))
     found |= spread("dissipated_w", np.sum([*burnt.values()], axis=0))
     found["tellegen"] = float(power.tellegen.max())
     found |= {f"dissipated_{block}_w": float(watts.mean()) for block, watts in burnt.items()}

@@ -39,6 +39,11 @@ class SupplyPower:
         Watts (M, K) by block of op-amps: 2 V_rail I_q each.
     pairs
         Watts (M, K, n) of the transistor pairs' tails, 2 V_rail each ampere.
+    sourced
+        Watts (M, K, n): the part of ``class_b``, of all blocks, whose current comes from the
+        positive supply; that of the others goes into the negative one.
+    v_rail
+        Volts of either supply.
     amplifiers
         How many op-amps there are, of a convolution at every position.
     i_quiescent
@@ -51,6 +56,8 @@ class SupplyPower:
     class_b: dict[str, Values]
     quiescent: dict[str, Values]
     pairs: Values
+    sourced: Values
+    v_rail: float
     amplifiers: int
     i_quiescent: tuple[float, float]
     beyond_class_ab: Values
@@ -66,6 +73,17 @@ class SupplyPower:
     def total(self) -> Values:
         """Watts (M, n)."""
         return self.by_layer.sum(axis=1)
+
+    @property
+    def rails(self) -> tuple[Values, Values]:
+        """Amperes (M, K, n) out of the positive supply, and into the negative one: what flows at
+        rest and through pairs is in both, so that V_rail times their sum is the power."""
+        moving = sum(self.class_b.values(), np.zeros(()))
+        through = self.by_layer - moving
+        return (
+            (self.sourced + through / 2) / self.v_rail,
+            (moving - self.sourced + through / 2) / self.v_rail,
+        )
 
 
 def least_quiescent(gbw: float | Values, assumed: Assumptions, block: str = "") -> Any:
@@ -110,10 +128,13 @@ def supply_of(power: PowerResult, hardware: Hardware, assumed: Assumptions) -> S
             if own.size:
                 spread = [min(spread[0], own.min()), max(spread[1], own.max())]
         quiescent[block] = np.stack(layers, axis=1)
+    given = (*AMPLIFIERS, *SOURCES)
     return SupplyPower(
-        class_b={b: hardware.v_rail * power.currents[b] for b in (*AMPLIFIERS, *SOURCES)},
+        class_b={b: hardware.v_rail * power.currents[b] for b in given},
         quiescent=quiescent,
         pairs=2 * hardware.v_rail * power.through,
+        sourced=hardware.v_rail * np.sum([power.sourced[b] for b in given], axis=0),
+        v_rail=hardware.v_rail,
         amplifiers=count,
         i_quiescent=(float(spread[0]), float(spread[1])),
         beyond_class_ab=beyond,
