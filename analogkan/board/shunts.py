@@ -11,6 +11,7 @@ import numpy as np
 from ..compiler.series import E12
 from ..devices import IVCurve
 from ..errors import CompileError
+from . import bench
 from .bench import kick
 from .feedback import choose_c_f, one_pole, slope_range, with_choices
 from .loop import Node
@@ -22,6 +23,8 @@ SERIES = tuple(float(f"{value}e{power - 1}") for power in range(1, 6) for value 
 """Ohms, 10 ohm to 820 kohm: shunts that are tried."""
 SHARE = 0.1
 """Of ``|g_d|``: a shunt of less conductance changes nothing, and is not tried."""
+RESERVE = 0.5
+"""Of the swing allowed: a network that is trained with the shunt has other gains; assumed."""
 
 
 def without_shunts(curves: Sequence[IVCurve], ohms: float) -> list[IVCurve]:
@@ -47,37 +50,44 @@ def without_shunts(curves: Sequence[IVCurve], ohms: float) -> list[IVCurve]:
     return found
 
 
-def holding_shunt(nodes: Sequence[Node], g_d_sigma: float, judge: bool) -> float | None:
-    """The largest E12 value with which these nodes of a stage stay put, ohms; None: none does.
+def holding_shunt(stages: Sequence[Sequence[Node]], g_d_sigma: float, judge: bool) -> float | None:
+    """The largest E12 value with which every stage's nodes stay put, ohms; None: none does.
 
     Parameters
     ----------
-    nodes
-        That do not; smaller values than their own shunt are tried.
+    stages
+        The nodes of each; smaller values than their own shunt are tried.
     g_d_sigma
         Relative uncertainty of ``|g_d|``.
     judge
         Kick each diode in ``.tran`` too, where it falls most steeply.
     """
-    fall = max(slope_range(row.curve)[0] for row in nodes[0].rows)
-    most = min(nodes[0].parasitics.shunt or np.inf, 1 / (SHARE * fall) if fall else 0.0)
-    tried = (ohms for ohms in reversed(SERIES) if ohms < most)
-    return next((ohms for ohms in tried if _holds(nodes, ohms, g_d_sigma, judge)), None)
+    fall = max(slope_range(row.curve)[0] for nodes in stages for row in nodes[0].rows)
+    most = min(stages[0][0].parasitics.shunt or np.inf, 1 / (SHARE * fall) if fall else 0.0)
+    for ohms in (ohms for ohms in reversed(SERIES) if ohms < most):
+        found = [_held(nodes, ohms, g_d_sigma) for nodes in stages]
+        if all(found) and not (judge and any(_swings(nodes[0], g_d_sigma) for nodes in found)):
+            return ohms
+    return None
 
 
-def _holds(nodes: Sequence[Node], ohms: float, g_d_sigma: float, judge: bool) -> bool:
+def _held(nodes: Sequence[Node], ohms: float, g_d_sigma: float) -> list[Node]:
+    """A stage's nodes with a shunt, and the best capacitors; empty if their poles do not decay."""
     shunted = [_with_shunt(node, ohms) for node in nodes]
     choices = [choose_c_f(shunted, d) for d in range(len(shunted[0].rows))]
     if min(choice.slope_margin for choice in choices) < 1 + g_d_sigma:
-        return False
+        return []
     shunted = [with_choices(node, choices) for node in shunted]
-    if any(grows(node, g_d_sigma) for node in shunted):
-        return False
+    return [] if any(grows(node, g_d_sigma) for node in shunted) else shunted
+
+
+def _swings(node: Node, g_d_sigma: float) -> bool:
+    """Whether ``.tran`` sees a diode move by half of what it may, where it falls most steeply."""
     scale = 1 + g_d_sigma
-    return not judge or all(
-        swing.settled
-        for row in shunted[0].rows
-        for swing in kick(shunted[0], steepest_volts(row.curve) / scale, scale)
+    return any(
+        swing.diode > RESERVE * bench.ALLOWED
+        for row in node.rows
+        for swing in kick(node, steepest_volts(row.curve) / scale, scale)
     )
 
 
@@ -97,13 +107,14 @@ def _largest(curve: IVCurve, ohms: float) -> float:
     return float(np.abs(curve.i + (curve.v / ohms if ohms else 0.0)).max())
 
 
-def shunt_cure(nodes: Sequence[Node], g_d_sigma: float, judge: bool) -> str:
-    """What a shunt would do for nodes that do not stay put, and what it costs."""
-    ohms = holding_shunt(nodes, g_d_sigma, judge)
+def shunt_cure(stages: Sequence[Sequence[Node]], g_d_sigma: float, judge: bool) -> str:
+    """What a shunt would do for a board that does not stay put, and what it costs."""
+    ohms = holding_shunt(stages, g_d_sigma, judge)
     if ohms is None:
         return f"diodes of less |g_d|: no shunt down to {SERIES[0]:g} ohm holds these"
-    opamp = nodes[0].opamp
-    curve = max((row.curve for row in nodes[0].rows), key=lambda one: _largest(one, ohms))
+    opamp = stages[0][0].opamp
+    curves = [row.curve for nodes in stages for row in nodes[0].rows]
+    curve = max(curves, key=lambda one: _largest(one, ohms))
     end = float(curve.v[np.abs(curve.v).argmax()])
     said = (
         f"a shunt of {ohms:g} ohm across each diode, the largest E12 value that holds: measure, "

@@ -186,22 +186,18 @@ def check_rows(
     limit = f"0 to {MAX_SIGMA:g}"
     require(0 <= g_d_sigma <= MAX_SIGMA, "g_d_sigma", g_d_sigma, limit)
     _require_supplies(design, opamp)
-    rows: list[RowStability] = []
     for layer, stage in enumerate(design.stages):
         _require_currents(layer, stage, design.hardware.v_fs, opamp)
-        gains = _noise_gains(design, layer)
-        nodes = [
-            _node(stage, r_f, gain, opamp, parasitics)
-            for r_f in np.unique(stage.r_f, axis=0)
-            for gain in gains
-        ]
-        cure = partial(shunt_cure, nodes, g_d_sigma, judge)
+    stages = [_nodes(design, layer, opamp, parasitics) for layer in range(len(design.stages))]
+    cure = partial(shunt_cure, stages, g_d_sigma, judge)
+    rows: list[RowStability] = []
+    for layer, nodes in enumerate(stages):
         choices = _choose(layer, nodes, g_d_sigma, cure)
-        nodes = [with_choices(node, choices) for node in nodes]
-        for node in nodes:
+        chosen = [with_choices(node, choices) for node in nodes]
+        for node in chosen:
             _require_still(layer, node, g_d_sigma, cure)
-        swings = _judge(layer, nodes[0], g_d_sigma, cure) if judge else []
-        rows += [_row(layer, nodes[0], d, choice, swings) for d, choice in enumerate(choices)]
+        swings = _judge(layer, chosen[0], g_d_sigma, cure) if judge else []
+        rows += [_row(layer, chosen[0], d, choice, swings) for d, choice in enumerate(choices)]
     return BoardStability(opamp=opamp, parasitics=parasitics, g_d_sigma=g_d_sigma, rows=tuple(rows))
 
 
@@ -267,6 +263,16 @@ def _noise_gains(design: Design, layer: int) -> list[float]:
         return [1.0]
     gain = design.stages[layer - 1].gain
     return sorted({1 + float(gain.max()), 1 + float(gain.min())}, reverse=True)
+
+
+def _nodes(design: Design, layer: int, opamp: BoardOpAmp, parasitics: Parasitics) -> list[Node]:
+    """The nodes of a stage that differ, with the feedback that one-pole amplifiers would have."""
+    stage, gains = design.stages[layer], _noise_gains(design, layer)
+    return [
+        _node(stage, r_f, gain, opamp, parasitics)
+        for r_f in np.unique(stage.r_f, axis=0)
+        for gain in gains
+    ]
 
 
 def _node(
