@@ -140,7 +140,7 @@ def test_a_table_is_read_by_a_network_as_it_was_trained(ngspice, tmp_path):
     words = ("--recipe", recipe, "--targets", "high,low", "--out", model)
     run("train", "--dataset", table, *words)
     told = run("compile", model, "-o", tmp_path / "t.build")
-    assert told.endswith("t.build --dataset FILE\n")
+    assert told.endswith(f"t.build --dataset {table.as_posix()}\n")
     told = run("simulate", tmp_path / "t.build", "--dataset", table, "--out", tmp_path / "run")
     assert "t on t.csv test, all 12" in told
     table.write_text(TABLE.replace("degC", "K"), encoding="utf-8")

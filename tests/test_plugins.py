@@ -175,10 +175,12 @@ def test_a_variable_may_end_in_its_separator(here, monkeypatch):
 def test_the_next_command_has_the_plugins_that_this_one_was_given(here, tmp_path, monkeypatch):
     out = str(tmp_path / "next.build")
     printed = " ".join(done("compile", "rings.pt", *BOTH, "-o", out).split())
-    assert printed.endswith(f"analogkan simulate {out} --plugin arctan.py --plugin shorts.py")
+    told = f"analogkan simulate {out} --dataset rings.npz"
+    assert printed.endswith(f"{told} --plugin arctan.py --plugin shorts.py")
     plugins.take_back(plugins.parts())
     monkeypatch.setenv("ANALOGKAN_PLUGINS", "arctan.py")
-    assert done("compile", "rings.pt", "-o", out).rstrip().endswith("next.build")
+    told = done("compile", "rings.pt", "-o", out).rstrip()
+    assert told.endswith("next.build --dataset rings.npz")
 
 
 def test_tab_knows_its_settings(here):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 import analogkan as ak
 from analogkan.cli import main
 from analogkan.data.functions import FUNCTIONS
+from analogkan.data.sources import named_in
 from analogkan.data.subset import spread
 from analogkan.errors import CheckpointError, DataError, SettingsError
 from analogkan.network import checkpoint
@@ -20,6 +22,7 @@ from analogkan.network.encoding import Encoding
 from analogkan.network.measures import distance
 from analogkan.network.spec import load_spec
 from analogkan.network.targets import Targets
+from analogkan.studies.notes import image_notes
 from analogkan.training.before import notes_of
 
 from .test_cli_errors import refused
@@ -269,6 +272,52 @@ def test_a_function_is_learned_far_better_than_a_line_can(product):
         f"a straight line through the training points: RMSE {of_line.rmse:.3g} V on own.npz test, "
         "all 80"
     )
+
+
+def test_a_file_that_is_called_as_a_function_is_named_as_the_file_that_it_is(tmp_path):
+    """Both are of data set ``thermistor``, and are other data."""
+    function = ak.load_dataset("thermistor", "test")
+    x, y = function.x, 0.5 * function.y
+    table = tmp_path / "thermistor.csv"
+    head = "ratio (V/V),temperature (degC)"
+    np.savetxt(table, np.hstack([x, y]), delimiter=",", header=head, comments="")
+    model = tmp_path / "curve.pt"
+    words = ["train", "--dataset", str(table), "--recipe", "function-d2", "--epochs", "1"]
+    done = CliRunner().invoke(main, [*words, "--out", str(model)])
+    assert done.exit_code == 0, done.output
+    assert f"images of {table.name} " in model.with_suffix(".md").read_text(encoding="utf-8")
+    told = CliRunner().invoke(main, ["compile", str(model), "-o", str(tmp_path / "curve.build")])
+    assert told.output.endswith(
+        f"next: analogkan simulate {tmp_path / 'curve.build'} --dataset {table.as_posix()}\n"
+    )
+    build = ak.load_build(tmp_path / "curve.build")
+    known = ak.load_dataset(table, "train")
+    notes = {
+        "": known.take([0, -1]),
+        "the network was trained on thermistor.csv": ak.load_dataset("square", "test"),
+        f"the network was trained on the file {table.as_posix()}, and these are of thermistor, "
+        f"which comes with analogkan: --dataset {table.as_posix()} has that file": function,
+        "the network was trained on thermistor.csv, and these are of the file thermistor.npz": (
+            replace(function, file="thermistor.npz")
+        ),
+    }
+    for note, images in notes.items():
+        told = [one for one in image_notes(build, images, images.y) if "trained on" in one]
+        assert told == ([note] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("trained", "named"),
+    [
+        ({"data": "own.csv"}, "own.csv"),
+        ({"data": "mnist"}, ""),
+        ({"card": {"images": "tanh.csv test, all 40"}}, "FILE"),
+        ({"card": {"images": "tanh test, all 500"}}, "tanh"),
+        ({}, "tanh"),
+    ],
+)
+def test_data_are_named_as_they_were_given(trained, named):
+    assert named_in(trained, "tanh") == named
 
 
 def test_a_training_says_what_was_before_and_that_it_made_it_worse(product, tmp_path):

@@ -174,16 +174,19 @@ def compile(
         print_verification(verification)
     engine = f" --engine {dialect}" if dialect in PACKAGES else ""
     folder = shlex.quote(str(build.folder))
-    common.print_next(f"analogkan simulate {folder}{_shown(build.spec)}{engine}")
+    common.print_next(f"analogkan simulate {folder}{_shown(build)}{engine}")
 
 
-def _shown(spec) -> str:
-    """The options that say what to show ``spec``, if the bundled images are nothing for it."""
-    from ..data.functions import FUNCTIONS
+def _shown(build) -> str:
+    """The options that say what to show it, if the bundled images are nothing for it."""
+    from ..data.sources import named_in
 
-    if spec.targets is None:  # there is no accuracy of one output
-        return " --dataset FILE.npz --trace 0" if spec.sizes[-1] == 1 else ""
-    return f" --dataset {spec.dataset if spec.dataset in FUNCTIONS else 'FILE'}"
+    spec, named = build.spec, named_in(build.summary["model"], build.spec.dataset)
+    if spec.targets is None and spec.sizes[-1] == 1:  # there is no accuracy of one output
+        return f" --dataset {shlex.quote(named.replace('FILE', 'FILE.npz'))} --trace 0"
+    if not named or (named == "FILE" and spec.targets is None):
+        return ""
+    return f" --dataset {shlex.quote(named)}"
 
 
 def print_held(build) -> None:

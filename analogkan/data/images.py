@@ -54,6 +54,8 @@ class ImageSet(Described):
     inputs, targets
         (I,) and (K,) names and units of what x and y hold, where they are known; a name and a unit
         of each target of a regression, which may be empty.
+    file
+        That it was read from, as it was named; empty of a set that has a name.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class ImageSet(Described):
     chosen: tuple[str, ...] = ()
     inputs: Names = ()
     targets: Names = ()
+    file: str = ""
 
     def __post_init__(self) -> None:
         of_values = self.task == REGRESSION

@@ -6,11 +6,11 @@ import io
 import math
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -152,6 +152,27 @@ def load_for(
     return load_table(Path(name), "test", targets=spec.targets.names)
 
 
+def named_in(trained: Mapping[str, Any], dataset: str) -> str:
+    """What ``--dataset`` wants for the data that a network was trained on: a name, a file as it was
+    given, ``FILE``, or nothing where the bundled images are of them.
+
+    Parameters
+    ----------
+    trained
+        What its checkpoint or its BUILD keeps of its training.
+    dataset
+        The name that the network remembers, which a file may share with a data set.
+    """
+    data = str(trained.get("data", ""))
+    if data:
+        return "" if data == "mnist" else data
+    card = trained.get("card") or {}
+    of_file = str(card.get("images", "")).startswith(f"{dataset}.")  # an earlier version's
+    if dataset in DATASETS and not of_file:
+        return "" if dataset == "mnist" else dataset
+    return "FILE"
+
+
 def read_idx(path: Path) -> np.ndarray:
     """An idx file of unsigned bytes (the format of MNIST), any number of axes.
 
@@ -242,7 +263,9 @@ def halved(whole: ImageSet, split: str, path: Path) -> ImageSet:
 def _part(whole: ImageSet, chosen: np.ndarray, split: str, path: Path) -> ImageSet:
     if not chosen.size:
         raise DataError(f'{path} has no {split} images: mark some as "{split}" in an array split')
-    return replace(whole.take(chosen), source=f"{path.name} {split}", chosen=())
+    return replace(
+        whole.take(chosen), source=f"{path.name} {split}", chosen=(), file=path.as_posix()
+    )
 
 
 def _texts(array: np.ndarray, where: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from ..compiler.build import Build
 from ..compiler.deck import read_own
 from ..results import Fact
+from ..studies.notes import trained_on
 from ..text import engineering, many
 
 MOST_LAYERS = 4
@@ -25,7 +26,9 @@ def circuit_facts(build: Build) -> list[Fact]:
     gain = f"gain {hw.opamp_gain_used:g}" if hw.amplifier.gain else "a black box"
     conductances = f"{1e6 * hw.g_min:g} to {1e6 * hw.g_max:g} µS, {hw.states}"
     found = [
-        Fact("network", f"TD-KAN {spec.widths}", f"of {build.name}, trained on {spec.dataset}"),
+        Fact(
+            "network", f"TD-KAN {spec.widths}", f"of {build.name}, trained on {trained_on(build)}"
+        ),
         Fact("cells", f"{counts['crossbar_resistors']:,}", f"resistors of {conductances}"),
         Fact(
             "tiles", f"{counts['tiles']:,}", f"of {hw.tile_rows} rows x {hw.tile_cols} lines"

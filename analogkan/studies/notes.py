@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..compiler.build import Build
 from ..compiler.closed_form import macro_models
 from ..compiler.deck import OPAMP_PRESET
 from ..data import ImageSet
+from ..data.sources import DATASETS
 from ..network.measures import distance, format_value
 from ..network.record import Reached, read_reached
 from ..network.targets import Targets
@@ -41,8 +43,7 @@ def reached(build: Build, which: str) -> Reached | None:
 def image_notes(build: Build, images: ImageSet, software: np.ndarray) -> list[str]:
     """Notes on ``images``, to which the software of ``build`` gives ``software`` (n, O)."""
     notes, spec, card = [], build.spec, reached(build, "card")
-    if spec.dataset and images.name != spec.dataset:
-        notes.append(f"the network was trained on {spec.dataset}")
+    notes += _other_data(build, images)
     saturated = spec.encoding.saturated(images.flat(spec.encoding.shape))
     if saturated:
         notes.append(f"{saturated} input values saturate the DAC")
@@ -58,6 +59,29 @@ def image_notes(build: Build, images: ImageSet, software: np.ndarray) -> list[st
             "transposed or inverted images, or labels in another order do that"
         )
     return notes
+
+
+def trained_on(build: Build) -> str:
+    """The name of the data set, or of the file, that the network was trained on."""
+    return Path(str(build.summary["model"].get("data", ""))).name or build.spec.dataset
+
+
+def _other_data(build: Build, images: ImageSet) -> list[str]:
+    """That ``images`` are of another data set, or of one of the same name that is not the file."""
+    data, name = str(build.summary["model"].get("data", "")), build.spec.dataset
+    trained, given = trained_on(build), Path(images.file).name
+    if name and images.name != name:
+        return [f"the network was trained on {trained}"]
+    if not data or trained == (given or name):
+        return []
+    if given:
+        return [f"the network was trained on {trained}, and these are of the file {images.file}"]
+    if name not in DATASETS:  # a set that a program made
+        return []
+    return [
+        f"the network was trained on the file {data}, and these are of {name}, which comes with "
+        f"analogkan: --dataset {data} has that file"
+    ]
 
 
 def _value_notes(

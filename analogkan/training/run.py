@@ -295,6 +295,7 @@ def _run(
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {
         "command": request.command, "recipe": recipe, "seed": request.seed,
+        "data": images.file or images.name,
         **facts_of(request.device),
     }  # fmt: skip
     told = pruned | earlier
@@ -366,7 +367,7 @@ def _facts(
     """What the card says of how the model was made."""
     facts = {
         "recipe, seed": f"{origin['recipe']}, {request.seed}; {plan.epochs} epochs on "
-        f"{len(images):,} images of {images.name}",
+        f"{len(images):,} images of {Path(images.file).name or images.name}",
         "made with": f"analogkan {__version__}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads"
         + (f", on {origin['device']} ({origin['gpu']})" if "gpu" in origin else ""),
