@@ -7,7 +7,7 @@ import json
 import re
 import runpy
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from re import escape
 from types import SimpleNamespace
@@ -297,7 +297,7 @@ def test_the_error_of_boards_is_not_taken_for_that_of_the_network(home, build):
         assert "RMSE against software" in said[at - 1]
         assert said[at] == (
             f"{own}, as the root of the sum of squares where the two are independent: `analogkan "
-            f"montecarlo {build.folder} --preset board --dataset DATA` measures boards against the "
+            f"montecarlo {build.folder} --preset board --dataset FILE` measures boards against the "
             "data"
         )
 
@@ -586,6 +586,35 @@ def test_the_boards_of_a_run_are_those_that_it_drew(build, tmp_path):
         ak.compare(build, path, band=tmp_path)
 
 
+def test_a_measured_board_has_the_op_amp_that_it_was_written_with(
+    home, build, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    opamp = replace(load_opamp("50mhz-30ohm"), name="coarse", vos=0.03)
+    document = json.loads((home / "f.board" / "board.json").read_text(encoding="utf-8"))
+    document["stability"]["opamp"] = asdict(opamp)
+    Path("f.board").mkdir()
+    path = Path("f.board/board.json")
+    path.write_text(json.dumps(document), encoding="utf-8")
+    measured(Path("m.csv"), build, software_of(build))
+    x, _ = read_measured(Path("m.csv"), build)
+    written = predict(build, x, boards_of_preset("board", opamp, GIVEN["samples"], 0), [26.85])
+    found = ak.compare(build, "m.csv", **GIVEN)
+    assert found.summary["boards"] == "preset board, offsets of coarse"
+    np.testing.assert_array_equal(found.prediction.each, written.each)
+    words = ["board", str(build.folder), "--measured", "m.csv", "--samples", "2"]
+    for more, of in (([], "coarse"), (["--opamp", "lm324"], "lm324")):
+        assert f"offsets of {of})" in CliRunner().invoke(main, [*words, *more]).output
+    with pytest.raises(SettingsError, match=r"^a RUN of boards \(band\) has offsets of its own: "):
+        ak.compare(build, "m.csv", opamp=opamp, band="run")
+    path.write_text(json.dumps(document | {"build": "g.build"}), encoding="utf-8")
+    assert ak.compare(build, "m.csv", **GIVEN).summary["boards"] == "preset board"
+    path.write_text(json.dumps(document | {"stability": {}}), encoding="utf-8")
+    sentence = "f.board/board.json, which has the board's op-amp, is damaged ("
+    with pytest.raises(SettingsError, match=f"^{escape(sentence)}"):
+        ak.compare(build, "m.csv", **GIVEN)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -626,7 +655,6 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     words = ["board", str(home / "f.build"), "--measured", str(path), "--samples", "6"]
     for more, why in (
         (["--temps", "25"], "--temps is of a board that is made, and says nothing with --measured"),
-        (["--opamp", "tl07x"], "--opamp is of a board that is made, and says nothing with --meas"),
         (["--shunt", "9"], "--shunt is of a board that is made, and says nothing with --measured"),
         (["--out", "b"], "--out is of a board that is made, and says nothing with --measured: lea"),
     ):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..board.amplifiers import BoardOpAmp, load_opamp
 from ..board.band import Boards, boards_of_preset, boards_of_run, grid_of, predict
@@ -12,7 +11,7 @@ from ..board.comparison import Comparison, compare_points, read_measured
 from ..board.parasitics import Parasitics
 from ..board.parts import only_design, require_board
 from ..board.stability import check_rows
-from ..board.write import Board, make_board, require_replaceable
+from ..board.write import Board, folder_of, make_board, opamp_of, require_replaceable
 from ..compiler.build import Build
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import SettingsError
@@ -105,10 +104,9 @@ def run_board(
     check_flags(progress=progress)
     circuit = given.circuit(build)
     design = require_board(circuit)
-    name = circuit.folder.name.removesuffix(".build")
-    folder = given.optional_path(out, "out") or Path(f"{name}.board")
+    folder = given.optional_path(out, "out") or folder_of(circuit)
     require_replaceable(folder)
-    which = opamp if isinstance(opamp, BoardOpAmp) else load_opamp(str(as_path(opamp, "opamp")))
+    which = _opamp(opamp)
     boards = _boards(circuit, which, preset, samples, seed, band)
     at = given.temperatures(temps, "[0, 25, 50]")
     parasitics = Parasitics(shunt=shunt)
@@ -124,6 +122,7 @@ def compare(
     build: AnyBuild,
     measured: AnyPath,
     *,
+    opamp: AnyPath | BoardOpAmp | None = None,
     preset: AnyPath | None = None,
     samples: int | None = None,
     seed: int | None = None,
@@ -140,8 +139,11 @@ def compare(
     measured
         A CSV: the inputs, then the targets, their units in the first line; a target in V or mV is
         the voltage of its output.
+    opamp
+        Whose offsets the boards have: as for ``write_board``, or None, which is that of the board
+        of this BUILD in ``./NAME.board``. If there is none, they are the preset's.
     preset, samples, seed, band
-        As for ``write_board``; offsets are the preset's.
+        As for ``write_board``; the boards of a RUN have its offsets.
     temp
         Degrees Celsius at which it was measured.
     progress
@@ -171,10 +173,21 @@ def compare(
         )
     path = as_path(measured, "measured")
     x, y = read_measured(path, circuit)
-    boards = _boards(circuit, None, preset, samples, seed, band)
+    if band is not None and opamp is not None:
+        raise SettingsError(
+            "a RUN of boards (band) has offsets of its own: leave the op-amp (opamp) out"
+        )
+    which = opamp_of(folder_of(circuit), circuit) if opamp is band is None else _opamp(opamp)
+    boards = _boards(circuit, which, preset, samples, seed, band)
     with shown_progress(progress) as on_progress:
         prediction = predict(circuit, x, boards, [temp], on_progress)
     return compare_points(circuit, y, prediction, str(path))
+
+
+def _opamp(opamp: AnyPath | BoardOpAmp | None) -> BoardOpAmp | None:
+    if opamp is None or isinstance(opamp, BoardOpAmp):
+        return opamp
+    return load_opamp(str(as_path(opamp, "opamp")))
 
 
 def _boards(

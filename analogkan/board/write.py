@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
-from ..errors import CompileError
-from ..files import atomic_folder, read_json, write_text
+from ..data.sources import named_in
+from ..errors import CompileError, SettingsError
+from ..files import atomic_folder, brief, read_json, write_text
 from ..network.measures import distance, format_value, unit_of
 from ..network.record import read_reached
 from ..ours import MARK
@@ -105,7 +107,9 @@ class Board(Result):
         own = "software's own error, which this BUILD does not keep, comes on top"
         if found is not None:
             own = f"software's own error, {found.said} ({found.images}), comes on top"
-        command = f"analogkan montecarlo {self.summary['build']} --preset board --dataset DATA"
+        spec, model = self.build.spec, self.build.summary["model"]
+        data = shlex.quote(named_in(model, spec.dataset))
+        command = f"analogkan montecarlo {self.summary['build']} --preset board --dataset {data}"
         return (
             f"{own}, as the root of the sum of squares where the two are independent: `{command}` "
             "measures boards against the data"
@@ -128,6 +132,34 @@ class Board(Result):
     def table(self) -> Table:
         """A row a part."""
         return table_of([vars(part) | {"nets": " ".join(part.nets)} for part in self.parts])
+
+
+def folder_of(build: Build) -> Path:
+    """Where its board is written, unless told otherwise."""
+    return Path(f"{build.folder.name.removesuffix('.build')}.board")
+
+
+def opamp_of(folder: Path, build: Build) -> BoardOpAmp | None:
+    """The op-amp of the board of ``build`` in ``folder``; None if there is none of it.
+
+    Raises
+    ------
+    SettingsError
+        If the board's file is damaged.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        return None
+    try:
+        found = read_json(path)
+        if found["format"] != FORMAT or Path(found["build"]).name != build.folder.name:
+            return None
+        return BoardOpAmp(**found["stability"]["opamp"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{path}, which has the board's op-amp, is damaged ({brief(error)}): write the board "
+            "again, or give --opamp"
+        ) from error
 
 
 def require_replaceable(folder: Path) -> None:

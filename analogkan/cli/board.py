@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from . import common, complete
 
-OF_BOARD = ("out", "opamp", "temps", "shunt")
+OF_BOARD = ("out", "temps", "shunt")
 """Options of a board that is made."""
 OF_MEASURED = ("temp", "fail_outside", "picture")
 """Options of one that was measured."""
@@ -27,7 +27,7 @@ OF_MEASURED = ("temp", "fail_outside", "picture")
     show_default=True,
     metavar="CLASS|FILE.toml",
     shell_complete=complete.opamp,
-    help="Of every amplifier.",
+    help="Of every amplifier; of --measured that of the board in ./<build>.board, unless given.",
 )
 @click.option(
     "--preset",
@@ -107,6 +107,8 @@ def board(
     """
     _require_taken(measured is not None)
     if measured is not None:
+        source = click.get_current_context().get_parameter_source("opamp")
+        boards["opamp"] = opamp if source is ParameterSource.COMMANDLINE else None
         _compare(build, measured, boards, temp, fail_outside, picture, as_json)
         return
     from ..api.boards import run_board
