@@ -275,11 +275,36 @@ def test_node_volts_that_are_not_the_twins_are_refused(home, build, monkeypatch)
         node_volts(build, seen)
 
 
+def test_op_amps_that_the_deck_has_not_are_said(home, build):
+    """Two inputs and the bias rows' reference have drivers; the deck's are counted apart."""
+    parts = board_parts(
+        build,
+        load_opamp("lm324"),
+        check_rows(build.deck.design, load_opamp("50mhz-30ohm"), judge=False),
+        Parasitics(),
+    )
+    deck = build.summary["elements"]["op_amps"]
+    said = replace(board_of(home, build), parts=parts).sentences()
+    assert (
+        f"{deck + 3} op-amps: the {deck} of the deck, and 3 that drive what a deck has as sources, "
+        "the DACs' voltages and the bias rows'"
+    ) in said
+    bench = (home / "f.board" / "bench.md").read_text(encoding="utf-8")
+    assert (
+        "- of 50mhz-30ohm are c_f, what holds the diodes, currents, supplies and offsets; volts "
+        "in expected.csv and nodes.csv are of op-amps of gain 1e+06, as the network was compiled, "
+        "and a line of gain 1e+06 is at most "
+    ) in bench
+
+
 def test_the_instructions_begin_with_the_diodes(home):
     text = (home / "f.board" / "bench.md").read_text(encoding="utf-8")
     titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
     assert titles[0] == "1. Each diode, before it is soldered"
     assert "22 ohm and 1 nF in series across each" in text.replace("\n", " ")
+    assert (  # 1.3 times the table's 14.8 mS
+        "drive it from a source of less than 52.1 ohm (1 / |g_d|, 30 % for what is not known of it)"
+    ) in text.replace("\n", " ")
     assert "analogkan devices import diode-*.csv" in text
     assert "not opened in KiCad" in text.replace("\n", " ")
     assert "assumed:" in text
@@ -404,6 +429,7 @@ def test_a_shunt_with_which_diodes_were_measured_is_a_part_of_the_board(home, bu
     assert board.summary["stability"]["rows"][0]["fall"] == pytest.approx(fall)
     bench = (tmp_path / "f.board" / "bench.md").read_text(encoding="utf-8")
     assert "Solder its shunt of 100 ohm across it first: the network's device is both." in bench
+    assert "drive it from a source of less than 109 ohm" in bench
     assert "Solder its shunt" not in (home / "f.board" / "bench.md").read_text(encoding="utf-8")
     words = ["board", str(home / "f.build"), "--shunt", "100", "-o", str(tmp_path / "b")]
     refused = CliRunner().invoke(main, words)

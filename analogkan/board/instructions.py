@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..compiler.build import Build
+from ..compiler.design import Design
 from ..compiler.names import StageNames
+from .amplifiers import BoardOpAmp
 from .band import SHARE, Prediction, input_labels, label_of
 from .nodes import Nodes
 from .parasitics import Parasitics
@@ -29,8 +31,8 @@ not opened in KiCad. Every value of op-amps and leads is one of their class, ass
 
 {count} of {devices} ({first} to {last}). A tunnel diode behind a tester's resistance jumps
 along a load line. {shunt}Put {r_across:g} ohm and {c_across:g} nF in series across each, within
-1 cm, drive it from a source of less than 1/|g_d| ohm, and sweep it up and down. One CSV a diode, of
-volts and amperes:
+1 cm, drive it from {source}, and sweep it up and
+down. One CSV a diode, of volts and amperes:
 
     analogkan devices import diode-*.csv -o mine.toml
 
@@ -83,6 +85,7 @@ says which points are outside.
 ## What is assumed
 
 - {assumed}
+- {gains}
 {sentences}
 """
 
@@ -116,6 +119,7 @@ def format_bench(
         offset=1e3 * stability.opamp.vos,
         still=1e3 * STILL,
         shunt=_shunt(parasitics.shunt),
+        source=_source(parasitics.shunt, stability),
         snubber_r=parasitics.snubber_r,
         snubber_c=1e9 * parasitics.snubber_c,
         rows=_rows(build, diodes, stability),
@@ -126,7 +130,20 @@ def format_bench(
         samples=prediction.boards.samples,
         temps=", ".join(f"{temp_c:g}" for temp_c in prediction.temps_c),
         assumed=_assumed(prediction, diodes),
+        gains=_gains(only_design(build), stability.opamp),
         sentences="\n".join(f"- {sentence}" for sentence in stability.sentences()),
+    )
+
+
+def _gains(design: Design, opamp: BoardOpAmp) -> str:
+    """What of a board is its op-amp's, and how little the rest depends on it."""
+    lines = [stage.r_c * stage.g.sum(axis=0) for stage in design.stages]
+    most = 1 + max(float(line.max()) for line in lines)
+    return (
+        f"of {opamp.name} are c_f, what holds the diodes, currents, supplies and offsets; volts "
+        f"in expected.csv and nodes.csv are of op-amps of gain {design.hardware.opamp_gain:g}, as "
+        f"the network was compiled, and a line of gain {opamp.gain:g} is at most "
+        f"{100 * most / opamp.gain:.1g} % below them: nothing need be compiled anew"
     )
 
 
@@ -135,6 +152,19 @@ def _shunt(ohms: float) -> str:
     if not ohms:
         return ""
     return f"Solder its shunt of {ohms:g} ohm across it first: the network's device is both.\n"
+
+
+def _source(shunt: float, stability: BoardStability) -> str:
+    """What may drive a diode, with its shunt if it has one, without jumping along a load line."""
+    most = (1 + stability.g_d_sigma) * max(row.fall for row in stability.rows)
+    left = most - (1 / shunt if shunt else 0.0)
+    if left <= 0:
+        return "any source: so it does not fall"
+    return (
+        f"a source of less than {1 / left:.3g} ohm\n(1 / |g_d|, "
+        f"{100 * stability.g_d_sigma:g} % for "
+        "what is not known of it)"
+    )
 
 
 def _rows(build: Build, diodes: Sequence[Part], stability: BoardStability) -> str:

@@ -35,6 +35,8 @@ ZETA = 0.7
 """Least damping of line and difference amplifiers."""
 BYPASS = 100e-9
 """Farads at each supply of an op-amp; assumed."""
+DRIVER = "driver of"
+"""How the descriptions of op-amps begin that a deck has not."""
 PREFIXES = {"resistor": "R", "capacitor": "C", "diode": "D", "op-amp": "U", "connector": "J"}
 """Kinds of parts, and how references begin."""
 
@@ -99,10 +101,10 @@ def board_parts(
     made.add("connector", "inputs", (GROUND, *entries), "voltages of the DACs")
     made.add("connector", "outputs", (GROUND, *last.outputs()), "the network's outputs")
     for entry, net in zip(entries, nets, strict=True):
-        made.opamp(entry, net, net, f"driver of {net}")
+        made.opamp(entry, net, net, f"{DRIVER} {net}")
     if any(stage.n_bias for stage in design.stages):
         made.add("connector", "reference", (GROUND, f"in_{REFERENCE}"), bias_of(design))
-        made.opamp(f"in_{REFERENCE}", REFERENCE, REFERENCE, "driver of all bias rows")
+        made.opamp(f"in_{REFERENCE}", REFERENCE, REFERENCE, f"{DRIVER} all bias rows")
     for layer in range(len(design.stages)):
         c_f = [row.c_f for row in stability.rows if row.layer == layer]
         _Stage(made, design, layer).add(c_f)

@@ -29,7 +29,7 @@ from .instructions import expected_rows, format_bench
 from .kicad import format_netlist
 from .nodes import node_comments, node_rows, node_volts
 from .parasitics import Parasitics
-from .parts import Part, bill, board_parts, only_design, require_board
+from .parts import DRIVER, Part, bill, board_parts, only_design, require_board
 from .stability import BoardStability
 from .tolerances import bought, tolerance_sentences
 
@@ -80,7 +80,7 @@ class Board(Result):
 
     def sentences(self) -> list[str]:
         s = self.summary
-        told = [*self.stability.sentences()]
+        told = [*self.stability.sentences(), *self._drivers()]
         for row in self.stability.rows:
             told.append(
                 f"layer {row.layer}, {row.device}: c_f {1e12 * row.c_f:.4g} pF, stays put up to "
@@ -100,6 +100,16 @@ class Board(Result):
             "curve that was reconstructed, not measured"
         )
         return [*told, NOT_OPENED]
+
+    def _drivers(self) -> list[str]:
+        """Why there are more op-amps than the deck has."""
+        opamps = [part for part in self.parts if part.kind == "op-amp"]
+        drivers = sum(part.about.startswith(DRIVER) for part in opamps)
+        said = (
+            f"{len(opamps)} op-amps: the {len(opamps) - drivers} of the deck, and {drivers} that "
+            "drive what a deck has as sources, the DACs' voltages and the bias rows'"
+        )
+        return [said] if drivers else []
 
     def _truth(self) -> str:
         """What boards' distance from software is not."""
