@@ -252,6 +252,7 @@ class BatchEngine:
             )  # fmt: skip
             found.append(values)
             self.found_alone.append(way)
+            ways.sort(key=lambda one: one is not way)  # it finds the next one too, most likely
         return np.concatenate(found)
 
     def _chunk(
