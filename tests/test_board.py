@@ -22,8 +22,9 @@ from analogkan.board import nodes
 from analogkan.board.amplifiers import load_opamp
 from analogkan.board.band import boards_of_preset, grid_of, predict
 from analogkan.board.comparison import read_measured
+from analogkan.board.instructions import expected_rows
 from analogkan.board.kicad import format_netlist
-from analogkan.board.nodes import node_volts
+from analogkan.board.nodes import node_comments, node_volts
 from analogkan.board.parasitics import Parasitics
 from analogkan.board.parts import board_parts, format_part
 from analogkan.board.stability import check_rows
@@ -38,7 +39,7 @@ from analogkan.devices import IVCurve
 from analogkan.devices.library import get
 from analogkan.engines import ideal
 from analogkan.errors import CompileError, DataError, DisagreementError, SettingsError, StudyError
-from analogkan.network.targets import Targets
+from analogkan.network.targets import Targets, read_targets
 from analogkan.report.functions import board_figure
 from analogkan.report.page import write_report
 
@@ -356,6 +357,30 @@ def test_the_page_prints_the_recipe_and_the_op_amp_as_they_are():
     said = page.read_text(encoding="utf-8")
     for field in fields(load_opamp("tl07x")):
         assert f"`{field.name}`" in said, field.name
+
+
+def test_inputs_have_their_names_where_the_network_has_them(home, build):
+    """In the expected curve, the node volts and the pictures; and the temperature there."""
+    boards, opamp = boards_of_preset("board", None, 2, 0), load_opamp("50mhz-30ohm")
+    prediction = predict(build, grid_of(build.spec)[:5], boards, [25])
+    stability = check_rows(build.deck.design, opamp, judge=False)
+    parts = board_parts(build, opamp, stability, Parasitics())
+    named = replace(CELSIUS, inputs=("ratio (V/V)", "supply (V)"))
+    known = replace(build, spec=replace(build.spec, targets=named))
+    assert known.spec.fingerprint() != build.spec.fingerprint()
+    assert expected_rows(prediction, parts, known)[0][:2] == ["ratio (V/V)", "supply (V)"]
+    assert expected_rows(prediction, parts, build)[0][:2] == ["input 1", "input 2"]
+    assert (
+        "ratio (V/V) = 0, supply (V) = 31.875"
+        in node_comments(node_volts(known, prediction), prediction, known)[1]
+    )
+    one = replace(CELSIUS, inputs=("ratio (V/V)",))
+    x, y = np.arange(3.0)[:, None], np.zeros((3, 1))
+    ax = board_figure(x, y, np.stack([y] * 3), one, temp_c=25.0).axes[0]
+    assert ax.get_xlabel() == "ratio (V/V)"
+    assert ax.get_legend_handles_labels()[1] == ["boards", "circuit at 25 degC"]
+    assert read_targets(named.document()) == named
+    assert "inputs" not in CELSIUS.document() and named.part(0, 1) == named
 
 
 def test_nothing_but_an_earlier_board_is_replaced(build, tmp_path):

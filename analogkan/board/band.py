@@ -262,8 +262,3 @@ def label_of(targets: Targets, k: int) -> str:
     """``temperature (degC)``."""
     name, unit = targets.names[k], targets.units[k]
     return f"{name} ({unit})" if unit else name
-
-
-def input_labels(count: int) -> list[str]:
-    """What ``count`` inputs are called."""
-    return ["input"] if count == 1 else [f"input {k + 1}" for k in range(count)]

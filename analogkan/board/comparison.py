@@ -78,8 +78,7 @@ class Comparison(Result):
             ]
             for p in sorted(self.summary["points"], key=lambda p: not p["outside"])
         ]  # fmt: skip
-        inputs = self.prediction.x.shape[1]
-        head = ["input"] if inputs == 1 else [f"input {k + 1}" for k in range(inputs)]
+        head = self.targets.input_labels(self.prediction.x.shape[1])
         return Listing(["point", *head, "target", "measured", "circuit", "low", "high", ""], rows)
 
     def sentences(self) -> list[str]:
@@ -117,7 +116,8 @@ class Comparison(Result):
         from ..report.functions import board_figure
 
         p = self.prediction
-        draw = partial(board_figure, p.x, p.circuit[0], p.band[:, 0], self.targets, self.measured)
+        given = p.x, p.circuit[0], p.band[:, 0], self.targets, self.measured
+        draw = partial(board_figure, *given, temp_c=p.temps_c[0])
         return [Figure("board", "Measured points, the circuit, and the band of boards.", draw)]
 
     def table(self) -> Table:

@@ -12,7 +12,7 @@ from ..compiler.build import Build
 from ..compiler.design import Design
 from ..compiler.names import StageNames
 from .amplifiers import BoardOpAmp
-from .band import SHARE, Prediction, input_labels, label_of
+from .band import SHARE, Prediction, label_of
 from .nodes import Nodes
 from .parasitics import Parasitics
 from .parts import Part, only_design
@@ -211,7 +211,7 @@ def expected_rows(
     design = only_design(build)
     places = places_of(parts)
     outputs = StageNames(design, len(design.stages) - 1).outputs()
-    head = input_labels(prediction.x.shape[1])
+    head = targets.input_labels(prediction.x.shape[1])
     first = StageNames(design, 0)
     head += [f"in_{net} (V)" for net in first.driven(first.inputs())]
     low, _, high = prediction.band

@@ -5,7 +5,7 @@ Axes: n chosen inputs, P places.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +123,14 @@ def node_rows(nodes: Nodes, parts: Iterable[Part]) -> tuple[list[str], list[list
     return head, rows
 
 
-def node_comments(nodes: Nodes, prediction: Prediction, inputs: Sequence[str]) -> list[str]:
+def node_comments(nodes: Nodes, prediction: Prediction, build: Build) -> list[str]:
     """What stands above these lines."""
     told = [
         f"volts against ground at op-amps' outputs (pin 6) of the board without errors, in ngspice "
         f"at {nodes.temp_c:g} degC; points are lines of expected.csv, the first being 1"
     ]
+    assert build.spec.targets is not None
+    inputs = build.spec.targets.input_labels(prediction.x.shape[1])
     for k in nodes.points:
         at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(inputs, prediction.x[k], strict=True))
         told.append(f"point {k + 1}: {at}")

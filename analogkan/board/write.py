@@ -24,7 +24,7 @@ from ..ours import MARK
 from ..results import Fact, Figure, Listing, Result
 from ..tables import Table, table_of
 from .amplifiers import BoardOpAmp
-from .band import SHARE, Prediction, input_labels
+from .band import SHARE, Prediction
 from .instructions import expected_rows, format_bench
 from .kicad import format_netlist
 from .nodes import node_comments, node_rows, node_volts
@@ -135,7 +135,15 @@ class Board(Result):
         assert targets is not None
         at = p.nominal
         shaded = np.array([bool(rows) for rows in p.assumed])
-        draw = partial(board_figure, p.x, p.circuit[at], p.band[:, at], targets, assumed=shaded)
+        draw = partial(
+            board_figure,
+            p.x,
+            p.circuit[at],
+            p.band[:, at],
+            targets,
+            assumed=shaded,
+            temp_c=p.temps_c[at],
+        )
         caption = f"What {SHARE} % of {p.boards.samples} boards give at {p.temps_c[at]:g} degC."
         return [Figure("expected", caption, draw), *self.stability.figures()]
 
@@ -227,7 +235,7 @@ def make_board(
         "assumed: diodes that this input drives into the part of their curve that was "
         "reconstructed, not measured",
     ]
-    nodes, inputs = node_volts(build, prediction), input_labels(prediction.x.shape[1])
+    nodes = node_volts(build, prediction)
     from ..report.figures import save
 
     with atomic_folder(folder) as partial_folder:
@@ -238,7 +246,7 @@ def make_board(
         title = f"{build.spec.name}, {MARK}; not opened in KiCad"
         write_text(partial_folder / "board.net", format_netlist(parts, title))
         write_text(partial_folder / "expected.csv", _told_csv(told, head, rows))
-        above = [f"{MARK}: {build.spec.name}", *node_comments(nodes, prediction, inputs)]
+        above = [f"{MARK}: {build.spec.name}", *node_comments(nodes, prediction, build)]
         text = _told_csv(above, *node_rows(nodes, parts))
         write_text(partial_folder / "nodes.csv", text)
         save(board.figures()[0].draw(), partial_folder / "expected.png")

@@ -18,7 +18,8 @@ MOST = 1000
 """Targets of a network."""
 TARGETS_ENTRY = Record(
     {key: Several(Number(), least=1, most=MOST) for key in ("low", "high")}
-    | {key: Several(Text(most=100), least=1, most=MOST) for key in ("names", "units")}
+    | {key: Several(Text(most=100), least=1, most=MOST) for key in ("names", "units")},
+    {"inputs": Several(Text(most=200), least=1, most=MOST)},
 )
 """Targets in a file."""
 
@@ -33,6 +34,8 @@ class Targets:
         (K,) the range of the training targets, in their units.
     names, units
         (K,) texts; a unit may be empty.
+    inputs
+        What the network's inputs are, such as ``ratio (V/V)``; empty: nothing is known of them.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class Targets:
     high: tuple[float, ...]
     names: tuple[str, ...]
     units: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.low) == len(self.high) == len(self.names) == len(self.units):
@@ -55,7 +59,7 @@ class Targets:
         for name, lo, hi in zip(self.names, self.low, self.high, strict=True):
             if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
                 raise CheckpointError(f"target {name} goes from {lo:g} to {hi:g}: no range")
-        if not "".join(self.names + self.units).isprintable():
+        if not "".join(self.names + self.units + self.inputs).isprintable():
             raise CheckpointError(f"targets {self.names!r} in {self.units!r} are no text")
 
     def __len__(self) -> int:
@@ -81,11 +85,20 @@ class Targets:
 
     def part(self, start: int, stop: int) -> Targets:
         """Targets ``start`` to ``stop`` alone."""
-        return Targets(**{key: tuple(value[start:stop]) for key, value in asdict(self).items()})
+        each = {key: value for key, value in asdict(self).items() if key != "inputs"}
+        part = {key: tuple(value[start:stop]) for key, value in each.items()}
+        return Targets(**part, inputs=self.inputs)
+
+    def input_labels(self, count: int) -> list[str]:
+        """What ``count`` inputs are called; ``input 1`` and on where nothing is known of them."""
+        if len(self.inputs) == count:
+            return list(self.inputs)
+        return ["input"] if count == 1 else [f"input {k + 1}" for k in range(count)]
 
     def document(self) -> dict[str, list[Any]]:
-        """As a file has them."""
-        return {key: list(value) for key, value in asdict(self).items()}
+        """As a file has them; names of inputs only where there are some."""
+        found = {key: list(value) for key, value in asdict(self).items()}
+        return found if self.inputs else {k: v for k, v in found.items() if k != "inputs"}
 
 
 def read_targets(entry: Mapping[str, Any] | None) -> Targets | None:
@@ -99,4 +112,5 @@ def read_targets(entry: Mapping[str, Any] | None) -> Targets | None:
     if entry is None:
         return None
     numbers = {key: tuple(map(float, entry[key])) for key in ("low", "high")}
-    return Targets(**numbers, names=tuple(entry["names"]), units=tuple(entry["units"]))
+    texts = {key: tuple(entry.get(key, ())) for key in ("names", "units", "inputs")}
+    return Targets(**numbers, **texts)

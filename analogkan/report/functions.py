@@ -62,7 +62,7 @@ def curve_figure(
         right.axhline(0, color="#999999", lw=1)
         right.set_ylabel(f"error, {_label(targets, k)}")
     for ax in axes[-1]:
-        ax.set_xlabel("input")
+        ax.set_xlabel(plain(targets.input_labels(1)[0]))
     tidy(axes.ravel())
     return fig
 
@@ -117,12 +117,13 @@ def board_figure(
     measured: np.ndarray | None = None,
     assumed: np.ndarray | None = None,
     ax: Axes | None = None,
+    temp_c: float | None = None,
 ) -> Figure:
     """Boards: a ``band`` (3, n, K) about the ``circuit`` (n, K), and what one of them ``measured``
     (n, K): over one input ``x`` (n, 1), else over the circuit's values, as errors against it.
 
     Where ``assumed`` (n,), a diode is driven beyond what was measured of it: shaded. A row a
-    target, or in ``ax`` the only one.
+    target, or in ``ax`` the only one. ``temp_c`` is said in the legend, degrees Celsius.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def board_figure(
         order, base = np.argsort(at, kind="stable"), np.zeros(len(at)) if one else circuit[:, k]
         low, _, high = (line[order, k] - base[order] for line in band)
         here.fill_between(at[order], low, high, color=CIRCUIT, alpha=0.25, lw=0, label="boards")
-        here.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label="circuit")
+        told = "circuit" if temp_c is None else f"circuit at {temp_c:g} degC"
+        here.plot(at[order], (circuit[:, k] - base)[order], color=CIRCUIT, lw=1.2, label=told)
         if assumed is not None and assumed.any() and one:
             label = "assumed: a diode in its reconstructed part"
             for ends in _spans(at[order], assumed[order]):
@@ -152,7 +154,7 @@ def board_figure(
             seen = measured[:, k] - base
             here.plot(at, seen, ".", color=TRUTH, ms=5, label="measured")
         what = _label(targets, k)
-        here.set_xlabel("input" if one else f"circuit, {what}")
+        here.set_xlabel(plain(targets.input_labels(1)[0]) if one else f"circuit, {what}")
         here.set_ylabel(what if one else f"less the circuit, {what}")
         here.legend(frameon=False, fontsize=8)
     tidy(axes.ravel())

@@ -13,8 +13,8 @@ from torch.nn import functional
 from ..data import ImageSet
 from ..data.images import REGRESSION, count_classes
 from ..errors import DataError, SettingsError
-from ..network.targets import Targets
-from ..text import percent
+from ..network.targets import MOST, Targets
+from ..text import percent, with_unit
 
 ANY = "any"
 """The task of a recipe that trains a model on, whatever it does."""
@@ -116,11 +116,13 @@ def targets_of(images: ImageSet) -> Targets:
                 f"target {name} of {images.name} is {lo:g} {unit}".rstrip()
                 + " at every training point: nothing to learn"
             )
+    named = images.inputs if len(images.inputs) <= MOST else ()
     return Targets(
         low=tuple(map(float, low)),
         high=tuple(map(float, high)),
         names=tuple(name for name, _ in images.targets),
         units=tuple(unit for _, unit in images.targets),
+        inputs=tuple(with_unit(*one) for one in named),
     )
 
 
