@@ -41,6 +41,7 @@ from analogkan.engines import ideal
 from analogkan.errors import CompileError, DataError, DisagreementError, SettingsError, StudyError
 from analogkan.network.targets import Targets, read_targets
 from analogkan.report.functions import board_figure
+from analogkan.report.network import build_sections
 from analogkan.report.page import write_report
 
 from .networks import random_spec
@@ -381,6 +382,18 @@ def test_inputs_have_their_names_where_the_network_has_them(home, build):
     assert ax.get_legend_handles_labels()[1] == ["boards", "circuit at 25 degC"]
     assert read_targets(named.document()) == named
     assert "inputs" not in CELSIUS.document() and named.part(0, 1) == named
+
+
+def test_the_report_says_of_which_images_hidden_voltages_are(build):
+    """The card's are of the test part, the report's of what the network was trained on."""
+    (section,) = [one for one in build_sections(build, []) if one.name == "devices"]
+    count = len(build.spec.calibration)
+    share = build.spec.out_of_range(build.spec.dac_volts(build.spec.calibration))
+    assert section.words == [
+        f"{100 * share:.2f} % of the hidden voltages leave a diode's range on the {count} training "
+        "images that the network keeps to be calibrated with; a model card has the share on test "
+        "images."
+    ]
 
 
 def test_nothing_but_an_earlier_board_is_replaced(build, tmp_path):

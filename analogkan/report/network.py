@@ -42,8 +42,9 @@ def build_sections(build: Build, runs: Sequence[Run]) -> list[Section]:
                 name="devices",
                 title="Diodes and the voltages in use",
                 words=[
-                    f"{100 * outside:.2f} % of the hidden voltages leave a diode's range "
-                    f"on {len(volts)} calibration images."
+                    f"{100 * outside:.2f} % of the hidden voltages leave a diode's range on the "
+                    f"{len(volts)} training images that the network keeps to be calibrated with; "
+                    "a model card has the share on test images."
                 ],
                 exhibits=[
                     Exhibit(

@@ -165,7 +165,7 @@ def write_card(
         **facts,
         "accuracy" if spec.targets is None else "error": found.said,
         "hidden voltages": f"{found.hidden_volts[0]:.2f} to {found.hidden_volts[1]:.2f} V; "
-        f"{100 * found.out_of_range:.2f} % outside a device's range",
+        f"{100 * found.out_of_range:.2f} % outside a device's range, on {found.what}",
         "largest coefficient": f"{theta.max():.4g} (folded)",
         "sha256": f"`{sha256(model)}`",
     }
