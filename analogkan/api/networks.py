@@ -82,6 +82,7 @@ def load_network(model: AnyPath) -> tuple[TDKAN, NetworkSpec]:
 
     Examples
     --------
+    >>> import torch
     >>> net, spec = ak.load_network("mnist-d2")
     >>> images = ak.load_bundled()[:100]
     >>> volts = torch.tensor(spec.encoding.volts(images.x.reshape(100, -1))).float()
