@@ -65,8 +65,7 @@ def main(folder: Path, sweeps: list[Path]) -> None:
     recipe = folder / "board-recipe.toml"
     recipe.write_text(RECIPE.format(device=device.as_posix()), encoding="utf-8")
 
-    spread = ak.load_preset(folder / "mine.variation.toml").variation
-    boards = ak.load_preset("board", variation=_joined(spread))
+    boards = f"board,{folder / 'mine.variation.toml'}"  # the spread of these diodes on top
     made = ak.train("thermistor", folder / "curve.pt", recipe=recipe, preset=boards, noise="twin")
     build = ak.compile(made.model, folder / "curve.build", preset="board")
     points = ak.load_dataset("thermistor", "test")
@@ -83,12 +82,6 @@ def main(folder: Path, sweeps: list[Path]) -> None:
     except CompileError as error:
         print(f"refused: {error}")
     print(f"{time.monotonic() - began:.0f} s in all")
-
-
-def _joined(diodes: ak.Variation) -> ak.Variation:
-    """What boards of the preset differ in, with the spread of these diodes."""
-    own = {key: value for key, value in diodes.document().items() if value}
-    return ak.Variation(**(ak.load_preset("board").variation.document() | own))
 
 
 if __name__ == "__main__":

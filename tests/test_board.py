@@ -301,6 +301,7 @@ def test_op_amps_that_the_deck_has_not_are_said(home, build):
 
 def test_the_instructions_begin_with_the_diodes(home):
     text = (home / "f.board" / "bench.md").read_text(encoding="utf-8")
+    assert "analogkan board BUILD --preset board,mine.variation.toml" in text
     titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
     assert titles[0] == "1. Each diode, before it is soldered"
     assert "22 ohm and 1 nF in series across each" in text.replace("\n", " ")
@@ -356,6 +357,7 @@ def test_the_page_prints_the_recipe_and_the_op_amp_as_they_are():
         example["RECIPE"].format(device="mine.toml"), opamp.read_text(encoding="utf-8")
     ]  # fmt: skip
     said = page.read_text(encoding="utf-8")
+    assert said.count("board,mine.variation.toml") == 3
     for field in fields(load_opamp("tl07x")):
         assert f"`{field.name}`" in said, field.name
 

@@ -32,7 +32,8 @@ RRAM = [name for name in PRESETS if name.startswith("rr")]
 def here(tmp_path, monkeypatch) -> Path:
     """The current folder, with models, TOML files, data, BUILDs and RUNs, and others like them."""
     monkeypatch.chdir(tmp_path)
-    for name in ("net.pt", "notes.txt", "mine.toml", "own.npz", "sub/deep.pt", "sub/deep.toml"):
+    data = ("own.npz", "own.csv")
+    for name in ("net.pt", "notes.txt", "mine.toml", *data, "sub/deep.pt", "sub/deep.toml"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
     for name in ("net.build", "demo.run/net.build", "sub/late.build", "a [b].build"):
@@ -79,6 +80,11 @@ def test_presets(here, before):
     assert (folder.type, folder.value) == ("file", "su")
 
 
+def test_several_presets(here):
+    assert offered("analogkan montecarlo --preset board,rram-w") == ["board,rram-wan"]
+    assert offered("analogkan board net.build --preset board,./m") == ["board,./mine.toml"]
+
+
 def test_recipes(here):
     assert offered("analogkan train --recipe mnist-d2") == ["mnist-d2", "mnist-d2-short"]
     assert offered("analogkan train --recipe ./m") == ["./mine.toml"]
@@ -86,7 +92,7 @@ def test_recipes(here):
 
 @pytest.mark.parametrize("command", ["train", "simulate", "montecarlo", "thermal", "sweep"])
 def test_data_sets(here, command):
-    assert offered(f"analogkan {command} --dataset ") == [*DATASETS, "own.npz"]
+    assert offered(f"analogkan {command} --dataset ") == [*DATASETS, "own.csv", "own.npz"]
 
 
 def test_devices_one_or_several(here):

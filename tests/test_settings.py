@@ -12,7 +12,10 @@ from analogkan import resources
 from analogkan.compiler.hardware import Hardware, load_hardware
 from analogkan.errors import AnalogKanError, SettingsError
 from analogkan.files import atomic_file, atomic_folder, read_npz, sha256, write_text
+from analogkan.imperfections import Variation, load_settings
+from analogkan.imperfections.presets import shipped_with
 from analogkan.settings import build, parse_assignments, read_toml
+from analogkan.training.through_chips import ThroughChips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,3 +234,36 @@ def test_a_lone_array_is_no_npz(tmp_path):
     (tmp_path / "one.npz").write_bytes(b"\x93NUMPY\x01\x00v\x00")
     with pytest.raises(ValueError, match="it is damaged or of another kind"):
         read_npz(tmp_path / "one.npz")
+
+
+def test_presets_with_commas_are_each_on_top_of_those_before(tmp_path, monkeypatch):
+    """A file of diodes' spreads drops nothing else that boards differ in."""
+    monkeypatch.chdir(tmp_path)
+    own = {"diode_sigma_current": 0.01, "die_sigma_voltage": 0.02}
+    lines = "".join(f"{key} = {value}\n" for key, value in own.items())
+    for name in ("mine.toml", "odd,name.toml"):
+        write_text(tmp_path / name, f"[variation]\n{lines}")
+    board, (_, alone, _) = load_settings("board"), load_settings("mine.toml")
+    hardware, joined, _ = load_settings("board, mine.toml")
+    assert hardware == board[0]
+    assert joined.document() == board[1].document() | own
+    assert load_settings("mine.toml,board")[1] == board[1]
+    assert load_settings("odd,name.toml")[1] == alone != board[1]
+    with pytest.raises(SettingsError, match=r"^unknown preset 'bord', did you mean board\? "):
+        load_settings("mine.toml,bord")
+    write_text(tmp_path / "mine.toml", "[variation]\nnope = 1\n")
+    with pytest.raises(SettingsError, match=r"^preset board with mine: unknown "):
+        load_settings("board,mine.toml")
+
+
+def test_a_preset_that_has_the_hardware_is_named_in_place_of_its_settings():
+    hardware, variation, conditions = load_settings("board")
+    for drawn in (variation, replace(variation, sigma_g=0.01)):
+        words = ThroughChips(hardware, drawn, conditions).hardware_words()
+        assert words == ["--preset=board"]
+    other = ThroughChips(replace(hardware, v_rail=4.0), variation, conditions)
+    assert "--set=v_rail=4.0" in other.hardware_words() and len(other.hardware_words()) > 9
+    assert shipped_with(Hardware(), variation) == ""
+    rram, drawn, _ = load_settings("rram")
+    assert shipped_with(rram, drawn) == "rram"
+    assert shipped_with(rram, Variation(sigma_g=0.123)) in ("", "rram")

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from ..compiler.hardware import Hardware, preset_table
+from ..compiler.hardware import Hardware
+from ..compiler.presets import preset_table
 from ..data import ImageSet
 from ..errors import SettingsError
 from ..imperfections import Conditions, Variation

@@ -38,7 +38,9 @@ down. One CSV a diode, of volts and amperes:
 
 It says whether a sweep still lies on a load line. Where the curves are not those that the
 network was trained with, train with `--devices mine.toml` and compile anew;
-`mine.variation.toml` has the spread of yours, for `analogkan board BUILD --preset`.
+`mine.variation.toml` has the spread of yours, which goes on top of what else boards differ in:
+
+    analogkan board BUILD --preset board,mine.variation.toml
 
 ## 2. Supplies and offsets, without diodes
 

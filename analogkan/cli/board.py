@@ -33,7 +33,8 @@ OF_MEASURED = ("temp", "fail_outside", "picture")
     "--preset",
     metavar="NAME|FILE.toml",
     shell_complete=complete.preset,
-    help="What boards differ in.  [default: board]",
+    help="What boards differ in; several, the later on top: board,mine.variation.toml.  "
+    "[default: board]",
 )
 @click.option("--samples", type=common.Whole(1, 100_000), help="How many boards.  [default: 1000]")
 @click.option("--seed", type=common.Whole(0), help="Of all that is drawn.  [default: 0]")

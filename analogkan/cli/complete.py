@@ -27,8 +27,10 @@ Items = list[CompletionItem]
 
 
 def preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Shipped presets, and TOML files."""
-    return _items([*_shipped("presets/*.toml"), *_paths(incomplete, "*.toml")], incomplete)
+    """The last of several shipped presets and TOML files with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    found = _items([*_shipped("presets/*.toml"), *_paths(last, "*.toml")], last)
+    return [CompletionItem(before + comma + item.value, type=item.type) for item in found]
 
 
 def opamp(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
@@ -42,8 +44,9 @@ def recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
 
 
 def dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Data sets by name, and .npz files."""
-    return _items([*kept.words()["datasets"], *_paths(incomplete, "*.npz")], incomplete)
+    """Data sets by name, and files of data."""
+    found = _paths(incomplete, "*.npz", "*.csv")
+    return _items([*kept.words()["datasets"], *found], incomplete)
 
 
 def device(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

@@ -21,9 +21,9 @@ from . import common, complete
 _IMAGES = (
     click.option(
         "--dataset",
-        metavar="NAME|FILE.npz",
+        metavar="NAME|FILE",
         shell_complete=complete.dataset,
-        help="mnist, fashion-mnist, cifar10 or FILE.npz; "
+        help="A data set or a function by its name, FILE.npz or, of a regression, FILE.csv; "
         "by default the bundled 1,000 MNIST test images.",
     ),
     common.data_option,

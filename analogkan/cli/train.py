@@ -19,7 +19,7 @@ FAR_OUT = 0.05
 @click.option(
     "--dataset",
     required=True,
-    metavar="NAME|FILE.npz",
+    metavar="NAME|FILE",
     shell_complete=complete.dataset,
     help="See above.",
 )
@@ -71,7 +71,7 @@ FAR_OUT = 0.05
     "--variation",
     metavar="PRESET|FILE.toml",
     shell_complete=complete.preset,
-    help="Disturb every batch as its chips would be.",
+    help="Disturb every batch as its chips would be; several, the later on top: board,FILE.toml.",
 )
 @click.option(
     "--set",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -17,20 +16,16 @@ from ..settings import (
     build,
     check_fields,
     choice,
-    find_named,
     parse_assignments,
-    read_toml,
     require,
     setting,
-    shown,
     unknown_setting,
     within,
 )
+from .presets import preset_table
 from .readout import READOUTS
 from .series import SERIES, check_series, standard_values
 
-FOLDER = "presets"
-TABLES = ("hardware", "variation", "conditions", "assumptions")
 """What a preset may hold: what is chosen, what is chance, temperature and age, what is assumed."""
 WIRES = ("reduced", "explicit")
 LEAST_OHMS = 1e-9
@@ -380,17 +375,3 @@ def load_hardware(
         values[key] = text
     before = {} if base is None else asdict(base)
     return build(Hardware, before | values, f"{what} with --set" if texts else what)
-
-
-def preset_table(preset: str, table: str) -> tuple[dict[str, Any], str]:
-    """One table of a preset, empty if it has none, and what to call the preset in a sentence."""
-    path = find_named(preset, FOLDER, "preset")
-    document: Mapping[str, Any] = read_toml(path, "preset")
-    unknown = sorted(set(document) - set(TABLES))
-    if unknown:
-        may = ", ".join(f"[{name}]" for name in TABLES)
-        raise SettingsError(f"preset {preset}: unknown [{unknown[0]}]: it may have {may}")
-    values = document.get(table, {})
-    if not isinstance(values, dict):
-        raise SettingsError(f"preset {preset}: {table} = {shown(values)} must be a [{table}] table")
-    return dict(values), f"preset {path.stem}"

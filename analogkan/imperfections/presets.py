@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from ..compiler.hardware import Hardware, preset_table
+from .. import resources
+from ..compiler.hardware import Hardware
+from ..compiler.presets import FOLDER, preset_table
 from ..errors import SettingsError
 from ..settings import build, parse_assignments, unknown_setting
 from .conditions import Conditions
@@ -41,6 +43,19 @@ def load_settings(
         If a name is unknown (the nearest is suggested) or a value out of its range.
     """
     return settings_loader(preset, base)(assignments)
+
+
+def shipped_with(hardware: Hardware, variation: Variation) -> str:
+    """The shipped preset that has this hardware, not that by default; of several the one that has
+    the variation too, or none."""
+    if hardware == Hardware():
+        return ""
+    shipped = {p.stem: load_settings(p.stem) for p in resources.path(FOLDER).glob("*.toml")}
+    alike = sorted(name for name, found in shipped.items() if found[0] == hardware)
+    drawn = variation.document()
+    both = [name for name in alike if shipped[name][1].document() == drawn]
+    found = both or alike
+    return found[0] if len(found) == 1 else ""
 
 
 def settings_loader(

@@ -314,6 +314,7 @@ montecarlo = Study(
         ),
         Option(
             name="preset", kind="text", default="rram", metavar="NAME|FILE.toml", words="preset",
+            about="What chips differ in; several, the later on top: rram,mine.variation.toml.",
         ),
         Option(
             name="temp_c", given="temp", kind="number", metavar="DEGC",

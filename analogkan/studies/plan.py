@@ -159,7 +159,7 @@ def _evaluate(bench: Bench, point: Point) -> Row:
 
 def _fixed(job: Job) -> set[str]:
     """Settings that --set or the preset names."""
-    from ..compiler.hardware import preset_table
+    from ..compiler.presets import preset_table
 
     named = set(job.named)
     for table in ("hardware", "assumptions"):

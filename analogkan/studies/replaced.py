@@ -69,7 +69,8 @@ def _text(value: Any) -> str:
 
 def _hardware_of(preset: str | None) -> dict[str, Any]:
     """What a preset says of hardware, as a ``Hardware`` would have it."""
-    from ..compiler.hardware import Hardware, preset_table
+    from ..compiler.hardware import Hardware
+    from ..compiler.presets import preset_table
     from ..settings import convert
 
     if not preset:
@@ -81,7 +82,8 @@ def _made_for(hardware: Hardware) -> str:
     """The shipped preset whose hardware a BUILD's is, if there is one and it is not the default
     that any BUILD has; of several none."""
     from .. import resources
-    from ..compiler.hardware import FOLDER, Hardware, preset_table
+    from ..compiler.hardware import Hardware
+    from ..compiler.presets import FOLDER, preset_table
 
     own, default = asdict(hardware), asdict(Hardware())
     found: list[str] = []

@@ -107,7 +107,7 @@ class TrainingRequest:
         """What compiles the model for the hardware it was trained for."""
         words = ["analogkan", "compile", str(self.out)]
         if isinstance(self.disturbance, ThroughChips):
-            words += [f"--set={key}={value}" for key, value in self.disturbance.hardware_set()]
+            words += self.disturbance.hardware_words()
         return shlex.join(words)
 
     def plan(self) -> Recipe:

@@ -32,6 +32,7 @@ from ..imperfections import Conditions, Variation
 from ..imperfections.converters import ADCS, DACS
 from ..imperfections.fronts import require_fronts
 from ..imperfections.make import perturb
+from ..imperfections.presets import shipped_with
 from ..network.encoding import Encoding
 from ..network.measures import distance
 from ..network.model import TDKAN
@@ -91,6 +92,14 @@ class ThroughChips:
         """Names and values of the hardware settings that are not the default's."""
         default = asdict(Hardware())
         return [(k, v) for k, v in asdict(self.hardware).items() if v != default[k]]
+
+    def hardware_words(self) -> list[str]:
+        """What ``compile`` is given for it: the shipped preset that has it, or its settings."""
+        found = self.hardware_set()
+        preset = shipped_with(self.hardware, self.variation) if len(found) > 1 else ""
+        if preset:
+            return [f"--preset={preset}"]
+        return [f"--set={key}={value}" for key, value in found]
 
     def document(self) -> dict[str, Any]:
         """Its settings, those of the hardware that are not the default's."""
