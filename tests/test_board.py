@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import runpy
+import shutil
 from collections import Counter
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -42,7 +43,7 @@ from analogkan.errors import CompileError, DataError, DisagreementError, Setting
 from analogkan.network.targets import Targets, read_targets
 from analogkan.report.functions import board_figure
 from analogkan.report.network import build_sections
-from analogkan.report.page import write_report
+from analogkan.report.page import write_report, write_summary
 
 from .networks import random_spec
 from .pages import blocks
@@ -625,6 +626,32 @@ def test_boards_have_a_page_without_a_die(build, tmp_path):
     assert "floorplan" not in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+def test_a_board_has_its_section_on_a_page(home, build, tmp_path):
+    draw_boards(build, tmp_path / "run")
+    board, page = home / "f.board", tmp_path / "r.html"
+    made = write_report([tmp_path / "run", board], page)
+    text = page.read_text(encoding="utf-8")
+    assert made["sections"][-1] == "Board" and "figure-board-1-band" in text
+    summary = json.loads((board / "board.json").read_text(encoding="utf-8"))
+    for said in (f"{summary['count']}", "50mhz-30ohm", "6 boards, preset board", "none"):
+        assert said in text, said
+    kept, where = tmp_path / "kept", f"{tmp_path / 'kept'} is a board"
+    shutil.copytree(board, kept)
+    for change, sentence in (
+        ({"design": "other"}, f"{where} of another circuit ("),
+        ({"design": None, "format": "x"}, f"{where} that is damaged, or of an earlier version ("),
+        ({"temps_c": []}, f"{where} that is damaged, or of an earlier version ("),
+    ):
+        (kept / "board.json").write_text(json.dumps(summary | change), encoding="utf-8")
+        with pytest.raises(StudyError, match=f"^{escape(sentence)}"):
+            write_report([tmp_path / "run", kept], page)
+    with pytest.raises(StudyError, match=r"^a report needs at least one RUN"):
+        write_report([board], page)
+    sentence = f"{board} holds no result.json: it is a board, which a page shows beside RUNs, and "
+    with pytest.raises(StudyError, match=f"^{escape(sentence)}"):
+        write_summary([tmp_path / "run", board])
+
+
 def test_a_section_that_cannot_be_had_refuses_no_page(build, tmp_path, monkeypatch):
     def refused(*args, **given):
         raise SettingsError("there is no such chip")
@@ -709,7 +736,18 @@ def test_the_commands_say_what_python_does(home, build, tmp_path):
     told = json.loads(done.stdout)
     assert (told["format"], told["samples"], told["temps_c"]) == ("analogkan-board-1", 6, [25, 50])
     assert set(told) == {
-        *("format", "build", "folder", "files", "count", "parts", "bom", "stability", "unit"),
+        *(
+            "format",
+            "build",
+            "design",
+            "folder",
+            "files",
+            "count",
+            "parts",
+            "bom",
+            "stability",
+            "unit",
+        ),
         *("samples", "seed", "boards", "variation", "temps_c", "rmse_boards", "points", "assumed"),
         *("judge", "command", "software"),
     }

@@ -274,6 +274,7 @@ def _summary(
     return {
         "format": FORMAT,
         "build": str(build.folder),
+        "design": build.facts()["design"],
         "folder": str(folder),
         "files": list(FILES),
         "count": len(parts),

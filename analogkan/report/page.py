@@ -17,6 +17,7 @@ from ..ours import require_marked
 from ..resources import path as resource
 from ..studies.made import day_of, where_of
 from .analyses import analysis_sections
+from .boards import board_sections, parted
 from .exhibits import Exhibit, Section
 from .figures import save
 from .interactive import embedded
@@ -91,7 +92,7 @@ def write_report(
     Parameters
     ----------
     runs
-        RUN folders of one network, any kinds, any number.
+        RUN folders of one network, any kinds, any number; and boards of its circuit.
     out
         The page, ``.html``.
     build
@@ -110,11 +111,12 @@ def write_report(
     if out.suffix != ".html":
         raise StudyError(f"--output {out} must end in .html, or in .md for a summary in Markdown")
     require_marked(out, give="--output")
-    given = read_runs(runs)
+    folders, boards = parted(runs)
+    given = read_runs(folders)
     circuit, missing = find_build(given, build)
     with _told_of(given):
         found = named(given)
-        sections = _sections(found, circuit)
+        sections = _sections(found, circuit) + board_sections(boards, given, circuit)
         exhibits = [exhibit for section in sections for exhibit in section.exhibits]
         for exhibit in exhibits:
             if figures is not None:

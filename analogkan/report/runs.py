@@ -180,6 +180,8 @@ def _next_step(folder: Path) -> str:
             "`analogkan simulate BUILD` makes one and says where"
         )
         return f"there is no such folder; {hint}"
+    if (folder / "board.json").is_file():
+        return f"it is a board, which a page shows beside RUNs, and {folder / 'bench.md'} describes"
     if any(
         next(folder.glob(kept), None) for n in ANALYSES for kept in (f"{n}.json", f"*/{n}.json")
     ):
