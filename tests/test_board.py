@@ -626,14 +626,21 @@ def test_boards_have_a_page_without_a_die(build, tmp_path):
     assert "floorplan" not in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_a_board_has_its_section_on_a_page(home, build, tmp_path):
+def test_a_board_has_its_section_on_a_page(home, build, tmp_path, monkeypatch):
+    def drawn(x, circuit, band, *given, **named):
+        shapes.append((x.shape, circuit.shape, band.shape, named["temp_c"]))
+        return board_figure(x, circuit, band, *given, **named)
+
+    shapes: list = []
+    monkeypatch.setattr("analogkan.report.boards.board_figure", drawn)
     draw_boards(build, tmp_path / "run")
     board, page = home / "f.board", tmp_path / "r.html"
     made = write_report([tmp_path / "run", board], page)
     text = page.read_text(encoding="utf-8")
     assert made["sections"][-1] == "Board" and "figure-board-1-band" in text
+    assert shapes == [((81, 2), (81, 1), (3, 81, 1), 25.0)]
     summary = json.loads((board / "board.json").read_text(encoding="utf-8"))
-    for said in (f"{summary['count']}", "50mhz-30ohm", "6 boards, preset board", "none"):
+    for said in (f"{summary['count']}", "50mhz-30ohm", "6 boards, preset board"):
         assert said in text, said
     kept, where = tmp_path / "kept", f"{tmp_path / 'kept'} is a board"
     shutil.copytree(board, kept)

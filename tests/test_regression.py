@@ -285,7 +285,8 @@ def test_a_file_that_is_called_as_a_function_is_named_as_the_file_that_it_is(tmp
     words = ["train", "--dataset", str(table), "--recipe", "function-d2", "--epochs", "1"]
     done = CliRunner().invoke(main, [*words, "--out", str(model)])
     assert done.exit_code == 0, done.output
-    assert f"images of {table.name} " in model.with_suffix(".md").read_text(encoding="utf-8")
+    card = model.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"images of {table.name} " in card and f"({table.name} test, read once)" in card
     told = CliRunner().invoke(main, ["compile", str(model), "-o", str(tmp_path / "curve.build")])
     assert told.output.endswith(
         f"next: analogkan simulate {tmp_path / 'curve.build'} --dataset {table.as_posix()}\n"

@@ -57,6 +57,8 @@ class Boards:
         Boards ``first`` to ``first + samples`` - 1 of this seed.
     said
         Where the settings are from.
+    preset
+        Which, if they are a preset's.
     """
 
     variation: Variation
@@ -65,6 +67,7 @@ class Boards:
     first: int = 0
     seed: int = 0
     said: str
+    preset: str = "board"
 
 
 def boards_of_preset(preset: str, opamp: BoardOpAmp | None, samples: int, seed: int) -> Boards:
@@ -75,7 +78,10 @@ def boards_of_preset(preset: str, opamp: BoardOpAmp | None, samples: int, seed: 
         offsets = {"offset_sigma": opamp.vos_sigma, "offset_drift_sigma": opamp.drift}
         variation = Variation(**(variation.document() | offsets))
         said += f", offsets of {opamp.name}"
-    return Boards(variation=variation, conditions=conditions, samples=samples, seed=seed, said=said)
+    return Boards(
+        variation=variation, conditions=conditions, samples=samples, seed=seed, said=said,
+        preset=preset,
+    )  # fmt: skip
 
 
 def boards_of_run(build: Build, run: Path) -> Boards:

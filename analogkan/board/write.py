@@ -119,7 +119,8 @@ class Board(Result):
             own = f"software's own error, {found.said} ({found.images}), comes on top"
         spec, model = self.build.spec, self.build.summary["model"]
         data = shlex.quote(named_in(model, spec.dataset))
-        command = f"analogkan montecarlo {self.summary['build']} --preset board --dataset {data}"
+        preset = shlex.quote(self.prediction.boards.preset)
+        command = f"analogkan montecarlo {self.summary['build']} --preset {preset} --dataset {data}"
         return (
             f"{own}, as the root of the sum of squares where the two are independent: `{command}` "
             "measures boards against the data"

@@ -50,7 +50,7 @@ def _section(folder: Path, k: int, run: Run, build: Build | None) -> Section:
                 f"({run.summary['build']}): a report is about one"
             )
         at = int(np.abs(np.array(s["temps_c"]) - NOMINAL_TEMP_C).argmin())
-        drawn = [] if build is None else _band(folder, f"{s['temps_c'][at]:g} degC", build)
+        drawn = [] if build is None else _band(folder, s["temps_c"][at], build)
         return Section(
             name="board" if not k else f"board-{k + 1}",
             title="Board",
@@ -79,7 +79,11 @@ def _facts(s: Mapping[str, Any]) -> Listing:
     rows = [
         ["parts", f"{s['count']}", parts],
         ["op-amps", opamp["name"], opamp["about"]],
-        ["shunt", engineering(shunt, "ohm") if shunt else "none", "across each diode"],
+        [
+            "shunt",
+            engineering(shunt, "ohm") if shunt else "none",
+            "across each diode" if shunt else "",
+        ],
     ]
     for temp_c, rmse in zip(s["temps_c"], s["rmse_boards"], strict=True):
         said = "mean RMSE of boards against software"
@@ -87,16 +91,16 @@ def _facts(s: Mapping[str, Any]) -> Listing:
     return Listing(["", "value", ""], rows)
 
 
-def _band(folder: Path, celsius: str, build: Build) -> list[Exhibit]:
+def _band(folder: Path, temp_c: float, build: Build) -> list[Exhibit]:
     """The expected curve and its band, as the board's own table has them."""
     targets = build.spec.targets
     assert targets is not None
     text = (folder / "expected.csv").read_text(encoding="utf-8")
     lines = list(csv.DictReader(x for x in text.splitlines() if not x.startswith("#")))
-    inputs = [name for name in lines[0] if name.startswith("input")]
+    inputs = [*lines[0]][: build.spec.encoding.inputs]
 
     def column(start: str) -> list[float]:
-        named = next(name for name in lines[0] if name.startswith(f"{start} at {celsius}"))
+        named = next(name for name in lines[0] if name.startswith(f"{start} at {temp_c:g} degC"))
         return [float(line[named]) for line in lines]
 
     ends = [[column(f"{what} {name}") for name in targets.names]
@@ -104,6 +108,6 @@ def _band(folder: Path, celsius: str, build: Build) -> list[Exhibit]:
     band = np.array(ends).transpose(0, 2, 1)
     x = np.array([[float(line[name]) for name in inputs] for line in lines])
     shaded = np.array([bool(line["assumed"]) for line in lines])
-    figure = board_figure(x, band[1], band, targets, assumed=shaded)
-    caption = f"The circuit, and what 95 % of the boards give at {celsius}."
+    figure = board_figure(x, band[1], band, targets, assumed=shaded, temp_c=temp_c)
+    caption = f"The circuit, and what 95 % of the boards give at {temp_c:g} degC."
     return [Exhibit(name="band", caption=caption, figure=figure)]

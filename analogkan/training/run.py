@@ -291,7 +291,7 @@ def _run(
     about: dict[str, Any] = {"name": out.stem, "dataset": images.name}
     about |= {"calibration": done.calibration, "targets": done.targets}
     spec = done.model.to_spec(done.encoding, **about)
-    found = evaluate(spec, judged, f"{images.name} {what}, read once", images)
+    found = evaluate(spec, judged, f"{_called(images)} {what}, read once", images)
     recipe = Path(request.recipe).stem
     origin: dict[str, Any] = {
         "command": request.command, "recipe": recipe, "seed": request.seed,
@@ -335,6 +335,11 @@ def _run(
     }
 
 
+def _called(images: ImageSet) -> str:
+    """The file that they were read from, or the set's name."""
+    return Path(images.file).name or images.name
+
+
 def _load(request: TrainingRequest, split: str, task: str) -> ImageSet:
     """The training or test set; ``task`` is the model's, where the request says none."""
     return load_dataset(
@@ -367,7 +372,7 @@ def _facts(
     """What the card says of how the model was made."""
     facts = {
         "recipe, seed": f"{origin['recipe']}, {request.seed}; {plan.epochs} epochs on "
-        f"{len(images):,} images of {Path(images.file).name or images.name}",
+        f"{len(images):,} images of {_called(images)}",
         "made with": f"analogkan {__version__}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads"
         + (f", on {origin['device']} ({origin['gpu']})" if "gpu" in origin else ""),
