@@ -46,7 +46,7 @@ from analogkan.report.network import build_sections
 from analogkan.report.page import write_report, write_summary
 
 from .networks import random_spec
-from .pages import blocks
+from .pages import blocks, commands, run, run_python, skeleton
 
 CELSIUS = Targets(low=(0.0,), high=(100.0,), names=("temperature",), units=("degC",))
 FEW = {"samples": 6, "temps": [25.0, 50.0], "progress": False}
@@ -361,6 +361,38 @@ def test_the_page_prints_the_recipe_and_the_op_amp_as_they_are():
     assert said.count("board,mine.variation.toml") == 3
     for field in fields(load_opamp("tl07x")):
         assert f"`{field.name}`" in said, field.name
+
+
+@pytest.mark.campaign
+def test_an_op_amp_from_the_drawer_as_the_page_says(ngspice, one_thread, tmp_path, monkeypatch):
+    """Its commands work, lines are those printed, and a network of bare diodes is refused so."""
+    page = Path(__file__).parents[1] / "docs" / "board.md"
+    monkeypatch.chdir(tmp_path)
+    (recipe, *_) = [text for _, text in blocks(page, "toml")]
+    Path("board-recipe.toml").write_text(recipe, encoding="utf-8")
+    ((_, made), (_, typed), (_, printed)) = blocks(page, "python", "sh", "text")
+    run_python(made, tmp_path)
+    *_, found = [run(command, tmp_path) for command in commands(typed)]
+    assert set(skeleton(printed)) <= set(skeleton(found))
+    ak.devices.measure(["bare-1.csv", "bare-2.csv"], "bare.toml")
+    Path("bare.recipe.toml").write_text(recipe.replace("mine.toml", "bare.toml"), encoding="utf-8")
+    made = ak.train(
+        "thermistor", "bare.pt", recipe="bare.recipe.toml", preset="board", noise="twin"
+    )
+    bare = ak.compile(made.model, "bare.build", preset="board")
+    said = re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
+    for opamp in ("lm324", "tl07x"):
+        with pytest.raises(CompileError) as refused:
+            ak.write_board(bare, opamp=opamp, samples=1)
+        assert str(refused.value).partition("below 1: ")[2] in said
+    run("analogkan compile curve.pt --preset board --set opamp_gain=1e5 -o slow.build", tmp_path)
+    curves = []
+    for one in map(ak.load_build, ("slow.build", "curve.build")):
+        volts = one.spec.dac_volts(grid_of(one.spec))
+        index = np.arange(len(volts))
+        logits = ak.TwinEngine().logits(one.deck.design, volts, index, temp_c=26.85)
+        curves.append(one.spec.targets.values(logits))
+    assert np.abs(curves[0] - curves[1]).max() == pytest.approx(0.004, abs=1e-3)
 
 
 def test_inputs_have_their_names_where_the_network_has_them(home, build):
