@@ -203,6 +203,16 @@ def test_one_page_is_about_one_circuit(ngspice, home, tmp_path):
     assert twice["sections"].count("Temperature") == 1
 
 
+def test_a_run_is_named_by_what_its_preset_has_otherwise(ngspice, home, tmp_path):
+    """Not by what the BUILD has: that one keeps the BUILD's levels is the difference to rram."""
+    given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none", "--samples", 2)
+    for name, more in (("kept", ["--set", "levels=0"]), ("rram", [])):
+        cli("montecarlo", *given, *more, "--out", tmp_path / name)
+    kept, rram = runs.read_runs([tmp_path / "kept", tmp_path / "rram"])
+    assert kept.result.drawn_from() == ["preset rram", "levels = 0"]
+    assert rram.result.drawn_from() == ["preset rram", "levels = 32"]
+
+
 def test_the_headline_is_of_the_largest_run_and_says_whose_images(ngspice, home, tmp_path):
     given = (home / "net.build", "--dataset", home / "data.npz", "--judge", "none")
     cli("montecarlo", *given, "--subset", "0:10", "--samples", 2, "--out", tmp_path / "small")

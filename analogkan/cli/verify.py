@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..text import many
 from . import common, complete
 
 
@@ -62,4 +63,4 @@ def print_verification(found) -> None:
         )
     else:
         common.out.print("not verified", style="red", end="")
-        common.out.print(f": {len(found.findings)} findings ({looked})")
+        common.out.print(f": {many(len(found.findings), 'finding')} ({looked})")

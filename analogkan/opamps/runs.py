@@ -114,7 +114,8 @@ def _require_supplied(direct: Direct, setup: Setup) -> None:
             raise SimulationError(
                 f"{setup.opamp.name} at {setup.said} draws {drawn} through {name}, and "
                 f"an op-amp draws {engineering(LEAST_CURRENT, 'A')} at least: its supply floats: "
-                f"connect {name} in the subcircuit, and see that its bias starts"
+                f"connect {name} in the subcircuit, and see that its bias starts; a behavioural "
+                "one takes what its output gives from vdd and vss, as the shipped behavioural does"
             )
 
 

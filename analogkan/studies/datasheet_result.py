@@ -194,9 +194,11 @@ class Datasheet(StudyResult):
         if self.yield_ is not None:
             told.append(f"yield counts chips that at all temperatures have {self.yield_rule}")
         if "power" in self.parts:
+            given = self.assumptions.get("i_quiescent")
+            quiescent = "gbw, c_load, gm_id, branches and class_ab" if not given else "i_quiescent"
             told.append(
                 "supply power is a model on top of the circuit's currents: class-B output stages, "
-                "and quiescent currents from gbw, c_load, gm_id, branches and class_ab"
+                f"and quiescent currents from {quiescent}"
             )
         gated = self.assumptions.get("gating")
         if "power" in self.parts and (gated or self.sections > 1):

@@ -135,7 +135,7 @@ def label_notes(labels: np.ndarray, classes: int) -> list[str]:
 def macro_notes(job: Job, plan: Plan) -> list[str]:
     """What is of a macro-model, where a setting has put another op-amp in its place, and where what
     is assumed is not what was measured."""
-    own, preset = job.build.hardware, job.build.folder / OPAMP_PRESET
+    own = job.build.hardware
     points = representatives(plan.points)
     found = sorted({macro_models(point.hardware) for point in points} - {""})
     alone = "the twin, trim, calibration, power, settling and noise have its macro-model alone"
@@ -146,9 +146,15 @@ def macro_notes(job: Job, plan: Plan) -> list[str]:
             f"opamp = {', '.join(others)} by setting, not the BUILD's {own.opamp}: "
             f"--set opamp={own.opamp} keeps that"
         )
-    if isinstance(job.own, Assumptions) and not job.own.i_quiescent and preset.exists():
-        notes.append(
-            "noise, input capacitance and quiescent current are assumed, not what was measured of "
-            f"the op-amp: --preset {preset} has that"
-        )
-    return notes
+    return notes + unmeasured(job)
+
+
+def unmeasured(job: Job) -> list[str]:
+    """That an op-amp is taken for what is assumed, though it was measured; or nothing."""
+    preset = job.build.folder / OPAMP_PRESET
+    if not isinstance(job.own, Assumptions) or job.own.i_quiescent or not preset.exists():
+        return []
+    return [
+        "noise, input capacitance and quiescent current are assumed, not what was measured of "
+        f"the op-amp: --preset {preset} has that"
+    ]

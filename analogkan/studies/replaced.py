@@ -31,7 +31,7 @@ def replaced(job: Job) -> Replaced:
     before = asdict(job.build.hardware)
     return {
         name: (before[name], value)
-        for name, value in _hardware_of(job.preset).items()
+        for name, value in hardware_of(job.preset).items()
         if value != before[name] and name not in job.named
     }
 
@@ -67,7 +67,7 @@ def _text(value: Any) -> str:
     return short if not isinstance(value, float) or float(short) == value else repr(value)
 
 
-def _hardware_of(preset: str | None) -> dict[str, Any]:
+def hardware_of(preset: str | None) -> dict[str, Any]:
     """What a preset says of hardware, as a ``Hardware`` would have it."""
     from ..compiler.hardware import Hardware
     from ..compiler.presets import preset_table
@@ -88,7 +88,7 @@ def _made_for(hardware: Hardware) -> str:
     own, default = asdict(hardware), asdict(Hardware())
     found: list[str] = []
     for name in sorted(path.stem for path in resources.path(FOLDER).glob("*.toml")):
-        said = _hardware_of(name)
+        said = hardware_of(name)
         drawn, _ = preset_table(name, "variation")
         alike = drawn and all(own[key] == value for key, value in said.items())
         if alike and any(value != default[key] for key, value in said.items()):

@@ -161,12 +161,24 @@ class StudyResult(Found):
             for name, value in kept.items()
             if shipped.get(name) != value
         ]
-        words += [f"{name} = {value}" for name, value in s.get("recompiled", {}).items()]
+        words += [f"{name} = {value}" for name, value in self._hardware().items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
         words += self.calibrated()
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
         return [*words, *self.aged()]
+
+    def _hardware(self) -> dict[str, Any]:
+        """Hardware that is not what the BUILD, or the preset's file, has."""
+        from .replaced import hardware_of
+
+        used: dict[str, Any] = self.summary["settings"].get("hardware", {})
+        try:
+            preset = hardware_of(self.preset)
+        except SettingsError:  # a file that is not there any more
+            preset = {}
+        kept = {name: used[name] for name in preset if used.get(name, preset[name]) != preset[name]}
+        return kept | self.summary.get("recompiled", {})
 
     def calibrated(self) -> list[str]:
         """How chips were set after they were made, in words; nothing where they were not."""

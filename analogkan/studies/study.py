@@ -327,10 +327,13 @@ class Study:
     def replaces(
         self, build: Build, images: ImageSet, *, settings: Iterable[str] = (), **values: Any
     ) -> list[str]:
-        """What the preset of a call of the study replaces of the BUILD, a sentence; or nothing."""
+        """What the preset of a call of the study replaces of the BUILD, and what it leaves to be
+        assumed of an op-amp that was measured, a sentence each."""
+        from .notes import unmeasured
         from .replaced import told
 
-        return told(self._job(build, images, settings, values)[0])
+        job = self._job(build, images, settings, values)[0]
+        return told(job) + unmeasured(job)
 
     def foretold(
         self, build: Build, images: ImageSet, options: StudyOptions, *,
