@@ -154,7 +154,7 @@ def compile_file(
         spec = replace(spec, calibration=calibration(calibrate))
     target = Path(folder) if folder is not None else Path(f"{model.stem}.build")
     facts = {"file": model.name, "sha256": sha256(model), "command": origin.get("command", "")}
-    facts |= {"data": str(origin["data"])} if "data" in origin else {}
+    facts |= {"data": origin["data"]} if "data" in origin else {}
     for key in ("card", "parent"):
         reached = read_reached(origin.get(key), f"{key} in {model}")
         facts |= {} if reached is None else {key: reached.document()}

@@ -116,7 +116,7 @@ ENTRIES = Record(
         "convolutions": Several(PATCHES_ENTRY, most=1000),
         "calibration": Values(2, whole=True),
         "targets": TARGETS_ENTRY,
-        "training": Record(optional={"command": Text()}, more=Plain()),
+        "training": Record(optional=dict.fromkeys(("command", "data"), Text()), more=Plain()),
         "sha256": Text(),
     },
 )
