@@ -266,7 +266,8 @@ def test_a_picture_that_cannot_be_drawn_is_a_note(words, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "save", no_space)
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0
-    _, told = result.stderr.split("\n", 1)  # the first line says what so many chips can say
+    # The first lines say what the preset replaces, and what so many chips can say.
+    _, _, told = result.stderr.split("\n", 2)
     assert told == (
         f"note: no picture {tmp_path}/run/histogram.png (No space left on device): the results are "
         "kept, and the same command draws it again\n"
