@@ -242,8 +242,8 @@ def test_a_training_run_leaves_a_checkpoint_and_a_card_that_say_the_same(npz, tm
     for text in (
         "| command | `analogkan train ...` |",
         "| parameters | 26,570 |",
-        f"| accuracy | **{100 * again.accuracy:.2f} %** on 200 images (digits.npz test, read once), "
-        f"95 % interval {low} to {high} (Wilson) |",
+        f"| accuracy | **{100 * again.accuracy:.2f} %** on 200 images (digits.npz test, read "
+        f"once), 95 % interval {low} to {high} (Wilson) |",
         "% outside a device's range, on digits.npz test, read once |",
         "| recipe, seed | plain-d2, 0; 2 epochs on 800 images of digits.npz |",
         f"| made with | analogkan {__version__}, torch {torch.__version__}, ",
