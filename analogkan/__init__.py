@@ -70,7 +70,7 @@ _HOME = {
 }
 _PACKAGES = ("cells", "devices", "imperfections")
 _OLD = {
-    "BatchOptions": ("engines.batch", "its entries are keywords of simulate"),
+    "BatchOptions": ("engines.chunked", "its entries are keywords of simulate"),
     "HeldBuild": ("compiler.build:Build", "a Build is one deck or several"),
     "StudyOptions": ("studies.conduct", "its entries are keywords of montecarlo and the like"),
     "compile_model": ("api.making", "compile is in its place"),

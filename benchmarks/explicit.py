@@ -14,7 +14,8 @@ from typing import Any
 import analogkan as ak
 from analogkan import load_bundled, resources
 from analogkan.compiler import names
-from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
 
 from .batch import peak_bytes

@@ -21,7 +21,8 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.kron import reduce_tile
 from analogkan.compiler.verify import verify_build
 from analogkan.data import ImageSet
-from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner, find_ngspice
 from analogkan.engines.twin import one_torch_thread
 from analogkan.threads import one_blas_thread

@@ -9,7 +9,8 @@ import numpy as np
 
 from analogkan.compiler import names
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, plan_chunks
 from analogkan.engines.library import find_library
 from analogkan.engines.ngspice import Runner, find_ngspice
 from analogkan.engines.session import Session

@@ -20,7 +20,7 @@ import torch
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import Chunk, ChunkResult
+from analogkan.engines.chunked import Chunk, ChunkResult
 from analogkan.errors import StudyError
 from analogkan.files import SEAL, read_npz, sealed, sha256, write_npz
 from analogkan.paper.kept import read_kept, write_kept

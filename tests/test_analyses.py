@@ -16,7 +16,8 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.rawfile import read_raw
 from analogkan.engines.analysis import INDEX_SWEEP, Analysis, Asked
-from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, Chunk
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import NetlistError, SettingsError, SimulationError, StudyError
 from analogkan.studies.analyses import ANALYSES, kept_analyses

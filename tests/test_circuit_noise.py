@@ -20,7 +20,8 @@ from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.spice_noise import Companions
 from analogkan.devices import library
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk, Exposure
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, Chunk, Exposure
 from analogkan.engines.ngspice import Runner
 from analogkan.errors import (
     CompileError,

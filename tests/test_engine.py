@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import MAX_CHUNK, plan_chunks
+from analogkan.engines.chunked import MAX_CHUNK, plan_chunks
 from analogkan.engines.ngspice import ENVIRONMENT, Ngspice, Runner, find_ngspice, peak_megabytes
 from analogkan.errors import ConvergenceError, SimulationError
 

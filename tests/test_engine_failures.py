@@ -18,7 +18,7 @@ import pytest
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.errors import ConvergenceError, SimulationError
 from analogkan.studies.simulate import simulate

@@ -16,7 +16,7 @@ from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.sections import MOST_RESISTORS, divide
 from analogkan.compiler.verify import verify_build, write_verified
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.errors import CompileError, NetlistError, SimulationError
 from analogkan.studies.simulate import simulate
 

@@ -15,7 +15,7 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.readout import READOUTS
 from analogkan.data import ImageSet
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import Ngspice
 from analogkan.network.squash import NORMS, squash_names
 from analogkan.studies.simulate import simulate

@@ -21,7 +21,7 @@ from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import write_verified
 from analogkan.engines import verdict
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import SessionRunner
 from analogkan.errors import DisagreementError, SimulationError, StudyError

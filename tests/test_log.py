@@ -16,7 +16,7 @@ from analogkan.api import progress
 from analogkan.cli.process import Ended
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.versions import said
 from analogkan.errors import StudyError
 from analogkan.studies import log

@@ -13,8 +13,9 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.engines import batch
-from analogkan.engines.batch import BatchEngine, BatchOptions, plan_chunks
+from analogkan.engines.batch import BatchEngine
 from analogkan.engines.chip_engines import NgspiceEngine
+from analogkan.engines.chunked import BatchOptions, plan_chunks
 from analogkan.engines.ngspice import Runner
 from analogkan.engines.twin import Twin
 from analogkan.engines.twin_inputs import prepared

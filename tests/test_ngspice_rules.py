@@ -13,7 +13,7 @@ from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.printed import MOST_PRINTED, find_trouble, judge
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import (
     Ngspice,
     Runner,

@@ -14,8 +14,8 @@ from analogkan.compiler.circuit_files import write_deck
 from analogkan.compiler.deck import write_as
 from analogkan.compiler.verify import verify_build, write_verified
 from analogkan.dialects import DIALECTS, NEOSPICE, Dialect
-from analogkan.engines.batch import BatchOptions
 from analogkan.engines.chip_engines import NgspiceEngine, TwinEngine
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import Ngspice, Runner
 from analogkan.engines.others import PACKAGES, find_simulator
 from analogkan.errors import CompileError, NetlistError, SettingsError, SimulationError

@@ -25,7 +25,7 @@ import analogkan as ak
 from analogkan.api import progress
 from analogkan.cli import COMMANDS, main
 from analogkan.compiler.build import Build, load_build
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.errors import AnalogKanError, DataError, SettingsError, StudyError
 from analogkan.imperfections import load_settings
 from analogkan.objects import MOST_LINES, Described

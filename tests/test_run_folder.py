@@ -18,7 +18,7 @@ from analogkan.cli import common
 from analogkan.compiler.build import Build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.batch import BatchOptions, Chunk, ChunkResult
+from analogkan.engines.chunked import BatchOptions, Chunk, ChunkResult
 from analogkan.errors import StudyError
 from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.options import StudyOptions

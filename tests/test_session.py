@@ -18,7 +18,7 @@ from analogkan import load_bundled, resources
 from analogkan.compiler.build import write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT, Runner
 from analogkan.engines.session import Session, SessionRunner, library_info
 from analogkan.errors import ConvergenceError, SimulationError

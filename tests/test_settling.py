@@ -20,7 +20,8 @@ from analogkan.compiler.names import StageNames, logits
 from analogkan.devices import resolve
 from analogkan.dialects import NGSPICE
 from analogkan.dialects.rawfile import read_raw
-from analogkan.engines.batch import BatchEngine, BatchOptions, Chunk
+from analogkan.engines.batch import BatchEngine
+from analogkan.engines.chunked import BatchOptions, Chunk
 from analogkan.engines.ngspice import Runner
 from analogkan.engines.twin import Twin
 from analogkan.errors import NetlistError, OscillationError, SimulationError

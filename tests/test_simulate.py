@@ -15,7 +15,7 @@ from analogkan.cli import common
 from analogkan.compiler.build import Build, load_build, write_build
 from analogkan.compiler.hardware import Hardware
 from analogkan.data import ImageSet
-from analogkan.engines.batch import BatchOptions
+from analogkan.engines.chunked import BatchOptions
 from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import DataError, NetlistError, SimulationError
 from analogkan.intervals import paired_difference, wilson

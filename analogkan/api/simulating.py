@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..data import ImageSet
-from ..engines.batch import BatchOptions
+from ..engines.chunked import BatchOptions
 from ..errors import DataError, SettingsError
 from ..objects import check_flags
 from ..results import Result

@@ -17,7 +17,8 @@ from ..compiler.build import Build
 from ..compiler.design import Design
 from ..compiler.names import StageNames
 from ..engines.arithmetic import BLOCK
-from ..engines.batch import BatchEngine, Exposure
+from ..engines.batch import BatchEngine
+from ..engines.chunked import Exposure
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.verdict import allowed
 from ..errors import DisagreementError

@@ -176,7 +176,7 @@ def run_simulation(
     session=False, alone=False, out=None, allow_edited=False, as_json=False,
 ):  # fmt: skip
     """Call ``studies.simulate`` with a progress bar."""
-    from ..engines.batch import BatchOptions
+    from ..engines.chunked import BatchOptions
     from ..studies.simulate import simulate as run
 
     with common.progress(as_json) as bar:

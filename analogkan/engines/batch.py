@@ -21,7 +21,7 @@ from ..dialects.printed import TOO_LONG
 from ..errors import SimulationError
 from ..files import copy_file
 from .analysis import INDEX_SWEEP, Analysis, Asked
-from .chunked import MAX_CHUNK, BatchOptions, Chunk, ChunkResult, Exposure, plan_chunks
+from .chunked import BatchOptions, Chunk, ChunkResult, Exposure
 from .ngspice import Runner
 from .scratch import room_in, scratch
 from .session import SessionRunner
@@ -35,13 +35,9 @@ from .starts import (
     relative_size,
     said_of,
     ways_of_one,
-)  # fmt: skip
+)
 from .verdict import Difference
 
-__all__ = [
-    "MAX_CHUNK", "BatchEngine", "BatchOptions", "Chunk", "ChunkResult", "Exposure", "copy_deck",
-    "distinct", "plan_chunks",
-]  # fmt: skip
 FIRST_SECONDS = 3600.0
 """What images of a circuit with black boxes may take, each, while nothing is known. Assumed."""
 FIRST_TIMES = 15.0

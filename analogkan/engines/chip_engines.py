@@ -26,13 +26,8 @@ from ..files import write_text
 from .analysis import INDEX_SWEEP, Asked
 from .arithmetic import Arithmetic
 from .base import ChipEngine
-from .batch import (
-    BatchEngine,
-    BatchOptions,
-    Exposure,
-    distinct,
-    plan_chunks,
-)
+from .batch import BatchEngine, distinct
+from .chunked import BatchOptions, Exposure, plan_chunks
 from .ngspice import Ngspice, Runner
 from .twin_engine import TwinEngine
 from .verdict import Difference, Reference, farthest

@@ -15,7 +15,7 @@ from ..compiler.hardware import Hardware
 from ..compiler.sections import MOST_RESISTORS
 from ..compiler.verify import write_verified
 from ..data import ImageSet, by_class, load_dataset
-from ..engines.batch import BatchOptions
+from ..engines.chunked import BatchOptions
 from ..errors import AnalogKanError, SettingsError, StudyError
 from ..files import write_text
 from ..network.mlp import DEVICES

@@ -21,7 +21,7 @@ from ..compiler.verify import write_verified
 from ..data import ImageSet, load_dataset
 from ..data.functions import FUNCTIONS
 from ..data.images import CLASSIFICATION, REGRESSION
-from ..engines.batch import BatchOptions
+from ..engines.chunked import BatchOptions
 from ..errors import SettingsError
 from ..files import write_text
 from ..network.baselines import parameter_count

@@ -24,7 +24,8 @@ from ..compiler.spice_noise import Companions
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, Exposure
+from ..engines.batch import BatchEngine
+from ..engines.chunked import Exposure
 from ..engines.ngspice import Runner, find_ngspice
 from ..errors import SimulationError
 from .assumptions import Assumptions

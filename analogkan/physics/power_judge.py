@@ -27,13 +27,8 @@ from ..data import ImageSet
 from ..dialects import NGSPICE, Dialect
 from ..dialects.ngspice import SOLVER_OPTIONS, TIGHT_OPTIONS
 from ..engines.analysis import Analysis, Asked, at_least_two
-from ..engines.batch import (
-    BatchEngine,
-    Chunk,
-    Exposure,
-    copy_deck,
-    distinct,
-)
+from ..engines.batch import BatchEngine, copy_deck, distinct
+from ..engines.chunked import Chunk, Exposure
 from ..engines.ngspice import Runner, find_ngspice
 from ..engines.scratch import room_in, scratch
 from ..files import write_text

@@ -20,7 +20,8 @@ from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.dialect import Vectors
 from ..dialects.words import format_number
 from ..engines.analysis import Analysis, Asked
-from ..engines.batch import BatchEngine, Exposure, copy_deck
+from ..engines.batch import BatchEngine, copy_deck
+from ..engines.chunked import Exposure
 from ..engines.ngspice import Runner, find_ngspice
 from ..files import write_text
 from .assumptions import Assumptions

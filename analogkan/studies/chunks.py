@@ -14,15 +14,9 @@ from ..compiler.converters import driven
 from ..compiler.deck import Deck
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..dialects.printed import TOO_LONG
-from ..engines.batch import (
-    BatchEngine,
-    BatchOptions,
-    Chunk,
-    ChunkResult,
-    Exposure,
-    plan_chunks,
-)
+from ..engines.batch import BatchEngine
 from ..engines.chip_engines import exposure_of
+from ..engines.chunked import BatchOptions, Chunk, ChunkResult, Exposure, plan_chunks
 from ..engines.ngspice import Ngspice, Runner
 from ..engines.starts import MENDED
 from ..engines.verdict import Difference, Reference

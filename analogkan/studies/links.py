@@ -11,7 +11,8 @@ import numpy as np
 from ..compiler.build import Build
 from ..compiler.deck import Deck
 from ..compiler.sections import Section
-from ..engines.batch import BatchOptions, distinct
+from ..engines.batch import distinct
+from ..engines.chunked import BatchOptions
 from ..engines.ideal import saturating
 from ..engines.ngspice import Ngspice
 from ..errors import NetlistError

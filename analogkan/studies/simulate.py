@@ -16,7 +16,7 @@ from ..compiler.deck import cells_of
 from ..compiler.spice_cells import TEMPERATURE_C
 from ..data import ImageSet
 from ..data.images import check_answers
-from ..engines.batch import BatchOptions, plan_chunks
+from ..engines.chunked import BatchOptions, plan_chunks
 from ..engines.ideal import saturating
 from ..engines.others import SIMULATORS, find_simulator
 from ..engines.verdict import tell

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import __version__
 from ..compiler.build import Build
-from ..engines.batch import Chunk, ChunkResult
+from ..engines.chunked import Chunk, ChunkResult
 from ..errors import AnalogKanError, StudyError
 from ..files import atomic_file, brief, sealed, sha256, write_text
 from ..schema import Rule
