@@ -61,8 +61,10 @@ def check_flags(**given: Any) -> None:
 
 
 def as_path(value: Any, name: str, wanted: str = "a path") -> Path:
-    """``value`` as a path; SettingsError if it is none."""
+    """``value`` as a path; SettingsError if it is none, or empty, which Python takes for here."""
     require_type(value, PATHS, name, wanted)
+    if value == "":
+        raise SettingsError(f"{name} is empty: give {wanted}")
     return Path(value)
 
 

@@ -15,7 +15,7 @@ from analogkan.cli import main
 from analogkan.compiler.hardware import Hardware
 from analogkan.compiler.verify import write_verified
 from analogkan.devices import get
-from analogkan.errors import DataError
+from analogkan.errors import DataError, SettingsError
 from analogkan.network import checkpoint
 from analogkan.network.encoding import Encoding
 from analogkan.network.model import TDKAN, TDKANConfig
@@ -234,3 +234,21 @@ def test_a_temperature_and_a_value_of_a_grid_are_given_once(alone):
     assert text == "temps_c has 25 twice: give each temperature once"
     _, text = refused("sweep", alone / "net.build", *data, "--set", "sigma_g=0.1,0.10")
     assert text == "--set sigma_g has 0.1 and 0.10, which are one value: give each once"
+
+
+@pytest.mark.parametrize("command", ["montecarlo", "sweep", "simulate"])
+def test_an_empty_name_is_none_that_was_left_out(alone, command):
+    """An unset variable of a script must not study the design, or the bundled images."""
+    more = ["--set", "sigma_g=0,0.1"] if command == "sweep" else []
+    if command != "simulate":
+        _, told = refused(command, alone / "net.build", *more, "--preset", "")
+        assert told.startswith("unknown preset ''. Known: ")
+    told = refused(command, alone / "net.build", *more, "--dataset", "")[1]
+    assert told == "name is empty: give a data set's name or an npz file"
+
+
+def test_an_empty_path_is_not_the_folder_here():
+    with pytest.raises(SettingsError, match=r"^unknown preset ''"):
+        ak.load_preset("")
+    with pytest.raises(SettingsError, match=r"^folder is empty: give a path$"):
+        ak.load_build("")

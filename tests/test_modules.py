@@ -150,6 +150,8 @@ def test_a_network_that_no_checkpoint_can_be_is_refused(tmp_path):
         SettingsError, match=r"model = 3 is of type int: give a torch.nn.Module, a "
     ):
         ak.save(3, out)
+    with pytest.raises(SettingsError, match=r"^model is a pair, of a module and a NetworkSpec: "):
+        ak.save(ak.load_network("mnist-d2"), out)
     with pytest.raises(CheckpointError, match=r"own.txt must end in .pt"):
         ak.save(other, tmp_path / "own.txt", encoding=PIXELS)
     assert not out.exists()

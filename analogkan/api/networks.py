@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, SettingsError
 from ..network.encoding import Encoding
 from ..network.spec import NetworkSpec
 from ..network.targets import Targets
@@ -49,6 +49,8 @@ def save(
     'again.pt'
     """
     path, inputs = as_path(out, "out", "a .pt file to write"), given.calibration(calibrate)
+    if isinstance(model, tuple):  # what load_network returns
+        raise SettingsError("model is a pair, of a module and a NetworkSpec: give one of them")
     if not (hasattr(model, "named_children") or isinstance(model, NetworkSpec)):
         require_type(model, NetworkSpec, "model", "a torch.nn.Module, a TDKAN or a NetworkSpec")
     from ..network import checkpoint

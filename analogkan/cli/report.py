@@ -50,9 +50,9 @@ PAGE = Path("report.html")
 def report(runs, output, markdown, build, figures, title, as_json) -> None:
     """Write what RUNs of one network found into one page: figures, pictures, commands.
 
-    RUNs are folders that simulate, montecarlo, thermal and sweep made, in any number; a section
-    appears when its RUN is given, and one on a board when the folder is given that board wrote
-    (by default NAME.board). The page loads nothing from anywhere, prints, and fits a phone.
+    RUNs are folders that simulate and studies, from montecarlo to corners, made, in any number; a
+    section appears when its RUN is given, and one on a board when the folder is given that board
+    wrote (by default NAME.board). The page loads nothing from anywhere, prints, and fits a phone.
 
     \b
     Examples:

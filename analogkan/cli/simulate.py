@@ -124,7 +124,7 @@ def simulate(
     alone_image = trace_image is not None or analysis is not None
     circuit = (load_build if alone_image else open_circuit)(build)
     images = load_bundled()
-    if dataset:
+    if dataset is not None:
         images = load_for(circuit.spec, dataset, data, download=download)
     if trace_image is not None:
         if analysis or image is not None:

@@ -192,7 +192,7 @@ def load(build: Path, chosen: dict[str, Any]) -> tuple[Any, Any]:
     circuit = load_build(build)
     name = chosen["dataset"]
     images = load_bundled()
-    if name:
+    if name is not None:
         images = load_for(circuit.spec, name, chosen["data"], download=chosen["download"])
     return circuit, choose(images, chosen["subset"])
 

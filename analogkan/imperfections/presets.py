@@ -64,7 +64,7 @@ def settings_loader(
     """``load_settings``, for many: the preset is read once, and equal settings are shared."""
     starts: list[tuple[type, dict[str, Any], str]] = []
     for table, kind in TABLES.items():
-        values, what = preset_table(preset, table) if preset else ({}, "")
+        values, what = ({}, "") if preset is None else preset_table(preset, table)
         before = asdict(base) if kind is Hardware and base is not None else {}
         starts.append((kind, before | values, what))
     mine_of = {kind: [field.name for field in fields(kind)] for kind in TABLES.values()}
@@ -107,7 +107,7 @@ def load_own(
     SettingsError
         If a name is of neither (the nearest is suggested), or a value out of its range.
     """
-    values, what = preset_table(preset, table) if preset else ({}, "")
+    values, what = ({}, "") if preset is None else preset_table(preset, table)
     own = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
     others = [field.name for one in TABLES.values() for field in fields(one)]
     texts = parse_assignments(assignments)

@@ -73,7 +73,7 @@ def hardware_of(preset: str | None) -> dict[str, Any]:
     from ..compiler.presets import preset_table
     from ..settings import convert
 
-    if not preset:
+    if preset is None:
         return {}
     return convert(Hardware, *preset_table(preset, "hardware"))
 

@@ -136,7 +136,7 @@ def sweep_cells(
 
     if grid not in GRIDS:
         raise SettingsError(f"grid {grid!r} is none of {', '.join(GRIDS)}")
-    chosen = preset or PRESETS[grid]
+    chosen = PRESETS[grid] if preset is None else preset
     axes, fixed = split_axes(settings)
     base = build.hardware
     if grid == "axes":
@@ -168,7 +168,7 @@ def sweep_size(
     if grid != "axes" or not axes:
         cells, _ = sweep_cells(build, grid, settings, preset)
         return count_points(cells, samples)
-    cells = grid_cells({}, corner, preset or PRESETS[grid], build.hardware)
+    cells = grid_cells({}, corner, PRESETS[grid] if preset is None else preset, build.hardware)
     return math.prod(map(len, axes.values())) * count_points(cells, samples)
 
 
