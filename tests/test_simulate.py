@@ -20,6 +20,7 @@ from analogkan.engines.ngspice import ENVIRONMENT
 from analogkan.errors import DataError, NetlistError, SimulationError
 from analogkan.intervals import paired_difference, wilson
 from analogkan.studies.compare import compare
+from analogkan.studies.montecarlo import montecarlo
 from analogkan.studies.simulate import simulate
 
 from .networks import circuit, random_images, random_inputs, random_spec
@@ -96,6 +97,15 @@ def test_a_name_that_reads_like_an_error_is_no_error(ngspice, tmp_path, images):
 
 
 # ---- decks and images
+
+
+def test_a_file_that_is_gone_was_not_edited(build, images, tmp_path):
+    copy = tmp_path / "copy.build"
+    shutil.copytree(build.folder, copy)
+    (copy / "cells.cir").unlink()
+    for ask in (simulate, montecarlo):
+        with pytest.raises(NetlistError, match=r"copy.build lacks cells.cir: compile the model ag"):
+            ask(load_build(copy), images, **({"samples": 2} if ask is montecarlo else {}))
 
 
 def test_an_edited_deck_is_refused_unless_allowed(build, images, tmp_path):

@@ -202,13 +202,21 @@ class Build(Described):
 
     def require_unedited(self) -> None:
         """Raise NetlistError if a file is not what ``compile`` wrote: chips are the design's."""
-        edited = self.edited_files()
+        edited = self.changed_or_lacking()
         if edited:
             raise NetlistError(
                 f"{self.folder}/{edited[0]} was edited after it was compiled, and chips are drawn "
                 f"from the design, not from the deck: `analogkan verify {self.folder}` says where; "
                 "compile the model into another folder with -o to keep both"
             )
+
+    def changed_or_lacking(self) -> list[str]:
+        """``edited_files``, if all are there; NetlistError if one is gone: nothing can be run."""
+        edited = self.edited_files()
+        for name in edited:
+            if not (self.folder / name).exists():
+                raise NetlistError(f"{self.folder} lacks {name}: compile the model again")
+        return edited
 
     def edited_files(self) -> list[str]:
         """Files whose content is no longer what ``compile`` wrote, or that are gone."""

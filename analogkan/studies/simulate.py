@@ -232,7 +232,7 @@ def _check_options(options: BatchOptions, engine: str, build: Build) -> None:
 
 def _edited(build: Build, engine: str, allowed: bool) -> list[str]:
     """Files that were edited; NetlistError unless that is allowed, and they are simulated."""
-    edited = build.edited_files()
+    edited = build.changed_or_lacking()
     if edited and build.dialect != engine:
         raise NetlistError(
             f"{build.folder}/{edited[0]} was edited after it was compiled, and it is in "
