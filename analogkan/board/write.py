@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -95,10 +95,7 @@ class Board(Result):
         told.append(self._truth())
         series = only_design(self.build).hardware.series
         told += tolerance_sentences(series, self.prediction.boards.variation)
-        told.append(
-            f"assumed: {s['assumed']} of {s['points']} inputs drive a diode into the part of its "
-            "curve that was reconstructed, not measured"
-        )
+        told.append(f"assumed: {assumed_said(s)}")
         return [*told, NOT_OPENED]
 
     def _drivers(self) -> list[str]:
@@ -151,6 +148,14 @@ class Board(Result):
     def table(self) -> Table:
         """A row a part."""
         return table_of([vars(part) | {"nets": " ".join(part.nets)} for part in self.parts])
+
+
+def assumed_said(summary: Mapping[str, Any]) -> str:
+    """How much of what boards do rests on curves that nobody could measure."""
+    return (
+        f"{summary['assumed']} of {summary['points']} inputs drive a diode into the part of its "
+        "curve that was reconstructed, not measured"
+    )
 
 
 def folder_of(build: Build) -> Path:

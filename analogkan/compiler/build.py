@@ -39,7 +39,7 @@ from .deck import (
 )
 from .design import Design
 from .hardware import HARDWARE_ENTRY, Hardware
-from .lines import deck_bytes
+from .lines import deck_bytes, require_there
 from .parts import (
     HELD_FORMAT,
     HELD_SUMMARY,
@@ -214,8 +214,7 @@ class Build(Described):
         """``edited_files``, if all are there; NetlistError if one is gone: nothing can be run."""
         edited = self.edited_files()
         for name in edited:
-            if not (self.folder / name).exists():
-                raise NetlistError(f"{self.folder} lacks {name}: compile the model again")
+            require_there(self.folder, name)
         return edited
 
     def edited_files(self) -> list[str]:

@@ -134,10 +134,15 @@ def read_library(kind: CellKind) -> Subcircuit:
     return deck.subcircuits[kind.name]
 
 
+def require_there(folder: Path, name: str) -> None:
+    """NetlistError if a file of the BUILD ``folder`` is gone."""
+    if not (folder / name).exists():
+        raise NetlistError(f"{folder} lacks {name}: compile the model again")
+
+
 def deck_bytes(path: Path) -> bytes:
     """The bytes of a deck's file; NetlistError if it is gone, or is no regular file."""
-    if not path.exists():
-        raise NetlistError(f"{path.parent} lacks {path.name}: compile the model again")
+    require_there(path.parent, path.name)
     try:
         return read_bytes(path)
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..board.write import FORMAT, SUMMARY
+from ..board.write import FORMAT, SUMMARY, assumed_said
 from ..compiler.build import Build
 from ..devices.curve import NOMINAL_TEMP_C
 from ..errors import StudyError
@@ -55,9 +55,7 @@ def _section(folder: Path, k: int, run: Run, build: Build | None) -> Section:
             name="board" if not k else f"board-{k + 1}",
             title="Board",
             words=[
-                f"{s['samples']:,} boards, {s['boards']}, in the twin; {s['assumed']} of "
-                f"{s['points']} inputs drive a diode into the part of its curve that was "
-                "reconstructed, not measured.",
+                f"{s['samples']:,} boards, {s['boards']}, in the twin; {assumed_said(s)}.",
                 f"What to do with it is in {folder / 'bench.md'}.",
             ],
             table=_facts(s),

@@ -147,38 +147,29 @@ class StudyResult(Found):
 
     def drawn_from(self) -> list[str]:
         from ..imperfections import load_settings
+        from .replaced import hardware_of
 
         if self.preset is None:
             return ["the BUILD's own hardware"]
         s, words = self.summary, [f"preset {self.preset}"]
-        kept = s["settings"].get("variation", {})
+        kept, used = (s["settings"].get(table, {}) for table in ("variation", "hardware"))
         try:
-            shipped = asdict(load_settings(self.preset)[1])
+            shipped, hardware = asdict(load_settings(self.preset)[1]), hardware_of(self.preset)
         except SettingsError:  # a file that is not there any more
-            shipped = kept
+            shipped, hardware = kept, {}
         words += [
             f"{name} = {value if len(str(value)) <= MOST_WORDS else brief(value)}"
             for name, value in kept.items()
             if shipped.get(name) != value
         ]
-        words += [f"{name} = {value}" for name, value in self._hardware().items()]
+        own = {name: used[name] for name, v in hardware.items() if used.get(name, v) != v}
+        own |= s.get("recompiled", {})
+        words += [f"{name} = {value}" for name, value in own.items()]
         words += [text.replace("=", " = ", 1) for text in s.get("everywhere", [])]
         words += self.calibrated()
         if s.get("compensate") is not None:
             words.append(f"compensated ({s['compensate']})")
         return [*words, *self.aged()]
-
-    def _hardware(self) -> dict[str, Any]:
-        """Hardware that is not what the BUILD, or the preset's file, has."""
-        from .replaced import hardware_of
-
-        used: dict[str, Any] = self.summary["settings"].get("hardware", {})
-        try:
-            preset = hardware_of(self.preset)
-        except SettingsError:  # a file that is not there any more
-            preset = {}
-        kept = {name: used[name] for name in preset if used.get(name, preset[name]) != preset[name]}
-        return kept | self.summary.get("recompiled", {})
 
     def calibrated(self) -> list[str]:
         """How chips were set after they were made, in words; nothing where they were not."""
